@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* str.h - growing text, and the few string tools libc lacks. */
+#ifndef BREAKOUT_BASE_STR_H
+#define BREAKOUT_BASE_STR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include "base/macros.h"
+
+/* A text under construction. Zero-initialise. After the first failed
+ * allocation everything added is dropped and str_take() returns NULL, so only
+ * the end needs a check. */
+struct str {
+	char *text; /* NUL-ended once something was added */
+	size_t length, room;
+	bool failed;
+};
+
+void str_add(struct str *str, const char *text);
+void str_add_n(struct str *str, const char *text, size_t length);
+void str_addf(struct str *str, const char *format, ...) PRINTF_LIKE(2, 3);
+void str_add_json(struct str *str, const char *text); /* as a quoted JSON string */
+char *str_take(struct str *str); /* caller frees; "" for nothing added; NULL if failed; str is empty again */
+void str_done(struct str *str);
+
+bool str_equal_nocase(const char *a, const char *b); /* ASCII */
+bool str_starts(const char *text, const char *prefix);
+char *str_dup_or_null(const char *text); /* NULL for NULL */
+
+#endif

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Every foreign library, found once. Rooms link the imported target they are
+# allowed; tests/layers checks which file includes which header.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+
+function(foreign name package)
+  pkg_check_modules(${name} REQUIRED IMPORTED_TARGET ${package})
+endfunction()
+
+foreign(YAML yaml-0.1)
+foreign(JANSSON jansson)
+foreign(GRPC grpc)
+foreign(GPR gpr)
+foreign(PROTOBUF_C libprotobuf-c)
+foreign(CURL libcurl)
+foreign(SQLITE sqlite3)
+foreign(NICE nice)
+foreign(SRTP libsrtp2)
+foreign(OPENSSL openssl)
+foreign(SOFIA sofia-sip-ua)
+foreign(MICROHTTPD libmicrohttpd)
+foreign(CMOCKA cmocka)

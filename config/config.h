@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* config.h - the door to the config room: one file in, one checked struct out.
+ *
+ * It knows the YAML file, its schema, defaults and units. It does not know
+ * sockets, SIP stacks or databases. A loaded config is immutable; a reload
+ * loads a second one. All strings belong to the config.
+ *
+ * Threads: any may read a config; whoever loaded it destroys it.
+ */
+#ifndef BREAKOUT_CONFIG_CONFIG_H
+#define BREAKOUT_CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include "base/e164.h"
+#include "base/log.h"
+#include "base/macros.h"
+#include "base/str.h"
+
+/* The wire numbers of wgtwo.sipbreakout.v1.RouteType. */
+enum route_type {
+	ROUTE_TYPE_NONE = 0,
+	ROUTE_TYPE_LOOP = 1,
+	ROUTE_TYPE_FORK = 2,
+	ROUTE_TYPE_FALLBACK = 3,
+	ROUTE_TYPE_LOOP_MO = 4,
+	ROUTE_TYPE_LOOP_MT = 5,
+	ROUTE_TYPE_INGRESS = 6,
+	ROUTE_TYPE_COUNT
+};
+const char *route_type_name(enum route_type type); /* "loop_mo" */
+int route_type_parse(const char *name, enum route_type *ret_type) MUST_CHECK;
+
+enum sip_transport { SIP_TRANSPORT_UDP, SIP_TRANSPORT_TCP, SIP_TRANSPORT_TLS };
+const char *sip_transport_name(enum sip_transport transport); /* "tls" */
+
+struct config_listen {
+	enum sip_transport transport;
+	char *host;    /* literal address, without brackets */
+	uint16_t port; /* 0: any free one (tests) */
+};
+
+struct config_cidr {
+	struct sockaddr_storage address;
+	unsigned prefix_length; /* bits */
+};
+/* IPv4-mapped IPv6 addresses compare as IPv4. */
+bool config_cidr_contains(const struct config_cidr *cidr, const struct sockaddr *address);
+
+struct config_sip {
+	struct config_listen *listen;
+	size_t listen_count;
+	char *certificate;        /* PEM path: leaf, then intermediates */
+	char *private_key;        /* PEM path */
+	char *ca_file;            /* PEM path: who may sign a next hop; NULL: system's */
+	char *user_agent;         /* default "breakout" */
+	unsigned connect_ms;      /* connect + TLS handshake + first answer to an INVITE: 1000 */
+	unsigned handshake_s;     /* an accepted connection finishes its TLS handshake: 10 */
+	unsigned keepalive_s;     /* OPTIONS on idle TLS connections to the SBC: 30; 0: none */
+	unsigned t1_ms;           /* RFC 3261 17.1.1.1: 500 */
+};
+
+struct config_api {
+	char *target;             /* host:port */
+	char *token_url;          /* https://... ; NULL: no token (sandbox) */
+	char *client_id;
+	char *client_secret_file; /* one line; read when a token is fetched */
+	char *scope;              /* default "call.routing:write" */
+	bool raw_basic;           /* send id and secret unencoded in Basic (against RFC 6749 2.3.1) */
+	char *ca_file;            /* PEM; NULL: system's */
+	char *server_name;        /* expected certificate name; NULL: host of target */
+	bool plaintext;           /* no TLS: loopback targets only */
+	unsigned deadline_ms;     /* per call: 10000 */
+	unsigned keepalive_s;     /* 60 */
+	unsigned keepalive_timeout_s; /* 10 */
+};
+
+struct config_sbc {
+	char *uri;                   /* sips:host[:port], where leg 3 goes */
+	struct config_cidr *trusted; /* who may send us leg 2 */
+	size_t trusted_count;
+	char *client_ca;             /* PEM; set: the SBC must show a certificate it signed */
+	char *client_name;           /* and that certifies this DNS name; NULL: any */
+};
+
+struct config_core {
+	struct config_api api;
+	struct config_sbc sbc;
+};
+
+enum media_kind { MEDIA_WEBRTC, MEDIA_RTP };
+
+struct config_trunk {
+	char *name;
+	char **uris; /* sip:host[:port][;transport=tcp], tried in order */
+	size_t uri_count;
+	struct config_cidr *trusted; /* source addresses besides the uris' literal hosts */
+	size_t trusted_count;
+	enum media_kind media;   /* default rtp */
+	char **allow_headers;    /* names that may cross to the trunk, besides the standard ones */
+	size_t allow_header_count;
+	bool ingress;            /* may place calls to ingress registrations */
+};
+
+/* What a step of a rule does with the call. */
+enum action_kind {
+	ACTION_LOOP,   /* leg 3 to the core */
+	ACTION_DIAL,   /* a trunk */
+	ACTION_ANSWER, /* ourselves */
+	ACTION_REJECT
+};
+enum answer_kind { ANSWER_ECHO, ANSWER_TONE };
+
+struct config_action {
+	enum action_kind kind;
+	size_t trunk;            /* DIAL: index into config.trunks */
+	unsigned ring_s;         /* LOOP, DIAL: give up after; 0: 180 */
+	enum answer_kind answer; /* ANSWER */
+	unsigned tone_hz;        /* ANSWER_TONE: 425 */
+	int status;              /* REJECT: 400..699; 603 */
+	char *reason;            /* REJECT: reason phrase or NULL */
+};
+
+/* Bits of config_rule.directions and results of classification. */
+enum call_direction { DIRECTION_MO = 1, DIRECTION_MT = 2, DIRECTION_UNKNOWN = 4 };
+
+struct config_rule {
+	unsigned directions; /* bits; when.direction absent: all */
+	struct config_action *actions; /* tried in order until one succeeds */
+	size_t action_count;
+};
+
+struct config_service {
+	char *name;
+	struct config_rule *rules; /* first match wins */
+	size_t rule_count;
+	bool fail_to_loop; /* on_failure: loop (default) or reject */
+};
+
+/* One number to keep registered. */
+struct config_registration {
+	char number[E164_ROOM];
+	uint8_t route_type;   /* enum route_type */
+	uint32_t service;     /* index into config.services */
+	uint32_t line;        /* where it was configured, for messages */
+};
+
+struct config_media {
+	char *address;      /* bind and advertise; default: of the first tls listener if literal */
+	uint16_t port_min, port_max; /* 20000-29999 */
+	unsigned threads;   /* 0: one per core, at most 8 */
+	unsigned rtp_timeout_s; /* no RTP on an established call: 60; 0: never */
+};
+
+struct config {
+	char *path;
+	char *domain;               /* host in every registration's sip_uri */
+	uint16_t sip_uri_port;      /* 0: none in sip_uri, the core looks up SRV */
+	struct config_sip sip;
+	struct config_core core;
+	char *prefix_mo, *prefix_mt; /* digits; NULL: none */
+	char *store_sqlite;          /* path */
+	char *cdr_file;              /* JSON lines; NULL: only the log */
+	char *admin_socket;          /* path of the Unix socket */
+	enum log_level log_level;
+	struct config_media media;
+	bool withdraw_at_stop;       /* delete every registration at stop */
+	unsigned max_calls;          /* concurrent; 10000 */
+	unsigned drain_s;            /* after SIGTERM calls may last: 14400 */
+	char **emergency;            /* numbers sent to leg 3 first and untouched */
+	size_t emergency_count;
+	struct config_trunk *trunks;
+	size_t trunk_count;
+	struct config_service *services; /* [0] is the built-in "loop" */
+	size_t service_count;
+	struct config_registration *registrations; /* sorted by number, no duplicates */
+	size_t registration_count;
+};
+
+/* Reads and checks a file (and conf.d/ beside it: *.yaml, in name order).
+ *
+ * ret_errors: all findings, one "file:line:column: error: what. how to mend"
+ * or "...: warning: ..." a line; filled also on success (warnings). The caller
+ * has initialised it and ends it with str_done().
+ * check_files: also open what the file names (certificate chain, key, secret).
+ * Returns 0, -EINVAL (errors were added) or -ENOMEM.
+ */
+int config_load(const char *path, bool check_files, struct config **ret_config,
+		struct str *ret_errors) MUST_CHECK;
+struct config *config_destroy(struct config *config);
+
+/* Borrowed; NULL if the number is not configured. */
+const struct config_registration *config_find_number(const struct config *config,
+						     const char *number);
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* media.h - the door to the media room.
+ *
+ * A session joins two sides and carries RTP between them. It knows addresses,
+ * keys and codecs; it does not know what a call, a dialog or a number is.
+ * Each side is a WebRTC-style peer (ICE, DTLS-SRTP, rtcp-mux), a plain RTP
+ * peer, or local: ourselves, playing and listening.
+ *
+ * SDP goes in as text and comes out as text, by offer/answer (RFC 3264):
+ *   media_offer(A)   peer A offered   -> MEDIA_EV_OFFER for B, or, when B is
+ *                                        local, MEDIA_EV_ANSWER for A
+ *   media_answer(B)  peer B answered  -> MEDIA_EV_ANSWER for A (not when A is local)
+ *   media_start(A)   B is local       -> MEDIA_EV_OFFER for A
+ * An answer may come several times (18x, then 2xx); the same text again only
+ * repeats the event. media_rollback() drops an offer that was refused; the
+ * state agreed before stays in force.
+ *
+ * Threads: every function here is for one thread, the one that drains
+ * media_engine_fd() (the SIP thread); events are delivered there. Packets,
+ * ICE and DTLS run on the media thread that owns the session.
+ */
+#ifndef BREAKOUT_MEDIA_MEDIA_H
+#define BREAKOUT_MEDIA_MEDIA_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/clock.h"
+#include "base/macros.h"
+#include "config/config.h"
+
+struct media_engine;  /* opaque: threads, ports, certificate */
+struct media_session; /* opaque */
+
+enum media_side { MEDIA_A = 0, MEDIA_B = 1 };
+
+enum media_leg_kind {
+	MEDIA_LEG_WEBRTC, /* UDP/TLS/RTP/SAVPF; ICE, DTLS-SRTP, rtcp-mux */
+	MEDIA_LEG_RTP,    /* RTP/AVP */
+	MEDIA_LEG_LOCAL   /* plays `local` towards the other side */
+};
+
+struct media_local {
+	bool echo;        /* send back what comes in */
+	unsigned tone_hz; /* play this tone; 0: silence (comfort-free PCM zeros) */
+	bool detect;      /* measure the strongest tone that arrives */
+};
+
+enum media_event_type {
+	MEDIA_EV_OFFER,   /* text for the peer of `side` */
+	MEDIA_EV_ANSWER,  /* text for the peer of `side` */
+	MEDIA_EV_REFUSED, /* the SDP last given for `side` cannot be served: status, reason */
+	MEDIA_EV_FLOWING, /* first authenticated RTP from the peer of `side` */
+	MEDIA_EV_FAILED,  /* ICE, DTLS or fingerprint failed on `side`: reason says which and how */
+	MEDIA_EV_SILENT   /* no RTP from `side` for rtp_timeout_s, though expected */
+};
+
+struct media_event {
+	enum media_event_type type;
+	enum media_side side;
+	const char *sdp;    /* OFFER, ANSWER */
+	int status;         /* REFUSED: a SIP status, 488 unless our fault (500, 503) */
+	const char *reason; /* REFUSED, FAILED: one sentence */
+};
+
+/* Engine thread. May call any media_ function, media_session_destroy() too. */
+typedef void media_event_fn(struct media_session *session, const struct media_event *event,
+			    void *arg);
+
+struct media_engine_options {
+	const char *address;         /* literal address to bind and to put into SDP */
+	uint16_t port_min, port_max; /* inclusive */
+	unsigned threads;            /* at least 1 */
+	unsigned rtp_timeout_s;      /* 0: never */
+};
+
+/* 0, -EINVAL (address not ours, range empty), -ENOMEM, -EIO (crypto self-test
+ * failed: reason is logged). Starts its threads. */
+int media_engine_create(struct media_engine **ret_engine,
+			const struct media_engine_options *options) MUST_CHECK;
+/* All sessions must be destroyed before. Joins the threads. */
+struct media_engine *media_engine_destroy(struct media_engine *engine);
+int media_engine_fd(const struct media_engine *engine); /* readable: call media_engine_drain() */
+void media_engine_drain(struct media_engine *engine);   /* delivers events */
+
+struct media_session_options {
+	enum media_leg_kind kind[2];
+	struct media_local local; /* for the side whose kind is MEDIA_LEG_LOCAL */
+	const char *name;         /* for logs: the call's id; copied */
+	/* Codecs to offer from a local side, most wanted first: "PCMA", "PCMU",
+	 * "telephone-event". Copied; 0: PCMA, PCMU, telephone-event. */
+	const char *const *codecs;
+	unsigned codec_count;
+	media_event_fn *on_event;
+	void *arg;
+};
+
+/* ret_session is set on success only. 0, -EINVAL, -ENOMEM, -ENOSPC (ports). */
+int media_session_create(struct media_session **ret_session, struct media_engine *engine,
+			 const struct media_session_options *options) MUST_CHECK;
+/* NULL is fine; no event comes after it. Always returns NULL. */
+struct media_session *media_session_destroy(struct media_session *session);
+
+/* 0, -EINVAL (out of order for offer/answer: programming or peer's mistake;
+ * nothing changes), -ENOMEM. Refusals of the content come as MEDIA_EV_REFUSED. */
+int media_offer(struct media_session *session, enum media_side from, const char *sdp) MUST_CHECK;
+int media_answer(struct media_session *session, enum media_side from, const char *sdp) MUST_CHECK;
+int media_start(struct media_session *session, enum media_side to) MUST_CHECK;
+void media_rollback(struct media_session *session);
+
+struct media_receipt {
+	uint64_t packets_in, packets_out;   /* RTP, of this side's peer */
+	uint64_t bytes_in, bytes_out;       /* RTP payload and header, decrypted */
+	uint64_t rtcp_in, rtcp_out;
+	uint64_t dropped_auth;              /* SRTP authentication or replay */
+	uint64_t dropped_source;            /* from an address not ICE-validated or latched */
+	uint64_t dropped_other;
+	uint64_t lost;                      /* by sequence numbers, RFC 3550 A.3 */
+	mono_ms first_in_ms, last_in_ms;    /* 0: never */
+	char codec[16];                     /* "PCMA" */
+	char profile[32];                   /* "AEAD_AES_128_GCM", "" on plain RTP */
+	char remote[64];                    /* address:port media goes to, "" unknown */
+	bool ice_ok, dtls_ok;
+	unsigned detected_hz;               /* local side with detect: strongest tone, 0 none */
+};
+/* A snapshot of counters that the media thread keeps moving; lock-free. */
+void media_receipt(const struct media_session *session, enum media_side side,
+		   struct media_receipt *ret_receipt);
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* registrar.h - the door to the registrar room.
+ *
+ * Keeps every configured number registered at the core: upserts, refreshes
+ * before the TTL the core returned ends, deletes what was removed. It knows
+ * numbers, route types, the core's API and the store; it does not know calls.
+ *
+ * Threads: one of its own, always inside the gRPC completion queue. All
+ * functions here may be called from any one other thread; registrar_lookup()
+ * and registrar_summary() from all.
+ */
+#ifndef BREAKOUT_REGISTRAR_REGISTRAR_H
+#define BREAKOUT_REGISTRAR_REGISTRAR_H
+
+#include "base/clock.h"
+#include "base/macros.h"
+#include "config/config.h"
+
+struct registrar; /* opaque */
+
+enum reg_state {
+	REG_NEW,         /* configured, never asked for */
+	REG_PENDING,     /* a request is on its way */
+	REG_ACTIVE,      /* the core confirmed it, TTL running */
+	REG_BACKOFF,     /* failed in a way that heals; waits to try again */
+	REG_REFUSED,     /* the core will not have it; tried again slowly */
+	REG_WITHDRAWING, /* no longer wanted; delete on its way or due */
+	REG_STATE_COUNT
+};
+const char *reg_state_name(enum reg_state state);
+
+struct reg_info {
+	char number[E164_ROOM];
+	enum route_type route_type;
+	enum reg_state state;
+	uint32_t service;      /* index into the config's services */
+	mono_ms expires_ms;    /* when the core forgets it; 0: not active */
+	mono_ms next_ms;       /* next attempt */
+	unsigned failures;     /* in a row */
+	char last_error[96];   /* "" if none */
+};
+
+struct registrar_summary {
+	size_t by_state[REG_STATE_COUNT];
+	mono_ms first_expiry_ms; /* earliest expiry of an active one; 0: none */
+	bool api_up;             /* last request was answered */
+	bool token_ok;
+};
+
+/* Opens the store and takes the wanted set from `config` (borrowed for the
+ * call). sip_uri is what the core is told: sips:domain[:port].
+ * Returns 0, -ENOMEM, -EIO (store; the reason is logged) or -EINVAL. */
+int registrar_create(struct registrar **ret_registrar, const struct config *config) MUST_CHECK;
+
+/* Starts the thread. 0 or -EAGAIN. */
+int registrar_start(struct registrar *registrar) MUST_CHECK;
+
+/* Takes a new wanted set: adds, changes, withdraws by difference. Copies. */
+int registrar_reconfigure(struct registrar *registrar, const struct config *config) MUST_CHECK;
+
+/* Makes the next refresh of one number (NULL: all) due now. */
+void registrar_refresh(struct registrar *registrar, const char *number);
+
+/* Ends the thread; with `withdraw` first deletes everything, for at most
+ * `grace_ms`. Then registrar_destroy(). */
+void registrar_stop(struct registrar *registrar, bool withdraw, unsigned grace_ms);
+struct registrar *registrar_destroy(struct registrar *registrar);
+
+/* Copies what is known of a number. 0 or -ENOENT. Any thread; takes the shard
+ * lock, the only lock a caller meets, held for the copy. */
+int registrar_lookup(struct registrar *registrar, const char *number,
+		     struct reg_info *ret_info) MUST_CHECK;
+void registrar_summary(struct registrar *registrar, struct registrar_summary *ret_summary);
+
+/* Visits copies in number order, at most `max`, those after `after` (NULL:
+ * from the start). Any thread. */
+size_t registrar_list(struct registrar *registrar, const char *after, size_t max,
+		      void (*visit)(const struct reg_info *info, void *arg), void *arg);
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* call.h - the door to tas/call: two legs and one media session.
+ *
+ * A call has an incoming leg A and walks through a plan, step by step, until
+ * one succeeds; it knows states, races and timers. It does not know rules,
+ * numbers or trunks: the service room makes the plan. It sees no sofia type.
+ *
+ * Threads: the SIP thread.
+ */
+#ifndef BREAKOUT_TAS_CALL_CALL_H
+#define BREAKOUT_TAS_CALL_CALL_H
+
+#include <stdio.h>
+#include "base/clock.h"
+#include "base/macros.h"
+#include "base/timer_wheel.h"
+#include "config/config.h"
+#include "media/media.h"
+#include "tas/sip/cause_map.h"
+#include "tas/sip/leg.h"
+
+struct call;      /* opaque */
+struct call_room; /* opaque: all calls, their timers, the CDR writer */
+
+enum call_step_kind { CALL_STEP_DIAL, CALL_STEP_ANSWER, CALL_STEP_REJECT };
+
+struct call_step {
+	enum call_step_kind kind;
+	char *label;                 /* "loop", "dial pbx", for log and CDR */
+	/* DIAL. Texts are owned by the plan; sdp is filled in by the call. */
+	char *request_uri, *next_hop, *from_uri, *from_display, *to_uri;
+	struct sip_headers headers;
+	int max_forwards;
+	enum media_leg_kind media;   /* of the new leg */
+	bool pass_through;           /* SDP untouched, no media session */
+	unsigned ring_ms;            /* give up after; 0: 180 s */
+	/* ANSWER */
+	struct media_local local;
+	/* REJECT */
+	int status;
+	char *phrase;
+	enum cause cause;
+};
+
+struct call_plan {
+	struct call_step *steps;
+	size_t step_count;
+	enum media_leg_kind media_a; /* what leg A speaks */
+	/* For the record. */
+	enum call_direction direction;
+	enum route_type route_type;
+	char number[E164_ROOM];      /* the registered number; "" unknown */
+	char *service;               /* and rule: "office/2" */
+	bool emergency;              /* past every limit */
+};
+struct call_plan *call_plan_free(struct call_plan *plan); /* heap; NULL fine; returns NULL */
+
+struct call_room_options {
+	struct sip_endpoint *endpoint;
+	struct media_engine *media;
+	struct timer_wheel *wheel;
+	const char *cdr_file; /* NULL: none */
+	unsigned max_calls;
+};
+int call_room_create(struct call_room **ret_room, const struct call_room_options *options) MUST_CHECK;
+struct call_room *call_room_destroy(struct call_room *room); /* ends what is left */
+
+/* Takes leg A and plan, also on failure (A is then refused with 500 or 503). */
+int call_start(struct call_room *room, struct leg *take_a, struct call_plan *take_plan);
+
+size_t call_room_count(const struct call_room *room);
+/* Ends every call with BYE and this cause. */
+void call_room_end_all(struct call_room *room, enum cause cause);
+/* Called each time the last call has ended. */
+void call_room_on_empty(struct call_room *room, void (*empty)(void *arg), void *arg);
+
+enum call_state { CALL_INCOMING, CALL_DIALLING, CALL_ANSWERING, CALL_TALKING, CALL_ENDED };
+const char *call_state_name(enum call_state state);
+
+/* A copy for the admin room. */
+struct call_info {
+	char id[17];
+	enum call_state state;
+	enum call_direction direction;
+	enum route_type route_type;
+	char number[E164_ROOM], service[64], step[64];
+	char from[64], to[64];
+	char call_id_a[128], call_id_b[128], session_id[80];
+	mono_ms started_ms, ringing_ms, answered_ms; /* 0: not yet */
+	bool media; /* false: passed through */
+	struct media_receipt receipt[2];
+};
+void call_room_each(struct call_room *room,
+		    void (*visit)(const struct call_info *info, void *arg), void *arg);
+
+#endif

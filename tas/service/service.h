@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* service.h - the door to tas/service: what to do with a call, and why.
+ *
+ * It knows prefixes, registered numbers, rules and trunks; it turns an
+ * incoming leg into a call_plan and hands both to tas/call.
+ *
+ * Threads: the SIP thread.
+ */
+#ifndef BREAKOUT_TAS_SERVICE_SERVICE_H
+#define BREAKOUT_TAS_SERVICE_SERVICE_H
+
+#include "base/macros.h"
+#include "config/config.h"
+#include "registrar/registrar.h"
+#include "tas/call/call.h"
+#include "tas/sip/endpoint.h"
+
+struct service_room; /* opaque */
+
+struct service_options {
+	const struct config *config;  /* borrowed until service_reconfigure() */
+	struct registrar *registrar;  /* borrowed; may be NULL (tests) */
+	struct call_room *calls;      /* borrowed; may be NULL (explain only) */
+	uint16_t local_tls_port;
+};
+int service_create(struct service_room **ret_room, const struct service_options *options) MUST_CHECK;
+struct service_room *service_destroy(struct service_room *room);
+void service_reconfigure(struct service_room *room, const struct config *config);
+
+/* For sip_endpoint_handlers.identify: SERVICE_PEER_CORE, trunk index + 1, or -1. */
+enum { SERVICE_PEER_CORE = 0 };
+int service_identify(struct service_room *room, const struct sip_source *source);
+
+/* Classifies, decides, starts the call. Takes the leg in every case. */
+void service_invite(struct service_room *room, struct leg *take_leg);
+
+/* The decision alone (also for tests and explain): a heap plan, never NULL
+ * unless memory is out. */
+struct call_plan *service_decide(struct service_room *room, const struct leg_info *info);
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* endpoint.h - SIP's listening side: transports, TLS, who may talk to us.
+ *
+ * One endpoint is one nta agent with its listeners. A request from a stranger
+ * dies here, cheaply; an INVITE from somebody we know becomes a leg (leg.h).
+ *
+ * Threads: the SIP thread.
+ */
+#ifndef BREAKOUT_TAS_SIP_ENDPOINT_H
+#define BREAKOUT_TAS_SIP_ENDPOINT_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/macros.h"
+#include "config/config.h"
+#include "tas/sip/leg.h"
+#include "tas/sip/sip_loop.h"
+
+struct sip_endpoint; /* opaque */
+
+/* Who sent a request. */
+struct sip_source {
+	struct sockaddr_storage address;
+	enum sip_transport transport;
+	const char *const *certificate_names; /* verified TLS client names, NULL-ended; or NULL */
+};
+
+struct sip_endpoint_handlers {
+	/* Names the sender: any number >= 0 that the owner understands (leg_info.peer),
+	 * or -1 for a stranger, who gets 403 (once a second per address, then
+	 * nothing) without any state kept. */
+	int (*identify)(const struct sip_source *source, void *arg);
+	/* A new call. The receiver owns the leg and sets its handler. 100 Trying
+	 * was sent. */
+	void (*invite)(struct leg *leg, void *arg);
+	/* 200 or 503 for OPTIONS outside a dialog: our true state. */
+	int (*options_status)(void *arg);
+	void *arg;
+};
+
+struct sip_endpoint_options {
+	const struct config_listen *listen;
+	size_t listen_count;
+	const char *certificate, *private_key, *ca_file; /* as config_sip */
+	const char *client_ca; /* set: TLS clients must show a certificate it signed */
+	const char *user_agent;
+	const char *domain;    /* host for Contact of TLS legs; NULL: the listener's address */
+	unsigned connect_ms, handshake_s, keepalive_s, t1_ms; /* as config_sip */
+	const char *keepalive_uri; /* OPTIONS go there while keepalive_s > 0; NULL: none */
+	bool verify_next_hop;  /* TLS: check name and chain of servers we call; true except in tests */
+};
+
+/* 0, -ENOMEM, -EADDRINUSE, -EINVAL (certificate, key, address) with a sentence
+ * in error that says what to mend. */
+int sip_endpoint_create(struct sip_endpoint **ret_endpoint, struct sip_loop *loop,
+			const struct sip_endpoint_options *options,
+			const struct sip_endpoint_handlers *handlers, char *error,
+			size_t error_room) MUST_CHECK;
+
+/* Refuses new INVITEs with 503 from now on; running dialogs go on. */
+void sip_endpoint_drain(struct sip_endpoint *endpoint);
+/* Legs not yet gone, those that end in the background included. */
+size_t sip_endpoint_leg_count(const struct sip_endpoint *endpoint);
+struct sip_endpoint *sip_endpoint_destroy(struct sip_endpoint *endpoint);
+
+/* The port listener `index` got (for port 0). 0 if there is no such listener. */
+uint16_t sip_endpoint_port(const struct sip_endpoint *endpoint, size_t index);
+
+/* Whether the last keep-alive OPTIONS was answered (any status below 500). */
+bool sip_endpoint_keepalive_ok(const struct sip_endpoint *endpoint);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* headers.h - SIP headers as text pairs, and which of them may cross a B2BUA.
+ *
+ * Values are unfolded and free of CR, LF and NUL, whatever the peer sent; what
+ * cannot be made so is dropped (no header can be smuggled in another's value).
+ */
+#ifndef BREAKOUT_TAS_SIP_HEADERS_H
+#define BREAKOUT_TAS_SIP_HEADERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include "base/macros.h"
+
+struct sip_header {
+	char *name; /* full form, as RFC 3261 spells it where known */
+	char *value;
+};
+
+/* Zero-initialise; owns its texts. Order is kept; names may repeat. */
+struct sip_headers {
+	struct sip_header *items;
+	size_t count, room;
+};
+
+int sip_headers_add(struct sip_headers *headers, const char *name, const char *value) MUST_CHECK;
+const char *sip_headers_find(const struct sip_headers *headers, const char *name); /* first */
+int sip_headers_set(struct sip_headers *headers, const char *name, const char *value) MUST_CHECK;
+void sip_headers_remove(struct sip_headers *headers, const char *name);
+void sip_headers_done(struct sip_headers *headers);
+
+/* Towards the core (leg 2 to leg 3): everything but what belongs to one hop or
+ * one dialog (Via, Contact, Route, CSeq, Supported, Content-*, ...). */
+int sip_headers_copy_transparent(struct sip_headers *to, const struct sip_headers *from) MUST_CHECK;
+/* Towards a trunk: only the names given. */
+int sip_headers_copy_allowed(struct sip_headers *to, const struct sip_headers *from,
+			     const char *const *names, size_t name_count) MUST_CHECK;
+
+#endif

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* leg.h - the door to tas/sip: one INVITE dialog usage (RFC 3261 12 to 15).
+ *
+ * A leg knows transactions, dialog state, offers in flight and their races; it
+ * does not know why it exists. No sofia type passes this door.
+ *
+ * Life: an incoming leg comes from sip_endpoint_handlers.invite, an outgoing
+ * one from leg_invite(). The owner hears events until LEG_EV_ENDED or until it
+ * lets go with leg_release(), which ends the dialog the right way for its
+ * state (487/status, CANCEL, ACK and BYE for a 200 that crossed the CANCEL,
+ * BYE) in the background. Every leg must be released, ended ones too.
+ *
+ * Threads: the SIP thread. Callbacks may call any function, leg_release() too.
+ */
+#ifndef BREAKOUT_TAS_SIP_LEG_H
+#define BREAKOUT_TAS_SIP_LEG_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include "base/macros.h"
+#include "config/config.h"
+#include "tas/sip/headers.h"
+
+struct leg;          /* opaque */
+struct sip_endpoint; /* endpoint.h */
+
+enum leg_event_type {
+	LEG_EV_PROVISIONAL,    /* outgoing: status 101..199, each in order; sdp or NULL */
+	LEG_EV_ANSWERED,       /* outgoing: 2xx; sdp or NULL. The owner calls leg_ack() */
+	LEG_EV_CONFIRMED,      /* incoming: the ACK for our 2xx; sdp if it carried one */
+	LEG_EV_OFFER,          /* re-INVITE from the peer; sdp or NULL (it wants our offer).
+				* Answer with leg_offer_accept() or leg_offer_refuse() */
+	LEG_EV_OFFER_ANSWERED, /* our leg_offer(): status; sdp if 2xx. ACK was sent */
+	LEG_EV_ENDED           /* last event: the leg is over; see leg_end_reason */
+};
+
+enum leg_end_reason {
+	LEG_END_REFUSED,   /* outgoing: final status >= 300 from the peer */
+	LEG_END_TIMEOUT,   /* outgoing: nobody answered: connect, TLS, or no response */
+	LEG_END_TLS,       /* outgoing: the next hop's certificate was not accepted */
+	LEG_END_CANCELLED, /* incoming: CANCEL; 487 was sent */
+	LEG_END_BYE,       /* the peer hung up; 200 was sent */
+	LEG_END_NO_ACK,    /* incoming: our 2xx was never acknowledged; BYE was sent */
+	LEG_END_LOST       /* the dialog is gone at the peer: 481 or 408 inside it */
+};
+const char *leg_end_reason_name(enum leg_end_reason reason);
+
+struct leg_event {
+	enum leg_event_type type;
+	enum leg_end_reason end;           /* ENDED */
+	int status;                        /* SIP status, or the one to show for a local failure */
+	const char *reason;                /* reason phrase or one sentence; never NULL */
+	const char *sdp;                   /* NULL: none */
+	const struct sip_headers *headers; /* of the message; never NULL, may be empty */
+};
+typedef void leg_event_fn(struct leg *leg, const struct leg_event *event, void *arg);
+
+/* What an incoming INVITE said; for outgoing ones what was sent. Valid as long
+ * as the leg. */
+struct leg_info {
+	int peer;                    /* as identify() named it; -1 for outgoing */
+	const char *request_user;    /* user part of the request URI, unescaped; "" none */
+	const char *request_uri;
+	const char *from_uri, *from_user, *from_display; /* "" if absent */
+	const char *to_uri, *to_user;
+	const char *asserted_user;   /* P-Asserted-Identity's first user part (RFC 3325) or "" */
+	const char *call_id;
+	const char *session_id;      /* Session-ID header or "" */
+	const char *source;          /* "address:port" of the peer */
+	enum sip_transport transport;
+	int max_forwards;
+	const struct sip_headers *headers; /* all, except those of transaction and dialog */
+	const char *sdp;             /* NULL: the INVITE carried no offer */
+};
+const struct leg_info *leg_info(const struct leg *leg);
+
+void leg_set_handler(struct leg *leg, leg_event_fn *on_event, void *arg);
+
+struct leg_invite {
+	const char *request_uri;  /* whole URI */
+	const char *next_hop;     /* URI to send to, as a loose route that is not written; NULL: request_uri */
+	const char *from_uri, *from_display; /* tag is the leg's; display may be NULL */
+	const char *to_uri;
+	const struct sip_headers *headers; /* added as they are; NULL: none */
+	int max_forwards;         /* value to send; 0: 70 */
+	const char *sdp;          /* NULL: no offer */
+};
+
+/* 0, -EINVAL (a URI or header does not parse; nothing was sent), -ENOMEM.
+ * Later failures come as LEG_EV_ENDED. Copies what it needs. */
+int leg_invite(struct leg **ret_leg, struct sip_endpoint *endpoint,
+	       const struct leg_invite *invite, leg_event_fn *on_event, void *arg) MUST_CHECK;
+
+/* Incoming, before a final response. sdp, reason and headers may be NULL. */
+int leg_provisional(struct leg *leg, int status, const char *reason, const char *sdp,
+		    const struct sip_headers *headers);
+int leg_answer(struct leg *leg, const char *sdp, const struct sip_headers *headers) MUST_CHECK;
+/* Outgoing, after ANSWERED; sdp is the answer if the 2xx carried the offer. */
+int leg_ack(struct leg *leg, const char *sdp);
+
+/* In dialog. -EBUSY: an offer is in flight in either direction. A 491 is tried
+ * again inside after RFC 3261 14.1's pause. sdp NULL: offerless re-INVITE. */
+int leg_offer(struct leg *leg, const char *sdp) MUST_CHECK;
+int leg_offer_accept(struct leg *leg, const char *sdp) MUST_CHECK;
+int leg_offer_refuse(struct leg *leg, int status, const char *reason) MUST_CHECK;
+
+/* Why it ends, for the wire: `status` and `phrase` for an unanswered incoming
+ * leg, `reason` as Reason header value (RFC 3326) for BYE and CANCEL. */
+struct leg_farewell {
+	int status;           /* 0: 487 */
+	const char *phrase;   /* NULL: the standard one */
+	const char *reason;   /* "Q.850;cause=16;text=\"...\"" or NULL */
+	const struct sip_headers *headers; /* for a final response; NULL: none */
+};
+/* NULL leg is fine; farewell may be NULL. No event comes after it. Returns NULL. */
+struct leg *leg_release(struct leg *leg, const struct leg_farewell *farewell);
+
+#endif
