@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# A thin front to CMake: what a newcomer types.
+#   make            build into build/bin
+#   make demo       build, start the simulated core and the daemon, place calls
+#   make check      build and run every test (ctest)
+#   make check-asan the same tests under AddressSanitizer and UBSan
+#   make check-tsan the unit tests under ThreadSanitizer
+#   make bench      cost per call, per relayed packet and per upsert
+#   make format     clang-format over our sources;  make lint: clang-tidy
+.DEFAULT_GOAL := all
+JOBS ?= $(shell nproc)
+CTEST_FLAGS ?= --output-on-failure --no-tests=error --stop-on-failure
+OURS = $(shell git ls-files '*.c' '*.h')
+
+.PHONY: all build check check-asan check-tsan demo bench format lint clean packages-build packages-check
+
+all: build
+
+packages-build packages-check:
+	@packaging/install-packages.sh $(@:packages-%=%)
+
+build: packages-build
+	@mkdir -p build
+	@cmake --preset dev >build/configure.txt 2>&1 || { cat build/configure.txt; exit 1; }
+	@cmake --build build -j $(JOBS)
+
+check: packages-check build
+	ctest --test-dir build -j $(JOBS) $(CTEST_FLAGS)
+
+check-asan: packages-check
+	cmake --preset asan
+	cmake --build build-asan -j $(JOBS)
+	ctest --test-dir build-asan -j $(JOBS) $(CTEST_FLAGS)
+
+# The libraries we stand on are not built for TSan: tests/tsan.supp names them.
+check-tsan: packages-check
+	cmake --preset tsan
+	cmake --build build-tsan -j $(JOBS)
+	TSAN_OPTIONS="suppressions=$(CURDIR)/tests/tsan.supp" ctest --test-dir build-tsan -L unit $(CTEST_FLAGS)
+
+demo: build
+	@build/bin/breakout-core demo --breakoutd build/bin/breakoutd
+
+bench: build
+	@tests/perf/run.sh build
+
+format:
+	clang-format -i $(OURS)
+
+lint: build
+	clang-format --dry-run -Werror $(OURS)
+	clang-tidy -p build --quiet $(filter %.c,$(filter-out tests/%,$(OURS)))
+
+clean:
+	rm -rf build build-release build-asan build-tsan

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The map of the house: which room may include which door, and which foreign
+library is confined to which files. Shared by the tests in this folder."""
+
+import pathlib
+import subprocess
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+# room -> doors of other rooms it may open (an entry ending in .h: that header only)
+ROOMS = {
+    "base": [],
+    "config": ["base"],
+    "proto": ["base"],
+    "registrar": ["base", "config", "proto"],
+    "media": ["base", "config"],
+    "tas/sip": ["base", "config"],
+    "tas/call": ["base", "config", "media/media.h", "tas/sip/leg.h", "tas/sip/headers.h",
+                 "tas/sip/cause_map.h"],
+    "tas/service": ["base", "config", "registrar/registrar.h", "media/media.h",
+                    "tas/call/call.h", "tas/sip/leg.h", "tas/sip/headers.h",
+                    "tas/sip/endpoint.h", "tas/sip/cause_map.h"],
+    "tas/admin": ["base", "config", "registrar/registrar.h", "media/media.h", "tas/call/call.h",
+                  "tas/service/service.h", "tas/sip/leg.h", "tas/sip/headers.h",
+                  "tas/sip/endpoint.h", "tas/sip/sip_loop.h", "tas/sip/cause_map.h"],
+}
+
+# library -> (how its headers begin, files that may include them)
+FOREIGN = {
+    "sofia-sip": (["sofia-sip/"], ["tas/sip/", "media/sdp.c"]),
+    "gRPC": (["grpc/"], ["proto/api_client.c", "proto/api_stream.c", "tools/core/", "tests/perf/"]),
+    "libcurl": (["curl/"], ["proto/api_token.c"]),
+    "protobuf-c": (["protobuf-c/"], ["proto/", "tools/core/"]),
+    "generated messages": (["wgtwo/"], ["registrar/upsert.c", "proto/", "tools/core/", "tests/"]),
+    "SQLite": (["sqlite3.h"], ["registrar/store_sqlite.c"]),
+    "libnice": (["nice/", "agent.h"], ["media/ice.c"]),
+    "GLib": (["glib"], ["media/ice.c", "media/worker.c"]),
+    "libsrtp2": (["srtp2/"], ["media/srtp.c", "media/srtp_openssl.c"]),
+    "OpenSSL": (["openssl/"], ["media/dtls.c", "media/srtp_openssl.c", "media/ice.c",
+                               "tas/sip/tls_guard", "tas/sip/tls_", "proto/pem_check.c",
+                               "tools/core/", "tests/"]),
+    "libyaml": (["yaml.h"], ["config/"]),
+    "jansson": (["jansson.h"], ["proto/api_token.c", "tas/admin/", "tools/"]),
+    "libmicrohttpd": (["microhttpd.h"], ["tools/core/"]),
+}
+
+
+def tracked(*patterns):
+    """Paths git knows (or would add), relative to the root."""
+    out = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "--", *patterns],
+                         cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    return [p for p in out.splitlines() if (ROOT / p).is_file()]
+
+
+def room_of(path):
+    """The room a source file lives in, or None (tas/main.c, tests, tools)."""
+    best = None
+    for room in ROOMS:
+        if path.startswith(room + "/") and (best is None or len(room) > len(best)):
+            best = room
+    return best
+
+
+class Tally:
+    """Counts and prints one line a check, then the closing line."""
+
+    def __init__(self):
+        self.passed = self.failed = 0
+
+    def check(self, name, findings):
+        findings = list(findings)
+        for finding in findings:
+            print(finding)
+        print(("ok   " if not findings else "FAIL ") + name)
+        if findings:
+            self.failed += 1
+        else:
+            self.passed += 1
+
+    def close(self):
+        print(f"{self.passed} passed, {self.failed} failed")
+        return 1 if self.failed else 0
