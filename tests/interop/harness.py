@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A breakoutd for one test: certificates, configuration, start, log, stop."""
+
+import os
+import pathlib
+import re
+import subprocess
+import tempfile
+import time
+
+import yaml
+
+BIN = pathlib.Path(os.environ.get("BREAKOUT_BIN", "build/bin"))
+
+
+def openssl(*arguments):
+    subprocess.run(["openssl", *arguments], check=True, capture_output=True)
+
+
+class Pki:
+    """A test CA with one certificate for 127.0.0.1 (and localhost)."""
+
+    def __init__(self, folder):
+        self.ca, self.cert, self.key = (str(folder / n) for n in ("ca.pem", "cert.pem", "key.pem"))
+        ca_key, request = str(folder / "ca.key"), str(folder / "request.pem")
+        names = folder / "names.cnf"
+        names.write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+        curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+        openssl("req", "-x509", *curve, "-keyout", ca_key, "-out", self.ca, "-days", "90",
+                "-subj", "/CN=breakout test CA")
+        openssl("req", *curve, "-keyout", self.key, "-out", request, "-subj", "/CN=localhost")
+        openssl("x509", "-req", "-in", request, "-CA", self.ca, "-CAkey", ca_key, "-out", self.cert,
+                "-days", "60", "-extfile", str(names))
+        os.chmod(self.key, 0o600)
+
+
+class Daemon:
+    """breakoutd with a configuration of ours; `changes` is merged over the base."""
+
+    def __init__(self, sbc_port, changes=None):
+        self.scratch = tempfile.TemporaryDirectory(prefix="breakout-test-")
+        self.folder = pathlib.Path(self.scratch.name)
+        self.pki = Pki(self.folder)
+        self.sbc_port = sbc_port
+        self.changes = changes or {}
+        self.process = None
+        self.log_path = self.folder / "log"
+
+    def config(self):
+        base = {
+            "domain": "localhost",
+            "sip": {"listen": ["tls://127.0.0.1:0"], "certificate": self.pki.cert,
+                    "private_key": self.pki.key, "ca_file": self.pki.ca},
+            # Nobody answers there: calls must not depend on the API.
+            "core": {"api": {"target": "127.0.0.1:9", "plaintext": True},
+                     "sbc": {"uri": f"sips:127.0.0.1:{self.sbc_port}",
+                             "trusted": ["127.0.0.0/8"]}},
+            "prefixes": {"mobile_originating": "00", "mobile_terminating": "01"},
+            "store": {"sqlite": str(self.folder / "store.db")},
+            "cdr": {"file": str(self.folder / "cdr.jsonl")},
+            "admin": {"socket": str(self.folder / "ctl.sock")},
+            "media": {"address": "127.0.0.1", "ports": "20000-29999"},
+            "registrations": [{"number": "+4799000001", "route_type": "loop"}],
+        }
+        return {**base, **self.changes}
+
+    def start(self):
+        path = self.folder / "breakout.yaml"
+        path.write_text(yaml.safe_dump(self.config()))
+        log = open(self.log_path, "ab")
+        self.process = subprocess.Popen([BIN / "breakoutd", "--config", path],
+                                        stderr=log, stdout=log)
+        self.port = int(self.wait_log(r"main ready.*tls=(\d+)", 20).group(1))
+        return self
+
+    def log(self):
+        return self.log_path.read_text(errors="replace")
+
+    def wait_log(self, pattern, seconds=10):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            match = re.search(pattern, self.log())
+            if match:
+                return match
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.05)
+        raise AssertionError(f"no line like {pattern!r} in the log:\n{self.log()}")
+
+    def ctl(self, *arguments):
+        return subprocess.run([BIN / "breakoutctl", "-s", self.folder / "ctl.sock", *arguments],
+                              capture_output=True, text=True, timeout=20)
+
+    def rss_kb(self):
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+)", status).group(1))
+
+    def stop(self):
+        """SIGTERM; returns the exit status."""
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(15)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        return self.process.returncode if self.process else None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+        self.scratch.cleanup()
+
+
+class Tally:
+    """Runs test functions, prints a line each and the closing counts."""
+
+    def __init__(self):
+        self.passed = self.failed = 0
+
+    def run(self, name, test, *arguments):
+        try:
+            test(*arguments)
+        except Exception as error:  # every failure is a finding, whatever its kind
+            print(f"FAIL {name}: {type(error).__name__}: {error}", flush=True)
+            self.failed += 1
+            return False
+        print(f"ok   {name}", flush=True)
+        self.passed += 1
+        return True
+
+    def close(self):
+        print(f"{self.passed} passed, {self.failed} failed")
+        return 1 if self.failed or not self.passed else 0

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A LOOP call whose two ends are headless Chromium's WebRTC stack: its offers
+and answers travel in SIP over TLS, its ICE, DTLS and SRTP meet ours, and the
+tone each end plays must be heard at the other."""
+
+import sys
+
+from harness import Daemon, Pki, Tally
+from sipwire import Sbc
+from webdriver import ACCEPT, ANSWER, HEARD, OFFER, PEERS, STATE, Browser
+
+SESSION = "ab30317f1a784dc48ff824d0d3715d86;remote=00000000000000000000000000000000"
+CALLER, CALLEE = "sip:+4799000001@core.example", "sip:+4722334455@core.example"
+
+
+def place(page, sbc, flow, codecs, names, tones):
+    """Leg 2 in, leg 3 out, answered by the other peer; what the BYE needs."""
+    offer = page.run(OFFER, names[0], tones[0], codecs)
+    leg2 = sbc.invite("sips:+004722334455@127.0.0.1", CALLER, CALLEE, offer,
+                      [("session-id", SESSION),
+                       ("p-asserted-identity", "<sip:+4799000001@core.example>")])
+    flow.send(leg2)
+    flow3, leg3 = sbc.wait(lambda m: m.start.startswith("INVITE"))
+    assert "sips:+4722334455@" in leg3.start or "sip:+4722334455@" in leg3.start, leg3.start
+    assert leg3.get("session-id") == SESSION, leg3.get("session-id")
+    flow3.send(sbc.reply(leg3, 180, "Ringing", tag="callee"))
+    sbc.wait(lambda m: m.status == 180 and m.get("call-id") == leg2.get("call-id"))
+    answer = page.run(ANSWER, names[1], tones[1], leg3.body)
+    ok3 = sbc.reply(leg3, 200, "OK", answer, "callee")
+    flow3.send(ok3)
+    sbc.wait(lambda m: m.method == "ACK" and m.get("call-id") == leg3.get("call-id"))
+    _, ok2 = sbc.wait(lambda m: m.status == 200 and m.get("call-id") == leg2.get("call-id"))
+    flow.send(sbc.in_dialog("ACK", leg2, ok2))
+    page.run(ACCEPT, names[0], ok2.body)
+    return leg2, ok2, leg3, ok3, flow3
+
+
+def hang_up(sbc, flow, leg2, ok2, leg3, flow3):
+    flow.send(sbc.in_dialog("BYE", leg2, ok2))
+    sbc.wait(lambda m: m.status == 200 and m.method == "BYE")
+    flow_bye, bye = sbc.wait(lambda m: not m.status and m.method == "BYE")
+    assert bye.get("call-id") == leg3.get("call-id")
+    flow_bye.send(sbc.reply(bye, 200, "OK"))
+
+
+def expect_tones(page, names, tones):
+    heard = [page.wait(HEARD, names[0], tones[1]), page.wait(HEARD, names[1], tones[0])]
+    states = [page.run(STATE, n) for n in names]
+    assert all(heard), f"heard {heard} Hz, connections {states}"
+
+
+def pcma_call(page, sbc, daemon):
+    flow = sbc.connect(daemon.port)
+    names, tones = ("a1", "b1"), (500, 900)
+    leg2, ok2, leg3, _, flow3 = place(page, sbc, flow,
+                                      ["audio/PCMA", "audio/telephone-event"], names, tones)
+    expect_tones(page, names, tones)
+    hang_up(sbc, flow, leg2, ok2, leg3, flow3)
+
+
+def opus_call(page, sbc, daemon):
+    flow = sbc.connect(daemon.port)
+    names, tones = ("a2", "b2"), (700, 1200)
+    leg2, ok2, leg3, _, flow3 = place(page, sbc, flow, None, names, tones)
+    expect_tones(page, names, tones)
+    hang_up(sbc, flow, leg2, ok2, leg3, flow3)
+
+
+def ice_restart(page, sbc, daemon):
+    """The caller's browser restarts ICE by a re-INVITE in a running call."""
+    flow = sbc.connect(daemon.port)
+    names, tones = ("a3", "b3"), (600, 1000)
+    leg2, ok2, leg3, ok3, flow3 = place(page, sbc, flow, ["audio/PCMA"], names, tones)
+    expect_tones(page, names, tones)
+    offer = page.run("const pc = peers[args[0]];"
+                     "await pc.setLocalDescription(await pc.createOffer({iceRestart: true}));"
+                     "await pc.gathered(); return pc.localDescription.sdp;", names[0])
+    again = sbc.in_dialog("INVITE", leg2, ok2, sdp=offer)
+    flow.send(again)
+    flow_re, re3 = sbc.wait(lambda m: m.start.startswith("INVITE")
+                            and m.get("call-id") == leg3.get("call-id"))
+    answer = page.run("const pc = peers[args[0]];"
+                      "await pc.setRemoteDescription({type: 'offer', sdp: args[1]});"
+                      "await pc.setLocalDescription(await pc.createAnswer());"
+                      "await pc.gathered(); return pc.localDescription.sdp;", names[1], re3.body)
+    flow_re.send(sbc.reply(re3, 200, "OK", answer))
+    _, ok = sbc.wait(lambda m: m.status == 200 and m.get("cseq") == again.get("cseq"))
+    flow.send(sbc.in_dialog("ACK", again, ok))
+    page.run(ACCEPT, names[0], ok.body)
+    expect_tones(page, names, tones)
+    hang_up(sbc, flow, leg2, ok2, leg3, flow3)
+
+
+def wrong_fingerprint(page, sbc, daemon):
+    """The answer names another certificate: no media, and the call is ended."""
+    flow = sbc.connect(daemon.port)
+    offer = page.run(OFFER, "a4", 500, ["audio/PCMA"])
+    leg2 = sbc.invite("sips:+004722334455@127.0.0.1", CALLER, CALLEE, offer,
+                      [("session-id", SESSION)])
+    flow.send(leg2)
+    flow3, leg3 = sbc.wait(lambda m: m.start.startswith("INVITE"))
+    answer = page.run(ANSWER, "b4", 900, leg3.body)
+    at = answer.index("a=fingerprint:sha-256 ") + 22
+    forged = answer[:at] + ("00" if answer[at:at + 2] != "00" else "11") + answer[at + 2:]
+    flow3.send(sbc.reply(leg3, 200, "OK", forged, "callee"))
+    _, ok2 = sbc.wait(lambda m: m.status == 200 and m.get("call-id") == leg2.get("call-id"))
+    flow.send(sbc.in_dialog("ACK", leg2, ok2))
+    page.run(ACCEPT, "a4", ok2.body)
+    for leg in (leg2, leg3):
+        flow_bye, bye = sbc.wait(lambda m, leg=leg: m.start.startswith("BYE")
+                                 and m.get("call-id") == leg.get("call-id"), 15)
+        flow_bye.send(sbc.reply(bye, 200, "OK"))
+    assert not page.run(HEARD, "b4", 500), "media flowed despite a wrong fingerprint"
+    assert "fingerprint" in daemon.log(), daemon.log()
+
+
+def main():
+    import pathlib
+    import tempfile
+    tally = Tally()
+    with tempfile.TemporaryDirectory(prefix="breakout-sbc-") as folder:
+        pki = Pki(pathlib.Path(folder))
+        sbc = Sbc(pki.cert, pki.key, pki.ca)
+        with Daemon(sbc.port) as daemon, Browser() as page:
+            daemon.pki = pki
+            daemon.start()
+            page.run(PEERS)
+            for name, test in [
+                    ("PCMA call between two Chromium peers, tones heard both ways", pcma_call),
+                    ("Opus passes through between two Chromium peers", opus_call),
+                    ("Chromium's ICE restart keeps the call", ice_restart),
+                    ("a fingerprint that does not fit ends the call without media",
+                     wrong_fingerprint)]:
+                if not tally.run(name, test, page, sbc, daemon):
+                    print(daemon.log())
+        sbc.close()
+    return tally.close()
+
+
+sys.exit(main())

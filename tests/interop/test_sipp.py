@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SIPp as the core's SBC for signalling: it calls with leg 2 and takes leg 3.
+Debian's SIPp speaks no TLS, so a stunnel stands on either side of it."""
+
+import pathlib
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+from harness import Daemon, Pki, Tally
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+def wait_listening(port, seconds=5):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            time.sleep(0.05)
+    raise AssertionError(f"nobody listens on port {port}")
+
+
+class SippCore:
+    """SIPp behind stunnel as SBC: `sbc_port` speaks TLS and is where leg 3 goes."""
+
+    def __init__(self, folder, pki):
+        self.folder, self.pki = folder, pki
+        self.sbc_port, self.uas_port, self.uac_tunnel = free_port(), free_port(), free_port()
+        self.children = []
+
+    def tunnels(self, daemon_port):
+        path = self.folder / "stunnel.conf"
+        path.write_text(f"""foreground = yes
+pid =
+[leg2]
+client = yes
+accept = 127.0.0.1:{self.uac_tunnel}
+connect = 127.0.0.1:{daemon_port}
+CAfile = {self.pki.ca}
+verifyChain = yes
+[leg3]
+accept = 127.0.0.1:{self.sbc_port}
+connect = 127.0.0.1:{self.uas_port}
+cert = {self.pki.cert}
+key = {self.pki.key}
+""")
+        log = open(self.folder / "stunnel.log", "wb")
+        self.children.append(subprocess.Popen(["stunnel4", path], stdout=log, stderr=log))
+        wait_listening(self.uac_tunnel)
+
+    def sipp(self, scenario, port, calls, *more):
+        return ["sipp", "-sf", HERE / "sipp" / scenario, "-t", "t1", "-i", "127.0.0.1",
+                "-p", str(port), "-m", str(calls), "-nostdin", "-timeout", "90", "-timeout_error",
+                "-key", "sbc_port", str(self.sbc_port), *more]
+
+    def run(self, calls, rate, dialled):
+        """Places the calls; (successful, failed) as SIPp's caller counted."""
+        with open(self.folder / "uas.out", "wb") as out:
+            uas = subprocess.Popen(self.sipp("leg3.xml", self.uas_port, calls), cwd=self.folder,
+                                   stdout=out, stderr=out)
+            self.children.append(uas)
+            wait_listening(self.uas_port)
+            uac = subprocess.run(
+                self.sipp("leg2.xml", free_port(), calls, "-r", str(rate), "-key", "dialled",
+                          dialled, "-trace_err", f"127.0.0.1:{self.uac_tunnel}"),
+                cwd=self.folder, capture_output=True, text=True, timeout=120)
+            uas_status = uas.wait(20)
+        counts = [int(re.findall(name + r"\s*\|\s*\d+\s*\|\s*(\d+)", uac.stdout)[-1])
+                  for name in ("Successful call", "Failed call")]
+        errors = "".join(p.read_text(errors="replace")[:2000]
+                         for p in self.folder.glob("*errors.log"))
+        return (*counts, uas_status, errors)
+
+    def close(self):
+        for child in self.children:
+            if child.poll() is None:
+                child.terminate()
+                child.wait(5)
+
+
+def calls_complete(core, daemon, calls, rate, dialled):
+    done, failed, uas_status, errors = core.run(calls, rate, dialled)
+    assert (done, failed, uas_status) == (calls, 0, 0), \
+        f"{done} done, {failed} failed, callee's SIPp ended with {uas_status}\n{errors}"
+
+
+def nothing_left(daemon):
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        out = daemon.ctl("-o", "json", "calls").stdout
+        if '"call_id_a"' not in out:
+            return
+        time.sleep(0.1)
+    raise AssertionError("calls are left over: " + out)
+
+
+def main():
+    tally = Tally()
+    with tempfile.TemporaryDirectory(prefix="breakout-sipp-") as name:
+        folder = pathlib.Path(name)
+        pki = Pki(folder)
+        core = SippCore(folder, pki)
+        with Daemon(core.sbc_port) as daemon:
+            daemon.pki = pki
+            daemon.start()
+            core.tunnels(daemon.port)
+            try:
+                tally.run("SIPp: 20 emergency calls pass straight through, 183 then 180 in order",
+                          calls_complete, core, daemon, 20, 20, "00112")
+                tally.run("SIPp: 200 looped calls with anchored media complete", calls_complete,
+                          core, daemon, 200, 40, "+004722334455")
+                tally.run("no call is left over", nothing_left, daemon)
+            finally:
+                core.close()
+    return tally.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
