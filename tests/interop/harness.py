@@ -4,6 +4,7 @@
 import os
 import pathlib
 import re
+import socket
 import subprocess
 import tempfile
 import time
@@ -11,6 +12,22 @@ import time
 import yaml
 
 BIN = pathlib.Path(os.environ.get("BREAKOUT_BIN", "build/bin"))
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+def wait_listening(port, seconds=10, process=None):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and (process is None or process.poll() is None):
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            time.sleep(0.05)
+    raise AssertionError(f"nobody listens on port {port}")
 
 
 def openssl(*arguments):
@@ -42,6 +59,7 @@ class Daemon:
         self.folder = pathlib.Path(self.scratch.name)
         self.pki = Pki(self.folder)
         self.sbc_port = sbc_port
+        self.port = free_port()
         self.changes = changes or {}
         self.process = None
         self.log_path = self.folder / "log"
@@ -49,7 +67,7 @@ class Daemon:
     def config(self):
         base = {
             "domain": "localhost",
-            "sip": {"listen": ["tls://127.0.0.1:0"], "certificate": self.pki.cert,
+            "sip": {"listen": [f"tls://127.0.0.1:{self.port}"], "certificate": self.pki.cert,
                     "private_key": self.pki.key, "ca_file": self.pki.ca},
             # Nobody answers there: calls must not depend on the API.
             "core": {"api": {"target": "127.0.0.1:9", "plaintext": True},
@@ -70,7 +88,10 @@ class Daemon:
         log = open(self.log_path, "ab")
         self.process = subprocess.Popen([BIN / "breakoutd", "--config", path],
                                         stderr=log, stdout=log)
-        self.port = int(self.wait_log(r"main ready.*tls=(\d+)", 20).group(1))
+        try:
+            wait_listening(self.port, 20, self.process)
+        except AssertionError:
+            raise AssertionError("breakoutd did not start:\n" + self.log()) from None
         return self
 
     def log(self):

@@ -4,31 +4,14 @@ Debian's SIPp speaks no TLS, so a stunnel stands on either side of it."""
 
 import pathlib
 import re
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 
-from harness import Daemon, Pki, Tally
+from harness import Daemon, Pki, Tally, free_port, wait_listening
 
 HERE = pathlib.Path(__file__).resolve().parent
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
-
-
-def wait_listening(port, seconds=5):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        except OSError:
-            time.sleep(0.05)
-    raise AssertionError(f"nobody listens on port {port}")
 
 
 class SippCore:

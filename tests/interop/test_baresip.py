@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""baresip as the PBX of a trunk: plain RTP over UDP, its tone must
+reach Chromium on the core's side, and Chromium's tone must reach it."""
+
+import pathlib
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import wave
+
+from harness import Daemon, Pki, Tally, free_port
+from sipwire import Sbc
+from webdriver import ACCEPT, HEARD, OFFER, PEERS, Browser
+
+MODULES = "/usr/lib/baresip/modules"
+CALLER, CALLEE = "sip:+4722334455@core.example", "sip:+4799000001@core.example"
+
+
+def write_tone(path, hz, seconds=30):
+    import math
+    with wave.open(str(path), "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(8000)
+        out.writeframes(b"".join(struct.pack("<h", int(12000 * math.sin(2 * math.pi * hz * n / 8000)))
+                                 for n in range(8000 * seconds)))
+
+
+class Baresip:
+    """Answers every call on UDP; plays a tone, writes what it hears to a file."""
+
+    def __init__(self, folder, hz):
+        self.folder, self.port = folder, free_port()
+        write_tone(folder / "tone.wav", hz)
+        (folder / "config").write_text(f"""
+sip_listen 127.0.0.1:{self.port}
+module_path {MODULES}
+module stdio.so
+module g711.so
+module aufile.so
+module sndfile.so
+module_tmp account.so
+module_app menu.so
+audio_source aufile,{folder}/tone.wav
+audio_player aufile,{folder}/heard.wav
+audio_alert aufile,{folder}/alert.wav
+snd_path {folder}
+net_interface 127.0.0.1
+rtp_ports 31000-31999
+""")
+        (folder / "accounts").write_text(f"<sip:pbx@127.0.0.1:{self.port}>;regint=0;answermode=auto\n")
+        (folder / "contacts").write_text("")
+        self.out = open(folder / "baresip.log", "wb")
+        self.process = subprocess.Popen(["baresip", "-f", folder], stdin=subprocess.PIPE,
+                                        stdout=self.out, stderr=self.out)
+        end = time.monotonic() + 10
+        while "baresip is ready" not in self.log() and time.monotonic() < end:
+            time.sleep(0.1)
+
+    def log(self):
+        return (self.folder / "baresip.log").read_text(errors="replace")
+
+    def heard_hz(self):
+        """Strongest frequency in the last second that baresip dumped, or 0."""
+        import math
+        for path in self.folder.glob("dump-*-dec.wav"):
+            data = path.read_bytes()[44:]
+            samples = struct.unpack(f"<{len(data) // 2}h", data[:len(data) // 2 * 2])[-8000:]
+            if len(samples) < 4000:
+                continue
+            best, power = 0, 0.0
+            for hz in range(200, 1600, 20):
+                turn = 2 * math.pi * hz / 8000
+                real = sum(s * math.cos(turn * n) for n, s in enumerate(samples[-1600:]))
+                imag = sum(s * math.sin(turn * n) for n, s in enumerate(samples[-1600:]))
+                if real * real + imag * imag > power:
+                    best, power = hz, real * real + imag * imag
+            return best if power > 1e12 else 0
+        return 0
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait(5)
+        self.out.close()
+
+
+def call_to_pbx(page, sbc, daemon, pbx):
+    """FORK: the core sends the INVITE, the daemon dials the trunk, baresip answers."""
+    flow = sbc.connect(daemon.port)
+    offer = page.run(OFFER, "core", 500, ["audio/PCMA", "audio/telephone-event"])
+    leg = sbc.invite("sips:+4799000001@127.0.0.1", CALLER, CALLEE, offer,
+                     [("session-id", "00112233445566778899aabbccddeeff")])
+    flow.send(leg)
+    _, ok = sbc.wait(lambda m: m.status >= 200 and m.get("call-id") == leg.get("call-id"))
+    assert ok.status == 200, ok.start
+    flow.send(sbc.in_dialog("ACK", leg, ok))
+    page.run(ACCEPT, "core", ok.body)
+    heard = page.wait(HEARD, "core", 800)
+    assert heard, "Chromium does not hear baresip"
+    end = time.monotonic() + 10
+    while abs((there := pbx.heard_hz()) - 500) > 20 and time.monotonic() < end:
+        time.sleep(0.3)
+    assert abs(there - 500) <= 20, f"baresip hears {there} Hz instead of 500\n{pbx.log()[-2000:]}"
+    flow.send(sbc.in_dialog("BYE", leg, ok))
+    sbc.wait(lambda m: m.status == 200 and m.method == "BYE")
+
+
+def main():
+    tally = Tally()
+    with tempfile.TemporaryDirectory(prefix="breakout-sbc-") as name:
+        folder = pathlib.Path(name)
+        pki = Pki(folder)
+        (folder / "pbx").mkdir()
+        pbx = Baresip(folder / "pbx", 800)
+        sbc = Sbc(pki.cert, pki.key, pki.ca)
+        changes = {
+            "trunks": [{"name": "pbx", "uris": [f"sip:127.0.0.1:{pbx.port}"]}],
+            "services": {"office": [{"do": [{"dial": "pbx"}]}]},
+            "registrations": [{"number": "+4799000001", "route_type": "fork",
+                               "service": "office"}],
+        }
+        with Daemon(sbc.port, changes) as daemon, Browser() as page:
+            daemon.pki = pki
+            config = daemon.config()
+            config["sip"]["listen"].append(f"udp://127.0.0.1:{free_port()}")
+            daemon.changes["sip"] = config["sip"]
+            daemon.start()
+            page.run(PEERS)
+            if not tally.run("baresip as PBX: audio both ways with Chromium as the core's side",
+                             call_to_pbx, page, sbc, daemon, pbx):
+                print(daemon.log()[-4000:])
+        pbx.close()
+        sbc.close()
+    return tally.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bad input from the network: after each piece the daemon still answers a
+healthy neighbour at once, and says in its log or answer what was wrong."""
+
+import pathlib
+import secrets
+import socket
+import ssl
+import sys
+import tempfile
+
+from harness import Daemon, Pki, Tally
+from sipwire import Message, Sbc, parse
+
+RTP_OFFER = ("v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+             "m=audio 40000 RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n")
+NUMBER = "sips:+004722334455@127.0.0.1"
+CALLER, CALLEE = "sip:+4799000001@core.example", "sip:+4722334455@core.example"
+
+
+class Peer:
+    """A raw TLS connection to the daemon, from any loopback address."""
+
+    def __init__(self, daemon, source="127.0.0.1"):
+        context = ssl.create_default_context(cafile=daemon.pki.ca)
+        raw = socket.socket()
+        raw.bind((source, 0))
+        raw.settimeout(5)
+        raw.connect(("127.0.0.1", daemon.port))
+        self.sock = context.wrap_socket(raw, server_hostname="127.0.0.1")
+
+    def send(self, data):
+        try:
+            self.sock.sendall(data)
+        except OSError:
+            pass  # the daemon may hang up on us in the middle, that is its right
+
+    def answer(self, final=True):
+        """The next (final) response, or None when the connection ends or stays silent."""
+        data = b""
+        try:
+            while True:
+                while b"\r\n\r\n" in data:
+                    head, _, data = data.partition(b"\r\n\r\n")
+                    message = parse(head, b"")
+                    data = data[int(message.get("content-length") or 0):]
+                    if message.status >= (200 if final else 100):
+                        return message
+                chunk = self.sock.recv(65536)
+                if not chunk:
+                    return None
+                data += chunk
+        except (TimeoutError, OSError):
+            return None
+
+    def close(self):
+        self.sock.close()
+
+
+def request(method, uri="sips:127.0.0.1", body="", extra=(), cseq=None):
+    return Message(f"{method} {uri} SIP/2.0", [
+        ("via", f"SIP/2.0/TLS 127.0.0.1:9;branch=z9hG4bK{secrets.token_hex(8)}"),
+        ("max-forwards", "70"), ("from", f"<{CALLER}>;tag={secrets.token_hex(4)}"),
+        ("to", f"<{CALLEE}>"), ("call-id", secrets.token_hex(8)),
+        ("cseq", cseq or f"1 {method}"), ("contact", "<sips:x@127.0.0.1:9>"), *extra], body)
+
+
+def healthy(daemon):
+    peer = Peer(daemon)
+    peer.send(request("OPTIONS").encode())
+    answer = peer.answer()
+    peer.close()
+    assert answer and answer.status == 200, f"a healthy neighbour got {answer and answer.start}"
+
+
+def expect(daemon, data, *statuses, source="127.0.0.1"):
+    """Sends and wants one of these statuses; None allows silence or hang-up."""
+    peer = Peer(daemon, source)
+    peer.sock.settimeout(2 if None in statuses else 8)
+    peer.send(data)
+    answer = peer.answer()
+    peer.close()
+    status = answer.status if answer else None
+    assert status in statuses, f"answered {answer.start if answer else 'nothing'}"
+    healthy(daemon)
+    return answer
+
+
+def garbage(daemon):
+    expect(daemon, secrets.token_bytes(3000) + b"\r\n\r\n", None, 400)
+
+
+def huge_header(daemon):
+    expect(daemon, request("OPTIONS", extra=[("x-big", "a" * 200000)]).encode(), None, 400, 413, 513)
+
+
+def lying_length(daemon):
+    data = request("OPTIONS").encode().replace(b"Content-Length: 0", b"Content-Length: 999999999")
+    expect(daemon, data, None, 400, 413, 513)
+
+
+def negative_length(daemon):
+    data = request("OPTIONS").encode().replace(b"Content-Length: 0", b"Content-Length: -5")
+    expect(daemon, data, None, 400)
+
+
+def unknown_method(daemon):
+    answer = expect(daemon, request("FROBNICATE").encode(), 405, 501)
+    assert "INVITE" in answer.get("allow"), answer.headers
+
+
+def register_refused(daemon):
+    expect(daemon, request("REGISTER").encode(), 403, 405)
+
+
+def out_of_dialog(daemon):
+    expect(daemon, request("BYE").encode(), 481)
+    expect(daemon, request("CANCEL").encode(), 481)
+    expect(daemon, request("ACK").encode(), None)
+
+
+def sdp_garbage(daemon):
+    body = "this is no session description\r\n"
+    expect(daemon, request("INVITE", NUMBER, body, [("content-type", "application/sdp")]).encode(),
+           400, 488)
+
+
+def body_of_another_kind(daemon):
+    expect(daemon, request("INVITE", NUMBER, "<x/>", [("content-type", "text/xml")]).encode(), 415)
+
+
+def plain_rtp_towards_webrtc(daemon):
+    answer = expect(daemon, request("INVITE", NUMBER, RTP_OFFER,
+                                    [("content-type", "application/sdp")]).encode(), 488)
+    assert answer.get("warning"), "488 without a Warning that says why"
+
+
+def no_hops_left(daemon):
+    data = request("INVITE", NUMBER, RTP_OFFER, [("content-type", "application/sdp")]).encode()
+    expect(daemon, data.replace(b"max-forwards: 70", b"max-forwards: 0"), 483)
+
+
+def required_extension(daemon):
+    expect(daemon, request("INVITE", NUMBER, RTP_OFFER, [
+        ("content-type", "application/sdp"), ("require", "teleportation")]).encode(), 420)
+
+
+def stranger(daemon):
+    answer = expect(daemon, request("INVITE", NUMBER, RTP_OFFER, [
+        ("content-type", "application/sdp")]).encode(), 403, source="127.0.0.77")
+    assert answer.status == 403
+
+
+def half_open(daemon):
+    """Two hundred connections that never finish, in the TLS handshake or in a message."""
+    stuck = []
+    for number in range(200):
+        if number % 2:
+            raw = socket.create_connection(("127.0.0.1", daemon.port), 5)
+            raw.sendall(b"\x16\x03\x01\x02")
+            stuck.append(raw)
+        else:
+            peer = Peer(daemon)
+            peer.send(b"OPTIONS sips:127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/TLS")
+            stuck.append(peer.sock)
+    healthy(daemon)
+    for sock in stuck:
+        sock.close()
+    healthy(daemon)
+
+
+def emergency_call_after_all(daemon, sbc):
+    flow = sbc.connect(daemon.port)
+    leg2 = sbc.invite("sips:00112@127.0.0.1", CALLER, "sip:112@core.example", RTP_OFFER)
+    flow.send(leg2)
+    flow3, leg3 = sbc.wait(lambda m: m.start.startswith("INVITE"))
+    assert leg3.start.startswith(("INVITE sips:112@", "INVITE sip:112@")), leg3.start
+    assert leg3.body == RTP_OFFER, "an emergency call's SDP was touched"
+    flow3.send(sbc.reply(leg3, 200, "OK", RTP_OFFER, "psap"))
+    _, ok2 = sbc.wait(lambda m: m.status == 200 and m.get("call-id") == leg2.get("call-id"))
+    flow.send(sbc.in_dialog("ACK", leg2, ok2))
+    sbc.wait(lambda m: m.method == "ACK")
+    flow.send(sbc.in_dialog("BYE", leg2, ok2))
+    flow_bye, bye = sbc.wait(lambda m: m.start.startswith("BYE"))
+    flow_bye.send(sbc.reply(bye, 200, "OK"))
+
+
+def main():
+    tally = Tally()
+    with tempfile.TemporaryDirectory(prefix="breakout-sbc-") as folder:
+        pki = Pki(pathlib.Path(folder))
+        sbc = Sbc(pki.cert, pki.key, pki.ca)
+        with Daemon(sbc.port) as daemon:
+            daemon.pki = pki
+            config = daemon.config()
+            config["core"]["sbc"]["trusted"] = ["127.0.0.1/32"]
+            daemon.changes = {"core": config["core"]}
+            daemon.start()
+            for name, test in [
+                    ("random bytes", garbage),
+                    ("a header of 200 kB", huge_header),
+                    ("a Content-Length far beyond the body", lying_length),
+                    ("a negative Content-Length", negative_length),
+                    ("an unknown method is told what is allowed", unknown_method),
+                    ("REGISTER is refused", register_refused),
+                    ("BYE, CANCEL and ACK without a dialog", out_of_dialog),
+                    ("a body that is no SDP", sdp_garbage),
+                    ("a body of another type gets 415", body_of_another_kind),
+                    ("plain RTP offered on the WebRTC side gets 488 and a Warning",
+                     plain_rtp_towards_webrtc),
+                    ("an INVITE without hops left gets 483", no_hops_left),
+                    ("an unknown required extension gets 420", required_extension),
+                    ("an INVITE from an untrusted address gets 403", stranger),
+                    ("200 half-open connections harm nobody", half_open)]:
+                tally.run(name, test, daemon)
+            tally.run("an emergency call goes through untouched after all that",
+                      emergency_call_after_all, daemon, sbc)
+            tally.run("the daemon stops cleanly", lambda: daemon.stop() == 0 or
+                      (_ for _ in ()).throw(AssertionError(daemon.log()[-3000:])))
+            if tally.failed:
+                print(daemon.log()[-6000:])
+        sbc.close()
+    return tally.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
