@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "base/macros.h"
+#include "base/metrics.h"
+
+static struct metric calls = METRIC_COUNTER_INIT("breakout_calls_total", NULL, "calls");
+static struct metric active = METRIC_GAUGE_INIT("breakout_active", "leg=\"a\"", "active");
+static struct metric untouched = METRIC_GAUGE_INIT("breakout_untouched", NULL, "never moved");
+static struct metric shared[8];
+
+static void count_named(const struct metric *metric, void *arg)
+{
+	assert_ptr_not_equal(metric, &untouched);
+	*(int *)arg += metric == &calls || metric == &active;
+}
+
+static void a_metric_is_listed_once_from_its_first_move_on(void **state)
+{
+	int seen = 0;
+
+	(void)state;
+	metrics_each(count_named, &seen);
+	assert_int_equal(seen, 0);
+	metric_add(&calls, 1);
+	metric_add(&calls, 2);
+	metric_set(&active, 7);
+	metric_add(&active, -3);
+	metrics_each(count_named, &seen);
+	assert_int_equal(seen, 2);
+	assert_int_equal(metric_get(&calls), 3);
+	assert_int_equal(metric_get(&active), 4);
+}
+
+static void *move_all(void *arg)
+{
+	for (int i = 0; i < 20000; i++)
+		metric_add(&shared[i % (int)ARRAY_SIZE(shared)], 1);
+	return arg;
+}
+
+static void count_shared(const struct metric *metric, void *arg)
+{
+	*(int *)arg += metric >= shared && metric < shared + ARRAY_SIZE(shared);
+}
+
+static void threads_lose_no_counts_and_no_metrics(void **state)
+{
+	pthread_t threads[4];
+	int64_t sum = 0;
+	int seen = 0;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(threads); i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, move_all, NULL), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(threads); i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(shared); i++)
+		sum += metric_get(&shared[i]);
+	assert_int_equal(sum, 80000);
+	metrics_each(count_shared, &seen);
+	assert_int_equal(seen, ARRAY_SIZE(shared));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_metric_is_listed_once_from_its_first_move_on),
+		cmocka_unit_test(threads_lose_no_counts_and_no_metrics),
+	};
+	return cmocka_run_group_tests_name("metrics", tests, NULL, NULL);
+}
