@@ -108,13 +108,13 @@ void api_stream_cancel(struct api_stream *stream); /* `end` still comes */
 struct api_token; /* opaque */
 
 struct api_token_options {
-	const char *url;                /* https:// (http:// to loopback only) */
+	const char *url; /* https:// (http:// to loopback only) */
 	const char *client_id;
 	const char *client_secret_file; /* first line is the secret; read at each fetch */
 	const char *scope;
-	const char *ca_file;            /* NULL: system's */
-	bool raw_basic;                 /* no form-encoding inside Basic (RFC 6749 2.3.1) */
-	unsigned timeout_ms;            /* 0: 10000 */
+	const char *ca_file; /* NULL: system's */
+	bool raw_basic;      /* no form-encoding inside Basic (RFC 6749 2.3.1) */
+	unsigned timeout_ms; /* 0: 10000 */
 };
 
 /* Token thread. `token` NULL: the fetch failed, `error` says why and what to

@@ -33,11 +33,11 @@ struct reg_info {
 	char number[E164_ROOM];
 	enum route_type route_type;
 	enum reg_state state;
-	uint32_t service;      /* index into the config's services */
-	mono_ms expires_ms;    /* when the core forgets it; 0: not active */
-	mono_ms next_ms;       /* next attempt */
-	unsigned failures;     /* in a row */
-	char last_error[96];   /* "" if none */
+	uint32_t service;    /* index into the config's services */
+	mono_ms expires_ms;  /* when the core forgets it; 0: not active */
+	mono_ms next_ms;     /* next attempt */
+	unsigned failures;   /* in a row */
+	char last_error[96]; /* "" if none */
 };
 
 struct registrar_summary {

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* refresh.h - who is due, how many at a time, and whether the API is up.
+ *
+ * A wheel of 100 ms slots holds what is due later. What is due waits in two
+ * queues, both in due order: refreshes, whose TTL is running out, and the
+ * others (new, changed, refused, to be deleted), which get at least every
+ * fifth turn. Three brakes: a token bucket, a window of requests in flight,
+ * and a gate that lets one probe at a time through while the API is down.
+ *
+ * It knows no clock: time is handed in. Registrar thread only.
+ */
+#ifndef BREAKOUT_REGISTRAR_REFRESH_H
+#define BREAKOUT_REGISTRAR_REFRESH_H
+
+#include "registrar/reg_table.h"
+
+#define REFRESH_WINDOW 256 /* 17 kB each in the gRPC core; more gains nothing */
+
+struct refresh; /* opaque */
+
+int refresh_create(struct refresh **ret_refresh, struct reg_table *table, uint64_t seed,
+		   mono_ms now) MUST_CHECK;
+struct refresh *refresh_destroy(struct refresh *refresh);
+
+/* Files a record by its due_ms; moves it if it is filed already. */
+void refresh_file(struct refresh *refresh, struct reg *reg);
+/* The same, ahead of all others: it had its turn and could not use it. */
+void refresh_file_first(struct refresh *refresh, struct reg *reg);
+void refresh_unfile(struct refresh *refresh, struct reg *reg);
+
+/* How many there are to keep alive, and for how long an upsert lasts: the rate
+ * is twice what that takes, at least 500 a second. */
+void refresh_expect(struct refresh *refresh, size_t count, uint32_t ttl_s);
+
+/* The next one to send a request for, or NULL: nobody is due, or a brake is
+ * on. Each one taken is answered for by refresh_answered(). */
+struct reg *refresh_take(struct refresh *refresh, mono_ms now);
+
+enum refresh_answer {
+	REFRESH_ANSWERED,  /* whatever it said, the API works */
+	REFRESH_FAILED,    /* no answer, or one that tells of trouble over there */
+	REFRESH_EXHAUSTED, /* it works and asks for less */
+	REFRESH_VOID       /* never sent, or not to be judged by */
+};
+enum refresh_news { REFRESH_NO_NEWS, REFRESH_WENT_DOWN, REFRESH_CAME_UP };
+
+enum refresh_news refresh_answered(struct refresh *refresh, uint64_t number,
+				   enum refresh_answer answer, mono_ms now);
+
+bool refresh_down(const struct refresh *refresh);
+unsigned refresh_in_flight(const struct refresh *refresh);
+
+/* Nothing is handed out while held: there is no token. */
+void refresh_hold(struct refresh *refresh, bool hold);
+/* The last errand before the end: no token bucket. */
+void refresh_hurry(struct refresh *refresh);
+
+/* When refresh_take() may have something again; answers may change that. */
+mono_ms refresh_next(const struct refresh *refresh, mono_ms now);
+
+#endif

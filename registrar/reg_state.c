@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "registrar/reg_state.h"
+
+#include <errno.h>
+#include "base/macros.h"
+
+#define RETRY_FIRST_MS 1000
+#define RETRY_MAX_MS   60000
+
+/* Later than this is not a refresh in its own time any more. */
+#define LATE_MS 10000
+
+const char *reg_state_name(enum reg_state state)
+{
+	static const char *const names[REG_STATE_COUNT] = {
+		[REG_NEW] = "new",         [REG_PENDING] = "pending",
+		[REG_ACTIVE] = "active",   [REG_BACKOFF] = "backoff",
+		[REG_REFUSED] = "refused", [REG_WITHDRAWING] = "withdrawing",
+	};
+
+	return (unsigned)state < REG_STATE_COUNT ? names[state] : "?";
+}
+
+double reg_random(uint64_t *random)
+{
+	uint64_t z = *random += 0x9e3779b97f4a7c15u;
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+	z ^= z >> 31;
+	return (double)(z >> 11) * 0x1p-53;
+}
+
+static mono_ms between(double from, double to, mono_ms of, uint64_t *random)
+{
+	return (mono_ms)((double)of * (from + (to - from) * reg_random(random)));
+}
+
+/* 0.3 to 0.5 of the TTL: half of it remains for an outage, 30 minutes of an
+ * hour, and the width of the window keeps the fleet's phases apart. */
+mono_ms reg_refresh_due(mono_ms sent_ms, uint32_t ttl_s, uint64_t *random)
+{
+	return sent_ms + between(0.30, 0.50, (mono_ms)ttl_s * 1000, random);
+}
+
+static void saturating_count(struct reg *reg)
+{
+	if (reg->failures < UINT8_MAX)
+		reg->failures++;
+}
+
+/* ---- actions: run after the state has changed ---- */
+
+typedef void reg_action_fn(struct reg *reg, const struct reg_input *input);
+
+static void begin(struct reg *reg, const struct reg_input *input)
+{
+	reg->flags |= REG_IN_FLIGHT;
+	if (!reg->expires_ms || reg->failures || input->now - reg->due_ms > LATE_MS)
+		reg->flags |= REG_SPREAD;
+	reg->due_ms = input->now;
+}
+
+static void accepted(struct reg *reg, const struct reg_input *input)
+{
+	mono_ms sent = reg->due_ms, ttl_ms;
+	uint32_t ttl_s = input->ttl_s;
+
+	if (!ttl_s)
+		ttl_s = REG_TTL_DEFAULT_S;
+	if (ttl_s > REG_TTL_MAX_S)
+		ttl_s = REG_TTL_MAX_S;
+	ttl_ms = (mono_ms)ttl_s * 1000;
+	/* Counted from the sending: the core starts its clock no earlier. */
+	reg->expires_ms = sent + ttl_ms;
+	reg->told = input->asked;
+	reg->failures = 0;
+	if (reg->wanted != reg->told)
+		reg->due_ms = input->now;
+	else if (reg->flags & REG_SPREAD)
+		/* Many were sent in one go, at a start or after an outage: without a
+		 * wider window they would all come due together again. */
+		reg->due_ms = sent + between(0.10, 0.50, ttl_ms, input->random);
+	else
+		reg->due_ms = reg_refresh_due(sent, ttl_s, input->random);
+	reg->flags &= (uint8_t) ~(REG_SPREAD | REG_REFUSING);
+}
+
+static void retry_soon(struct reg *reg, const struct reg_input *input)
+{
+	unsigned doublings = reg->failures < 6 ? reg->failures : 6;
+	mono_ms ceiling = RETRY_FIRST_MS << doublings;
+
+	if (ceiling > RETRY_MAX_MS)
+		ceiling = RETRY_MAX_MS;
+	/* Full jitter: what failed together does not come back together. */
+	reg->due_ms = input->now + between(0.0, 1.0, ceiling, input->random);
+	saturating_count(reg);
+}
+
+static void upsert_failed(struct reg *reg, const struct reg_input *input)
+{
+	/* The answer may have been lost on its way: a later delete names this. */
+	if (!reg->told)
+		reg->told = input->asked;
+	retry_soon(reg, input);
+}
+
+static void retry_later(struct reg *reg, const struct reg_input *input)
+{
+	static const mono_ms minutes[] = { 1, 5, 15, 60 };
+	unsigned step;
+
+	if (!(reg->flags & REG_REFUSING))
+		reg->failures = 0;
+	reg->flags |= REG_REFUSING;
+	step = reg->failures < ARRAY_SIZE(minutes) ? reg->failures : ARRAY_SIZE(minutes) - 1;
+	reg->due_ms = input->now + between(0.8, 1.0, minutes[step] * 60000, input->random);
+	saturating_count(reg);
+}
+
+static void due_now(struct reg *reg, const struct reg_input *input)
+{
+	reg->due_ms = input->now;
+}
+
+static void forgotten(struct reg *reg, const struct reg_input *input)
+{
+	reg->told = 0;
+	reg->expires_ms = 0;
+	reg->failures = 0;
+	reg->flags &= (uint8_t) ~(REG_SPREAD | REG_REFUSING);
+	reg->due_ms = input->now;
+}
+
+/* What becomes of a record that is (not) wanted is decided between requests:
+ * settle(). So CHANGED and REMOVED stay where they are here. */
+static const struct rule {
+	bool possible;
+	enum reg_state next;
+	reg_action_fn *action;
+} rules[REG_STATE_COUNT][REG_EVENT_COUNT] = {
+	[REG_NEW] = { [REG_EV_DUE] = { true, REG_PENDING, begin },
+		      [REG_EV_CHANGED] = { true, REG_NEW, due_now },
+		      [REG_EV_REMOVED] = { true, REG_NEW, NULL } },
+	[REG_PENDING] = { [REG_EV_OK] = { true, REG_ACTIVE, accepted },
+			  [REG_EV_FAILED] = { true, REG_BACKOFF, upsert_failed },
+			  [REG_EV_POSTPONED] = { true, REG_BACKOFF, due_now },
+			  [REG_EV_REFUSED] = { true, REG_REFUSED, retry_later },
+			  [REG_EV_CHANGED] = { true, REG_PENDING, NULL },
+			  [REG_EV_REMOVED] = { true, REG_PENDING, NULL } },
+	[REG_ACTIVE] = { [REG_EV_DUE] = { true, REG_PENDING, begin },
+			 [REG_EV_CHANGED] = { true, REG_ACTIVE, due_now },
+			 [REG_EV_REMOVED] = { true, REG_ACTIVE, NULL } },
+	[REG_BACKOFF] = { [REG_EV_DUE] = { true, REG_PENDING, begin },
+			  [REG_EV_CHANGED] = { true, REG_BACKOFF, due_now },
+			  [REG_EV_REMOVED] = { true, REG_BACKOFF, NULL } },
+	[REG_REFUSED] = { [REG_EV_DUE] = { true, REG_PENDING, begin },
+			  [REG_EV_CHANGED] = { true, REG_REFUSED, due_now },
+			  [REG_EV_REMOVED] = { true, REG_REFUSED, NULL } },
+	[REG_WITHDRAWING] = { [REG_EV_DUE] = { true, REG_WITHDRAWING, begin },
+			      [REG_EV_OK] = { true, REG_WITHDRAWING, forgotten },
+			      [REG_EV_FAILED] = { true, REG_WITHDRAWING, retry_soon },
+			      [REG_EV_POSTPONED] = { true, REG_WITHDRAWING, due_now },
+			      [REG_EV_REFUSED] = { true, REG_WITHDRAWING, retry_later },
+			      [REG_EV_CHANGED] = { true, REG_WITHDRAWING, NULL },
+			      [REG_EV_REMOVED] = { true, REG_WITHDRAWING, NULL },
+			      [REG_EV_EXPIRED] = { true, REG_WITHDRAWING, forgotten } },
+};
+
+static bool is_answer(enum reg_event event)
+{
+	return event == REG_EV_OK || event == REG_EV_FAILED || event == REG_EV_POSTPONED ||
+	       event == REG_EV_REFUSED;
+}
+
+static void settle(struct reg *reg, mono_ms now)
+{
+	bool withdrawing = reg->state == REG_WITHDRAWING;
+
+	if (reg->flags & REG_IN_FLIGHT || withdrawing == !reg->wanted)
+		return;
+	reg->state = reg->wanted ? REG_NEW : REG_WITHDRAWING;
+	reg->failures = 0;
+	reg->flags &= (uint8_t)~REG_REFUSING;
+	reg->due_ms = now;
+}
+
+int reg_handle(struct reg *reg, enum reg_event event, const struct reg_input *input)
+{
+	const struct rule *rule = &rules[reg->state][event];
+	bool in_flight = reg->flags & REG_IN_FLIGHT;
+
+	if (!rule->possible || (is_answer(event) && !in_flight) ||
+	    ((event == REG_EV_DUE || event == REG_EV_EXPIRED) && in_flight))
+		return -EINVAL;
+	if (is_answer(event))
+		reg->flags &= (uint8_t)~REG_IN_FLIGHT;
+	reg->state = (uint8_t)rule->next;
+	if (rule->action)
+		rule->action(reg, input);
+	settle(reg, input->now);
+	return 0;
+}
+
+bool reg_gone(const struct reg *reg)
+{
+	return !reg->wanted && !reg->told && !(reg->flags & REG_IN_FLIGHT);
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* reg_state.h - the life of one registration, as a table of state and event.
+ *
+ *            DUE            OK
+ *   NEW ----------> PENDING ----------> ACTIVE
+ *                    ^  |  \               |
+ *                DUE |  |   \ REFUSED      | DUE (0.3 to 0.5 of the TTL)
+ *                    |  |    v             v
+ *               BACKOFF<+   REFUSED --> PENDING
+ *                    FAILED        DUE (1, 5, 15, 60 min)
+ *
+ *   any, without a request out and not wanted any more: WITHDRAWING (a delete),
+ *   which ends with the record being gone, or NEW if it is wanted again.
+ *
+ * Pure: time and chance are handed in. It knows no clock, socket or queue.
+ */
+#ifndef BREAKOUT_REGISTRAR_REG_STATE_H
+#define BREAKOUT_REGISTRAR_REG_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/clock.h"
+#include "registrar/registrar.h"
+
+#define REG_TTL_DEFAULT_S 3600  /* the core's own, when its answer has none */
+#define REG_TTL_MAX_S     86400 /* longer ones are not believed */
+
+enum reg_flag {
+	REG_IN_FLIGHT = 1, /* a request of it is out; it must not be freed */
+	REG_SPREAD = 2,    /* that request is not a timely refresh: spread the next */
+	REG_REFUSING = 4,  /* the core has refused it and not accepted it since */
+	REG_DIRTY = 8      /* the store has yet to hear of it */
+};
+
+/* One per number. */
+struct reg {
+	uint64_t number;     /* e164_pack() */
+	mono_ms due_ms;      /* next attempt; with REG_IN_FLIGHT: when it was sent */
+	mono_ms expires_ms;  /* when the core forgets it; 0: not known to hold it */
+	char *error;         /* heap; the last failure, NULL after a success */
+	uint32_t handle;     /* its name in the reg_table */
+	uint32_t next, prev; /* refresh.c's: handles, see there */
+	uint32_t service;    /* index into the config's services */
+	uint16_t wanted;     /* what the core shall be told (reg_params); 0: not wanted */
+	uint16_t told;       /* what it was told, perhaps in vain; 0: nothing */
+	uint8_t state;       /* enum reg_state; written by reg_handle() only */
+	uint8_t queue;       /* refresh.c's */
+	uint8_t failures;    /* in a row, saturating */
+	uint8_t flags;       /* enum reg_flag */
+};
+_Static_assert(sizeof(struct reg) <= 64, "a million registrations stay under 64 MB");
+
+enum reg_event {
+	REG_EV_DUE,       /* a request goes out: an upsert, or a delete if WITHDRAWING */
+	REG_EV_OK,        /* the core did it */
+	REG_EV_FAILED,    /* no answer, or a failure that heals; counted */
+	REG_EV_POSTPONED, /* not done, through no fault of this number */
+	REG_EV_REFUSED,   /* the core will not do it */
+	REG_EV_CHANGED,   /* `wanted` may be another, or somebody asks: now, please */
+	REG_EV_REMOVED,   /* `wanted` is 0 */
+	REG_EV_EXPIRED,   /* the TTL is over, so there is nothing to delete */
+	REG_EVENT_COUNT
+};
+
+struct reg_input {
+	mono_ms now;
+	uint64_t *random; /* reg_random()'s */
+	uint16_t asked;   /* answers to an upsert: the reg_params it carried */
+	uint32_t ttl_s;   /* REG_EV_OK of an upsert */
+};
+
+/* 0, or -EINVAL for an event that cannot happen in this state; then nothing
+ * has changed. Sets due_ms: the caller files the record anew. */
+int reg_handle(struct reg *reg, enum reg_event event, const struct reg_input *input) MUST_CHECK;
+
+/* Nobody wants it, the core has forgotten it: the record can go. */
+bool reg_gone(const struct reg *reg);
+
+/* When a registration taken over from the store is due, given the send time of
+ * the request that made it. */
+mono_ms reg_refresh_due(mono_ms sent_ms, uint32_t ttl_s, uint64_t *random);
+
+/* splitmix64 (Steele, Lea, Flood 2014): a number in [0, 1). */
+double reg_random(uint64_t *random);
+
+#endif

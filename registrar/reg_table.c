@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "registrar/reg_table.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void params_done(struct reg_params *params)
+{
+	free(params->sip_uri);
+	free(params->prefix_mo);
+	free(params->prefix_mt);
+}
+
+void reg_table_done(struct reg_table *table)
+{
+	for (size_t i = 0; i < table->count; i++)
+		free(reg_at(table, table->sorted[i])->error);
+	for (uint32_t i = 0; i < table->chunk_count; i++)
+		free(table->chunks[i]);
+	for (size_t i = 1; i < table->params_count; i++)
+		params_done(&table->params[i]);
+	free(table->chunks);
+	free(table->sorted);
+	free(table->params);
+	memset(table, 0, sizeof(*table));
+}
+
+size_t reg_table_after(const struct reg_table *table, uint64_t number)
+{
+	size_t low = 0, high = table->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (reg_at(table, table->sorted[middle])->number <= number)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+struct reg *reg_table_find(const struct reg_table *table, uint64_t number)
+{
+	size_t after = reg_table_after(table, number);
+	struct reg *reg = after ? reg_at(table, table->sorted[after - 1]) : NULL;
+
+	return reg && reg->number == number ? reg : NULL;
+}
+
+/* ---- merging ---- */
+
+static int reserve(struct reg_table *table, size_t more)
+{
+	while ((size_t)table->chunk_count * REG_CHUNK < table->used + more) {
+		struct reg **chunks =
+			reallocarray(table->chunks, table->chunk_count + 1u, sizeof(struct reg *));
+
+		if (!chunks)
+			return -ENOMEM;
+		table->chunks = chunks;
+		chunks[table->chunk_count] = calloc(REG_CHUNK, sizeof(struct reg));
+		if (!chunks[table->chunk_count])
+			return -ENOMEM;
+		table->chunk_count++;
+	}
+	return 0;
+}
+
+/* Room was reserved. */
+static uint32_t add(struct reg_table *table, uint64_t number)
+{
+	uint32_t handle = table->free;
+	struct reg *reg;
+
+	if (handle)
+		table->free = reg_at(table, handle)->next;
+	else
+		handle = ++table->used;
+	reg = reg_at(table, handle);
+	memset(reg, 0, sizeof(*reg));
+	reg->number = number;
+	reg->handle = handle;
+	return handle;
+}
+
+static void drop(struct reg_table *table, struct reg *reg)
+{
+	uint32_t handle = reg->handle;
+
+	free(reg->error);
+	memset(reg, 0, sizeof(*reg));
+	reg->next = table->free;
+	table->free = handle;
+}
+
+int reg_table_merge(struct reg_table *table, const uint64_t *numbers, size_t count)
+{
+	uint32_t *sorted = reallocarray(NULL, table->count + count + 1, sizeof(uint32_t));
+	size_t old = 0, wanted = 0, n = 0;
+
+	if (!sorted)
+		return -ENOMEM;
+	if (reserve(table, count)) {
+		free(sorted);
+		return -ENOMEM;
+	}
+	while (old < table->count || wanted < count) {
+		struct reg *reg = old < table->count ? reg_at(table, table->sorted[old]) : NULL;
+
+		if (!reg || (wanted < count && numbers[wanted] < reg->number)) {
+			sorted[n++] = add(table, numbers[wanted++]);
+			continue;
+		}
+		old++;
+		if (wanted < count && numbers[wanted] == reg->number)
+			wanted++;
+		else if (reg_gone(reg)) {
+			drop(table, reg);
+			continue;
+		}
+		sorted[n++] = reg->handle;
+	}
+	free(table->sorted);
+	table->sorted = sorted;
+	table->count = n;
+	return 0;
+}
+
+/* ---- parameters ---- */
+
+static bool params_equal(const struct reg_params *a, const struct reg_params *b)
+{
+	return a->route_type == b->route_type && !strcmp(a->sip_uri, b->sip_uri) &&
+	       !strcmp(a->prefix_mo, b->prefix_mo) && !strcmp(a->prefix_mt, b->prefix_mt);
+}
+
+static int params_add(struct reg_table *table, const struct reg_params *params)
+{
+	size_t room = table->params_count ? table->params_count : 1;
+	struct reg_params *all = reallocarray(table->params, room + 1, sizeof(*all));
+	struct reg_params *copy;
+
+	if (!all)
+		return -ENOMEM;
+	table->params = all;
+	copy = &all[room];
+	copy->route_type = params->route_type;
+	copy->sip_uri = strdup(params->sip_uri);
+	copy->prefix_mo = strdup(params->prefix_mo);
+	copy->prefix_mt = strdup(params->prefix_mt);
+	if (!copy->sip_uri || !copy->prefix_mo || !copy->prefix_mt) {
+		params_done(copy);
+		return -ENOMEM;
+	}
+	table->params_count = room + 1;
+	return 0;
+}
+
+int reg_table_params(struct reg_table *table, const struct reg_params *params, uint16_t *ret_id)
+{
+	int err;
+
+	for (size_t i = 1; i < table->params_count; i++) {
+		if (params_equal(&table->params[i], params)) {
+			*ret_id = (uint16_t)i;
+			return 0;
+		}
+	}
+	if (table->params_count > UINT16_MAX)
+		return -ENOSPC;
+	err = params_add(table, params);
+	if (err)
+		return err;
+	*ret_id = (uint16_t)(table->params_count - 1);
+	return 0;
+}
