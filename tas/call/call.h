@@ -26,14 +26,18 @@ enum call_step_kind { CALL_STEP_DIAL, CALL_STEP_ANSWER, CALL_STEP_REJECT };
 
 struct call_step {
 	enum call_step_kind kind;
-	char *label;                 /* "loop", "dial pbx", for log and CDR */
+	char *label; /* "loop", "dial pbx", for log and CDR */
 	/* DIAL. Texts are owned by the plan; sdp is filled in by the call. */
 	char *request_uri, *next_hop, *from_uri, *from_display, *to_uri;
 	struct sip_headers headers;
 	int max_forwards;
-	enum media_leg_kind media;   /* of the new leg */
-	bool pass_through;           /* SDP untouched, no media session */
-	unsigned ring_ms;            /* give up after; 0: 180 s */
+	enum media_leg_kind media; /* of the new leg */
+	bool pass_through;         /* SDP untouched, no media session */
+	bool to_core;              /* leg 3: answers' headers cross untouched, and media trouble
+				    * of ours turns the step into a pass_through one */
+	bool only_after_trouble;   /* skipped unless the step tried before it failed by trouble
+				    * (next hop down, 5xx, our own fault), not by decision */
+	unsigned ring_ms;          /* give up after; 0: 180 s */
 	/* ANSWER */
 	struct media_local local;
 	/* REJECT */
@@ -49,9 +53,9 @@ struct call_plan {
 	/* For the record. */
 	enum call_direction direction;
 	enum route_type route_type;
-	char number[E164_ROOM];      /* the registered number; "" unknown */
-	char *service;               /* and rule: "office/2" */
-	bool emergency;              /* past every limit */
+	char number[E164_ROOM]; /* the registered number; "" unknown */
+	char *service;          /* and rule: "office/2" */
+	bool emergency;         /* past every limit */
 };
 struct call_plan *call_plan_free(struct call_plan *plan); /* heap; NULL fine; returns NULL */
 
@@ -62,7 +66,8 @@ struct call_room_options {
 	const char *cdr_file; /* NULL: none */
 	unsigned max_calls;
 };
-int call_room_create(struct call_room **ret_room, const struct call_room_options *options) MUST_CHECK;
+int call_room_create(struct call_room **ret_room,
+		     const struct call_room_options *options) MUST_CHECK;
 struct call_room *call_room_destroy(struct call_room *room); /* ends what is left */
 
 /* Takes leg A and plan, also on failure (A is then refused with 500 or 503). */
@@ -74,6 +79,23 @@ void call_room_end_all(struct call_room *room, enum cause cause);
 /* Called each time the last call has ended. */
 void call_room_on_empty(struct call_room *room, void (*empty)(void *arg), void *arg);
 
+/*
+ *              +---------- B failed, another step ----------+
+ *              v                                            |
+ *   call_start INCOMING -- SDP for B ready, INVITE sent --> DIALLING
+ *              |  |                                         |     |
+ *              |  +-- ANSWER: SDP for A ready --+           | B 2xx
+ *              |                                v           v     |
+ *              |                                ANSWERING <-------+
+ *              |                                |      |
+ *              | refused, A gone                | ACK  | A or B gone, media failed
+ *              |                    TALKING <---+      |
+ *              v                       |               v
+ *              ENDED <-----------------+---------------+
+ *
+ * A call waits in no state without a timer; ENDED is left at once: the legs
+ * say goodbye on their own.
+ */
 enum call_state { CALL_INCOMING, CALL_DIALLING, CALL_ANSWERING, CALL_TALKING, CALL_ENDED };
 const char *call_state_name(enum call_state state);
 
@@ -87,10 +109,10 @@ struct call_info {
 	char from[64], to[64];
 	char call_id_a[128], call_id_b[128], session_id[80];
 	mono_ms started_ms, ringing_ms, answered_ms; /* 0: not yet */
-	bool media; /* false: passed through */
+	bool media;                                  /* false: passed through */
 	struct media_receipt receipt[2];
 };
-void call_room_each(struct call_room *room,
-		    void (*visit)(const struct call_info *info, void *arg), void *arg);
+void call_room_each(struct call_room *room, void (*visit)(const struct call_info *info, void *arg),
+		    void *arg);
 
 #endif

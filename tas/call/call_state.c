@@ -1,0 +1,722 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* call_state.c - the life of one call: one function per state, and the only
+ * place that changes the state. The diagram stands above enum call_state. */
+#include "tas/call/call_state.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/log.h"
+#include "base/str.h"
+
+static const struct {
+	const char *name;
+	mono_ms default_ms;
+} timers[CALL_TIMER_COUNT] = {
+	/* RFC 3261 16.6 step 11: a ringing INVITE may take 3 minutes (timer C). */
+	[CALL_TIMER_RING] = { "ring", 180 * 1000 },
+	/* The media room answers in microseconds; ICE gathering in milliseconds. */
+	[CALL_TIMER_MEDIA] = { "media", 5 * 1000 },
+	/* A transaction is over after 64 * T1 = 32 s: RFC 3261 17.1.1.2. */
+	[CALL_TIMER_PEER] = { "peer", 40 * 1000 },
+	/* What is still there then hangs: nobody talks for four hours unbroken. */
+	[CALL_TIMER_LIFE] = { "life", 4 * 3600 * 1000 },
+};
+
+const char *call_state_name(enum call_state state)
+{
+	switch (state) {
+	case CALL_INCOMING:
+		return "INCOMING";
+	case CALL_DIALLING:
+		return "DIALLING";
+	case CALL_ANSWERING:
+		return "ANSWERING";
+	case CALL_TALKING:
+		return "TALKING";
+	case CALL_ENDED:
+		return "ENDED";
+	}
+	return "?";
+}
+
+/* The only function that writes call->state. */
+static void enter(struct call *call, enum call_state next)
+{
+	if (call->state == next)
+		return;
+	log_debug("call", "call=%s %s -> %s step=\"%s\"", call->id, call_state_name(call->state),
+		  call_state_name(next), call_current_step(call)->label);
+	call->state = next;
+}
+
+const struct call_step *call_current_step(const struct call *call)
+{
+	return &call->plan->steps[call->step];
+}
+
+void call_timer_begin(struct call *call, enum call_timer timer, mono_ms ms)
+{
+	timer_start(call->room->wheel, &call->timer[timer],
+		    clock_now() + (ms ? ms : timers[timer].default_ms));
+}
+
+void call_timer_stop(struct call *call, enum call_timer timer)
+{
+	timer_cancel(&call->timer[timer]);
+}
+
+int call_remember_sdp(char **text, const char *sdp)
+{
+	char *copy = strdup(sdp);
+
+	if (!copy)
+		return -ENOMEM;
+	free(*text);
+	*text = copy;
+	return 0;
+}
+
+void call_expect(struct call *call, enum media_event_type type, enum media_side side)
+{
+	call->expecting = true;
+	call->expected = type;
+	call->expected_side = side;
+	call_timer_begin(call, CALL_TIMER_MEDIA, 0);
+}
+
+bool call_expected(struct call *call, const struct media_event *event)
+{
+	if (!call->expecting || event->type != call->expected || event->side != call->expected_side)
+		return false;
+	call->expecting = false;
+	call_timer_stop(call, CALL_TIMER_MEDIA);
+	return true;
+}
+
+static void drop_session(struct call *call)
+{
+	call->session = media_session_destroy(call->session);
+	call->expecting = false;
+	call->b_spoke = false;
+	for (size_t i = 0; i < ARRAY_SIZE(call->sent); i++) {
+		free(call->sent[i]);
+		call->sent[i] = NULL;
+	}
+	free(call->answer_b);
+	call->answer_b = NULL;
+}
+
+/* ---- the end ---- */
+
+/* RFC 3326 allows several Reason values; they stay several. */
+static const char *received_reason(const struct sip_headers *headers, char *room, size_t size)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < headers->count; i++) {
+		int n;
+
+		if (!str_equal_nocase(headers->items[i].name, "Reason"))
+			continue;
+		n = snprintf(room + used, size - used, "%s%s", used ? ", " : "",
+			     headers->items[i].value);
+		if (n < 0 || (size_t)n >= size - used) {
+			room[used] = '\0'; /* half a value is worse than none */
+			break;
+		}
+		used += (size_t)n;
+	}
+	return used ? room : NULL;
+}
+
+/* Warning: 399, RFC 3261 20.43; the text is a quoted-string. */
+static int add_warning(struct sip_headers *headers, const char *sentence)
+{
+	char text[256];
+	size_t used = (size_t)snprintf(text, sizeof(text), "399 breakout \"");
+
+	for (; *sentence && used < sizeof(text) - 2; sentence++)
+		text[used++] = *sentence == '"' || *sentence == '\\' ? '\'' : *sentence;
+	text[used++] = '"';
+	text[used] = '\0';
+	return sip_headers_add(headers, "Warning", text);
+}
+
+static int final_headers(const struct call *call, const struct ending *ending, const char *reason,
+			 struct sip_headers *headers)
+{
+	int err = 0;
+
+	if (ending->headers)
+		err = early_copy_headers(call, headers, ending->headers);
+	if (!err && ending->warning)
+		err = add_warning(headers, ending->warning);
+	if (!err && !sip_headers_find(headers, "Reason"))
+		err = sip_headers_add(headers, "Reason", reason);
+	return err;
+}
+
+static void release_legs(struct call *call, const struct ending *ending)
+{
+	struct sip_headers headers = { 0 };
+	char own_reason[128];
+	struct leg_farewell farewell = { .reason = ending->reason };
+
+	if (!farewell.reason) {
+		cause_to_reason(ending->cause, own_reason, sizeof(own_reason));
+		farewell.reason = own_reason;
+	}
+	call->leg[MEDIA_B] = leg_release(call->leg[MEDIA_B], &farewell);
+	farewell.status = ending->status ? ending->status : cause_to_status(ending->cause);
+	if (farewell.status < 300) /* hung up normally, but before A was answered */
+		farewell.status = 480;
+	farewell.phrase = ending->phrase;
+	if (final_headers(call, ending, farewell.reason, &headers) == 0)
+		farewell.headers = &headers; /* else the status alone says it */
+	call->leg[MEDIA_A] = leg_release(call->leg[MEDIA_A], &farewell);
+	sip_headers_done(&headers);
+}
+
+void call_end(struct call *call, const struct ending *ending)
+{
+	if (call->state == CALL_ENDED)
+		return;
+	enter(call, CALL_ENDED);
+	for (int i = 0; i < CALL_TIMER_COUNT; i++)
+		timer_cancel(&call->timer[i]);
+	record_end(call, ending); /* reads legs and session */
+	release_legs(call, ending);
+	drop_session(call);
+}
+
+static void end_for(struct call *call, enum cause cause, const char *by)
+{
+	call_end(call, &(struct ending){ .cause = cause, .by = by });
+}
+
+/* ---- steps ---- */
+
+static bool next_step(struct call *call, bool after_trouble)
+{
+	for (size_t i = call->step + 1; i < call->plan->step_count; i++) {
+		if (call->plan->steps[i].only_after_trouble && !after_trouble)
+			continue;
+		call->step = i;
+		return true;
+	}
+	return false;
+}
+
+static void run_step(struct call *call);
+
+void call_step_failed(struct call *call, const struct ending *ending)
+{
+	const char *label = call_current_step(call)->label;
+	char reason[128];
+
+	if (call->a_answered || !next_step(call, ending->trouble)) {
+		call_end(call, ending);
+		return;
+	}
+	log_info("call", "call=%s step=\"%s\" failed cause=%s, going on with step=\"%s\"", call->id,
+		 label, cause_name(ending->cause), call_current_step(call)->label);
+	cause_to_reason(ending->cause, reason, sizeof(reason));
+	call->leg[MEDIA_B] =
+		leg_release(call->leg[MEDIA_B], &(struct leg_farewell){ .reason = reason });
+	early_clear(call);
+	call->expecting = false;
+	call_timer_stop(call, CALL_TIMER_RING);
+	call_timer_stop(call, CALL_TIMER_MEDIA);
+	call_timer_stop(call, CALL_TIMER_PEER);
+	enter(call, CALL_INCOMING);
+	run_step(call);
+}
+
+static void trouble(struct call *call, enum cause cause)
+{
+	call_step_failed(call, &(struct ending){ .cause = cause, .by = "us", .trouble = true });
+}
+
+static void dial(struct call *call, const char *sdp)
+{
+	const struct call_step *step = call_current_step(call);
+	struct leg_invite invite = {
+		.request_uri = step->request_uri,
+		.next_hop = step->next_hop,
+		.from_uri = step->from_uri,
+		.from_display = step->from_display,
+		.to_uri = step->to_uri,
+		.headers = &step->headers,
+		.max_forwards = step->max_forwards,
+		.sdp = sdp,
+	};
+
+	if (leg_invite(&call->leg[MEDIA_B], call->room->endpoint, &invite, call_on_leg, call) < 0) {
+		trouble(call, CAUSE_INTERNAL);
+		return;
+	}
+	snprintf(call->call_id_b, sizeof(call->call_id_b), "%s",
+		 leg_info(call->leg[MEDIA_B])->call_id);
+	enter(call, CALL_DIALLING);
+	call_timer_begin(call, CALL_TIMER_RING, step->ring_ms);
+}
+
+static void dial_passed_through(struct call *call)
+{
+	drop_session(call);
+	call->pass_through = true;
+	call->anchored = false;
+	dial(call, leg_info(call->leg[MEDIA_A])->sdp);
+}
+
+void call_media_trouble(struct call *call, int err)
+{
+	enum cause cause = err == -ENOSPC ? CAUSE_OVERLOAD : CAUSE_MEDIA_FAILED;
+
+	if (call_current_step(call)->to_core && call->state == CALL_INCOMING) {
+		log_notice("call", "call=%s no media session (%s): the call goes on without us",
+			   call->id, strerror(-err));
+		dial_passed_through(call);
+		return;
+	}
+	trouble(call, cause);
+}
+
+static int open_session(struct call *call, enum media_leg_kind kind_b,
+			const struct media_local *local)
+{
+	struct media_session_options options = {
+		.kind = { call->plan->media_a, kind_b },
+		.local = *local,
+		.name = call->id,
+		.on_event = call_on_media,
+		.arg = call,
+	};
+
+	drop_session(call);
+	call->anchored = true;
+	call->session_kind_b = kind_b;
+	return media_session_create(&call->session, call->room->media, &options);
+}
+
+static void start_dial(struct call *call, const struct call_step *step)
+{
+	const char *offer = leg_info(call->leg[MEDIA_A])->sdp;
+	int err;
+
+	call->pass_through = step->pass_through;
+	if (step->pass_through) {
+		dial_passed_through(call);
+		return;
+	}
+	/* The next gateway of a trunk gets the offer the dead one did not answer. */
+	if (call->session && call->sent[MEDIA_B] && !call->b_spoke &&
+	    call->session_kind_b == step->media) {
+		dial(call, call->sent[MEDIA_B]);
+		return;
+	}
+	err = open_session(call, step->media, &step->local);
+	if (!err && !offer) {
+		dial(call, NULL);
+		return;
+	}
+	if (!err)
+		err = media_offer(call->session, MEDIA_A, offer);
+	if (err)
+		call_media_trouble(call, err);
+	else
+		call_expect(call, MEDIA_EV_OFFER, MEDIA_B);
+}
+
+static void start_answer(struct call *call, const struct call_step *step)
+{
+	const char *offer = leg_info(call->leg[MEDIA_A])->sdp;
+	int err = open_session(call, MEDIA_LEG_LOCAL, &step->local);
+
+	call->pass_through = false;
+	if (!err && offer)
+		err = media_offer(call->session, MEDIA_A, offer);
+	else if (!err)
+		err = media_start(call->session, MEDIA_A);
+	if (err)
+		call_media_trouble(call, err);
+	else
+		call_expect(call, offer ? MEDIA_EV_ANSWER : MEDIA_EV_OFFER, MEDIA_A);
+}
+
+static void run_step(struct call *call)
+{
+	const struct call_step *step = call_current_step(call);
+
+	call->steps_tried++;
+	switch (step->kind) {
+	case CALL_STEP_DIAL:
+		start_dial(call, step);
+		break;
+	case CALL_STEP_ANSWER:
+		start_answer(call, step);
+		break;
+	case CALL_STEP_REJECT:
+		call_end(call, &(struct ending){ .cause = step->cause,
+						 .by = "us",
+						 .status = step->status,
+						 .phrase = step->phrase });
+		break;
+	}
+}
+
+void call_answer_a(struct call *call, const char *sdp, const struct sip_headers *headers)
+{
+	if (leg_answer(call->leg[MEDIA_A], sdp, headers) < 0) {
+		end_for(call, CAUSE_INTERNAL, "us");
+		return;
+	}
+	call->a_answered = true;
+	call->answered_ms = clock_now();
+	if (call->pdd_ms < 0)
+		call->pdd_ms = call->answered_ms - call->started_ms;
+	enter(call, CALL_ANSWERING);
+	call_timer_begin(call, CALL_TIMER_PEER, 0);
+}
+
+/* ---- what can happen, state by state ---- */
+
+static void media_refused(struct call *call, const struct media_event *event)
+{
+	call->expecting = false;
+	call_timer_stop(call, CALL_TIMER_MEDIA);
+	if (event->status >= 500) {
+		call_media_trouble(call, -EIO);
+		return;
+	}
+	if (event->side == MEDIA_A) { /* another step would meet the same offer */
+		call_end(call, &(struct ending){ .cause = CAUSE_NOT_ACCEPTABLE,
+						 .by = "us",
+						 .status = event->status,
+						 .warning = event->reason });
+		return;
+	}
+	call_step_failed(call, &(struct ending){ .cause = CAUSE_NOT_ACCEPTABLE,
+						 .by = "us",
+						 .warning = event->reason });
+}
+
+/* A final response below 400 sends the caller elsewhere, and a challenge asks
+ * it for our password at the trunk: neither is for leg A. */
+static void b_refused(struct call *call, const struct leg_event *event)
+{
+	bool challenge = event->status == 401 || event->status == 407;
+	bool ours = challenge && !call_current_step(call)->to_core;
+	struct ending ending = {
+		.cause = ours ? CAUSE_INTERNAL : cause_from_status(event->status),
+		.by = "b",
+		.headers = event->headers,
+		.trouble = ours || (event->status >= 500 && event->status < 600),
+	};
+
+	if (event->status >= 400 && !ours) {
+		ending.status = event->status;
+		ending.phrase = event->reason;
+	}
+	call_step_failed(call, &ending);
+}
+
+static void b_failed(struct call *call, const struct leg_event *event)
+{
+	if (event->end == LEG_END_REFUSED) {
+		b_refused(call, event);
+		return;
+	}
+	log_notice("call", "call=%s step=\"%s\" %s: %s", call->id, call_current_step(call)->label,
+		   leg_end_reason_name(event->end), event->reason);
+	call_step_failed(call, &(struct ending){ .cause = CAUSE_NEXT_HOP_DOWN,
+						 .by = "us",
+						 .status = event->status >= 500 ? event->status : 0,
+						 .trouble = true });
+}
+
+/* A leg that was up is gone. */
+static void leg_gone(struct call *call, enum media_side side, const struct leg_event *event)
+{
+	char received[256];
+	struct ending ending = { .cause = CAUSE_DIALOG_LOST, .by = side == MEDIA_A ? "a" : "b" };
+
+	if (event->end == LEG_END_BYE)
+		ending.cause = CAUSE_NORMAL;
+	ending.reason = received_reason(event->headers, received, sizeof(received));
+	if (event->end == LEG_END_CANCELLED) {
+		ending.cause = CAUSE_CANCELLED;
+		if (!ending.reason)
+			ending.reason = "SIP;cause=487;text=\"Request Terminated\"";
+	}
+	call_end(call, &ending);
+}
+
+static void on_incoming(struct call *call, const struct happening *h)
+{
+	if (h->what == HAPPENED_TIMER && h->timer == CALL_TIMER_MEDIA) {
+		call_media_trouble(call, -ETIMEDOUT);
+		return;
+	}
+	if (h->what != HAPPENED_MEDIA)
+		return;
+	if (h->media->type == MEDIA_EV_REFUSED)
+		media_refused(call, h->media);
+	else if (h->media->type == MEDIA_EV_FAILED)
+		call_media_trouble(call, -EIO);
+	else if (!call_expected(call, h->media))
+		return;
+	else if (call_remember_sdp(&call->sent[h->side], h->media->sdp) < 0)
+		call_media_trouble(call, -ENOMEM);
+	else if (h->side == MEDIA_B)
+		dial(call, h->media->sdp);
+	else
+		call_answer_a(call, h->media->sdp, NULL);
+}
+
+static void b_answered(struct call *call, const struct leg_event *event)
+{
+	enter(call, CALL_ANSWERING);
+	call_timer_stop(call, CALL_TIMER_RING);
+	if (!call->delayed)
+		(void)leg_ack(call->leg[MEDIA_B], NULL); /* what fails there ends that leg */
+	early_push(call, event);
+}
+
+/* What the media room can say while B's SDP is on its way to A. */
+static void media_of_response(struct call *call, const struct media_event *event)
+{
+	if (event->type == MEDIA_EV_FAILED) {
+		log_notice("call", "call=%s media side=%c failed: %s", call->id,
+			   event->side == MEDIA_A ? 'a' : 'b', event->reason);
+		trouble(call, CAUSE_MEDIA_FAILED);
+	} else if (event->type == MEDIA_EV_REFUSED) {
+		call->expecting = false;
+		call_timer_stop(call, CALL_TIMER_MEDIA);
+		if (!early_media_refused(call))
+			media_refused(call, event);
+	} else if (call_expected(call, event)) {
+		early_media_ready(call, event->sdp);
+	}
+}
+
+static void on_dialling(struct call *call, const struct happening *h)
+{
+	if (h->what == HAPPENED_MEDIA) {
+		media_of_response(call, h->media);
+	} else if (h->what == HAPPENED_TIMER && h->timer == CALL_TIMER_RING) {
+		call_step_failed(call, &(struct ending){ .cause = CAUSE_NO_ANSWER, .by = "us" });
+	} else if (h->what == HAPPENED_TIMER) {
+		trouble(call, CAUSE_MEDIA_FAILED);
+	} else if (h->side == MEDIA_B && h->leg->type == LEG_EV_PROVISIONAL) {
+		early_push(call, h->leg);
+	} else if (h->side == MEDIA_B && h->leg->type == LEG_EV_ANSWERED) {
+		b_answered(call, h->leg);
+	} else if (h->side == MEDIA_B && h->leg->type == LEG_EV_ENDED) {
+		b_failed(call, h->leg);
+	}
+}
+
+static void talk(struct call *call)
+{
+	call_timer_stop(call, CALL_TIMER_PEER);
+	enter(call, CALL_TALKING);
+}
+
+/* A's ACK for our 2xx; with a delayed offer it carries the answer. */
+static void confirmed(struct call *call, const char *sdp)
+{
+	if (!call->delayed) {
+		talk(call);
+		return;
+	}
+	if (!sdp) {
+		call_end(call, &(struct ending){ .cause = CAUSE_NOT_ACCEPTABLE, .by = "a" });
+		return;
+	}
+	if (call->pass_through) {
+		(void)leg_ack(call->leg[MEDIA_B], sdp); /* what fails there ends that leg */
+		talk(call);
+		return;
+	}
+	if (media_answer(call->session, MEDIA_A, sdp) < 0) {
+		end_for(call, CAUSE_MEDIA_FAILED, "us");
+		return;
+	}
+	call_timer_stop(call, CALL_TIMER_PEER);
+	if (call->leg[MEDIA_B])
+		call_expect(call, MEDIA_EV_ANSWER, MEDIA_B);
+	else
+		talk(call);
+}
+
+static void answering_media(struct call *call, const struct media_event *event)
+{
+	bool for_b = event->type == MEDIA_EV_ANSWER && event->side == MEDIA_B;
+
+	if (event->type == MEDIA_EV_SILENT) {
+		end_for(call, CAUSE_MEDIA_SILENT, "us");
+	} else if (!for_b) {
+		media_of_response(call, event);
+	} else if (call_expected(call, event)) {
+		if (call_remember_sdp(&call->sent[MEDIA_B], event->sdp) < 0) {
+			end_for(call, CAUSE_INTERNAL, "us");
+			return;
+		}
+		(void)leg_ack(call->leg[MEDIA_B], event->sdp); /* what fails there ends that leg */
+		talk(call);
+	}
+}
+
+static void on_answering(struct call *call, const struct happening *h)
+{
+	if (h->what == HAPPENED_MEDIA) {
+		answering_media(call, h->media);
+	} else if (h->what == HAPPENED_TIMER) {
+		end_for(call, h->timer == CALL_TIMER_PEER ? CAUSE_DIALOG_LOST : CAUSE_MEDIA_FAILED,
+			"us");
+	} else if (h->leg->type == LEG_EV_ENDED) {
+		leg_gone(call, h->side, h->leg);
+	} else if (h->leg->type == LEG_EV_CONFIRMED && call->a_answered && !call->expecting) {
+		confirmed(call, h->leg->sdp);
+	} else if (h->leg->type == LEG_EV_OFFER) {
+		/* The first exchange is not over: RFC 3261 14.2. */
+		if (leg_offer_refuse(call->leg[h->side], 491, NULL) < 0)
+			end_for(call, CAUSE_INTERNAL, "us");
+	}
+}
+
+static void talking_media(struct call *call, const struct media_event *event)
+{
+	if (event->type == MEDIA_EV_SILENT) {
+		end_for(call, CAUSE_MEDIA_SILENT, "us");
+	} else if (event->type == MEDIA_EV_FAILED) {
+		log_notice("call", "call=%s media side=%c failed: %s", call->id,
+			   event->side == MEDIA_A ? 'a' : 'b', event->reason);
+		end_for(call, CAUSE_MEDIA_FAILED, "us");
+	} else if (event->type == MEDIA_EV_REFUSED) {
+		exchange_give_up(call, event->status, NULL);
+	} else if (call_expected(call, event)) {
+		exchange_media(call, event);
+	}
+}
+
+static void talking_leg(struct call *call, enum media_side side, const struct leg_event *event)
+{
+	if (event->type == LEG_EV_ENDED)
+		leg_gone(call, side, event);
+	else if (event->type == LEG_EV_OFFER)
+		exchange_offer(call, side, event->sdp);
+	else if (event->type == LEG_EV_OFFER_ANSWERED)
+		exchange_answered(call, side, event);
+	else if (event->type == LEG_EV_CONFIRMED)
+		exchange_confirmed(call, side, event->sdp);
+}
+
+static void on_talking(struct call *call, const struct happening *h)
+{
+	if (h->what == HAPPENED_MEDIA)
+		talking_media(call, h->media);
+	else if (h->what == HAPPENED_LEG)
+		talking_leg(call, h->side, h->leg);
+	else /* the other side or the media room is silent; the call itself goes on */
+		exchange_give_up(call, h->timer == CALL_TIMER_PEER ? 408 : 500, NULL);
+}
+
+/* What means the same in every state. */
+static bool happened_anywhere(struct call *call, const struct happening *h)
+{
+	if (h->what == HAPPENED_LEG && h->side == MEDIA_A && h->leg->type == LEG_EV_ENDED) {
+		leg_gone(call, MEDIA_A, h->leg);
+		return true;
+	}
+	if (h->what == HAPPENED_TIMER && h->timer == CALL_TIMER_LIFE) {
+		end_for(call, CAUSE_OVERLOAD, "us");
+		return true;
+	}
+	if (h->what == HAPPENED_MEDIA && h->media->type == MEDIA_EV_FLOWING) {
+		log_debug("call", "call=%s media side=%c flows", call->id,
+			  h->side == MEDIA_A ? 'a' : 'b');
+		call->flowing[h->side] = true;
+		return true;
+	}
+	return false;
+}
+
+static void leave(struct call *call)
+{
+	assert(call->depth > 0);
+	if (--call->depth == 0 && call->state == CALL_ENDED)
+		call_free(call);
+}
+
+/* The call may be gone when this returns. */
+void call_handle(struct call *call, const struct happening *h)
+{
+	call->depth++;
+	if (call->state != CALL_ENDED && !happened_anywhere(call, h)) {
+		switch (call->state) { /* no default: a new state must be placed here */
+		case CALL_INCOMING:
+			on_incoming(call, h);
+			break;
+		case CALL_DIALLING:
+			on_dialling(call, h);
+			break;
+		case CALL_ANSWERING:
+			on_answering(call, h);
+			break;
+		case CALL_TALKING:
+			on_talking(call, h);
+			break;
+		case CALL_ENDED:
+			break; /* late news is normal here */
+		}
+	}
+	leave(call);
+}
+
+void call_begin(struct call *call)
+{
+	call->depth++;
+	call->delayed = !leg_info(call->leg[MEDIA_A])->sdp;
+	call_timer_begin(call, CALL_TIMER_LIFE, 0);
+	run_step(call);
+	leave(call);
+}
+
+void call_finish(struct call *call, const struct ending *ending)
+{
+	call->depth++;
+	call_end(call, ending);
+	leave(call);
+}
+
+void call_on_leg(struct leg *leg, const struct leg_event *event, void *arg)
+{
+	struct call *call = arg;
+	struct happening h = { .what = HAPPENED_LEG, .leg = event };
+
+	h.side = leg == call->leg[MEDIA_A] ? MEDIA_A : MEDIA_B;
+	call_handle(call, &h);
+}
+
+void call_on_media(struct media_session *session, const struct media_event *event, void *arg)
+{
+	(void)session;
+	call_handle(arg, &(struct happening){
+				 .what = HAPPENED_MEDIA, .side = event->side, .media = event });
+}
+
+void call_on_timer(struct timer *timer, void *arg)
+{
+	struct call *call = arg;
+	struct happening h = { .what = HAPPENED_TIMER };
+
+	h.timer = (enum call_timer)(timer - call->timer);
+	log_notice("call", "call=%s timer=%s ran out state=%s", call->id, timers[h.timer].name,
+		   call_state_name(call->state));
+	call_handle(call, &h);
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* call_state.h - inside of tas/call: one call's fields, and what its files
+ * tell each other.
+ *
+ * Threads: the SIP thread.
+ */
+#ifndef BREAKOUT_TAS_CALL_CALL_STATE_H
+#define BREAKOUT_TAS_CALL_CALL_STATE_H
+
+#include "base/log.h"
+#include "tas/call/call.h"
+#include "tas/call/cdr.h"
+
+enum call_timer { CALL_TIMER_RING, CALL_TIMER_MEDIA, CALL_TIMER_PEER, CALL_TIMER_LIFE };
+#define CALL_TIMER_COUNT 4
+
+/* A response of leg B waiting for its turn towards leg A. */
+struct early {
+	struct early *next;
+	int status; /* 200 and above: the answer */
+	char *reason, *sdp;
+	struct sip_headers headers;
+};
+
+/* A re-INVITE on its way from one side to the other. */
+enum exchange_phase {
+	EXCHANGE_NONE,
+	EXCHANGE_MEDIA_OFFER,  /* media turns the offer into one for the other side */
+	EXCHANGE_PEER,         /* the other side has it */
+	EXCHANGE_MEDIA_ANSWER, /* media turns its answer into ours */
+	EXCHANGE_ACK           /* offerless: the answer comes in the ACK */
+};
+struct exchange {
+	enum exchange_phase phase;
+	enum media_side from;
+	bool offerless; /* `from` asked for an offer; its answer comes in the ACK */
+	char *offered;  /* what the other side was given; becomes sent[] once accepted */
+};
+
+struct call {
+	struct call *next, **link;
+	struct call_room *room; /* borrowed */
+	struct call_plan *plan;
+	size_t step; /* index of the one being tried */
+	char id[17];
+	enum call_state state; /* written by call_state.c only */
+	unsigned depth;        /* handlers on the stack; an ended call is freed at 0 */
+
+	struct leg *leg[2]; /* by media_side */
+	struct media_session *session;
+	enum media_leg_kind session_kind_b;
+	bool pass_through; /* this step carries SDP untouched */
+	bool delayed;      /* A's INVITE carried no offer: it comes in B's 2xx */
+	bool b_spoke;      /* an answer of B reached the session */
+	bool a_answered;   /* our 2xx is out */
+	bool expecting;    /* one text from the media room, named by the next two */
+	enum media_event_type expected;
+	enum media_side expected_side;
+	char *sent[2];  /* the SDP each side got last; anchored only */
+	char *answer_b; /* B's last answer given to the session */
+	struct early *early, **early_end;
+	unsigned early_count;
+	struct exchange exchange;
+	struct timer timer[CALL_TIMER_COUNT];
+
+	/* For the record. */
+	wall_ms started_wall;
+	mono_ms started_ms, ringing_ms, answered_ms; /* 0: not yet */
+	mono_ms pdd_ms;                              /* -1: A heard nothing of B */
+	unsigned steps_tried;
+	char call_id_b[128];
+	bool flowing[2];
+	bool anchored; /* the last step had a session */
+	struct media_receipt receipt[2];
+};
+
+struct call_room {
+	struct sip_endpoint *endpoint;
+	struct media_engine *media;
+	struct timer_wheel *wheel;
+	struct cdr_writer *cdr; /* NULL: no file */
+	unsigned max_calls;
+	size_t count;
+	uint64_t started; /* calls, since create */
+	struct call *calls;
+	void (*empty)(void *arg);
+	void *empty_arg;
+	struct log_limit shed_log;
+};
+
+/* What can happen to a call. */
+struct happening {
+	enum { HAPPENED_LEG, HAPPENED_MEDIA, HAPPENED_TIMER } what;
+	enum media_side side;            /* LEG, MEDIA */
+	const struct leg_event *leg;     /* LEG */
+	const struct media_event *media; /* MEDIA */
+	enum call_timer timer;           /* TIMER */
+};
+
+/* How a call or a step ends. */
+struct ending {
+	enum cause cause;
+	const char *by;                    /* "a", "b", "us" */
+	int status;                        /* for an unanswered A; 0: the cause's */
+	const char *phrase;                /* NULL: the standard one */
+	const struct sip_headers *headers; /* of B's response; NULL: none */
+	const char *reason;                /* Reason header value as received; NULL: the cause's */
+	const char *warning;               /* one sentence for a Warning header; NULL: none */
+	bool trouble; /* of ours or the next hop's, no decision of the callee */
+};
+
+/* call_state.c */
+void call_begin(struct call *call);
+void call_handle(struct call *call, const struct happening *happening);
+void call_finish(struct call *call, const struct ending *ending); /* from outside its handlers */
+void call_end(struct call *call, const struct ending *ending);
+void call_step_failed(struct call *call, const struct ending *ending);
+void call_answer_a(struct call *call, const char *sdp, const struct sip_headers *headers);
+const struct call_step *call_current_step(const struct call *call);
+/* What media could not do is ours (err) or the SDP's: the step ends or goes on
+ * without media. */
+void call_media_trouble(struct call *call, int err);
+/* Waits for one text from the media room. */
+void call_expect(struct call *call, enum media_event_type type, enum media_side side);
+bool call_expected(struct call *call, const struct media_event *event);
+void call_timer_begin(struct call *call, enum call_timer timer, mono_ms ms); /* 0: its default */
+void call_timer_stop(struct call *call, enum call_timer timer);
+int call_remember_sdp(char **text, const char *sdp) MUST_CHECK; /* replaces by a copy */
+leg_event_fn call_on_leg;
+media_event_fn call_on_media;
+timer_fn call_on_timer;
+
+/* early.c: B's responses towards A, in B's order */
+void early_push(struct call *call, const struct leg_event *event);
+void early_pump(struct call *call);
+void early_media_ready(struct call *call, const char *sdp);
+bool early_media_refused(struct call *call); /* true: only an 18x lost its SDP */
+void early_clear(struct call *call);
+int early_copy_headers(const struct call *call, struct sip_headers *to,
+		       const struct sip_headers *from) MUST_CHECK;
+
+/* exchange.c: re-INVITEs while talking */
+void exchange_offer(struct call *call, enum media_side from, const char *sdp);
+void exchange_answered(struct call *call, enum media_side side, const struct leg_event *event);
+void exchange_confirmed(struct call *call, enum media_side side, const char *sdp);
+void exchange_media(struct call *call, const struct media_event *event);
+void exchange_give_up(struct call *call, int status, const char *reason);
+
+/* record.c: what stays of a call */
+void record_info(const struct call *call, struct call_info *ret_info);
+void record_start(const struct call *call);
+void record_end(struct call *call, const struct ending *ending);
+void record_result(enum cause cause);
+void record_active(size_t count);
+
+/* call.c */
+void call_free(struct call *call);
+
+#endif

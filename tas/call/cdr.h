@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cdr.h - call detail records: one JSON line a call, appended and synced.
+ *
+ * The SIP thread hands a finished line over and never waits for the disk. The
+ * writer's thread appends what has gathered with one write and one fdatasync.
+ * What the disk refuses is kept, up to 4 MiB, and tried again every second. A
+ * file that was moved away (logrotate) is opened anew.
+ */
+#ifndef BREAKOUT_TAS_CALL_CDR_H
+#define BREAKOUT_TAS_CALL_CDR_H
+
+#include "base/macros.h"
+
+struct cdr_writer; /* opaque */
+
+/* 0, -ENOMEM, -EAGAIN (no thread), or why the file cannot be opened (-EACCES ...). */
+int cdr_writer_create(struct cdr_writer **ret_writer, const char *path) MUST_CHECK;
+/* Writes what is waiting first. */
+struct cdr_writer *cdr_writer_destroy(struct cdr_writer *writer);
+
+/* `line` without newline; copied. Never fails towards the caller: a line lost
+ * for want of memory is counted in breakout_cdr_lost_total. */
+void cdr_write(struct cdr_writer *writer, const char *line);
+
+#endif

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* early.c - B's responses on their way to A, never one past another.
+ *
+ * A 183 with SDP waits for the media room while a 180 without could go at
+ * once; so all of them queue, and the head alone decides when the next goes.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/str.h"
+#include "tas/call/call_state.h"
+
+/* A peer that sends 18x faster than media answers loses the surplus. */
+#define EARLY_MAX 16
+
+static void early_free(struct early *item)
+{
+	if (!item)
+		return;
+	free(item->reason);
+	free(item->sdp);
+	sip_headers_done(&item->headers);
+	free(item);
+}
+
+static void drop_head(struct call *call)
+{
+	struct early *head = call->early;
+
+	call->early = head->next;
+	if (!call->early)
+		call->early_end = &call->early;
+	call->early_count--;
+	early_free(head);
+}
+
+void early_clear(struct call *call)
+{
+	while (call->early)
+		drop_head(call);
+}
+
+/* Leg 3 answers as the core meant it; a trunk's answer tells the reason only. */
+int early_copy_headers(const struct call *call, struct sip_headers *to,
+		       const struct sip_headers *from)
+{
+	static const char *const told[] = { "Reason", "Warning" };
+
+	if (call_current_step(call)->to_core)
+		return sip_headers_copy_transparent(to, from);
+	return sip_headers_copy_allowed(to, from, told, ARRAY_SIZE(told));
+}
+
+static struct early *early_new(const struct call *call, const struct leg_event *event)
+{
+	struct early *item = calloc(1, sizeof(*item));
+
+	if (!item)
+		return NULL;
+	item->status = event->status;
+	item->reason = strdup(event->reason);
+	item->sdp = str_dup_or_null(event->sdp);
+	if (!item->reason || (event->sdp && !item->sdp) ||
+	    early_copy_headers(call, &item->headers, event->headers) < 0) {
+		early_free(item);
+		return NULL;
+	}
+	return item;
+}
+
+void early_push(struct call *call, const struct leg_event *event)
+{
+	struct early *item;
+
+	if (event->status < 200 && call->early_count >= EARLY_MAX)
+		return;
+	item = early_new(call, event);
+	if (!item) {
+		if (event->status >= 200)
+			call_end(call, &(struct ending){ .cause = CAUSE_INTERNAL, .by = "us" });
+		return; /* an 18x less is no harm */
+	}
+	*call->early_end = item;
+	call->early_end = &item->next;
+	call->early_count++;
+	early_pump(call);
+}
+
+/* Sends the head to A with this SDP. */
+static void relay(struct call *call, const char *sdp)
+{
+	struct early *head = call->early;
+
+	if (head->status >= 200) {
+		call_answer_a(call, sdp, &head->headers);
+	} else {
+		if (head->status >= 180 && !call->ringing_ms)
+			call->ringing_ms = clock_now();
+		if (call->pdd_ms < 0)
+			call->pdd_ms = clock_now() - call->started_ms;
+		(void)leg_provisional(call->leg[MEDIA_A], head->status, head->reason, sdp,
+				      &head->headers); /* a lost 18x leaves the call alive */
+	}
+	if (call->state != CALL_ENDED)
+		drop_head(call);
+}
+
+/* Gives the head's SDP to the media room. True: its text comes later. */
+static bool ask_media(struct call *call, int *ret_err)
+{
+	struct early *head = call->early;
+
+	if (call->delayed) { /* B's 2xx is the offer: RFC 3261 section 13.2.1 */
+		*ret_err = media_offer(call->session, MEDIA_B, head->sdp);
+		if (!*ret_err)
+			call_expect(call, MEDIA_EV_OFFER, MEDIA_A);
+	} else {
+		*ret_err = media_answer(call->session, MEDIA_B, head->sdp);
+		if (!*ret_err)
+			*ret_err = call_remember_sdp(&call->answer_b, head->sdp);
+		if (!*ret_err) {
+			call->b_spoke = true;
+			call_expect(call, MEDIA_EV_ANSWER, MEDIA_A);
+		}
+	}
+	return *ret_err == 0;
+}
+
+/* A 2xx whose SDP cannot be carried ends the step; an 18x goes on without. */
+static void without_media(struct call *call, int err)
+{
+	if (call->early->status < 200) {
+		relay(call, NULL);
+		return;
+	}
+	call_media_trouble(call, err);
+}
+
+void early_pump(struct call *call)
+{
+	while (call->state != CALL_ENDED && call->early && !call->expecting) {
+		struct early *head = call->early;
+		bool final = head->status >= 200;
+		bool again = call->answer_b && call->sent[MEDIA_A] &&
+			     (!head->sdp || strcmp(call->answer_b, head->sdp) == 0);
+		int err;
+
+		if (call->pass_through)
+			relay(call, head->sdp);
+		else if (again && (head->sdp || final)) /* RFC 6337 2.2: 2xx repeats the 18x */
+			relay(call, call->sent[MEDIA_A]);
+		else if (!head->sdp && final)
+			call_media_trouble(call, -EPROTO);
+		else if (!head->sdp || (call->delayed && !final))
+			relay(call, NULL);
+		else if (ask_media(call, &err))
+			return;
+		else
+			without_media(call, err);
+	}
+}
+
+void early_media_ready(struct call *call, const char *sdp)
+{
+	if (!call->early)
+		return;
+	if (call_remember_sdp(&call->sent[MEDIA_A], sdp) < 0) {
+		without_media(call, -ENOMEM);
+		return;
+	}
+	relay(call, call->sent[MEDIA_A]);
+	early_pump(call);
+}
+
+bool early_media_refused(struct call *call)
+{
+	if (!call->early || call->early->status >= 200)
+		return false;
+	free(call->answer_b); /* the same text again is asked again */
+	call->answer_b = NULL;
+	relay(call, NULL);
+	early_pump(call);
+	return true;
+}

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* record.c - what stays of a call: two log lines, one CDR line, counters.
+ *
+ * Numbers are whole in the CDR, which is the operator's own record, and
+ * masked in the log.
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include "base/e164.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/str.h"
+#include "tas/call/call_state.h"
+
+static struct metric active = METRIC_GAUGE_INIT("breakout_calls_active", NULL, "Calls in progress");
+static char result_labels[CAUSE_COUNT][48];
+static struct metric results[CAUSE_COUNT];
+
+static void name_results(void)
+{
+	for (int i = 0; i < CAUSE_COUNT; i++) {
+		snprintf(result_labels[i], sizeof(result_labels[i]), "result=\"%s\"",
+			 cause_name((enum cause)i));
+		results[i].name = "breakout_calls_total";
+		results[i].labels = result_labels[i];
+		results[i].help = "Calls ended, by cause";
+		results[i].kind = METRIC_COUNTER;
+	}
+}
+
+void record_result(enum cause cause)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, name_results);
+	metric_add(&results[cause], 1);
+}
+
+void record_active(size_t count)
+{
+	metric_set(&active, (int64_t)count);
+}
+
+static const char *direction_name(enum call_direction direction)
+{
+	switch (direction) {
+	case DIRECTION_MO:
+		return "mo";
+	case DIRECTION_MT:
+		return "mt";
+	case DIRECTION_UNKNOWN:
+		break;
+	}
+	return "unknown";
+}
+
+static const char *text_or(const char *text, const char *instead)
+{
+	return text && *text ? text : instead;
+}
+
+static const char *media_name(const struct call *call)
+{
+	return call->anchored ? "anchored" : "passed";
+}
+
+static void put(char *to, size_t room, const char *from)
+{
+	snprintf(to, room, "%s", text_or(from, ""));
+}
+
+void record_info(const struct call *call, struct call_info *ret_info)
+{
+	const struct leg_info *a = leg_info(call->leg[MEDIA_A]);
+
+	memset(ret_info, 0, sizeof(*ret_info));
+	put(ret_info->id, sizeof(ret_info->id), call->id);
+	ret_info->state = call->state;
+	ret_info->direction = call->plan->direction;
+	ret_info->route_type = call->plan->route_type;
+	put(ret_info->number, sizeof(ret_info->number), call->plan->number);
+	put(ret_info->service, sizeof(ret_info->service), call->plan->service);
+	put(ret_info->step, sizeof(ret_info->step), call_current_step(call)->label);
+	put(ret_info->from, sizeof(ret_info->from), a->from_user);
+	put(ret_info->to, sizeof(ret_info->to), a->request_user);
+	put(ret_info->call_id_a, sizeof(ret_info->call_id_a), a->call_id);
+	put(ret_info->call_id_b, sizeof(ret_info->call_id_b), call->call_id_b);
+	put(ret_info->session_id, sizeof(ret_info->session_id), a->session_id);
+	ret_info->started_ms = call->started_ms;
+	ret_info->ringing_ms = call->ringing_ms;
+	ret_info->answered_ms = call->answered_ms;
+	ret_info->media = call->anchored;
+	for (int side = MEDIA_A; call->session && side <= MEDIA_B; side++)
+		media_receipt(call->session, (enum media_side)side, &ret_info->receipt[side]);
+}
+
+void record_start(const struct call *call)
+{
+	const struct leg_info *a = leg_info(call->leg[MEDIA_A]);
+	char number[32], from[32], to[32];
+
+	e164_mask(call->plan->number, number, sizeof(number));
+	e164_mask(a->from_user, from, sizeof(from));
+	e164_mask(a->request_user, to, sizeof(to));
+	log_info("call",
+		 "call=%s start direction=%s type=%s number=%s service=%s from=%s to=%s%s "
+		 "call_id=%s session_id=%s",
+		 call->id, direction_name(call->plan->direction),
+		 route_type_name(call->plan->route_type), text_or(number, "-"),
+		 text_or(call->plan->service, "-"), text_or(from, "-"), text_or(to, "-"),
+		 call->plan->emergency ? " emergency=yes" : "", text_or(a->call_id, "-"),
+		 text_or(a->session_id, "-"));
+}
+
+/* Milliseconds between two moments, or -1 while one of them never came. */
+static long long span(mono_ms from, mono_ms to)
+{
+	return from && to ? (long long)(to - from) : -1;
+}
+
+static void add_text(struct str *json, const char *name, const char *value)
+{
+	str_addf(json, ",\"%s\":", name);
+	str_add_json(json, text_or(value, ""));
+}
+
+static void add_time(struct str *json, wall_ms wall)
+{
+	time_t seconds = (time_t)(wall / 1000);
+	struct tm tm;
+	char text[32];
+
+	gmtime_r(&seconds, &tm);
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+	str_addf(json, ",\"start\":\"%s.%03dZ\"", text, (int)(wall % 1000));
+}
+
+static void add_side(struct str *json, const char *name, const struct media_receipt *receipt)
+{
+	str_addf(json, ",\"%s\":{\"codec\":", name);
+	str_add_json(json, receipt->codec);
+	str_addf(json,
+		 ",\"packets_in\":%llu,\"packets_out\":%llu,\"bytes_in\":%llu,\"bytes_out\":%llu"
+		 ",\"lost\":%llu,\"dropped\":%llu}",
+		 (unsigned long long)receipt->packets_in, (unsigned long long)receipt->packets_out,
+		 (unsigned long long)receipt->bytes_in, (unsigned long long)receipt->bytes_out,
+		 (unsigned long long)receipt->lost,
+		 (unsigned long long)(receipt->dropped_auth + receipt->dropped_source +
+				      receipt->dropped_other));
+}
+
+static void write_cdr(const struct call *call, const struct ending *ending, mono_ms now)
+{
+	const struct leg_info *a = leg_info(call->leg[MEDIA_A]);
+	struct str json = { 0 };
+	char *line;
+
+	str_addf(&json, "{\"id\":\"%s\"", call->id);
+	add_time(&json, call->started_wall);
+	add_text(&json, "direction", direction_name(call->plan->direction));
+	add_text(&json, "route_type", route_type_name(call->plan->route_type));
+	add_text(&json, "number", call->plan->number);
+	add_text(&json, "service", call->plan->service);
+	add_text(&json, "step", call_current_step(call)->label);
+	add_text(&json, "from", a->from_user);
+	add_text(&json, "asserted", a->asserted_user);
+	add_text(&json, "to", a->request_user);
+	add_text(&json, "call_id_a", a->call_id);
+	add_text(&json, "call_id_b", call->call_id_b);
+	add_text(&json, "session_id", a->session_id);
+	add_text(&json, "source", a->source);
+	add_text(&json, "cause", cause_name(ending->cause));
+	str_addf(&json, ",\"q850\":%d,\"status\":%d", cause_to_q850(ending->cause),
+		 call->a_answered ? 200
+		 : ending->status ? ending->status
+				  : cause_to_status(ending->cause));
+	add_text(&json, "ended_by", ending->by);
+	str_addf(&json, ",\"pdd_ms\":%lld,\"ring_ms\":%lld,\"talk_ms\":%lld,\"duration_ms\":%lld",
+		 (long long)call->pdd_ms, span(call->ringing_ms, call->answered_ms),
+		 call->answered_ms ? span(call->answered_ms, now) : 0,
+		 (long long)(now - call->started_ms));
+	str_addf(&json, ",\"steps\":%u,\"emergency\":%s", call->steps_tried,
+		 call->plan->emergency ? "true" : "false");
+	add_text(&json, "media", media_name(call));
+	add_side(&json, "a", &call->receipt[MEDIA_A]);
+	add_side(&json, "b", &call->receipt[MEDIA_B]);
+	str_add(&json, "}");
+
+	line = str_take(&json);
+	cdr_write(call->room->cdr, line);
+	free(line);
+}
+
+static void log_end(const struct call *call, const struct ending *ending, mono_ms now)
+{
+	const struct media_receipt *a = &call->receipt[MEDIA_A], *b = &call->receipt[MEDIA_B];
+
+	log_info("call",
+		 "call=%s end cause=%s by=%s state=%s step=\"%s\" pdd_ms=%lld ring_ms=%lld "
+		 "talk_ms=%lld media=%s codec=%s/%s a_in=%llu a_out=%llu b_in=%llu b_out=%llu",
+		 call->id, cause_name(ending->cause), ending->by,
+		 call->a_answered ? "answered" : "unanswered", call_current_step(call)->label,
+		 (long long)call->pdd_ms, span(call->ringing_ms, call->answered_ms),
+		 call->answered_ms ? span(call->answered_ms, now) : 0, media_name(call),
+		 text_or(a->codec, "-"), text_or(b->codec, "-"), (unsigned long long)a->packets_in,
+		 (unsigned long long)a->packets_out, (unsigned long long)b->packets_in,
+		 (unsigned long long)b->packets_out);
+}
+
+void record_end(struct call *call, const struct ending *ending)
+{
+	mono_ms now = clock_now();
+
+	for (int side = MEDIA_A; call->session && side <= MEDIA_B; side++)
+		media_receipt(call->session, (enum media_side)side, &call->receipt[side]);
+	log_end(call, ending, now);
+	if (call->room->cdr)
+		write_cdr(call, ending, now);
+	record_result(ending->cause);
+}

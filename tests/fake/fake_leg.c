@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/fake/fake_leg.h"
+
+#undef NDEBUG /* the fakes judge their callers in every build */
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/str.h"
+
+static struct leg *legs;
+static size_t invites;
+static int invite_error;
+static unsigned long call_ids;
+
+static const char *keep(struct leg *leg, const char *text)
+{
+	assert(leg->text_count < ARRAY_SIZE(leg->texts));
+	leg->texts[leg->text_count] = strdup(text ? text : "");
+	return leg->texts[leg->text_count++];
+}
+
+void fake_leg_say(struct leg *leg, const char **field, const char *text)
+{
+	*field = keep(leg, text);
+}
+
+static struct leg *leg_new(bool outgoing)
+{
+	struct leg *leg = calloc(1, sizeof(*leg));
+	char call_id[32];
+
+	assert(leg);
+	leg->outgoing = outgoing;
+	leg->info.peer = outgoing ? -1 : 0;
+	leg->info.max_forwards = 70;
+	leg->info.headers = &leg->headers;
+	leg->info.transport = SIP_TRANSPORT_TLS;
+	snprintf(call_id, sizeof(call_id), "call-%lu", ++call_ids);
+	leg->info.call_id = keep(leg, call_id);
+	leg->info.from_display = leg->info.asserted_user = leg->info.session_id = "";
+	leg->info.to_user = leg->info.from_user = leg->info.request_user = "";
+	leg->info.from_uri = leg->info.to_uri = leg->info.request_uri = "";
+	leg->info.source = "192.0.2.1:5061";
+	leg->next = legs;
+	legs = leg;
+	return leg;
+}
+
+struct leg *fake_leg_incoming(const char *request_user, const char *from_user, const char *sdp)
+{
+	struct leg *leg = leg_new(false);
+	char uri[256];
+
+	leg->info.request_user = keep(leg, request_user);
+	leg->info.to_user = leg->info.request_user;
+	leg->info.from_user = keep(leg, from_user);
+	snprintf(uri, sizeof(uri), "sips:%s@tas.example.com", request_user);
+	leg->info.request_uri = leg->info.to_uri = keep(leg, uri);
+	snprintf(uri, sizeof(uri), "sips:%s@core.example.net", from_user);
+	leg->info.from_uri = keep(leg, uri);
+	leg->info.sdp = sdp ? keep(leg, sdp) : NULL;
+	return leg;
+}
+
+struct leg *fake_leg_last(void)
+{
+	for (struct leg *leg = legs; leg; leg = leg->next)
+		if (leg->outgoing)
+			return leg;
+	return NULL;
+}
+
+size_t fake_leg_live_count(void)
+{
+	size_t count = 0;
+
+	for (struct leg *leg = legs; leg; leg = leg->next)
+		count += !leg->released;
+	return count;
+}
+
+size_t fake_leg_invite_count(void)
+{
+	return invites;
+}
+
+void fake_leg_invite_fails(int err)
+{
+	invite_error = err;
+}
+
+static void leg_free(struct leg *leg)
+{
+	for (size_t i = 0; i < leg->done_count; i++) {
+		free(leg->done[i].sdp);
+		free(leg->done[i].headers);
+	}
+	for (size_t i = 0; i < leg->text_count; i++)
+		free(leg->texts[i]);
+	sip_headers_done(&leg->headers);
+	free(leg->farewell_phrase);
+	free(leg->farewell_reason);
+	free(leg->farewell_headers);
+	free(leg);
+}
+
+void fake_legs_reset(void)
+{
+	assert(fake_leg_live_count() == 0);
+	while (legs) {
+		struct leg *next = legs->next;
+
+		leg_free(legs);
+		legs = next;
+	}
+	invites = 0;
+	invite_error = 0;
+}
+
+static void deliver(struct leg *leg, struct leg_event *event, const struct sip_headers *headers)
+{
+	static const struct sip_headers none;
+
+	event->headers = headers ? headers : &none;
+	if (!event->reason)
+		event->reason = "said by the test";
+	if (leg->released || leg->ended)
+		return;
+	leg->ended = event->type == LEG_EV_ENDED;
+	leg->on_event(leg, event, leg->arg);
+}
+
+void fake_leg_event_headers(struct leg *leg, enum leg_event_type type, int status, const char *sdp,
+			    const struct sip_headers *headers)
+{
+	struct leg_event event = { .type = type, .status = status, .sdp = sdp };
+
+	if (type == LEG_EV_OFFER)
+		leg->offer_in = true;
+	if (type == LEG_EV_OFFER_ANSWERED)
+		leg->offer_out = false;
+	if (type == LEG_EV_ANSWERED)
+		leg->answered = true;
+	if (type == LEG_EV_CONFIRMED)
+		leg->confirmed = true;
+	deliver(leg, &event, headers);
+}
+
+void fake_leg_event(struct leg *leg, enum leg_event_type type, int status, const char *sdp)
+{
+	fake_leg_event_headers(leg, type, status, sdp, NULL);
+}
+
+void fake_leg_end_headers(struct leg *leg, enum leg_end_reason reason, int status,
+			  const struct sip_headers *headers)
+{
+	struct leg_event event = { .type = LEG_EV_ENDED, .end = reason, .status = status };
+
+	deliver(leg, &event, headers);
+}
+
+void fake_leg_end(struct leg *leg, enum leg_end_reason reason, int status)
+{
+	fake_leg_end_headers(leg, reason, status, NULL);
+}
+
+const struct fake_leg_done *fake_leg_did_nth(const struct leg *leg, size_t nth)
+{
+	return nth < leg->done_count ? &leg->done[nth] : NULL;
+}
+
+const struct fake_leg_done *fake_leg_did(const struct leg *leg)
+{
+	return leg->done_count ? &leg->done[leg->done_count - 1] : NULL;
+}
+
+static char *headers_text(const struct sip_headers *headers)
+{
+	struct str text = { 0 };
+
+	for (size_t i = 0; headers && i < headers->count; i++)
+		str_addf(&text, "%s: %s\n", headers->items[i].name, headers->items[i].value);
+	return str_take(&text);
+}
+
+static int note(struct leg *leg, int what, int status, const char *sdp,
+		const struct sip_headers *headers)
+{
+	struct fake_leg_done *done;
+
+	assert(!leg->released);
+	if (leg->done_count == FAKE_LEG_DONE_MAX) {
+		free(leg->done[0].sdp);
+		free(leg->done[0].headers);
+		memmove(leg->done, leg->done + 1, sizeof(leg->done) - sizeof(leg->done[0]));
+		leg->done_count--;
+	}
+	done = &leg->done[leg->done_count++];
+	*done = (struct fake_leg_done){ .what = what, .status = status };
+	done->sdp = str_dup_or_null(sdp);
+	done->headers = headers_text(headers);
+	return 0;
+}
+
+/* ---- leg.h ---- */
+
+const char *leg_end_reason_name(enum leg_end_reason reason)
+{
+	static const char *const names[] = { "refused", "timeout", "tls", "cancelled",
+					     "bye",     "no_ack",  "lost" };
+
+	return names[reason];
+}
+
+const struct leg_info *leg_info(const struct leg *leg)
+{
+	return &leg->info;
+}
+
+void leg_set_handler(struct leg *leg, leg_event_fn *on_event, void *arg)
+{
+	leg->on_event = on_event;
+	leg->arg = arg;
+}
+
+int leg_invite(struct leg **ret_leg, struct sip_endpoint *endpoint, const struct leg_invite *invite,
+	       leg_event_fn *on_event, void *arg)
+{
+	struct leg *leg;
+	int err = invite_error;
+
+	(void)endpoint;
+	invite_error = 0;
+	if (err)
+		return err;
+	leg = leg_new(true);
+	leg->info.request_uri = keep(leg, invite->request_uri);
+	leg->info.from_uri = keep(leg, invite->from_uri);
+	leg->info.to_uri = keep(leg, invite->to_uri);
+	leg->info.max_forwards = invite->max_forwards;
+	leg->info.sdp = invite->sdp ? keep(leg, invite->sdp) : NULL;
+	leg_set_handler(leg, on_event, arg);
+	invites++;
+	*ret_leg = leg;
+	return 0;
+}
+
+int leg_provisional(struct leg *leg, int status, const char *reason, const char *sdp,
+		    const struct sip_headers *headers)
+{
+	(void)reason;
+	assert(!leg->outgoing && !leg->answered);
+	return note(leg, FAKE_LEG_PROVISIONAL, status, sdp, headers);
+}
+
+int leg_answer(struct leg *leg, const char *sdp, const struct sip_headers *headers)
+{
+	assert(!leg->outgoing && !leg->answered && !leg->ended);
+	leg->answered = true;
+	return note(leg, FAKE_LEG_ANSWER, 200, sdp, headers);
+}
+
+int leg_ack(struct leg *leg, const char *sdp)
+{
+	assert(leg->outgoing && leg->answered);
+	leg->acked = true;
+	return note(leg, FAKE_LEG_ACK, 0, sdp, NULL);
+}
+
+int leg_offer(struct leg *leg, const char *sdp)
+{
+	if (leg->offer_out || leg->offer_in)
+		return -EBUSY;
+	leg->offer_out = true;
+	return note(leg, FAKE_LEG_OFFER, 0, sdp, NULL);
+}
+
+int leg_offer_accept(struct leg *leg, const char *sdp)
+{
+	assert(leg->offer_in);
+	leg->offer_in = false;
+	return note(leg, FAKE_LEG_OFFER_ACCEPT, 200, sdp, NULL);
+}
+
+int leg_offer_refuse(struct leg *leg, int status, const char *reason)
+{
+	(void)reason;
+	assert(leg->offer_in);
+	leg->offer_in = false;
+	return note(leg, FAKE_LEG_OFFER_REFUSE, status, NULL, NULL);
+}
+
+struct leg *leg_release(struct leg *leg, const struct leg_farewell *farewell)
+{
+	if (!leg)
+		return NULL;
+	assert(!leg->released);
+	leg->released = true;
+	if (farewell) {
+		leg->farewell_status = farewell->status;
+		leg->farewell_phrase = str_dup_or_null(farewell->phrase);
+		leg->farewell_reason = str_dup_or_null(farewell->reason);
+		leg->farewell_headers = headers_text(farewell->headers);
+	}
+	return NULL;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fake_leg.h - legs without SIP: what the owner does is written down, what the
+ * peer does is said by the test.
+ *
+ * Every function of leg.h is here, so a program linking this file has no other
+ * leg. A released leg stays readable until fake_legs_reset(), so that a test
+ * may ask how it was let go.
+ */
+#ifndef BREAKOUT_TESTS_FAKE_FAKE_LEG_H
+#define BREAKOUT_TESTS_FAKE_FAKE_LEG_H
+
+#include "tas/sip/leg.h"
+
+#define FAKE_LEG_DONE_MAX 64
+
+struct fake_leg_done {
+	enum {
+		FAKE_LEG_PROVISIONAL,
+		FAKE_LEG_ANSWER,
+		FAKE_LEG_ACK,
+		FAKE_LEG_OFFER,
+		FAKE_LEG_OFFER_ACCEPT,
+		FAKE_LEG_OFFER_REFUSE
+	} what;
+	int status;
+	char *sdp;     /* NULL: none */
+	char *headers; /* "Name: value\n" each; "" none */
+};
+
+struct leg {
+	struct leg *next; /* every leg since the last reset, newest first */
+	struct leg_info info;
+	struct sip_headers headers;
+	char *texts[16];
+	size_t text_count;
+	bool outgoing;
+	leg_event_fn *on_event;
+	void *arg;
+	bool ended, released;
+
+	struct fake_leg_done done[FAKE_LEG_DONE_MAX]; /* the last that fitted */
+	size_t done_count;
+	int farewell_status; /* of leg_release */
+	char *farewell_phrase, *farewell_reason, *farewell_headers;
+	/* What the owner must not do twice or out of order; asserted inside. */
+	bool answered, confirmed, acked, offer_out, offer_in;
+};
+
+/* Incoming leg; sdp NULL: no offer. request_user, from_user: as said. */
+struct leg *fake_leg_incoming(const char *request_user, const char *from_user, const char *sdp);
+/* Changes what the INVITE said; text is copied. */
+void fake_leg_say(struct leg *leg, const char **field, const char *text);
+
+struct leg *fake_leg_last(void);  /* the newest leg made by leg_invite(), or NULL */
+size_t fake_leg_live_count(void); /* not released */
+size_t fake_leg_invite_count(void);
+void fake_leg_invite_fails(int err); /* the next leg_invite() returns err */
+void fake_legs_reset(void);          /* frees all; asserts that all were released */
+
+/* Events from the peer. Ignored on a released leg, as the real one does. */
+void fake_leg_event(struct leg *leg, enum leg_event_type type, int status, const char *sdp);
+void fake_leg_event_headers(struct leg *leg, enum leg_event_type type, int status, const char *sdp,
+			    const struct sip_headers *headers);
+void fake_leg_end(struct leg *leg, enum leg_end_reason reason, int status);
+void fake_leg_end_headers(struct leg *leg, enum leg_end_reason reason, int status,
+			  const struct sip_headers *headers);
+
+/* The last thing the owner did, or NULL; nth from the start. */
+const struct fake_leg_done *fake_leg_did(const struct leg *leg);
+const struct fake_leg_done *fake_leg_did_nth(const struct leg *leg, size_t nth);
+
+#endif

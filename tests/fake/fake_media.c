@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/fake/fake_media.h"
+
+#undef NDEBUG /* the fakes judge their callers in every build */
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct media_session *sessions;
+static unsigned created;
+static int create_error, offer_error;
+
+void fake_media_create_fails(int err)
+{
+	create_error = err;
+}
+
+void fake_media_offer_fails(int err)
+{
+	offer_error = err;
+}
+
+struct media_session *fake_media_last(void)
+{
+	return sessions;
+}
+
+size_t fake_media_count(void)
+{
+	size_t count = 0;
+
+	for (struct media_session *s = sessions; s; s = s->next)
+		count++;
+	return count;
+}
+
+unsigned fake_media_created(void)
+{
+	return created;
+}
+
+void fake_media_reset(void)
+{
+	assert(!sessions);
+	created = 0;
+	create_error = offer_error = 0;
+}
+
+void fake_media_event(struct media_session *session, enum media_event_type type,
+		      enum media_side side, const char *sdp)
+{
+	session->on_event(session,
+			  &(struct media_event){ .type = type,
+						 .side = side,
+						 .sdp = sdp,
+						 .status = type == MEDIA_EV_REFUSED ? 488 : 0,
+						 .reason = "said by the test" },
+			  session->arg);
+}
+
+void fake_media_refuse(struct media_session *session, enum media_side side, int status)
+{
+	session->due = false;
+	session->on_event(session,
+			  &(struct media_event){ .type = MEDIA_EV_REFUSED,
+						 .side = side,
+						 .status = status,
+						 .reason = "no \"common\" codec" },
+			  session->arg);
+}
+
+bool fake_media_reply(struct media_session *session, const char *sdp)
+{
+	if (!session || !session->due)
+		return false;
+	session->due = false;
+	fake_media_event(session, session->due_type, session->due_side, sdp);
+	return true;
+}
+
+static int next(struct media_session *session, enum media_event_type type, enum media_side side)
+{
+	session->due = true;
+	session->due_type = type;
+	session->due_side = side;
+	return 0;
+}
+
+static enum media_side other(enum media_side side)
+{
+	return side == MEDIA_A ? MEDIA_B : MEDIA_A;
+}
+
+/* ---- media.h ---- */
+
+int media_session_create(struct media_session **ret_session, struct media_engine *engine,
+			 const struct media_session_options *options)
+{
+	struct media_session *session;
+
+	(void)engine;
+	if (create_error)
+		return create_error;
+	session = calloc(1, sizeof(*session));
+	assert(session);
+	session->kind[0] = options->kind[0];
+	session->kind[1] = options->kind[1];
+	session->local = options->local;
+	session->on_event = options->on_event;
+	session->arg = options->arg;
+	session->next = sessions;
+	sessions = session;
+	created++;
+	*ret_session = session;
+	return 0;
+}
+
+struct media_session *media_session_destroy(struct media_session *session)
+{
+	struct media_session **link = &sessions;
+
+	if (!session)
+		return NULL;
+	while (*link != session) {
+		assert(*link);
+		link = &(*link)->next;
+	}
+	*link = session->next;
+	free(session);
+	return NULL;
+}
+
+int media_offer(struct media_session *session, enum media_side from, const char *sdp)
+{
+	int err = offer_error;
+
+	assert(sdp);
+	offer_error = 0;
+	if (err)
+		return err;
+	session->offers++;
+	if (session->kind[other(from)] == MEDIA_LEG_LOCAL)
+		return next(session, MEDIA_EV_ANSWER, from);
+	return next(session, MEDIA_EV_OFFER, other(from));
+}
+
+int media_answer(struct media_session *session, enum media_side from, const char *sdp)
+{
+	assert(sdp);
+	session->answers++;
+	if (session->kind[other(from)] == MEDIA_LEG_LOCAL)
+		return 0;
+	return next(session, MEDIA_EV_ANSWER, other(from));
+}
+
+int media_start(struct media_session *session, enum media_side to)
+{
+	session->starts++;
+	return next(session, MEDIA_EV_OFFER, to);
+}
+
+void media_rollback(struct media_session *session)
+{
+	session->rollbacks++;
+	session->due = false;
+}
+
+void media_receipt(const struct media_session *session, enum media_side side,
+		   struct media_receipt *ret_receipt)
+{
+	(void)session;
+	memset(ret_receipt, 0, sizeof(*ret_receipt));
+	ret_receipt->packets_in = side == MEDIA_A ? 111 : 222;
+	snprintf(ret_receipt->codec, sizeof(ret_receipt->codec), "PCMA");
+}

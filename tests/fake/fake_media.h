@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fake_media.h - media sessions without packets.
+ *
+ * Remembers what the owner asked for. Nothing is answered on its own: the test
+ * says what the media room says, with fake_media_event() or, for the answer
+ * that is due, fake_media_reply().
+ */
+#ifndef BREAKOUT_TESTS_FAKE_FAKE_MEDIA_H
+#define BREAKOUT_TESTS_FAKE_FAKE_MEDIA_H
+
+#include "media/media.h"
+
+struct media_session {
+	struct media_session *next;
+	enum media_leg_kind kind[2];
+	struct media_local local;
+	media_event_fn *on_event;
+	void *arg;
+
+	unsigned offers, answers, starts, rollbacks;
+	/* What the door says comes next. */
+	bool due;
+	enum media_event_type due_type;
+	enum media_side due_side;
+};
+
+void fake_media_create_fails(int err);       /* every create from here on; 0: works again */
+void fake_media_offer_fails(int err);        /* the next media_offer() */
+struct media_session *fake_media_last(void); /* newest living, or NULL */
+size_t fake_media_count(void);               /* living */
+unsigned fake_media_created(void);           /* since reset */
+void fake_media_reset(void);                 /* asserts that none lives */
+
+void fake_media_event(struct media_session *session, enum media_event_type type,
+		      enum media_side side, const char *sdp);
+void fake_media_refuse(struct media_session *session, enum media_side side, int status);
+/* Says what is due, with this text. False: nothing was. */
+bool fake_media_reply(struct media_session *session, const char *sdp);
+
+#endif

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <pthread.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "base/log.h"
+#include "base/metrics.h"
+#include "tas/call/cdr.h"
+
+static char folder[64], path[96];
+
+static int make_folder(void **state)
+{
+	(void)state;
+	snprintf(folder, sizeof(folder), "/tmp/breakout-cdr-XXXXXX");
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/cdr.json", folder);
+	return 0;
+}
+
+static int remove_folder(void **state)
+{
+	char moved[128];
+
+	(void)state;
+	snprintf(moved, sizeof(moved), "%s.1", path);
+	unlink(path);
+	unlink(moved);
+	return rmdir(folder);
+}
+
+static void read_file(const char *name, char *text, size_t room)
+{
+	FILE *file = fopen(name, "r");
+	size_t n;
+
+	assert_non_null(file);
+	n = fread(text, 1, room - 1, file);
+	text[n] = '\0';
+	fclose(file);
+}
+
+static void lines_are_appended_in_order(void **state)
+{
+	struct cdr_writer *writer = NULL;
+	char text[64];
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(cdr_writer_create(&writer, path), 0);
+		cdr_write(writer, "{\"n\":1}");
+		cdr_write(writer, "{\"n\":2}");
+		assert_null(cdr_writer_destroy(writer));
+	}
+	read_file(path, text, sizeof(text));
+	assert_string_equal(text, "{\"n\":1}\n{\"n\":2}\n{\"n\":1}\n{\"n\":2}\n");
+}
+
+static void nothing_is_lost_at_the_end(void **state)
+{
+	struct cdr_writer *writer = NULL;
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(cdr_writer_create(&writer, path), 0);
+	for (int i = 0; i < 10000; i++)
+		cdr_write(writer, "0123456789");
+	cdr_writer_destroy(writer);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_size, 110000);
+	assert_int_equal(st.st_mode & 0777, 0640 & ~umask(0));
+}
+
+static void moved_file_is_followed(void **state)
+{
+	struct cdr_writer *writer = NULL;
+	char moved[128], text[64];
+
+	(void)state;
+	snprintf(moved, sizeof(moved), "%s.1", path);
+	assert_int_equal(cdr_writer_create(&writer, path), 0);
+	assert_int_equal(rename(path, moved), 0);
+	cdr_write(writer, "after");
+	cdr_writer_destroy(writer);
+	read_file(path, text, sizeof(text));
+	assert_string_equal(text, "after\n");
+}
+
+static char complaint[256];
+static pthread_mutex_t complaint_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void keep_line(enum log_level level, const char *area, const char *line, void *arg)
+{
+	(void)area;
+	(void)arg;
+	pthread_mutex_lock(&complaint_lock);
+	if (level == LOG_LEVEL_ERROR && !complaint[0])
+		snprintf(complaint, sizeof(complaint), "%s", line);
+	pthread_mutex_unlock(&complaint_lock);
+}
+
+static void full_disk_is_said_once_and_stalls_nobody(void **state)
+{
+	struct cdr_writer *writer = NULL;
+
+	(void)state;
+	log_set_sink(keep_line, NULL);
+	assert_int_equal(cdr_writer_create(&writer, "/dev/full"), 0);
+	for (int i = 0; i < 1000; i++)
+		cdr_write(writer, "{}");
+	cdr_writer_destroy(writer);
+	log_set_sink(NULL, NULL);
+	assert_non_null(strstr(complaint, "No space left on device"));
+}
+
+static void unusable_path_is_an_error(void **state)
+{
+	struct cdr_writer *writer = NULL;
+
+	(void)state;
+	assert_int_equal(cdr_writer_create(&writer, "/nowhere/at/all"), -ENOENT);
+	assert_int_equal(cdr_writer_create(&writer, folder), -EISDIR);
+	assert_null(writer);
+	assert_null(cdr_writer_destroy(NULL));
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, make_folder, remove_folder)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(lines_are_appended_in_order), T(nothing_is_lost_at_the_end),
+		T(moved_file_is_followed),      T(full_disk_is_said_once_and_stalls_nobody),
+		T(unusable_path_is_an_error),
+	};
+
+	return cmocka_run_group_tests_name("tas/call/cdr", tests, NULL, NULL);
+}

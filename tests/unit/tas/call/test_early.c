@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/fake/call_rig.h"
+
+static void provisionals_reach_a_in_order_with_their_sdp(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b = rig_dialling(rig, RIG_PLAN(rig_loop()));
+
+	fake_leg_event(b, LEG_EV_PROVISIONAL, 183, "early-b");
+	fake_leg_event(b, LEG_EV_PROVISIONAL, 180, NULL);
+	fake_leg_event(b, LEG_EV_PROVISIONAL, 181, NULL);
+	assert_null(fake_leg_did(rig->a)); /* nobody overtakes the 183 */
+	fake_media_reply(fake_media_last(), "early-for-a");
+
+	assert_int_equal(fake_leg_did_nth(rig->a, 0)->status, 183);
+	assert_string_equal(fake_leg_did_nth(rig->a, 0)->sdp, "early-for-a");
+	assert_int_equal(fake_leg_did_nth(rig->a, 1)->status, 180);
+	assert_null(fake_leg_did_nth(rig->a, 1)->sdp);
+	assert_int_equal(fake_leg_did_nth(rig->a, 2)->status, 181);
+}
+
+static void answer_waits_behind_an_early_one_in_the_media_room(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b = rig_dialling(rig, RIG_PLAN(rig_loop()));
+
+	fake_leg_event(b, LEG_EV_PROVISIONAL, 183, "early-b");
+	fake_leg_event(b, LEG_EV_ANSWERED, 200, "other-b");
+	assert_true(b->acked);
+	fake_media_reply(fake_media_last(), "early-for-a");
+	assert_did(rig->a, FAKE_LEG_PROVISIONAL, 183, "early-for-a");
+	fake_media_reply(fake_media_last(), "other-for-a");
+	assert_did(rig->a, FAKE_LEG_ANSWER, 200, "other-for-a");
+}
+
+static void answer_that_repeats_the_early_one_needs_no_media(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b = rig_dialling(rig, RIG_PLAN(rig_loop()));
+
+	fake_leg_event(b, LEG_EV_PROVISIONAL, 183, "same-b");
+	fake_media_reply(fake_media_last(), "same-for-a");
+	fake_leg_event(b, LEG_EV_PROVISIONAL, 183, "same-b");
+	assert_did(rig->a, FAKE_LEG_PROVISIONAL, 183, "same-for-a");
+	fake_leg_event(b, LEG_EV_ANSWERED, 200, "same-b");
+	assert_did(rig->a, FAKE_LEG_ANSWER, 200, "same-for-a");
+	assert_int_equal(fake_media_last()->answers, 1);
+}
+
+static void answer_without_sdp_stands_on_the_early_one(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b = rig_dialling(rig, RIG_PLAN(rig_loop()));
+
+	fake_leg_event(b, LEG_EV_PROVISIONAL, 183, "early-b");
+	fake_media_reply(fake_media_last(), "early-for-a");
+	fake_leg_event(b, LEG_EV_ANSWERED, 200, NULL);
+	assert_did(rig->a, FAKE_LEG_ANSWER, 200, "early-for-a");
+}
+
+static void early_sdp_that_cannot_be_served_is_left_out(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b = rig_dialling(rig, RIG_PLAN(rig_loop()));
+
+	fake_leg_event(b, LEG_EV_PROVISIONAL, 183, "bad-b");
+	fake_media_refuse(fake_media_last(), MEDIA_B, 488);
+	assert_did(rig->a, FAKE_LEG_PROVISIONAL, 183, NULL);
+	fake_leg_event(b, LEG_EV_ANSWERED, 200, "good-b");
+	fake_media_reply(fake_media_last(), "good-for-a");
+	assert_did(rig->a, FAKE_LEG_ANSWER, 200, "good-for-a");
+}
+
+static void refused_early_sdp_is_not_answered_from_memory(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b = rig_dialling(rig, RIG_PLAN(rig_loop()));
+
+	fake_leg_event(b, LEG_EV_PROVISIONAL, 183, "good-b");
+	fake_media_reply(fake_media_last(), "good-for-a");
+	fake_leg_event(b, LEG_EV_PROVISIONAL, 183, "bad-b");
+	fake_media_refuse(fake_media_last(), MEDIA_B, 488);
+	fake_leg_event(b, LEG_EV_ANSWERED, 200, "bad-b");
+	assert_int_equal(fake_media_last()->answers, 3);
+}
+
+static void passed_through_provisionals_keep_their_sdp(void **state)
+{
+	struct rig *rig = *state;
+
+	rig_start(rig, "offer-a", RIG_PLAN(rig_passed()));
+	fake_leg_event(fake_leg_last(), LEG_EV_PROVISIONAL, 183, "early-b");
+	assert_did(rig->a, FAKE_LEG_PROVISIONAL, 183, "early-b");
+}
+
+static void leg_3_keeps_headers_of_its_responses(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b = rig_dialling(rig, RIG_PLAN(rig_loop()));
+	struct sip_headers headers = { 0 };
+
+	assert_int_equal(sip_headers_add(&headers, "Session-ID", "abc"), 0);
+	fake_leg_event_headers(b, LEG_EV_PROVISIONAL, 180, NULL, &headers);
+	assert_string_equal(fake_leg_did(rig->a)->headers, "Session-ID: abc\n");
+	fake_leg_event_headers(b, LEG_EV_ANSWERED, 200, "answer-b", &headers);
+	sip_headers_done(&headers);
+	fake_media_reply(fake_media_last(), "answer-for-a");
+	assert_string_equal(fake_leg_did(rig->a)->headers, "Session-ID: abc\n");
+}
+
+static void trunk_tells_the_caller_nothing_but_reasons(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b = rig_dialling(rig, RIG_PLAN(rig_dial("dial pbx")));
+	struct sip_headers headers = { 0 };
+
+	assert_int_equal(sip_headers_add(&headers, "P-Asserted-Identity", "<sip:boss@pbx>"), 0);
+	fake_leg_event_headers(b, LEG_EV_PROVISIONAL, 180, NULL, &headers);
+	sip_headers_done(&headers);
+	assert_string_equal(fake_leg_did(rig->a)->headers, "");
+}
+
+static void flood_of_provisionals_is_bounded_and_loses_no_answer(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b = rig_dialling(rig, RIG_PLAN(rig_loop()));
+
+	for (int i = 0; i < 1000; i++)
+		fake_leg_event(b, LEG_EV_PROVISIONAL, 183, "early-b");
+	fake_leg_event(b, LEG_EV_ANSWERED, 200, "early-b");
+	fake_media_reply(fake_media_last(), "early-for-a");
+	assert_int_equal(rig->a->done_count, 17);
+	assert_did(rig->a, FAKE_LEG_ANSWER, 200, "early-for-a");
+}
+
+static void early_answer_stuck_in_media_frees_the_caller(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b = rig_dialling(rig, RIG_PLAN(rig_dial("dial pbx"), rig_rescue()));
+
+	fake_leg_event(b, LEG_EV_PROVISIONAL, 183, "early-b");
+	rig_advance(rig, 5100);
+	assert_true(b->released);
+	assert_string_equal(leg_info(fake_leg_last())->sdp, "offer-a");
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(provisionals_reach_a_in_order_with_their_sdp),
+		T(answer_waits_behind_an_early_one_in_the_media_room),
+		T(answer_that_repeats_the_early_one_needs_no_media),
+		T(answer_without_sdp_stands_on_the_early_one),
+		T(early_sdp_that_cannot_be_served_is_left_out),
+		T(refused_early_sdp_is_not_answered_from_memory),
+		T(passed_through_provisionals_keep_their_sdp),
+		T(leg_3_keeps_headers_of_its_responses),
+		T(trunk_tells_the_caller_nothing_but_reasons),
+		T(flood_of_provisionals_is_bounded_and_loses_no_answer),
+		T(early_answer_stuck_in_media_frees_the_caller),
+	};
+
+	return cmocka_run_group_tests_name("tas/call/early", tests, NULL, NULL);
+}

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/fake/call_rig.h"
+
+static bool alive(const struct rig *rig)
+{
+	return call_room_count(rig->room) == 1;
+}
+
+static void reinvite_goes_through_the_session_in_both_directions(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b = rig_talking(rig, RIG_PLAN(rig_loop()));
+	struct leg *sides[2] = { rig->a, b };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct leg *from = sides[i], *to = sides[1 - i];
+
+		fake_leg_event(from, LEG_EV_OFFER, 0, "re-offer");
+		assert_true(fake_media_reply(fake_media_last(), "re-offer-through"));
+		assert_did(to, FAKE_LEG_OFFER, 0, "re-offer-through");
+		fake_leg_event(to, LEG_EV_OFFER_ANSWERED, 200, "re-answer");
+		assert_true(fake_media_reply(fake_media_last(), "re-answer-through"));
+		assert_did(from, FAKE_LEG_OFFER_ACCEPT, 200, "re-answer-through");
+	}
+	assert_true(alive(rig));
+}
+
+static void refused_reinvite_rolls_back_and_keeps_its_status(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b = rig_talking(rig, RIG_PLAN(rig_loop()));
+
+	fake_leg_event(b, LEG_EV_OFFER, 0, "re-offer");
+	fake_media_reply(fake_media_last(), "re-offer-through");
+	fake_leg_event(rig->a, LEG_EV_OFFER_ANSWERED, 488, NULL);
+	assert_int_equal(fake_media_last()->rollbacks, 1);
+	assert_did(b, FAKE_LEG_OFFER_REFUSE, 488, NULL);
+	assert_true(alive(rig));
+}
+
+static void later_of_two_offers_gets_491(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b = rig_talking(rig, RIG_PLAN(rig_loop()));
+
+	fake_leg_event(rig->a, LEG_EV_OFFER, 0, "re-offer-a");
+	fake_leg_event(b, LEG_EV_OFFER, 0, "re-offer-b");
+	assert_did(b, FAKE_LEG_OFFER_REFUSE, 491, NULL);
+	fake_media_reply(fake_media_last(), "re-offer-for-b");
+	assert_did(b, FAKE_LEG_OFFER, 0, "re-offer-for-b");
+	fake_leg_event(b, LEG_EV_OFFER_ANSWERED, 200, "re-answer-b");
+	fake_media_reply(fake_media_last(), "re-answer-for-a");
+	assert_did(rig->a, FAKE_LEG_OFFER_ACCEPT, 200, "re-answer-for-a");
+}
+
+static void busy_other_leg_means_491(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b = rig_talking(rig, RIG_PLAN(rig_loop()));
+
+	b->offer_in = true; /* its own offer has arrived but is not told yet */
+	fake_leg_event(rig->a, LEG_EV_OFFER, 0, "re-offer-a");
+	fake_media_reply(fake_media_last(), "re-offer-for-b");
+	assert_did(rig->a, FAKE_LEG_OFFER_REFUSE, 491, NULL);
+	assert_int_equal(fake_media_last()->rollbacks, 1);
+}
+
+static void reoffer_media_cannot_serve_gets_488(void **state)
+{
+	struct rig *rig = *state;
+
+	rig_talking(rig, RIG_PLAN(rig_loop()));
+	fake_leg_event(rig->a, LEG_EV_OFFER, 0, "re-offer");
+	fake_media_refuse(fake_media_last(), MEDIA_A, 488);
+	assert_did(rig->a, FAKE_LEG_OFFER_REFUSE, 488, NULL);
+
+	fake_media_offer_fails(-22);
+	fake_leg_event(rig->a, LEG_EV_OFFER, 0, "re-offer");
+	assert_did(rig->a, FAKE_LEG_OFFER_REFUSE, 488, NULL);
+	fake_media_offer_fails(-12);
+	fake_leg_event(rig->a, LEG_EV_OFFER, 0, "re-offer");
+	assert_did(rig->a, FAKE_LEG_OFFER_REFUSE, 500, NULL);
+	assert_true(alive(rig));
+}
+
+static void reoffer_nobody_answers_is_refused_by_timer(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b = rig_talking(rig, RIG_PLAN(rig_loop()));
+
+	fake_leg_event(rig->a, LEG_EV_OFFER, 0, "re-offer");
+	rig_advance(rig, 5100);
+	assert_did(rig->a, FAKE_LEG_OFFER_REFUSE, 500, NULL);
+
+	fake_leg_event(rig->a, LEG_EV_OFFER, 0, "re-offer");
+	fake_media_reply(fake_media_last(), "re-offer-for-b");
+	rig_advance(rig, 41 * 1000);
+	assert_did(rig->a, FAKE_LEG_OFFER_REFUSE, 408, NULL);
+	assert_true(alive(rig));
+
+	fake_leg_event(b, LEG_EV_OFFER_ANSWERED, 200, "too late");
+	assert_did(rig->a, FAKE_LEG_OFFER_REFUSE, 408, NULL);
+}
+
+static void answer_without_sdp_refuses_the_reoffer(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b = rig_talking(rig, RIG_PLAN(rig_loop()));
+
+	fake_leg_event(rig->a, LEG_EV_OFFER, 0, "re-offer");
+	fake_media_reply(fake_media_last(), "re-offer-for-b");
+	fake_leg_event(b, LEG_EV_OFFER_ANSWERED, 200, NULL);
+	assert_did(rig->a, FAKE_LEG_OFFER_REFUSE, 500, NULL);
+	assert_true(alive(rig));
+}
+
+static void refused_reanswer_refuses_the_reoffer(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b = rig_talking(rig, RIG_PLAN(rig_loop()));
+
+	fake_leg_event(rig->a, LEG_EV_OFFER, 0, "re-offer");
+	fake_media_reply(fake_media_last(), "re-offer-for-b");
+	fake_leg_event(b, LEG_EV_OFFER_ANSWERED, 200, "re-answer");
+	fake_media_refuse(fake_media_last(), MEDIA_B, 488);
+	assert_did(rig->a, FAKE_LEG_OFFER_REFUSE, 488, NULL);
+	assert_true(alive(rig));
+}
+
+static void offerless_reinvite_is_offered_what_that_side_knows(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b = rig_talking(rig, RIG_PLAN(rig_loop()));
+
+	fake_leg_event(b, LEG_EV_OFFER, 0, NULL);
+	assert_did(b, FAKE_LEG_OFFER_ACCEPT, 200, "offer-for-b");
+	fake_leg_event(b, LEG_EV_CONFIRMED, 0, "moved-b");
+	fake_media_reply(fake_media_last(), "moved-for-a");
+	assert_did(rig->a, FAKE_LEG_OFFER, 0, "moved-for-a");
+	fake_leg_event(rig->a, LEG_EV_OFFER_ANSWERED, 200, "ok-a");
+	fake_media_reply(fake_media_last(), "ok-for-b");
+	assert_did(b, FAKE_LEG_OFFER_ACCEPT, 200, "offer-for-b"); /* nothing more */
+
+	fake_leg_event(b, LEG_EV_OFFER, 0, NULL); /* and the next offer is what it got */
+	assert_did(b, FAKE_LEG_OFFER_ACCEPT, 200, "ok-for-b");
+}
+
+static void offerless_reinvite_without_an_answer_changes_nothing(void **state)
+{
+	struct rig *rig = *state;
+
+	rig_talking(rig, RIG_PLAN(rig_loop()));
+	fake_leg_event(rig->a, LEG_EV_OFFER, 0, NULL);
+	fake_leg_event(rig->a, LEG_EV_CONFIRMED, 0, NULL);
+	fake_leg_event(rig->a, LEG_EV_OFFER, 0, NULL);
+	rig_advance(rig, 41 * 1000);
+	fake_leg_event(rig->a, LEG_EV_OFFER, 0, "re-offer");
+	assert_true(fake_media_reply(fake_media_last(), "through"));
+	assert_true(alive(rig));
+}
+
+static void passed_through_reinvites_are_untouched(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b = rig_talking_passed(rig);
+
+	fake_leg_event(rig->a, LEG_EV_OFFER, 0, "re-offer-a");
+	assert_did(b, FAKE_LEG_OFFER, 0, "re-offer-a");
+	fake_leg_event(b, LEG_EV_OFFER_ANSWERED, 200, "re-answer-b");
+	assert_did(rig->a, FAKE_LEG_OFFER_ACCEPT, 200, "re-answer-b");
+
+	fake_leg_event(b, LEG_EV_OFFER, 0, NULL);
+	assert_did(rig->a, FAKE_LEG_OFFER, 0, NULL);
+	fake_leg_event(rig->a, LEG_EV_OFFER_ANSWERED, 200, "offer-a");
+	assert_did(b, FAKE_LEG_OFFER_ACCEPT, 200, "offer-a");
+	rig->a->outgoing = true; /* the fake's rule for ACK is about the first INVITE */
+	fake_leg_event(b, LEG_EV_CONFIRMED, 0, "answer-b");
+	assert_did(rig->a, FAKE_LEG_ACK, 0, "answer-b");
+	rig->a->outgoing = false;
+
+	fake_leg_event(b, LEG_EV_OFFER, 0, "again");
+	fake_leg_event(rig->a, LEG_EV_OFFER_ANSWERED, 606, NULL);
+	assert_did(b, FAKE_LEG_OFFER_REFUSE, 606, NULL);
+}
+
+static void local_side_answers_a_reinvite_itself(void **state)
+{
+	struct rig *rig = *state;
+
+	rig_start(rig, "offer-a", RIG_PLAN(rig_answer()));
+	fake_media_reply(fake_media_last(), "answer-for-a");
+	fake_leg_event(rig->a, LEG_EV_CONFIRMED, 0, NULL);
+	fake_leg_event(rig->a, LEG_EV_OFFER, 0, "re-offer");
+	fake_media_reply(fake_media_last(), "re-answer");
+	assert_did(rig->a, FAKE_LEG_OFFER_ACCEPT, 200, "re-answer");
+}
+
+static void hanging_up_during_a_reinvite_ends_the_call(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b = rig_talking(rig, RIG_PLAN(rig_loop()));
+
+	fake_leg_event(rig->a, LEG_EV_OFFER, 0, "re-offer");
+	fake_media_reply(fake_media_last(), "re-offer-for-b");
+	fake_leg_end(b, LEG_END_BYE, 200);
+	assert_false(alive(rig));
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(reinvite_goes_through_the_session_in_both_directions),
+		T(refused_reinvite_rolls_back_and_keeps_its_status),
+		T(later_of_two_offers_gets_491),
+		T(busy_other_leg_means_491),
+		T(reoffer_media_cannot_serve_gets_488),
+		T(reoffer_nobody_answers_is_refused_by_timer),
+		T(answer_without_sdp_refuses_the_reoffer),
+		T(refused_reanswer_refuses_the_reoffer),
+		T(offerless_reinvite_is_offered_what_that_side_knows),
+		T(offerless_reinvite_without_an_answer_changes_nothing),
+		T(passed_through_reinvites_are_untouched),
+		T(local_side_answers_a_reinvite_itself),
+		T(hanging_up_during_a_reinvite_ends_the_call),
+	};
+
+	return cmocka_run_group_tests_name("tas/call/exchange", tests, NULL, NULL);
+}

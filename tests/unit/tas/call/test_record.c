@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/metrics.h"
+#include "tests/fake/call_rig.h"
+
+static void read_cdr(struct rig *rig, char *text, size_t room)
+{
+	FILE *file;
+	size_t n;
+
+	call_room_destroy(rig->room); /* the writer has finished */
+	rig->room = NULL;
+	file = fopen(rig->cdr, "r");
+	assert_non_null(file);
+	n = fread(text, 1, room - 1, file);
+	text[n] = '\0';
+	fclose(file);
+}
+
+static void cdr_tells_numbers_times_and_packets(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b;
+	char cdr[4096];
+
+	rig_start(rig, "offer-a", RIG_PLAN(rig_loop()));
+	fake_media_reply(fake_media_last(), "offer-for-b");
+	b = fake_leg_last();
+	clock_fake_advance(250);
+	fake_leg_event(b, LEG_EV_PROVISIONAL, 180, NULL);
+	clock_fake_advance(1000);
+	fake_leg_event(b, LEG_EV_ANSWERED, 200, "answer-b");
+	fake_media_reply(fake_media_last(), "answer-for-a");
+	fake_leg_event(rig->a, LEG_EV_CONFIRMED, 0, NULL);
+	clock_fake_advance(60000);
+	fake_leg_end(rig->a, LEG_END_BYE, 200);
+
+	read_cdr(rig, cdr, sizeof(cdr));
+	assert_non_null(strstr(cdr, "\"start\":\"2023-11-14T22:13:20.123Z\""));
+	assert_non_null(strstr(cdr, "\"from\":\"+4799000001\""));
+	assert_non_null(
+		strstr(cdr, "\"cause\":\"normal\",\"q850\":16,\"status\":200,\"ended_by\":\"a\""));
+	assert_non_null(strstr(
+		cdr, "\"pdd_ms\":250,\"ring_ms\":1000,\"talk_ms\":60000,\"duration_ms\":61250"));
+	assert_non_null(
+		strstr(cdr, "\"media\":\"anchored\",\"a\":{\"codec\":\"PCMA\",\"packets_in\":111"));
+	assert_non_null(strstr(cdr, "\"b\":{\"codec\":\"PCMA\",\"packets_in\":222"));
+}
+
+static void hostile_texts_stay_inside_their_json_strings(void **state)
+{
+	struct rig *rig = *state;
+	char cdr[4096];
+
+	rig->a = fake_leg_incoming("+1\",\"cause\":\"x\n", "\\\"", "offer");
+	assert_int_equal(call_start(rig->room, rig->a, RIG_PLAN(rig_reject(603))), 0);
+	read_cdr(rig, cdr, sizeof(cdr));
+	assert_non_null(strstr(cdr, "\"to\":\"+1\\\",\\\"cause\\\":\\\"x\\u000a\""));
+	assert_non_null(strstr(cdr, "\"from\":\"\\\\\\\"\""));
+}
+
+static void log_masks_the_numbers(void **state)
+{
+	struct rig *rig = *state;
+
+	rig_start(rig, "offer-a", RIG_PLAN(rig_reject(603)));
+	assert_null(strstr(rig->end_line, "99000001"));
+	assert_non_null(strstr(rig->end_line, "pdd_ms=-1 ring_ms=-1 talk_ms=0"));
+}
+
+static void sum_rejected(const struct metric *metric, void *arg)
+{
+	if (!strcmp(metric->name, "breakout_calls_total") && metric->labels &&
+	    !strcmp(metric->labels, "result=\"rejected\""))
+		*(int64_t *)arg += metric_get(metric);
+}
+
+static void every_end_is_counted_by_cause(void **state)
+{
+	struct rig *rig = *state;
+	int64_t before = 0, after = 0;
+
+	metrics_each(sum_rejected, &before);
+	rig_start(rig, "offer-a", RIG_PLAN(rig_reject(603)));
+	metrics_each(sum_rejected, &after);
+	assert_int_equal(after, before + 1);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(cdr_tells_numbers_times_and_packets),
+		T(hostile_texts_stay_inside_their_json_strings),
+		T(log_masks_the_numbers),
+		T(every_end_is_counted_by_cause),
+	};
+
+	return cmocka_run_group_tests_name("tas/call/record", tests, NULL, NULL);
+}
