@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* check.c - values that must fit each other, and this machine. */
+#include "config/check.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/un.h>
+
+#include "config/address.h"
+
+/* Where a key stands, "core.api.target"; what is absent is at its nearest parent. */
+static struct place place_of(const struct node *root, const char *name)
+{
+	struct place at = { root->at.file, 1, 1 };
+	char word[64];
+
+	while (root && root->kind == NODE_MAP && *name) {
+		size_t length = strcspn(name, ".");
+
+		(void)snprintf(word, sizeof(word), "%.*s", (int)length, name);
+		name += length + (name[length] == '.');
+		if (node_find_key(root, word))
+			at = node_find_key(root, word)->at;
+		root = node_find(root, word);
+	}
+	return at;
+}
+
+static const struct config_listen *first_tls(const struct config *config)
+{
+	for (size_t i = 0; i < config->sip.listen_count; i++)
+		if (config->sip.listen[i].transport == SIP_TRANSPORT_TLS)
+			return &config->sip.listen[i];
+	return NULL;
+}
+
+static void check_listen(struct reader *reader, const struct node *root)
+{
+	const struct config_sip *sip = &reader->config->sip;
+	struct place at = place_of(root, "sip.listen");
+
+	if (!sip->listen_count)
+		find_error(reader->findings, at,
+			   "`sip.listen` is an empty list. Write [\"tls://[::]:5061\"]");
+	for (size_t i = 0; i < sip->listen_count; i++) {
+		for (size_t k = 0; k < i; k++) {
+			const struct config_listen *a = &sip->listen[i], *b = &sip->listen[k];
+
+			if (a->host && b->host && a->port && a->port == b->port &&
+			    a->transport == b->transport && !strcmp(a->host, b->host))
+				find_error(reader->findings, at,
+					   "`sip.listen` names %s port %u of %s twice. Remove one",
+					   sip_transport_name(a->transport), a->port, a->host);
+		}
+	}
+}
+
+static void check_certificate(struct reader *reader, const struct node *root)
+{
+	const struct config_sip *sip = &reader->config->sip;
+
+	if (!first_tls(reader->config))
+		return;
+	if (!sip->certificate)
+		find_error(reader->findings, place_of(root, "sip"),
+			   "`sip.certificate` is missing: a tls listener needs one. Name the PEM "
+			   "file of our certificate and its intermediates");
+	if (!sip->private_key)
+		find_error(reader->findings, place_of(root, "sip"),
+			   "`sip.private_key` is missing: a tls listener needs one. Name the PEM "
+			   "file of the certificate's key");
+}
+
+static void check_api(struct reader *reader, const struct node *root)
+{
+	const struct config_api *api = &reader->config->core.api;
+	char host[HOST_ROOM];
+	uint16_t port;
+	bool local = api->target &&
+		     !host_port_parse(api->target, strlen(api->target), host, &port) &&
+		     host_is_loopback(host);
+
+	if (api->plaintext && api->target && !local)
+		find_error(reader->findings, place_of(root, "core.api.plaintext"),
+			   "`core.api.plaintext` is for targets on this machine, `%.60s` is not. "
+			   "Remove it",
+			   api->target);
+	if (api->token_url && !api->client_id)
+		find_error(reader->findings, place_of(root, "core.api.token_url"),
+			   "`core.api.client_id` is missing: `token_url` needs it");
+	if (api->token_url && !api->client_secret_file)
+		find_error(reader->findings, place_of(root, "core.api.token_url"),
+			   "`core.api.client_secret_file` is missing: `token_url` needs it");
+	if (!api->token_url && (api->client_id || api->client_secret_file))
+		find_error(reader->findings, place_of(root, "core.api"),
+			   "`core.api.token_url` is missing: without it client id and secret are "
+			   "not used. Write https://id.example.com/oauth2/token");
+	if (!local && (api->keepalive_s < 60 || api->keepalive_s > 300) && api->target)
+		find_warning(
+			reader->findings, place_of(root, "core.api.keepalive"),
+			"`core.api.keepalive` is outside what the core allows. Write 1m to 5m");
+}
+
+static void check_sbc(struct reader *reader, const struct node *root)
+{
+	const struct config_sbc *sbc = &reader->config->core.sbc;
+	const struct node *trusted = node_find(root, "core");
+	struct sip_uri uri;
+
+	if (sbc->uri && !sip_uri_parse(sbc->uri, &uri)) {
+		struct place at = place_of(root, "core.sbc.uri");
+
+		if (!uri.secure && !host_is_loopback(uri.host))
+			find_error(reader->findings, at,
+				   "`core.sbc.uri` would carry calls in clear. Write sips:%s",
+				   uri.host);
+		else if (!uri.secure)
+			find_warning(reader->findings, at,
+				     "`core.sbc.uri` carries calls in clear. That is for tests on "
+				     "this machine only");
+		else if (!first_tls(reader->config) && reader->config->sip.listen_count)
+			find_error(
+				reader->findings, place_of(root, "sip.listen"),
+				"`sip.listen` has no tls:// listener, and the core calls us at a "
+				"sips: URI. Add \"tls://[::]:5061\"");
+	}
+	trusted = trusted && trusted->kind == NODE_MAP ? node_find(trusted, "sbc") : NULL;
+	trusted = trusted && trusted->kind == NODE_MAP ? node_find(trusted, "trusted") : NULL;
+	if (trusted && trusted->kind == NODE_LIST && !trusted->count)
+		find_error(reader->findings, trusted->at,
+			   "`core.sbc.trusted` is an empty list: no call would be accepted. Write "
+			   "the networks of the core, such as [192.0.2.0/24]");
+	if (sbc->client_name && !sbc->client_ca)
+		find_error(reader->findings, place_of(root, "core.sbc.client_name"),
+			   "`core.sbc.client_name` needs `client_ca`: without it no certificate is "
+			   "asked for");
+}
+
+static void check_prefix(struct reader *reader, const struct node *root, const char *name,
+			 const char *prefix)
+{
+	if (prefix && *prefix != '0')
+		find_warning(reader->findings, place_of(root, name),
+			     "`%s`: `%s` does not begin with 0, so it may be taken for a country "
+			     "code. Agree with the core on one that does",
+			     name, prefix);
+}
+
+static void check_prefixes(struct reader *reader, const struct node *root)
+{
+	const char *mo = reader->config->prefix_mo, *mt = reader->config->prefix_mt;
+
+	check_prefix(reader, root, "prefixes.mobile_originating", mo);
+	check_prefix(reader, root, "prefixes.mobile_terminating", mt);
+	if (!mo || !mt || (!str_starts(mo, mt) && !str_starts(mt, mo)))
+		return;
+	find_error(
+		reader->findings, place_of(root, "prefixes.mobile_terminating"),
+		"`prefixes.mobile_originating` `%s` and `mobile_terminating` `%s` cannot be told "
+		"apart: one begins the other. Agree with the core on others",
+		mo, mt);
+}
+
+/* Ports the kernel hands out to others: ip(7), ip_local_port_range. */
+static void check_ports(struct reader *reader, const struct node *root)
+{
+	const struct config_media *media = &reader->config->media;
+	FILE *file = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
+	char line[64];
+	unsigned low, high;
+	bool known;
+
+	if (!file)
+		return;
+	known = fgets(line, sizeof(line), file) && sscanf(line, "%u %u", &low, &high) == 2;
+	(void)fclose(file); /* only read from */
+	if (known && media->port_min <= high && media->port_max >= low)
+		find_warning(
+			reader->findings, place_of(root, "media.ports"),
+			"`media.ports` %u-%u overlaps the ports %u-%u that the kernel gives to "
+			"other sockets. Choose a range outside, or set "
+			"net.ipv4.ip_local_reserved_ports",
+			media->port_min, media->port_max, low, high);
+}
+
+/* The address of the first tls listener, else of the first one. */
+static void default_address(struct reader *reader, const struct node *root)
+{
+	struct config *config = reader->config;
+	const struct config_listen *listen = first_tls(config);
+	const struct node *media = node_find(root, "media");
+
+	if (!listen && config->sip.listen_count)
+		listen = &config->sip.listen[0];
+	if (config->media.address || !listen || !listen->host ||
+	    (media && media->kind == NODE_MAP && node_find(media, "address")))
+		return;
+	if (host_is_wildcard(listen->host))
+		find_error(
+			reader->findings, place_of(root, "media"),
+			"`media.address` is missing: the listener is on all addresses, and peers "
+			"must be told one. Write the address they send media to");
+	else
+		config->media.address =
+			arena_dup(reader->arena, listen->host, strlen(listen->host));
+}
+
+static void check_ingress(struct reader *reader, const struct node *root)
+{
+	const struct config *config = reader->config;
+	bool wanted = false, possible = false;
+
+	for (size_t i = 0; i < config->registration_count && !wanted; i++)
+		wanted = config->registrations[i].route_type == ROUTE_TYPE_INGRESS;
+	for (size_t i = 0; i < config->trunk_count; i++)
+		possible = possible || config->trunks[i].ingress;
+	if (wanted && !possible)
+		find_warning(
+			reader->findings, place_of(root, "registrations"),
+			"there are ingress registrations, but no trunk may place calls to them. "
+			"Set `ingress: true` on one");
+}
+
+static void check_rest(struct reader *reader, const struct node *root)
+{
+	const struct config *config = reader->config;
+
+	if (config->admin_socket &&
+	    strlen(config->admin_socket) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
+		find_error(reader->findings, place_of(root, "admin.socket"),
+			   "`admin.socket` is longer than the 107 characters a socket's path may "
+			   "have. Shorten it");
+	if (!config->emergency_count)
+		find_warning(reader->findings, place_of(root, "emergency"),
+			     "no emergency numbers: such calls would be treated like any other. "
+			     "Write them, such as [\"112\"]");
+}
+
+void check_all(struct reader *reader, const struct node *root)
+{
+	check_listen(reader, root);
+	check_certificate(reader, root);
+	check_api(reader, root);
+	check_sbc(reader, root);
+	check_prefixes(reader, root);
+	check_ports(reader, root);
+	default_address(reader, root);
+	check_ingress(reader, root);
+	check_rest(reader, root);
+}

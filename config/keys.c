@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* keys.c - every key of the file: name, kind, member, default, bounds, meaning. */
+#include "config/keys.h"
+
+#include "config/registration.h"
+#include "config/service.h"
+#include "config/trunk.h"
+
+#define AT(member)       .offset = offsetof(struct config, member)
+#define LIST(list, size) AT(list), .item_size = sizeof(size)
+#define COUNT(member)    .count_offset = offsetof(struct config, member)
+/* All members are reached from struct config, so nested tables start at 0. */
+#define NESTED(table) .kind = &kind_map, .schema = &(table)
+#define DAY_S         86400
+
+static void read_log_level(struct reader *reader, const struct value *value)
+{
+	static const char *const words[] = { [LOG_LEVEL_ERROR] = "error",
+					     [LOG_LEVEL_NOTICE] = "notice",
+					     [LOG_LEVEL_INFO] = "info",
+					     [LOG_LEVEL_DEBUG] = "debug" };
+	int word = value_word(reader, value, words, ARRAY_SIZE(words));
+
+	if (word >= 0)
+		*(enum log_level *)value->target = (enum log_level)word;
+}
+
+static const struct kind kind_log_level = { "log level", NODE_SCALAR, read_log_level };
+
+static const struct key sip_keys[] = {
+	{ .name = "listen",
+	  .kind = &kind_listen,
+	  LIST(sip.listen, struct config_listen),
+	  COUNT(sip.listen_count),
+	  .fallback = "tls://[::]:5061",
+	  .help = "transport://address:port, for all addresses [::]" },
+	{ .name = "certificate",
+	  .kind = &kind_path,
+	  AT(sip.certificate),
+	  .flags = KEY_FILE,
+	  .help = "PEM file: our certificate, then intermediates" },
+	{ .name = "private_key",
+	  .kind = &kind_path,
+	  AT(sip.private_key),
+	  .flags = KEY_FILE | KEY_SECRET,
+	  .help = "PEM file: the certificate's private key" },
+	{ .name = "ca_file",
+	  .kind = &kind_path,
+	  AT(sip.ca_file),
+	  .flags = KEY_FILE,
+	  .help = "PEM file: who may sign a next hop's certificate; the system's" },
+	{ .name = "user_agent",
+	  .kind = &kind_text,
+	  AT(sip.user_agent),
+	  .fallback = "breakout",
+	  .help = "what User-Agent and Server say" },
+	{ .name = "connect_timeout",
+	  .kind = &kind_ms,
+	  AT(sip.connect_ms),
+	  .fallback = "1s",
+	  .min = 50,
+	  .max = 30000,
+	  .help = "for connecting, TLS and the first answer to an INVITE" },
+	{ .name = "handshake_timeout",
+	  .kind = &kind_seconds,
+	  AT(sip.handshake_s),
+	  .fallback = "10s",
+	  .min = 1,
+	  .max = 60,
+	  .help = "for the TLS handshake of who connects to us" },
+	{ .name = "keepalive",
+	  .kind = &kind_seconds,
+	  AT(sip.keepalive_s),
+	  .fallback = "30s",
+	  .min = 0,
+	  .max = 3600,
+	  .help = "between OPTIONS on idle connections to the SBC; 0: none" },
+	{ .name = "t1",
+	  .kind = &kind_ms,
+	  AT(sip.t1_ms),
+	  .fallback = "500ms",
+	  .min = 100,
+	  .max = 5000,
+	  .help = "round trip estimate, RFC 3261 section 17.1.1.1" },
+};
+static const struct schema sip_schema = { "sip", sip_keys, ARRAY_SIZE(sip_keys) };
+
+static const struct key api_keys[] = {
+	{ .name = "target",
+	  .kind = &kind_host_port,
+	  AT(core.api.target),
+	  .flags = KEY_REQUIRED,
+	  .help = "host:port of the core's API" },
+	{ .name = "token_url",
+	  .kind = &kind_url,
+	  AT(core.api.token_url),
+	  .help = "where OAuth 2.0 tokens come from; none" },
+	{ .name = "client_id",
+	  .kind = &kind_text,
+	  AT(core.api.client_id),
+	  .help = "OAuth 2.0 client id" },
+	{ .name = "client_secret_file",
+	  .kind = &kind_path,
+	  AT(core.api.client_secret_file),
+	  .flags = KEY_FILE | KEY_SECRET,
+	  .help = "file whose first line is the client secret" },
+	{ .name = "scope",
+	  .kind = &kind_text,
+	  AT(core.api.scope),
+	  .fallback = "call.routing:write",
+	  .help = "OAuth 2.0 scope" },
+	{ .name = "raw_basic",
+	  .kind = &kind_bool,
+	  AT(core.api.raw_basic),
+	  .fallback = "false",
+	  .help = "send id and secret unencoded, against RFC 6749 section 2.3.1" },
+	{ .name = "ca_file",
+	  .kind = &kind_path,
+	  AT(core.api.ca_file),
+	  .flags = KEY_FILE,
+	  .help = "PEM file: who may sign the API's certificate; the system's" },
+	{ .name = "server_name",
+	  .kind = &kind_host,
+	  AT(core.api.server_name),
+	  .help = "name the API's certificate must carry; the host of target" },
+	{ .name = "plaintext",
+	  .kind = &kind_bool,
+	  AT(core.api.plaintext),
+	  .fallback = "false",
+	  .help = "no TLS, for targets on this machine" },
+	{ .name = "deadline",
+	  .kind = &kind_ms,
+	  AT(core.api.deadline_ms),
+	  .fallback = "10s",
+	  .min = 100,
+	  .max = 120000,
+	  .help = "for one call to the API" },
+	{ .name = "keepalive",
+	  .kind = &kind_seconds,
+	  AT(core.api.keepalive_s),
+	  .fallback = "1m",
+	  .min = 1,
+	  .max = 3600,
+	  .help = "between pings on the connection" },
+	{ .name = "keepalive_timeout",
+	  .kind = &kind_seconds,
+	  AT(core.api.keepalive_timeout_s),
+	  .fallback = "10s",
+	  .min = 1,
+	  .max = 600,
+	  .help = "for the answer to a ping" },
+};
+static const struct schema api_schema = { "core.api", api_keys, ARRAY_SIZE(api_keys) };
+
+static const struct key sbc_keys[] = {
+	{ .name = "uri",
+	  .kind = &kind_sip_uri,
+	  AT(core.sbc.uri),
+	  .flags = KEY_REQUIRED,
+	  .help = "where calls go back to the core, sips:host or sips:host:port" },
+	{ .name = "trusted",
+	  .kind = &kind_cidr,
+	  LIST(core.sbc.trusted, struct config_cidr),
+	  COUNT(core.sbc.trusted_count),
+	  .flags = KEY_REQUIRED,
+	  .help = "networks the core's calls come from, such as [192.0.2.0/24]" },
+	{ .name = "client_ca",
+	  .kind = &kind_path,
+	  AT(core.sbc.client_ca),
+	  .flags = KEY_FILE,
+	  .help = "PEM file: the SBC must show a certificate signed by it; not asked for" },
+	{ .name = "client_name",
+	  .kind = &kind_host,
+	  AT(core.sbc.client_name),
+	  .help = "DNS name that certificate must carry; any" },
+};
+static const struct schema sbc_schema = { "core.sbc", sbc_keys, ARRAY_SIZE(sbc_keys) };
+
+static const struct key core_keys[] = {
+	{ .name = "api", NESTED(api_schema), .help = "the core's gRPC API" },
+	{ .name = "sbc", NESTED(sbc_schema), .help = "the core's SIP side" },
+};
+static const struct schema core_schema = { "core", core_keys, ARRAY_SIZE(core_keys) };
+
+static const struct key prefix_keys[] = {
+	{ .name = "mobile_originating",
+	  .kind = &kind_digits,
+	  AT(prefix_mo),
+	  .min = 1,
+	  .max = 8,
+	  .help = "digits the core puts before the called number of a call from a subscriber" },
+	{ .name = "mobile_terminating",
+	  .kind = &kind_digits,
+	  AT(prefix_mt),
+	  .min = 1,
+	  .max = 8,
+	  .help = "digits the core puts before the called number of a call to a subscriber" },
+};
+static const struct schema prefix_schema = { "prefixes", prefix_keys, ARRAY_SIZE(prefix_keys) };
+
+static const struct key store_keys[] = {
+	{ .name = "sqlite",
+	  .kind = &kind_path,
+	  AT(store_sqlite),
+	  .fallback = "/var/lib/breakout/breakout.db",
+	  .help = "the database file" },
+};
+static const struct schema store_schema = { "store", store_keys, ARRAY_SIZE(store_keys) };
+
+static const struct key cdr_keys[] = {
+	{ .name = "file",
+	  .kind = &kind_path,
+	  AT(cdr_file),
+	  .help = "where call records go, one JSON object a line; only the log" },
+};
+static const struct schema cdr_schema = { "cdr", cdr_keys, ARRAY_SIZE(cdr_keys) };
+
+static const struct key admin_keys[] = {
+	{ .name = "socket",
+	  .kind = &kind_path,
+	  AT(admin_socket),
+	  .fallback = "/run/breakout/breakout.sock",
+	  .help = "Unix socket of breakoutctl" },
+};
+static const struct schema admin_schema = { "admin", admin_keys, ARRAY_SIZE(admin_keys) };
+
+static const struct key log_keys[] = {
+	{ .name = "level",
+	  .kind = &kind_log_level,
+	  AT(log_level),
+	  .fallback = "info",
+	  .help = "error, notice, info or debug" },
+};
+static const struct schema log_schema = { "log", log_keys, ARRAY_SIZE(log_keys) };
+
+static const struct key media_keys[] = {
+	{ .name = "address",
+	  .kind = &kind_address,
+	  AT(media.address),
+	  .help = "address of this machine that peers send media to; that of the first tls "
+		  "listener" },
+	{ .name = "ports",
+	  .kind = &kind_port_range,
+	  AT(media.port_min),
+	  .fallback = "20000-29999",
+	  .help = "UDP ports for media" },
+	{ .name = "threads",
+	  .kind = &kind_number,
+	  AT(media.threads),
+	  .fallback = "0",
+	  .min = 0,
+	  .max = 64,
+	  .help = "0: one a core, at most 8" },
+	{ .name = "rtp_timeout",
+	  .kind = &kind_seconds,
+	  AT(media.rtp_timeout_s),
+	  .fallback = "60s",
+	  .min = 0,
+	  .max = DAY_S,
+	  .help = "an established call without RTP ends after; 0: never" },
+};
+static const struct schema media_schema = { "media", media_keys, ARRAY_SIZE(media_keys) };
+
+static const struct key limit_keys[] = {
+	{ .name = "calls",
+	  .kind = &kind_number,
+	  AT(max_calls),
+	  .fallback = "10000",
+	  .min = 1,
+	  .max = 1000000,
+	  .help = "calls at the same time" },
+};
+static const struct schema limit_schema = { "limits", limit_keys, ARRAY_SIZE(limit_keys) };
+
+static const struct key stop_keys[] = {
+	{ .name = "withdraw",
+	  .kind = &kind_bool,
+	  AT(withdraw_at_stop),
+	  .fallback = "false",
+	  .help = "delete every registration when stopping" },
+	{ .name = "drain",
+	  .kind = &kind_seconds,
+	  AT(drain_s),
+	  .fallback = "4h",
+	  .min = 0,
+	  .max = 7 * DAY_S,
+	  .help = "how long calls may last after a stop was asked for" },
+};
+static const struct schema stop_schema = { "stop", stop_keys, ARRAY_SIZE(stop_keys) };
+
+/* In order of reading: rules name trunks, registrations name services. */
+static const struct key top_keys[] = {
+	{ .name = "domain",
+	  .kind = &kind_host,
+	  AT(domain),
+	  .flags = KEY_REQUIRED,
+	  .help = "the host name the core reaches us by, as in our certificate" },
+	{ .name = "sip_uri_port",
+	  .kind = &kind_port,
+	  AT(sip_uri_port),
+	  .fallback = "0",
+	  .help = "port in the URI that is registered; 0: none, the core looks up SRV" },
+	{ .name = "sip", NESTED(sip_schema), .help = "our SIP side" },
+	{ .name = "core", NESTED(core_schema), .help = "the mobile core" },
+	{ .name = "prefixes", NESTED(prefix_schema), .help = "what the core puts before numbers" },
+	{ .name = "store", NESTED(store_schema), .help = "what survives a restart" },
+	{ .name = "cdr", NESTED(cdr_schema), .help = "call records" },
+	{ .name = "admin", NESTED(admin_schema), .help = "the operator's access" },
+	{ .name = "log", NESTED(log_schema), .help = "the log" },
+	{ .name = "media", NESTED(media_schema), .help = "audio" },
+	{ .name = "limits", NESTED(limit_schema), .help = "what we take on" },
+	{ .name = "stop", NESTED(stop_schema), .help = "how we stop" },
+	{ .name = "emergency",
+	  .kind = &kind_digits,
+	  LIST(emergency, char *),
+	  COUNT(emergency_count),
+	  .fallback = "112 911 999 000 110 113 118 119",
+	  .min = 2,
+	  .max = 15,
+	  .help = "numbers that go to the core first and untouched" },
+	{ .name = "trunks",
+	  .kind = &kind_trunk,
+	  LIST(trunks, struct config_trunk),
+	  COUNT(trunk_count),
+	  .help = "PBXs" },
+	{ .name = "services",
+	  .kind = &kind_services,
+	  AT(services),
+	  .help = "what to do with calls, by name" },
+	{ .name = "registrations",
+	  .kind = &kind_registrations,
+	  AT(registrations),
+	  .help = "the numbers to keep registered" },
+};
+const struct schema config_schema = { "", top_keys, ARRAY_SIZE(top_keys) };

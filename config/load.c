@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* load.c - files to tree, tree to config, findings to text. */
+#include "config/config.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/check.h"
+#include "config/keys.h"
+#include "config/registration.h"
+#include "config/service.h"
+
+/* The arena holds everything the config points to. */
+struct loaded {
+	struct config config;
+	struct arena arena;
+};
+
+struct config *config_destroy(struct config *config)
+{
+	struct loaded *loaded;
+
+	if (!config)
+		return NULL;
+	loaded = CONTAINER_OF(config, struct loaded, config);
+	arena_done(&loaded->arena);
+	free(loaded);
+	return NULL;
+}
+
+static int wanted(const struct dirent *entry)
+{
+	const char *dot = strrchr(entry->d_name, '.');
+
+	return entry->d_name[0] != '.' && dot && !strcmp(dot, ".yaml");
+}
+
+/* Byte order, whatever the locale. */
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+/* Adds the files of conf.d/; false if one of them is no YAML. */
+static bool add_folder(struct reader *reader, struct node **root)
+{
+	struct dirent **entries = NULL;
+	struct str path = { 0 };
+	bool sound = true;
+	int count;
+
+	str_addf(&path, "%sconf.d", reader->folder);
+	if (path.failed) {
+		reader->arena->failed = true;
+		return false;
+	}
+	count = scandir(path.text, &entries, wanted, by_name);
+	if (count < 0 && errno != ENOENT && errno != ENOTDIR)
+		find_error(reader->findings, (*root)->at, "cannot read %s: %s. Check permissions",
+			   path.text, strerror(errno));
+	for (int i = 0; i < count; i++) {
+		struct str file = { 0 };
+		struct node *more = NULL;
+
+		str_addf(&file, "%s/%s", path.text, entries[i]->d_name);
+		if (!file.failed)
+			more = tree_read(reader->arena, reader->findings, file.text);
+		if (more)
+			*root = tree_merge(reader->arena, reader->findings, *root, more);
+		sound = sound && more;
+		str_done(&file);
+		free(entries[i]);
+	}
+	free(entries);
+	str_done(&path);
+	return sound;
+}
+
+static void read_config(struct reader *reader, const struct node *root)
+{
+	struct place top = { root->at.file, 1, 1 };
+
+	services_begin(reader, node_find(root, "services"));
+	if (reader->arena->failed)
+		return;
+	schema_read(reader, &config_schema, root, top, reader->config);
+	registrations_settle(reader);
+	check_all(reader, root);
+}
+
+static void read_all(struct reader *reader, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	struct node *root = tree_read(reader->arena, reader->findings, path);
+
+	reader->folder = arena_dup(reader->arena, path, slash ? (size_t)(slash - path) + 1 : 0);
+	reader->config->path = arena_dup(reader->arena, path, strlen(path));
+	if (!root || !reader->folder || str_map_create(&reader->trunks) ||
+	    str_map_create(&reader->services)) {
+		/* Without a root there is a finding, unless memory ran out. */
+		reader->arena->failed = reader->arena->failed || root;
+		return;
+	}
+	/* A file that cannot be read would make others look wrong. */
+	if (add_folder(reader, &root))
+		read_config(reader, root);
+}
+
+int config_load(const char *path, bool check_files, struct config **ret_config,
+		struct str *ret_errors)
+{
+	struct loaded *loaded = calloc(1, sizeof(*loaded));
+	struct findings findings = { 0 };
+	struct pending_list pending = { 0 };
+	struct reader reader = { .findings = &findings,
+				 .check_files = check_files,
+				 .pending = &pending };
+	int err;
+
+	if (!loaded)
+		return -ENOMEM;
+	reader.arena = &loaded->arena;
+	reader.config = &loaded->config;
+	read_all(&reader, path);
+	findings_write(&findings, ret_errors);
+	err = findings.errors ? -EINVAL : 0;
+	if (loaded->arena.failed || findings.failed || ret_errors->failed)
+		err = -ENOMEM;
+	registrations_done(&pending);
+	str_map_destroy(reader.trunks);
+	str_map_destroy(reader.services);
+	findings_done(&findings);
+	if (err)
+		config_destroy(&loaded->config);
+	else
+		*ret_config = &loaded->config;
+	return err;
+}

@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* registration.c - groups of numbers, CSV files, duplicates, lookup. */
+#include "config/registration.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define REGISTRATIONS_MAX 2000000u
+
+struct pending {
+	uint64_t number; /* e164_pack() */
+	struct place at;
+	uint32_t service;
+	uint8_t route_type;
+};
+
+static const char *const route_names[ROUTE_TYPE_COUNT] = {
+	[ROUTE_TYPE_NONE] = "none",       [ROUTE_TYPE_LOOP] = "loop",
+	[ROUTE_TYPE_FORK] = "fork",       [ROUTE_TYPE_FALLBACK] = "fallback",
+	[ROUTE_TYPE_LOOP_MO] = "loop_mo", [ROUTE_TYPE_LOOP_MT] = "loop_mt",
+	[ROUTE_TYPE_INGRESS] = "ingress",
+};
+
+/* Those an operator may write. */
+#define ROUTE_CHOICES      (route_names + ROUTE_TYPE_LOOP)
+#define ROUTE_CHOICE_COUNT (ROUTE_TYPE_COUNT - ROUTE_TYPE_LOOP)
+
+const char *route_type_name(enum route_type type)
+{
+	return (unsigned)type < ROUTE_TYPE_COUNT ? route_names[type] : "unknown";
+}
+
+int route_type_parse(const char *name, enum route_type *ret_type)
+{
+	for (int i = ROUTE_TYPE_LOOP; i < ROUTE_TYPE_COUNT; i++) {
+		if (strcmp(name, route_names[i]))
+			continue;
+		*ret_type = (enum route_type)i;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+/* Why a text is no number, said without the number itself. */
+static const char *number_problem(const char *text)
+{
+	size_t digits = text[0] == '+' ? strspn(text + 1, "0123456789") : 0;
+
+	if (text[0] != '+')
+		return "does not begin with + and the country code";
+	if (text[1 + digits])
+		return "has something else than digits after the +";
+	if (text[1] == '0')
+		return "begins with 0 after the +: no country code does";
+	if (digits < 3)
+		return "has fewer than 3 digits";
+	if (digits > 15)
+		return "has more than 15 digits";
+	return NULL;
+}
+
+static bool number_parse(struct reader *reader, struct place at, const char *text,
+			 uint64_t *ret_number)
+{
+	const char *problem = number_problem(text);
+	char masked[64];
+
+	if (problem) {
+		e164_mask(text, masked, sizeof(masked));
+		find_error(reader->findings, at,
+			   "the number `%s` %s. Write it in E.164 form, such as +4799000001",
+			   masked, problem);
+		return false;
+	}
+	*ret_number = e164_pack(text);
+	return true;
+}
+
+/* A number in a YAML list. */
+struct number {
+	uint64_t packed; /* 0: was wrong */
+	struct place at;
+};
+
+static void read_e164(struct reader *reader, const struct value *value)
+{
+	struct number *number = value->target;
+
+	number->at = value->node->at;
+	(void)number_parse(reader, number->at, value->node->text, &number->packed);
+}
+
+static void read_route_type(struct reader *reader, const struct value *value)
+{
+	*(int *)value->target =
+		value_word(reader, value, ROUTE_CHOICES, ROUTE_CHOICE_COUNT) + ROUTE_TYPE_LOOP;
+}
+
+static const struct kind kind_e164 = { "E.164 number", NODE_SCALAR, read_e164 };
+static const struct kind kind_route_type = { "route type", NODE_SCALAR, read_route_type };
+
+struct group {
+	struct number *number, *numbers;
+	size_t number_count, numbers_count;
+	char *file;
+	int route_type; /* ROUTE_TYPE_NONE: not given */
+	char *service;
+	struct place at;
+	bool usable; /* route type and service of the group may be used */
+	uint32_t service_index;
+};
+
+static const struct key group_keys[] = {
+	{ .name = "number",
+	  .kind = &kind_e164,
+	  .offset = offsetof(struct group, number),
+	  .item_size = sizeof(struct number),
+	  .count_offset = offsetof(struct group, number_count),
+	  .help = "one number" },
+	{ .name = "numbers",
+	  .kind = &kind_e164,
+	  .offset = offsetof(struct group, numbers),
+	  .item_size = sizeof(struct number),
+	  .count_offset = offsetof(struct group, numbers_count),
+	  .help = "a list of numbers" },
+	{ .name = "file",
+	  .kind = &kind_path,
+	  .offset = offsetof(struct group, file),
+	  .help = "CSV file: number[,route_type[,service]] a line" },
+	{ .name = "route_type",
+	  .kind = &kind_route_type,
+	  .offset = offsetof(struct group, route_type),
+	  .help = "loop, fork, fallback, loop_mo, loop_mt or ingress" },
+	{ .name = "service",
+	  .kind = &kind_text,
+	  .offset = offsetof(struct group, service),
+	  .help = "what to do with its calls: a name under services" },
+};
+
+static const struct schema group_schema = { "registrations[]", group_keys, ARRAY_SIZE(group_keys) };
+
+static bool pending_add(struct reader *reader, struct pending registration)
+{
+	struct pending_list *pending = reader->pending;
+
+	if (pending->count == REGISTRATIONS_MAX) {
+		find_error(reader->findings, registration.at,
+			   "more than %u registrations. Use another node for the rest",
+			   REGISTRATIONS_MAX);
+		pending->count++; /* said once */
+	}
+	if (pending->count > REGISTRATIONS_MAX)
+		return false;
+	if (pending->count == pending->room) {
+		size_t room = pending->room ? pending->room * 2 : 64;
+		struct pending *list = realloc(pending->list, room * sizeof(*list));
+
+		if (!list) {
+			reader->arena->failed = true;
+			return false;
+		}
+		pending->list = list;
+		pending->room = room;
+	}
+	pending->list[pending->count++] = registration;
+	return true;
+}
+
+static const char *service_name(const void *list, size_t i)
+{
+	return ((const struct config_service *)list)[i].name;
+}
+
+/* Whether a service can take a call that the core does not want back. */
+static bool takes_calls(const struct config_service *service)
+{
+	for (size_t i = 0; i < service->rule_count; i++)
+		for (size_t k = 0; k < service->rules[i].action_count; k++)
+			if (service->rules[i].actions[k].kind == ACTION_DIAL ||
+			    service->rules[i].actions[k].kind == ACTION_ANSWER)
+				return true;
+	return false;
+}
+
+/* Checks that a route type and a service (NULL: none named) go together. */
+static bool service_resolve(struct reader *reader, struct place at, int route_type,
+			    const char *name, uint32_t *ret_index)
+{
+	const struct config *config = reader->config;
+	bool hands_over = route_type == ROUTE_TYPE_FORK || route_type == ROUTE_TYPE_FALLBACK;
+	uintptr_t index = name ? (uintptr_t)str_map_find(reader->services, name) : 1;
+
+	if (!name && hands_over) {
+		find_error(reader->findings, at,
+			   "`service` is missing: a %s call goes to a PBX. Name a service whose "
+			   "rules dial a trunk or answer",
+			   route_names[route_type]);
+		return false;
+	}
+	if (!index) {
+		find_error(reader->findings, at, "no service is called `%.60s`%s", name,
+			   suggestion(reader, name, service_name, config->services,
+				      config->service_count));
+		return false;
+	}
+	if (hands_over && !takes_calls(&config->services[index - 1])) {
+		find_error(reader->findings, at,
+			   "the service `%.60s` never dials a trunk or answers, so a %s call would "
+			   "find nobody. Add `do: { dial: TRUNK }` to it",
+			   name, route_names[route_type]);
+		return false;
+	}
+	*ret_index = (uint32_t)(index - 1);
+	return true;
+}
+
+/* Cuts the next comma-separated field off, without the space around it. */
+static char *next_field(char **rest)
+{
+	char *field = *rest + strspn(*rest, " \t");
+	size_t length = strcspn(field, ",");
+	char *end = field + length;
+
+	*rest = *end ? end + 1 : end;
+	*end = '\0';
+	while (end > field && isspace((unsigned char)end[-1]))
+		*--end = '\0';
+	return field;
+}
+
+static bool csv_route_type(struct reader *reader, const struct group *group, struct place at,
+			   const char *field, int *ret_type)
+{
+	enum route_type type;
+
+	*ret_type = group->route_type;
+	if (!*field && *ret_type)
+		return true;
+	if (!*field) {
+		find_error(reader->findings, at,
+			   "no route type: write it in the second column, or as `route_type` "
+			   "beside `file` for all lines");
+		return false;
+	}
+	if (route_type_parse(field, &type)) {
+		struct node node = { .at = at, .text = field };
+		struct value value = { .name = "route_type", .node = &node };
+
+		(void)value_word(reader, &value, ROUTE_CHOICES, ROUTE_CHOICE_COUNT);
+		return false;
+	}
+	*ret_type = (int)type;
+	return true;
+}
+
+static void csv_line(struct reader *reader, const struct group *group, struct place at, char *line)
+{
+	struct pending registration = { .at = at, .service = group->service_index };
+	char *start = line, *rest = line;
+	char *number = next_field(&rest), *type = next_field(&rest), *service = next_field(&rest);
+	struct place type_at = at, service_at = at;
+	int route_type;
+
+	registration.at.column += (uint32_t)(number - start);
+	type_at.column += (uint32_t)(type - start);
+	service_at.column += (uint32_t)(service - start);
+	if (*rest) {
+		at.column += (uint32_t)(rest - start);
+		find_error(reader->findings, at,
+			   "a fourth column. Write number, route_type and service only");
+		return;
+	}
+	if (!number_parse(reader, registration.at, number, &registration.number) ||
+	    !csv_route_type(reader, group, type_at, type, &route_type))
+		return;
+	/* The group's own pair has been checked once for all lines. */
+	if (!*type && !*service && !group->usable)
+		return;
+	if ((*type || *service) &&
+	    !service_resolve(reader, *service ? service_at : type_at, route_type,
+			     *service ? service : group->service, &registration.service))
+		return;
+	registration.route_type = (uint8_t)route_type;
+	(void)pending_add(reader, registration);
+}
+
+static void csv_read(struct reader *reader, const struct group *group, FILE *file, uint32_t index)
+{
+	struct place at = { index, 0, 1 };
+	char *line = NULL;
+	size_t room = 0;
+	ssize_t length;
+
+	while ((length = getline(&line, &room, file)) >= 0) {
+		char *text = line;
+
+		if (!at.line++ && str_starts(text, "\xef\xbb\xbf")) /* byte order mark */
+			text += 3;
+		if ((size_t)length != strlen(line)) {
+			find_error(reader->findings, at, "a NUL character. Save the file as text");
+			break;
+		}
+		text[strcspn(text, "#\r\n")] = '\0';
+		if (text[strspn(text, " \t")])
+			csv_line(reader, group, at, text);
+	}
+	if (ferror(file))
+		find_error(reader->findings, at, "cannot be read: %s", strerror(errno));
+	free(line);
+}
+
+static void read_file(struct reader *reader, const struct group *group)
+{
+	uint32_t index;
+	struct stat st;
+	FILE *file;
+
+	/* Looked at first: opening a pipe would wait for its writer. */
+	if (!stat(group->file, &st) && !S_ISREG(st.st_mode)) {
+		find_error(reader->findings, group->at, "%s is not a file. Name a CSV file",
+			   group->file);
+		return;
+	}
+	index = findings_add_file(reader->findings, group->file);
+	file = fopen(group->file, "re");
+	if (!file) {
+		find_error(reader->findings, group->at,
+			   "cannot read %s: %s. Check path and permissions", group->file,
+			   strerror(errno));
+		return;
+	}
+	if (index)
+		csv_read(reader, group, file, index);
+	(void)fclose(file); /* only read from */
+}
+
+static void add_numbers(struct reader *reader, const struct group *group,
+			const struct number *numbers, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct pending registration = { .number = numbers[i].packed,
+						.at = numbers[i].at,
+						.service = group->service_index,
+						.route_type = (uint8_t)group->route_type };
+
+		if (numbers[i].packed && !pending_add(reader, registration))
+			return;
+	}
+}
+
+/* Where a group's finding about one of its keys belongs. */
+static struct place group_place(const struct node *node, const char *key)
+{
+	const struct node *value = node_find(node, key);
+
+	return value ? value->at : node->at;
+}
+
+static void read_group(struct reader *reader, const struct node *node)
+{
+	struct group group = { .at = group_place(node, "file") };
+	bool listed, named = node_find(node, "route_type") != NULL;
+
+	schema_read(reader, &group_schema, node, node->at, &group);
+	listed = group.number_count || group.numbers_count;
+	if (!listed && !node_find(node, "file") && !node_find(node, "number") &&
+	    !node_find(node, "numbers"))
+		find_error(reader->findings, node->at,
+			   "the registration names no number. Write `numbers: [...]` or "
+			   "`file: numbers.csv`");
+	if (listed && !named)
+		find_error(reader->findings, node->at,
+			   "`route_type` is missing: loop, fork, fallback, loop_mo, loop_mt or "
+			   "ingress");
+	/* Without a type of its own only a file's lines can tell what they need. */
+	if (group.route_type || group.service)
+		group.usable =
+			service_resolve(reader, group_place(node, "service"), group.route_type,
+					group.service, &group.service_index);
+	if (group.usable && group.route_type) {
+		add_numbers(reader, &group, group.number, group.number_count);
+		add_numbers(reader, &group, group.numbers, group.numbers_count);
+	}
+	if (group.file)
+		read_file(reader, &group);
+}
+
+static void read_registrations(struct reader *reader, const struct value *value)
+{
+	for (size_t i = 0; i < value->node->count; i++) {
+		const struct node *item = value->node->items[i];
+
+		if (item->kind == NODE_MAP)
+			read_group(reader, item);
+		else
+			find_error(reader->findings, item->at,
+				   "a registration must be a mapping. Write "
+				   "`- { numbers: [...], route_type: loop }`");
+	}
+}
+
+const struct kind kind_registrations = { "registrations", NODE_LIST, read_registrations };
+
+static int compare(const void *left, const void *right)
+{
+	const struct pending *a = left, *b = right;
+
+	if (a->number != b->number)
+		return a->number < b->number ? -1 : 1;
+	if (a->at.file != b->at.file)
+		return a->at.file < b->at.file ? -1 : 1;
+	if (a->at.line != b->at.line)
+		return a->at.line < b->at.line ? -1 : 1;
+	return a->at.column < b->at.column ? -1 : a->at.column > b->at.column;
+}
+
+static void report_twins(struct reader *reader, const struct pending *list, size_t count)
+{
+	const struct pending *first = list;
+	char number[E164_ROOM], masked[E164_ROOM];
+
+	for (size_t i = 1; i < count; i++) {
+		if (list[i].number != first->number) {
+			first = &list[i];
+			continue;
+		}
+		e164_unpack(first->number, number);
+		e164_mask(number, masked, sizeof(masked));
+		find_error(reader->findings, list[i].at,
+			   "the number %s is registered already at %s:%u:%u. Remove one", masked,
+			   findings_file(reader->findings, first->at.file), first->at.line,
+			   first->at.column);
+	}
+}
+
+void registrations_settle(struct reader *reader)
+{
+	struct config *config = reader->config;
+	struct pending *list = reader->pending->list;
+	size_t count = reader->pending->count;
+
+	if (!count || count > REGISTRATIONS_MAX)
+		return;
+	qsort(list, count, sizeof(*list), compare);
+	report_twins(reader, list, count);
+	config->registrations = arena_alloc(reader->arena, count, sizeof(*config->registrations));
+	if (!config->registrations)
+		return;
+	config->registration_count = count;
+	for (size_t i = 0; i < count; i++) {
+		struct config_registration *registration = &config->registrations[i];
+
+		e164_unpack(list[i].number, registration->number);
+		registration->route_type = list[i].route_type;
+		registration->service = list[i].service;
+		registration->line = list[i].at.line;
+	}
+}
+
+void registrations_done(struct pending_list *pending)
+{
+	free(pending->list);
+	*pending = (struct pending_list){ 0 };
+}
+
+static int compare_number(const void *key, const void *item)
+{
+	uint64_t number = *(const uint64_t *)key;
+	uint64_t other = e164_pack(((const struct config_registration *)item)->number);
+
+	return number < other ? -1 : number > other;
+}
+
+const struct config_registration *config_find_number(const struct config *config,
+						     const char *number)
+{
+	uint64_t packed = e164_pack(number);
+
+	if (!packed || !config->registration_count)
+		return NULL;
+	return bsearch(&packed, config->registrations, config->registration_count,
+		       sizeof(*config->registrations), compare_number);
+}

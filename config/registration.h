@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* registration.h - the numbers to keep registered, from YAML lists and CSV files. */
+#ifndef BREAKOUT_CONFIG_REGISTRATION_H
+#define BREAKOUT_CONFIG_REGISTRATION_H
+
+#include "config/schema.h"
+
+/* Registrations while they are read; what config.registrations is made of. */
+struct pending_list {
+	struct pending *list;
+	size_t count, room;
+};
+
+/* A list of groups; needs the services to be read already. */
+extern const struct kind kind_registrations;
+
+/* Sorts, refuses numbers given twice, and hands them to the config. */
+void registrations_settle(struct reader *reader);
+void registrations_done(struct pending_list *pending);
+
+#endif

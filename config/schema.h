@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* schema.h - tables that say which keys a mapping has, and their reader.
+ *
+ * A table row is the only place that knows a key's name, kind, default, bounds
+ * and meaning; checking, defaults and documentation all come from it.
+ */
+#ifndef BREAKOUT_CONFIG_SCHEMA_H
+#define BREAKOUT_CONFIG_SCHEMA_H
+
+#include "base/hash.h"
+#include "config/config.h"
+#include "config/tree.h"
+
+/* What one config_load() works with. */
+struct reader {
+	struct arena *arena;
+	struct findings *findings;
+	struct config *config;
+	const char *folder; /* of the main file, with the closing slash; "" for none */
+	bool check_files;
+	struct str_map *trunks;       /* name -> trunk.c's struct named */
+	struct str_map *services;     /* name -> its index + 1 */
+	struct pending_list *pending; /* registrations so far */
+};
+
+/* One value on its way from a node into a struct. */
+struct value {
+	const struct key *key;
+	const char *name; /* dotted, "core.api.target" */
+	const struct node *node;
+	void *target;
+};
+typedef void read_fn(struct reader *reader, const struct value *value);
+
+struct kind {
+	const char *name;     /* as documentation calls it */
+	enum node_kind shape; /* anything else is an error before read() sees it */
+	read_fn *read;
+};
+
+enum key_flags {
+	KEY_REQUIRED = 1,
+	KEY_FILE = 2,   /* names a file that must be readable */
+	KEY_SECRET = 4, /* and that others should not read */
+};
+
+struct key {
+	const char *name;
+	const struct kind *kind;
+	size_t offset;               /* of the member in the mapping's struct */
+	size_t item_size;            /* not 0: a list; the member points to items of this size */
+	size_t count_offset;         /* of a list's count */
+	const char *fallback;        /* the default as a file would say it; lists: words */
+	unsigned min, max;           /* numbers; durations in the member's unit */
+	unsigned flags;              /* of enum key_flags */
+	const struct schema *schema; /* of kind_map */
+	const char *help;            /* ends the sentence "`key` is missing: ..." */
+};
+
+struct schema {
+	const char *name; /* dotted; "" is the top */
+	const struct key *keys;
+	size_t count;
+};
+
+/* Fills the struct at `target` from a mapping (NULL: all defaults). `at` is
+ * where a missing key is reported. */
+void schema_read(struct reader *reader, const struct schema *schema, const struct node *node,
+		 struct place at, void *target);
+
+/* Adds "`name`: `text` problem". */
+void value_error(struct reader *reader, const struct value *value, const char *format, ...)
+	PRINTF_LIKE(3, 4);
+
+/* The index of the value's text among `words`, or -1 after adding an error. */
+int value_word(struct reader *reader, const struct value *value, const char *const *words,
+	       size_t count);
+
+/* ". Did you mean `x`?" or ". Known: a, b"; borrowed from the arena. */
+const char *suggestion(struct reader *reader, const char *text,
+		       const char *(*get)(const void *list, size_t i), const void *list,
+		       size_t count);
+
+extern const struct kind kind_map, kind_text, kind_path, kind_bool, kind_number, kind_port, kind_ms,
+	kind_seconds, kind_host, kind_host_port, kind_url, kind_sip_uri, kind_address, kind_cidr,
+	kind_listen, kind_port_range, kind_digits, kind_header;
+
+#endif

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* service.c - what to do with a call: services hold rules, rules hold actions. */
+#include "config/service.h"
+
+#include <string.h>
+
+#include "config/trunk.h"
+
+#define RING_KEY                                                                                   \
+	{                                                                                          \
+		.name = "ring", .kind = &kind_seconds,                                             \
+		.offset = offsetof(struct config_action, ring_s), .min = 1, .max = 600,            \
+		.help = "how long to ring; 180s"                                                   \
+	}
+
+static const struct key loop_keys[] = { RING_KEY };
+static const struct schema loop_schema = { "loop", loop_keys, ARRAY_SIZE(loop_keys) };
+
+static const struct key dial_keys[] = {
+	{ .name = "trunk",
+	  .kind = &kind_trunk_name,
+	  .offset = offsetof(struct config_action, trunk),
+	  .flags = KEY_REQUIRED,
+	  .help = "a name from trunks" },
+	RING_KEY,
+};
+static const struct schema dial_schema = { "dial", dial_keys, ARRAY_SIZE(dial_keys) };
+
+static const struct key tone_keys[] = {
+	{ .name = "tone",
+	  .kind = &kind_number,
+	  .offset = offsetof(struct config_action, tone_hz),
+	  .min = 50,
+	  .max = 3400, /* the telephone band ends here */
+	  .flags = KEY_REQUIRED,
+	  .help = "its frequency in hertz" },
+};
+static const struct schema tone_schema = { "answer", tone_keys, ARRAY_SIZE(tone_keys) };
+
+static const struct key reject_keys[] = {
+	{ .name = "status",
+	  .kind = &kind_number,
+	  .offset = offsetof(struct config_action, status),
+	  .fallback = "603",
+	  .min = 400,
+	  .max = 699,
+	  .help = "the SIP status" },
+	{ .name = "reason",
+	  .kind = &kind_text,
+	  .offset = offsetof(struct config_action, reason),
+	  .help = "the reason phrase" },
+};
+static const struct schema reject_schema = { "reject", reject_keys, ARRAY_SIZE(reject_keys) };
+
+/* What stands after the colon of an action may be short for one key. */
+static const struct verb {
+	const char *name;
+	enum action_kind kind;
+	const struct schema *schema;
+	const char *short_for;
+} verbs[] = {
+	{ "loop", ACTION_LOOP, &loop_schema, NULL },
+	{ "dial", ACTION_DIAL, &dial_schema, "trunk" },
+	{ "answer", ACTION_ANSWER, &tone_schema, NULL },
+	{ "reject", ACTION_REJECT, &reject_schema, "status" },
+};
+
+static const char *verb_name(const void *list, size_t i)
+{
+	return ((const struct verb *)list)[i].name;
+}
+
+static const struct verb *verb_find(struct reader *reader, const struct node *word)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+		if (!strcmp(word->text, verbs[i].name))
+			return &verbs[i];
+	find_error(reader->findings, word->at, "no action is called `%.60s`%s", word->text,
+		   suggestion(reader, word->text, verb_name, verbs, ARRAY_SIZE(verbs)));
+	return NULL;
+}
+
+/* `answer: echo` and `answer: tone` */
+static void read_answer_word(struct reader *reader, const struct node *node,
+			     struct config_action *action)
+{
+	static const char *const words[] = { [ANSWER_ECHO] = "echo", [ANSWER_TONE] = "tone" };
+	struct value value = { .name = "answer", .node = node };
+	int word = value_word(reader, &value, words, ARRAY_SIZE(words));
+
+	action->answer = word == ANSWER_TONE ? ANSWER_TONE : ANSWER_ECHO;
+	action->tone_hz = 425; /* dial tone in most of Europe: ITU-T E.180 supplement 2 */
+}
+
+static void read_verb(struct reader *reader, const struct verb *verb, const struct node *word,
+		      const struct node *node, struct config_action *action)
+{
+	struct node key = { .kind = NODE_SCALAR, .at = node->at, .text = verb->short_for };
+	struct node *keys[] = { &key }, *items[] = { (struct node *)node };
+	struct node map = {
+		.kind = NODE_MAP, .at = node->at, .keys = keys, .items = items, .count = 1
+	};
+	bool null = node->kind == NODE_SCALAR && node->null;
+
+	action->kind = verb->kind;
+	action->answer = ANSWER_TONE;
+	if (node->kind == NODE_MAP || (null && verb->kind != ACTION_ANSWER))
+		schema_read(reader, verb->schema, null ? NULL : node, word->at, action);
+	else if (node->kind == NODE_SCALAR && verb->short_for)
+		schema_read(reader, verb->schema, &map, word->at, action);
+	else if (node->kind == NODE_SCALAR && verb->kind == ACTION_ANSWER)
+		read_answer_word(reader, node, action);
+	else
+		find_error(reader->findings, node->at,
+			   "`%s` must be followed by a mapping. Write `{ %s: { %s: ... } }`",
+			   verb->name, verb->name, verb->schema->keys[0].name);
+}
+
+/* `loop`, `{dial: pbx}`, `{dial: {trunk: pbx, ring: 25s}}` ... */
+static void read_action(struct reader *reader, const struct node *node,
+			struct config_action *action)
+{
+	static const struct node nothing = { .kind = NODE_SCALAR, .text = "", .null = true };
+	const struct verb *verb;
+	struct node none = nothing;
+
+	none.at = node->at;
+	if (node->kind == NODE_LIST || (node->kind == NODE_MAP && node->count != 1)) {
+		find_error(reader->findings, node->at,
+			   "an action is one word or one `word: ...`. Begin each with `- `");
+		return;
+	}
+	if (node->kind == NODE_MAP) {
+		verb = verb_find(reader, node->keys[0]);
+		if (verb)
+			read_verb(reader, verb, node->keys[0], node->items[0], action);
+		return;
+	}
+	verb = verb_find(reader, node);
+	if (verb && verb->kind == ACTION_ANSWER)
+		find_error(reader->findings, node->at,
+			   "`answer` needs what to play. Write `{ answer: echo }` or "
+			   "`{ answer: tone }`");
+	else if (verb)
+		read_verb(reader, verb, node, &none, action);
+}
+
+static void read_actions(struct reader *reader, const struct value *value)
+{
+	struct config_rule *rule = value->target;
+	const struct node *node = value->node;
+	bool list = node->kind == NODE_LIST;
+
+	rule->action_count = list ? node->count : 1;
+	rule->actions = arena_alloc(reader->arena, rule->action_count, sizeof(*rule->actions));
+	if (!rule->actions)
+		return;
+	if (!rule->action_count)
+		find_error(reader->findings, node->at,
+			   "the rule does nothing. Write `do: loop` or another action");
+	for (size_t i = 0; i < rule->action_count; i++)
+		read_action(reader, list ? node->items[i] : node, &rule->actions[i]);
+}
+
+static void read_direction(struct reader *reader, const struct value *value)
+{
+	static const char *const words[] = { "mo", "mt", "unknown" }; /* bits of call_direction */
+	struct node *const single = (struct node *)value->node;
+	bool list = value->node->kind == NODE_LIST;
+	size_t count = list ? value->node->count : 1;
+
+	*(unsigned *)value->target = 0;
+	for (size_t i = 0; i < count; i++) {
+		struct value item = *value;
+		int word;
+
+		item.node = list ? value->node->items[i] : single;
+		if (item.node->kind != NODE_SCALAR) {
+			find_error(reader->findings, item.node->at,
+				   "`%s` must be mo, mt or unknown, or a list of them",
+				   value->name);
+			return;
+		}
+		word = value_word(reader, &item, words, ARRAY_SIZE(words));
+		if (word >= 0)
+			*(unsigned *)value->target |= 1u << word;
+	}
+	if (!count)
+		find_error(reader->findings, value->node->at,
+			   "`%s` is an empty list. Leave the key out to match every call",
+			   value->name);
+}
+
+_Static_assert(DIRECTION_MO == 1 && DIRECTION_MT == 2 && DIRECTION_UNKNOWN == 4,
+	       "read_direction() shifts by the index of the word");
+
+static const struct kind kind_direction = { "mo, mt, unknown", NODE_ANY, read_direction };
+static const struct kind kind_actions = { "actions", NODE_ANY, read_actions };
+
+static const struct key when_keys[] = {
+	{ .name = "direction",
+	  .kind = &kind_direction,
+	  .offset = offsetof(struct config_rule, directions),
+	  .help = "mo, mt, unknown or a list of them; every call" },
+};
+static const struct schema when_schema = { "when", when_keys, ARRAY_SIZE(when_keys) };
+
+static const struct key rule_keys[] = {
+	{ .name = "when",
+	  .kind = &kind_map,
+	  .schema = &when_schema,
+	  .help = "what a call must be like; absent: any" },
+	{ .name = "do",
+	  .kind = &kind_actions,
+	  .flags = KEY_REQUIRED,
+	  .help = "an action or a list of actions, tried in order" },
+};
+static const struct schema rule_schema = { "rules[]", rule_keys, ARRAY_SIZE(rule_keys) };
+
+static void read_rule(struct reader *reader, const struct value *value)
+{
+	struct config_rule *rule = value->target;
+
+	rule->directions = DIRECTION_MO | DIRECTION_MT | DIRECTION_UNKNOWN;
+	schema_read(reader, &rule_schema, value->node, value->node->at, rule);
+}
+
+static void read_on_failure(struct reader *reader, const struct value *value)
+{
+	static const char *const words[] = { "reject", "loop" };
+
+	*(bool *)value->target = value_word(reader, value, words, ARRAY_SIZE(words)) == 1;
+}
+
+static const struct kind kind_rule = { "rule", NODE_MAP, read_rule };
+static const struct kind kind_on_failure = { "loop or reject", NODE_SCALAR, read_on_failure };
+
+static const struct key service_keys[] = {
+	{ .name = "on_failure",
+	  .kind = &kind_on_failure,
+	  .offset = offsetof(struct config_service, fail_to_loop),
+	  .fallback = "loop",
+	  .help = "what becomes of a call that our own trouble would break" },
+	{ .name = "rules",
+	  .kind = &kind_rule,
+	  .offset = offsetof(struct config_service, rules),
+	  .item_size = sizeof(struct config_rule),
+	  .count_offset = offsetof(struct config_service, rule_count),
+	  .flags = KEY_REQUIRED,
+	  .help = "a list of rules, the first that matches is used" },
+};
+static const struct schema service_schema = { "service", service_keys, ARRAY_SIZE(service_keys) };
+
+/* A service is a mapping, or just its list of rules. */
+static void read_service(struct reader *reader, const struct node *name, const struct node *node,
+			 struct config_service *service)
+{
+	static const char rules[] = "rules";
+	struct node key = { .kind = NODE_SCALAR, .at = node->at, .text = rules };
+	struct node *keys[] = { &key }, *items[] = { (struct node *)node };
+	struct node map = {
+		.kind = NODE_MAP, .at = node->at, .keys = keys, .items = items, .count = 1
+	};
+
+	if (node->kind == NODE_SCALAR) {
+		find_error(
+			reader->findings, node->at,
+			"the service `%.60s` must be a list of rules. Write `- do: loop` below it",
+			name->text);
+		return;
+	}
+	schema_read(reader, &service_schema, node->kind == NODE_LIST ? &map : node, name->at,
+		    service);
+	if (node->kind == NODE_LIST ? !node->count
+				    : node_find(node, "rules") && !service->rule_count)
+		find_error(reader->findings, name->at,
+			   "the service `%.60s` has no rules. Write `- do: loop` below it",
+			   name->text);
+}
+
+static void read_services(struct reader *reader, const struct value *value)
+{
+	struct config *config = reader->config;
+
+	for (size_t i = 0; i < value->node->count && config->services; i++) {
+		struct config_service *service = &config->services[config->service_count];
+		const struct node *name = value->node->keys[i];
+
+		if (!strcmp(name->text, config->services[0].name)) {
+			find_error(reader->findings, name->at,
+				   "the service `loop` is built in. Choose another name");
+			continue;
+		}
+		service->name = (char *)name->text;
+		read_service(reader, name, value->node->items[i], service);
+		config->service_count++;
+		if (str_map_put(reader->services, name->text,
+				(void *)(uintptr_t)config->service_count))
+			reader->arena->failed = true;
+	}
+}
+
+const struct kind kind_services = { "services", NODE_MAP, read_services };
+
+void services_begin(struct reader *reader, const struct node *node)
+{
+	struct config *config = reader->config;
+	size_t more = node && node->kind == NODE_MAP ? node->count : 0;
+	struct config_service *loop =
+		arena_alloc(reader->arena, 1 + more, sizeof(*config->services));
+	struct config_rule *rule = arena_alloc(reader->arena, 1, sizeof(*rule));
+	struct config_action *action = arena_alloc(reader->arena, 1, sizeof(*action));
+	char *name = arena_dup(reader->arena, "loop", 4);
+
+	if (!loop || !rule || !action || !name)
+		return;
+	action->kind = ACTION_LOOP;
+	*rule = (struct config_rule){ .directions = DIRECTION_MO | DIRECTION_MT | DIRECTION_UNKNOWN,
+				      .actions = action,
+				      .action_count = 1 };
+	*loop = (struct config_service){
+		.name = name, .rules = rule, .rule_count = 1, .fail_to_loop = true
+	};
+	config->services = loop;
+	config->service_count = 1;
+	if (str_map_put(reader->services, name, (void *)(uintptr_t)1))
+		reader->arena->failed = true;
+}

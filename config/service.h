@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* service.h - services, their rules and actions. */
+#ifndef BREAKOUT_CONFIG_SERVICE_H
+#define BREAKOUT_CONFIG_SERVICE_H
+
+#include "config/schema.h"
+
+/* A mapping from name to service; needs the trunks to be read already. */
+extern const struct kind kind_services;
+
+/* Makes room for the services of `node` (NULL: none) and puts the built-in
+ * "loop" at index 0. */
+void services_begin(struct reader *reader, const struct node *node);
+
+#endif

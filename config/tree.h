@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tree.h - YAML text as a tree of scalars, lists and mappings with places.
+ *
+ * Scalars stay text: whether `112` is a number is for the schema to say.
+ * Aliases share the node of their anchor. The arena owns everything.
+ */
+#ifndef BREAKOUT_CONFIG_TREE_H
+#define BREAKOUT_CONFIG_TREE_H
+
+#include "config/arena.h"
+#include "config/findings.h"
+
+enum node_kind { NODE_SCALAR, NODE_LIST, NODE_MAP, NODE_ANY };
+
+struct node {
+	enum node_kind kind;
+	struct place at;
+	const char *text;    /* SCALAR */
+	bool null;           /* SCALAR: unquoted and empty, `~` or `null` */
+	struct node **keys;  /* MAP: scalars, no two alike */
+	struct node **items; /* LIST, MAP */
+	size_t count;
+	size_t weight;   /* nodes below and itself, aliases followed */
+	unsigned height; /* levels below and itself, aliases followed */
+};
+
+/* Returns the root mapping of the file, or NULL after adding an error. An
+ * empty file is an empty mapping. */
+struct node *tree_read(struct arena *arena, struct findings *findings, const char *path);
+
+/* Joins what a conf.d file adds: mappings merge, lists append, a scalar set
+ * twice is an error. Neither argument changes. */
+struct node *tree_merge(struct arena *arena, struct findings *findings, struct node *base,
+			struct node *more);
+
+const struct node *node_find(const struct node *map, const char *key);     /* value or NULL */
+const struct node *node_find_key(const struct node *map, const char *key); /* for its place */
+
+#endif

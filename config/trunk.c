@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* trunk.c - trunks by definition and by name. */
+#include "config/trunk.h"
+
+#include <string.h>
+
+/* What reader.trunks maps a name to. */
+struct named {
+	size_t index;
+	struct place at;
+};
+
+static void read_media(struct reader *reader, const struct value *value)
+{
+	static const char *const words[] = { [MEDIA_WEBRTC] = "webrtc", [MEDIA_RTP] = "rtp" };
+	int word = value_word(reader, value, words, ARRAY_SIZE(words));
+
+	*(enum media_kind *)value->target = word == MEDIA_WEBRTC ? MEDIA_WEBRTC : MEDIA_RTP;
+}
+
+static const struct kind kind_media = { "rtp or webrtc", NODE_SCALAR, read_media };
+
+static const struct key trunk_keys[] = {
+	{ .name = "name",
+	  .kind = &kind_text,
+	  .offset = offsetof(struct config_trunk, name),
+	  .flags = KEY_REQUIRED,
+	  .help = "what `dial` calls it" },
+	{ .name = "uris",
+	  .kind = &kind_sip_uri,
+	  .offset = offsetof(struct config_trunk, uris),
+	  .item_size = sizeof(char *),
+	  .count_offset = offsetof(struct config_trunk, uri_count),
+	  .flags = KEY_REQUIRED,
+	  .help = "where it is reached, such as sip:pbx.example.com;transport=tcp" },
+	{ .name = "trusted",
+	  .kind = &kind_cidr,
+	  .offset = offsetof(struct config_trunk, trusted),
+	  .item_size = sizeof(struct config_cidr),
+	  .count_offset = offsetof(struct config_trunk, trusted_count),
+	  .help = "networks it calls from, besides the literal addresses in uris" },
+	{ .name = "media",
+	  .kind = &kind_media,
+	  .offset = offsetof(struct config_trunk, media),
+	  .fallback = "rtp",
+	  .help = "rtp, or webrtc for ICE and DTLS-SRTP" },
+	{ .name = "allow_headers",
+	  .kind = &kind_header,
+	  .offset = offsetof(struct config_trunk, allow_headers),
+	  .item_size = sizeof(char *),
+	  .count_offset = offsetof(struct config_trunk, allow_header_count),
+	  .help = "headers that may cross to it, besides the standard ones" },
+	{ .name = "ingress",
+	  .kind = &kind_bool,
+	  .offset = offsetof(struct config_trunk, ingress),
+	  .fallback = "false",
+	  .help = "whether it may place calls to ingress registrations" },
+};
+
+static const struct schema trunk_schema = { "trunks[]", trunk_keys, ARRAY_SIZE(trunk_keys) };
+
+static void remember(struct reader *reader, const char *name, struct place at)
+{
+	const struct named *twin = str_map_find(reader->trunks, name);
+	struct named *named;
+
+	if (twin) {
+		find_error(reader->findings, at,
+			   "a trunk called `%.60s` is defined already at %s:%u:%u. Rename one",
+			   name, findings_file(reader->findings, twin->at.file), twin->at.line,
+			   twin->at.column);
+		return;
+	}
+	named = arena_alloc(reader->arena, 1, sizeof(*named));
+	if (!named)
+		return;
+	*named = (struct named){ .index = str_map_count(reader->trunks), .at = at };
+	if (str_map_put(reader->trunks, name, named))
+		reader->arena->failed = true;
+}
+
+static void read_trunk(struct reader *reader, const struct value *value)
+{
+	struct config_trunk *trunk = value->target;
+	const struct node *uris = node_find(value->node, "uris");
+
+	schema_read(reader, &trunk_schema, value->node, value->node->at, trunk);
+	if (uris && uris->kind == NODE_LIST && !uris->count)
+		find_error(reader->findings, uris->at,
+			   "`trunks[].uris` is an empty list. Write at least one SIP URI");
+	if (trunk->name)
+		remember(reader, trunk->name, node_find(value->node, "name")->at);
+}
+
+static const char *trunk_name(const void *list, size_t i)
+{
+	const char *name = ((const struct config_trunk *)list)[i].name;
+
+	return name ? name : "";
+}
+
+static void read_trunk_name(struct reader *reader, const struct value *value)
+{
+	const struct config *config = reader->config;
+	const char *text = value->node->text;
+	const struct named *named = str_map_find(reader->trunks, text);
+
+	if (named)
+		*(size_t *)value->target = named->index;
+	else
+		find_error(
+			reader->findings, value->node->at, "no trunk is called `%.60s`%s", text,
+			suggestion(reader, text, trunk_name, config->trunks, config->trunk_count));
+}
+
+const struct kind kind_trunk = { "trunk", NODE_MAP, read_trunk };
+const struct kind kind_trunk_name = { "trunk name", NODE_SCALAR, read_trunk_name };

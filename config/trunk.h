@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* trunk.h - the PBXs a call may be dialled to. */
+#ifndef BREAKOUT_CONFIG_TRUNK_H
+#define BREAKOUT_CONFIG_TRUNK_H
+
+#include "config/schema.h"
+
+extern const struct kind kind_trunk;      /* one trunk, defined */
+extern const struct kind kind_trunk_name; /* one of them, named; a size_t index */
+
+#endif
