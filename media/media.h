@@ -108,19 +108,19 @@ int media_start(struct media_session *session, enum media_side to) MUST_CHECK;
 void media_rollback(struct media_session *session);
 
 struct media_receipt {
-	uint64_t packets_in, packets_out;   /* RTP, of this side's peer */
-	uint64_t bytes_in, bytes_out;       /* RTP payload and header, decrypted */
+	uint64_t packets_in, packets_out; /* RTP, of this side's peer */
+	uint64_t bytes_in, bytes_out;     /* RTP payload and header, decrypted */
 	uint64_t rtcp_in, rtcp_out;
-	uint64_t dropped_auth;              /* SRTP authentication or replay */
-	uint64_t dropped_source;            /* from an address not ICE-validated or latched */
+	uint64_t dropped_auth;   /* SRTP authentication or replay */
+	uint64_t dropped_source; /* from an address not ICE-validated or latched */
 	uint64_t dropped_other;
-	uint64_t lost;                      /* by sequence numbers, RFC 3550 A.3 */
-	mono_ms first_in_ms, last_in_ms;    /* 0: never */
-	char codec[16];                     /* "PCMA" */
-	char profile[32];                   /* "AEAD_AES_128_GCM", "" on plain RTP */
-	char remote[64];                    /* address:port media goes to, "" unknown */
+	uint64_t lost;                   /* by sequence numbers, RFC 3550 A.3 */
+	mono_ms first_in_ms, last_in_ms; /* 0: never */
+	char codec[16];                  /* "PCMA" */
+	char profile[32];                /* "AEAD_AES_128_GCM", "" on plain RTP */
+	char remote[64];                 /* address:port media goes to, "" unknown */
 	bool ice_ok, dtls_ok;
-	unsigned detected_hz;               /* local side with detect: strongest tone, 0 none */
+	unsigned detected_hz; /* local side with detect: strongest tone, 0 none */
 };
 /* A snapshot of counters that the media thread keeps moving; lock-free. */
 void media_receipt(const struct media_session *session, enum media_side side,

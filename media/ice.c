@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "media/ice.h"
+#include <errno.h>
+#include <glib.h>
+#include <nice/agent.h>
+#include <openssl/rand.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COMPONENT 1
+
+/* 8 characters are 48 bits, 32 are 192: above RFC 8445 5.3's 24 and 128. */
+#define UFRAG_LENGTH    8
+#define PASSWORD_LENGTH 32
+
+struct ice {
+	NiceAgent *agent;
+	GMainContext *context;
+	guint stream;
+	struct ice_handlers handlers;
+	bool connected;
+	char ufrag[UFRAG_LENGTH + 1], password[PASSWORD_LENGTH + 1];
+	struct sdp_candidate candidates[4];
+	uint8_t candidate_count;
+};
+
+/* From OpenSSL's generator: libnice 0.1.21 draws credentials from GLib's
+ * Mersenne twister, whose state its output reveals. */
+static bool random_ice_text(char *text, size_t length)
+{
+	static const char alphabet[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+	if (RAND_bytes((unsigned char *)text, (int)length) != 1)
+		return false;
+	for (size_t i = 0; i < length; i++)
+		text[i] = alphabet[(unsigned char)text[i] % 64];
+	text[length] = '\0';
+	return true;
+}
+
+static int set_credentials(struct ice *ice, bool renew)
+{
+	if (renew && (!random_ice_text(ice->ufrag, UFRAG_LENGTH) ||
+		      !random_ice_text(ice->password, PASSWORD_LENGTH)))
+		return -EIO;
+	return nice_agent_set_local_credentials(ice->agent, ice->stream, ice->ufrag, ice->password)
+		       ? 0
+		       : -EIO;
+}
+
+static void to_nice(const union net_address *address, NiceAddress *ret_nice)
+{
+	nice_address_init(ret_nice);
+	nice_address_set_from_sockaddr(ret_nice, &address->any);
+}
+
+static void from_nice(const NiceAddress *nice, union net_address *ret_address)
+{
+	struct sockaddr_storage storage;
+
+	memset(&storage, 0, sizeof(storage));
+	nice_address_copy_to_sockaddr(nice, (struct sockaddr *)&storage);
+	memcpy(ret_address, &storage, sizeof(*ret_address));
+}
+
+static void on_packet(NiceAgent *agent, guint stream, guint component, guint length, gchar *buffer,
+		      gpointer arg)
+{
+	struct ice *ice = arg;
+
+	(void)agent;
+	(void)stream;
+	(void)component;
+	ice->handlers.packet((uint8_t *)buffer, length, ice->handlers.arg);
+}
+
+static void tell_connected(struct ice *ice)
+{
+	NiceCandidate *local, *remote;
+	union net_address address;
+	char text[NET_TEXT_ROOM];
+
+	if (!nice_agent_get_selected_pair(ice->agent, ice->stream, COMPONENT, &local, &remote))
+		return;
+	from_nice(&remote->addr, &address);
+	net_format(&address, text);
+	ice->connected = true;
+	ice->handlers.connected(text, ice->handlers.arg);
+}
+
+static void on_state(NiceAgent *agent, guint stream, guint component, guint state, gpointer arg)
+{
+	struct ice *ice = arg;
+
+	(void)agent;
+	(void)stream;
+	(void)component;
+	if (state == NICE_COMPONENT_STATE_CONNECTED || state == NICE_COMPONENT_STATE_READY) {
+		tell_connected(ice);
+	} else if (state == NICE_COMPONENT_STATE_FAILED) {
+		ice->connected = false;
+		ice->handlers.failed(ice->handlers.arg);
+	}
+}
+
+static void on_pair(NiceAgent *agent, guint stream, guint component, NiceCandidate *local,
+		    NiceCandidate *remote, gpointer arg)
+{
+	(void)agent;
+	(void)stream;
+	(void)component;
+	(void)local;
+	(void)remote;
+	tell_connected(arg);
+}
+
+/* Host candidates are there as soon as gathering has begun: there is no server
+ * to ask. */
+static int keep_candidates(struct ice *ice)
+{
+	GSList *list = nice_agent_get_local_candidates(ice->agent, ice->stream, COMPONENT);
+
+	for (GSList *item = list; item; item = item->next) {
+		const NiceCandidate *found = item->data;
+		struct sdp_candidate *kept = &ice->candidates[ice->candidate_count];
+
+		if (found->transport != NICE_CANDIDATE_TRANSPORT_UDP ||
+		    ice->candidate_count == ARRAY_SIZE(ice->candidates))
+			continue;
+		from_nice(&found->addr, &kept->address);
+		kept->priority = found->priority;
+		kept->type = SDP_HOST;
+		(void)g_strlcpy(kept->foundation, found->foundation, sizeof(kept->foundation));
+		ice->candidate_count++;
+	}
+	g_slist_free_full(list, (GDestroyNotify)nice_candidate_free);
+	return ice->candidate_count > 0 ? 0 : -EIO;
+}
+
+static int gather(struct ice *ice, const union net_address *address)
+{
+	uint16_t port = net_port(address);
+	NiceAddress nice;
+	int err;
+
+	ice->stream = nice_agent_add_stream(ice->agent, COMPONENT);
+	to_nice(address, &nice);
+	nice_address_set_port(&nice, 0);
+	if (ice->stream == 0 || !nice_agent_add_local_address(ice->agent, &nice))
+		return -EIO;
+	nice_agent_set_port_range(ice->agent, ice->stream, COMPONENT, port, port);
+	err = set_credentials(ice, /* renew= */ true);
+	if (err)
+		return err;
+	if (!nice_agent_attach_recv(ice->agent, ice->stream, COMPONENT, ice->context, on_packet,
+				    ice) ||
+	    !nice_agent_gather_candidates(ice->agent, ice->stream))
+		return -EIO;
+	return keep_candidates(ice);
+}
+
+int ice_create(struct ice **ret_ice, struct _GMainContext *context,
+	       const union net_address *address, const struct ice_handlers *handlers)
+{
+	struct ice *ice = calloc(1, sizeof(*ice));
+	int err;
+
+	if (!ice)
+		return -ENOMEM;
+	ice->handlers = *handlers;
+	ice->context = context;
+	/* Consent freshness stays off: 0.1.21's gives up after 10 s where RFC 7675
+	 * 5.1 says 30, so one lost answer may end a call. Silence is seen by the
+	 * RTP time-out. */
+	ice->agent = nice_agent_new(context, NICE_COMPATIBILITY_RFC5245);
+	g_object_set(ice->agent, "ice-tcp", FALSE, "upnp", FALSE, "controlling-mode", TRUE, NULL);
+	g_signal_connect(ice->agent, "component-state-changed", G_CALLBACK(on_state), ice);
+	g_signal_connect(ice->agent, "new-selected-pair-full", G_CALLBACK(on_pair), ice);
+	err = gather(ice, address);
+	if (err) {
+		ice_destroy(ice);
+		return err;
+	}
+	*ret_ice = ice;
+	return 0;
+}
+
+struct ice *ice_destroy(struct ice *ice)
+{
+	if (!ice)
+		return NULL;
+	g_signal_handlers_disconnect_by_data(ice->agent, ice);
+	if (ice->stream)
+		nice_agent_remove_stream(ice->agent, ice->stream);
+	g_object_unref(ice->agent);
+	OPENSSL_cleanse(ice->password, sizeof(ice->password));
+	free(ice);
+	return NULL;
+}
+
+void ice_describe(const struct ice *ice, struct media_desc *desc)
+{
+	memcpy(desc->ufrag, ice->ufrag, sizeof(ice->ufrag));
+	memcpy(desc->password, ice->password, sizeof(ice->password));
+	memcpy(desc->candidates, ice->candidates, sizeof(ice->candidates));
+	desc->candidate_count = ice->candidate_count;
+}
+
+void ice_set_controlling(struct ice *ice, bool controlling)
+{
+	g_object_set(ice->agent, "controlling-mode", controlling ? TRUE : FALSE, NULL);
+}
+
+static NiceCandidateType nice_type(enum sdp_candidate_type type)
+{
+	switch (type) {
+	case SDP_HOST:
+		return NICE_CANDIDATE_TYPE_HOST;
+	case SDP_SRFLX:
+		return NICE_CANDIDATE_TYPE_SERVER_REFLEXIVE;
+	case SDP_PRFLX:
+		return NICE_CANDIDATE_TYPE_PEER_REFLEXIVE;
+	case SDP_RELAY:
+		return NICE_CANDIDATE_TYPE_RELAYED;
+	}
+	return NICE_CANDIDATE_TYPE_HOST;
+}
+
+static NiceCandidate *make_candidate(const struct ice *ice, const struct sdp_candidate *from)
+{
+	NiceCandidate *candidate = nice_candidate_new(nice_type(from->type));
+
+	candidate->transport = NICE_CANDIDATE_TRANSPORT_UDP;
+	candidate->stream_id = ice->stream;
+	candidate->component_id = COMPONENT;
+	candidate->priority = from->priority;
+	to_nice(&from->address, &candidate->addr);
+	candidate->base_addr = candidate->addr;
+	(void)g_strlcpy(candidate->foundation, from->foundation, sizeof(candidate->foundation));
+	return candidate;
+}
+
+int ice_set_remote(struct ice *ice, const struct media_desc *remote)
+{
+	GSList *list = NULL;
+	int added = 0;
+
+	if (!nice_agent_set_remote_credentials(ice->agent, ice->stream, remote->ufrag,
+					       remote->password))
+		return -EINVAL;
+	for (unsigned i = 0; i < remote->candidate_count; i++)
+		list = g_slist_append(list, make_candidate(ice, &remote->candidates[i]));
+	/* Without any, the peer's checks will tell its address (peer-reflexive). */
+	if (list)
+		added = nice_agent_set_remote_candidates(ice->agent, ice->stream, COMPONENT, list);
+	g_slist_free_full(list, (GDestroyNotify)nice_candidate_free);
+	return added < 0 ? -EINVAL : 0;
+}
+
+int ice_restart(struct ice *ice, bool new_credentials)
+{
+	if (!nice_agent_restart_stream(ice->agent, ice->stream))
+		return -EIO;
+	return set_credentials(ice, new_credentials);
+}
+
+bool ice_is_connected(const struct ice *ice)
+{
+	return ice->connected;
+}
+
+bool ice_send(struct ice *ice, const uint8_t *packet, size_t length)
+{
+	return nice_agent_send(ice->agent, ice->stream, COMPONENT, (guint)length,
+			       (const gchar *)packet) == (gint)length;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ice.h - one ICE component over UDP (RFC 8445), by libnice's full agent.
+ *
+ * Only datagrams from addresses that answered a connectivity check with our
+ * credentials come out of here: libnice drops the rest, STUN stays inside.
+ * Threads: the media thread whose GMainContext it was given.
+ */
+#ifndef BREAKOUT_MEDIA_ICE_H
+#define BREAKOUT_MEDIA_ICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/macros.h"
+#include "media/sdp.h"
+
+struct ice;           /* opaque */
+struct _GMainContext; /* GLib's */
+
+struct ice_handlers {
+	/* The buffer is libnice's and may be written to within `length`. */
+	void (*packet)(uint8_t *packet, size_t length, void *arg);
+	void (*connected)(const char *remote, void *arg); /* "address:port"; also when it moves */
+	void (*failed)(void *arg);
+	void *arg;
+};
+
+/* Binds `address` with its port and gathers that one host candidate.
+ * 0, -ENOMEM, -EIO (no random numbers, or the port cannot be bound). */
+int ice_create(struct ice **ret_ice, struct _GMainContext *context,
+	       const union net_address *address, const struct ice_handlers *handlers) MUST_CHECK;
+/* Not from inside a handler. NULL is fine; returns NULL. */
+struct ice *ice_destroy(struct ice *ice);
+
+/* Fills ufrag, password and candidates of our description. */
+void ice_describe(const struct ice *ice, struct media_desc *desc);
+
+/* Before ice_set_remote(). With conflicting roles libnice gives way by
+ * RFC 8445 7.3.1.1. */
+void ice_set_controlling(struct ice *ice, bool controlling);
+/* Credentials and candidates of the peer. 0 or -EINVAL. */
+int ice_set_remote(struct ice *ice, const struct media_desc *remote) MUST_CHECK;
+/* A new ICE session on the same port (RFC 8839 4.4.1.1), with new credentials
+ * of ours unless they were already promised. The selected pair carries packets
+ * until a new one is found. 0 or -EIO. */
+int ice_restart(struct ice *ice, bool new_credentials) MUST_CHECK;
+
+bool ice_is_connected(const struct ice *ice);
+bool ice_send(struct ice *ice, const uint8_t *packet, size_t length);
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* leg.h - one side of a session: its transport, from SDP to packets.
+ *
+ * A leg is WebRTC (ice, dtls, srtp), plain RTP or local. It judges and applies
+ * the peer's description and fills in the transport part of ours. Which offer
+ * belongs to which answer is session.c's.
+ *
+ * Threads: the media thread of the session.
+ */
+#ifndef BREAKOUT_MEDIA_LEG_H
+#define BREAKOUT_MEDIA_LEG_H
+
+#include "media/dtls.h"
+#include "media/relay.h"
+#include "media/worker.h"
+
+#define LEG_REASON_ROOM 512 /* bytes of a sentence for REFUSED or FAILED */
+
+/* ICE finds a pair within this or the leg has failed: 7 transmissions of RFC
+ * 8445 14.3 with room for a peer that is late. */
+#define LEG_ICE_MS 30000
+
+struct leg;
+
+struct leg_setup {
+	enum media_leg_kind kind;
+	union net_address address; /* ours with the port taken; plain RTP: of the even one */
+	int fds[2];                /* plain RTP: the bound pair */
+	struct media_local local;
+	const struct dtls_identity *identity; /* borrowed, outlives the leg */
+	struct worker *worker;
+	struct relay_leg *peer_path;
+	struct receipt *receipt;
+	const char *label; /* for logs: "call side=A"; borrowed */
+	void (*flowing)(void *arg);
+	void (*failed)(const char *reason, void *arg);
+	void *arg;
+};
+
+struct leg {
+	struct relay_leg path; /* first: the packet path hands it back */
+	struct leg_setup setup;
+	struct dtls *dtls;
+	struct timer ice_deadline;
+	struct media_desc *remote; /* as last applied; NULL before */
+	bool flowing;
+	/* Of the text last written: the version moves when the text does
+	 * (RFC 3264 8). */
+	uint64_t session_id, version;
+	char *written;
+};
+
+/* Takes setup->fds, also on failure. 0, -ENOMEM, -EIO. */
+int leg_init(struct leg *leg, const struct leg_setup *setup) MUST_CHECK;
+void leg_done(struct leg *leg);
+
+/* Makes what our description needs (an ICE agent). 0 or an error of ice_create(). */
+int leg_prepare(struct leg *leg) MUST_CHECK;
+
+/* Whether the peer's description can be served on this leg; if not, a sentence
+ * is written to ret_reason. Drops candidates that must not be tried. */
+bool leg_judge(struct leg *leg, struct media_desc *remote, bool is_offer,
+	       char ret_reason[static LEG_REASON_ROOM]);
+
+/* Puts the judged description in force; we_offered: it is an answer. Takes
+ * `remote` also on failure. 0, -ENOMEM, -EIO. */
+int leg_apply(struct leg *leg, struct media_desc *take_remote, bool we_offered) MUST_CHECK;
+
+/* Adds sections, protocol, address and security of this leg to a description
+ * that has codecs and direction. `offer`: the one being answered, or NULL. */
+void leg_describe(const struct leg *leg, const struct media_desc *offer, struct media_desc *ours);
+
+/* The text for the peer with the right o= line. Borrowed; NULL: no memory. */
+const char *leg_write(struct leg *leg, const struct media_desc *ours);
+
+/* Shown in the receipt. */
+void leg_show_codec(struct leg *leg, const char *codec);
+
+#endif

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "media/local.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include "base/str.h"
+#include "media/tone.h"
+
+#define FRAME_SAMPLES (TONE_RATE / 1000 * LOCAL_FRAME_MS)
+#define STALE_MS      500 /* without a packet, what was detected no longer holds */
+
+enum law { LAW_NONE, LAW_A, LAW_U };
+
+struct local {
+	struct relay_leg *leg;
+	struct timer_wheel *wheel;
+	struct timer frame;
+	struct media_local options;
+	struct tone_source source;
+	struct tone_detector detector;
+	uint8_t laws[128]; /* enum law by payload type */
+	uint8_t type;      /* that we send */
+	bool sending, marker;
+	mono_ms heard_ms;
+	uint16_t sequence;
+	uint32_t timestamp, ssrc;
+	/* Echo: their timestamps moved into our time line. */
+	uint32_t echo_ssrc, echo_shift;
+};
+
+static const struct sdp_codec known[] = {
+	{ .type = 8, .name = "PCMA", .rate = 8000, .channels = 1 },
+	{ .type = 0, .name = "PCMU", .rate = 8000, .channels = 1 },
+	{ .type = 101, .name = "telephone-event", .rate = 8000, .channels = 1, .fmtp = "0-15" },
+};
+
+int local_codecs(const char *const *names, unsigned count, struct media_desc *ret_desc)
+{
+	static const char *const all[] = { "PCMA", "PCMU", "telephone-event" };
+
+	if (count == 0) {
+		names = all;
+		count = ARRAY_SIZE(all);
+	}
+	ret_desc->codec_count = 0;
+	for (unsigned i = 0; i < count; i++)
+		for (unsigned k = 0; k < ARRAY_SIZE(known); k++)
+			if (str_equal_nocase(names[i], known[k].name) &&
+			    ret_desc->codec_count < ARRAY_SIZE(known))
+				ret_desc->codecs[ret_desc->codec_count++] = known[k];
+	return codecs_first_speech(ret_desc) ? 0 : -EINVAL;
+}
+
+static enum law law_of(const struct sdp_codec *codec)
+{
+	if (str_equal_nocase(codec->name, "PCMA"))
+		return LAW_A;
+	return str_equal_nocase(codec->name, "PCMU") ? LAW_U : LAW_NONE;
+}
+
+static void write_header(struct local *local, uint8_t *packet, uint8_t type, uint32_t timestamp)
+{
+	packet[0] = 0x80;
+	packet[1] = (uint8_t)(type | (local->marker ? 0x80 : 0));
+	packet[2] = (uint8_t)(local->sequence >> 8);
+	packet[3] = (uint8_t)local->sequence;
+	for (unsigned i = 0; i < 4; i++) {
+		packet[4 + i] = (uint8_t)(timestamp >> (24 - 8 * i));
+		packet[8 + i] = (uint8_t)(local->ssrc >> (24 - 8 * i));
+	}
+	local->sequence++;
+	local->marker = false;
+}
+
+static void play_frame(struct local *local)
+{
+	uint8_t packet[RELAY_BUFFER];
+	bool law_a = local->laws[local->type] == LAW_A;
+
+	write_header(local, packet, local->type, local->timestamp);
+	for (unsigned i = 0; i < FRAME_SAMPLES; i++) {
+		int16_t sample = tone_source_next(&local->source);
+
+		packet[12 + i] = law_a ? g711_encode_a(sample) : g711_encode_u(sample);
+	}
+	relay_rtp(local->leg, packet, 12 + FRAME_SAMPLES);
+}
+
+static void on_frame(struct timer *timer, void *arg)
+{
+	struct local *local = arg;
+	mono_ms now = clock_now();
+	mono_ms next = timer->due_ms + LOCAL_FRAME_MS;
+
+	if (local->sending && !local->options.echo)
+		play_frame(local);
+	local->timestamp += FRAME_SAMPLES;
+	if (local->options.detect && now - local->heard_ms > STALE_MS)
+		atomic_store_explicit(&local->leg->receipt->detected_hz, 0, memory_order_relaxed);
+	/* On time on average; after a stall from now on, not in a burst. */
+	timer_start(local->wheel, timer,
+		    next + 10 * LOCAL_FRAME_MS < now ? now + LOCAL_FRAME_MS : next);
+}
+
+static uint32_t word_at(const uint8_t *bytes)
+{
+	return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 |
+	       bytes[3];
+}
+
+static void echo(struct local *local, uint8_t *packet, size_t length)
+{
+	uint32_t ssrc = word_at(packet + 8), timestamp = word_at(packet + 4);
+
+	if (ssrc != local->echo_ssrc) {
+		local->echo_ssrc = ssrc;
+		local->echo_shift = local->timestamp - timestamp;
+	}
+	local->marker = (packet[1] & 0x80) != 0;
+	write_header(local, packet, packet[1] & 0x7f, timestamp + local->echo_shift);
+	relay_rtp(local->leg, packet, length);
+}
+
+/* Contributing sources and extensions are passed over; relay_rtp() has seen
+ * that the lengths hold. */
+static const uint8_t *payload_of(const uint8_t *packet, size_t length, size_t *ret_length)
+{
+	size_t header = 12 + (packet[0] & 0x0fu) * 4;
+
+	if (packet[0] & 0x10)
+		header += 4 + (size_t)(packet[header + 2] << 8 | packet[header + 3]) * 4;
+	*ret_length = length - header - (packet[0] & 0x20 ? packet[length - 1] : 0);
+	return packet + header;
+}
+
+static void listen_to(struct local *local, const uint8_t *packet, size_t length)
+{
+	uint8_t law = local->laws[packet[1] & 0x7f];
+	size_t count;
+	const uint8_t *payload = payload_of(packet, length, &count);
+
+	if (law == LAW_NONE)
+		return;
+	local->heard_ms = clock_now();
+	for (size_t i = 0; i < count; i++)
+		tone_detector_add(&local->detector, law == LAW_A ? g711_decode_a(payload[i])
+								 : g711_decode_u(payload[i]));
+	atomic_store_explicit(&local->leg->receipt->detected_hz, local->detector.hz,
+			      memory_order_relaxed);
+}
+
+static void local_send_rtp(struct relay_leg *leg, uint8_t *packet, size_t length)
+{
+	struct local *local = leg->local;
+
+	relay_count_out(leg, length, /* sent= */ true);
+	if (local->options.detect)
+		listen_to(local, packet, length);
+	if (local->options.echo && local->sending)
+		echo(local, packet, length);
+}
+
+static void local_send_rtcp(struct relay_leg *leg, uint8_t *packet, size_t length)
+{
+	(void)packet;
+	(void)length;
+	receipt_add(&leg->receipt->rtcp_out, 1); /* nobody here reads reports */
+}
+
+static const struct relay_ops relay_ops_local = { local_send_rtp, local_send_rtcp };
+
+int local_create(struct local **ret_local, struct timer_wheel *wheel, struct relay_leg *leg,
+		 const struct media_local *options)
+{
+	struct local *local = calloc(1, sizeof(*local));
+
+	if (!local)
+		return -ENOMEM;
+	/* RFC 3550 5.1: all three start at random. */
+	if (getrandom(&local->ssrc, sizeof(local->ssrc), 0) < 0 ||
+	    getrandom(&local->timestamp, sizeof(local->timestamp), 0) < 0 ||
+	    getrandom(&local->sequence, sizeof(local->sequence), 0) < 0) {
+		free(local);
+		return -EIO;
+	}
+	/* libsrtp2 cannot be told apart a wrap in the first packets from replay. */
+	local->sequence &= 0x7fff;
+	local->leg = leg;
+	local->wheel = wheel;
+	local->options = *options;
+	tone_source_init(&local->source, options->tone_hz);
+	timer_init(&local->frame, on_frame, local);
+	*ret_local = local;
+	return 0;
+}
+
+struct local *local_destroy(struct local *local)
+{
+	if (!local)
+		return NULL;
+	timer_cancel(&local->frame);
+	free(local);
+	return NULL;
+}
+
+void local_agree(struct local *local, const struct media_desc *agreed, bool sending)
+{
+	const struct sdp_codec *speech = codecs_first_speech(agreed);
+
+	memset(local->laws, LAW_NONE, sizeof(local->laws));
+	for (unsigned i = 0; i < agreed->codec_count; i++)
+		local->laws[agreed->codecs[i].type & 0x7f] = (uint8_t)law_of(&agreed->codecs[i]);
+	local->type = speech->type;
+	local->marker = sending && !local->sending; /* a talk spurt begins (RFC 3551 4.1) */
+	local->sending = sending;
+	local->leg->ops = &relay_ops_local;
+	if (!timer_active(&local->frame))
+		timer_start(local->wheel, &local->frame, clock_now() + LOCAL_FRAME_MS);
+}

@@ -1,0 +1,594 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The caller's half of the room: handles, ports, and mail to and from the
+ * media threads. session.c is the other half. */
+#include "media/media.h"
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "base/log.h"
+#include "base/mailbox.h"
+#include "base/metrics.h"
+#include "base/ticket.h"
+#include "media/dtls.h"
+#include "media/local.h"
+#include "media/ports.h"
+#include "media/session.h"
+#include "media/srtp.h"
+#include "media/worker.h"
+
+#define THREADS_MAX 64
+
+static struct metric sessions_gauge =
+	METRIC_GAUGE_INIT("breakout_media_sessions", NULL, "Media sessions that exist.");
+
+struct media_engine {
+	union net_address address;
+	unsigned rtp_timeout_s;
+	struct ports *ports;
+	struct dtls_identity *identity;
+	struct mailbox *inbox;        /* news from the media threads */
+	struct ticket_table *tickets; /* of handles */
+	struct worker *workers[THREADS_MAX];
+	unsigned worker_count, next_worker;
+};
+
+/* Shared by a handle and its session, which end independently of each other.
+ * References: the handle's and the media thread's. */
+struct shared {
+	atomic_uint references;
+	struct receipt receipts[2];
+	/* The media thread's: */
+	struct session *session; /* NULL: could not be made, or ended */
+	struct mailbox *inbox;   /* borrowed: the engine outlives its sessions */
+	struct ticket ticket;    /* of the handle */
+	uint16_t ports[2];       /* taken for each side, 0: none */
+	bool pair[2];            /* two ports from there on */
+};
+
+enum exchange_state {
+	EXCHANGE_NONE,    /* no offer yet */
+	EXCHANGE_OFFERED, /* an offer waits for its answer */
+	EXCHANGE_ANSWERED
+};
+
+/* What the caller holds. It follows offer and answer so that a call out of
+ * order is refused at once. */
+struct media_session {
+	struct media_engine *engine; /* borrowed */
+	struct worker *worker;       /* borrowed; the session's for life */
+	struct shared *shared;
+	struct ticket ticket;
+	struct request *farewell; /* made at creation: destroy cannot fail */
+	enum media_leg_kind kind[2];
+	enum exchange_state state, before; /* before: what a rollback returns to */
+	enum media_side offerer, offerer_before;
+	media_event_fn *on_event;
+	void *arg;
+};
+
+/* Caller to media thread. */
+struct request {
+	struct mail mail;
+	struct shared *shared;
+	enum media_side side;
+	char *sdp;                   /* owned */
+	struct session_setup *setup; /* owned; only to create */
+};
+
+/* Media thread to caller. */
+struct news {
+	struct mail mail;
+	struct ticket ticket;
+	struct media_event event; /* its texts are owned */
+	char *text;
+	uint16_t ports[2]; /* of a closed session, to be given back */
+	bool pair[2];
+};
+
+static void shared_unref(struct shared *shared)
+{
+	if (atomic_fetch_sub_explicit(&shared->references, 1, memory_order_acq_rel) == 1)
+		free(shared);
+}
+
+static enum media_side other(enum media_side side)
+{
+	return side == MEDIA_A ? MEDIA_B : MEDIA_A;
+}
+
+/* ---- the media thread's end of the mail ---- */
+
+static void on_event_news(struct mail *mail, void *receiver);
+
+static void tell(const struct media_event *event, void *arg)
+{
+	struct shared *shared = arg;
+	const char *text = event->sdp ? event->sdp : event->reason;
+	struct news *news = calloc(1, sizeof(*news));
+
+	if (news && text)
+		news->text = strdup(text);
+	if (!news || (text && !news->text)) {
+		log_error("media", "event lost type=%d: out of memory", event->type);
+		free(news);
+		return;
+	}
+	news->mail.deliver = on_event_news;
+	news->ticket = shared->ticket;
+	news->event = *event;
+	news->event.sdp = event->sdp ? news->text : NULL;
+	news->event.reason = event->reason ? news->text : NULL;
+	mailbox_post(shared->inbox, &news->mail);
+}
+
+static void request_free(struct request *request)
+{
+	free(request->sdp);
+	free(request->setup);
+	free(request);
+}
+
+static void on_create(struct mail *mail, void *receiver)
+{
+	struct request *request = CONTAINER_OF(mail, struct request, mail);
+	int err;
+
+	(void)receiver;
+	err = session_create(&request->shared->session, request->setup);
+	if (err)
+		log_error("media", "session=%s not created err=%d", request->setup->name, err);
+	request_free(request);
+}
+
+/* A session that could not be made refuses what it is given. */
+static struct session *session_of(const struct request *request)
+{
+	const struct media_event event = { .type = MEDIA_EV_REFUSED,
+					   .side = request->side,
+					   .status = 503,
+					   .reason = "no media resources for this call" };
+
+	if (!request->shared->session)
+		tell(&event, request->shared);
+	return request->shared->session;
+}
+
+static void on_offer(struct mail *mail, void *receiver)
+{
+	struct request *request = CONTAINER_OF(mail, struct request, mail);
+	struct session *session = session_of(request);
+
+	(void)receiver;
+	if (session)
+		session_offer(session, request->side, request->sdp);
+	request_free(request);
+}
+
+static void on_answer(struct mail *mail, void *receiver)
+{
+	struct request *request = CONTAINER_OF(mail, struct request, mail);
+	struct session *session = session_of(request);
+
+	(void)receiver;
+	if (session)
+		session_answer(session, request->side, request->sdp);
+	request_free(request);
+}
+
+static void on_start(struct mail *mail, void *receiver)
+{
+	struct request *request = CONTAINER_OF(mail, struct request, mail);
+	struct session *session = session_of(request);
+
+	(void)receiver;
+	if (session)
+		session_start(session, request->side);
+	request_free(request);
+}
+
+static void on_rollback(struct mail *mail, void *receiver)
+{
+	struct request *request = CONTAINER_OF(mail, struct request, mail);
+
+	(void)receiver;
+	if (request->shared->session)
+		session_rollback(request->shared->session);
+	request_free(request);
+}
+
+static void on_closed_news(struct mail *mail, void *receiver);
+
+static void on_destroy(struct mail *mail, void *receiver)
+{
+	struct request *request = CONTAINER_OF(mail, struct request, mail);
+	struct shared *shared = request->shared;
+	struct news *news = calloc(1, sizeof(*news));
+
+	(void)receiver;
+	shared->session = session_destroy(shared->session);
+	if (news) {
+		news->mail.deliver = on_closed_news;
+		memcpy(news->ports, shared->ports, sizeof(news->ports));
+		memcpy(news->pair, shared->pair, sizeof(news->pair));
+		mailbox_post(shared->inbox, &news->mail);
+	} else {
+		log_error("media", "ports lost: out of memory");
+	}
+	shared_unref(shared);
+	request_free(request);
+}
+
+/* ---- the caller's end ---- */
+
+static void news_free(struct mail *mail)
+{
+	struct news *news = CONTAINER_OF(mail, struct news, mail);
+
+	free(news->text);
+	free(news);
+}
+
+static void give_ports(struct media_engine *engine, const uint16_t ports[2], const bool pair[2])
+{
+	for (unsigned side = 0; side < 2; side++)
+		if (ports[side] != 0)
+			ports_give(engine->ports, ports[side], pair[side] ? 2 : 1);
+}
+
+static void on_closed_news(struct mail *mail, void *receiver)
+{
+	struct news *news = CONTAINER_OF(mail, struct news, mail);
+
+	give_ports(receiver, news->ports, news->pair);
+	news_free(mail);
+}
+
+/* Follows what the media thread decided. */
+static void note_event(struct media_session *session, const struct media_event *event)
+{
+	if (event->type == MEDIA_EV_ANSWER && session->state == EXCHANGE_OFFERED) {
+		session->state = EXCHANGE_ANSWERED;
+	} else if (event->type == MEDIA_EV_REFUSED && event->side == session->offerer) {
+		session->state = session->before;
+		session->offerer = session->offerer_before;
+	} else if (event->type == MEDIA_EV_REFUSED) {
+		session->state = EXCHANGE_OFFERED; /* a better answer may come */
+	}
+}
+
+static void on_event_news(struct mail *mail, void *receiver)
+{
+	struct news *news = CONTAINER_OF(mail, struct news, mail);
+	struct media_engine *engine = receiver;
+	struct media_session *session = ticket_find(engine->tickets, news->ticket);
+
+	if (session) {
+		note_event(session, &news->event);
+		session->on_event(session, &news->event, session->arg);
+		/* `session` may be gone */
+	}
+	news_free(mail);
+}
+
+static int check_address(const union net_address *address)
+{
+	int fd = socket(address->any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (bind(fd, &address->any, net_size(address)))
+		err = -EINVAL;
+	close(fd);
+	return err;
+}
+
+static int start_crypto(struct media_engine *engine)
+{
+	const char *why;
+	int err = srtp_start(&why);
+
+	if (err) {
+		log_error("media", "crypto self-test failed in %s: media cannot be served", why);
+		return err;
+	}
+	err = dtls_identity_create(&engine->identity);
+	if (err)
+		log_error("media", "OpenSSL made no certificate for DTLS: check its configuration");
+	return err;
+}
+
+static int start_workers(struct media_engine *engine, unsigned threads)
+{
+	int err = 0;
+
+	while (!err && engine->worker_count < threads) {
+		err = worker_create(&engine->workers[engine->worker_count], engine->worker_count);
+		if (!err)
+			engine->worker_count++;
+	}
+	return err;
+}
+
+int media_engine_create(struct media_engine **ret_engine,
+			const struct media_engine_options *options)
+{
+	struct media_engine *engine;
+	union net_address address;
+	int err;
+
+	if (!options->address || options->threads == 0 || options->threads > THREADS_MAX ||
+	    net_parse(options->address, 0, &address) || check_address(&address))
+		return -EINVAL;
+	engine = calloc(1, sizeof(*engine));
+	if (!engine)
+		return -ENOMEM;
+	engine->address = address;
+	engine->rtp_timeout_s = options->rtp_timeout_s;
+	err = ports_create(&engine->ports, options->port_min, options->port_max);
+	if (!err)
+		err = start_crypto(engine);
+	if (!err)
+		err = mailbox_create(&engine->inbox, engine);
+	if (!err)
+		err = ticket_table_create(&engine->tickets);
+	if (!err)
+		err = start_workers(engine, options->threads);
+	if (err) {
+		media_engine_destroy(engine);
+		return err;
+	}
+	*ret_engine = engine;
+	return 0;
+}
+
+struct media_engine *media_engine_destroy(struct media_engine *engine)
+{
+	if (!engine)
+		return NULL;
+	for (unsigned i = 0; i < engine->worker_count; i++)
+		worker_destroy(engine->workers[i]);
+	mailbox_destroy(engine->inbox, news_free);
+	ticket_table_destroy(engine->tickets);
+	dtls_identity_destroy(engine->identity);
+	ports_destroy(engine->ports);
+	free(engine);
+	return NULL;
+}
+
+int media_engine_fd(const struct media_engine *engine)
+{
+	return mailbox_fd(engine->inbox);
+}
+
+void media_engine_drain(struct media_engine *engine)
+{
+	(void)mailbox_drain(engine->inbox, 0);
+}
+
+static struct request *request_create(struct shared *shared, mail_fn *deliver, enum media_side side)
+{
+	struct request *request = calloc(1, sizeof(*request));
+
+	if (!request)
+		return NULL;
+	request->mail.deliver = deliver;
+	request->shared = shared;
+	request->side = side;
+	return request;
+}
+
+static int take_ports(struct media_engine *engine, struct shared *shared,
+		      struct session_setup *setup)
+{
+	int err = 0;
+
+	for (unsigned side = 0; side < 2 && !err; side++) {
+		uint16_t *port = &shared->ports[side];
+
+		shared->pair[side] = setup->kind[side] == MEDIA_LEG_RTP;
+		if (setup->kind[side] == MEDIA_LEG_RTP)
+			err = ports_take_pair(engine->ports, &engine->address, port,
+					      setup->fds[side]);
+		else if (setup->kind[side] == MEDIA_LEG_WEBRTC)
+			err = ports_take(engine->ports, &engine->address, port);
+		setup->address[side] = engine->address;
+		net_set_port(&setup->address[side], *port);
+	}
+	return err;
+}
+
+static void give_back(struct media_engine *engine, struct shared *shared,
+		      struct session_setup *setup)
+{
+	for (unsigned side = 0; side < 2; side++) {
+		if (shared->ports[side] == 0 || !shared->pair[side])
+			continue;
+		close(setup->fds[side][0]);
+		close(setup->fds[side][1]);
+	}
+	give_ports(engine, shared->ports, shared->pair);
+}
+
+static int fill_setup(struct session_setup *setup, struct media_engine *engine,
+		      struct shared *shared, const struct media_session_options *options)
+{
+	memcpy(setup->kind, options->kind, sizeof(setup->kind));
+	setup->local = options->local;
+	setup->identity = engine->identity;
+	setup->receipts = shared->receipts;
+	setup->rtp_timeout_s = engine->rtp_timeout_s;
+	setup->tell = tell;
+	setup->arg = shared;
+	if (options->name)
+		strncpy(setup->name, options->name, sizeof(setup->name) - 1);
+	if (options->kind[MEDIA_A] != MEDIA_LEG_LOCAL && options->kind[MEDIA_B] != MEDIA_LEG_LOCAL)
+		return 0;
+	setup->local_offer = calloc(1, sizeof(*setup->local_offer));
+	if (!setup->local_offer)
+		return -ENOMEM;
+	setup->local_offer->direction = SDP_SENDRECV;
+	setup->local_offer->ptime = LOCAL_FRAME_MS;
+	return local_codecs(options->codecs, options->codec_count, setup->local_offer);
+}
+
+static bool options_fine(const struct media_session_options *options)
+{
+	for (unsigned side = 0; side < 2; side++)
+		if (options->kind[side] != MEDIA_LEG_WEBRTC &&
+		    options->kind[side] != MEDIA_LEG_RTP && options->kind[side] != MEDIA_LEG_LOCAL)
+			return false;
+	return options->on_event && (options->kind[MEDIA_A] != MEDIA_LEG_LOCAL ||
+				     options->kind[MEDIA_B] != MEDIA_LEG_LOCAL);
+}
+
+/* Sends the session to its thread; what can fail has been done before. */
+static void launch(struct media_session *session, struct request *create)
+{
+	struct media_engine *engine = session->engine;
+
+	session->worker = engine->workers[engine->next_worker++ % engine->worker_count];
+	create->setup->worker = session->worker;
+	session->shared->inbox = engine->inbox;
+	session->shared->ticket = session->ticket;
+	atomic_store_explicit(&session->shared->references, 2, memory_order_relaxed);
+	worker_post(session->worker, &create->mail);
+	metric_add(&sessions_gauge, 1);
+}
+
+int media_session_create(struct media_session **ret_session, struct media_engine *engine,
+			 const struct media_session_options *options)
+{
+	struct media_session *session;
+	struct request *create = NULL;
+	int err = -ENOMEM;
+
+	if (!options_fine(options))
+		return -EINVAL;
+	session = calloc(1, sizeof(*session));
+	if (!session)
+		return -ENOMEM;
+	session->engine = engine;
+	session->on_event = options->on_event;
+	session->arg = options->arg;
+	memcpy(session->kind, options->kind, sizeof(session->kind));
+	session->shared = calloc(1, sizeof(*session->shared));
+	session->farewell = request_create(session->shared, on_destroy, MEDIA_A);
+	create = request_create(session->shared, on_create, MEDIA_A);
+	if (create)
+		create->setup = calloc(1, sizeof(*create->setup));
+	if (!session->shared || !session->farewell || !create || !create->setup)
+		goto fail;
+	err = fill_setup(create->setup, engine, session->shared, options);
+	if (!err)
+		err = take_ports(engine, session->shared, create->setup);
+	if (!err)
+		err = ticket_issue(engine->tickets, session, &session->ticket);
+	if (err)
+		goto give_back;
+	launch(session, create);
+	*ret_session = session;
+	return 0;
+
+give_back:
+	give_back(engine, session->shared, create->setup);
+	free(create->setup->local_offer);
+fail:
+	if (create)
+		request_free(create);
+	if (session->farewell)
+		request_free(session->farewell);
+	free(session->shared);
+	free(session);
+	return err;
+}
+
+struct media_session *media_session_destroy(struct media_session *session)
+{
+	if (!session)
+		return NULL;
+	ticket_revoke(session->engine->tickets, session->ticket);
+	worker_post(session->worker, &session->farewell->mail);
+	shared_unref(session->shared);
+	free(session);
+	metric_add(&sessions_gauge, -1);
+	return NULL;
+}
+
+static int post(struct media_session *session, mail_fn *deliver, enum media_side side,
+		const char *sdp)
+{
+	struct request *request = request_create(session->shared, deliver, side);
+
+	if (request && sdp)
+		request->sdp = strdup(sdp);
+	if (!request || (sdp && !request->sdp)) {
+		free(request);
+		return -ENOMEM;
+	}
+	worker_post(session->worker, &request->mail);
+	return 0;
+}
+
+static int open_offer(struct media_session *session, mail_fn *deliver, enum media_side side,
+		      enum media_side offerer, const char *sdp)
+{
+	int err;
+
+	if (session->state == EXCHANGE_OFFERED)
+		return -EINVAL;
+	err = post(session, deliver, side, sdp);
+	if (err)
+		return err;
+	session->before = session->state;
+	session->offerer_before = session->offerer;
+	session->state = EXCHANGE_OFFERED;
+	session->offerer = offerer;
+	return 0;
+}
+
+int media_offer(struct media_session *session, enum media_side from, const char *sdp)
+{
+	if (session->kind[from] == MEDIA_LEG_LOCAL)
+		return -EINVAL;
+	return open_offer(session, on_offer, from, from, sdp);
+}
+
+int media_start(struct media_session *session, enum media_side to)
+{
+	if (session->kind[other(to)] != MEDIA_LEG_LOCAL)
+		return -EINVAL;
+	return open_offer(session, on_start, to, other(to), NULL);
+}
+
+int media_answer(struct media_session *session, enum media_side from, const char *sdp)
+{
+	int err;
+
+	if (session->state == EXCHANGE_NONE || session->offerer == from ||
+	    session->kind[from] == MEDIA_LEG_LOCAL)
+		return -EINVAL;
+	err = post(session, on_answer, from, sdp);
+	if (!err)
+		session->state = EXCHANGE_ANSWERED;
+	return err;
+}
+
+void media_rollback(struct media_session *session)
+{
+	if (session->state != EXCHANGE_OFFERED)
+		return;
+	if (post(session, on_rollback, MEDIA_A, NULL))
+		log_error("media", "rollback lost: out of memory");
+	session->state = session->before;
+	session->offerer = session->offerer_before;
+}
+
+void media_receipt(const struct media_session *session, enum media_side side,
+		   struct media_receipt *ret_receipt)
+{
+	receipt_read(&session->shared->receipts[side], ret_receipt);
+}

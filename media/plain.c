@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "media/plain.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define BATCH               8   /* packets a read; paced traffic rarely has more waiting */
+#define CANDIDATE_SILENT_MS 200 /* then another address may apply */
+
+struct plain {
+	struct watch rtp, rtcp;
+	struct worker *worker;
+	struct relay_leg *leg;
+	struct plain_latch latch;
+};
+
+void plain_latch_set(struct plain_latch *latch, const union net_address *rtp,
+		     const union net_address *rtcp, bool mux, mono_ms now)
+{
+	latch->mux = mux;
+	latch->named_rtcp = *rtcp;
+	if (net_equal(rtp, &latch->named))
+		return; /* a re-offer that moves nothing keeps what is locked */
+	memset(latch, 0, sizeof(*latch));
+	latch->named = *rtp;
+	latch->named_rtcp = *rtcp;
+	latch->mux = mux;
+	latch->open_until = now + PLAIN_WINDOW_MS;
+}
+
+static bool may_learn(const struct plain_latch *latch, const union net_address *from, mono_ms now)
+{
+	if (latch->lock != PLAIN_OPEN || now > latch->open_until ||
+	    latch->named.any.sa_family == AF_UNSPEC)
+		return false;
+	return net_same_host(from, &latch->named) || net_is_private(&latch->named);
+}
+
+bool plain_latch_rtp(struct plain_latch *latch, const union net_address *from, mono_ms now)
+{
+	if (latch->lock != PLAIN_OPEN && net_equal(from, &latch->source))
+		return true;
+	if (net_equal(from, &latch->named)) {
+		latch->lock = PLAIN_NAMED;
+		latch->source = *from;
+		return true;
+	}
+	if (!may_learn(latch, from, now))
+		return false;
+	if (!net_equal(from, &latch->candidate)) {
+		if (now - latch->candidate_last < CANDIDATE_SILENT_MS &&
+		    latch->candidate.any.sa_family != AF_UNSPEC)
+			return false;
+		latch->candidate = *from;
+		latch->candidate_first = now;
+	}
+	latch->candidate_last = now;
+	if (now - latch->candidate_first < PLAIN_PROBATION_MS)
+		return false;
+	latch->lock = PLAIN_LEARNED;
+	latch->source = *from;
+	return true;
+}
+
+bool plain_latch_rtcp(const struct plain_latch *latch, const union net_address *from)
+{
+	return net_equal(from, &latch->named_rtcp) ||
+	       (latch->lock != PLAIN_OPEN && net_same_host(from, &latch->source));
+}
+
+bool plain_latch_to(const struct plain_latch *latch, bool rtcp, union net_address *ret_to)
+{
+	if (latch->lock == PLAIN_LEARNED) {
+		*ret_to = latch->source;
+		if (rtcp && !latch->mux)
+			net_set_port(ret_to, (uint16_t)(net_port(ret_to) + 1));
+	} else {
+		*ret_to = rtcp ? latch->named_rtcp : latch->named;
+	}
+	return ret_to->any.sa_family != AF_UNSPEC && net_port(ret_to) != 0 &&
+	       !net_is_unspecified(ret_to);
+}
+
+static void show_source(struct plain *plain)
+{
+	union net_address to;
+	char text[NET_TEXT_ROOM] = "";
+
+	if (plain_latch_to(&plain->latch, /* rtcp= */ false, &to))
+		net_format(&to, text);
+	memcpy(plain->leg->receipt->texts.remote, text, sizeof(text));
+	receipt_publish(plain->leg->receipt);
+}
+
+static void receive(struct plain *plain, bool rtcp_socket, const union net_address *from,
+		    uint8_t *packet, size_t length)
+{
+	struct relay_leg *leg = plain->leg;
+	bool rtcp;
+
+	if (length < 2 || length > RELAY_PACKET_MAX || wire_of(packet[0]) != WIRE_RTP) {
+		receipt_add(&leg->receipt->dropped_other, 1);
+		return;
+	}
+	rtcp = rtcp_socket || (plain->latch.mux && wire_is_rtcp(packet));
+	if (rtcp) {
+		if (plain_latch_rtcp(&plain->latch, from))
+			relay_rtcp(leg, packet, length);
+		else
+			receipt_add(&leg->receipt->dropped_source, 1);
+		return;
+	}
+	if (!plain_latch_rtp(&plain->latch, from, clock_now())) {
+		receipt_add(&leg->receipt->dropped_source, 1);
+		return;
+	}
+	if (leg->first_pending)
+		show_source(plain);
+	relay_rtp(leg, packet, length);
+}
+
+static void drain(struct plain *plain, int fd, bool rtcp)
+{
+	uint8_t buffers[BATCH][RELAY_BUFFER];
+	union net_address from[BATCH];
+	struct mmsghdr messages[BATCH];
+	struct iovec parts[BATCH];
+	int count;
+
+	memset(messages, 0, sizeof(messages));
+	for (unsigned i = 0; i < BATCH; i++) {
+		parts[i] = (struct iovec){ buffers[i], RELAY_PACKET_MAX + 1 };
+		messages[i].msg_hdr.msg_name = &from[i];
+		messages[i].msg_hdr.msg_namelen = sizeof(from[i]);
+		messages[i].msg_hdr.msg_iov = &parts[i];
+		messages[i].msg_hdr.msg_iovlen = 1;
+	}
+	/* One batch a turn: the level-triggered set comes back for more. An error
+	 * (ICMP unreachable, RFC 1122 4.1.3.3) is cleared by having been read. */
+	count = recvmmsg(fd, messages, BATCH, MSG_DONTWAIT, NULL);
+	for (int i = 0; i < count; i++)
+		receive(plain, rtcp, &from[i], buffers[i], messages[i].msg_len);
+}
+
+static void on_rtp(struct watch *watch)
+{
+	drain(CONTAINER_OF(watch, struct plain, rtp), watch->fd, /* rtcp= */ false);
+}
+
+static void on_rtcp(struct watch *watch)
+{
+	drain(CONTAINER_OF(watch, struct plain, rtcp), watch->fd, /* rtcp= */ true);
+}
+
+static bool send_to(const struct plain *plain, bool rtcp, const uint8_t *packet, size_t length)
+{
+	int fd = rtcp && !plain->latch.mux ? plain->rtcp.fd : plain->rtp.fd;
+	union net_address to;
+
+	return plain_latch_to(&plain->latch, rtcp, &to) &&
+	       sendto(fd, packet, length, MSG_DONTWAIT | MSG_NOSIGNAL, &to.any, net_size(&to)) ==
+		       (ssize_t)length;
+}
+
+static void plain_send_rtp(struct relay_leg *leg, uint8_t *packet, size_t length)
+{
+	relay_count_out(leg, length, send_to(leg->plain, /* rtcp= */ false, packet, length));
+}
+
+static void plain_send_rtcp(struct relay_leg *leg, uint8_t *packet, size_t length)
+{
+	bool sent = send_to(leg->plain, /* rtcp= */ true, packet, length);
+
+	receipt_add(sent ? &leg->receipt->rtcp_out : &leg->receipt->dropped_other, 1);
+}
+
+static const struct relay_ops relay_ops_plain = { plain_send_rtp, plain_send_rtcp };
+
+int plain_create(struct plain **ret_plain, struct worker *worker, struct relay_leg *leg,
+		 const int take_fds[2])
+{
+	struct plain *plain = calloc(1, sizeof(*plain));
+	int err = -ENOMEM;
+
+	if (!plain)
+		goto fail;
+	plain->worker = worker;
+	plain->leg = leg;
+	plain->rtp = (struct watch){ .fd = take_fds[0], .readable = on_rtp };
+	plain->rtcp = (struct watch){ .fd = take_fds[1], .readable = on_rtcp };
+	err = worker_watch(worker, &plain->rtp);
+	if (!err)
+		err = worker_watch(worker, &plain->rtcp);
+	if (err)
+		goto fail;
+	*ret_plain = plain;
+	return 0;
+fail:
+	close(take_fds[0]); /* leaves the epoll set with it */
+	close(take_fds[1]);
+	free(plain);
+	return err;
+}
+
+struct plain *plain_destroy(struct plain *plain)
+{
+	if (!plain)
+		return NULL;
+	worker_unwatch(plain->worker, &plain->rtp);
+	worker_unwatch(plain->worker, &plain->rtcp);
+	close(plain->rtp.fd);
+	close(plain->rtcp.fd);
+	free(plain);
+	return NULL;
+}
+
+void plain_set_remote(struct plain *plain, const struct media_desc *remote)
+{
+	plain_latch_set(&plain->latch, &remote->rtp, &remote->rtcp, remote->rtcp_mux, clock_now());
+	plain->leg->ops = &relay_ops_plain;
+	show_source(plain);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* plain.h - a leg of unencrypted RTP: two sockets and whom they believe.
+ *
+ * Media goes to the address that the peer's SDP names, and only what comes
+ * from there is taken. A peer behind NAT sends from elsewhere; its address is
+ * learned when it has been the only sender for PLAIN_PROBATION_MS without a
+ * packet from the named address, within PLAIN_WINDOW_MS of the agreement, and
+ * it is on the named host (or the named host is a private address). Until
+ * then nothing of it is relayed and nothing is sent to it, so that neither
+ * spraying nor injecting before the legitimate party pays (the "RTP bleed"
+ * class, CVE-2025-53399). The named address overrules a learned one.
+ *
+ * Threads: the media thread that owns the session.
+ */
+#ifndef BREAKOUT_MEDIA_PLAIN_H
+#define BREAKOUT_MEDIA_PLAIN_H
+
+#include "media/net.h"
+#include "media/relay.h"
+#include "media/worker.h"
+
+#define PLAIN_PROBATION_MS 500
+#define PLAIN_WINDOW_MS    10000
+
+enum plain_lock { PLAIN_OPEN, PLAIN_LEARNED, PLAIN_NAMED };
+
+/* Whom the leg believes; separate from the sockets for its tests. */
+struct plain_latch {
+	enum plain_lock lock;
+	union net_address named, named_rtcp; /* by SDP; AF_UNSPEC: none */
+	union net_address source;            /* LEARNED, NAMED: RTP from and to here */
+	union net_address candidate;
+	mono_ms candidate_first, candidate_last, open_until;
+	bool mux;
+};
+void plain_latch_set(struct plain_latch *latch, const union net_address *rtp,
+		     const union net_address *rtcp, bool mux, mono_ms now);
+bool plain_latch_rtp(struct plain_latch *latch, const union net_address *from, mono_ms now);
+bool plain_latch_rtcp(const struct plain_latch *latch, const union net_address *from);
+/* Where to send; false: nowhere (hold by 0.0.0.0). */
+bool plain_latch_to(const struct plain_latch *latch, bool rtcp, union net_address *ret_to);
+
+struct plain; /* opaque */
+
+/* Takes the two bound sockets, also on failure. 0, -ENOMEM or epoll's. */
+int plain_create(struct plain **ret_plain, struct worker *worker, struct relay_leg *leg,
+		 const int take_fds[2]) MUST_CHECK;
+struct plain *plain_destroy(struct plain *plain);
+
+/* The peer's addresses by SDP; packets flow from here on. */
+void plain_set_remote(struct plain *plain, const struct media_desc *remote);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ports.h - UDP ports from the configured range.
+ *
+ * A port given back rests for PORTS_QUARANTINE_MS, so that late packets of one
+ * call do not reach the next one. Threads: the engine's owner only.
+ */
+#ifndef BREAKOUT_MEDIA_PORTS_H
+#define BREAKOUT_MEDIA_PORTS_H
+
+#include <stdint.h>
+#include "base/clock.h"
+#include "base/macros.h"
+#include "media/net.h"
+
+#define PORTS_QUARANTINE_MS 5000
+
+struct ports; /* opaque */
+
+/* Inclusive. 0, -EINVAL (empty range), -ENOMEM. */
+int ports_create(struct ports **ret_ports, uint16_t min, uint16_t max) MUST_CHECK;
+struct ports *ports_destroy(struct ports *ports);
+
+/* One port on which `address` can be bound (tried, then closed: libnice binds
+ * by itself). 0, -ENOSPC or another error of socket(2). */
+int ports_take(struct ports *ports, const union net_address *address,
+	       uint16_t *ret_port) MUST_CHECK;
+/* An even port and the next, as bound non-blocking sockets: RTP and RTCP
+ * (RFC 3550 11). The caller owns the sockets. Same errors. */
+int ports_take_pair(struct ports *ports, const union net_address *address, uint16_t *ret_port,
+		    int ret_fds[2]) MUST_CHECK;
+void ports_give(struct ports *ports, uint16_t first, unsigned count);
+
+#endif

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "media/relay.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+#include "media/ice.h"
+
+#define RTP_HEADER  12   /* bytes, RFC 3550 5.1 */
+#define RTCP_HEADER 8    /* bytes: an RR without blocks, RFC 3550 6.4.2 */
+#define MAX_DROPOUT 3000 /* sequence numbers, RFC 3550 A.1 */
+
+enum wire wire_of(uint8_t first_byte)
+{
+	if (first_byte <= 3)
+		return WIRE_STUN;
+	if (first_byte >= 20 && first_byte <= 63)
+		return WIRE_DTLS;
+	if (first_byte >= 128 && first_byte <= 191)
+		return WIRE_RTP;
+	return WIRE_OTHER;
+}
+
+bool wire_is_rtcp(const uint8_t *packet)
+{
+	return packet[1] >= 192 && packet[1] <= 223;
+}
+
+static uint32_t word_at(const uint8_t *bytes)
+{
+	uint32_t word;
+
+	memcpy(&word, bytes, sizeof(word));
+	return ntohl(word);
+}
+
+static uint16_t half_at(const uint8_t *bytes)
+{
+	return (uint16_t)(bytes[0] << 8 | bytes[1]);
+}
+
+bool relay_rtp_is_sound(const uint8_t *packet, size_t length)
+{
+	size_t header = RTP_HEADER;
+
+	if (length < RTP_HEADER || packet[0] >> 6 != 2)
+		return false;
+	header += (packet[0] & 0x0fu) * 4;
+	if (packet[0] & 0x10) { /* header extension */
+		if (length < header + 4)
+			return false;
+		header += 4 + half_at(packet + header + 2) * 4u;
+	}
+	if (length < header)
+		return false;
+	if (packet[0] & 0x20) /* padding: its length is the last byte, at least 1 */
+		return packet[length - 1] > 0 && packet[length - 1] <= length - header;
+	return true;
+}
+
+bool relay_rtcp_is_sound(const uint8_t *packet, size_t length)
+{
+	size_t at = 0;
+
+	if (length < RTCP_HEADER)
+		return false;
+	while (at < length) { /* a compound ends exactly where the datagram ends */
+		size_t rest = length - at;
+
+		if (rest < 4 || packet[at] >> 6 != 2 || !wire_is_rtcp(packet + at) ||
+		    (half_at(packet + at + 2) + 1u) * 4 > rest)
+			return false;
+		at += (half_at(packet + at + 2) + 1u) * 4;
+	}
+	return true;
+}
+
+static uint64_t lost_of_run(const struct relay_sequence *sequence)
+{
+	uint64_t expected = (uint64_t)sequence->highest - sequence->first + 1;
+
+	return expected > sequence->received ? expected - sequence->received : 0;
+}
+
+uint64_t relay_sequence_count(struct relay_sequence *sequence, const uint8_t *packet)
+{
+	uint16_t number = half_at(packet + 2);
+	uint32_t ssrc = word_at(packet + 8);
+	uint16_t ahead = (uint16_t)(number - (uint16_t)sequence->highest);
+
+	if (!sequence->started || ssrc != sequence->ssrc ||
+	    (ahead >= MAX_DROPOUT && ahead < 65536 - MAX_DROPOUT)) {
+		if (sequence->started)
+			sequence->lost_before += lost_of_run(sequence);
+		sequence->started = true;
+		sequence->ssrc = ssrc;
+		sequence->first = sequence->highest = number;
+		sequence->received = 1;
+		return sequence->lost_before;
+	}
+	sequence->received++;
+	if (ahead < MAX_DROPOUT)
+		sequence->highest += ahead;
+	return sequence->lost_before + lost_of_run(sequence);
+}
+
+void relay_leg_init(struct relay_leg *leg, struct relay_leg *peer, struct receipt *receipt)
+{
+	memset(leg, 0, sizeof(*leg));
+	leg->ops = &relay_ops_closed;
+	leg->peer = peer;
+	leg->receipt = receipt;
+	leg->first_pending = true;
+	memset(leg->types, CODECS_DROP, sizeof(leg->types));
+}
+
+static void count_in(struct relay_leg *from, const uint8_t *packet, size_t length)
+{
+	struct receipt *receipt = from->receipt;
+	mono_ms now = clock_now();
+
+	receipt_add(&receipt->packets_in, 1);
+	receipt_add(&receipt->bytes_in, length);
+	atomic_store_explicit(&receipt->lost, relay_sequence_count(&from->sequence, packet),
+			      memory_order_relaxed);
+	atomic_store_explicit(&receipt->last_in_ms, now, memory_order_relaxed);
+	if (!from->first_pending)
+		return;
+	from->first_pending = false;
+	if (atomic_load_explicit(&receipt->first_in_ms, memory_order_relaxed) == 0)
+		atomic_store_explicit(&receipt->first_in_ms, now, memory_order_relaxed);
+	if (from->on_first)
+		from->on_first(from);
+}
+
+void relay_rtp(struct relay_leg *from, uint8_t *packet, size_t length)
+{
+	uint8_t type;
+
+	if (!relay_rtp_is_sound(packet, length)) {
+		receipt_add(&from->receipt->dropped_other, 1);
+		return;
+	}
+	count_in(from, packet, length);
+	type = from->types[packet[1] & 0x7f];
+	if (type == CODECS_DROP) {
+		receipt_add(&from->receipt->dropped_other, 1);
+		return;
+	}
+	packet[1] = (uint8_t)((packet[1] & 0x80) | type);
+	from->peer->ops->send_rtp(from->peer, packet, length);
+}
+
+void relay_rtcp(struct relay_leg *from, uint8_t *packet, size_t length)
+{
+	if (!relay_rtcp_is_sound(packet, length)) {
+		receipt_add(&from->receipt->dropped_other, 1);
+		return;
+	}
+	receipt_add(&from->receipt->rtcp_in, 1);
+	from->peer->ops->send_rtcp(from->peer, packet, length);
+}
+
+void relay_srtp(struct relay_leg *from, uint8_t *packet, size_t length)
+{
+	bool rtcp;
+	int err;
+
+	if (length < RTP_HEADER || !from->srtp) {
+		receipt_add(&from->receipt->dropped_other, 1);
+		return;
+	}
+	rtcp = wire_is_rtcp(packet);
+	err = rtcp ? srtp_pair_unprotect_rtcp(from->srtp, packet, &length)
+		   : srtp_pair_unprotect(from->srtp, packet, &length);
+	if (err)
+		receipt_add(err == -EBADMSG ? &from->receipt->dropped_auth
+					    : &from->receipt->dropped_other,
+			    1);
+	else if (rtcp)
+		relay_rtcp(from, packet, length);
+	else
+		relay_rtp(from, packet, length);
+}
+
+void relay_count_out(struct relay_leg *leg, size_t length, bool sent)
+{
+	if (!sent) {
+		receipt_add(&leg->receipt->dropped_other, 1);
+		return;
+	}
+	receipt_add(&leg->receipt->packets_out, 1);
+	receipt_add(&leg->receipt->bytes_out, length);
+}
+
+static void closed_send(struct relay_leg *leg, uint8_t *packet, size_t length)
+{
+	(void)packet;
+	(void)length;
+	receipt_add(&leg->receipt->dropped_other, 1);
+}
+
+const struct relay_ops relay_ops_closed = { closed_send, closed_send };
+
+static void srtp_send_rtp(struct relay_leg *leg, uint8_t *packet, size_t length)
+{
+	size_t sealed = length;
+	bool sent = srtp_pair_protect(leg->srtp, packet, &sealed) == 0 &&
+		    ice_send(leg->ice, packet, sealed);
+
+	relay_count_out(leg, length, sent);
+}
+
+static void srtp_send_rtcp(struct relay_leg *leg, uint8_t *packet, size_t length)
+{
+	size_t sealed = length;
+
+	if (srtp_pair_protect_rtcp(leg->srtp, packet, &sealed) == 0 &&
+	    ice_send(leg->ice, packet, sealed))
+		receipt_add(&leg->receipt->rtcp_out, 1);
+	else
+		receipt_add(&leg->receipt->dropped_other, 1);
+}
+
+const struct relay_ops relay_ops_srtp = { srtp_send_rtp, srtp_send_rtcp };

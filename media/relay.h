@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* relay.h - the packet path: from one leg to the other.
+ *
+ * Nothing here allocates, locks or logs; what cannot be carried is counted and
+ * dropped. How a leg sends is chosen when its SDP is agreed (leg->ops).
+ *
+ * Threads: the media thread that owns the session.
+ */
+#ifndef BREAKOUT_MEDIA_RELAY_H
+#define BREAKOUT_MEDIA_RELAY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "media/codecs.h"
+#include "media/media.h"
+#include "media/receipt.h"
+#include "media/srtp.h"
+
+#define RELAY_PACKET_MAX 1500 /* bytes a peer may send; longer is dropped */
+#define RELAY_BUFFER     (RELAY_PACKET_MAX + SRTP_TRAILER_ROOM)
+
+/* First-byte classes on a shared port. Source: RFC 7983 7. */
+enum wire { WIRE_STUN, WIRE_DTLS, WIRE_RTP, WIRE_OTHER };
+enum wire wire_of(uint8_t first_byte);
+/* Of a packet of class WIRE_RTP with at least 2 bytes: RFC 5761 4. */
+bool wire_is_rtcp(const uint8_t *packet);
+
+bool relay_rtp_is_sound(const uint8_t *packet, size_t length);  /* RFC 3550 A.1 */
+bool relay_rtcp_is_sound(const uint8_t *packet, size_t length); /* RFC 3550 A.2 */
+
+/* Loss by sequence numbers, RFC 3550 A.1 and A.3, over all SSRCs of a leg. */
+struct relay_sequence {
+	uint32_t ssrc;
+	uint32_t first, highest; /* extended */
+	uint64_t received;       /* since first */
+	uint64_t lost_before;    /* of earlier SSRCs and restarts */
+	bool started;
+};
+/* Returns the packets lost so far. */
+uint64_t relay_sequence_count(struct relay_sequence *sequence, const uint8_t *packet);
+
+struct relay_leg;
+
+/* `packet` is clear RTP or RTCP in a buffer of RELAY_BUFFER; it may be changed. */
+struct relay_ops {
+	void (*send_rtp)(struct relay_leg *leg, uint8_t *packet, size_t length);
+	void (*send_rtcp)(struct relay_leg *leg, uint8_t *packet, size_t length);
+};
+extern const struct relay_ops relay_ops_closed; /* counts and drops */
+extern const struct relay_ops relay_ops_srtp;   /* WebRTC, once keys are there */
+
+/* What the packet path needs of a leg. */
+struct relay_leg {
+	const struct relay_ops *ops; /* never NULL: starts as relay_ops_closed */
+	struct relay_leg *peer;      /* borrowed; same session, same thread */
+	struct receipt *receipt;     /* borrowed */
+	struct srtp_pair *srtp;      /* WebRTC: NULL without keys */
+	struct ice *ice;             /* WebRTC */
+	struct plain *plain;         /* plain RTP */
+	struct local *local;         /* local */
+	bool first_pending;          /* tell on_first about the next authenticated packet */
+	struct relay_sequence sequence;
+	codecs_map types; /* inbound payload type -> the peer's */
+	void (*on_first)(struct relay_leg *leg);
+};
+
+void relay_leg_init(struct relay_leg *leg, struct relay_leg *peer, struct receipt *receipt);
+
+/* A clear packet from this leg's peer. */
+void relay_rtp(struct relay_leg *from, uint8_t *packet, size_t length);
+void relay_rtcp(struct relay_leg *from, uint8_t *packet, size_t length);
+/* An encrypted one, RTP or RTCP by its second byte. */
+void relay_srtp(struct relay_leg *from, uint8_t *packet, size_t length);
+
+void relay_count_out(struct relay_leg *leg, size_t length, bool sent);
+
+#endif

@@ -1,0 +1,624 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The lines are read here rather than by sofia's sdp module: the one in Debian
+ * 12 does not know UDP/TLS/RTP/SAVPF (RFC 5764), drops what ICE needs into
+ * untyped attribute lists, and its parser has a history of overflows
+ * (CVE-2022-31001 to -31003). */
+#include "media/sdp.h"
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/str.h"
+
+#define LINE_ROOM 1024 /* longer lines are skipped: none we need comes near */
+
+static const char *const proto_names[] = {
+	[SDP_PROTO_OTHER] = "",
+	[SDP_PROTO_RTP_AVP] = "RTP/AVP",
+	[SDP_PROTO_RTP_AVPF] = "RTP/AVPF",
+	[SDP_PROTO_RTP_SAVP] = "RTP/SAVP",
+	[SDP_PROTO_RTP_SAVPF] = "RTP/SAVPF",
+	[SDP_PROTO_DTLS_SAVP] = "UDP/TLS/RTP/SAVP",
+	[SDP_PROTO_DTLS_SAVPF] = "UDP/TLS/RTP/SAVPF",
+};
+static const char *const setup_names[] = { "", "actpass", "active", "passive", "holdconn" };
+static const char *const direction_names[] = { "inactive", "sendonly", "recvonly", "sendrecv" };
+static const char *const candidate_names[] = { "host", "srflx", "prflx", "relay" };
+
+/* Payload types that need no a=rtpmap. Source: RFC 3551 table 4. */
+static const struct sdp_codec static_codecs[] = {
+	{ .type = 0, .name = "PCMU", .rate = 8000, .channels = 1 },
+	{ .type = 3, .name = "GSM", .rate = 8000, .channels = 1 },
+	{ .type = 4, .name = "G723", .rate = 8000, .channels = 1 },
+	{ .type = 8, .name = "PCMA", .rate = 8000, .channels = 1 },
+	{ .type = 9, .name = "G722", .rate = 8000, .channels = 1 },
+	{ .type = 13, .name = "CN", .rate = 8000, .channels = 1 },
+	{ .type = 15, .name = "G728", .rate = 8000, .channels = 1 },
+	{ .type = 18, .name = "G729", .rate = 8000, .channels = 1 },
+};
+
+static const struct {
+	const char *name;
+	uint8_t length;
+} hashes[] = { { "sha-256", 32 }, { "sha-384", 48 }, { "sha-512", 64 } };
+
+struct parser {
+	struct media_desc *desc;
+	int section;                              /* -1 at session level */
+	bool audio;                               /* inside our section */
+	bool media_fingerprint, media_connection; /* override the session's */
+	union net_address connection;
+	union net_address rtcp; /* explicit a=rtcp: address or AF_UNSPEC */
+	uint16_t rtcp_port;
+	char bundle[256]; /* mids of the first BUNDLE group, " 0 1 " */
+};
+
+const char *sdp_proto_name(enum sdp_proto proto)
+{
+	return proto_names[proto];
+}
+
+enum sdp_direction sdp_direction_reverse(enum sdp_direction direction)
+{
+	return (enum sdp_direction)((direction & 1) << 1 | (direction & 2) >> 1);
+}
+
+/* token of RFC 8866 9 and '/', so that it can be written into another text. */
+static bool is_token(const char *text)
+{
+	if (*text == '\0')
+		return false;
+	for (; *text != '\0'; text++)
+		if (!isgraph((unsigned char)*text) || strchr("\"(),:;<=>?@[\\]", *text))
+			return false;
+	return true;
+}
+
+static bool is_printable(const char *text)
+{
+	for (; *text != '\0'; text++)
+		if ((unsigned char)*text < 0x20 || (unsigned char)*text > 0x7e)
+			return false;
+	return true;
+}
+
+/* ice-char of RFC 8839 5.1, which no other field can be smuggled through. */
+static bool is_ice_text(const char *text)
+{
+	for (; *text != '\0'; text++)
+		if (!isalnum((unsigned char)*text) && *text != '+' && *text != '/')
+			return false;
+	return true;
+}
+
+/* Decimal without sign or blanks, at most `max`; -1 otherwise. */
+static long number_of(const char *text, long max)
+{
+	char *end;
+	long value;
+
+	if (!isdigit((unsigned char)*text))
+		return -1;
+	value = strtol(text, &end, 10);
+	if ((*end != '\0' && *end != ' ' && *end != '/') || value > max)
+		return -1;
+	return value;
+}
+
+static void copy_if(bool fine, char *to, size_t room, const char *text)
+{
+	size_t length = strlen(text);
+
+	if (fine && length < room)
+		memcpy(to, text, length + 1);
+}
+
+static enum sdp_proto proto_of(const char *name)
+{
+	for (enum sdp_proto proto = SDP_PROTO_RTP_AVP; proto <= SDP_PROTO_DTLS_SAVPF; proto++)
+		if (str_equal_nocase(name, proto_names[proto]))
+			return proto;
+	return SDP_PROTO_OTHER;
+}
+
+/* m=audio 9 UDP/TLS/RTP/SAVPF 111 0 8; 0 or -EINVAL. */
+static int read_section(const char *value, struct sdp_section *ret_section, uint16_t *ret_port,
+			const char **ret_formats)
+{
+	char media[16], port[16], proto[32], format[16];
+	int used = 0;
+	long number;
+
+	if (sscanf(value, "%15s %15s %31s %n%15s", media, port, proto, &used, format) < 4)
+		return -EINVAL;
+	number = number_of(port, UINT16_MAX);
+	if (number < 0 || !is_token(media) || !is_token(proto) || !is_token(format))
+		return -EINVAL;
+	memset(ret_section, 0, sizeof(*ret_section));
+	memcpy(ret_section->media, media, sizeof(media));
+	memcpy(ret_section->proto, proto, sizeof(proto));
+	memcpy(ret_section->format, format, sizeof(format));
+	*ret_port = (uint16_t)number;
+	*ret_formats = value + used;
+	return 0;
+}
+
+static struct sdp_codec *codec_of(struct media_desc *desc, long type)
+{
+	for (unsigned i = 0; i < desc->codec_count; i++)
+		if (desc->codecs[i].type == type)
+			return &desc->codecs[i];
+	return NULL;
+}
+
+static void add_codec(struct media_desc *desc, long type)
+{
+	struct sdp_codec *codec;
+
+	/* 64 to 95 cannot be told from RTCP on a shared port (RFC 5761 4). */
+	if (type < 0 || (type >= 64 && type <= 95) || desc->codec_count == SDP_CODECS_MAX ||
+	    codec_of(desc, type))
+		return;
+	codec = &desc->codecs[desc->codec_count++];
+	memset(codec, 0, sizeof(*codec));
+	codec->type = (uint8_t)type;
+	for (size_t i = 0; i < ARRAY_SIZE(static_codecs); i++)
+		if (static_codecs[i].type == type)
+			*codec = static_codecs[i];
+}
+
+static void read_formats(struct media_desc *desc, const char *formats)
+{
+	while (*formats != '\0') {
+		size_t length = strcspn(formats, " ");
+
+		add_codec(desc, number_of(formats, 127));
+		formats += length;
+		formats += strspn(formats, " ");
+	}
+}
+
+static void read_rtpmap(struct media_desc *desc, const char *value)
+{
+	struct sdp_codec *codec = codec_of(desc, number_of(value, 127));
+	char name[20];
+	unsigned rate, channels = 1;
+
+	if (!codec || sscanf(value, "%*u %19[^/ ]/%u/%u", name, &rate, &channels) < 2)
+		return;
+	if (!is_token(name) || rate == 0 || rate > 384000 || channels == 0 || channels > 8)
+		return;
+	memset(codec->name, 0, sizeof(codec->name));
+	memcpy(codec->name, name, strlen(name));
+	codec->rate = rate;
+	codec->channels = (uint8_t)channels;
+}
+
+static void read_fmtp(struct media_desc *desc, const char *value)
+{
+	struct sdp_codec *codec = codec_of(desc, number_of(value, 127));
+	const char *text = strchr(value, ' ');
+
+	if (codec && text)
+		copy_if(is_printable(text + 1), codec->fmtp, sizeof(codec->fmtp), text + 1);
+}
+
+/* IN IP4 192.0.2.1[/ttl]; AF_UNSPEC if it is no literal address. */
+static void read_connection(const char *value, union net_address *ret_address)
+{
+	char host[NET_TEXT_ROOM];
+
+	memset(ret_address, 0, sizeof(*ret_address));
+	if (sscanf(value, "IN IP%*1[46] %63[^/ ]", host) == 1 && net_parse(host, 0, ret_address))
+		memset(ret_address, 0, sizeof(*ret_address)); /* a name */
+}
+
+static void read_rtcp(struct parser *parser, const char *value)
+{
+	long port = number_of(value, UINT16_MAX);
+	const char *rest = strchr(value, ' ');
+
+	if (port < 0)
+		return;
+	parser->rtcp_port = (uint16_t)port;
+	if (rest)
+		read_connection(rest + 1, &parser->rtcp);
+}
+
+/* candidate:1 1 udp 2113937151 192.0.2.2 55248 typ host ... (RFC 8839 5.1).
+ * Other components, TCP, names (mDNS) and junk are passed over: ICE does not
+ * need them. */
+static void read_candidate(struct media_desc *desc, const char *value)
+{
+	struct sdp_candidate candidate = { .priority = 0 };
+	char transport[8], host[NET_TEXT_ROOM], type[8];
+	unsigned component, port;
+
+	if (desc->candidate_count == SDP_CANDIDATES_MAX ||
+	    sscanf(value, "%32s %u %7s %u %63s %u typ %7s", candidate.foundation, &component,
+		   transport, &candidate.priority, host, &port, type) != 7)
+		return;
+	if (component != 1 || !str_equal_nocase(transport, "udp") || port == 0 ||
+	    port > UINT16_MAX || !is_ice_text(candidate.foundation) ||
+	    net_parse(host, (uint16_t)port, &candidate.address))
+		return;
+	for (unsigned i = 0; i < ARRAY_SIZE(candidate_names); i++) {
+		if (strcmp(type, candidate_names[i]) != 0)
+			continue;
+		candidate.type = (enum sdp_candidate_type)i;
+		desc->candidates[desc->candidate_count++] = candidate;
+	}
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = (char)tolower((unsigned char)c);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* "AB:CD" with exactly `length` bytes. */
+static bool read_hex(const char *text, uint8_t *to, size_t length)
+{
+	for (size_t i = 0; i < length; i++, text += 3) {
+		int high = hex_digit(text[0]);
+		int low = high < 0 ? -1 : hex_digit(text[1]);
+
+		if (low < 0 || text[2] != (i + 1 < length ? ':' : '\0'))
+			return false;
+		to[i] = (uint8_t)(high << 4 | low);
+	}
+	return true;
+}
+
+static void read_fingerprint(struct parser *parser, const char *value)
+{
+	struct media_desc *desc = parser->desc;
+	struct sdp_fingerprint fingerprint = { .length = 0 };
+	char name[16], hex[64 * 3 + 1];
+
+	/* The media level's replace the session's (RFC 8122 5). */
+	if (parser->audio && !parser->media_fingerprint) {
+		parser->media_fingerprint = true;
+		desc->fingerprint_count = 0;
+		desc->fingerprint_unknown = false;
+	}
+	if (sscanf(value, "%15s %192s", name, hex) != 2)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(hashes); i++) {
+		if (!str_equal_nocase(name, hashes[i].name))
+			continue;
+		memcpy(fingerprint.hash, hashes[i].name, sizeof(fingerprint.hash));
+		fingerprint.length = hashes[i].length;
+	}
+	if (fingerprint.length == 0 || !read_hex(hex, fingerprint.bytes, fingerprint.length) ||
+	    desc->fingerprint_count == SDP_FINGERPRINTS_MAX)
+		desc->fingerprint_unknown = true;
+	else
+		desc->fingerprints[desc->fingerprint_count++] = fingerprint;
+}
+
+static bool read_word(const char *line, const char *const *words, size_t count, unsigned *ret_index)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (words[i][0] != '\0' && str_equal_nocase(line, words[i])) {
+			*ret_index = (unsigned)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void read_credential(const char *value, size_t least, char ret_text[SDP_CREDENTIAL_ROOM])
+{
+	copy_if(is_ice_text(value) && strlen(value) >= least, ret_text, SDP_CREDENTIAL_ROOM, value);
+}
+
+/* Attributes with a value that mean the same at session and at media level. */
+static bool read_common(struct parser *parser, const char *name, const char *value)
+{
+	struct media_desc *desc = parser->desc;
+	unsigned index;
+
+	if (strcmp(name, "ice-ufrag") == 0)
+		read_credential(value, 4, desc->ufrag);
+	else if (strcmp(name, "ice-pwd") == 0)
+		read_credential(value, 22, desc->password);
+	else if (strcmp(name, "fingerprint") == 0)
+		read_fingerprint(parser, value);
+	else if (strcmp(name, "setup") == 0) {
+		if (read_word(value, setup_names, ARRAY_SIZE(setup_names), &index))
+			desc->setup = (enum sdp_setup)index;
+	} else
+		return false;
+	return true;
+}
+
+static void read_media_attribute(struct parser *parser, const char *name, const char *value)
+{
+	struct media_desc *desc = parser->desc;
+	long number;
+
+	if (strcmp(name, "rtpmap") == 0)
+		read_rtpmap(desc, value);
+	else if (strcmp(name, "fmtp") == 0)
+		read_fmtp(desc, value);
+	else if (strcmp(name, "candidate") == 0)
+		read_candidate(desc, value);
+	else if (strcmp(name, "rtcp") == 0)
+		read_rtcp(parser, value);
+	else if (strcmp(name, "rtcp-mux") == 0)
+		desc->rtcp_mux = true;
+	else if (strcmp(name, "crypto") == 0)
+		desc->sdes = true;
+	else if (strcmp(name, "ptime") == 0 && (number = number_of(value, 400)) > 0)
+		desc->ptime = (uint16_t)number;
+	else if (strcmp(name, "maxptime") == 0 && (number = number_of(value, 400)) > 0)
+		desc->maxptime = (uint16_t)number;
+}
+
+static void read_attribute(struct parser *parser, char *line)
+{
+	char *value = strchr(line, ':');
+	unsigned index;
+
+	if (value)
+		*value++ = '\0';
+	else
+		value = line + strlen(line);
+
+	if (parser->section >= 0 && strcmp(line, "mid") == 0)
+		copy_if(is_token(value), parser->desc->sections[parser->section].mid,
+			sizeof(parser->desc->sections[0].mid), value);
+	if (parser->section >= 0 && !parser->audio)
+		return;
+	if (read_word(line, direction_names, ARRAY_SIZE(direction_names), &index))
+		parser->desc->direction = (enum sdp_direction)index;
+	else if (read_common(parser, line, value))
+		return;
+	else if (parser->audio)
+		read_media_attribute(parser, line, value);
+	else if (strcmp(line, "ice-lite") == 0)
+		parser->desc->ice_lite = true;
+	else if (strcmp(line, "group") == 0 && str_starts(value, "BUNDLE ") &&
+		 parser->bundle[0] == '\0')
+		(void)snprintf(parser->bundle, sizeof(parser->bundle), " %s ", value + 7);
+}
+
+static void start_section(struct parser *parser, const char *value)
+{
+	struct media_desc *desc = parser->desc;
+	struct sdp_section section;
+	const char *formats;
+	uint16_t port;
+
+	parser->section++;
+	parser->audio = parser->section == desc->audio;
+	if (!parser->audio || read_section(value, &section, &port, &formats))
+		return;
+	desc->port = port;
+	desc->proto = proto_of(section.proto);
+	read_formats(desc, formats);
+}
+
+static int read_line(char *line, void *arg)
+{
+	struct parser *parser = arg;
+
+	if (line[0] == 'm')
+		start_section(parser, line + 2);
+	else if (line[0] == 'c' && (parser->audio || parser->section < 0))
+		read_connection(line + 2, &parser->connection);
+	else if (line[0] == 'a')
+		read_attribute(parser, line + 2);
+	return 0;
+}
+
+/* First pass: which sections there are, and which one is the audio we serve:
+ * the first that is not refused, else the first. */
+static int find_sections(char *line, void *arg)
+{
+	struct parser *parser = arg;
+	struct media_desc *desc = parser->desc;
+	const char *formats;
+	uint16_t port;
+
+	if (line[0] != 'm')
+		return 0;
+	if (desc->section_count == SDP_SECTIONS_MAX ||
+	    read_section(line + 2, &desc->sections[desc->section_count], &port, &formats))
+		return -EINVAL;
+	if (str_equal_nocase(desc->sections[desc->section_count].media, "audio") &&
+	    (!parser->audio || (desc->port == 0 && port != 0))) {
+		parser->audio = true;
+		desc->audio = desc->section_count;
+		desc->port = port;
+	}
+	desc->section_count++;
+	return 0;
+}
+
+/* Hands each line, without its end, to `read`. */
+static int each_line(const char *text, int (*read)(char *line, void *arg), void *arg)
+{
+	char line[LINE_ROOM];
+	int err = 0;
+
+	while (*text != '\0' && !err) {
+		size_t length = strcspn(text, "\n");
+		size_t bare = length > 0 && text[length - 1] == '\r' ? length - 1 : length;
+
+		if (bare >= 2 && text[1] != '=')
+			return -EINVAL;
+		if (bare >= 2 && bare < sizeof(line)) {
+			memcpy(line, text, bare);
+			line[bare] = '\0';
+			err = read(line, arg);
+		}
+		text += length + (text[length] == '\n');
+	}
+	return err;
+}
+
+static void drop_unnamed_codecs(struct media_desc *desc)
+{
+	uint8_t kept = 0;
+
+	for (unsigned i = 0; i < desc->codec_count; i++)
+		if (desc->codecs[i].name[0] != '\0')
+			desc->codecs[kept++] = desc->codecs[i];
+	desc->codec_count = kept;
+}
+
+/* What depends on several lines. */
+static void finish(struct parser *parser)
+{
+	struct media_desc *desc = parser->desc;
+	const char *mid = desc->sections[desc->audio].mid;
+	char word[40];
+
+	drop_unnamed_codecs(desc);
+	desc->rtp = parser->connection;
+	net_set_port(&desc->rtp, desc->port);
+	desc->rtcp = parser->rtcp.any.sa_family == AF_UNSPEC ? desc->rtp : parser->rtcp;
+	if (desc->rtcp_mux)
+		desc->rtcp = desc->rtp;
+	else
+		net_set_port(&desc->rtcp,
+			     parser->rtcp_port ? parser->rtcp_port : (uint16_t)(desc->port + 1));
+	(void)snprintf(word, sizeof(word), " %s ", mid);
+	desc->bundle = mid[0] != '\0' && strstr(parser->bundle, word);
+}
+
+int sdp_parse(const char *text, struct media_desc **ret_desc, const char **ret_why)
+{
+	struct parser parser = { .section = -1 };
+	struct media_desc *desc;
+
+	*ret_why = "the SDP is larger than 16 KiB";
+	if (strnlen(text, SDP_TEXT_MAX + 1) > SDP_TEXT_MAX)
+		return -EINVAL;
+	*ret_why = "the SDP does not begin with v=0";
+	if (!str_starts(text, "v=0\r") && !str_starts(text, "v=0\n"))
+		return -EINVAL;
+
+	desc = calloc(1, sizeof(*desc));
+	if (!desc)
+		return -ENOMEM;
+	parser.desc = desc;
+	*ret_why = "the SDP has a line that is not type=value, or more than 8 media sections";
+	if (each_line(text, find_sections, &parser))
+		goto bad;
+	*ret_why = "the SDP has no audio section";
+	if (!parser.audio)
+		goto bad;
+
+	parser.audio = false;
+	desc->direction = SDP_SENDRECV;
+	(void)each_line(text, read_line, &parser); /* read_line takes every line */
+	finish(&parser);
+	*ret_desc = desc;
+	return 0;
+bad:
+	free(desc);
+	return -EINVAL;
+}
+
+void sdp_fingerprint_format(const struct sdp_fingerprint *fingerprint,
+			    char ret_text[static SDP_FINGERPRINT_ROOM])
+{
+	char *to = ret_text + sprintf(ret_text, "%s ", fingerprint->hash);
+
+	for (unsigned i = 0; i < fingerprint->length; i++)
+		to += sprintf(to, i ? ":%02X" : "%02X", fingerprint->bytes[i]);
+}
+
+static void write_codecs(struct str *out, const struct media_desc *desc)
+{
+	for (unsigned i = 0; i < desc->codec_count; i++) {
+		const struct sdp_codec *codec = &desc->codecs[i];
+
+		str_addf(out, "a=rtpmap:%u %s/%u", codec->type, codec->name, codec->rate);
+		if (codec->channels > 1)
+			str_addf(out, "/%u", codec->channels);
+		str_add(out, "\r\n");
+		if (codec->fmtp[0] != '\0')
+			str_addf(out, "a=fmtp:%u %s\r\n", codec->type, codec->fmtp);
+	}
+	if (desc->ptime)
+		str_addf(out, "a=ptime:%u\r\n", desc->ptime);
+	if (desc->maxptime)
+		str_addf(out, "a=maxptime:%u\r\n", desc->maxptime);
+}
+
+static void write_candidates(struct str *out, const struct media_desc *desc)
+{
+	char host[NET_TEXT_ROOM];
+
+	for (unsigned i = 0; i < desc->candidate_count; i++) {
+		const struct sdp_candidate *candidate = &desc->candidates[i];
+
+		net_host(&candidate->address, host);
+		str_addf(out, "a=candidate:%s 1 UDP %u %s %u typ %s\r\n", candidate->foundation,
+			 candidate->priority, host, net_port(&candidate->address),
+			 candidate_names[candidate->type]);
+	}
+}
+
+static void write_security(struct str *out, const struct media_desc *desc)
+{
+	char text[SDP_FINGERPRINT_ROOM];
+
+	if (desc->ufrag[0] != '\0')
+		str_addf(out, "a=ice-ufrag:%s\r\na=ice-pwd:%s\r\n", desc->ufrag, desc->password);
+	for (unsigned i = 0; i < desc->fingerprint_count; i++) {
+		sdp_fingerprint_format(&desc->fingerprints[i], text);
+		str_addf(out, "a=fingerprint:%s\r\n", text);
+	}
+	if (desc->setup != SDP_SETUP_NONE)
+		str_addf(out, "a=setup:%s\r\n", setup_names[desc->setup]);
+	write_candidates(out, desc);
+}
+
+static void write_audio(struct str *out, const struct media_desc *desc)
+{
+	const char *mid = desc->sections[desc->audio].mid;
+
+	str_addf(out, "m=audio %u %s", desc->port, proto_names[desc->proto]);
+	for (unsigned i = 0; i < desc->codec_count; i++)
+		str_addf(out, " %u", desc->codecs[i].type);
+	str_add(out, "\r\n");
+	if (mid[0] != '\0')
+		str_addf(out, "a=mid:%s\r\n", mid);
+	write_codecs(out, desc);
+	str_addf(out, "a=%s\r\n", direction_names[desc->direction]);
+	if (desc->rtcp_mux)
+		str_add(out, "a=rtcp-mux\r\n");
+	write_security(out, desc);
+}
+
+char *sdp_write(const struct media_desc *desc, uint64_t session_id, uint64_t version)
+{
+	struct str out = { .text = NULL };
+	const char *family = desc->rtp.any.sa_family == AF_INET6 ? "IP6" : "IP4";
+	char host[NET_TEXT_ROOM];
+
+	net_host(&desc->rtp, host);
+	str_addf(&out, "v=0\r\no=- %llu %llu IN %s %s\r\ns=-\r\nc=IN %s %s\r\nt=0 0\r\n",
+		 (unsigned long long)session_id, (unsigned long long)version, family, host, family,
+		 host);
+	if (desc->bundle)
+		str_addf(&out, "a=group:BUNDLE %s\r\n", desc->sections[desc->audio].mid);
+	for (unsigned i = 0; i < desc->section_count; i++) {
+		const struct sdp_section *section = &desc->sections[i];
+
+		if (i == desc->audio)
+			write_audio(&out, desc);
+		else /* refused: RFC 3264 6 */
+			str_addf(&out, "m=%s 0 %s %s\r\n", section->media, section->proto,
+				 section->format);
+	}
+	return str_take(&out);
+}

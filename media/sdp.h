@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sdp.h - SDP text to struct media_desc and back (RFC 8866, one audio stream).
+ *
+ * It reads what a relay needs of the first audio section and remembers the
+ * others only as far as an answer must repeat them with port 0 (RFC 3264 6).
+ * Everything has a fixed upper size, so a hostile text costs one bounded
+ * allocation. No state, no threads.
+ */
+#ifndef BREAKOUT_MEDIA_SDP_H
+#define BREAKOUT_MEDIA_SDP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/macros.h"
+#include "media/net.h"
+
+#define SDP_TEXT_MAX         16384 /* bytes; Chromium's largest audio+video offers stay below 8 KiB */
+#define SDP_CODECS_MAX       24
+#define SDP_CANDIDATES_MAX   24
+#define SDP_FINGERPRINTS_MAX 4
+#define SDP_SECTIONS_MAX     8
+#define SDP_CREDENTIAL_ROOM  257 /* ice-ufrag and ice-pwd: at most 256 (RFC 8839 5.4) */
+
+enum sdp_proto {
+	SDP_PROTO_OTHER,
+	SDP_PROTO_RTP_AVP,
+	SDP_PROTO_RTP_AVPF,
+	SDP_PROTO_RTP_SAVP, /* SDES, or DTLS before RFC 5764 */
+	SDP_PROTO_RTP_SAVPF,
+	SDP_PROTO_DTLS_SAVP, /* UDP/TLS/RTP/SAVP, RFC 5764 8 */
+	SDP_PROTO_DTLS_SAVPF
+};
+const char *sdp_proto_name(enum sdp_proto proto);
+
+/* Bits: 1 its author sends, 2 its author receives. */
+enum sdp_direction { SDP_INACTIVE = 0, SDP_SENDONLY = 1, SDP_RECVONLY = 2, SDP_SENDRECV = 3 };
+/* The same agreement in the words of the other party (RFC 3264 6.1). */
+enum sdp_direction sdp_direction_reverse(enum sdp_direction direction);
+
+enum sdp_setup { SDP_SETUP_NONE, SDP_ACTPASS, SDP_ACTIVE, SDP_PASSIVE, SDP_HOLDCONN };
+
+struct sdp_codec {
+	uint8_t type; /* RTP payload type, 0..127 */
+	uint8_t channels;
+	uint32_t rate; /* Hz of the RTP clock */
+	char name[20];
+	char fmtp[200]; /* "" none */
+};
+
+enum sdp_candidate_type { SDP_HOST, SDP_SRFLX, SDP_PRFLX, SDP_RELAY };
+
+struct sdp_candidate { /* UDP, component 1 */
+	union net_address address;
+	uint32_t priority;
+	enum sdp_candidate_type type;
+	char foundation[33];
+};
+
+struct sdp_fingerprint {
+	char hash[8]; /* "sha-256", lower case */
+	uint8_t length;
+	uint8_t bytes[64];
+};
+
+/* An m= section of the text, in order. */
+struct sdp_section {
+	char media[16], proto[32], format[16]; /* first format */
+	char mid[33];                          /* "" none */
+};
+
+struct media_desc {
+	struct sdp_section sections[SDP_SECTIONS_MAX];
+	uint8_t section_count, audio; /* which one is ours */
+	bool bundle;                  /* a=group:BUNDLE names our section's mid */
+
+	enum sdp_proto proto;
+	uint16_t port;               /* 0: refused */
+	union net_address rtp, rtcp; /* c= and m=, a=rtcp or port + 1; AF_UNSPEC: none */
+	enum sdp_direction direction;
+	uint16_t ptime, maxptime; /* ms; 0: not said */
+	bool rtcp_mux, sdes;
+
+	struct sdp_codec codecs[SDP_CODECS_MAX];
+	uint8_t codec_count;
+
+	char ufrag[SDP_CREDENTIAL_ROOM], password[SDP_CREDENTIAL_ROOM]; /* "" none */
+	bool ice_lite;
+	struct sdp_candidate candidates[SDP_CANDIDATES_MAX];
+	uint8_t candidate_count;
+
+	struct sdp_fingerprint fingerprints[SDP_FINGERPRINTS_MAX]; /* of hashes we can check */
+	uint8_t fingerprint_count;
+	bool fingerprint_unknown; /* another was there, of a hash we do not check */
+	enum sdp_setup setup;
+};
+
+/* ret_why: a static sentence for -EINVAL.
+ * Returns 0, -EINVAL or -ENOMEM; the caller frees ret_desc with free(). */
+int sdp_parse(const char *text, struct media_desc **ret_desc, const char **ret_why) MUST_CHECK;
+
+/* The text of our description; the caller frees it. NULL: no memory. */
+char *sdp_write(const struct media_desc *desc, uint64_t session_id, uint64_t version) MUST_CHECK;
+
+/* "sha-256 AB:CD:..." */
+#define SDP_FINGERPRINT_ROOM (8 + 1 + 64 * 3)
+void sdp_fingerprint_format(const struct sdp_fingerprint *fingerprint,
+			    char ret_text[static SDP_FINGERPRINT_ROOM]);
+
+#endif

@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "media/session.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/log.h"
+#include "base/str.h"
+#include "media/local.h"
+
+#define CHECK_MS 1000 /* how often silence is looked for */
+
+/* One offer and what became of it (RFC 3264). Kept after its answer because
+ * an answer may come again, in a 18x and in the 2xx. */
+struct exchange {
+	enum media_side offerer;
+	struct media_desc *offer;
+	char *answer; /* the peer's text; NULL: none yet */
+};
+
+struct end {
+	struct session *session;
+	enum media_side side;
+	bool sends;  /* the agreement lets this side's peer send */
+	bool silent; /* told */
+	char label[80];
+};
+
+struct session {
+	struct session_setup setup;
+	struct leg legs[2];
+	struct end ends[2];
+	struct exchange pending; /* offer set: waits for its answer */
+	struct exchange current; /* in force */
+	struct timer check;
+	mono_ms agreed_ms;
+};
+
+static enum media_side other(enum media_side side)
+{
+	return side == MEDIA_A ? MEDIA_B : MEDIA_A;
+}
+
+static bool is_local(const struct session *session, enum media_side side)
+{
+	return session->setup.kind[side] == MEDIA_LEG_LOCAL;
+}
+
+static void tell_sdp(struct session *session, enum media_event_type type, enum media_side side,
+		     const char *sdp)
+{
+	const struct media_event event = { .type = type, .side = side, .sdp = sdp };
+
+	session->setup.tell(&event, session->setup.arg);
+}
+
+static void refuse(struct session *session, enum media_side side, int status, const char *reason)
+{
+	const struct media_event event = {
+		.type = MEDIA_EV_REFUSED, .side = side, .status = status, .reason = reason
+	};
+
+	log_notice("media", "%s refused status=%d why=\"%s\"", session->ends[side].label, status,
+		   reason);
+	session->setup.tell(&event, session->setup.arg);
+}
+
+static void on_flowing(void *arg)
+{
+	struct end *end = arg;
+	const struct media_event event = { .type = MEDIA_EV_FLOWING, .side = end->side };
+
+	end->session->setup.tell(&event, end->session->setup.arg);
+}
+
+static void on_failed(const char *reason, void *arg)
+{
+	struct end *end = arg;
+	const struct media_event event = { .type = MEDIA_EV_FAILED,
+					   .side = end->side,
+					   .reason = reason };
+
+	end->session->setup.tell(&event, end->session->setup.arg);
+}
+
+static void check_silence(struct session *session, enum media_side side, mono_ms now)
+{
+	struct end *end = &session->ends[side];
+	const struct media_event event = { .type = MEDIA_EV_SILENT, .side = side };
+	mono_ms last = atomic_load_explicit(&session->setup.receipts[side].last_in_ms,
+					    memory_order_relaxed);
+
+	if (last < session->agreed_ms)
+		last = session->agreed_ms;
+	if (!end->sends || is_local(session, side) ||
+	    now - last < (mono_ms)session->setup.rtp_timeout_s * 1000) {
+		end->silent = false;
+		return;
+	}
+	if (end->silent)
+		return;
+	end->silent = true;
+	session->setup.tell(&event, session->setup.arg);
+}
+
+static void on_check(struct timer *timer, void *arg)
+{
+	struct session *session = arg;
+	mono_ms now = clock_now();
+
+	check_silence(session, MEDIA_A, now);
+	check_silence(session, MEDIA_B, now);
+	timer_start(worker_wheel(session->setup.worker), timer, now + CHECK_MS);
+}
+
+static void exchange_clear(struct exchange *exchange)
+{
+	free(exchange->offer);
+	free(exchange->answer);
+	memset(exchange, 0, sizeof(*exchange));
+}
+
+static int start_leg(struct session *session, enum media_side side)
+{
+	const struct session_setup *setup = &session->setup;
+	struct end *end = &session->ends[side];
+	const struct leg_setup leg = {
+		.kind = setup->kind[side],
+		.address = setup->address[side],
+		.fds = { setup->fds[side][0], setup->fds[side][1] },
+		.local = setup->local,
+		.identity = setup->identity,
+		.worker = setup->worker,
+		.peer_path = &session->legs[other(side)].path,
+		.receipt = &setup->receipts[side],
+		.label = end->label,
+		.flowing = on_flowing,
+		.failed = on_failed,
+		.arg = end,
+	};
+
+	end->session = session;
+	end->side = side;
+	(void)snprintf(end->label, sizeof(end->label), "session=%s side=%c", setup->name,
+		       side == MEDIA_A ? 'A' : 'B');
+	return leg_init(&session->legs[side], &leg);
+}
+
+int session_create(struct session **ret_session, const struct session_setup *setup)
+{
+	struct session *session = calloc(1, sizeof(*session));
+	int err_a, err_b;
+
+	if (!session) {
+		for (unsigned side = 0; side < 2; side++)
+			if (setup->kind[side] == MEDIA_LEG_RTP) {
+				close(setup->fds[side][0]);
+				close(setup->fds[side][1]);
+			}
+		free(setup->local_offer);
+		return -ENOMEM;
+	}
+	session->setup = *setup;
+	timer_init(&session->check, on_check, session);
+	err_a = start_leg(session, MEDIA_A); /* both: each takes its sockets */
+	err_b = start_leg(session, MEDIA_B);
+	if (err_a || err_b) {
+		session_destroy(session);
+		return err_a ? err_a : err_b;
+	}
+	*ret_session = session;
+	return 0;
+}
+
+struct session *session_destroy(struct session *session)
+{
+	if (!session)
+		return NULL;
+	timer_cancel(&session->check);
+	leg_done(&session->legs[MEDIA_A]);
+	leg_done(&session->legs[MEDIA_B]);
+	exchange_clear(&session->pending);
+	exchange_clear(&session->current);
+	free(session->setup.local_offer);
+	free(session);
+	return NULL;
+}
+
+/* The description of one peer as it goes to the other: what both share of
+ * timing and direction. The transport part is the leg's. */
+static void carry_over(const struct media_desc *from, struct media_desc *to)
+{
+	to->direction = from->direction;
+	to->ptime = from->ptime;
+	to->maxptime = from->maxptime;
+}
+
+/* Writes our description and tells it; answers also when it is refused. */
+static void tell_description(struct session *session, enum media_event_type type,
+			     enum media_side side, const struct media_desc *ours)
+{
+	const char *text = leg_write(&session->legs[side], ours);
+
+	if (text)
+		tell_sdp(session, type, side, text);
+	else
+		refuse(session, side, 500, "out of memory while writing SDP");
+}
+
+static void forward_offer(struct session *session, const struct media_desc *offer,
+			  enum media_side to)
+{
+	struct media_desc *ours = calloc(1, sizeof(*ours));
+	int err = ours ? leg_prepare(&session->legs[to]) : -ENOMEM;
+
+	if (err) {
+		refuse(session, other(to), 503,
+		       "no ICE transport could be made for the other side");
+		exchange_clear(&session->pending);
+	} else {
+		carry_over(offer, ours);
+		codecs_offer(offer, ours);
+		leg_describe(&session->legs[to], NULL, ours);
+		tell_description(session, MEDIA_EV_OFFER, to, ours);
+	}
+	free(ours);
+}
+
+/* Hold as RFC 2543 did it: c=0.0.0.0 means "send me nothing". On an ICE leg the
+ * address only says that candidates decide. */
+static void read_old_hold(const struct session *session, enum media_side side,
+			  struct media_desc *remote)
+{
+	if (session->setup.kind[side] == MEDIA_LEG_RTP && net_is_unspecified(&remote->rtp))
+		remote->direction = (enum sdp_direction)(remote->direction & SDP_SENDONLY);
+}
+
+/* Parses and judges what the peer of `from` said; NULL: it was refused. */
+static struct media_desc *take_sdp(struct session *session, enum media_side from, const char *sdp,
+				   bool is_offer)
+{
+	struct media_desc *remote = NULL;
+	char reason[LEG_REASON_ROOM];
+	const char *why;
+	int err = sdp_parse(sdp, &remote, &why);
+
+	if (err == -ENOMEM) {
+		refuse(session, from, 500, "out of memory while reading SDP");
+		return NULL;
+	}
+	if (err) {
+		refuse(session, from, 488, why);
+		return NULL;
+	}
+	if (!leg_judge(&session->legs[from], remote, is_offer, reason)) {
+		free(remote);
+		refuse(session, from, 488, reason);
+		return NULL;
+	}
+	read_old_hold(session, from, remote);
+	return remote;
+}
+
+static void refuse_codecs(struct session *session, enum media_side side,
+			  const struct media_desc *offer, const struct media_desc *answer)
+{
+	char offered[200], answered[200], reason[LEG_REASON_ROOM];
+
+	codecs_list(offer, offered, sizeof(offered));
+	codecs_list(answer, answered, sizeof(answered));
+	(void)snprintf(reason, sizeof(reason),
+		       "no common codec: one side offers %s; the other has %s", offered, answered);
+	refuse(session, side, 488, reason);
+}
+
+static struct media_desc *copy_desc(const struct media_desc *desc)
+{
+	struct media_desc *copy = malloc(sizeof(*copy));
+
+	if (copy)
+		*copy = *desc;
+	return copy;
+}
+
+/* Puts a peer's description in force; a local side has none. */
+static int apply(struct session *session, enum media_side side, const struct media_desc *remote,
+		 bool we_offered)
+{
+	struct media_desc *copy;
+
+	if (is_local(session, side))
+		return 0;
+	copy = copy_desc(remote);
+	return copy ? leg_apply(&session->legs[side], copy, we_offered) : -ENOMEM;
+}
+
+/* Both descriptions are in force: open the way between the legs. `back` is the
+ * answer in the offerer's payload numbers. */
+static void open_paths(struct session *session, const struct exchange *exchange,
+		       const struct media_desc *answer, const struct media_desc *back)
+{
+	enum media_side offerer = exchange->offerer, answerer = other(offerer);
+	const struct sdp_codec *speech = codecs_first_speech(back);
+	struct leg *legs = session->legs;
+
+	codecs_map_types(exchange->offer, answer, legs[offerer].path.types,
+			 legs[answerer].path.types);
+	session->ends[offerer].sends =
+		(exchange->offer->direction & SDP_SENDONLY) && (answer->direction & SDP_RECVONLY);
+	session->ends[answerer].sends =
+		(exchange->offer->direction & SDP_RECVONLY) && (answer->direction & SDP_SENDONLY);
+	leg_show_codec(&legs[offerer], speech->name);
+	leg_show_codec(&legs[answerer], speech->name);
+	for (enum media_side side = MEDIA_A; side <= MEDIA_B; side++)
+		if (is_local(session, side))
+			local_agree(legs[side].path.local, side == offerer ? back : answer,
+				    session->ends[side].sends);
+
+	session->agreed_ms = clock_now();
+	if (session->setup.rtp_timeout_s > 0)
+		timer_start(worker_wheel(session->setup.worker), &session->check,
+			    session->agreed_ms + CHECK_MS);
+}
+
+/* The answer is good: it goes into force, and onward to who offered. */
+static bool settle(struct session *session, struct exchange *exchange,
+		   const struct media_desc *answer, struct media_desc *back)
+{
+	enum media_side offerer = exchange->offerer, answerer = other(offerer);
+	bool again = exchange == &session->current;
+	int err = again ? 0 : apply(session, offerer, exchange->offer, /* we_offered= */ false);
+
+	if (!err)
+		err = apply(session, answerer, answer, /* we_offered= */ true);
+	if (err) {
+		refuse(session, answerer, 500, "a media transport could not be set up");
+		return false;
+	}
+	open_paths(session, exchange, answer, back);
+	if (!again) {
+		exchange_clear(&session->current);
+		session->current = *exchange;
+		memset(exchange, 0, sizeof(*exchange));
+	}
+	if (!is_local(session, offerer)) {
+		carry_over(answer, back);
+		leg_describe(&session->legs[offerer], session->current.offer, back);
+		tell_description(session, MEDIA_EV_ANSWER, offerer, back);
+	}
+	return true;
+}
+
+static bool take_answer(struct session *session, struct exchange *exchange,
+			const struct media_desc *answer)
+{
+	struct media_desc *back = calloc(1, sizeof(*back));
+	bool settled = false;
+
+	if (!back)
+		refuse(session, other(exchange->offerer), 500, "out of memory");
+	else if (!codecs_answer(exchange->offer, answer, back))
+		refuse_codecs(session, other(exchange->offerer), exchange->offer, answer);
+	else
+		settled = settle(session, exchange, answer, back);
+	free(back);
+	return settled;
+}
+
+/* The other side is ourselves: answer at once. */
+static void answer_locally(struct session *session)
+{
+	struct exchange *exchange = &session->pending;
+	struct media_desc *answer = calloc(1, sizeof(*answer));
+
+	if (!answer) {
+		refuse(session, exchange->offerer, 500, "out of memory");
+	} else if (!codecs_common(exchange->offer, session->setup.local_offer, answer)) {
+		refuse_codecs(session, exchange->offerer, exchange->offer,
+			      session->setup.local_offer);
+	} else {
+		answer->direction = sdp_direction_reverse(exchange->offer->direction);
+		answer->ptime = LOCAL_FRAME_MS;
+		(void)take_answer(session, exchange, answer); /* told if refused */
+	}
+	free(answer);
+	exchange_clear(&session->pending); /* empty if it has become the current one */
+}
+
+void session_offer(struct session *session, enum media_side from, const char *sdp)
+{
+	struct media_desc *offer = take_sdp(session, from, sdp, /* is_offer= */ true);
+
+	if (!offer)
+		return;
+	exchange_clear(&session->pending);
+	session->pending.offerer = from;
+	session->pending.offer = offer;
+	if (is_local(session, other(from)))
+		answer_locally(session);
+	else
+		forward_offer(session, offer, other(from));
+}
+
+void session_answer(struct session *session, enum media_side from, const char *sdp)
+{
+	struct exchange *exchange = session->pending.offer ? &session->pending : &session->current;
+	struct media_desc *answer;
+
+	if (!exchange->offer || exchange->offerer == from) {
+		refuse(session, from, 500, "an answer came without an offer");
+		return;
+	}
+	if (exchange->answer && strcmp(exchange->answer, sdp) == 0) {
+		if (!is_local(session, exchange->offerer))
+			tell_sdp(session, MEDIA_EV_ANSWER, exchange->offerer,
+				 session->legs[exchange->offerer].written);
+		return;
+	}
+	answer = take_sdp(session, from, sdp, /* is_offer= */ false);
+	if (answer && take_answer(session, exchange, answer)) {
+		free(session->current.answer);
+		/* Without memory a repetition is only taken for a new answer. */
+		session->current.answer = strdup(sdp);
+	}
+	free(answer);
+}
+
+void session_start(struct session *session, enum media_side to)
+{
+	struct media_desc *offer = copy_desc(session->setup.local_offer);
+
+	if (!offer) {
+		refuse(session, to, 500, "out of memory");
+		return;
+	}
+	exchange_clear(&session->pending);
+	session->pending.offerer = other(to);
+	session->pending.offer = offer;
+	forward_offer(session, offer, to);
+}
+
+void session_rollback(struct session *session)
+{
+	exchange_clear(&session->pending);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* session.h - the media thread's half of a session: offers, answers, timers.
+ *
+ * media.c is the caller's half. Threads: the media thread of the session.
+ */
+#ifndef BREAKOUT_MEDIA_SESSION_H
+#define BREAKOUT_MEDIA_SESSION_H
+
+#include "media/leg.h"
+
+#define SESSION_CODECS_MAX 4
+
+struct session; /* opaque */
+
+/* Values only; fds are taken by session_create(). */
+struct session_setup {
+	enum media_leg_kind kind[2];
+	struct media_local local;
+	struct media_desc *local_offer; /* taken: codecs of the local side; NULL without one */
+	union net_address address[2];
+	int fds[2][2];
+	char name[48];
+	struct worker *worker;
+	const struct dtls_identity *identity;
+	struct receipt *receipts; /* two; outlive the session */
+	unsigned rtp_timeout_s;
+	/* The texts of the event are borrowed for the time of the call. */
+	void (*tell)(const struct media_event *event, void *arg);
+	void *arg;
+};
+
+/* 0, -ENOMEM or -EIO. Takes fds and local_offer also on failure. */
+int session_create(struct session **ret_session, const struct session_setup *setup) MUST_CHECK;
+struct session *session_destroy(struct session *session);
+
+void session_offer(struct session *session, enum media_side from, const char *sdp);
+void session_answer(struct session *session, enum media_side from, const char *sdp);
+void session_start(struct session *session, enum media_side to);
+void session_rollback(struct session *session);
+
+#endif

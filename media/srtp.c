@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "media/srtp.h"
+#include <errno.h>
+#include <pthread.h>
+#include <srtp2/srtp.h>
+#include <stdlib.h>
+#include <string.h>
+#include "media/srtp_openssl.h"
+
+static const struct {
+	const char *name;
+	srtp_profile_t profile;
+	uint8_t key_length, salt_length;
+} suites[SRTP_SUITE_COUNT] = {
+	[SRTP_SUITE_AEAD_AES_128_GCM] = { "AEAD_AES_128_GCM", srtp_profile_aead_aes_128_gcm, 16,
+					  12 },
+	[SRTP_SUITE_AEAD_AES_256_GCM] = { "AEAD_AES_256_GCM", srtp_profile_aead_aes_256_gcm, 32,
+					  12 },
+	[SRTP_SUITE_AES128_CM_SHA1_80] = { "AES128_CM_SHA1_80", srtp_profile_aes128_cm_sha1_80, 16,
+					   14 },
+};
+
+struct direction {
+	srtp_t session;
+	uint32_t ssrcs[SRTP_STREAMS_MAX]; /* that libsrtp holds state for, network order */
+	unsigned ssrc_count;
+	unsigned last; /* index of the one seen last: nearly always the next one too */
+};
+
+struct srtp_pair {
+	struct direction in, out;
+};
+
+static const char *start_error;
+
+static void start_once(void)
+{
+	if (srtp_init() != srtp_err_status_ok)
+		start_error = "libsrtp2's own start-up tests";
+	else
+		start_error = srtp_openssl_install();
+}
+
+int srtp_start(const char **ret_why)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	(void)pthread_once(&once, start_once); /* cannot fail with a static control */
+	if (!start_error)
+		return 0;
+	*ret_why = start_error;
+	return -EIO;
+}
+
+const char *srtp_suite_name(enum srtp_suite suite)
+{
+	return suites[suite].name;
+}
+
+size_t srtp_suite_key_length(enum srtp_suite suite)
+{
+	return suites[suite].key_length;
+}
+
+size_t srtp_suite_salt_length(enum srtp_suite suite)
+{
+	return suites[suite].salt_length;
+}
+
+static int direction_init(struct direction *direction, enum srtp_suite suite, const uint8_t *key,
+			  srtp_ssrc_type_t type)
+{
+	srtp_policy_t policy;
+	uint8_t copy[SRTP_KEY_ROOM];
+
+	memset(&policy, 0, sizeof(policy));
+	memcpy(copy, key, sizeof(copy));
+	if (srtp_crypto_policy_set_from_profile_for_rtp(&policy.rtp, suites[suite].profile) ||
+	    srtp_crypto_policy_set_from_profile_for_rtcp(&policy.rtcp, suites[suite].profile))
+		return -EINVAL;
+	policy.ssrc.type = type;
+	policy.key = copy;
+	policy.window_size = 512; /* ten seconds of reordering at 50 packets/s */
+	policy.allow_repeat_tx = 0;
+	if (srtp_create(&direction->session, &policy) != srtp_err_status_ok)
+		return -ENOMEM;
+	return 0;
+}
+
+int srtp_pair_create(struct srtp_pair **ret_pair, const struct srtp_keys *keys)
+{
+	struct srtp_pair *pair = calloc(1, sizeof(*pair));
+	int err;
+
+	if (!pair)
+		return -ENOMEM;
+	err = direction_init(&pair->in, keys->suite, keys->inbound, ssrc_any_inbound);
+	if (!err)
+		err = direction_init(&pair->out, keys->suite, keys->outbound, ssrc_any_outbound);
+	if (err) {
+		srtp_pair_destroy(pair);
+		return err;
+	}
+	*ret_pair = pair;
+	return 0;
+}
+
+struct srtp_pair *srtp_pair_destroy(struct srtp_pair *pair)
+{
+	if (!pair)
+		return NULL;
+	if (pair->in.session)
+		(void)srtp_dealloc(pair->in.session); /* fails only for an unknown session */
+	if (pair->out.session)
+		(void)srtp_dealloc(pair->out.session);
+	free(pair);
+	return NULL;
+}
+
+static bool known(struct direction *direction, uint32_t ssrc)
+{
+	if (direction->ssrc_count > 0 && direction->ssrcs[direction->last] == ssrc)
+		return true;
+	for (unsigned i = 0; i < direction->ssrc_count; i++) {
+		if (direction->ssrcs[i] == ssrc) {
+			direction->last = i;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Runs `work` unless it would make one stream too many; remembers the SSRC
+ * once a packet of it has gone through (libsrtp makes state only then). */
+static int run(struct direction *direction, srtp_err_status_t (*work)(srtp_t, void *, int *),
+	       uint8_t *packet, size_t *length, size_t ssrc_offset)
+{
+	srtp_err_status_t status;
+	int octets = (int)*length;
+	uint32_t ssrc;
+	bool old;
+
+	if (*length < ssrc_offset + sizeof(ssrc) || *length > UINT16_MAX)
+		return -EINVAL;
+	memcpy(&ssrc, packet + ssrc_offset, sizeof(ssrc));
+	old = known(direction, ssrc);
+	if (!old && direction->ssrc_count == SRTP_STREAMS_MAX)
+		return -ENOBUFS;
+	status = work(direction->session, packet, &octets);
+	if (status != srtp_err_status_ok)
+		return status == srtp_err_status_bad_param ? -EINVAL : -EBADMSG;
+	if (!old) {
+		direction->last = direction->ssrc_count++;
+		direction->ssrcs[direction->last] = ssrc;
+	}
+	*length = (size_t)octets;
+	return 0;
+}
+
+int srtp_pair_unprotect(struct srtp_pair *pair, uint8_t *packet, size_t *length)
+{
+	return run(&pair->in, srtp_unprotect, packet, length, 8);
+}
+
+int srtp_pair_unprotect_rtcp(struct srtp_pair *pair, uint8_t *packet, size_t *length)
+{
+	return run(&pair->in, srtp_unprotect_rtcp, packet, length, 4);
+}
+
+int srtp_pair_protect(struct srtp_pair *pair, uint8_t *packet, size_t *length)
+{
+	return run(&pair->out, srtp_protect, packet, length, 8);
+}
+
+int srtp_pair_protect_rtcp(struct srtp_pair *pair, uint8_t *packet, size_t *length)
+{
+	return run(&pair->out, srtp_protect_rtcp, packet, length, 4);
+}

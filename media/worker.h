@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* worker.h - a media thread: one GMainContext (libnice lives in it), one
+ * mailbox, one epoll set for plain sockets, one timer wheel.
+ *
+ * Threads: create, destroy and post from outside; the rest on the worker.
+ */
+#ifndef BREAKOUT_MEDIA_WORKER_H
+#define BREAKOUT_MEDIA_WORKER_H
+
+#include "base/macros.h"
+#include "base/mailbox.h"
+#include "base/timer_wheel.h"
+
+struct worker;        /* opaque */
+struct _GMainContext; /* GLib's */
+
+/* Starts the thread. 0, -ENOMEM or an error of pthread_create(3), epoll. */
+int worker_create(struct worker **ret_worker, unsigned index) MUST_CHECK;
+/* Delivers the mail posted before, then joins. NULL is fine; returns NULL. */
+struct worker *worker_destroy(struct worker *worker);
+
+/* Any thread. The receiver given to mail->deliver is the worker. */
+void worker_post(struct worker *worker, struct mail *take_mail);
+
+struct timer_wheel *worker_wheel(struct worker *worker);
+struct _GMainContext *worker_context(struct worker *worker);
+
+/* A socket in the epoll set; lives inside its owner, who must not go away
+ * while `readable` runs. */
+struct watch {
+	int fd;
+	void (*readable)(struct watch *watch);
+};
+int worker_watch(struct worker *worker, struct watch *watch) MUST_CHECK;
+void worker_unwatch(struct worker *worker, struct watch *watch);
+
+#endif
