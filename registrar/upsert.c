@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include "base/str.h"
 #include "wgtwo/sipbreakout/v1/sipbreakout.pb-c.h"
 
 #define SERVICE (&wgtwo__sipbreakout__v1__sip_breakout_service__descriptor)
@@ -20,8 +21,12 @@ _Static_assert(
 /* "STATUS: their words", in printable ASCII: it goes into logs and listings. */
 static void explain(struct upsert_answer *answer, const char *status, const char *words)
 {
+	/* The library says this before each cause; the cause is what helps. */
+	static const char preamble[] = "failed to connect to all addresses; last error: ";
 	size_t n;
 
+	if (words && str_starts(words, preamble))
+		words += sizeof(preamble) - 1;
 	snprintf(answer->text, sizeof(answer->text), "%s%s%s", status, words && *words ? ": " : "",
 		 words ? words : "");
 	for (n = 0; answer->text[n]; n++)

@@ -23,7 +23,7 @@ enum upsert_verdict {
 struct upsert_answer {
 	enum upsert_verdict verdict;
 	uint32_t ttl_s; /* upserts that are OK; 0: the core did not say */
-	char text[96];  /* "" if OK: the status and the core's own words, printable */
+	char text[256]; /* "" if OK: the status and the core's own words, printable */
 };
 
 struct upsert_call;

@@ -1,0 +1,881 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "registrar/keeper.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/str.h"
+#include "registrar/refresh.h"
+#include "registrar/store.h"
+#include "registrar/trouble.h"
+#include "registrar/upsert.h"
+
+#define FLUSH_MS       100   /* how long the store may lag behind */
+#define FLUSH_COUNT    4096  /* rows that wait at most */
+#define FLUSH_RETRY_MS 5000  /* after the store could not be written */
+#define GAUGE_MS       10000 /* a pass over all records: not for every answer */
+
+struct dirty {
+	uint32_t handle;
+	uint32_t ttl_s;
+};
+
+struct keeper {
+	struct keeper_options options;
+	char *token; /* NULL: none in hand */
+	mono_ms token_expires;
+	unsigned token_serial;
+	struct refresh *refresh;
+	struct store *store;
+	struct dirty *dirty;
+	size_t dirty_count, dirty_room;
+	mono_ms flush_at; /* 0: nothing to write */
+	bool store_failed;
+	mono_ms gauge_at;
+	bool stopping, withdrawing, deaf;
+	uint32_t ttl_s; /* the core's latest */
+	struct trouble trouble;
+
+	/* Other threads read what stands below. */
+	pthread_mutex_t lock;
+	struct reg_table table;
+	size_t by_state[REG_STATE_COUNT];
+	bool api_up, token_ok;
+};
+
+/* One request on its way. */
+struct request {
+	struct upsert_call call;
+	struct keeper *keeper;
+	struct reg *reg;
+	unsigned token_serial;
+	uint16_t asked;
+};
+
+static struct metric registrations[REG_STATE_COUNT] = {
+#define REGISTRATIONS(state)                                                                       \
+	METRIC_GAUGE_INIT("breakout_registrations", "state=\"" state "\"",                         \
+			  "Registrations by state.")
+	[REG_NEW] = REGISTRATIONS("new"),         [REG_PENDING] = REGISTRATIONS("pending"),
+	[REG_ACTIVE] = REGISTRATIONS("active"),   [REG_BACKOFF] = REGISTRATIONS("backoff"),
+	[REG_REFUSED] = REGISTRATIONS("refused"), [REG_WITHDRAWING] = REGISTRATIONS("withdrawing"),
+};
+
+static struct metric upserts[] = {
+#define UPSERTS(result)                                                                            \
+	METRIC_COUNTER_INIT("breakout_upserts_total", "result=\"" result "\"",                     \
+			    "UpsertRegistration requests by result.")
+	[UPSERT_OK] = UPSERTS("ok"),
+	[UPSERT_FAILED] = UPSERTS("failed"),
+	[UPSERT_EXHAUSTED] = UPSERTS("exhausted"),
+	[UPSERT_REFUSED] = UPSERTS("refused"),
+	[UPSERT_UNAUTHENTICATED] = UPSERTS("unauthenticated"),
+};
+
+static struct metric first_expiry = METRIC_GAUGE_INIT(
+	"breakout_registration_first_expiry_seconds", NULL,
+	"Time until the first registration lapses unless refreshed; negative: lapsed already.");
+
+/* ---- the wanted set ---- */
+
+struct wanted *wanted_destroy(struct wanted *wanted)
+{
+	if (!wanted)
+		return NULL;
+	free(wanted->sip_uri);
+	free(wanted->prefix_mo);
+	free(wanted->prefix_mt);
+	free(wanted->numbers);
+	free(wanted);
+	return NULL;
+}
+
+static char *sip_uri_of(const struct config *config)
+{
+	struct str uri = { 0 };
+
+	str_addf(&uri, "sips:%s", config->domain);
+	if (config->sip_uri_port)
+		str_addf(&uri, ":%u", config->sip_uri_port);
+	return str_take(&uri);
+}
+
+int wanted_create(struct wanted **ret_wanted, const struct config *config)
+{
+	struct wanted *wanted = calloc(1, sizeof(*wanted));
+
+	if (!wanted)
+		return -ENOMEM;
+	wanted->sip_uri = sip_uri_of(config);
+	wanted->prefix_mo = strdup(config->prefix_mo ? config->prefix_mo : "");
+	wanted->prefix_mt = strdup(config->prefix_mt ? config->prefix_mt : "");
+	wanted->numbers = calloc(config->registration_count + 1, sizeof(*wanted->numbers));
+	if (!wanted->sip_uri || !wanted->prefix_mo || !wanted->prefix_mt || !wanted->numbers) {
+		wanted_destroy(wanted);
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < config->registration_count; i++) {
+		const struct config_registration *from = &config->registrations[i];
+
+		wanted->numbers[i].number = e164_pack(from->number);
+		wanted->numbers[i].service = from->service;
+		wanted->numbers[i].route_type = from->route_type;
+	}
+	wanted->count = config->registration_count;
+	*ret_wanted = wanted;
+	return 0;
+}
+
+/* ---- records: state, queue and counts move together ---- */
+
+static void count(struct keeper *keeper, const struct reg *reg, int by)
+{
+	if (reg_gone(reg))
+		return;
+	keeper->by_state[reg->state] += (size_t)(ssize_t)by;
+	metric_add(&registrations[reg->state], by);
+}
+
+static void file(struct keeper *keeper, struct reg *reg)
+{
+	if (reg->flags & REG_IN_FLIGHT)
+		return;
+	if (reg_gone(reg))
+		refresh_unfile(keeper->refresh, reg);
+	else
+		refresh_file(keeper->refresh, reg);
+}
+
+/* An event the state table has no cell for is a mistake of ours: said, and the
+ * record stays as it was. */
+static void handle(struct keeper *keeper, struct reg *reg, enum reg_event event,
+		   const struct reg_input *input)
+{
+	uint8_t before = reg->state;
+
+	pthread_mutex_lock(&keeper->lock);
+	count(keeper, reg, -1);
+	if (reg_handle(reg, event, input))
+		log_error("registrar", "event %d cannot happen in state %s", (int)event,
+			  reg_state_name(reg->state));
+	count(keeper, reg, +1);
+	pthread_mutex_unlock(&keeper->lock);
+	file(keeper, reg);
+	if (before != reg->state && log_enabled(LOG_LEVEL_DEBUG))
+		trouble_log_change(reg, before, input->now);
+}
+
+static void set_error(struct keeper *keeper, struct reg *reg, const char *text)
+{
+	char *copy = text && text[0] ? strndup(text, sizeof(((struct reg_info *)0)->last_error) - 1)
+				     : NULL;
+
+	pthread_mutex_lock(&keeper->lock);
+	free(reg->error);
+	reg->error = copy;
+	pthread_mutex_unlock(&keeper->lock);
+}
+
+static void want_one(struct keeper *keeper, struct reg *reg, uint16_t wanted, uint32_t service,
+		     mono_ms now)
+{
+	struct reg_input input = { .now = now, .random = NULL };
+	bool changed = reg->wanted != wanted;
+
+	if (!changed && reg->service == service)
+		return;
+	pthread_mutex_lock(&keeper->lock);
+	count(keeper, reg, -1);
+	reg->wanted = wanted;
+	reg->service = service;
+	count(keeper, reg, +1);
+	pthread_mutex_unlock(&keeper->lock);
+	if (changed)
+		handle(keeper, reg, wanted ? REG_EV_CHANGED : REG_EV_REMOVED, &input);
+}
+
+/* ---- the store ---- */
+
+static void mark_dirty(struct keeper *keeper, struct reg *reg, uint32_t ttl_s, mono_ms now)
+{
+	if (!keeper->store || reg->flags & REG_DIRTY)
+		return;
+	if (keeper->dirty_count == keeper->dirty_room) {
+		size_t room = keeper->dirty_room ? keeper->dirty_room * 2 : 256;
+		struct dirty *grown = reallocarray(keeper->dirty, room, sizeof(*grown));
+
+		if (!grown)
+			return; /* costs an upsert after the next start */
+		keeper->dirty = grown;
+		keeper->dirty_room = room;
+	}
+	keeper->dirty[keeper->dirty_count++] = (struct dirty){ reg->handle, ttl_s };
+	reg->flags |= REG_DIRTY;
+	if (!keeper->flush_at)
+		keeper->flush_at = now + FLUSH_MS;
+}
+
+static size_t dirty_rows(struct keeper *keeper, struct store_row *rows, mono_ms now)
+{
+	wall_ms wall = clock_wall();
+	size_t n = 0;
+
+	for (size_t i = 0; i < keeper->dirty_count; i++) {
+		const struct reg *reg = reg_at(&keeper->table, keeper->dirty[i].handle);
+
+		if (!reg->number || (reg->told && !reg->expires_ms))
+			continue; /* dropped meanwhile, or told in vain */
+		rows[n].number = reg->number;
+		rows[n].params = reg->told ? &keeper->table.params[reg->told] : NULL;
+		rows[n].expires = wall + (reg->expires_ms - now);
+		rows[n].ttl_s = keeper->dirty[i].ttl_s;
+		n++;
+	}
+	return n;
+}
+
+static void flush_failed(struct keeper *keeper, const char *why, mono_ms now)
+{
+	if (!keeper->store_failed)
+		log_error("registrar",
+			  "store %s cannot be written (%s): registrations go on, but a restart "
+			  "will repeat them; check the disk",
+			  keeper->options.store, why);
+	keeper->store_failed = true;
+	keeper->flush_at = now + FLUSH_RETRY_MS;
+}
+
+static void flush(struct keeper *keeper, mono_ms now)
+{
+	struct store_row *rows;
+	const char *why = "out of memory";
+	int err = -ENOMEM;
+
+	if (!keeper->dirty_count)
+		return;
+	rows = calloc(keeper->dirty_count, sizeof(*rows));
+	if (rows)
+		err = store_write(keeper->store, rows, dirty_rows(keeper, rows, now), &why);
+	free(rows);
+	if (err) {
+		flush_failed(keeper, why, now);
+		return;
+	}
+	for (size_t i = 0; i < keeper->dirty_count; i++)
+		reg_at(&keeper->table, keeper->dirty[i].handle)->flags &= (uint8_t)~REG_DIRTY;
+	keeper->dirty_count = 0;
+	keeper->flush_at = 0;
+	if (keeper->store_failed)
+		log_notice("registrar", "store %s is written again", keeper->options.store);
+	keeper->store_failed = false;
+}
+
+/* ---- answers ---- */
+
+static enum reg_event event_of(enum upsert_verdict verdict, bool needs_token)
+{
+	switch (verdict) {
+	case UPSERT_OK:
+		return REG_EV_OK;
+	case UPSERT_FAILED:
+	case UPSERT_EXHAUSTED:
+		return REG_EV_FAILED;
+	case UPSERT_REFUSED:
+		return REG_EV_REFUSED;
+	case UPSERT_UNAUTHENTICATED:
+		return needs_token ? REG_EV_POSTPONED : REG_EV_REFUSED;
+	}
+	return REG_EV_FAILED;
+}
+
+static enum refresh_answer gate_answer(enum upsert_verdict verdict)
+{
+	switch (verdict) {
+	case UPSERT_FAILED:
+		return REFRESH_FAILED;
+	case UPSERT_EXHAUSTED:
+		return REFRESH_EXHAUSTED;
+	case UPSERT_OK:
+	case UPSERT_REFUSED:
+	case UPSERT_UNAUTHENTICATED:
+		return REFRESH_ANSWERED;
+	}
+	return REFRESH_FAILED;
+}
+
+static void set_token(struct keeper *keeper, char *take_token)
+{
+	if (keeper->token)
+		explicit_bzero(keeper->token, strlen(keeper->token));
+	free(keeper->token);
+	keeper->token = take_token;
+	pthread_mutex_lock(&keeper->lock);
+	keeper->token_ok = take_token || !keeper->options.needs_token;
+	pthread_mutex_unlock(&keeper->lock);
+	refresh_hold(keeper->refresh, !keeper->token_ok);
+}
+
+/* All that were sent with it come back like this: the first one acts. */
+static void token_refused(struct keeper *keeper, unsigned serial, const char *why)
+{
+	if (!keeper->token || serial != keeper->token_serial)
+		return;
+	trouble_token_refused(&keeper->trouble, why);
+	keeper->options.token_refused(keeper->token, keeper->options.arg);
+	set_token(keeper, NULL);
+}
+
+static void note_gate(struct keeper *keeper, const struct request *request,
+		      const struct upsert_answer *answer, mono_ms now)
+{
+	enum refresh_answer said = gate_answer(answer->verdict);
+	enum refresh_news news = refresh_answered(keeper->refresh, request->reg->number, said, now);
+
+	trouble_gate(&keeper->trouble, news, refresh_down(keeper->refresh), answer, now);
+	pthread_mutex_lock(&keeper->lock);
+	keeper->api_up = said != REFRESH_FAILED;
+	pthread_mutex_unlock(&keeper->lock);
+}
+
+static void note_success(struct keeper *keeper, const struct request *request,
+			 const struct upsert_answer *answer, mono_ms now)
+{
+	uint32_t ttl_s = 0;
+
+	trouble_token_accepted(&keeper->trouble);
+	if (request->call.kind == UPSERT) {
+		ttl_s = answer->ttl_s ? answer->ttl_s : REG_TTL_DEFAULT_S;
+		if (ttl_s > REG_TTL_MAX_S)
+			ttl_s = REG_TTL_MAX_S;
+		if (ttl_s != keeper->ttl_s) {
+			keeper->ttl_s = ttl_s;
+			refresh_expect(keeper->refresh, keeper->table.count, ttl_s);
+		}
+	}
+	mark_dirty(keeper, request->reg, ttl_s, now);
+}
+
+static void on_answer(struct upsert_call *call, const struct upsert_answer *answer)
+{
+	struct request *request = CONTAINER_OF(call, struct request, call);
+	struct keeper *keeper = request->keeper;
+	struct reg *reg = request->reg;
+	bool was_refused = reg->flags & REG_REFUSING;
+	mono_ms now = clock_now();
+	struct reg_input input = { .now = now,
+				   .random = &keeper->options.seed,
+				   .asked = request->asked,
+				   .ttl_s = answer->ttl_s };
+
+	if (keeper->deaf) {
+		free(request);
+		return;
+	}
+	if (call->kind == UPSERT)
+		metric_add(&upserts[answer->verdict], 1);
+	set_error(keeper, reg, answer->text);
+	handle(keeper, reg, event_of(answer->verdict, keeper->options.needs_token), &input);
+	note_gate(keeper, request, answer, now);
+	if (answer->verdict == UPSERT_OK)
+		note_success(keeper, request, answer, now);
+	else if (answer->verdict == UPSERT_UNAUTHENTICATED && keeper->options.needs_token) {
+		token_refused(keeper, request->token_serial, answer->text);
+		refresh_file_first(keeper->refresh, reg);
+	}
+	if (answer->verdict != UPSERT_UNAUTHENTICATED || !keeper->options.needs_token)
+		trouble_reg(&keeper->trouble, reg, was_refused, answer,
+			    refresh_down(keeper->refresh), now);
+	free(request);
+}
+
+/* ---- requests ---- */
+
+/* It never left: there is no answer to wait for. */
+static void not_sent(struct keeper *keeper, struct reg *reg, const struct reg_input *input, int err)
+{
+	refresh_answered(keeper->refresh, reg->number, REFRESH_VOID, input->now);
+	set_error(keeper, reg, strerror(-err));
+	handle(keeper, reg, err == -EINVAL ? REG_EV_REFUSED : REG_EV_FAILED, input);
+}
+
+static bool has_lapsed(const struct reg *reg, mono_ms now)
+{
+	return !reg->told || (reg->expires_ms && reg->expires_ms <= now);
+}
+
+static struct request *make_request(struct keeper *keeper, struct reg *reg)
+{
+	struct request *request = calloc(1, sizeof(*request));
+
+	if (!request)
+		return NULL;
+	request->call.kind = reg->state == REG_WITHDRAWING ? UPSERT_DELETE : UPSERT;
+	request->call.done = on_answer;
+	request->keeper = keeper;
+	request->reg = reg;
+	request->token_serial = keeper->token_serial;
+	/* A delete names what the core was told, a refresh repeats it. */
+	request->asked = request->call.kind == UPSERT ? reg->wanted : reg->told;
+	return request;
+}
+
+static void send_one(struct keeper *keeper, struct reg *reg, mono_ms now)
+{
+	struct reg_input input = { .now = now, .random = &keeper->options.seed };
+	struct api_call_options options = { .token = keeper->token,
+					    .deadline_ms = keeper->options.deadline_ms,
+					    /* A probe ends as soon as the API is back. */
+					    .wait_for_ready = refresh_down(keeper->refresh) };
+	struct request *request;
+	int err = -ENOMEM;
+
+	if (reg->state == REG_WITHDRAWING && has_lapsed(reg, now)) {
+		refresh_answered(keeper->refresh, reg->number, REFRESH_VOID, now);
+		handle(keeper, reg, REG_EV_EXPIRED, &input);
+		mark_dirty(keeper, reg, 0, now);
+		return;
+	}
+	request = make_request(keeper, reg);
+	handle(keeper, reg, REG_EV_DUE, &input);
+	if (request) {
+		input.asked = request->asked;
+		err = upsert_send(&request->call, keeper->options.client, reg->number,
+				  &keeper->table.params[request->asked], &options);
+	}
+	if (err) {
+		free(request);
+		not_sent(keeper, reg, &input, err);
+	}
+}
+
+/* ---- time passes ---- */
+
+static mono_ms earliest_expiry(const struct keeper *keeper)
+{
+	mono_ms earliest = 0;
+
+	for (size_t i = 0; i < keeper->table.count; i++) {
+		const struct reg *reg = reg_at(&keeper->table, keeper->table.sorted[i]);
+
+		if (reg->wanted && reg->expires_ms && (!earliest || reg->expires_ms < earliest))
+			earliest = reg->expires_ms;
+	}
+	return earliest;
+}
+
+static void set_gauges(struct keeper *keeper, mono_ms now)
+{
+	mono_ms earliest = earliest_expiry(keeper);
+
+	metric_set(&first_expiry, earliest ? (earliest - now) / 1000 : 0);
+	keeper->gauge_at = now + GAUGE_MS;
+}
+
+void keeper_run(struct keeper *keeper, mono_ms now)
+{
+	struct reg *reg;
+
+	if (keeper->token && now >= keeper->token_expires)
+		set_token(keeper, NULL);
+	if (!keeper->stopping || keeper->withdrawing)
+		while ((reg = refresh_take(keeper->refresh, now)))
+			send_one(keeper, reg, now);
+	if (keeper->flush_at && (now >= keeper->flush_at || keeper->dirty_count >= FLUSH_COUNT) &&
+	    (!keeper->store_failed || now >= keeper->flush_at))
+		flush(keeper, now);
+	if (now >= keeper->gauge_at)
+		set_gauges(keeper, now);
+}
+
+mono_ms keeper_next(const struct keeper *keeper, mono_ms now)
+{
+	mono_ms next = keeper->gauge_at, turn;
+
+	if (keeper->flush_at && keeper->flush_at < next)
+		next = keeper->flush_at;
+	if (!keeper->stopping || keeper->withdrawing) {
+		turn = refresh_next(keeper->refresh, now);
+		if (turn < next)
+			next = turn;
+	}
+	return next;
+}
+
+void keeper_token(struct keeper *keeper, const char *token, unsigned expires_in_s,
+		  const char *error, unsigned retry_ms, mono_ms now)
+{
+	char *copy;
+
+	if (!token) {
+		trouble_token_missing(&keeper->trouble, error, retry_ms, keeper->token);
+		return;
+	}
+	copy = strdup(token);
+	if (!copy)
+		return; /* the old one, if any, serves on; else invalidation fetches anew */
+	trouble_token_came(&keeper->trouble);
+	keeper->token_serial++;
+	keeper->token_expires = now + (mono_ms)expires_in_s * 1000;
+	set_token(keeper, copy);
+}
+
+/* ---- wishes ---- */
+
+/* Ids of the parameters by route type; 0 where no number has that type. */
+static int intern_all(struct keeper *keeper, const struct wanted *wanted,
+		      uint16_t ids[ROUTE_TYPE_COUNT])
+{
+	struct reg_params params = { wanted->sip_uri, wanted->prefix_mo, wanted->prefix_mt, 0 };
+	int err = 0;
+
+	memset(ids, 0, ROUTE_TYPE_COUNT * sizeof(ids[0]));
+	for (size_t i = 0; !err && i < wanted->count; i++) {
+		uint8_t type = wanted->numbers[i].route_type;
+
+		if (type >= ROUTE_TYPE_COUNT)
+			return -EINVAL;
+		if (ids[type])
+			continue;
+		params.route_type = (enum route_type)type;
+		pthread_mutex_lock(&keeper->lock);
+		err = reg_table_params(&keeper->table, &params, &ids[type]);
+		pthread_mutex_unlock(&keeper->lock);
+	}
+	return err;
+}
+
+static int merge(struct keeper *keeper, const uint64_t *numbers, size_t number_count)
+{
+	int err;
+
+	pthread_mutex_lock(&keeper->lock);
+	err = reg_table_merge(&keeper->table, numbers, number_count);
+	pthread_mutex_unlock(&keeper->lock);
+	return err;
+}
+
+int keeper_want(struct keeper *keeper, const struct wanted *wanted, mono_ms now)
+{
+	uint16_t ids[ROUTE_TYPE_COUNT];
+	uint64_t *numbers = calloc(wanted->count + 1, sizeof(*numbers));
+	size_t next = 0;
+	int err;
+
+	if (!numbers)
+		return -ENOMEM;
+	flush(keeper, now); /* records that are gone leave the table below */
+	for (size_t i = 0; i < wanted->count; i++)
+		numbers[i] = wanted->numbers[i].number;
+	err = intern_all(keeper, wanted, ids);
+	if (!err)
+		err = merge(keeper, numbers, wanted->count);
+	free(numbers);
+	if (err)
+		return err;
+	for (size_t i = 0; i < keeper->table.count; i++) {
+		struct reg *reg = reg_at(&keeper->table, keeper->table.sorted[i]);
+		const struct wanted_number *number = &wanted->numbers[next];
+
+		if (next < wanted->count && number->number == reg->number) {
+			want_one(keeper, reg, ids[number->route_type], number->service, now);
+			next++;
+		} else {
+			want_one(keeper, reg, 0, 0, now);
+		}
+	}
+	refresh_expect(keeper->refresh, keeper->table.count, keeper->ttl_s);
+	return 0;
+}
+
+void keeper_refresh(struct keeper *keeper, uint64_t number, mono_ms now)
+{
+	struct reg_input input = { .now = now };
+	struct reg *reg = number ? reg_table_find(&keeper->table, number) : NULL;
+
+	if (reg && reg->wanted)
+		handle(keeper, reg, REG_EV_CHANGED, &input);
+	for (size_t i = 0; !number && i < keeper->table.count; i++) {
+		reg = reg_at(&keeper->table, keeper->table.sorted[i]);
+		if (reg->wanted)
+			handle(keeper, reg, REG_EV_CHANGED, &input);
+	}
+}
+
+void keeper_stop(struct keeper *keeper, bool withdraw, mono_ms now)
+{
+	keeper->stopping = true;
+	keeper->withdrawing = withdraw;
+	if (!withdraw)
+		return;
+	refresh_hurry(keeper->refresh);
+	for (size_t i = 0; i < keeper->table.count; i++)
+		want_one(keeper, reg_at(&keeper->table, keeper->table.sorted[i]), 0, 0, now);
+}
+
+bool keeper_idle(const struct keeper *keeper)
+{
+	return !refresh_in_flight(keeper->refresh) &&
+	       (!keeper->withdrawing || !keeper->by_state[REG_WITHDRAWING]);
+}
+
+void keeper_deafen(struct keeper *keeper)
+{
+	keeper->deaf = true;
+}
+
+/* ---- questions ---- */
+
+static void describe(const struct keeper *keeper, const struct reg *reg, struct reg_info *info)
+{
+	uint16_t params = reg->wanted ? reg->wanted : reg->told;
+
+	memset(info, 0, sizeof(*info));
+	e164_unpack(reg->number, info->number);
+	info->route_type = keeper->table.params[params].route_type;
+	info->state = (enum reg_state)reg->state;
+	info->service = reg->service;
+	info->expires_ms = reg->expires_ms;
+	info->next_ms = reg->due_ms;
+	info->failures = reg->failures;
+	if (reg->error)
+		snprintf(info->last_error, sizeof(info->last_error), "%s", reg->error);
+}
+
+int keeper_lookup(struct keeper *keeper, uint64_t number, struct reg_info *ret_info)
+{
+	const struct reg *reg;
+	int err = -ENOENT;
+
+	pthread_mutex_lock(&keeper->lock);
+	reg = reg_table_find(&keeper->table, number);
+	if (reg && !reg_gone(reg)) {
+		describe(keeper, reg, ret_info);
+		err = 0;
+	}
+	pthread_mutex_unlock(&keeper->lock);
+	return err;
+}
+
+size_t keeper_list(struct keeper *keeper, uint64_t after, size_t max,
+		   void (*visit)(const struct reg_info *info, void *arg), void *arg)
+{
+	struct reg_info info;
+	size_t visited = 0;
+
+	/* The lock is given back for each visit: `visit` may write to a socket. */
+	while (visited < max) {
+		const struct reg *reg = NULL;
+
+		pthread_mutex_lock(&keeper->lock);
+		for (size_t i = reg_table_after(&keeper->table, after); i < keeper->table.count;
+		     i++) {
+			reg = reg_at(&keeper->table, keeper->table.sorted[i]);
+			after = reg->number;
+			if (!reg_gone(reg))
+				break;
+			reg = NULL;
+		}
+		if (reg)
+			describe(keeper, reg, &info);
+		pthread_mutex_unlock(&keeper->lock);
+		if (!reg)
+			break;
+		visit(&info, arg);
+		visited++;
+	}
+	return visited;
+}
+
+void keeper_summary(struct keeper *keeper, struct registrar_summary *ret_summary)
+{
+	memset(ret_summary, 0, sizeof(*ret_summary));
+	pthread_mutex_lock(&keeper->lock);
+	memcpy(ret_summary->by_state, keeper->by_state, sizeof(keeper->by_state));
+	ret_summary->first_expiry_ms = earliest_expiry(keeper);
+	ret_summary->api_up = keeper->api_up;
+	ret_summary->token_ok = keeper->token_ok;
+	pthread_mutex_unlock(&keeper->lock);
+}
+
+/* ---- create ---- */
+
+struct loaded {
+	struct keeper *keeper;
+	struct row {
+		uint64_t number;
+		wall_ms expires;
+		uint32_t ttl_s;
+		uint16_t told;
+	} * rows; /* in order of expiry */
+	size_t count, room;
+};
+
+static int on_row(const struct store_row *row, void *arg)
+{
+	struct loaded *loaded = arg;
+	char text[E164_ROOM];
+	struct row *to;
+	int err;
+
+	e164_unpack(row->number, text);
+	if (!e164_valid(text) || row->params->route_type >= ROUTE_TYPE_COUNT)
+		return 0; /* nothing we wrote; the configuration says what is wanted */
+	if (loaded->count == loaded->room) {
+		size_t room = loaded->room ? loaded->room * 2 : 1024;
+
+		to = reallocarray(loaded->rows, room, sizeof(*to));
+		if (!to)
+			return -ENOMEM;
+		loaded->rows = to;
+		loaded->room = room;
+	}
+	to = &loaded->rows[loaded->count];
+	err = reg_table_params(&loaded->keeper->table, row->params, &to->told);
+	if (err)
+		return err;
+	to->number = row->number;
+	to->expires = row->expires;
+	to->ttl_s = row->ttl_s;
+	loaded->count++;
+	return 0;
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static int merge_rows(struct keeper *keeper, const struct loaded *loaded)
+{
+	uint64_t *numbers = calloc(loaded->count + 1, sizeof(*numbers));
+	size_t n = 0;
+	int err;
+
+	if (!numbers)
+		return -ENOMEM;
+	for (size_t i = 0; i < loaded->count; i++)
+		numbers[i] = loaded->rows[i].number;
+	qsort(numbers, loaded->count, sizeof(*numbers), compare_numbers);
+	/* A file read again after damage may have given a number twice. */
+	for (size_t i = 0; i < loaded->count; i++)
+		if (!n || numbers[n - 1] != numbers[i])
+			numbers[n++] = numbers[i];
+	err = merge(keeper, numbers, n);
+	free(numbers);
+	return err;
+}
+
+/* A row's time is by the wall clock, which may have been set meanwhile: it is
+ * believed only if it lies within the TTL from the present. */
+static void take_row(struct keeper *keeper, const struct row *row, mono_ms now)
+{
+	struct reg *reg = reg_table_find(&keeper->table, row->number);
+	mono_ms ttl_ms = (mono_ms)(row->ttl_s < REG_TTL_MAX_S ? row->ttl_s : REG_TTL_MAX_S) * 1000;
+	mono_ms left = row->expires - clock_wall();
+
+	count(keeper, reg, -1);
+	reg->told = row->told;
+	reg->wanted = row->told; /* until keeper_want() says otherwise */
+	reg->state = REG_NEW;
+	reg->due_ms = now;
+	if (left > 0 && left <= ttl_ms) {
+		reg->state = REG_ACTIVE;
+		reg->expires_ms = now + left;
+		reg->due_ms = reg_refresh_due(reg->expires_ms - ttl_ms, row->ttl_s,
+					      &keeper->options.seed);
+	}
+	count(keeper, reg, +1);
+	keeper->ttl_s = row->ttl_s;
+}
+
+/* After the wanted set is known: what has lapsed and is not wanted needs no
+ * delete; the others are filed in order of expiry. */
+static void settle_row(struct keeper *keeper, const struct row *row, mono_ms now)
+{
+	struct reg *reg = reg_table_find(&keeper->table, row->number);
+	struct reg_input input = { .now = now };
+
+	if (reg->state == REG_WITHDRAWING && row->expires <= clock_wall()) {
+		handle(keeper, reg, REG_EV_EXPIRED, &input);
+		mark_dirty(keeper, reg, 0, now);
+	} else {
+		file(keeper, reg);
+	}
+}
+
+static int load(struct keeper *keeper, const struct wanted *wanted, mono_ms now)
+{
+	struct loaded loaded = { .keeper = keeper };
+	int err = 0;
+
+	if (keeper->options.store)
+		err = store_open(&keeper->store, keeper->options.store, on_row, &loaded);
+	if (!err)
+		err = merge_rows(keeper, &loaded);
+	if (!err) {
+		for (size_t i = 0; i < loaded.count; i++)
+			take_row(keeper, &loaded.rows[i], now);
+		err = keeper_want(keeper, wanted, now);
+	}
+	for (size_t i = 0; !err && i < loaded.count; i++)
+		settle_row(keeper, &loaded.rows[i], now);
+	free(loaded.rows);
+	return err;
+}
+
+int keeper_create(struct keeper **ret_keeper, const struct keeper_options *options,
+		  const struct wanted *wanted, mono_ms now)
+{
+	struct keeper *keeper = calloc(1, sizeof(*keeper));
+	int err;
+
+	if (!keeper)
+		return -ENOMEM;
+	pthread_mutex_init(&keeper->lock, NULL);
+	keeper->options = *options;
+	keeper->gauge_at = now;
+	if (options->store) {
+		keeper->options.store = strdup(options->store);
+		if (!keeper->options.store) {
+			keeper_destroy(keeper);
+			return -ENOMEM;
+		}
+	}
+	err = refresh_create(&keeper->refresh, &keeper->table, options->seed, now);
+	if (!err) {
+		set_token(keeper, NULL);
+		err = load(keeper, wanted, now);
+	}
+	if (err) {
+		keeper_destroy(keeper);
+		return err;
+	}
+	*ret_keeper = keeper;
+	return 0;
+}
+
+struct keeper *keeper_destroy(struct keeper *keeper)
+{
+	if (!keeper)
+		return NULL;
+	if (keeper->store)
+		flush(keeper, clock_now());
+	if (keeper->refresh)
+		set_token(keeper, NULL);
+	for (size_t i = 0; i < keeper->table.count; i++)
+		count(keeper, reg_at(&keeper->table, keeper->table.sorted[i]), -1);
+	store_close(keeper->store);
+	refresh_destroy(keeper->refresh);
+	reg_table_done(&keeper->table);
+	free(keeper->dirty);
+	free((char *)keeper->options.store);
+	pthread_mutex_destroy(&keeper->lock);
+	free(keeper);
+	return NULL;
+}

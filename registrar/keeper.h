@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* keeper.h - the registrar's work: sends what is due, takes in the answers,
+ * remembers them, and says once what is wrong.
+ *
+ * Joins table, states, pacing, store and messages. It has no thread and no
+ * clock of its own. Threads: the registrar's; keeper_lookup(), keeper_list()
+ * and keeper_summary() from any.
+ */
+#ifndef BREAKOUT_REGISTRAR_KEEPER_H
+#define BREAKOUT_REGISTRAR_KEEPER_H
+
+#include "proto/api.h"
+#include "registrar/registrar.h"
+
+/* The set of numbers to keep registered, copied out of a config. */
+struct wanted {
+	char *sip_uri, *prefix_mo, *prefix_mt;
+	size_t count;
+	struct wanted_number {
+		uint64_t number;
+		uint32_t service;
+		uint8_t route_type;
+	} * numbers; /* ascending, distinct */
+};
+int wanted_create(struct wanted **ret_wanted, const struct config *config) MUST_CHECK;
+struct wanted *wanted_destroy(struct wanted *wanted);
+
+struct keeper_options {
+	struct api_client *client; /* borrowed */
+	const char *store;         /* path; NULL: nothing is remembered */
+	unsigned deadline_ms;      /* per request */
+	bool needs_token;
+	/* The core refused the token in use: another one, please. */
+	void (*token_refused)(const char *token, void *arg);
+	void *arg;
+	uint64_t seed;
+};
+
+struct keeper; /* opaque */
+
+/* Reads the store and compares it with `wanted`. 0, -ENOMEM or -EIO (logged). */
+int keeper_create(struct keeper **ret_keeper, const struct keeper_options *options,
+		  const struct wanted *wanted, mono_ms now) MUST_CHECK;
+/* Writes what the store has yet to hear. The client has ended before: no answer
+ * may come any more. */
+struct keeper *keeper_destroy(struct keeper *keeper);
+
+int keeper_want(struct keeper *keeper, const struct wanted *wanted, mono_ms now) MUST_CHECK;
+void keeper_refresh(struct keeper *keeper, uint64_t number, mono_ms now); /* 0: all */
+
+/* A token, or (token NULL) the reason why there is none. */
+void keeper_token(struct keeper *keeper, const char *token, unsigned expires_in_s,
+		  const char *error, unsigned retry_ms, mono_ms now);
+
+/* Sends what is due and may go, and writes to the store if it is time. */
+void keeper_run(struct keeper *keeper, mono_ms now);
+mono_ms keeper_next(const struct keeper *keeper, mono_ms now); /* for keeper_run() */
+
+/* From here on nothing is sent, or (withdraw) deletes only. */
+void keeper_stop(struct keeper *keeper, bool withdraw, mono_ms now);
+bool keeper_idle(const struct keeper *keeper); /* after keeper_stop(): all is done */
+/* Answers that still come are those of requests we cancel ourselves. */
+void keeper_deafen(struct keeper *keeper);
+
+int keeper_lookup(struct keeper *keeper, uint64_t number, struct reg_info *ret_info) MUST_CHECK;
+size_t keeper_list(struct keeper *keeper, uint64_t after, size_t max,
+		   void (*visit)(const struct reg_info *info, void *arg), void *arg);
+void keeper_summary(struct keeper *keeper, struct registrar_summary *ret_summary);
+
+#endif

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "registrar/registrar.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include "base/log.h"
+#include "base/mailbox.h"
+#include "base/str.h"
+#include "proto/api.h"
+#include "registrar/keeper.h"
+
+struct note;
+
+struct registrar {
+	struct keeper *keeper;
+	struct api_client *client;
+	struct api_token *token; /* NULL: none is needed */
+	struct mailbox *mailbox;
+	char *api_settings; /* what cannot change without a restart */
+	pthread_t thread;
+	bool started;
+	struct note *last_note; /* made beforehand: the end must not need memory */
+	/* Registrar thread: */
+	bool stopping;
+	mono_ms stop_by;
+};
+
+/* Everything the thread is told. */
+struct note {
+	struct mail mail;
+	enum note_kind { NOTE_WANT, NOTE_REFRESH, NOTE_TOKEN, NOTE_STOP } kind;
+	struct wanted *wanted;
+	uint64_t number;
+	char *token;
+	unsigned expires_in_s, retry_ms;
+	char error[384];
+	bool withdraw;
+	unsigned grace_ms;
+};
+
+static void note_free(struct mail *mail)
+{
+	struct note *note = CONTAINER_OF(mail, struct note, mail);
+
+	if (note->token)
+		explicit_bzero(note->token, strlen(note->token));
+	free(note->token);
+	wanted_destroy(note->wanted);
+	free(note);
+}
+
+/* Registrar thread. */
+static void on_note(struct mail *mail, void *receiver)
+{
+	struct note *note = CONTAINER_OF(mail, struct note, mail);
+	struct registrar *registrar = receiver;
+	struct keeper *keeper = registrar->keeper;
+	mono_ms now = clock_now();
+
+	switch (note->kind) {
+	case NOTE_WANT:
+		if (!registrar->stopping && keeper_want(keeper, note->wanted, now))
+			log_error("registrar",
+				  "out of memory: the new set of numbers is not taken");
+		break;
+	case NOTE_REFRESH:
+		keeper_refresh(keeper, note->number, now);
+		break;
+	case NOTE_TOKEN:
+		keeper_token(keeper, note->token, note->expires_in_s, note->error, note->retry_ms,
+			     now);
+		break;
+	case NOTE_STOP:
+		registrar->stopping = true;
+		registrar->stop_by = now + note->grace_ms;
+		keeper_stop(keeper, note->withdraw, now);
+		break;
+	}
+	note_free(mail);
+}
+
+static struct note *note_create(enum note_kind kind)
+{
+	struct note *note = calloc(1, sizeof(*note));
+
+	if (!note)
+		return NULL;
+	note->kind = kind;
+	note->mail.deliver = on_note;
+	return note;
+}
+
+static void post(struct registrar *registrar, struct note *take_note)
+{
+	mailbox_post(registrar->mailbox, &take_note->mail);
+	api_client_wake(registrar->client);
+}
+
+static void *registrar_thread(void *arg)
+{
+	struct registrar *registrar = arg;
+	mono_ms now = clock_now(), until;
+
+	while (!registrar->stopping ||
+	       (now < registrar->stop_by && !keeper_idle(registrar->keeper))) {
+		(void)mailbox_drain(registrar->mailbox, 0);
+		now = clock_now();
+		keeper_run(registrar->keeper, now);
+		until = keeper_next(registrar->keeper, now);
+		if (registrar->stopping) {
+			if (keeper_idle(registrar->keeper))
+				break;
+			if (registrar->stop_by < until)
+				until = registrar->stop_by;
+		}
+		api_client_poll(registrar->client, until);
+		now = clock_now();
+	}
+	return NULL;
+}
+
+/* ---- the token ---- */
+
+/* Token thread. */
+static void on_token(const char *token, unsigned expires_in_s, const char *error, unsigned retry_ms,
+		     void *arg)
+{
+	struct registrar *registrar = arg;
+	struct note *note = note_create(NOTE_TOKEN);
+
+	if (note && token)
+		note->token = strdup(token);
+	if (!note || (token && !note->token)) {
+		log_error("registrar", "out of memory: a token is lost");
+		free(note);
+		return;
+	}
+	note->expires_in_s = expires_in_s;
+	note->retry_ms = retry_ms;
+	snprintf(note->error, sizeof(note->error), "%s", error ? error : "");
+	post(registrar, note);
+}
+
+static void on_token_refused(const char *token, void *arg)
+{
+	struct registrar *registrar = arg;
+
+	api_token_invalidate(registrar->token, token);
+}
+
+static int create_token(struct registrar *registrar, const struct config_api *api)
+{
+	struct api_token_options options = {
+		.url = api->token_url,
+		.client_id = api->client_id,
+		.client_secret_file = api->client_secret_file,
+		.scope = api->scope,
+		.ca_file = api->ca_file,
+		.raw_basic = api->raw_basic,
+		.timeout_ms = api->deadline_ms,
+	};
+	int err;
+
+	if (!api->token_url)
+		return 0;
+	err = api_token_create(&registrar->token, &options, on_token, registrar);
+	if (err == -EINVAL)
+		log_error("registrar", "no tokens can be fetched: core.api.token_url must be an "
+				       "https:// address (http:// only on this machine), with "
+				       "client_id and client_secret_file beside it");
+	return err;
+}
+
+/* ---- create and destroy ---- */
+
+static int create_client(struct registrar *registrar, const struct config_api *api)
+{
+	struct api_client_options options = {
+		.target = api->target,
+		.ca_file = api->ca_file,
+		.server_name = api->server_name,
+		.plaintext = api->plaintext,
+		.keepalive_ms = api->keepalive_s * 1000,
+		.keepalive_timeout_ms = api->keepalive_timeout_s * 1000,
+	};
+	char error[512];
+	int err = api_client_create(&registrar->client, &options, error, sizeof(error));
+
+	if (err == -EINVAL)
+		log_error("registrar", "no connection to the core's API is possible: %s", error);
+	return err;
+}
+
+static int create_keeper(struct registrar *registrar, const struct config *config)
+{
+	struct keeper_options options = {
+		.client = registrar->client,
+		.store = config->store_sqlite,
+		.deadline_ms = config->core.api.deadline_ms,
+		.needs_token = config->core.api.token_url != NULL,
+		.token_refused = on_token_refused,
+		.arg = registrar,
+	};
+	struct wanted *wanted;
+	int err;
+
+	if (getrandom(&options.seed, sizeof(options.seed), 0) != sizeof(options.seed))
+		return -EIO;
+	err = wanted_create(&wanted, config);
+	if (err)
+		return err;
+	err = keeper_create(&registrar->keeper, &options, wanted, clock_now());
+	wanted_destroy(wanted);
+	return err;
+}
+
+static char *describe_api(const struct config_api *api)
+{
+	struct str text = { 0 };
+
+	str_addf(&text, "%s %s %s %s %s %s %s %d %d %u", api->target ? api->target : "",
+		 api->token_url ? api->token_url : "", api->client_id ? api->client_id : "",
+		 api->client_secret_file ? api->client_secret_file : "",
+		 api->scope ? api->scope : "", api->ca_file ? api->ca_file : "",
+		 api->server_name ? api->server_name : "", api->raw_basic, api->plaintext,
+		 api->deadline_ms);
+	return str_take(&text);
+}
+
+int registrar_create(struct registrar **ret_registrar, const struct config *config)
+{
+	struct registrar *registrar = calloc(1, sizeof(*registrar));
+	int err;
+
+	if (!registrar)
+		return -ENOMEM;
+	registrar->api_settings = describe_api(&config->core.api);
+	err = registrar->api_settings ? mailbox_create(&registrar->mailbox, registrar) : -ENOMEM;
+	if (!err)
+		err = create_client(registrar, &config->core.api);
+	if (!err)
+		err = create_keeper(registrar, config);
+	if (!err)
+		err = create_token(registrar, &config->core.api);
+	if (err) {
+		registrar_destroy(registrar);
+		return err;
+	}
+	*ret_registrar = registrar;
+	return 0;
+}
+
+struct registrar *registrar_destroy(struct registrar *registrar)
+{
+	if (!registrar)
+		return NULL;
+	registrar_stop(registrar, /* withdraw= */ false, /* grace_ms= */ 0);
+	/* The token thread wakes the client: it ends first. Then the client, whose
+	 * end delivers the last answers. */
+	api_token_destroy(registrar->token);
+	if (registrar->keeper)
+		keeper_deafen(registrar->keeper);
+	api_client_destroy(registrar->client);
+	keeper_destroy(registrar->keeper);
+	mailbox_destroy(registrar->mailbox, note_free);
+	free(registrar->api_settings);
+	free(registrar->last_note);
+	free(registrar);
+	return NULL;
+}
+
+int registrar_start(struct registrar *registrar)
+{
+	sigset_t all, before;
+	int err;
+
+	if (!registrar->last_note)
+		registrar->last_note = note_create(NOTE_STOP);
+	if (!registrar->last_note)
+		return -EAGAIN;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	err = pthread_create(&registrar->thread, NULL, registrar_thread, registrar);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (err)
+		return -EAGAIN;
+	registrar->started = true;
+	return 0;
+}
+
+void registrar_stop(struct registrar *registrar, bool withdraw, unsigned grace_ms)
+{
+	struct note *note = registrar->last_note;
+
+	if (!registrar->started)
+		return;
+	registrar->last_note = NULL;
+	note->withdraw = withdraw;
+	note->grace_ms = grace_ms;
+	post(registrar, note);
+	pthread_join(registrar->thread, NULL);
+	registrar->started = false;
+}
+
+/* ---- wishes and questions ---- */
+
+int registrar_reconfigure(struct registrar *registrar, const struct config *config)
+{
+	char *settings = describe_api(&config->core.api);
+	struct note *note = note_create(NOTE_WANT);
+	int err;
+
+	if (!settings || !note) {
+		free(settings);
+		free(note);
+		return -ENOMEM;
+	}
+	err = wanted_create(&note->wanted, config);
+	if (err) {
+		free(settings);
+		free(note);
+		return err;
+	}
+	if (strcmp(settings, registrar->api_settings))
+		log_notice("registrar", "changes under core.api take effect at the next start");
+	free(settings);
+	post(registrar, note);
+	return 0;
+}
+
+void registrar_refresh(struct registrar *registrar, const char *number)
+{
+	struct note *note = note_create(NOTE_REFRESH);
+
+	if (!note)
+		return;
+	note->number = number ? e164_pack(number) : 0;
+	if (number && !note->number)
+		note_free(&note->mail);
+	else
+		post(registrar, note);
+}
+
+int registrar_lookup(struct registrar *registrar, const char *number, struct reg_info *ret_info)
+{
+	uint64_t packed = e164_pack(number);
+
+	return packed ? keeper_lookup(registrar->keeper, packed, ret_info) : -ENOENT;
+}
+
+void registrar_summary(struct registrar *registrar, struct registrar_summary *ret_summary)
+{
+	keeper_summary(registrar->keeper, ret_summary);
+}
+
+size_t registrar_list(struct registrar *registrar, const char *after, size_t max,
+		      void (*visit)(const struct reg_info *info, void *arg), void *arg)
+{
+	return keeper_list(registrar->keeper, after ? e164_pack(after) : 0, max, visit, arg);
+}

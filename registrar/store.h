@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* store.h - what the core was last told about each number, kept on disk.
+ *
+ * What is wanted comes from the configuration; the store only remembers what
+ * has been said, so that a restart neither says it all again at once nor
+ * forgets to take back what is no longer configured.
+ *
+ * Threads: the registrar's (before it starts: its creator's).
+ */
+#ifndef BREAKOUT_REGISTRAR_STORE_H
+#define BREAKOUT_REGISTRAR_STORE_H
+
+#include "registrar/reg_table.h"
+
+struct store; /* opaque */
+
+struct store_row {
+	uint64_t number;
+	const struct reg_params *params; /* what the core was told; borrowed */
+	wall_ms expires;                 /* when it forgets it */
+	uint32_t ttl_s;                  /* as the core gave it */
+};
+
+/* One row of the file, those that expire first before the others. Anything but
+ * 0 ends the reading and is returned. */
+typedef int store_visit_fn(const struct store_row *row, void *arg);
+
+/* Opens or makes the file and reads all rows. A file that is damaged is moved
+ * aside with a line in the log, and an empty one takes its place.
+ * Returns 0, -ENOMEM, -EIO (the reason is logged) or what `visit` returned. */
+int store_open(struct store **ret_store, const char *path, store_visit_fn *visit,
+	       void *arg) MUST_CHECK;
+struct store *store_close(struct store *store);
+
+/* Writes rows in one transaction; params NULL forgets the number. All or
+ * nothing: 0, or -EIO with the reason in ret_error (valid until the next call). */
+int store_write(struct store *store, const struct store_row *rows, size_t count,
+		const char **ret_error) MUST_CHECK;
+
+#endif

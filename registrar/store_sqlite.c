@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "registrar/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sqlite3.h>
+#include "base/log.h"
+
+#define SCHEMA_VERSION 1
+#define BUSY_MS        2000
+
+/* WAL with synchronous=NORMAL: a commit survives kill -9 at any moment; power
+ * loss may take the last ones, never the file. A lost row costs one upsert or
+ * one delete more than needed, so no commit waits for the disk.
+ * https://www.sqlite.org/pragma.html#pragma_synchronous */
+static const char setup[] = "PRAGMA journal_mode=WAL;"
+			    "PRAGMA synchronous=NORMAL;"
+			    "PRAGMA foreign_keys=ON;";
+
+static const char schema[] =
+	"BEGIN IMMEDIATE;"
+	"CREATE TABLE IF NOT EXISTS params("
+	" id INTEGER PRIMARY KEY, sip_uri TEXT NOT NULL, prefix_mo TEXT NOT NULL,"
+	" prefix_mt TEXT NOT NULL, route_type INTEGER NOT NULL,"
+	" UNIQUE(sip_uri, prefix_mo, prefix_mt, route_type));"
+	"CREATE TABLE IF NOT EXISTS told("
+	" number INTEGER PRIMARY KEY, params INTEGER NOT NULL REFERENCES params(id),"
+	" expires_ms INTEGER NOT NULL, ttl_s INTEGER NOT NULL);"
+	"PRAGMA user_version=1;"
+	"COMMIT;";
+
+static const char select_rows[] = "SELECT number, expires_ms, ttl_s, sip_uri, prefix_mo, prefix_mt,"
+				  " route_type FROM told JOIN params ON params.id = told.params"
+				  " ORDER BY expires_ms";
+
+enum statement { ADD_PARAMS, FIND_PARAMS, PUT, FORGET, STATEMENT_COUNT };
+
+static const char *const statements[STATEMENT_COUNT] = {
+	[ADD_PARAMS] = "INSERT OR IGNORE INTO params(sip_uri, prefix_mo, prefix_mt, route_type)"
+		       " VALUES(?1, ?2, ?3, ?4)",
+	[FIND_PARAMS] = "SELECT id FROM params WHERE sip_uri = ?1 AND prefix_mo = ?2"
+			" AND prefix_mt = ?3 AND route_type = ?4",
+	[PUT] = "INSERT OR REPLACE INTO told(number, params, expires_ms, ttl_s)"
+		" VALUES(?1, ?2, ?3, ?4)",
+	[FORGET] = "DELETE FROM told WHERE number = ?1",
+};
+
+struct store {
+	char *path;
+	sqlite3 *db;
+	sqlite3_stmt *prepared[STATEMENT_COUNT];
+	/* The id of the last parameters written: runs of numbers share theirs. */
+	const struct reg_params *last_params;
+	sqlite3_int64 last_id;
+};
+
+static bool damaged(int code)
+{
+	return (code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB;
+}
+
+static void db_close(struct store *store)
+{
+	for (int i = 0; i < STATEMENT_COUNT; i++) {
+		sqlite3_finalize(store->prepared[i]);
+		store->prepared[i] = NULL;
+	}
+	sqlite3_close(store->db);
+	store->db = NULL;
+	store->last_params = NULL;
+}
+
+/* ---- opening ---- */
+
+/* It holds telephone numbers: not for everybody to read. */
+static int make_file(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+
+	if (fd < 0) {
+		log_error("registrar", "store %s cannot be opened for writing: %s", path,
+			  strerror(errno));
+		return -EIO;
+	}
+	close(fd);
+	return 0;
+}
+
+static int read_version(sqlite3 *db, int *ret_version)
+{
+	sqlite3_stmt *statement = NULL;
+	int code = sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &statement, NULL);
+
+	if (code == SQLITE_OK)
+		code = sqlite3_step(statement);
+	if (code == SQLITE_ROW)
+		*ret_version = sqlite3_column_int(statement, 0);
+	sqlite3_finalize(statement);
+	return code == SQLITE_ROW ? SQLITE_OK : code;
+}
+
+/* An SQLite code. */
+static int db_open(struct store *store)
+{
+	int code, version = 0;
+
+	code = sqlite3_open_v2(store->path, &store->db,
+			       SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+			       NULL);
+	if (code != SQLITE_OK)
+		return code;
+	sqlite3_busy_timeout(store->db, BUSY_MS);
+	code = sqlite3_exec(store->db, setup, NULL, NULL, NULL);
+	if (code == SQLITE_OK)
+		code = read_version(store->db, &version);
+	if (code == SQLITE_OK && version > SCHEMA_VERSION) {
+		log_error("registrar",
+			  "store %s has version %d, this program knows %d: "
+			  "it was written by a newer one",
+			  store->path, version, SCHEMA_VERSION);
+		return SQLITE_MISMATCH;
+	}
+	if (code == SQLITE_OK && version < SCHEMA_VERSION)
+		code = sqlite3_exec(store->db, schema, NULL, NULL, NULL);
+	for (int i = 0; code == SQLITE_OK && i < STATEMENT_COUNT; i++)
+		code = sqlite3_prepare_v3(store->db, statements[i], -1, SQLITE_PREPARE_PERSISTENT,
+					  &store->prepared[i], NULL);
+	return code;
+}
+
+static int visit_row(sqlite3_stmt *s, store_visit_fn *visit, void *arg)
+{
+	struct reg_params params = {
+		.sip_uri = (char *)sqlite3_column_text(s, 3),
+		.prefix_mo = (char *)sqlite3_column_text(s, 4),
+		.prefix_mt = (char *)sqlite3_column_text(s, 5),
+		.route_type = (enum route_type)sqlite3_column_int(s, 6),
+	};
+	struct store_row row = {
+		.number = (uint64_t)sqlite3_column_int64(s, 0),
+		.params = &params,
+		.expires = sqlite3_column_int64(s, 1),
+		.ttl_s = (uint32_t)sqlite3_column_int64(s, 2),
+	};
+
+	if (!params.sip_uri || !params.prefix_mo || !params.prefix_mt)
+		return -ENOMEM;
+	return visit(&row, arg);
+}
+
+/* An SQLite code; what `visit` returned goes to ret_err. */
+static int read_rows(struct store *store, store_visit_fn *visit, void *arg, int *ret_err)
+{
+	sqlite3_stmt *statement = NULL;
+	int code = sqlite3_prepare_v2(store->db, select_rows, -1, &statement, NULL);
+
+	if (code == SQLITE_OK)
+		code = sqlite3_step(statement);
+	while (code == SQLITE_ROW) {
+		*ret_err = visit_row(statement, visit, arg);
+		if (*ret_err)
+			break;
+		code = sqlite3_step(statement);
+	}
+	sqlite3_finalize(statement);
+	return code == SQLITE_DONE || code == SQLITE_ROW ? SQLITE_OK : code;
+}
+
+static int move_one(const char *path, const char *suffix, wall_ms now)
+{
+	char from[4096], to[4096];
+	int a = snprintf(from, sizeof(from), "%s%s", path, suffix);
+	int b = snprintf(to, sizeof(to), "%s.damaged-%lld%s", path, (long long)(now / 1000),
+			 suffix);
+
+	if (a < 0 || b < 0 || (size_t)b >= sizeof(to))
+		return -ENAMETOOLONG;
+	return rename(from, to) ? -errno : 0;
+}
+
+static int move_aside(const struct store *store, const char *why)
+{
+	wall_ms now = clock_wall();
+	int err = move_one(store->path, "", now);
+
+	if (err) {
+		log_error("registrar", "store %s is damaged (%s) and cannot be moved aside: %s",
+			  store->path, why, strerror(-err));
+		return -EIO;
+	}
+	/* Its companions belong to it and would spoil the new one. */
+	(void)move_one(store->path, "-wal", now);
+	(void)move_one(store->path, "-shm", now);
+	log_error("registrar",
+		  "store %s is damaged (%s): moved aside as %s.damaged-%lld, going on from the "
+		  "configuration",
+		  store->path, why, store->path, (long long)(now / 1000));
+	return 0;
+}
+
+static int store_create(struct store **ret_store, const char *path)
+{
+	struct store *store = calloc(1, sizeof(*store));
+
+	if (!store)
+		return -ENOMEM;
+	store->path = strdup(path);
+	if (!store->path) {
+		free(store);
+		return -ENOMEM;
+	}
+	*ret_store = store;
+	return 0;
+}
+
+static int open_and_read(struct store *store, store_visit_fn *visit, void *arg, int *ret_code)
+{
+	int code, err;
+
+	err = make_file(store->path);
+	if (err)
+		return err;
+	code = db_open(store);
+	if (code == SQLITE_OK)
+		code = read_rows(store, visit, arg, &err);
+	*ret_code = code;
+	return err;
+}
+
+int store_open(struct store **ret_store, const char *path, store_visit_fn *visit, void *arg)
+{
+	struct store *store;
+	char why[160];
+	int code = SQLITE_OK, err;
+
+	err = store_create(&store, path);
+	if (err)
+		return err;
+	err = open_and_read(store, visit, arg, &code);
+	if (!err && damaged(code)) {
+		snprintf(why, sizeof(why), "%s", sqlite3_errmsg(store->db));
+		db_close(store);
+		err = move_aside(store, why);
+		if (!err)
+			err = open_and_read(store, visit, arg, &code);
+	}
+	if (!err && code != SQLITE_OK) {
+		if (code != SQLITE_MISMATCH)
+			log_error("registrar", "store %s cannot be used: %s", path,
+				  sqlite3_errmsg(store->db));
+		err = -EIO;
+	}
+	if (err) {
+		store_close(store);
+		return err;
+	}
+	*ret_store = store;
+	return 0;
+}
+
+struct store *store_close(struct store *store)
+{
+	if (!store)
+		return NULL;
+	db_close(store);
+	free(store->path);
+	free(store);
+	return NULL;
+}
+
+/* ---- writing ---- */
+
+/* Runs a prepared statement that returns at most one row; SQLITE_OK if it ended
+ * well. ret_id: the row's first column, if wanted. */
+static int run(sqlite3_stmt *statement, sqlite3_int64 *ret_id)
+{
+	int code = sqlite3_step(statement);
+
+	if (code == SQLITE_ROW && ret_id)
+		*ret_id = sqlite3_column_int64(statement, 0);
+	sqlite3_reset(statement);
+	return code == SQLITE_DONE || code == SQLITE_ROW ? SQLITE_OK : code;
+}
+
+static void bind_params(sqlite3_stmt *statement, const struct reg_params *params)
+{
+	sqlite3_bind_text(statement, 1, params->sip_uri, -1, SQLITE_STATIC);
+	sqlite3_bind_text(statement, 2, params->prefix_mo, -1, SQLITE_STATIC);
+	sqlite3_bind_text(statement, 3, params->prefix_mt, -1, SQLITE_STATIC);
+	sqlite3_bind_int(statement, 4, (int)params->route_type);
+}
+
+static int params_id(struct store *store, const struct reg_params *params)
+{
+	int code;
+
+	if (store->last_params == params)
+		return SQLITE_OK;
+	store->last_params = NULL;
+	bind_params(store->prepared[ADD_PARAMS], params);
+	code = run(store->prepared[ADD_PARAMS], NULL);
+	if (code != SQLITE_OK)
+		return code;
+	bind_params(store->prepared[FIND_PARAMS], params);
+	code = run(store->prepared[FIND_PARAMS], &store->last_id);
+	if (code == SQLITE_OK)
+		store->last_params = params;
+	return code;
+}
+
+static int write_row(struct store *store, const struct store_row *row)
+{
+	sqlite3_stmt *put = store->prepared[PUT], *forget = store->prepared[FORGET];
+	int code;
+
+	if (!row->params) {
+		sqlite3_bind_int64(forget, 1, (sqlite3_int64)row->number);
+		return run(forget, NULL);
+	}
+	code = params_id(store, row->params);
+	if (code != SQLITE_OK)
+		return code;
+	sqlite3_bind_int64(put, 1, (sqlite3_int64)row->number);
+	sqlite3_bind_int64(put, 2, store->last_id);
+	sqlite3_bind_int64(put, 3, row->expires);
+	sqlite3_bind_int64(put, 4, row->ttl_s);
+	return run(put, NULL);
+}
+
+int store_write(struct store *store, const struct store_row *rows, size_t count,
+		const char **ret_error)
+{
+	int code = sqlite3_exec(store->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+
+	/* Borrowed pointers name the parameters within one call only. */
+	store->last_params = NULL;
+	for (size_t i = 0; code == SQLITE_OK && i < count; i++)
+		code = write_row(store, &rows[i]);
+	if (code == SQLITE_OK)
+		code = sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL);
+	if (code == SQLITE_OK)
+		return 0;
+	*ret_error = sqlite3_errstr(code);
+	sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+	return -EIO;
+}
