@@ -65,7 +65,9 @@ static bool add_folder(struct reader *reader, struct node **root)
 		struct node *more = NULL;
 
 		str_addf(&file, "%s/%s", path.text, entries[i]->d_name);
-		if (!file.failed)
+		if (file.failed)
+			reader->arena->failed = true;
+		else
 			more = tree_read(reader->arena, reader->findings, file.text);
 		if (more)
 			*root = tree_merge(reader->arena, reader->findings, *root, more);
