@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The core's API and its token endpoint as an independent peer: Python grpcio
+with messages generated from our .proto files by protoc, and http.server."""
+
+import base64
+import dataclasses
+import http.server
+import json
+import pathlib
+import ssl
+import sys
+import tempfile
+import threading
+import time
+import urllib.parse
+from concurrent import futures
+
+import grpc
+from grpc_tools import protoc
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+_generated = tempfile.TemporaryDirectory(prefix="breakout-messages-")
+
+
+def _messages():
+    """Compiles our .proto files and imports the modules."""
+    include = str(pathlib.Path(protoc.__file__).parent / "_proto")
+    files = [str(p.relative_to(ROOT / "proto")) for p in (ROOT / "proto").rglob("*.proto")]
+    status = protoc.main(["protoc", f"-I{ROOT / 'proto'}", f"-I{include}",
+                          f"--python_out={_generated.name}",
+                          f"--grpc_python_out={_generated.name}", *files])
+    assert status == 0, "protoc refuses our .proto files"
+    sys.path.insert(0, _generated.name)
+    from wgtwo.sipbreakout.v1 import sipbreakout_pb2, sipbreakout_pb2_grpc
+    return sipbreakout_pb2, sipbreakout_pb2_grpc
+
+
+pb, pb_grpc = _messages()
+
+
+@dataclasses.dataclass(frozen=True)
+class Seen:
+    at: float
+    kind: str  # "upsert" or "delete"
+    number: str
+    registration: bytes  # serialized, to compare parameters
+    sip_uri: str
+    route_type: int
+    token: str
+    agent: str
+
+
+class FakeApi(pb_grpc.SipBreakoutServiceServicer):
+    """`fault` holds for everybody, `faults[number]` for one: "unavailable",
+    "hang", "unauthenticated", "not_acceptable", "permission_denied"."""
+
+    def __init__(self, pki, port, ttl=2, tokens=None):
+        self.pki, self.port, self.ttl, self.tokens = pki, port, ttl, tokens
+        self.fault, self.faults = None, {}
+        self.seen, self.lock = [], threading.Lock()
+        self.over = threading.Event()
+        self.server = None
+
+    def start(self):
+        self.over.clear()
+        self.server = grpc.server(futures.ThreadPoolExecutor(32), options=[("grpc.so_reuseport", 0)])
+        pb_grpc.add_SipBreakoutServiceServicer_to_server(self, self.server)
+        key, cert = (pathlib.Path(p).read_bytes() for p in (self.pki.key, self.pki.cert))
+        credentials = grpc.ssl_server_credentials([(key, cert)])
+        assert self.server.add_secure_port(f"127.0.0.1:{self.port}", credentials) == self.port
+        self.server.start()
+        return self
+
+    def stop(self):
+        self.over.set()
+        self.server.stop(0).wait()
+
+    def _note(self, kind, request, context):
+        metadata = dict(context.invocation_metadata())
+        registration = request.registration
+        token = metadata.get("authorization", "").removeprefix("Bearer ")
+        seen = Seen(time.monotonic(), kind, registration.phone_number.e164,
+                    registration.SerializeToString(deterministic=True), registration.sip_uri,
+                    registration.route_type, token, metadata.get("user-agent", ""))
+        with self.lock:
+            self.seen.append(seen)
+        return seen
+
+    def _trouble(self, seen, context):
+        """Ends the call as the fault says; returns a status code otherwise."""
+        fault = self.faults.get(seen.number, self.fault)
+        if self.tokens and seen.token not in self.tokens.valid:
+            fault = "unauthenticated"
+        if fault == "hang":
+            self.over.wait(30)
+        if fault in ("unavailable", "hang"):
+            context.abort(grpc.StatusCode.UNAVAILABLE, "as the test wants it")
+        if fault == "unauthenticated":
+            context.abort(grpc.StatusCode.UNAUTHENTICATED, "token not known")
+        if fault == "permission_denied":
+            context.abort(grpc.StatusCode.PERMISSION_DENIED, "not your number")
+        return pb.STATUS_CODE_NOT_ACCEPTABLE if fault == "not_acceptable" else pb.STATUS_CODE_OK
+
+    def UpsertRegistration(self, request, context):
+        code = self._trouble(self._note("upsert", request, context), context)
+        response = pb.UpsertRegistrationResponse(status_code=code)
+        if code == pb.STATUS_CODE_OK:
+            response.time_to_live.seconds = self.ttl
+        else:
+            response.error_message = "number is not in your range"
+        return response
+
+    def DeleteRegistration(self, request, context):
+        code = self._trouble(self._note("delete", request, context), context)
+        return pb.DeleteRegistrationResponse(status_code=code)
+
+    def of(self, number=None, kind="upsert", since=0.0):
+        with self.lock:
+            return [s for s in self.seen if s.kind == kind and s.at >= since
+                    and number in (None, s.number)]
+
+
+class FakeTokens:
+    """An HTTPS token endpoint: client credentials by HTTP Basic."""
+
+    def __init__(self, pki, port, client_id="client", secret="s3cret", expires_in=3600):
+        self.client_id, self.secret, self.expires_in = client_id, secret, expires_in
+        self.valid, self.issued, self.refused = set(), 0, 0
+        self.forms = []
+        tokens = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                form = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                status, body = tokens.answer(self.headers.get("Authorization", ""), form)
+                body = json.dumps(body).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(pki.cert, pki.key)
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def answer(self, authorization, form):
+        kind, _, value = authorization.partition(" ")
+        name, _, secret = base64.b64decode(value).decode().partition(":")
+        name, secret = urllib.parse.unquote_plus(name), urllib.parse.unquote_plus(secret)
+        if kind != "Basic" or (name, secret) != (self.client_id, self.secret):
+            self.refused += 1
+            return 401, {"error": "invalid_client", "error_description": "secret does not match"}
+        self.forms.append(urllib.parse.parse_qs(form))
+        self.issued += 1
+        token = f"token-{self.issued}-" + "x" * 75
+        self.valid.add(token)
+        return 200, {"access_token": token, "expires_in": self.expires_in,
+                     "scope": "call.routing:write", "token_type": "bearer"}
+
+    def revoke(self):
+        self.valid.clear()
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()

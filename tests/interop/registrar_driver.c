@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* registrar_driver - a registrar on a configuration file, commanded from stdin:
+ *
+ *   list             one line a number: number state route failures error
+ *   summary          states, API and token
+ *   refresh [NUMBER] refresh now
+ *   reload FILE      take the set of numbers from another file
+ *   stop [withdraw]  end; end of input does the same without withdrawing
+ *
+ * Each command is answered by its lines and a closing "ok". The log goes to
+ * stderr.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "config/config.h"
+#include "registrar/registrar.h"
+
+#define GRACE_MS 5000
+
+static struct config *load(const char *path)
+{
+	struct str errors = { 0 };
+	struct config *config = NULL;
+	int err = config_load(path, /* check_files= */ false, &config, &errors);
+	char *text = str_take(&errors);
+
+	if (text && text[0])
+		fprintf(stderr, "%s\n", text);
+	free(text);
+	return err ? NULL : config;
+}
+
+static void print_one(const struct reg_info *info, void *arg)
+{
+	(void)arg;
+	printf("%s %s %s %u %s\n", info->number, reg_state_name(info->state),
+	       route_type_name(info->route_type), info->failures, info->last_error);
+}
+
+static void print_summary(struct registrar *registrar)
+{
+	struct registrar_summary summary;
+
+	registrar_summary(registrar, &summary);
+	for (unsigned i = 0; i < REG_STATE_COUNT; i++)
+		printf("%s=%zu ", reg_state_name((enum reg_state)i), summary.by_state[i]);
+	printf("api_up=%d token_ok=%d expiry=%d\n", summary.api_up, summary.token_ok,
+	       summary.first_expiry_ms != 0);
+}
+
+static void reload(struct registrar *registrar, const char *path)
+{
+	struct config *config = load(path);
+
+	if (!config || registrar_reconfigure(registrar, config))
+		printf("failed\n");
+	config_destroy(config);
+}
+
+/* True when it is over; `withdraw` says how. */
+static bool command(struct registrar *registrar, char *line, bool *ret_withdraw)
+{
+	char *argument;
+
+	line[strcspn(line, "\n")] = '\0';
+	argument = strchr(line, ' ');
+	if (argument)
+		*argument++ = '\0';
+	if (!strcmp(line, "stop")) {
+		*ret_withdraw = argument && !strcmp(argument, "withdraw");
+		return true;
+	}
+	if (!strcmp(line, "list"))
+		registrar_list(registrar, NULL, SIZE_MAX, print_one, NULL);
+	else if (!strcmp(line, "summary"))
+		print_summary(registrar);
+	else if (!strcmp(line, "refresh"))
+		registrar_refresh(registrar, argument);
+	else if (!strcmp(line, "reload") && argument)
+		reload(registrar, argument);
+	else
+		printf("what? %s\n", line);
+	printf("ok\n");
+	fflush(stdout);
+	return false;
+}
+
+int main(int argc, char **argv)
+{
+	struct registrar *registrar;
+	struct config *config;
+	bool withdraw = false;
+	char line[4096];
+
+	if (argc != 2) {
+		fprintf(stderr, "usage: registrar_driver CONFIG\n");
+		return 2;
+	}
+	config = load(argv[1]);
+	if (!config || registrar_create(&registrar, config)) {
+		config_destroy(config);
+		return 1;
+	}
+	config_destroy(config);
+	if (registrar_start(registrar))
+		return 1;
+	while (fgets(line, sizeof(line), stdin))
+		if (command(registrar, line, &withdraw))
+			break;
+	registrar_stop(registrar, withdraw, GRACE_MS);
+	registrar_destroy(registrar);
+	printf("ended\n");
+	return 0;
+}

@@ -1,0 +1,372 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The registrar against an API and a token endpoint that are not ours."""
+
+import contextlib
+import os
+import pathlib
+import queue
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import yaml
+
+from fake_api import FakeApi, FakeTokens
+from harness import Pki, Tally, free_port
+
+DRIVER = pathlib.Path(os.environ.get("BREAKOUT_TESTS", "build/tests")) / "registrar_driver"
+LOOP, LOOP_MO = 1, 4
+
+
+def wait_for(what, condition, seconds=10.0):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.02)
+    raise AssertionError(f"not within {seconds} s: {what}")
+
+
+class Driver:
+    """registrar_driver as a child: commands in, lines out, log aside."""
+
+    def __init__(self, config):
+        self.process = subprocess.Popen([DRIVER, config], stdin=subprocess.PIPE, text=True,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.out, self.lines = queue.Queue(), []
+        threading.Thread(target=self._read, args=(self.process.stdout, self.out.put),
+                         daemon=True).start()
+        threading.Thread(target=self._read, args=(self.process.stderr, self.lines.append),
+                         daemon=True).start()
+
+    @staticmethod
+    def _read(stream, put):
+        for line in stream:
+            put(line.rstrip("\n"))
+
+    def ask(self, command):
+        self.process.stdin.write(command + "\n")
+        self.process.stdin.flush()
+        answer = []
+        while (line := self.out.get(timeout=10)) != "ok":
+            answer.append(line)
+        return answer
+
+    def states(self):
+        return {line.split()[0]: line.split()[1] for line in self.ask("list")}
+
+    def log(self):
+        return "\n".join(self.lines)
+
+    def end(self, how=""):
+        if self.process.poll() is None:
+            if how:
+                self.process.stdin.write(how + "\n")
+            self.process.stdin.close()
+        status = self.process.wait(15)
+        time.sleep(0.05)  # its last lines
+        assert status == 0, f"ended with {status}:\n{self.log()}"
+
+
+class Scene:
+    """A folder, a PKI, an API, a token endpoint, and drivers on configurations."""
+
+    def __init__(self, pki, folder, ttl=2):
+        self.pki, self.folder = pki, folder
+        self.tokens = FakeTokens(pki, free_port())
+        self.api = FakeApi(pki, free_port(), ttl, self.tokens).start()
+        self.secret = folder / "secret"
+        self.secret.write_text("s3cret\n")
+        self.drivers = []
+
+    def config(self, numbers, name="breakout.yaml", route="loop", domain="tas.example.com", **api):
+        path = self.folder / name
+        api_section = {"target": f"127.0.0.1:{self.api.port}", "ca_file": self.pki.ca,
+                       "token_url": f"https://127.0.0.1:{self.tokens.server.server_port}/oauth2/token",
+                       "client_id": "client", "client_secret_file": str(self.secret), **api}
+        path.write_text(yaml.safe_dump({
+            "domain": domain,
+            "sip": {"listen": ["tls://127.0.0.1:5061"], "certificate": self.pki.cert,
+                    "private_key": self.pki.key},
+            "core": {"api": api_section,
+                     "sbc": {"uri": "sips:127.0.0.1", "trusted": ["127.0.0.0/8"]}},
+            "prefixes": {"mobile_originating": "00", "mobile_terminating": "01"},
+            "store": {"sqlite": str(self.folder / "store.db")},
+            "admin": {"socket": str(self.folder / "ctl.sock")},
+            "media": {"address": "127.0.0.1"},
+            "registrations": [{"number": n, "route_type": route} for n in numbers]}))
+        return path
+
+    def driver(self, numbers, **more):
+        driver = Driver(self.config(numbers, **more))
+        self.drivers.append(driver)
+        return driver
+
+    def close(self):
+        for driver in self.drivers:
+            if driver.process.poll() is None:
+                driver.process.kill()
+            driver.process.wait()
+        self.api.stop()
+        self.tokens.stop()
+
+
+def numbers(count):
+    return [f"+4799{i:06d}" for i in range(1, count + 1)]
+
+
+def all_active(driver):
+    return lambda: set(driver.states().values()) == {"active"}
+
+
+def registers_all_with_a_token(scene):
+    driver = scene.driver(numbers(50))
+    wait_for("50 active", all_active(driver))
+    upserts = scene.api.of()
+    assert {u.number for u in upserts} == set(numbers(50))
+    first = upserts[0]
+    assert first.sip_uri == "sips:tas.example.com" and first.route_type == LOOP, first
+    assert first.token in scene.tokens.valid
+    assert "breakout/" in first.agent, first.agent
+    assert scene.tokens.forms[0] == {"grant_type": ["client_credentials"],
+                                     "scope": ["call.routing:write"]}, scene.tokens.forms
+    summary = driver.ask("summary")[0]
+    assert "active=50" in summary and "api_up=1 token_ok=1 expiry=1" in summary, summary
+    driver.end()
+    assert not scene.api.of(kind="delete"), "ending without withdraw deleted something"
+
+
+def refreshes_before_the_ttl_ends_with_the_same_parameters(scene):
+    driver = scene.driver(numbers(20))
+    wait_for("20 active", all_active(driver))
+    time.sleep(4.2)
+    for number in numbers(20):
+        upserts = scene.api.of(number)
+        gaps = [b.at - a.at for a, b in zip(upserts, upserts[1:])]
+        assert gaps and max(gaps) < 1.6, f"{number}: {gaps}"
+        assert len({u.registration for u in upserts}) == 1, "a refresh changed the parameters"
+    assert len(scene.api.of()) < 20 * 25, "refreshed far too often"
+    driver.end()
+
+
+def deletes_what_a_reload_no_longer_names(scene):
+    scene.api.ttl = 60
+    driver = scene.driver(numbers(3))
+    wait_for("3 active", all_active(driver))
+    driver.ask(f"reload {scene.config(numbers(2) + ['+4799000009'], 'second.yaml')}")
+    deleted = wait_for("a delete", lambda: scene.api.of(kind="delete"))
+    assert [d.number for d in deleted] == ["+4799000003"], deleted
+    assert deleted[0].sip_uri == "sips:tas.example.com"
+    wait_for("the new one active", lambda: driver.states() == {
+        "+4799000001": "active", "+4799000002": "active", "+4799000009": "active"})
+    assert len(scene.api.of("+4799000001")) == 1, "an unchanged number was upserted again"
+    driver.end()
+
+
+def upserts_what_a_reload_changes(scene):
+    scene.api.ttl = 60
+    driver = scene.driver(numbers(3))
+    wait_for("3 active", all_active(driver))
+    driver.ask(f"reload {scene.config(numbers(3), 'second.yaml', route='loop_mo')}")
+    wait_for("all changed", lambda: len([u for u in scene.api.of() if u.route_type == LOOP_MO]) == 3)
+    assert not scene.api.of(kind="delete")
+    driver.end()
+
+
+def a_restart_neither_storms_nor_forgets(scene):
+    scene.api.ttl = 60
+    driver = scene.driver(numbers(30))
+    wait_for("30 active", all_active(driver))
+    time.sleep(0.3)  # the store lags by up to 100 ms
+    driver.process.kill()
+    driver.process.wait()
+    again = time.monotonic()
+    driver = scene.driver(numbers(29))
+    wait_for("one deleted", lambda: scene.api.of("+4799000030", "delete"))
+    wait_for("29 active", all_active(driver))
+    time.sleep(1)
+    assert len(scene.api.of(since=again)) == 0, "fresh registrations were upserted again"
+    driver.end()
+    again = time.monotonic()
+    driver = scene.driver(numbers(29), domain="other.example.com")
+    wait_for("29 changed", lambda: len(scene.api.of(since=again)) == 29)
+    assert {u.sip_uri for u in scene.api.of(since=again)} == {"sips:other.example.com"}
+    driver.end()
+
+
+def stop_withdraw_deletes_all(scene):
+    scene.api.ttl = 60
+    driver = scene.driver(numbers(40))
+    wait_for("40 active", all_active(driver))
+    driver.end("stop withdraw")
+    assert {d.number for d in scene.api.of(kind="delete")} == set(numbers(40))
+
+
+def a_wrong_secret_is_said_and_mended_without_a_restart(scene):
+    scene.secret.write_text("wrong\n")
+    driver = scene.driver(numbers(2))
+    wait_for("a clear error", lambda: "check client_id and the secret in client_secret_file"
+             in driver.log())
+    assert "invalid_client" in driver.log() and "wrong" not in driver.log()
+    assert not scene.api.of(), "asked without a token"
+    assert "token_ok=0" in driver.ask("summary")[0]
+    scene.secret.write_text("s3cret\n")
+    wait_for("2 active", all_active(driver))
+    assert driver.log().count("no token:") == 1, driver.log()
+    assert scene.tokens.refused < 8, "the token endpoint was hammered"
+    driver.end()
+
+
+def a_revoked_token_is_replaced(scene):
+    driver = scene.driver(numbers(20))
+    wait_for("20 active", all_active(driver))
+    scene.tokens.revoke()
+    since = time.monotonic()
+    wait_for("a second token", lambda: scene.tokens.issued == 2)
+    wait_for("20 upserts with it", lambda: len({u.number for u in scene.api.of(since=since)
+                                                if u.token in scene.tokens.valid}) == 20)
+    wait_for("20 active", all_active(driver))
+    assert scene.tokens.issued == 2, scene.tokens.issued
+    assert driver.log().count("does not take the token") == 1, driver.log()
+    wait_for("healed", lambda: "takes the new token" in driver.log())
+    driver.end()
+
+
+def a_token_is_renewed_before_it_expires(scene):
+    scene.tokens.expires_in = 3
+    driver = scene.driver(numbers(3))
+    wait_for("a third token", lambda: scene.tokens.issued >= 3)
+    wait_for("3 active", all_active(driver))
+    assert "error" not in driver.log(), driver.log()
+    driver.end()
+
+
+def one_refused_number_leaves_the_others_alone(scene):
+    scene.api.faults = {"+4799000003": "not_acceptable", "+4799000004": "permission_denied"}
+    driver = scene.driver(numbers(20))
+    good = set(numbers(20)) - set(scene.api.faults)
+    wait_for("18 active", lambda: list(driver.states().values()).count("active") == 18)
+    states = driver.states()
+    assert states["+4799000003"] == states["+4799000004"] == "refused", states
+    time.sleep(2)
+    assert all(len(scene.api.of(n)) >= 2 for n in good), "good numbers were held up"
+    assert all(len(scene.api.of(n)) == 1 for n in scene.api.faults), "hammered"
+    log = driver.log()
+    assert log.count("refused by the core") == 2, log
+    assert "number is not in your range" in log and "+4799000003" not in log, log
+    scene.api.faults = {}
+    driver.ask("refresh +4799000003")
+    wait_for("accepted", lambda: driver.states()["+4799000003"] == "active")
+    wait_for("said", lambda: "accepted by the core" in driver.log())
+    driver.end()
+
+
+def one_failing_number_leaves_the_others_alone(scene):
+    scene.api.faults = {"+4799000002": "unavailable"}
+    driver = scene.driver(numbers(10))
+    wait_for("9 active", lambda: list(driver.states().values()).count("active") == 9)
+    time.sleep(2)
+    assert driver.states()["+4799000002"] in ("backoff", "pending")
+    assert all(len(scene.api.of(n)) >= 2 for n in numbers(10) if n not in scene.api.faults)
+    assert "API does not work" not in driver.log(), driver.log()
+    scene.api.faults = {}
+    wait_for("10 active", all_active(driver))
+    driver.end()
+
+
+def recovers_when_the_server_comes_back(scene):
+    driver = scene.driver(numbers(20))
+    wait_for("20 active", all_active(driver))
+    scene.api.stop()
+    wait_for("the outage is said", lambda: "API does not work" in driver.log())
+    time.sleep(1)
+    assert "api_up=0" in driver.ask("summary")[0]
+    back = time.monotonic()
+    scene.api.start()
+    wait_for("20 active", lambda: len({u.number for u in scene.api.of(since=back)}) == 20, 15)
+    wait_for("its end is said", lambda: "works again" in driver.log())
+    assert driver.log().count("API does not work") == 1, driver.log()
+    driver.end()
+
+
+def a_certificate_of_another_ca_is_said_clearly(scene, other):
+    driver = scene.driver(numbers(5), ca_file=other.ca)
+    wait_for("the token endpoint's is said",
+             lambda: "certificate is not trusted: check ca_file" in driver.log())
+    driver.end()
+    # Without tokens the API's own certificate is what fails.
+    config = scene.config(numbers(5), ca_file=other.ca)
+    text = yaml.safe_load(config.read_text())
+    for key in ("token_url", "client_id", "client_secret_file"):
+        del text["core"]["api"][key]
+    config.write_text(yaml.safe_dump(text))
+    driver = Driver(config)
+    scene.drivers.append(driver)
+    wait_for("the API's is said", lambda: "check core.api.ca_file" in driver.log())
+    assert "certificate verify failed" in driver.log(), driver.log()
+    driver.end()
+
+
+def a_ca_file_without_certificates_is_refused_at_start(scene):
+    broken = scene.folder / "broken.pem"
+    broken.write_text("not a certificate\n")
+    driver = scene.driver(numbers(1), ca_file=str(broken))
+    assert driver.process.wait(10) != 0
+    wait_for("said", lambda: "holds no certificate" in driver.log(), 2)
+
+
+def a_server_that_never_answers_meets_the_deadline(scene):
+    scene.api.faults = {"+4799000001": "hang"}
+    driver = scene.driver(numbers(5), deadline="1s")
+    wait_for("4 active", lambda: list(driver.states().values()).count("active") == 4)
+    wait_for("deadline", lambda: any("DEADLINE_EXCEEDED" in line for line in driver.ask("list")), 5)
+    assert all(len(scene.api.of(n)) >= 2 for n in numbers(5)[1:]), "others waited"
+    scene.api.faults = {}
+    scene.api.over.set()
+    wait_for("5 active", all_active(driver))
+    driver.end()
+
+
+def a_damaged_store_is_moved_aside(scene):
+    (scene.folder / "store.db").write_bytes(b"this is no database at all" * 100)
+    driver = scene.driver(numbers(3))
+    wait_for("3 active", all_active(driver))
+    assert "is damaged" in driver.log() and list(scene.folder.glob("store.db.damaged-*"))
+    driver.end()
+
+
+TESTS = [registers_all_with_a_token, refreshes_before_the_ttl_ends_with_the_same_parameters,
+         deletes_what_a_reload_no_longer_names, upserts_what_a_reload_changes,
+         a_restart_neither_storms_nor_forgets, stop_withdraw_deletes_all,
+         a_wrong_secret_is_said_and_mended_without_a_restart, a_revoked_token_is_replaced,
+         a_token_is_renewed_before_it_expires, one_refused_number_leaves_the_others_alone,
+         one_failing_number_leaves_the_others_alone, recovers_when_the_server_comes_back,
+         a_certificate_of_another_ca_is_said_clearly,
+         a_ca_file_without_certificates_is_refused_at_start,
+         a_server_that_never_answers_meets_the_deadline, a_damaged_store_is_moved_aside]
+
+
+def main():
+    tally = Tally()
+    with tempfile.TemporaryDirectory(prefix="breakout-api-") as scratch:
+        scratch = pathlib.Path(scratch)
+        for name in ("pki", "other"):
+            (scratch / name).mkdir()
+        pki, other = Pki(scratch / "pki"), Pki(scratch / "other")
+        for number, test in enumerate(TESTS):
+            if len(sys.argv) > 1 and test.__name__ not in sys.argv[1:]:
+                continue
+            folder = scratch / str(number)
+            folder.mkdir()
+            with contextlib.closing(Scene(pki, folder)) as scene:
+                more = (other,) if test is a_certificate_of_another_ca_is_said_clearly else ()
+                if not tally.run(test.__name__.replace("_", " "), test, scene, *more):
+                    for driver in scene.drivers:
+                        print(driver.log())
+    return tally.close()
+
+
+sys.exit(main())
