@@ -10,30 +10,6 @@
 #include "base/log.h"
 #include "tas/call/call_state.h"
 
-static void step_done(struct call_step *step)
-{
-	free(step->label);
-	free(step->request_uri);
-	free(step->next_hop);
-	free(step->from_uri);
-	free(step->from_display);
-	free(step->to_uri);
-	free(step->phrase);
-	sip_headers_done(&step->headers);
-}
-
-struct call_plan *call_plan_free(struct call_plan *plan)
-{
-	if (!plan)
-		return NULL;
-	for (size_t i = 0; i < plan->step_count; i++)
-		step_done(&plan->steps[i]);
-	free(plan->steps);
-	free(plan->service);
-	free(plan);
-	return NULL;
-}
-
 int call_room_create(struct call_room **ret_room, const struct call_room_options *options)
 {
 	struct call_room *room = calloc(1, sizeof(*room));

@@ -13,8 +13,8 @@
 
 struct classification {
 	enum call_direction direction;
-	char called[64];             /* dialled number without the prefix */
-	char subscriber[E164_ROOM];  /* the registered number the call is about; "" unknown */
+	char called[64];            /* dialled number without the prefix */
+	char subscriber[E164_ROOM]; /* the registered number the call is about; "" unknown */
 	bool prefix_found;
 };
 

@@ -18,12 +18,13 @@
 struct service_room; /* opaque */
 
 struct service_options {
-	const struct config *config;  /* borrowed until service_reconfigure() */
-	struct registrar *registrar;  /* borrowed; may be NULL (tests) */
-	struct call_room *calls;      /* borrowed; may be NULL (explain only) */
+	const struct config *config; /* borrowed until service_reconfigure() */
+	struct registrar *registrar; /* borrowed; may be NULL (tests) */
+	struct call_room *calls;     /* borrowed; may be NULL (explain only) */
 	uint16_t local_tls_port;
 };
-int service_create(struct service_room **ret_room, const struct service_options *options) MUST_CHECK;
+int service_create(struct service_room **ret_room,
+		   const struct service_options *options) MUST_CHECK;
 struct service_room *service_destroy(struct service_room *room);
 void service_reconfigure(struct service_room *room, const struct config *config);
 

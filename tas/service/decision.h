@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* decision.h - inside of tas/service: one call on its way to a plan.
+ *
+ * Each file adds steps to the plan under construction. A text that finds no
+ * memory marks the decision as failed; whoever finishes it looks once.
+ *
+ * Threads: the SIP thread.
+ */
+#ifndef BREAKOUT_TAS_SERVICE_DECISION_H
+#define BREAKOUT_TAS_SERVICE_DECISION_H
+
+#include "base/log.h"
+#include "tas/service/classify.h"
+#include "tas/service/service.h"
+
+/* A literal address in a trunk's URI. */
+struct trunk_host {
+	struct config_cidr address;
+	size_t trunk; /* index into config.trunks */
+};
+
+struct service_room {
+	const struct config *config; /* borrowed */
+	struct registrar *registrar; /* borrowed; may be NULL */
+	struct call_room *calls;     /* borrowed; may be NULL */
+	struct trunk_host *hosts;    /* own */
+	size_t host_count;
+	struct log_limit unknown_log;
+};
+
+struct decision {
+	const struct service_room *room;
+	const struct config *config;
+	const struct leg_info *info;
+	struct classification class;
+	struct call_plan *plan;
+	bool failed; /* no memory for some text */
+};
+
+/* decision.c: a zeroed step at the end of the plan, or NULL (failed is set) */
+struct call_step *decision_add_step(struct decision *decision, enum call_step_kind kind,
+				    const char *label_format, ...) PRINTF_LIKE(3, 4);
+/* Owns take_text, NULL means it found no memory. */
+char *decision_text(struct decision *decision, char *take_text);
+void decision_reject(struct decision *decision, int status, const char *phrase, enum cause cause);
+/* The plan, or NULL without memory. */
+struct call_plan *decision_finish(struct decision *decision);
+
+/* loop.c: leg 3 to the core */
+struct call_step *loop_add(struct decision *decision, bool pass_through, unsigned ring_s);
+
+/* dial.c: a trunk, one step for each of its URIs */
+void dial_add(struct decision *decision, const struct config_trunk *trunk, unsigned ring_s);
+
+/* route.c: a call from the core */
+void route_core(struct decision *decision);
+
+/* ingress.c: a call from a trunk */
+void ingress_trunk(struct decision *decision, size_t trunk);
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ingress.c - a call from a PBX trunk to a number registered as ingress.
+ *
+ * Nothing else is reachable from a trunk: a number is dialled only if it is in
+ * our own configuration, whatever the request URI says.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "base/log.h"
+#include "tas/service/decision.h"
+#include "tas/service/uri.h"
+
+static void add_call_to_core(struct decision *decision, const char *number)
+{
+	static const char *const told[] = { "Privacy" };
+	const struct leg_info *info = decision->info;
+	const char *sbc = decision->config->core.sbc.uri;
+	struct uri_view core, ours = { .rest = decision->config->domain };
+	struct call_step *step = decision_add_step(decision, CALL_STEP_DIAL, "ingress");
+
+	if (!step)
+		return;
+	if (!uri_split(sbc, &core)) { /* the config room has checked it */
+		decision->failed = true;
+		return;
+	}
+	step->request_uri = decision_text(decision, uri_with_user(&core, NULL, number));
+	step->to_uri = decision_text(decision, uri_with_user(&core, NULL, number));
+	step->next_hop = decision_text(decision, strdup(sbc));
+	step->from_uri = decision_text(decision, uri_with_user(&ours, "sips", info->from_user));
+	if (info->from_display[0])
+		step->from_display = decision_text(decision, strdup(info->from_display));
+	/* A trunk may ask to hide its caller; it may not assert who that is. */
+	if (sip_headers_copy_allowed(&step->headers, info->headers, told, ARRAY_SIZE(told)) < 0)
+		decision->failed = true;
+	step->max_forwards = info->max_forwards - 1;
+	step->media = MEDIA_LEG_WEBRTC;
+}
+
+void ingress_trunk(struct decision *decision, size_t trunk)
+{
+	const struct config *config = decision->config;
+	const struct config_registration *registration;
+
+	decision->plan->media_a =
+		config->trunks[trunk].media == MEDIA_WEBRTC ? MEDIA_LEG_WEBRTC : MEDIA_LEG_RTP;
+	decision->plan->direction = DIRECTION_MT;
+	decision->plan->service = decision_text(decision, strdup("ingress"));
+	if (!config->trunks[trunk].ingress) {
+		decision_reject(decision, 403, "Trunk May Not Place Calls", CAUSE_REJECTED);
+		return;
+	}
+	registration = config_find_number(config, decision->class.subscriber);
+	if (!registration || registration->route_type != ROUTE_TYPE_INGRESS) {
+		decision_reject(decision, 404, NULL, CAUSE_UNKNOWN_NUMBER);
+		return;
+	}
+	decision->plan->route_type = ROUTE_TYPE_INGRESS;
+	memcpy(decision->plan->number, registration->number, sizeof(decision->plan->number));
+	add_call_to_core(decision, registration->number);
+}

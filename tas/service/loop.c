@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* loop.c - leg 3: the call goes back to the core as it came, but for the
+ * prefix the core itself put in.
+ *
+ * The core finds leg 2 again by Session-ID; it and every other header that is
+ * not of one hop or one dialog cross byte for byte.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include "base/str.h"
+#include "tas/service/decision.h"
+#include "tas/service/uri.h"
+
+/* The dialled user without prefix, its parameters kept ("+47...;npdi"). */
+static char *dialled_user(const struct decision *decision)
+{
+	const char *parameters = strchr(decision->info->request_user, ';');
+	struct str user = { 0 };
+
+	if (!decision->class.prefix_found)
+		return strdup(decision->info->request_user);
+	str_add(&user, decision->class.called);
+	if (parameters)
+		str_add(&user, parameters);
+	return str_take(&user);
+}
+
+static char *request_uri(const struct decision *decision)
+{
+	const struct leg_info *info = decision->info;
+	struct uri_view received, sbc;
+	char *user, *uri;
+	struct str text = { 0 };
+
+	/* urn:service:sos (RFC 5031) and tel: name no host to replace. */
+	if (!uri_split(info->request_uri, &received) ||
+	    !uri_split(decision->config->core.sbc.uri, &sbc))
+		return strdup(info->request_uri);
+	user = dialled_user(decision);
+	if (!user)
+		return NULL;
+	uri = uri_with_user(&sbc, NULL, user);
+	free(user);
+	/* RFC 3261 19.1.1: user=phone says how to read the user part. */
+	if (!uri || !strcasestr(received.rest, ";user=phone") || strchr(uri, '?'))
+		return uri;
+	str_add(&text, uri);
+	str_add(&text, ";user=phone");
+	free(uri);
+	return str_take(&text);
+}
+
+/* The prefix in a To URI's user, or NULL. One that begins with 0 is no part of
+ * a number (E.164 numbers do not begin so) and may go wherever it shows;
+ * another one only where the request URI has it too. */
+static const char *prefix_in(const struct decision *decision, const char *user)
+{
+	const struct config *config = decision->config;
+	const char *prefix =
+		decision->class.direction == DIRECTION_MO ? config->prefix_mo : config->prefix_mt;
+
+	if (!decision->class.prefix_found)
+		return NULL;
+	if (strcmp(user, decision->info->request_user) == 0)
+		return prefix;
+	if (prefix[0] == '0' && user[0] == '+' && str_starts(user + 1, prefix))
+		return prefix;
+	return NULL;
+}
+
+static char *to_uri(const struct decision *decision)
+{
+	const struct leg_info *info = decision->info;
+	const char *user = info->to_user, *prefix = prefix_in(decision, user);
+	struct uri_view view;
+	struct str stripped = { 0 };
+	char *text, *uri;
+
+	if (!prefix || !uri_split(info->to_uri, &view))
+		return strdup(info->to_uri);
+	if (*user == '+')
+		str_add(&stripped, "+");
+	str_add(&stripped, user + (*user == '+') + strlen(prefix));
+	text = str_take(&stripped);
+	uri = text ? uri_with_user(&view, NULL, text) : NULL;
+	free(text);
+	return uri;
+}
+
+struct call_step *loop_add(struct decision *decision, bool pass_through, unsigned ring_s)
+{
+	const struct leg_info *info = decision->info;
+	struct call_step *step = decision_add_step(decision, CALL_STEP_DIAL, "loop");
+
+	if (!step)
+		return NULL;
+	step->request_uri = decision_text(decision, request_uri(decision));
+	step->next_hop = decision_text(decision, strdup(decision->config->core.sbc.uri));
+	step->from_uri = decision_text(decision, strdup(info->from_uri));
+	if (info->from_display[0])
+		step->from_display = decision_text(decision, strdup(info->from_display));
+	step->to_uri = decision_text(decision, to_uri(decision));
+	if (sip_headers_copy_transparent(&step->headers, info->headers) < 0)
+		decision->failed = true;
+	step->max_forwards = info->max_forwards > 1 ? info->max_forwards - 1 : 1;
+	step->media = MEDIA_LEG_WEBRTC;
+	step->pass_through = pass_through;
+	step->to_core = true;
+	step->ring_ms = ring_s * 1000;
+	return step;
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* route.c - why a call goes where it goes: registration, service, rule, steps.
+ *
+ * Whatever is in doubt loops: an unknown number, a service without a rule for
+ * this direction, and, as a last step, a call our own trouble would break.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include "base/str.h"
+#include "tas/service/decision.h"
+
+static const char *without_plus(const char *number)
+{
+	return *number == '+' ? number + 1 : number;
+}
+
+/* With and without prefix: what the core inserted or left out must not matter. */
+static bool is_emergency(const struct decision *decision)
+{
+	const struct config *config = decision->config;
+	const struct leg_info *info = decision->info;
+	const char *priority = sip_headers_find(info->headers, "Priority");
+
+	if (strncasecmp(info->request_uri, "urn:service:sos", 15) == 0) /* RFC 5031 4.2 */
+		return true;
+	if (priority && str_equal_nocase(priority, "emergency")) /* RFC 3261 20.26 */
+		return true;
+	for (size_t i = 0; i < config->emergency_count; i++) {
+		const char *number = without_plus(config->emergency[i]);
+
+		if (strcmp(without_plus(decision->class.called), number) == 0 ||
+		    strcmp(without_plus(info->request_user), number) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The core rings the called phone itself: looping back would call it twice. */
+static bool core_rings(enum route_type type)
+{
+	return type == ROUTE_TYPE_FORK || type == ROUTE_TYPE_FALLBACK;
+}
+
+static void add_answer(struct decision *decision, const struct config_action *action)
+{
+	bool echo = action->answer == ANSWER_ECHO;
+	struct call_step *step =
+		decision_add_step(decision, CALL_STEP_ANSWER, "answer %s", echo ? "echo" : "tone");
+
+	if (!step)
+		return;
+	step->local.echo = echo;
+	step->local.tone_hz = echo ? 0 : action->tone_hz;
+}
+
+static void add_action(struct decision *decision, const struct config_action *action,
+		       enum route_type type)
+{
+	switch (action->kind) {
+	case ACTION_LOOP:
+		if (!core_rings(type))
+			(void)loop_add(decision, false, action->ring_s); /* failed is in decision */
+		break;
+	case ACTION_DIAL:
+		dial_add(decision, &decision->config->trunks[action->trunk], action->ring_s);
+		break;
+	case ACTION_ANSWER:
+		add_answer(decision, action);
+		break;
+	case ACTION_REJECT:
+		decision_reject(decision, action->status, action->reason, CAUSE_REJECTED);
+		break;
+	}
+}
+
+static const struct config_rule *find_rule(const struct config_service *service,
+					   enum call_direction direction)
+{
+	for (size_t i = 0; i < service->rule_count; i++)
+		if (service->rules[i].directions & (unsigned)direction)
+			return &service->rules[i];
+	return NULL;
+}
+
+static void name_rule(struct decision *decision, const struct config_service *service,
+		      const struct config_rule *rule)
+{
+	struct str name = { 0 };
+
+	str_add(&name, service->name);
+	if (rule)
+		str_addf(&name, "/%zu", (size_t)(rule - service->rules) + 1);
+	decision->plan->service = decision_text(decision, str_take(&name));
+}
+
+static bool plan_loops(const struct call_plan *plan)
+{
+	for (size_t i = 0; i < plan->step_count; i++)
+		if (plan->steps[i].to_core)
+			return true;
+	return false;
+}
+
+/* on_failure: loop. What was tried and broke by trouble, not by decision, goes
+ * on to the core as if we were not there. */
+static void add_rescue(struct decision *decision)
+{
+	const struct call_plan *plan = decision->plan;
+	struct call_step *step;
+
+	if (plan_loops(plan) || plan->steps[plan->step_count - 1].kind == CALL_STEP_REJECT)
+		return;
+	step = loop_add(decision, true, 0);
+	if (step)
+		step->only_after_trouble = true;
+}
+
+static void route_registered(struct decision *decision,
+			     const struct config_registration *registration)
+{
+	const struct config_service *service = &decision->config->services[registration->service];
+	enum route_type type = (enum route_type)registration->route_type;
+	const struct config_rule *rule = find_rule(service, decision->class.direction);
+	struct call_plan *plan = decision->plan;
+
+	name_rule(decision, service, rule);
+	plan->route_type = type;
+	memcpy(plan->number, registration->number, sizeof(plan->number));
+	for (size_t i = 0; rule && i < rule->action_count; i++)
+		add_action(decision, &rule->actions[i], type);
+	if (plan->step_count == 0 && core_rings(type))
+		decision_reject(decision, 480, NULL, CAUSE_UNAVAILABLE);
+	else if (plan->step_count == 0)
+		(void)loop_add(decision, false, 0); /* failed is in decision */
+	else if (service->fail_to_loop && !core_rings(type))
+		add_rescue(decision);
+}
+
+static void loop_untouched(struct decision *decision, const char *service)
+{
+	decision->plan->service = decision_text(decision, strdup(service));
+	(void)loop_add(decision, true, 0); /* failed is in decision */
+}
+
+void route_core(struct decision *decision)
+{
+	const struct config_registration *registration;
+
+	decision->plan->media_a = MEDIA_LEG_WEBRTC;
+	decision->plan->direction = decision->class.direction;
+	decision->plan->emergency = is_emergency(decision);
+	/* RFC 3261 16.3: the next hop gets one less, and an emergency call its last. */
+	if (decision->info->max_forwards < (decision->plan->emergency ? 1 : 2)) {
+		decision_reject(decision, 483, NULL, CAUSE_LOOP);
+		return;
+	}
+	if (decision->plan->emergency) {
+		loop_untouched(decision, "emergency");
+		return;
+	}
+	registration = config_find_number(decision->config, decision->class.subscriber);
+	if (!registration || registration->route_type == ROUTE_TYPE_INGRESS)
+		loop_untouched(decision, "unknown");
+	else
+		route_registered(decision, registration);
+}

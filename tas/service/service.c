@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* service.c - the room: who calls us, and the way from a leg to a plan. */
+#include "tas/service/service.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/str.h"
+#include "tas/service/decision.h"
+#include "tas/service/uri.h"
+
+static struct metric unknown_total =
+	METRIC_COUNTER_INIT("breakout_calls_unknown_number_total", NULL,
+			    "Calls from the core for a number or prefix that is not configured");
+static struct metric no_session_id_total =
+	METRIC_COUNTER_INIT("breakout_calls_leg2_without_session_id_total", NULL,
+			    "Calls from the core without the header that leg 3 is matched by");
+static struct metric emergency_total =
+	METRIC_COUNTER_INIT("breakout_calls_emergency_total", NULL, "Emergency calls sent on");
+
+/* ---- who is it ---- */
+
+static bool literal_address(const struct uri_view *view, struct config_cidr *ret_address)
+{
+	struct sockaddr_in *v4 = (struct sockaddr_in *)&ret_address->address;
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&ret_address->address;
+	char host[INET6_ADDRSTRLEN];
+
+	memset(ret_address, 0, sizeof(*ret_address));
+	if (view->host_length >= sizeof(host))
+		return false;
+	memcpy(host, view->host, view->host_length);
+	host[view->host_length] = '\0';
+	if (inet_pton(AF_INET, host, &v4->sin_addr) == 1) {
+		v4->sin_family = AF_INET;
+		ret_address->prefix_length = 32;
+		return true;
+	}
+	if (inet_pton(AF_INET6, host, &v6->sin6_addr) == 1) {
+		v6->sin6_family = AF_INET6;
+		ret_address->prefix_length = 128;
+		return true;
+	}
+	return false;
+}
+
+static int add_host(struct service_room *room, const char *uri, size_t trunk)
+{
+	struct trunk_host host = { .trunk = trunk }, *hosts;
+	struct uri_view view;
+
+	if (!uri_split(uri, &view) || !literal_address(&view, &host.address))
+		return 0; /* a name: the operator lists its addresses as trusted */
+	hosts = realloc(room->hosts, (room->host_count + 1) * sizeof(*hosts));
+	if (!hosts)
+		return -ENOMEM;
+	room->hosts = hosts;
+	hosts[room->host_count++] = host;
+	return 0;
+}
+
+static int collect_hosts(struct service_room *room)
+{
+	const struct config *config = room->config;
+
+	free(room->hosts);
+	room->hosts = NULL;
+	room->host_count = 0;
+	for (size_t t = 0; t < config->trunk_count; t++) {
+		for (size_t u = 0; u < config->trunks[t].uri_count; u++) {
+			int err = add_host(room, config->trunks[t].uris[u], t);
+
+			if (err)
+				return err;
+		}
+	}
+	return 0;
+}
+
+static bool listed(const struct config_cidr *cidrs, size_t count, const struct sockaddr *address)
+{
+	for (size_t i = 0; i < count; i++)
+		if (config_cidr_contains(&cidrs[i], address))
+			return true;
+	return false;
+}
+
+static bool certified(const struct config_sbc *sbc, const struct sip_source *source)
+{
+	if (!sbc->client_ca)
+		return true;
+	if (!source->certificate_names)
+		return false;
+	if (!sbc->client_name)
+		return true;
+	for (const char *const *name = source->certificate_names; *name; name++)
+		if (str_equal_nocase(*name, sbc->client_name))
+			return true;
+	return false;
+}
+
+static bool is_core(const struct config_sbc *sbc, const struct sip_source *source)
+{
+	struct uri_view view;
+
+	/* A source address alone proves nothing on UDP: sips means TLS inwards too. */
+	if (uri_split(sbc->uri, &view) && view.scheme_length == 4 &&
+	    source->transport != SIP_TRANSPORT_TLS)
+		return false;
+	return listed(sbc->trusted, sbc->trusted_count,
+		      (const struct sockaddr *)&source->address) &&
+	       certified(sbc, source);
+}
+
+int service_identify(struct service_room *room, const struct sip_source *source)
+{
+	const struct config *config = room->config;
+	const struct sockaddr *address = (const struct sockaddr *)&source->address;
+
+	if (is_core(&config->core.sbc, source))
+		return SERVICE_PEER_CORE;
+	for (size_t t = 0; t < config->trunk_count; t++)
+		if (listed(config->trunks[t].trusted, config->trunks[t].trusted_count, address))
+			return (int)t + 1;
+	for (size_t i = 0; i < room->host_count; i++)
+		if (config_cidr_contains(&room->hosts[i].address, address))
+			return (int)room->hosts[i].trunk + 1;
+	return -1;
+}
+
+/* ---- the room ---- */
+
+int service_create(struct service_room **ret_room, const struct service_options *options)
+{
+	struct service_room *room = calloc(1, sizeof(*room));
+
+	if (!room)
+		return -ENOMEM;
+	room->config = options->config;
+	room->registrar = options->registrar;
+	room->calls = options->calls;
+	if (collect_hosts(room) < 0) {
+		service_destroy(room);
+		return -ENOMEM;
+	}
+	*ret_room = room;
+	return 0;
+}
+
+struct service_room *service_destroy(struct service_room *room)
+{
+	if (!room)
+		return NULL;
+	free(room->hosts);
+	free(room);
+	return NULL;
+}
+
+void service_reconfigure(struct service_room *room, const struct config *config)
+{
+	room->config = config;
+	if (collect_hosts(room) < 0)
+		log_error("service", "no memory for the trunks' addresses: calls from some trunks "
+				     "are refused until the next reload");
+}
+
+/* ---- what to do ---- */
+
+/* A number that was withdrawn from the configuration may still be known to the
+ * core; its calls keep their direction and loop. */
+static bool is_registered(const char *number, void *arg)
+{
+	const struct service_room *room = arg;
+	struct reg_info info;
+
+	if (config_find_number(room->config, number))
+		return true;
+	return room->registrar && registrar_lookup(room->registrar, number, &info) == 0;
+}
+
+static void decide_core(struct decision *decision)
+{
+	const struct leg_info *info = decision->info;
+	const struct config *config = decision->config;
+	const char *caller = info->asserted_user[0] ? info->asserted_user : info->from_user;
+
+	classify(config->prefix_mo, config->prefix_mt, info->request_user, caller, is_registered,
+		 (void *)decision->room, &decision->class);
+	route_core(decision);
+}
+
+static void decide_trunk(struct decision *decision, size_t trunk)
+{
+	const struct leg_info *info = decision->info;
+
+	classify(NULL, NULL, info->request_user, "", is_registered, (void *)decision->room,
+		 &decision->class);
+	if (info->max_forwards < 2)
+		decision_reject(decision, 483, NULL, CAUSE_LOOP);
+	else
+		ingress_trunk(decision, trunk);
+}
+
+struct call_plan *service_decide(struct service_room *room, const struct leg_info *info)
+{
+	struct decision decision = { .room = room, .config = room->config, .info = info };
+
+	decision.plan = calloc(1, sizeof(*decision.plan));
+	if (!decision.plan)
+		return NULL;
+	decision.plan->direction = DIRECTION_UNKNOWN;
+	if (info->peer == SERVICE_PEER_CORE)
+		decide_core(&decision);
+	else if (info->peer > 0 && (size_t)info->peer <= room->config->trunk_count)
+		decide_trunk(&decision, (size_t)info->peer - 1);
+	else /* a trunk that a reload took away while its call was on the way */
+		decision_reject(&decision, 403, NULL, CAUSE_REJECTED);
+	return decision_finish(&decision);
+}
+
+static void count_core(struct service_room *room, const struct leg_info *info,
+		       const struct call_plan *plan)
+{
+	char number[32];
+	unsigned suppressed;
+
+	if (!info->session_id[0])
+		metric_add(&no_session_id_total, 1);
+	if (plan->emergency) {
+		metric_add(&emergency_total, 1);
+		log_notice("service", "emergency call from=%s call_id=%s goes straight to the core",
+			   info->source, info->call_id);
+		return;
+	}
+	if (plan->number[0])
+		return;
+	metric_add(&unknown_total, 1);
+	if (!log_limit_pass(&room->unknown_log, 1, 60 * 1000, &suppressed))
+		return;
+	e164_mask(info->request_user, number, sizeof(number));
+	log_notice("service",
+		   "call to=%s is for no configured number, looped untouched; "
+		   "not_logged=%u: compare registrations and prefixes",
+		   number, suppressed);
+}
+
+void service_invite(struct service_room *room, struct leg *take_leg)
+{
+	const struct leg_info *info = leg_info(take_leg);
+	struct call_plan *plan = service_decide(room, info);
+
+	if (!plan) {
+		leg_release(take_leg, &(struct leg_farewell){ .status = 500 });
+		return;
+	}
+	if (info->peer == SERVICE_PEER_CORE)
+		count_core(room, info, plan);
+	/* A call that could not start was refused and counted there. */
+	if (call_start(room->calls, take_leg, plan) < 0)
+		log_debug("service", "call not started");
+}

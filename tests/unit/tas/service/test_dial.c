@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/fake/service_rig.h"
+
+static void trunk_gets_number_and_caller_under_our_name(void **state)
+{
+	struct service_rig *rig = *state;
+	const struct call_step *step;
+
+	rig->info.from_display = "Ada";
+	step = rig_decide(rig, "+004712345678", "+4799000001")->steps;
+	assert_string_equal(step->request_uri, "sip:+4712345678@192.0.2.10:5060;transport=tcp");
+	assert_string_equal(step->next_hop, "sip:192.0.2.10:5060;transport=tcp");
+	assert_string_equal(step->to_uri, "sip:+4712345678@192.0.2.10:5060;transport=tcp");
+	assert_string_equal(step->from_uri, "sip:+4799000001@tas.example.com");
+	assert_string_equal(step->from_display, "Ada");
+	assert_int_equal(step->media, MEDIA_LEG_RTP);
+	assert_int_equal(step->max_forwards, 69);
+	assert_false(step->to_core);
+	assert_string_equal(step[1].request_uri, "sip:+4712345678@192.0.2.11");
+	assert_true(step[1].only_after_trouble);
+}
+
+static void webrtc_trunk_speaks_webrtc(void **state)
+{
+	struct service_rig *rig = *state;
+
+	assert_int_equal(rig_decide(rig, "+014799000001", "x")->steps[0].media, MEDIA_LEG_WEBRTC);
+}
+
+static void only_listed_headers_reach_the_trunk(void **state)
+{
+	struct service_rig *rig = *state;
+	const struct sip_headers *headers;
+
+	rig_header(rig, "Session-ID", "abc");
+	rig_header(rig, "P-Asserted-Identity", "<tel:+4799000001>");
+	rig_header(rig, "Diversion", "<tel:+47>");
+	rig_header(rig, "X-Secret", "1");
+	headers = &rig_decide(rig, "+004712345678", "+4799000001")->steps[0].headers;
+	assert_string_equal(sip_headers_find(headers, "Session-ID"), "abc");
+	assert_non_null(sip_headers_find(headers, "P-Asserted-Identity"));
+	assert_null(sip_headers_find(headers, "Diversion"));
+	assert_null(sip_headers_find(headers, "X-Secret"));
+}
+
+static void hidden_caller_stays_hidden(void **state)
+{
+	struct service_rig *rig = *state;
+	static const char *const values[] = { "id", "critical; ID", "user", "header;id" };
+
+	rig->info.from_display = "Ada";
+	rig_header(rig, "P-Asserted-Identity", "<tel:+4799000001>");
+	for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
+		const struct call_step *step;
+
+		assert_int_equal(sip_headers_set(&rig->headers, "Privacy", values[i]), 0);
+		step = rig_decide(rig, "+004712345678", "+4799000001")->steps;
+		assert_string_equal(step->from_uri, "sip:anonymous@anonymous.invalid");
+		assert_string_equal(step->from_display, "Anonymous");
+		assert_null(sip_headers_find(&step->headers, "P-Asserted-Identity"));
+	}
+}
+
+static void privacy_none_hides_nothing(void **state)
+{
+	struct service_rig *rig = *state;
+
+	rig_header(rig, "Privacy", "none");
+	assert_string_equal(rig_decide(rig, "+004712345678", "+4799000001")->steps[0].from_uri,
+			    "sip:+4799000001@tas.example.com");
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(trunk_gets_number_and_caller_under_our_name),
+		T(webrtc_trunk_speaks_webrtc),
+		T(only_listed_headers_reach_the_trunk),
+		T(hidden_caller_stays_hidden),
+		T(privacy_none_hides_nothing),
+	};
+
+	return cmocka_run_group_tests_name("tas/service/dial", tests, NULL, NULL);
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/fake/service_rig.h"
+
+static void trunk_reaches_an_ingress_number(void **state)
+{
+	struct service_rig *rig = *state;
+	const struct call_plan *plan;
+
+	rig->info.peer = 1;
+	rig_header(rig, "Privacy", "id");
+	rig_header(rig, "P-Asserted-Identity", "<tel:+4700000000>");
+	rig_header(rig, "Session-ID", "chosen by the trunk");
+	plan = rig_decide(rig, "4799000005", "200");
+	assert_labels(plan, "ingress");
+	assert_int_equal(plan->media_a, MEDIA_LEG_RTP);
+	assert_int_equal(plan->route_type, ROUTE_TYPE_INGRESS);
+	assert_string_equal(plan->number, "+4799000005");
+	assert_string_equal(plan->steps[0].request_uri,
+			    "sips:+4799000005@sbc.core.example.net:5061");
+	assert_string_equal(plan->steps[0].from_uri, "sips:200@tas.example.com");
+	assert_int_equal(plan->steps[0].media, MEDIA_LEG_WEBRTC);
+	assert_int_equal(plan->steps[0].headers.count, 1);
+	assert_string_equal(sip_headers_find(&plan->steps[0].headers, "Privacy"), "id");
+}
+
+static void trunk_reaches_nothing_else(void **state)
+{
+	struct service_rig *rig = *state;
+	static const char *const users[] = { "+4799000001", "+4712345678", "+004799000005x", "112",
+					     "" };
+
+	rig->info.peer = 1;
+	for (size_t i = 0; i < ARRAY_SIZE(users); i++)
+		assert_labels(rig_decide(rig, users[i], "200"), "reject 404");
+}
+
+static void trunk_without_the_right_gets_403(void **state)
+{
+	struct service_rig *rig = *state;
+
+	rig->info.peer = 2;
+	assert_labels(rig_decide(rig, "+4799000005", "200"), "reject 403");
+	rig->info.peer = 3; /* no such trunk */
+	assert_labels(rig_decide(rig, "+4799000005", "200"), "reject 403");
+	rig->info.peer = -1;
+	assert_labels(rig_decide(rig, "+4799000005", "200"), "reject 403");
+}
+
+static void looping_trunk_gets_483(void **state)
+{
+	struct service_rig *rig = *state;
+
+	rig->info.peer = 1;
+	rig->info.max_forwards = 1;
+	assert_labels(rig_decide(rig, "+4799000005", "200"), "reject 483");
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(trunk_reaches_an_ingress_number),
+		T(trunk_reaches_nothing_else),
+		T(trunk_without_the_right_gets_403),
+		T(looping_trunk_gets_483),
+	};
+
+	return cmocka_run_group_tests_name("tas/service/ingress", tests, NULL, NULL);
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/fake/service_rig.h"
+
+static void leg_3_differs_by_host_and_prefix_only(void **state)
+{
+	struct service_rig *rig = *state;
+	const struct call_step *step = rig_decide(rig, "+014799000002", "+4712345678")->steps;
+
+	assert_string_equal(step->request_uri, "sips:+4799000002@sbc.core.example.net:5061");
+	assert_string_equal(step->next_hop, "sips:sbc.core.example.net:5061");
+	assert_string_equal(step->from_uri, "sips:+4712345678@core.example.net");
+	assert_null(step->from_display);
+	assert_string_equal(step->to_uri, "sips:+4799000002@tas.example.com;x=1");
+	assert_int_equal(step->max_forwards, 69);
+}
+
+static void identity_headers_cross_byte_for_byte(void **state)
+{
+	struct service_rig *rig = *state;
+	static const char *const headers[][2] = {
+		{ "Session-ID", "ab30317f1a784dc48ff824d0d3715d86;remote=000" },
+		{ "P-Asserted-Identity", "\"A, B\" <sips:+4799000002@core>" },
+		{ "Privacy", "id" },
+		{ "Diversion", "<tel:+47>;reason=x" },
+		{ "History-Info", "<sip:a>;index=1" },
+		{ "X-Unknown", "kept" },
+	};
+	const struct call_step *step;
+
+	for (size_t i = 0; i < ARRAY_SIZE(headers); i++)
+		rig_header(rig, headers[i][0], headers[i][1]);
+	rig->info.from_display = "Ada";
+	step = rig_decide(rig, "+014799000002", "+4712345678")->steps;
+	for (size_t i = 0; i < ARRAY_SIZE(headers); i++)
+		assert_string_equal(sip_headers_find(&step->headers, headers[i][0]), headers[i][1]);
+	assert_string_equal(step->from_display, "Ada");
+}
+
+static void unknown_user_is_kept_whole(void **state)
+{
+	struct service_rig *rig = *state;
+	const struct call_step *step = rig_decide(rig, "any.body;x=1", "nobody")->steps;
+
+	assert_string_equal(step->request_uri, "sips:any.body;x=1@sbc.core.example.net:5061");
+	assert_string_equal(step->to_uri, "sips:any.body;x=1@tas.example.com;x=1");
+}
+
+static void user_parameters_survive_the_prefix(void **state)
+{
+	struct service_rig *rig = *state;
+
+	assert_string_equal(rig_decide(rig, "+014799000002;npdi", "x")->steps[0].request_uri,
+			    "sips:+4799000002;npdi@sbc.core.example.net:5061");
+}
+
+static void user_phone_survives(void **state)
+{
+	struct service_rig *rig = *state;
+
+	rig_decide(rig, "+014799000002", "+4712345678");
+	rig->info.request_uri = "sips:+014799000002@tas.example.com:5061;user=phone";
+	call_plan_free(rig->plan);
+	rig->plan = service_decide(rig->room, &rig->info);
+	assert_string_equal(rig->plan->steps[0].request_uri,
+			    "sips:+4799000002@sbc.core.example.net:5061;user=phone");
+}
+
+static void to_with_another_number_keeps_what_is_no_prefix(void **state)
+{
+	struct service_rig *rig = *state;
+
+	rig_decide(rig, "+014799000002", "+4712345678");
+	rig->info.to_user = "+4755555555";
+	rig->info.to_uri = "sips:+4755555555@tas.example.com";
+	call_plan_free(rig->plan);
+	rig->plan = service_decide(rig->room, &rig->info);
+	assert_string_equal(rig->plan->steps[0].to_uri, "sips:+4755555555@tas.example.com");
+
+	rig->info.to_user = "+014755555555";
+	rig->info.to_uri = "sips:+014755555555@tas.example.com";
+	call_plan_free(rig->plan);
+	rig->plan = service_decide(rig->room, &rig->info);
+	assert_string_equal(rig->plan->steps[0].to_uri, "sips:+4755555555@tas.example.com");
+
+	rig->config.prefix_mt = "47"; /* might as well be the country */
+	rig->info.request_user = "+474799000002";
+	rig->info.to_user = "+4755555555";
+	rig->info.to_uri = "sips:+4755555555@tas.example.com";
+	call_plan_free(rig->plan);
+	rig->plan = service_decide(rig->room, &rig->info);
+	assert_string_equal(rig->plan->steps[0].to_uri, "sips:+4755555555@tas.example.com");
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(leg_3_differs_by_host_and_prefix_only),
+		T(identity_headers_cross_byte_for_byte),
+		T(unknown_user_is_kept_whole),
+		T(user_parameters_survive_the_prefix),
+		T(user_phone_survives),
+		T(to_with_another_number_keeps_what_is_no_prefix),
+	};
+
+	return cmocka_run_group_tests_name("tas/service/loop", tests, NULL, NULL);
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/metrics.h"
+#include "tests/fake/service_rig.h"
+
+static int identify(struct service_rig *rig, const char *address, enum sip_transport transport,
+		    const char *const *names)
+{
+	struct sip_source source = { .transport = transport, .certificate_names = names };
+	struct sockaddr_in *v4 = (struct sockaddr_in *)&source.address;
+
+	v4->sin_family = AF_INET;
+	assert_int_equal(inet_pton(AF_INET, address, &v4->sin_addr), 1);
+	return service_identify(rig->room, &source);
+}
+
+static void core_is_known_by_its_addresses_over_tls(void **state)
+{
+	struct service_rig *rig = *state;
+
+	assert_int_equal(identify(rig, "198.51.100.7", SIP_TRANSPORT_TLS, NULL), SERVICE_PEER_CORE);
+	assert_int_equal(identify(rig, "198.51.101.7", SIP_TRANSPORT_TLS, NULL), -1);
+	assert_int_equal(identify(rig, "198.51.100.7", SIP_TRANSPORT_UDP, NULL), -1);
+	rig->config.core.sbc.uri = "sip:sbc.core.example.net";
+	assert_int_equal(identify(rig, "198.51.100.7", SIP_TRANSPORT_UDP, NULL), SERVICE_PEER_CORE);
+}
+
+static void core_shows_a_certificate_where_one_is_asked_for(void **state)
+{
+	struct service_rig *rig = *state;
+	const char *right[] = { "other", "SBC.example.net", NULL }, *wrong[] = { "other", NULL };
+
+	rig->config.core.sbc.client_ca = "ca.pem";
+	assert_int_equal(identify(rig, "198.51.100.7", SIP_TRANSPORT_TLS, NULL), -1);
+	assert_int_equal(identify(rig, "198.51.100.7", SIP_TRANSPORT_TLS, wrong),
+			 SERVICE_PEER_CORE);
+	rig->config.core.sbc.client_name = "sbc.example.net";
+	assert_int_equal(identify(rig, "198.51.100.7", SIP_TRANSPORT_TLS, wrong), -1);
+	assert_int_equal(identify(rig, "198.51.100.7", SIP_TRANSPORT_TLS, right),
+			 SERVICE_PEER_CORE);
+}
+
+static void trunk_is_known_by_address_or_literal_uri(void **state)
+{
+	struct service_rig *rig = *state;
+	struct config_cidr web = rig_trusted;
+
+	assert_int_equal(identify(rig, "192.0.2.11", SIP_TRANSPORT_UDP, NULL), 1);
+	assert_int_equal(identify(rig, "192.0.2.12", SIP_TRANSPORT_UDP, NULL), -1);
+	rig_trunks[1].trusted = &web;
+	rig_trunks[1].trusted_count = 1;
+	assert_int_equal(identify(rig, "198.51.100.7", SIP_TRANSPORT_UDP, NULL), 2);
+	rig_trunks[1].trusted_count = 0;
+}
+
+static void reconfigured_room_knows_the_new_trunks(void **state)
+{
+	struct service_rig *rig = *state;
+	struct config other = rig->config;
+
+	other.trunk_count = 0;
+	service_reconfigure(rig->room, &other);
+	assert_int_equal(identify(rig, "192.0.2.11", SIP_TRANSPORT_UDP, NULL), -1);
+	service_reconfigure(rig->room, &rig->config);
+	assert_int_equal(identify(rig, "192.0.2.11", SIP_TRANSPORT_UDP, NULL), 1);
+}
+
+struct wanted {
+	const char *name;
+	int64_t value;
+};
+
+static void pick(const struct metric *metric, void *arg)
+{
+	struct wanted *wanted = arg;
+
+	if (strcmp(metric->name, wanted->name) == 0)
+		wanted->value = metric_get(metric);
+}
+
+static int64_t value_of(const char *name)
+{
+	struct wanted wanted = { .name = name };
+
+	metrics_each(pick, &wanted);
+	return wanted.value;
+}
+
+static void unknown_numbers_and_missing_session_ids_are_counted(void **state)
+{
+	struct service_rig *rig = *state;
+	int64_t unknown = value_of("breakout_calls_unknown_number_total");
+	int64_t missing = value_of("breakout_calls_leg2_without_session_id_total");
+
+	rig_started = 0;
+	rig_decide(rig, "+004712345678", "+4711111111");
+	service_invite(rig->room, (struct leg *)&rig->info);
+	rig->info.session_id = "abc";
+	rig_decide(rig, "+004712345678", "+4799000001");
+	service_invite(rig->room, (struct leg *)&rig->info);
+	assert_int_equal(rig_started, 2);
+	assert_int_equal(value_of("breakout_calls_unknown_number_total"), unknown + 1);
+	assert_int_equal(value_of("breakout_calls_leg2_without_session_id_total"), missing + 1);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(core_is_known_by_its_addresses_over_tls),
+		T(core_shows_a_certificate_where_one_is_asked_for),
+		T(trunk_is_known_by_address_or_literal_uri),
+		T(reconfigured_room_knows_the_new_trunks),
+		T(unknown_numbers_and_missing_session_ids_are_counted),
+	};
+
+	return cmocka_run_group_tests_name("tas/service/service", tests, NULL, NULL);
+}
