@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include "base/log.h"
 #include "tas/sip/endpoint.h"
+#include "tools/core/api.h"
 
 enum {
 	LINE_MAX_BYTES = 65536,
@@ -319,6 +320,48 @@ static json_t *do_fault(struct connection *connection, json_t *request)
 	return fine();
 }
 
+/* Registers without the API, for a TAS that is tried for its SIP alone. */
+static json_t *do_register(struct connection *connection, json_t *request)
+{
+	struct book_registration registration = { .expires_ms = INT64_MAX };
+	const char *number = "", *type = "", *sip_uri = "", *mo = "", *mt = "", *wrong;
+
+	if (json_unpack(request, "{s:s, s:s, s:s, s?s, s?s}", "number", &number, "route_type",
+			&type, "sip_uri", &sip_uri, "mobile_originating_prefix", &mo,
+			"mobile_terminating_prefix", &mt) ||
+	    route_type_parse(type, &registration.route_type))
+		return problem("number, route_type (loop, loop_mo, loop_mt, fork, fallback, "
+			       "ingress) and sip_uri are needed");
+	if (strlen(number) >= sizeof(registration.number) ||
+	    strlen(sip_uri) >= sizeof(registration.sip_uri) ||
+	    strlen(mo) >= sizeof(registration.prefix_mo) ||
+	    strlen(mt) >= sizeof(registration.prefix_mt))
+		return problem("a value is too long");
+	(void)snprintf(registration.number, sizeof(registration.number), "%s", number);
+	(void)snprintf(registration.sip_uri, sizeof(registration.sip_uri), "%s", sip_uri);
+	(void)snprintf(registration.prefix_mo, sizeof(registration.prefix_mo), "%s", mo);
+	(void)snprintf(registration.prefix_mt, sizeof(registration.prefix_mt), "%s", mt);
+	wrong = api_registration_problem(&registration);
+	if (*wrong)
+		return problem(wrong);
+	return book_upsert(connection->control->options.book, &registration)
+		       ? problem("out of memory")
+		       : fine();
+}
+
+static json_t *do_unregister(struct connection *connection, json_t *request)
+{
+	struct book *book = connection->control->options.book;
+	struct book_registration registration;
+	const char *number = "";
+
+	if (json_unpack(request, "{s:s}", "number", &number) ||
+	    book_lookup(book, number, &registration) ||
+	    book_delete(book, number, registration.sip_uri))
+		return problem("number: it is not registered");
+	return fine();
+}
+
 static json_t *do_clear_faults(struct connection *connection, json_t *request)
 {
 	(void)request;
@@ -408,6 +451,8 @@ static const struct {
 	{ "hangup", do_hangup, true },
 	{ "listen", do_listen, false },
 	{ "fault", do_fault, false },
+	{ "register", do_register, false },
+	{ "unregister", do_unregister, false },
 	{ "clear-faults", do_clear_faults, false },
 	{ "revoke-tokens", do_revoke_tokens, false },
 	{ "wait-registered", do_wait_registered, true },

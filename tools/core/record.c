@@ -16,9 +16,14 @@ const char *record_plan_name(enum record_plan plan)
 	return plan_names[plan];
 }
 
-static void copy(char *to, size_t room, const char *from)
+void record_copy(char *to, size_t room, const char *from)
 {
 	(void)snprintf(to, room, "%s", from);
+	json_t *text = json_string(to);
+	if (!text)
+		for (char *c = to; *c; c++)
+			*c = (char)((unsigned char)*c < 0x80 ? *c : '?');
+	json_decref(text);
 }
 
 int record_create(struct record **ret_record, const char *caller, const char *called)
@@ -37,8 +42,8 @@ int record_create(struct record **ret_record, const char *caller, const char *ca
 	record->id = ++last_id;
 	record->direction = "";
 	record->started_ms = clock_now();
-	copy(record->caller, sizeof(record->caller), caller);
-	copy(record->called, sizeof(record->called), called);
+	record_copy(record->caller, sizeof(record->caller), caller);
+	record_copy(record->called, sizeof(record->called), called);
 	*ret_record = record;
 	return 0;
 }
@@ -60,13 +65,21 @@ struct record *record_unref(struct record *record)
 	return NULL;
 }
 
+static json_t *header_json(const struct sip_header *header)
+{
+	char name[64], value[1024];
+
+	record_copy(name, sizeof(name), header->name);
+	record_copy(value, sizeof(value), header->value);
+	return json_pack("[s, s]", name, value);
+}
+
 static json_t *headers_json(const struct sip_headers *headers)
 {
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < headers->count; i++)
-		(void)json_array_append_new(
-			list, json_pack("[s, s]", headers->items[i].name, headers->items[i].value));
+		(void)json_array_append_new(list, header_json(&headers->items[i]));
 	return list;
 }
 
@@ -79,10 +92,12 @@ static void trace(struct record *record, json_t *take_entry)
 void record_message(struct record *record, unsigned number, bool to_right, const char *text)
 {
 	const struct record_leg *leg = &record->legs[number - 1];
+	char clean[320];
 
-	trace(record, json_pack("{s:i, s:s, s:s, s:s, s:s%}", "leg", (int)number, "left", leg->left,
-				"arrow", to_right ? "->" : "<-", "right", leg->right, "text", text,
-				strlen(text)));
+	record_copy(clean, sizeof(clean), text);
+	trace(record,
+	      json_pack("{s:i, s:s, s:s, s:s, s:s}", "leg", (int)number, "left", leg->left, "arrow",
+			to_right ? "->" : "<-", "right", leg->right, "text", clean));
 }
 
 void record_note(struct record *record, const char *text)
@@ -105,12 +120,12 @@ void record_leg(struct record *record, unsigned number, const char *left, const 
 		.started_ms = clock_now(),
 		.headers = headers_json(info->headers),
 	};
-	copy(leg->call_id, sizeof(leg->call_id), info->call_id);
-	copy(leg->session_id, sizeof(leg->session_id), info->session_id);
-	copy(leg->request_uri, sizeof(leg->request_uri), info->request_uri);
-	copy(leg->from, sizeof(leg->from), info->from_uri);
-	copy(leg->to, sizeof(leg->to), info->to_uri);
-	copy(leg->source, sizeof(leg->source), info->source ? info->source : "");
+	record_copy(leg->call_id, sizeof(leg->call_id), info->call_id);
+	record_copy(leg->session_id, sizeof(leg->session_id), info->session_id);
+	record_copy(leg->request_uri, sizeof(leg->request_uri), info->request_uri);
+	record_copy(leg->from, sizeof(leg->from), info->from_uri);
+	record_copy(leg->to, sizeof(leg->to), info->to_uri);
+	record_copy(leg->source, sizeof(leg->source), info->source ? info->source : "");
 	(void)snprintf(text, sizeof(text), "INVITE %s%s", info->request_uri,
 		       info->sdp ? " (SDP)" : "");
 	record_message(record, number, from_left, text);

@@ -47,6 +47,10 @@ struct record {
 	json_t *trace;
 };
 
+/* Copies what came from the wire, as far as it fits; what is not UTF-8 shows
+ * as question marks, so that JSON can carry it. */
+void record_copy(char *to, size_t room, const char *from);
+
 int record_create(struct record **ret_record, const char *caller, const char *called) MUST_CHECK;
 struct record *record_ref(struct record *record);
 struct record *record_unref(struct record *record); /* NULL fine; returns NULL */

@@ -308,8 +308,7 @@ static int call_create(struct sbc_call **ret_call, struct sbc *sbc, const char *
 		return err;
 	}
 	call->sbc = sbc;
-	(void)snprintf(call->record->session_id, sizeof(call->record->session_id), "%s",
-		       info->session_id);
+	record_copy(call->record->session_id, sizeof(call->record->session_id), info->session_id);
 	timer_init(&call->timer, on_no_answer, call);
 	call->next = sbc->calls;
 	call->link = &sbc->calls;

@@ -7,7 +7,7 @@
 #include <string.h>
 #include "base/hash.h"
 #include "base/log.h"
-#include "base/str.h"
+#include "tools/core/record.h"
 
 enum { ENDED_KEPT = 256 };
 
@@ -150,7 +150,7 @@ static void call_ended(struct ua_call *call, int status, const char *reason)
 	call->ended_ms = clock_now();
 	if (!call->status)
 		call->status = status;
-	(void)snprintf(call->reason, sizeof(call->reason), "%s", reason);
+	record_copy(call->reason, sizeof(call->reason), reason);
 	log_debug("ua", "party=%s ended status=%d reason=\"%s\"", call->party->name, status,
 		  reason);
 }
@@ -226,7 +226,7 @@ static void send_invite(struct ua_call *call, const char *sdp)
 		call_ended(call, 500, "the INVITE could not be sent");
 		return;
 	}
-	(void)snprintf(call->call_id, sizeof(call->call_id), "%s", leg_info(call->leg)->call_id);
+	record_copy(call->call_id, sizeof(call->call_id), leg_info(call->leg)->call_id);
 }
 
 static void on_local_offer(struct ua_call *call, const char *sdp)
@@ -287,8 +287,7 @@ static void on_media(struct media_session *session, const struct media_event *ev
 		on_local_answer(call, event->sdp);
 		break;
 	case MEDIA_EV_REFUSED:
-		(void)snprintf(call->media_failure, sizeof(call->media_failure), "%s",
-			       event->reason);
+		record_copy(call->media_failure, sizeof(call->media_failure), event->reason);
 		if (call->peer_offers && call->answered_ms) {
 			call->peer_offers = false;
 			(void)!leg_offer_refuse(call->leg, event->status, NULL);
@@ -297,8 +296,7 @@ static void on_media(struct media_session *session, const struct media_event *ev
 		}
 		break;
 	case MEDIA_EV_FAILED:
-		(void)snprintf(call->media_failure, sizeof(call->media_failure), "%s",
-			       event->reason);
+		record_copy(call->media_failure, sizeof(call->media_failure), event->reason);
 		break;
 	case MEDIA_EV_FLOWING:
 	case MEDIA_EV_SILENT:
@@ -427,7 +425,7 @@ static int prepare_invite(struct ua_call *call, const char *from, const struct u
 	call->to_uri = strdup(text);
 	call->request_uri = strdup(dial->request_uri);
 	(void)snprintf(call->from_uri, sizeof(call->from_uri), "sip:%s@%s", from, host);
-	(void)snprintf(call->other, sizeof(call->other), "%s", dial->to);
+	record_copy(call->other, sizeof(call->other), dial->to);
 	call->anonymous = dial->anonymous;
 	call->offerless = dial->offerless;
 	if (!call->to_uri || !call->request_uri)
@@ -476,11 +474,11 @@ void ua_invite(struct ua *ua, struct leg *take_leg)
 	call->leg = take_leg;
 	call->incoming = true;
 	leg_set_handler(take_leg, on_leg, call);
-	(void)snprintf(call->other, sizeof(call->other), "%s",
-		       *info->asserted_user ? info->asserted_user : info->from_user);
-	(void)snprintf(call->call_id, sizeof(call->call_id), "%s", info->call_id);
-	(void)snprintf(call->session_id, sizeof(call->session_id), "%s", info->session_id);
-	(void)snprintf(call->from_uri, sizeof(call->from_uri), "%s", info->from_uri);
+	record_copy(call->other, sizeof(call->other),
+		    *info->asserted_user ? info->asserted_user : info->from_user);
+	record_copy(call->call_id, sizeof(call->call_id), info->call_id);
+	record_copy(call->session_id, sizeof(call->session_id), info->session_id);
+	record_copy(call->from_uri, sizeof(call->from_uri), info->from_uri);
 	int status = call->party->manner.status;
 	if (status >= 300) {
 		refuse(call, status, "as configured");
