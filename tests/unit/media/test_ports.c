@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "media/ports.h"
+
+static union net_address loopback;
+
+static int set_up(void **state)
+{
+	(void)state;
+	clock_fake_set(1000);
+	return net_parse("127.0.0.1", 0, &loopback);
+}
+
+static void pairs_are_even_and_bound(void **state)
+{
+	struct ports *ports;
+	uint16_t port;
+	int fds[2];
+	union net_address bound;
+	socklen_t size = sizeof(bound);
+
+	(void)state;
+	assert_int_equal(ports_create(&ports, 22101, 22111), 0);
+	assert_int_equal(ports_take_pair(ports, &loopback, &port, fds), 0);
+	assert_int_equal(port % 2, 0);
+	assert_int_equal(getsockname(fds[1], &bound.any, &size), 0);
+	assert_int_equal(net_port(&bound), port + 1);
+	close(fds[0]);
+	close(fds[1]);
+	ports_destroy(ports);
+}
+
+static void an_empty_range_says_so_and_a_port_given_back_rests(void **state)
+{
+	struct ports *ports;
+	uint16_t a, b, c;
+
+	(void)state;
+	assert_int_equal(ports_create(&ports, 22120, 22121), 0);
+	assert_int_equal(ports_take(ports, &loopback, &a), 0);
+	assert_int_equal(ports_take(ports, &loopback, &b), 0);
+	assert_int_not_equal(a, b);
+	assert_int_equal(ports_take(ports, &loopback, &c), -ENOSPC);
+	ports_give(ports, a, 1);
+	assert_int_equal(ports_take(ports, &loopback, &c), -ENOSPC);
+	clock_fake_advance(PORTS_QUARANTINE_MS);
+	assert_int_equal(ports_take(ports, &loopback, &c), 0);
+	assert_int_equal(c, a);
+	ports_destroy(ports);
+}
+
+static void a_port_somebody_else_holds_is_passed_over(void **state)
+{
+	struct ports *ports;
+	union net_address held = loopback;
+	int fd = socket(AF_INET, SOCK_DGRAM, 0), fds[2];
+	uint16_t port;
+
+	(void)state;
+	net_set_port(&held, 22131);
+	assert_int_equal(bind(fd, &held.any, net_size(&held)), 0);
+	assert_int_equal(ports_create(&ports, 22130, 22133), 0);
+	assert_int_equal(ports_take_pair(ports, &loopback, &port, fds), 0);
+	assert_int_equal(port, 22132);
+	close(fds[0]);
+	close(fds[1]);
+	close(fd);
+	ports_destroy(ports);
+}
+
+static void a_foreign_address_is_an_error_not_a_full_range(void **state)
+{
+	struct ports *ports;
+	union net_address foreign;
+	uint16_t port;
+
+	(void)state;
+	assert_int_equal(net_parse("192.0.2.1", 0, &foreign), 0);
+	assert_int_equal(ports_create(&ports, 22140, 22143), 0);
+	assert_int_equal(ports_take(ports, &foreign, &port), -EADDRNOTAVAIL);
+	ports_destroy(ports);
+}
+
+static void an_impossible_range_is_refused(void **state)
+{
+	struct ports *ports = NULL;
+
+	(void)state;
+	assert_int_equal(ports_create(&ports, 3000, 3000), -EINVAL);
+	assert_int_equal(ports_create(&ports, 0, 3000), -EINVAL);
+	assert_int_equal(ports_create(&ports, 3001, 3000), -EINVAL);
+	assert_null(ports);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(pairs_are_even_and_bound, set_up),
+		cmocka_unit_test_setup(an_empty_range_says_so_and_a_port_given_back_rests, set_up),
+		cmocka_unit_test_setup(a_port_somebody_else_holds_is_passed_over, set_up),
+		cmocka_unit_test_setup(a_foreign_address_is_an_error_not_a_full_range, set_up),
+		cmocka_unit_test_setup(an_impossible_range_is_refused, set_up),
+	};
+
+	return cmocka_run_group_tests_name("media/ports", tests, NULL, NULL);
+}
