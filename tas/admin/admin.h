@@ -1,8 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* admin.h - the door to tas/admin: the operator's Unix socket.
  *
- * One request line in ("status", "regs [AFTER]", "calls", "refresh [NUMBER]",
- * "drain", "metrics"), one JSON document out, then the connection closes.
+ * One request line in, one JSON document out, then the connection closes:
+ *   status            one object
+ *   regs [AFTER]      {"registrations": [...], "more": bool}, by number
+ *   reg NUMBER        one registration
+ *   calls             {"calls": [...]}
+ *   refresh [NUMBER]  makes the next refresh due now
+ *   drain             as SIGTERM does
+ *   metrics           {"metrics": [...]}
+ * What cannot be answered is {"error": "one sentence"}.
+ *
  * Reads other rooms, changes nothing but through their doors.
  *
  * Threads: one of its own; it asks the SIP thread by mail and waits for the
@@ -11,6 +19,7 @@
 #ifndef BREAKOUT_TAS_ADMIN_ADMIN_H
 #define BREAKOUT_TAS_ADMIN_ADMIN_H
 
+#include <stdbool.h>
 #include "base/macros.h"
 #include "config/config.h"
 #include "registrar/registrar.h"
@@ -20,16 +29,20 @@
 struct admin; /* opaque */
 
 struct admin_options {
-	const char *socket_path;
-	const struct config *config;
-	struct registrar *registrar;
-	struct call_room *calls;
-	struct sip_endpoint *endpoint;
-	struct sip_loop *loop;
-	void (*drain)(void *arg); /* called on the SIP thread */
+	const char *socket_path;       /* copied */
+	const struct config *config;   /* read during admin_create() only */
+	struct registrar *registrar;   /* borrowed; may be NULL (tests) */
+	struct call_room *calls;       /* borrowed */
+	struct sip_endpoint *endpoint; /* borrowed; may be NULL (tests) */
+	struct sip_loop *loop;         /* borrowed */
+	/* Called on the SIP thread. */
+	void (*drain)(void *arg);
+	bool (*draining)(void *arg);
 	void *arg;
 };
-/* 0, -EADDRINUSE (another daemon answers there), -EACCES, -ENOMEM. */
+/* 0, -EADDRINUSE (another daemon answers there), -EACCES, -ENOMEM, or what
+ * else the path did not allow (-ENOENT, -ENAMETOOLONG). Destroy it while the
+ * loop and the rooms it looks into still exist. */
 int admin_create(struct admin **ret_admin, const struct admin_options *options) MUST_CHECK;
 struct admin *admin_destroy(struct admin *admin);
 

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* admin.c - the socket and its thread: one client at a time, none for long. */
+#include "tas/admin/admin.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include "base/log.h"
+#include "tas/admin/answer.h"
+
+#define REQUEST_MAX 128
+#define CLIENT_MS   2000 /* a client that says or takes nothing for so long is left */
+
+struct admin {
+	struct answerer answerer;
+	struct sockaddr_un address;
+	bool bound; /* the path is ours to remove */
+	int listen_fd, stop_fd;
+	pthread_t thread;
+	bool running;
+};
+
+/* Waits for the client, or for the end of the room. */
+static bool ready(const struct admin *admin, int fd, short events)
+{
+	struct pollfd fds[] = { { .fd = fd, .events = events },
+				{ .fd = admin->stop_fd, .events = POLLIN } };
+
+	return poll(fds, 2, CLIENT_MS) > 0 && fds[0].revents && !fds[1].revents;
+}
+
+static bool read_request(const struct admin *admin, int fd, char *line, size_t room)
+{
+	size_t used = 0;
+
+	while (used < room - 1 && ready(admin, fd, POLLIN)) {
+		ssize_t n = read(fd, line + used, room - 1 - used);
+
+		if (n <= 0)
+			return false;
+		used += (size_t)n;
+		line[used] = '\0';
+		if (strchr(line, '\n')) {
+			line[strcspn(line, "\r\n")] = '\0';
+			return true;
+		}
+	}
+	return false;
+}
+
+static void write_all(const struct admin *admin, int fd, const char *text, size_t length)
+{
+	size_t done = 0;
+
+	while (done < length && ready(admin, fd, POLLOUT)) {
+		ssize_t n = send(fd, text + done, length - done, MSG_NOSIGNAL);
+
+		if (n < 0)
+			return;
+		done += (size_t)n;
+	}
+}
+
+static void serve(struct admin *admin, int fd)
+{
+	char line[REQUEST_MAX] = "";
+	json_t *document;
+	char *text;
+
+	if (!read_request(admin, fd, line, sizeof(line)))
+		return;
+	document = answer(&admin->answerer, line);
+	text = document ? json_dumps(document, JSON_COMPACT) : NULL;
+	if (text) {
+		write_all(admin, fd, text, strlen(text));
+		write_all(admin, fd, "\n", 1);
+	}
+	free(text);
+	json_decref(document);
+}
+
+static void *run(void *arg)
+{
+	struct admin *admin = arg;
+	struct pollfd fds[] = { { .fd = admin->listen_fd, .events = POLLIN },
+				{ .fd = admin->stop_fd, .events = POLLIN } };
+
+	for (;;) {
+		int fd;
+
+		(void)poll(fds, 2, -1); /* EINTR: look again */
+		if (fds[1].revents)
+			return NULL;
+		fd = accept4(admin->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		if (fd < 0) {
+			/* Out of descriptors: what is queued stays queued for a moment. */
+			if (errno == EMFILE || errno == ENFILE)
+				(void)poll(&fds[1], 1, 100);
+			continue;
+		}
+		serve(admin, fd);
+		close(fd);
+	}
+}
+
+/* A socket nobody listens on is left over from a crash. */
+static int clear_stale(const struct sockaddr_un *address)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	err = connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ? errno : 0;
+	close(fd);
+	if (err == 0)
+		return -EADDRINUSE;
+	if (err == ECONNREFUSED && unlink(address->sun_path) < 0)
+		return -errno;
+	return 0;
+}
+
+static int open_socket(struct admin *admin)
+{
+	int err = clear_stale(&admin->address);
+
+	if (err)
+		return err;
+	admin->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (admin->listen_fd < 0)
+		return -errno;
+	if (bind(admin->listen_fd, (struct sockaddr *)&admin->address, sizeof(admin->address)) < 0)
+		return -errno;
+	admin->bound = true;
+	/* Before listen(): nobody gets in under the umask's mode. */
+	if (chmod(admin->address.sun_path, 0660) < 0 || listen(admin->listen_fd, 16) < 0)
+		return -errno;
+	return 0;
+}
+
+static int fill(struct admin *admin, const struct admin_options *options)
+{
+	if (strlen(options->socket_path) >= sizeof(admin->address.sun_path))
+		return -ENAMETOOLONG;
+	admin->address.sun_family = AF_UNIX;
+	memcpy(admin->address.sun_path, options->socket_path, strlen(options->socket_path) + 1);
+	admin->answerer.options = *options;
+	admin->answerer.options.config = NULL;
+	admin->answerer.options.socket_path = NULL;
+	admin->answerer.started_ms = clock_now();
+	admin->answerer.domain = strdup(options->config->domain);
+	return admin->answerer.domain ? 0 : -ENOMEM;
+}
+
+int admin_create(struct admin **ret_admin, const struct admin_options *options)
+{
+	struct admin *admin = calloc(1, sizeof(*admin));
+	int err;
+
+	if (!admin)
+		return -ENOMEM;
+	admin->listen_fd = admin->stop_fd = -1;
+	err = fill(admin, options);
+	if (err)
+		goto fail;
+	admin->stop_fd = eventfd(0, EFD_CLOEXEC);
+	if (admin->stop_fd < 0) {
+		err = -errno;
+		goto fail;
+	}
+	err = open_socket(admin);
+	if (err)
+		goto fail;
+	err = -pthread_create(&admin->thread, NULL, run, admin);
+	if (err)
+		goto fail;
+	admin->running = true;
+	*ret_admin = admin;
+	return 0;
+fail:
+	admin_destroy(admin);
+	return err;
+}
+
+struct admin *admin_destroy(struct admin *admin)
+{
+	if (!admin)
+		return NULL;
+	if (admin->running) {
+		admin->answerer.stopping = true;
+		eventfd_write(admin->stop_fd, 1);
+		pthread_join(admin->thread, NULL);
+	}
+	if (admin->bound)
+		unlink(admin->address.sun_path);
+	if (admin->listen_fd >= 0)
+		close(admin->listen_fd);
+	if (admin->stop_fd >= 0)
+		close(admin->stop_fd);
+	free(admin->answerer.domain);
+	free(admin);
+	return NULL;
+}

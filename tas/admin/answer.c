@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tas/admin/answer.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include "base/metrics.h"
+#include "base/str.h"
+#include "tas/sip/endpoint.h"
+
+#define PAGE       1000 /* registrations in one answer */
+#define WAIT_MS    2000
+#define SLICE_MS   50 /* between looks at `stopping` */
+#define NUMBER_MAX 64
+
+static json_t *error_text(const char *sentence)
+{
+	return json_pack("{s:s}", "error", sentence);
+}
+
+/* A peer's text may be no UTF-8; jansson takes nothing else. */
+static json_t *text(const char *peer_text)
+{
+	json_t *string = json_string(peer_text);
+	char *clean;
+
+	if (string)
+		return string;
+	clean = strdup(peer_text);
+	if (!clean)
+		return NULL;
+	for (char *c = clean; *c; c++)
+		if ((unsigned char)*c >= 0x80)
+			*c = '?';
+	string = json_string(clean);
+	free(clean);
+	return string;
+}
+
+/* ---- what the SIP thread is asked ---- */
+
+/* The asker and the mail hold one reference each, so that neither waits for
+ * the other for ever. */
+struct ask {
+	struct mail mail;
+	atomic_int references;
+	pthread_mutex_t lock;
+	pthread_cond_t answered;
+	struct admin_options options;
+	json_t *(*question)(const struct admin_options *options, const char *number);
+	char number[NUMBER_MAX];
+	bool done;
+	json_t *result;
+};
+
+static void ask_unref(struct ask *ask)
+{
+	if (atomic_fetch_sub(&ask->references, 1) > 1)
+		return;
+	json_decref(ask->result);
+	free(ask);
+}
+
+static void ask_deliver(struct mail *mail, void *receiver)
+{
+	struct ask *ask = CONTAINER_OF(mail, struct ask, mail);
+	json_t *result = ask->question(&ask->options, ask->number);
+
+	(void)receiver;
+	pthread_mutex_lock(&ask->lock);
+	ask->result = result;
+	ask->done = true;
+	pthread_cond_signal(&ask->answered);
+	pthread_mutex_unlock(&ask->lock);
+	ask_unref(ask);
+}
+
+static void wait_slice(struct ask *ask)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += SLICE_MS * 1000000L;
+	until.tv_sec += until.tv_nsec / 1000000000L;
+	until.tv_nsec %= 1000000000L;
+	pthread_cond_timedwait(&ask->answered, &ask->lock, &until);
+}
+
+static json_t *ask_sip_thread(struct answerer *answerer,
+			      json_t *(*question)(const struct admin_options *, const char *),
+			      const char *number)
+{
+	struct ask *ask = calloc(1, sizeof(*ask));
+	json_t *result = NULL;
+
+	if (!ask)
+		return NULL;
+	atomic_init(&ask->references, 2);
+	pthread_mutex_init(&ask->lock, NULL);
+	pthread_cond_init(&ask->answered, NULL);
+	ask->mail.deliver = ask_deliver;
+	ask->options = answerer->options;
+	ask->question = question;
+	snprintf(ask->number, sizeof(ask->number), "%s", number);
+	mailbox_post(sip_loop_mailbox(answerer->options.loop), &ask->mail);
+
+	pthread_mutex_lock(&ask->lock);
+	for (int i = 0; i < WAIT_MS / SLICE_MS && !ask->done && !answerer->stopping; i++)
+		wait_slice(ask);
+	if (ask->done) {
+		result = ask->result;
+		ask->result = NULL;
+	} else {
+		result = error_text("the SIP thread did not answer in time");
+	}
+	pthread_mutex_unlock(&ask->lock);
+	ask_unref(ask);
+	return result;
+}
+
+static const char *direction_name(enum call_direction direction)
+{
+	switch (direction) {
+	case DIRECTION_MO:
+		return "mo";
+	case DIRECTION_MT:
+		return "mt";
+	case DIRECTION_UNKNOWN:
+		break;
+	}
+	return "unknown";
+}
+
+static json_t *receipt_json(const struct media_receipt *receipt)
+{
+	return json_pack("{s:o, s:o, s:o, s:b, s:b, s:I, s:I, s:I, s:I}", "codec",
+			 text(receipt->codec), "profile", text(receipt->profile), "remote",
+			 text(receipt->remote), "ice", receipt->ice_ok, "dtls", receipt->dtls_ok,
+			 "packets_in", (json_int_t)receipt->packets_in, "packets_out",
+			 (json_int_t)receipt->packets_out, "lost", (json_int_t)receipt->lost,
+			 "dropped",
+			 (json_int_t)(receipt->dropped_auth + receipt->dropped_source +
+				      receipt->dropped_other));
+}
+
+static void add_call(const struct call_info *info, void *arg)
+{
+	json_t *calls = arg, *call;
+	mono_ms now = clock_now();
+
+	call = json_pack(
+		"{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:b}", "id",
+		info->id, "state", call_state_name(info->state), "direction",
+		direction_name(info->direction), "route_type", route_type_name(info->route_type),
+		"number", text(info->number), "service", text(info->service), "step",
+		text(info->step), "from", text(info->from), "to", text(info->to), "call_id_a",
+		text(info->call_id_a), "call_id_b", text(info->call_id_b), "session_id",
+		text(info->session_id), "age_ms", (json_int_t)(now - info->started_ms), "talk_ms",
+		(json_int_t)(info->answered_ms ? now - info->answered_ms : 0), "media",
+		info->media);
+	if (!call)
+		return;
+	if (info->media) {
+		json_object_set_new(call, "a", receipt_json(&info->receipt[MEDIA_A]));
+		json_object_set_new(call, "b", receipt_json(&info->receipt[MEDIA_B]));
+	}
+	json_array_append_new(calls, call);
+}
+
+static json_t *sip_calls(const struct admin_options *options, const char *number)
+{
+	json_t *calls = json_array();
+
+	(void)number;
+	if (calls)
+		call_room_each(options->calls, add_call, calls);
+	return json_pack("{s:o}", "calls", calls);
+}
+
+static json_t *sip_status(const struct admin_options *options, const char *number)
+{
+	struct sip_endpoint *endpoint = options->endpoint;
+
+	(void)number;
+	return json_pack("{s:I, s:I, s:b, s:b}", "calls",
+			 (json_int_t)call_room_count(options->calls), "legs",
+			 (json_int_t)(endpoint ? sip_endpoint_leg_count(endpoint) : 0), "sbc_ok",
+			 endpoint ? sip_endpoint_keepalive_ok(endpoint) : false, "draining",
+			 options->draining(options->arg));
+}
+
+static json_t *sip_drain(const struct admin_options *options, const char *number)
+{
+	(void)number;
+	options->drain(options->arg);
+	return json_pack("{s:b}", "draining", 1);
+}
+
+static json_t *sip_refresh(const struct admin_options *options, const char *number)
+{
+	struct reg_info info;
+
+	if (*number && registrar_lookup(options->registrar, number, &info) < 0)
+		return error_text("no registration has this number");
+	registrar_refresh(options->registrar, *number ? number : NULL);
+	return json_pack("{s:s}", "refreshing", *number ? number : "all");
+}
+
+/* ---- what the registrar is asked ---- */
+
+static json_t *reg_json(const struct reg_info *info)
+{
+	mono_ms now = clock_now();
+
+	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:i, s:o}", "number", info->number,
+			 "route_type", route_type_name(info->route_type), "state",
+			 reg_state_name(info->state), "expires_s",
+			 (json_int_t)(info->expires_ms ? (info->expires_ms - now) / 1000 : 0),
+			 "next_s", (json_int_t)(info->next_ms ? (info->next_ms - now) / 1000 : 0),
+			 "failures", (int)info->failures, "error", text(info->last_error));
+}
+
+static void add_reg(const struct reg_info *info, void *arg)
+{
+	json_array_append_new(arg, reg_json(info));
+}
+
+static json_t *answer_regs(struct answerer *answerer, const char *after)
+{
+	json_t *regs = json_array();
+	size_t count = 0;
+
+	if (regs)
+		count = registrar_list(answerer->options.registrar, *after ? after : NULL, PAGE,
+				       add_reg, regs);
+	return json_pack("{s:o, s:b}", "registrations", regs, "more", count == PAGE);
+}
+
+static json_t *answer_reg(struct answerer *answerer, const char *number)
+{
+	struct reg_info info;
+
+	if (registrar_lookup(answerer->options.registrar, number, &info) < 0)
+		return error_text("no registration has this number");
+	return reg_json(&info);
+}
+
+static json_t *summary_json(struct registrar *registrar)
+{
+	struct registrar_summary summary;
+	json_t *states = json_object();
+
+	registrar_summary(registrar, &summary);
+	for (int i = 0; states && i < REG_STATE_COUNT; i++)
+		json_object_set_new(states, reg_state_name((enum reg_state)i),
+				    json_integer((json_int_t)summary.by_state[i]));
+	return json_pack("{s:b, s:b, s:I, s:o}", "api_up", summary.api_up, "token_ok",
+			 summary.token_ok, "first_expiry_s",
+			 (json_int_t)(summary.first_expiry_ms
+					      ? (summary.first_expiry_ms - clock_now()) / 1000
+					      : 0),
+			 "registrations", states);
+}
+
+/* ---- requests ---- */
+
+static json_t *answer_status(struct answerer *answerer, const char *unused)
+{
+	json_t *status = ask_sip_thread(answerer, sip_status, "");
+	json_t *more = json_pack("{s:s, s:i, s:o, s:I}", "version", BREAKOUT_VERSION, "pid",
+				 (int)getpid(), "domain", text(answerer->domain), "uptime_s",
+				 (json_int_t)((clock_now() - answerer->started_ms) / 1000));
+
+	(void)unused;
+	if (status && more)
+		json_object_update(status, more);
+	json_decref(more);
+	if (status && answerer->options.registrar) {
+		more = summary_json(answerer->options.registrar);
+		json_object_update(status, more);
+		json_decref(more);
+	}
+	return status;
+}
+
+static json_t *answer_calls(struct answerer *answerer, const char *unused)
+{
+	(void)unused;
+	return ask_sip_thread(answerer, sip_calls, "");
+}
+
+static json_t *answer_drain(struct answerer *answerer, const char *unused)
+{
+	(void)unused;
+	return ask_sip_thread(answerer, sip_drain, "");
+}
+
+static json_t *answer_refresh(struct answerer *answerer, const char *number)
+{
+	return ask_sip_thread(answerer, sip_refresh, number);
+}
+
+static void add_metric(const struct metric *metric, void *arg)
+{
+	json_t *entry = json_pack("{s:s, s:s, s:s, s:s, s:I}", "name", metric->name, "labels",
+				  metric->labels ? metric->labels : "", "help",
+				  metric->help ? metric->help : "", "type",
+				  metric->kind == METRIC_COUNTER ? "counter" : "gauge", "value",
+				  (json_int_t)metric_get(metric));
+
+	json_array_append_new(arg, entry);
+}
+
+static json_t *answer_metrics(struct answerer *answerer, const char *unused)
+{
+	json_t *metrics = json_array();
+
+	(void)answerer;
+	(void)unused;
+	if (metrics)
+		metrics_each(add_metric, metrics);
+	return json_pack("{s:o}", "metrics", metrics);
+}
+
+static const struct request {
+	const char *name;
+	enum { NONE, OPTIONAL, NEEDED } number;
+	bool registrar; /* is of no use without it */
+	json_t *(*answer)(struct answerer *answerer, const char *number);
+} requests[] = {
+	{ "status", NONE, false, answer_status },      { "regs", OPTIONAL, true, answer_regs },
+	{ "reg", NEEDED, true, answer_reg },           { "calls", NONE, false, answer_calls },
+	{ "refresh", OPTIONAL, true, answer_refresh }, { "drain", NONE, false, answer_drain },
+	{ "metrics", NONE, false, answer_metrics },
+};
+
+static json_t *run(struct answerer *answerer, const struct request *request, const char *number)
+{
+	if (request->registrar && !answerer->options.registrar)
+		return error_text("this daemon keeps no registrations");
+	if (*number && request->number == NONE)
+		return error_text("this request takes no number");
+	if (!*number && request->number == NEEDED)
+		return error_text("this request needs a number");
+	if (strlen(number) >= NUMBER_MAX)
+		return error_text("that is no number");
+	return request->answer(answerer, number);
+}
+
+json_t *answer(struct answerer *answerer, const char *request)
+{
+	size_t name = strcspn(request, " ");
+	const char *number = request + name + strspn(request + name, " ");
+
+	for (size_t i = 0; i < ARRAY_SIZE(requests); i++)
+		if (strlen(requests[i].name) == name &&
+		    memcmp(requests[i].name, request, name) == 0)
+			return run(answerer, &requests[i], number);
+	return error_text("unknown request: status, regs, reg, calls, refresh, drain or metrics");
+}

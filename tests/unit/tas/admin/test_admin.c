@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <jansson.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include "base/metrics.h"
+#include "tas/admin/admin.h"
+#include "tas/sip/endpoint.h"
+
+/* The doors below, as far as an operator looks. */
+
+static struct mailbox *sip_mailbox;
+static bool sip_thread_hangs;
+static unsigned drained;
+static char refreshed[E164_ROOM];
+
+struct mailbox *sip_loop_mailbox(struct sip_loop *loop)
+{
+	(void)loop;
+	return sip_mailbox;
+}
+
+size_t sip_endpoint_leg_count(const struct sip_endpoint *endpoint)
+{
+	(void)endpoint;
+	return 4;
+}
+
+bool sip_endpoint_keepalive_ok(const struct sip_endpoint *endpoint)
+{
+	(void)endpoint;
+	return true;
+}
+
+size_t call_room_count(const struct call_room *room)
+{
+	(void)room;
+	return 2;
+}
+
+const char *call_state_name(enum call_state state)
+{
+	return state == CALL_TALKING ? "TALKING" : "?";
+}
+
+void call_room_each(struct call_room *room, void (*visit)(const struct call_info *info, void *arg),
+		    void *arg)
+{
+	struct call_info info = { .id = "0123456789abcdef",
+				  .state = CALL_TALKING,
+				  .direction = DIRECTION_MT,
+				  .route_type = ROUTE_TYPE_FORK,
+				  .number = "+4799000001",
+				  .from = "\xff\"bad\"",
+				  .media = true };
+
+	(void)room;
+	info.receipt[MEDIA_B].packets_in = 7;
+	visit(&info, arg);
+}
+
+const char *reg_state_name(enum reg_state state)
+{
+	return state == REG_ACTIVE ? "active" : "other";
+}
+
+static void fill_reg(struct reg_info *info)
+{
+	*info = (struct reg_info){ .number = "+4799000001",
+				   .route_type = ROUTE_TYPE_LOOP,
+				   .state = REG_ACTIVE,
+				   .expires_ms = clock_now() + 60500 };
+}
+
+int registrar_lookup(struct registrar *registrar, const char *number, struct reg_info *ret_info)
+{
+	(void)registrar;
+	if (strcmp(number, "+4799000001") != 0)
+		return -ENOENT;
+	fill_reg(ret_info);
+	return 0;
+}
+
+size_t registrar_list(struct registrar *registrar, const char *after, size_t max,
+		      void (*visit)(const struct reg_info *info, void *arg), void *arg)
+{
+	struct reg_info info;
+
+	(void)registrar;
+	(void)max;
+	if (after)
+		return 0;
+	fill_reg(&info);
+	visit(&info, arg);
+	return 1;
+}
+
+void registrar_refresh(struct registrar *registrar, const char *number)
+{
+	(void)registrar;
+	snprintf(refreshed, sizeof(refreshed), "%s", number ? number : "all");
+}
+
+void registrar_summary(struct registrar *registrar, struct registrar_summary *ret_summary)
+{
+	(void)registrar;
+	*ret_summary = (struct registrar_summary){ .api_up = true };
+	ret_summary->by_state[REG_ACTIVE] = 1;
+}
+
+static void drain(void *arg)
+{
+	(void)arg;
+	drained++;
+}
+
+static bool draining(void *arg)
+{
+	(void)arg;
+	return drained > 0;
+}
+
+/* ---- the rig ---- */
+
+static char path[64];
+static struct admin *admin;
+static struct config config = { .domain = "tas.example.com" };
+
+static struct admin_options options(void)
+{
+	return (struct admin_options){ .socket_path = path,
+				       .config = &config,
+				       .registrar = (struct registrar *)&config,
+				       .endpoint = (struct sip_endpoint *)&config,
+				       .drain = drain,
+				       .draining = draining };
+}
+
+static int setup(void **state)
+{
+	struct admin_options wanted = options();
+
+	(void)state;
+	snprintf(path, sizeof(path), "/tmp/breakout-admin-%d.sock", (int)getpid());
+	wanted.socket_path = path;
+	drained = 0;
+	sip_thread_hangs = false;
+	assert_int_equal(mailbox_create(&sip_mailbox, NULL), 0);
+	assert_int_equal(admin_create(&admin, &wanted), 0);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	admin = admin_destroy(admin);
+	sip_mailbox = mailbox_destroy(sip_mailbox, NULL);
+	assert_int_equal(access(path, F_OK), -1);
+	return 0;
+}
+
+static int dial(void)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	memcpy(address.sun_path, path, sizeof(path));
+	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	return fd;
+}
+
+/* Plays the SIP thread while the answer comes. */
+static json_t *ask(const char *request)
+{
+	int fd = dial();
+	char answer[8192];
+	size_t used = 0;
+	json_t *json;
+
+	assert_int_equal(write(fd, request, strlen(request)), strlen(request));
+	for (;;) {
+		struct pollfd fds[] = { { .fd = fd, .events = POLLIN },
+					{ .fd = mailbox_fd(sip_mailbox), .events = POLLIN } };
+		ssize_t n;
+
+		assert_true(poll(fds, sip_thread_hangs ? 1 : 2, 10000) > 0);
+		if (!sip_thread_hangs && fds[1].revents)
+			mailbox_drain(sip_mailbox, 0);
+		if (!fds[0].revents)
+			continue;
+		n = read(fd, answer + used, sizeof(answer) - used);
+		if (n <= 0)
+			break;
+		used += (size_t)n;
+	}
+	close(fd);
+	json = json_loadb(answer, used, 0, NULL);
+	assert_non_null(json);
+	return json;
+}
+
+static void assert_text(const json_t *json, const char *key, const char *wanted)
+{
+	assert_string_equal(json_string_value(json_object_get(json, key)), wanted);
+}
+
+static void status_joins_what_the_rooms_know(void **state)
+{
+	json_t *json = ask("status\n");
+
+	(void)state;
+	assert_text(json, "domain", "tas.example.com");
+	assert_int_equal(json_integer_value(json_object_get(json, "calls")), 2);
+	assert_int_equal(json_integer_value(json_object_get(json, "legs")), 4);
+	assert_true(json_is_true(json_object_get(json, "sbc_ok")));
+	assert_true(json_is_false(json_object_get(json, "draining")));
+	assert_true(json_is_true(json_object_get(json, "api_up")));
+	assert_int_equal(json_integer_value(
+				 json_object_get(json_object_get(json, "registrations"), "active")),
+			 1);
+	json_decref(json);
+}
+
+static void registrations_are_listed_and_looked_up(void **state)
+{
+	json_t *json = ask("regs\r\n"), *one;
+
+	(void)state;
+	assert_int_equal(json_array_size(json_object_get(json, "registrations")), 1);
+	json_decref(json);
+	json = ask("regs +4799000001\n");
+	assert_int_equal(json_array_size(json_object_get(json, "registrations")), 0);
+	json_decref(json);
+	one = ask("reg +4799000001\n");
+	assert_text(one, "state", "active");
+	assert_text(one, "route_type", "loop");
+	assert_int_equal(json_integer_value(json_object_get(one, "expires_s")), 60);
+	json_decref(one);
+	one = ask("reg +47\n");
+	assert_non_null(json_object_get(one, "error"));
+	json_decref(one);
+}
+
+static void calls_with_hostile_texts_are_still_json(void **state)
+{
+	json_t *json = ask("calls\n");
+	json_t *call = json_array_get(json_object_get(json, "calls"), 0);
+
+	(void)state;
+	assert_text(call, "state", "TALKING");
+	assert_text(call, "from", "?\"bad\"");
+	assert_int_equal(
+		json_integer_value(json_object_get(json_object_get(call, "b"), "packets_in")), 7);
+	json_decref(json);
+}
+
+static void refresh_and_drain_reach_their_rooms(void **state)
+{
+	(void)state;
+	json_decref(ask("refresh\n"));
+	assert_string_equal(refreshed, "all");
+	json_decref(ask("refresh +4799000001\n"));
+	assert_string_equal(refreshed, "+4799000001");
+	json_decref(ask("drain\n"));
+	assert_int_equal(drained, 1);
+}
+
+static void metrics_are_told_by_name(void **state)
+{
+	static struct metric some = METRIC_COUNTER_INIT("breakout_some_total", "a=\"b\"", "Some");
+	json_t *json;
+
+	(void)state;
+	metric_add(&some, 3);
+	json = ask("metrics\n");
+	assert_true(json_array_size(json_object_get(json, "metrics")) >= 1);
+	json_decref(json);
+}
+
+static void rubbish_gets_a_sentence(void **state)
+{
+	static const char *const requests[] = { "\n", "nonsense\n", "status 1\n", "reg\n",
+						"reg 9999999999999999999999999999999999"
+						"99999999999999999999999999999999999\n" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
+		json_t *json = ask(requests[i]);
+
+		assert_non_null(json_object_get(json, "error"));
+		json_decref(json);
+	}
+}
+
+static void endless_request_is_hung_up_on(void **state)
+{
+	int fd = dial();
+	char flood[4096], byte;
+
+	(void)state;
+	memset(flood, 'x', sizeof(flood));
+	assert_true(send(fd, flood, sizeof(flood), MSG_NOSIGNAL) > 0);
+	assert_true(read(fd, &byte, 1) <= 0);
+	close(fd);
+	json_decref(ask("status\n"));
+}
+
+static void hanging_sip_thread_is_reported(void **state)
+{
+	json_t *json;
+
+	(void)state;
+	sip_thread_hangs = true;
+	json = ask("calls\n");
+	assert_non_null(json_object_get(json, "error"));
+	json_decref(json);
+	mailbox_drain(sip_mailbox, 0); /* the late answer finds nobody and harms nobody */
+}
+
+static void socket_is_for_owner_and_group(void **state)
+{
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0660);
+}
+
+static void live_socket_is_left_alone(void **state)
+{
+	struct admin_options wanted = options();
+	struct admin *second = NULL;
+
+	(void)state;
+	assert_int_equal(admin_create(&second, &wanted), -EADDRINUSE);
+	assert_null(second);
+	json_decref(ask("status\n"));
+}
+
+static void stale_socket_is_replaced(void **state)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct admin_options wanted = options();
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	(void)state;
+	admin = admin_destroy(admin);
+	memcpy(address.sun_path, path, sizeof(path));
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	close(fd); /* as a crash leaves it */
+	assert_int_equal(admin_create(&admin, &wanted), 0);
+}
+
+static void impossible_path_is_an_error(void **state)
+{
+	struct admin_options wanted = options();
+	struct admin *other = NULL;
+	char longer[200];
+
+	(void)state;
+	wanted.socket_path = "/nowhere/at/all.sock";
+	assert_int_equal(admin_create(&other, &wanted), -ENOENT);
+	memset(longer, 'x', sizeof(longer) - 1);
+	longer[sizeof(longer) - 1] = '\0';
+	wanted.socket_path = longer;
+	assert_int_equal(admin_create(&other, &wanted), -ENAMETOOLONG);
+	assert_null(other);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(status_joins_what_the_rooms_know),
+		T(registrations_are_listed_and_looked_up),
+		T(calls_with_hostile_texts_are_still_json),
+		T(refresh_and_drain_reach_their_rooms),
+		T(metrics_are_told_by_name),
+		T(rubbish_gets_a_sentence),
+		T(endless_request_is_hung_up_on),
+		T(hanging_sip_thread_is_reported),
+		T(socket_is_for_owner_and_group),
+		T(live_socket_is_left_alone),
+		T(stale_socket_is_replaced),
+		T(impossible_path_is_an_error),
+	};
+
+	return cmocka_run_group_tests_name("tas/admin/admin", tests, NULL, NULL);
+}
