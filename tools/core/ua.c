@@ -50,7 +50,7 @@ struct ua_party *ua_party(struct ua *ua, const char *name)
 	party = calloc(1, sizeof(*party));
 	if (!party)
 		return NULL;
-	(void)snprintf(party->name, sizeof(party->name), "%s", name);
+	record_copy(party->name, sizeof(party->name), name);
 	party->tone_hz = tone_of((*ua->options.tones_used)++);
 	party->manner = (struct ua_manner){ .status = 200, .ring_ms = 300 };
 	if (str_map_put(ua->parties, name, party)) {
@@ -64,8 +64,9 @@ static void add_party_json(const char *name, void *value, void *arg)
 {
 	const struct ua_party *party = value;
 
+	(void)name; /* the party's own is fit for JSON */
 	(void)json_array_append_new(
-		arg, json_pack("{s:s, s:i, s:i, s:i, s:b}", "name", name, "tone_hz",
+		arg, json_pack("{s:s, s:i, s:i, s:i, s:b}", "name", party->name, "tone_hz",
 			       (int)party->tone_hz, "status", party->manner.status, "ring_ms",
 			       (int)party->manner.ring_ms, "early", party->manner.early));
 }
