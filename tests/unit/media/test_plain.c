@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <string.h>
+#include "media/plain.h"
+
+static struct plain_latch latch;
+static union net_address named, named_rtcp, other_port, attacker;
+static const union net_address nowhere;
+
+static int set_up(void **state)
+{
+	(void)state;
+	memset(&latch, 0, sizeof(latch));
+	if (net_parse("198.51.100.1", 4000, &named) ||
+	    net_parse("198.51.100.1", 4001, &named_rtcp) ||
+	    net_parse("198.51.100.1", 6000, &other_port) ||
+	    net_parse("203.0.113.9", 4000, &attacker))
+		return -1;
+	plain_latch_set(&latch, &named, &named_rtcp, false, 0);
+	return 0;
+}
+
+static bool sends_to(const union net_address *address, bool rtcp)
+{
+	union net_address to;
+
+	return plain_latch_to(&latch, rtcp, &to) && net_equal(&to, address);
+}
+
+static void the_named_address_is_believed_at_once(void **state)
+{
+	(void)state;
+	assert_true(sends_to(&named, false));
+	assert_true(sends_to(&named_rtcp, true));
+	assert_true(plain_latch_rtp(&latch, &named, 1));
+	assert_true(plain_latch_rtcp(&latch, &named_rtcp));
+	assert_int_equal(latch.lock, PLAIN_NAMED);
+}
+
+static void a_foreign_host_is_never_believed_when_the_named_one_is_public(void **state)
+{
+	(void)state;
+	for (mono_ms now = 0; now < 20000; now += 20)
+		assert_false(plain_latch_rtp(&latch, &attacker, now));
+	assert_false(plain_latch_rtcp(&latch, &attacker));
+	assert_true(sends_to(&named, false));
+	assert_true(plain_latch_rtp(&latch, &named, 20000));
+}
+
+static void another_port_of_the_named_host_is_learned_after_its_probation(void **state)
+{
+	mono_ms now = 0;
+	union net_address rtcp = other_port;
+
+	(void)state;
+	for (; now < PLAIN_PROBATION_MS; now += 20) {
+		assert_false(plain_latch_rtp(&latch, &other_port, now));
+		assert_true(sends_to(&named, false)); /* not a byte to it yet */
+	}
+	assert_true(plain_latch_rtp(&latch, &other_port, now));
+	assert_true(sends_to(&other_port, false));
+	net_set_port(&rtcp, 6001);
+	assert_true(sends_to(&rtcp, true));
+}
+
+/* The RTP bleed: spray from the start, the legitimate party comes later. */
+static void a_sprayer_gets_nothing_and_injects_nothing(void **state)
+{
+	(void)state;
+	for (mono_ms now = 0; now < 200; now += 5)
+		assert_false(plain_latch_rtp(&latch, &other_port, now));
+	for (mono_ms now = 200; now < 8000; now += 5) {
+		assert_false(plain_latch_rtp(&latch, &other_port, now));
+		if (now % 20 == 0)
+			assert_true(plain_latch_rtp(&latch, &named, now));
+		assert_true(sends_to(&named, false));
+	}
+}
+
+static void the_named_address_overrules_a_learned_one(void **state)
+{
+	(void)state;
+	for (mono_ms now = 0; now <= PLAIN_PROBATION_MS; now += 20)
+		(void)plain_latch_rtp(&latch, &other_port, now);
+	assert_int_equal(latch.lock, PLAIN_LEARNED);
+	assert_true(plain_latch_rtp(&latch, &named, 2000));
+	assert_true(sends_to(&named, false));
+	assert_false(plain_latch_rtp(&latch, &other_port, 2010));
+}
+
+static void the_window_closes(void **state)
+{
+	(void)state;
+	for (mono_ms now = PLAIN_WINDOW_MS + 1; now < PLAIN_WINDOW_MS + 5000; now += 20)
+		assert_false(plain_latch_rtp(&latch, &other_port, now));
+}
+
+static void a_peer_that_names_a_private_address_is_learned_from_anywhere(void **state)
+{
+	union net_address inside;
+	bool taken = false;
+
+	(void)state;
+	assert_int_equal(net_parse("192.168.1.7", 4000, &inside), 0);
+	plain_latch_set(&latch, &inside, &inside, true, 0);
+	for (mono_ms now = 0; now <= PLAIN_PROBATION_MS; now += 20)
+		taken = plain_latch_rtp(&latch, &attacker, now);
+	assert_true(taken);
+	assert_true(sends_to(&attacker, true)); /* rtcp-mux: the same port */
+}
+
+static void an_unchanged_re_offer_keeps_the_lock_and_a_moved_one_opens_it(void **state)
+{
+	(void)state;
+	assert_true(plain_latch_rtp(&latch, &named, 1));
+	plain_latch_set(&latch, &named, &named_rtcp, false, 50000);
+	assert_int_equal(latch.lock, PLAIN_NAMED);
+	plain_latch_set(&latch, &other_port, &other_port, true, 60000);
+	assert_int_equal(latch.lock, PLAIN_OPEN);
+	assert_true(sends_to(&other_port, false));
+}
+
+static void a_hold_address_gets_nothing(void **state)
+{
+	union net_address zero, to;
+
+	(void)state;
+	assert_int_equal(net_parse("0.0.0.0", 4000, &zero), 0);
+	plain_latch_set(&latch, &zero, &zero, false, 0);
+	assert_false(plain_latch_to(&latch, false, &to));
+	plain_latch_set(&latch, &nowhere, &nowhere, false, 0);
+	assert_false(plain_latch_to(&latch, true, &to));
+	assert_false(plain_latch_rtp(&latch, &attacker, 10));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(the_named_address_is_believed_at_once, set_up),
+		cmocka_unit_test_setup(
+			a_foreign_host_is_never_believed_when_the_named_one_is_public, set_up),
+		cmocka_unit_test_setup(
+			another_port_of_the_named_host_is_learned_after_its_probation, set_up),
+		cmocka_unit_test_setup(a_sprayer_gets_nothing_and_injects_nothing, set_up),
+		cmocka_unit_test_setup(the_named_address_overrules_a_learned_one, set_up),
+		cmocka_unit_test_setup(the_window_closes, set_up),
+		cmocka_unit_test_setup(a_peer_that_names_a_private_address_is_learned_from_anywhere,
+				       set_up),
+		cmocka_unit_test_setup(
+			an_unchanged_re_offer_keeps_the_lock_and_a_moved_one_opens_it, set_up),
+		cmocka_unit_test_setup(a_hold_address_gets_nothing, set_up),
+	};
+
+	return cmocka_run_group_tests_name("media/plain", tests, NULL, NULL);
+}
