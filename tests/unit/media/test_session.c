@@ -6,15 +6,18 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <arpa/inet.h>
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include "base/log.h"
 #include "media/media.h"
 
 #define PATIENCE_MS 20000
-#define EVENTS_MAX  32
 
 /* A party: a session and what it has been told. */
 struct party {
@@ -25,7 +28,8 @@ struct party {
 	int status;
 };
 
-static struct media_engine *engine;
+/* Two engines have two certificates: a peer that moves brings another one. */
+static struct media_engine *engines[2];
 
 static void on_event(struct media_session *session, const struct media_event *event, void *arg)
 {
@@ -41,8 +45,8 @@ static void on_event(struct media_session *session, const struct media_event *ev
 	party->status = event->status;
 }
 
-static struct party *party_create(enum media_leg_kind a, enum media_leg_kind b,
-				  const struct media_local *local)
+static struct party *party_create_on(struct media_engine *engine, enum media_leg_kind a,
+				     enum media_leg_kind b, const struct media_local *local)
 {
 	struct party *party = test_calloc(1, sizeof(*party));
 	struct media_session_options options = {
@@ -55,6 +59,12 @@ static struct party *party_create(enum media_leg_kind a, enum media_leg_kind b,
 	return party;
 }
 
+static struct party *party_create(enum media_leg_kind a, enum media_leg_kind b,
+				  const struct media_local *local)
+{
+	return party_create_on(engines[0], a, b, local);
+}
+
 static void party_destroy(struct party *party)
 {
 	media_session_destroy(party->session);
@@ -63,11 +73,13 @@ static void party_destroy(struct party *party)
 
 static void turn(mono_ms deadline)
 {
-	struct pollfd fd = { .fd = media_engine_fd(engine), .events = POLLIN };
+	struct pollfd fds[2] = { { .fd = media_engine_fd(engines[0]), .events = POLLIN },
+				 { .fd = media_engine_fd(engines[1]), .events = POLLIN } };
 
 	assert_true(clock_now() < deadline);
-	(void)poll(&fd, 1, 20);
-	media_engine_drain(engine);
+	(void)poll(fds, 2, 20);
+	media_engine_drain(engines[0]);
+	media_engine_drain(engines[1]);
 }
 
 static void await_event(struct party *party, enum media_event_type type, enum media_side side,
@@ -203,21 +215,519 @@ static void an_echo_sends_back_the_callers_own_tone(void **state)
 	party_destroy(callee);
 }
 
-static int start_engine(void **state)
+/* Replaces each `from` by `to`; the result is static. */
+static const char *edited(const char *text, const char *from, const char *to)
+{
+	static char results[4][16384];
+	static unsigned next;
+	char *result = results[next++ % 4], *out = result;
+
+	while (*text != '\0') {
+		if (strncmp(text, from, strlen(from)) == 0) {
+			out += sprintf(out, "%s", to);
+			text += strlen(from);
+		} else {
+			*out++ = *text++;
+		}
+	}
+	*out = '\0';
+	return result;
+}
+
+/* The text without the lines that begin with `line`. */
+static const char *without(const char *text, const char *line)
+{
+	static char results[4][16384];
+	static unsigned next;
+	char *result = results[next++ % 4], *out = result;
+
+	while (*text != '\0') {
+		size_t length = strcspn(text, "\n") + 1;
+
+		if (strncmp(text, line, strlen(line)) != 0)
+			out += sprintf(out, "%.*s", (int)length, text);
+		text += length;
+	}
+	*out = '\0';
+	return result;
+}
+
+/* The line of `text` that begins so, up to its end; static. */
+static const char *line_of(const char *text, const char *beginning)
+{
+	static char results[8][512];
+	static unsigned next;
+	char *result = results[next++ % 8];
+	const char *at = strstr(text, beginning);
+
+	assert_non_null(at);
+	(void)snprintf(result, sizeof(results[0]), "%.*s", (int)strcspn(at, "\r\n"), at);
+	return result;
+}
+
+static const char *offer_of(struct party *caller)
+{
+	unsigned offers = caller->count[MEDIA_EV_OFFER][MEDIA_A] + 1;
+
+	assert_int_equal(media_start(caller->session, MEDIA_A), 0);
+	await_event(caller, MEDIA_EV_OFFER, MEDIA_A, offers);
+	return caller->sdp[MEDIA_EV_OFFER][MEDIA_A];
+}
+
+static void a_wrong_fingerprint_fails_and_carries_nothing(void **state)
+{
+	struct party *caller = phone(MEDIA_LEG_WEBRTC, &tone_440);
+	struct party *callee = phone(MEDIA_LEG_WEBRTC, &tone_600);
+	const char *good;
+
+	(void)state;
+	assert_int_equal(media_offer(callee->session, MEDIA_A, offer_of(caller)), 0);
+	await_event(callee, MEDIA_EV_ANSWER, MEDIA_A, 1);
+	good = line_of(callee->sdp[MEDIA_EV_ANSWER][0], "a=fingerprint:");
+	assert_int_equal(media_answer(caller->session, MEDIA_A,
+				      edited(callee->sdp[MEDIA_EV_ANSWER][0], good,
+					     "a=fingerprint:sha-256 00:11:22:33:44:55:66:77:88:99:"
+					     "AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:"
+					     "BB:CC:DD:EE:FF")),
+			 0);
+	await_event(caller, MEDIA_EV_FAILED, MEDIA_A, 1);
+	assert_non_null(strstr(caller->reason, "00:11:22:33"));
+	assert_non_null(strstr(caller->reason, good + strlen("a=fingerprint:")));
+	assert_int_equal(receipt(caller, MEDIA_A).packets_in, 0);
+	assert_int_equal(receipt(caller, MEDIA_A).packets_out, 0);
+	assert_false(receipt(caller, MEDIA_A).dtls_ok);
+	party_destroy(caller);
+	party_destroy(callee);
+}
+
+static void a_re_offer_that_changes_nothing_disturbs_nothing(void **state)
+{
+	struct party *caller = phone(MEDIA_LEG_WEBRTC, &tone_440);
+	struct party *callee = phone(MEDIA_LEG_WEBRTC, &tone_600);
+	struct party *relay = party_create(MEDIA_LEG_WEBRTC, MEDIA_LEG_WEBRTC, NULL);
+	char before[8192];
+
+	(void)state;
+	connect_through(caller, relay, callee);
+	await_tone(caller, MEDIA_B, 600);
+	(void)snprintf(before, sizeof(before), "%s", relay->sdp[MEDIA_EV_OFFER][MEDIA_B]);
+	connect_through(caller, relay, callee);
+	assert_string_equal(line_of(before, "a=ice-ufrag:"),
+			    line_of(relay->sdp[MEDIA_EV_OFFER][MEDIA_B], "a=ice-ufrag:"));
+	assert_string_equal(line_of(before, "o="),
+			    line_of(relay->sdp[MEDIA_EV_OFFER][MEDIA_B], "o="));
+	assert_non_null(strstr(relay->sdp[MEDIA_EV_OFFER][MEDIA_B], "a=setup:actpass"));
+	await_tone(caller, MEDIA_B, 600);
+	await_tone(callee, MEDIA_B, 440);
+	assert_int_equal(receipt(relay, MEDIA_A).lost, 0);
+	assert_int_equal(receipt(relay, MEDIA_A).dropped_auth, 0);
+	party_destroy(caller);
+	party_destroy(callee);
+	party_destroy(relay);
+}
+
+static void an_ice_restart_is_answered_with_new_credentials(void **state)
+{
+	struct party *caller = phone(MEDIA_LEG_WEBRTC, &tone_440);
+	struct party *relay = party_create(MEDIA_LEG_WEBRTC, MEDIA_LEG_LOCAL, &tone_600);
+	const char *first, *offer;
+
+	(void)state;
+	connect_directly(caller, relay);
+	await_tone(relay, MEDIA_B, 440);
+	first = line_of(relay->sdp[MEDIA_EV_ANSWER][0], "a=ice-ufrag:");
+	offer = edited(caller->sdp[MEDIA_EV_OFFER][0],
+		       line_of(caller->sdp[MEDIA_EV_OFFER][0], "a=ice-ufrag:"),
+		       "a=ice-ufrag:newnew");
+	assert_int_equal(media_offer(relay->session, MEDIA_A, offer), 0);
+	await_event(relay, MEDIA_EV_ANSWER, MEDIA_A, 2);
+	assert_string_not_equal(first, line_of(relay->sdp[MEDIA_EV_ANSWER][0], "a=ice-ufrag:"));
+	/* The pair in use carries on until another is found. */
+	await_tone(caller, MEDIA_B, 600);
+	party_destroy(caller);
+	party_destroy(relay);
+}
+
+static void a_peer_that_moves_gets_a_new_association(void **state)
+{
+	struct party *caller = phone(MEDIA_LEG_WEBRTC, &tone_440), *moved;
+	struct party *relay = party_create(MEDIA_LEG_WEBRTC, MEDIA_LEG_LOCAL, &tone_600);
+	static const struct media_local tone_1000 = { .tone_hz = 1000, .detect = true };
+
+	(void)state;
+	connect_directly(caller, relay);
+	await_tone(relay, MEDIA_B, 440);
+	moved = party_create_on(engines[1], MEDIA_LEG_WEBRTC, MEDIA_LEG_LOCAL, &tone_1000);
+	assert_int_equal(media_offer(relay->session, MEDIA_A, offer_of(moved)), 0);
+	await_event(relay, MEDIA_EV_ANSWER, MEDIA_A, 2);
+	assert_int_equal(media_answer(moved->session, MEDIA_A, relay->sdp[MEDIA_EV_ANSWER][0]), 0);
+	await_tone(relay, MEDIA_B, 1000);
+	await_tone(moved, MEDIA_B, 600);
+	party_destroy(caller);
+	party_destroy(moved);
+	party_destroy(relay);
+}
+
+static void hold_is_carried_to_the_other_side_and_back(void **state)
+{
+	struct party *relay = party_create(MEDIA_LEG_RTP, MEDIA_LEG_RTP, NULL);
+
+	(void)state;
+	assert_int_equal(media_offer(relay->session, MEDIA_A,
+				     "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 30000 RTP/AVP 8\r\n"
+				     "a=sendonly\r\n"),
+			 0);
+	await_event(relay, MEDIA_EV_OFFER, MEDIA_B, 1);
+	assert_non_null(strstr(relay->sdp[MEDIA_EV_OFFER][1], "a=sendonly"));
+	assert_int_equal(media_answer(relay->session, MEDIA_B,
+				      "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 30002 RTP/AVP 8\r\n"
+				      "a=recvonly\r\n"),
+			 0);
+	await_event(relay, MEDIA_EV_ANSWER, MEDIA_A, 1);
+	assert_non_null(strstr(relay->sdp[MEDIA_EV_ANSWER][0], "a=recvonly"));
+	/* As RFC 2543 put it. */
+	assert_int_equal(media_offer(relay->session, MEDIA_A,
+				     "v=0\r\nc=IN IP4 0.0.0.0\r\nm=audio 30000 RTP/AVP 8\r\n"),
+			 0);
+	await_event(relay, MEDIA_EV_OFFER, MEDIA_B, 2);
+	assert_non_null(strstr(relay->sdp[MEDIA_EV_OFFER][1], "a=sendonly"));
+	party_destroy(relay);
+}
+
+static void payload_numbers_are_mapped_when_the_answers_differ(void **state)
+{
+	struct party *caller = phone(MEDIA_LEG_RTP, &tone_440);
+	struct party *callee = phone(MEDIA_LEG_RTP, &tone_600);
+	struct party *relay = party_create(MEDIA_LEG_RTP, MEDIA_LEG_RTP, NULL);
+	const char *offer, *answer;
+
+	(void)state;
+	/* The callee believes that PCMA is 110 and that the events are 96. */
+	assert_int_equal(media_offer(relay->session, MEDIA_A, offer_of(caller)), 0);
+	await_event(relay, MEDIA_EV_OFFER, MEDIA_B, 1);
+	offer = edited(relay->sdp[MEDIA_EV_OFFER][1], "RTP/AVP 8 0 101", "RTP/AVP 110 0 96");
+	offer = edited(edited(offer, "a=rtpmap:8 ", "a=rtpmap:110 "), ":101 ", ":96 ");
+	assert_int_equal(media_offer(callee->session, MEDIA_A, offer), 0);
+	await_event(callee, MEDIA_EV_ANSWER, MEDIA_A, 1);
+	answer = callee->sdp[MEDIA_EV_ANSWER][0];
+	assert_non_null(strstr(answer, "RTP/AVP 110 0 96"));
+	assert_int_equal(media_answer(relay->session, MEDIA_B, answer), 0);
+	await_event(relay, MEDIA_EV_ANSWER, MEDIA_A, 1);
+	assert_non_null(strstr(relay->sdp[MEDIA_EV_ANSWER][0], "RTP/AVP 8 0 101"));
+	assert_non_null(
+		strstr(relay->sdp[MEDIA_EV_ANSWER][0], "a=rtpmap:101 telephone-event/8000"));
+	assert_int_equal(media_answer(caller->session, MEDIA_A, relay->sdp[MEDIA_EV_ANSWER][0]), 0);
+	await_tone(caller, MEDIA_B, 600);
+	await_tone(callee, MEDIA_B, 440);
+	party_destroy(caller);
+	party_destroy(callee);
+	party_destroy(relay);
+}
+
+static void an_answer_may_come_twice_and_change(void **state)
+{
+	struct party *relay = party_create(MEDIA_LEG_RTP, MEDIA_LEG_RTP, NULL);
+	const char *early = "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 30002 RTP/AVP 8\r\n";
+	const char *late = "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 30004 RTP/AVP 0\r\n";
+	char first[8192];
+
+	(void)state;
+	assert_int_equal(media_offer(relay->session, MEDIA_A,
+				     "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 30000 RTP/AVP 8 0\r\n"),
+			 0);
+	await_event(relay, MEDIA_EV_OFFER, MEDIA_B, 1);
+	assert_int_equal(media_answer(relay->session, MEDIA_B, early), 0);
+	await_event(relay, MEDIA_EV_ANSWER, MEDIA_A, 1);
+	(void)snprintf(first, sizeof(first), "%s", relay->sdp[MEDIA_EV_ANSWER][0]);
+	assert_int_equal(media_answer(relay->session, MEDIA_B, early), 0);
+	await_event(relay, MEDIA_EV_ANSWER, MEDIA_A, 2);
+	assert_string_equal(first, relay->sdp[MEDIA_EV_ANSWER][0]);
+	assert_int_equal(media_answer(relay->session, MEDIA_B, late), 0);
+	await_event(relay, MEDIA_EV_ANSWER, MEDIA_A, 3);
+	assert_non_null(strstr(relay->sdp[MEDIA_EV_ANSWER][0], "RTP/AVP 0\r\n"));
+	assert_string_equal(receipt(relay, MEDIA_B).remote, "127.0.0.1:30004");
+	party_destroy(relay);
+}
+
+static void calls_out_of_order_are_refused_at_once(void **state)
+{
+	struct party *relay = party_create(MEDIA_LEG_RTP, MEDIA_LEG_RTP, NULL);
+	struct party *local = phone(MEDIA_LEG_RTP, &tone_440);
+	const char *sdp = "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 30000 RTP/AVP 8\r\n";
+
+	(void)state;
+	assert_int_equal(media_answer(relay->session, MEDIA_B, sdp), -EINVAL);
+	assert_int_equal(media_start(relay->session, MEDIA_A), -EINVAL);
+	assert_int_equal(media_offer(local->session, MEDIA_B, sdp), -EINVAL);
+	assert_int_equal(media_offer(relay->session, MEDIA_A, sdp), 0);
+	assert_int_equal(media_offer(relay->session, MEDIA_A, sdp), -EINVAL);
+	assert_int_equal(media_offer(relay->session, MEDIA_B, sdp), -EINVAL);
+	assert_int_equal(media_answer(relay->session, MEDIA_A, sdp), -EINVAL);
+	media_rollback(relay->session);
+	assert_int_equal(media_offer(relay->session, MEDIA_B, sdp), 0);
+	await_event(relay, MEDIA_EV_OFFER, MEDIA_A, 1);
+	party_destroy(relay);
+	party_destroy(local);
+}
+
+static void a_rolled_back_offer_leaves_the_agreement_in_force(void **state)
+{
+	struct party *caller = phone(MEDIA_LEG_WEBRTC, &tone_440);
+	struct party *callee = phone(MEDIA_LEG_RTP, &tone_600);
+	struct party *relay = party_create(MEDIA_LEG_WEBRTC, MEDIA_LEG_RTP, NULL);
+
+	(void)state;
+	connect_through(caller, relay, callee);
+	await_tone(callee, MEDIA_B, 440);
+	assert_int_equal(media_offer(relay->session, MEDIA_A, caller->sdp[MEDIA_EV_OFFER][0]), 0);
+	await_event(relay, MEDIA_EV_OFFER, MEDIA_B, 2);
+	media_rollback(relay->session);
+	await_tone(caller, MEDIA_B, 600);
+	await_tone(callee, MEDIA_B, 440);
+	party_destroy(caller);
+	party_destroy(callee);
+	party_destroy(relay);
+}
+
+/* The offer is refused for A with 488 and a sentence that has `part` in it. */
+static void refused(enum media_leg_kind kind, const char *sdp, const char *part)
+{
+	struct party *relay = party_create(kind, MEDIA_LEG_LOCAL, &tone_440);
+
+	assert_int_equal(media_offer(relay->session, MEDIA_A, sdp), 0);
+	await_event(relay, MEDIA_EV_REFUSED, MEDIA_A, 1);
+	assert_int_equal(relay->status, 488);
+	if (!strstr(relay->reason, part))
+		fail_msg("\"%s\" is not in \"%s\"", part, relay->reason);
+	/* The session is as it was: a good offer is answered. */
+	assert_int_equal(media_start(relay->session, MEDIA_A), 0);
+	party_destroy(relay);
+}
+
+static void offers_of_the_wrong_kind_are_refused_with_a_sentence(void **state)
+{
+	struct party *web = phone(MEDIA_LEG_WEBRTC, &tone_440);
+	const char *offer = offer_of(web);
+
+	(void)state;
+	refused(MEDIA_LEG_WEBRTC, "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 4000 RTP/AVP 8\r\n",
+		"requires ICE and DTLS-SRTP");
+	refused(MEDIA_LEG_RTP, offer, "speaks plain RTP/AVP");
+	refused(MEDIA_LEG_WEBRTC,
+		"v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 4000 RTP/SAVP 8\r\na=rtcp-mux\r\n"
+		"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:"
+		"QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVoxMjM0\r\n",
+		"SDES");
+	refused(MEDIA_LEG_WEBRTC, without(offer, "a=fingerprint"), "no a=fingerprint");
+	refused(MEDIA_LEG_WEBRTC, edited(offer, "sha-256", "sha-1"), "no valid a=fingerprint");
+	refused(MEDIA_LEG_WEBRTC, without(offer, "a=ice-pwd"), "a=ice-ufrag and a=ice-pwd");
+	refused(MEDIA_LEG_WEBRTC, without(offer, "a=rtcp-mux"), "a=rtcp-mux");
+	refused(MEDIA_LEG_WEBRTC, edited(offer, "actpass", "holdconn"), "holdconn");
+	refused(MEDIA_LEG_RTP, "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 0 RTP/AVP 8\r\n", "port 0");
+	refused(MEDIA_LEG_RTP, "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 4000 RTP/AVP 18\r\n",
+		"offers G729/8000; the other has PCMA/8000, PCMU/8000, telephone-event/8000");
+	refused(MEDIA_LEG_RTP, "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 4000 RTP/AVP 101\r\n",
+		"no audio codec");
+	refused(MEDIA_LEG_RTP, "garbage", "v=0");
+	party_destroy(web);
+}
+
+static void hostile_addresses_are_refused(void **state)
+{
+	static const char *const hosts[] = { "224.0.0.1", "255.255.255.255",   "239.1.2.3",
+					     "240.0.0.1", "media.example.com", "1.2.3",
+					     "" };
+	char sdp[256];
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
+		(void)snprintf(sdp, sizeof(sdp), "v=0\r\nc=IN IP4 %s\r\nm=audio 4000 RTP/AVP 8\r\n",
+			       hosts[i]);
+		refused(MEDIA_LEG_RTP, sdp, "media address");
+	}
+	refused(MEDIA_LEG_RTP, "v=0\r\nc=IN IP6 ::1\r\nm=audio 4000 RTP/AVP 8\r\n", "family");
+	refused(MEDIA_LEG_RTP,
+		"v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 4000 RTP/AVP 8\r\n"
+		"a=rtcp:4001 IN IP4 224.0.0.1\r\n",
+		"multicast");
+}
+
+static void an_offer_that_points_at_ourselves_is_refused(void **state)
+{
+	struct party *relay = phone(MEDIA_LEG_RTP, &tone_440);
+	const char *own = offer_of(relay);
+
+	(void)state;
+	media_rollback(relay->session);
+	assert_int_equal(media_offer(relay->session, MEDIA_A, own), 0);
+	await_event(relay, MEDIA_EV_REFUSED, MEDIA_A, 1);
+	assert_non_null(strstr(relay->reason, "our own"));
+	party_destroy(relay);
+}
+
+static void an_answer_without_a_common_codec_names_both_lists(void **state)
+{
+	struct party *relay = party_create(MEDIA_LEG_RTP, MEDIA_LEG_RTP, NULL);
+
+	(void)state;
+	assert_int_equal(media_offer(relay->session, MEDIA_A,
+				     "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 30000 RTP/AVP 8\r\n"),
+			 0);
+	await_event(relay, MEDIA_EV_OFFER, MEDIA_B, 1);
+	assert_int_equal(media_answer(relay->session, MEDIA_B,
+				      "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 30002 RTP/AVP 0\r\n"),
+			 0);
+	await_event(relay, MEDIA_EV_REFUSED, MEDIA_B, 1);
+	assert_int_equal(relay->status, 488);
+	assert_non_null(strstr(relay->reason, "offers PCMA/8000; the other has PCMU/8000"));
+	/* A better one may follow, as from another branch of a fork. */
+	memset(relay->count, 0, sizeof(relay->count));
+	assert_int_equal(media_answer(relay->session, MEDIA_B,
+				      "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 30002 RTP/AVP 8\r\n"),
+			 0);
+	await_event(relay, MEDIA_EV_ANSWER, MEDIA_A, 1);
+	party_destroy(relay);
+}
+
+static void video_is_answered_with_port_zero(void **state)
+{
+	struct party *callee = phone(MEDIA_LEG_RTP, &tone_440);
+
+	(void)state;
+	assert_int_equal(media_offer(callee->session, MEDIA_A,
+				     "v=0\r\nc=IN IP4 127.0.0.1\r\nm=video 4002 RTP/AVP 96\r\n"
+				     "a=rtpmap:96 VP8/90000\r\nm=audio 4000 RTP/AVP 8\r\n"),
+			 0);
+	await_event(callee, MEDIA_EV_ANSWER, MEDIA_A, 1);
+	assert_non_null(
+		strstr(callee->sdp[MEDIA_EV_ANSWER][0], "m=video 0 RTP/AVP 96\r\nm=audio "));
+	party_destroy(callee);
+}
+
+static void no_event_follows_destroy(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 20; i++) {
+		struct party *web = phone(MEDIA_LEG_WEBRTC, &tone_440);
+
+		assert_int_equal(media_start(web->session, MEDIA_A), 0);
+		party_destroy(web); /* on_event would touch freed memory */
+	}
+	for (unsigned i = 0; i < 10; i++)
+		turn(clock_now() + PATIENCE_MS);
+}
+
+static void a_full_port_range_says_so_and_recovers_nothing_half_taken(void **state)
 {
 	const struct media_engine_options options = {
+		.address = "127.0.0.1", .port_min = 23000, .port_max = 23002, .threads = 1
+	};
+	struct media_session_options wanted = { .kind = { MEDIA_LEG_RTP, MEDIA_LEG_RTP },
+						.on_event = on_event };
+	struct media_engine *small;
+	struct media_session *session = NULL;
+
+	(void)state;
+	assert_int_equal(media_engine_create(&small, &options), 0);
+	assert_int_equal(media_session_create(&session, small, &wanted), -ENOSPC);
+	assert_null(session);
+	wanted.kind[MEDIA_A] = wanted.kind[MEDIA_B] = MEDIA_LEG_LOCAL;
+	assert_int_equal(media_session_create(&session, small, &wanted), -EINVAL);
+	media_engine_destroy(small);
+}
+
+static void an_engine_needs_an_address_of_ours_and_a_range(void **state)
+{
+	struct media_engine_options options = {
+		.address = "192.0.2.1", .port_min = 23000, .port_max = 23010, .threads = 1
+	};
+	struct media_engine *none = NULL;
+
+	(void)state;
+	assert_int_equal(media_engine_create(&none, &options), -EINVAL);
+	options.address = "localhost";
+	assert_int_equal(media_engine_create(&none, &options), -EINVAL);
+	options.address = "127.0.0.1";
+	options.port_max = 22000;
+	assert_int_equal(media_engine_create(&none, &options), -EINVAL);
+	options.threads = 0;
+	assert_int_equal(media_engine_create(&none, &options), -EINVAL);
+	assert_null(none);
+}
+
+static void a_peer_that_never_sends_is_reported_silent(void **state)
+{
+	struct party *relay =
+		party_create_on(engines[1], MEDIA_LEG_RTP, MEDIA_LEG_LOCAL, &tone_440);
+
+	(void)state;
+	assert_int_equal(media_offer(relay->session, MEDIA_A,
+				     "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 30000 RTP/AVP 8\r\n"),
+			 0);
+	await_event(relay, MEDIA_EV_SILENT, MEDIA_A, 1);
+	assert_int_equal(relay->count[MEDIA_EV_SILENT][MEDIA_B], 0);
+	party_destroy(relay);
+}
+
+static void junk_on_a_plain_port_is_counted_and_not_relayed(void **state)
+{
+	struct party *callee = phone(MEDIA_LEG_RTP, &tone_440);
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	struct sockaddr_in peer = { .sin_family = AF_INET,
+				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in to = peer;
+	socklen_t size = sizeof(peer);
+	mono_ms deadline = clock_now() + PATIENCE_MS;
+	char sdp[256];
+	uint8_t junk[1600];
+
+	(void)state;
+	assert_int_equal(bind(fd, (struct sockaddr *)&peer, sizeof(peer)), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&peer, &size), 0);
+	(void)snprintf(sdp, sizeof(sdp), "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio %u RTP/AVP 8\r\n",
+		       ntohs(peer.sin_port));
+	assert_int_equal(media_offer(callee->session, MEDIA_A, sdp), 0);
+	await_event(callee, MEDIA_EV_ANSWER, MEDIA_A, 1);
+	to.sin_port =
+		htons((uint16_t)atoi(strstr(callee->sdp[MEDIA_EV_ANSWER][0], "m=audio ") + 8));
+	srand(5);
+	for (unsigned first = 0; first < 256; first++) {
+		for (size_t i = 0; i < sizeof(junk); i++)
+			junk[i] = (uint8_t)rand();
+		junk[0] = (uint8_t)first;
+		(void)sendto(fd, junk, first == 128 ? sizeof(junk) : first % 40, 0,
+			     (struct sockaddr *)&to, sizeof(to));
+	}
+	while (receipt(callee, MEDIA_A).dropped_other < 200)
+		turn(deadline);
+	close(fd);
+	party_destroy(callee);
+}
+
+static int start_engines(void **state)
+{
+	struct media_engine_options options = {
 		.address = "127.0.0.1", .port_min = 21000, .port_max = 21999, .threads = 2
 	};
+	int err;
 
 	(void)state;
 	log_set_level(LOG_LEVEL_ERROR);
-	return media_engine_create(&engine, &options);
+	err = media_engine_create(&engines[0], &options);
+	if (err)
+		return err;
+	options.port_min = 22200;
+	options.port_max = 22299;
+	options.rtp_timeout_s = 1;
+	options.threads = 1;
+	return media_engine_create(&engines[1], &options);
 }
 
-static int stop_engine(void **state)
+static int stop_engines(void **state)
 {
 	(void)state;
-	engine = media_engine_destroy(engine);
+	media_engine_destroy(engines[0]);
+	media_engine_destroy(engines[1]);
 	return 0;
 }
 
@@ -229,7 +739,26 @@ int main(void)
 		cmocka_unit_test(webrtc_to_rtp_carries_audio_both_ways),
 		cmocka_unit_test(rtp_to_webrtc_carries_audio_both_ways),
 		cmocka_unit_test(an_echo_sends_back_the_callers_own_tone),
+		cmocka_unit_test(a_wrong_fingerprint_fails_and_carries_nothing),
+		cmocka_unit_test(a_re_offer_that_changes_nothing_disturbs_nothing),
+		cmocka_unit_test(an_ice_restart_is_answered_with_new_credentials),
+		cmocka_unit_test(a_peer_that_moves_gets_a_new_association),
+		cmocka_unit_test(hold_is_carried_to_the_other_side_and_back),
+		cmocka_unit_test(payload_numbers_are_mapped_when_the_answers_differ),
+		cmocka_unit_test(an_answer_may_come_twice_and_change),
+		cmocka_unit_test(calls_out_of_order_are_refused_at_once),
+		cmocka_unit_test(a_rolled_back_offer_leaves_the_agreement_in_force),
+		cmocka_unit_test(offers_of_the_wrong_kind_are_refused_with_a_sentence),
+		cmocka_unit_test(hostile_addresses_are_refused),
+		cmocka_unit_test(an_offer_that_points_at_ourselves_is_refused),
+		cmocka_unit_test(an_answer_without_a_common_codec_names_both_lists),
+		cmocka_unit_test(video_is_answered_with_port_zero),
+		cmocka_unit_test(no_event_follows_destroy),
+		cmocka_unit_test(a_full_port_range_says_so_and_recovers_nothing_half_taken),
+		cmocka_unit_test(an_engine_needs_an_address_of_ours_and_a_range),
+		cmocka_unit_test(a_peer_that_never_sends_is_reported_silent),
+		cmocka_unit_test(junk_on_a_plain_port_is_counted_and_not_relayed),
 	};
 
-	return cmocka_run_group_tests_name("media/session", tests, start_engine, stop_engine);
+	return cmocka_run_group_tests_name("media/session", tests, start_engines, stop_engines);
 }
