@@ -8,22 +8,50 @@
 
 #include "config/address.h"
 
-/* Where a key stands, "core.api.target"; what is absent is at its nearest parent. */
-static struct place place_of(const struct node *root, const char *name)
+/* Follows "core.api.target" as far as there are mappings. ret_at: the last key
+ * met. Returns the node reached, NULL if a key is not there. */
+static const struct node *walk(const struct node *root, const char *name, struct place *ret_at)
 {
-	struct place at = { root->at.file, 1, 1 };
 	char word[64];
 
+	*ret_at = (struct place){ root->at.file, 1, 1 };
 	while (root && root->kind == NODE_MAP && *name) {
 		size_t length = strcspn(name, ".");
 
 		(void)snprintf(word, sizeof(word), "%.*s", (int)length, name);
 		name += length + (name[length] == '.');
 		if (node_find_key(root, word))
-			at = node_find_key(root, word)->at;
+			*ret_at = node_find_key(root, word)->at;
 		root = node_find(root, word);
 	}
+	return root;
+}
+
+/* Where a key stands; what is absent is at its nearest parent. */
+static struct place place_of(const struct node *root, const char *name)
+{
+	struct place at;
+
+	(void)walk(root, name, &at); /* only its place is asked for */
 	return at;
+}
+
+/* Whether a key is not there. What is there and wrong, or below something
+ * wrong, has its finding already. */
+static bool absent(const struct node *root, const char *name)
+{
+	struct place at;
+	const struct node *node = walk(root, name, &at);
+
+	return !node || (node->kind == NODE_SCALAR && node->null);
+}
+
+static bool is_empty_list(const struct node *root, const char *name)
+{
+	struct place at;
+	const struct node *node = walk(root, name, &at);
+
+	return node && node->kind == NODE_LIST && !node->count;
 }
 
 static const struct config_listen *first_tls(const struct config *config)
@@ -39,7 +67,7 @@ static void check_listen(struct reader *reader, const struct node *root)
 	const struct config_sip *sip = &reader->config->sip;
 	struct place at = place_of(root, "sip.listen");
 
-	if (!sip->listen_count)
+	if (is_empty_list(root, "sip.listen"))
 		find_error(reader->findings, at,
 			   "`sip.listen` is an empty list. Write [\"tls://[::]:5061\"]");
 	for (size_t i = 0; i < sip->listen_count; i++) {
@@ -57,15 +85,13 @@ static void check_listen(struct reader *reader, const struct node *root)
 
 static void check_certificate(struct reader *reader, const struct node *root)
 {
-	const struct config_sip *sip = &reader->config->sip;
-
 	if (!first_tls(reader->config))
 		return;
-	if (!sip->certificate)
+	if (absent(root, "sip.certificate"))
 		find_error(reader->findings, place_of(root, "sip"),
 			   "`sip.certificate` is missing: a tls listener needs one. Name the PEM "
 			   "file of our certificate and its intermediates");
-	if (!sip->private_key)
+	if (absent(root, "sip.private_key"))
 		find_error(reader->findings, place_of(root, "sip"),
 			   "`sip.private_key` is missing: a tls listener needs one. Name the PEM "
 			   "file of the certificate's key");
@@ -85,13 +111,13 @@ static void check_api(struct reader *reader, const struct node *root)
 			   "`core.api.plaintext` is for targets on this machine, `%.60s` is not. "
 			   "Remove it",
 			   api->target);
-	if (api->token_url && !api->client_id)
+	if (api->token_url && absent(root, "core.api.client_id"))
 		find_error(reader->findings, place_of(root, "core.api.token_url"),
 			   "`core.api.client_id` is missing: `token_url` needs it");
-	if (api->token_url && !api->client_secret_file)
+	if (api->token_url && absent(root, "core.api.client_secret_file"))
 		find_error(reader->findings, place_of(root, "core.api.token_url"),
 			   "`core.api.client_secret_file` is missing: `token_url` needs it");
-	if (!api->token_url && (api->client_id || api->client_secret_file))
+	if (absent(root, "core.api.token_url") && (api->client_id || api->client_secret_file))
 		find_error(reader->findings, place_of(root, "core.api"),
 			   "`core.api.token_url` is missing: without it client id and secret are "
 			   "not used. Write https://id.example.com/oauth2/token");
@@ -104,7 +130,6 @@ static void check_api(struct reader *reader, const struct node *root)
 static void check_sbc(struct reader *reader, const struct node *root)
 {
 	const struct config_sbc *sbc = &reader->config->core.sbc;
-	const struct node *trusted = node_find(root, "core");
 	struct sip_uri uri;
 
 	if (sbc->uri && !sip_uri_parse(sbc->uri, &uri)) {
@@ -124,13 +149,11 @@ static void check_sbc(struct reader *reader, const struct node *root)
 				"`sip.listen` has no tls:// listener, and the core calls us at a "
 				"sips: URI. Add \"tls://[::]:5061\"");
 	}
-	trusted = trusted && trusted->kind == NODE_MAP ? node_find(trusted, "sbc") : NULL;
-	trusted = trusted && trusted->kind == NODE_MAP ? node_find(trusted, "trusted") : NULL;
-	if (trusted && trusted->kind == NODE_LIST && !trusted->count)
-		find_error(reader->findings, trusted->at,
+	if (is_empty_list(root, "core.sbc.trusted"))
+		find_error(reader->findings, place_of(root, "core.sbc.trusted"),
 			   "`core.sbc.trusted` is an empty list: no call would be accepted. Write "
 			   "the networks of the core, such as [192.0.2.0/24]");
-	if (sbc->client_name && !sbc->client_ca)
+	if (sbc->client_name && absent(root, "core.sbc.client_ca"))
 		find_error(reader->findings, place_of(root, "core.sbc.client_name"),
 			   "`core.sbc.client_name` needs `client_ca`: without it no certificate is "
 			   "asked for");
@@ -188,12 +211,10 @@ static void default_address(struct reader *reader, const struct node *root)
 {
 	struct config *config = reader->config;
 	const struct config_listen *listen = first_tls(config);
-	const struct node *media = node_find(root, "media");
 
 	if (!listen && config->sip.listen_count)
 		listen = &config->sip.listen[0];
-	if (config->media.address || !listen || !listen->host ||
-	    (media && media->kind == NODE_MAP && node_find(media, "address")))
+	if (!absent(root, "media.address") || !listen || !listen->host)
 		return;
 	if (host_is_wildcard(listen->host))
 		find_error(
@@ -230,7 +251,7 @@ static void check_rest(struct reader *reader, const struct node *root)
 		find_error(reader->findings, place_of(root, "admin.socket"),
 			   "`admin.socket` is longer than the 107 characters a socket's path may "
 			   "have. Shorten it");
-	if (!config->emergency_count)
+	if (is_empty_list(root, "emergency"))
 		find_warning(reader->findings, place_of(root, "emergency"),
 			     "no emergency numbers: such calls would be treated like any other. "
 			     "Write them, such as [\"112\"]");

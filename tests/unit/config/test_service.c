@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/config/fixture.h"
+
+#define TRUNKS BASE "trunks: [ { name: a, uris: sip:a }, { name: b, uris: sip:b } ]\n"
+
+static void loop_is_built_in_as_the_first(void **state)
+{
+	struct config *config = expect_config(BASE);
+	const struct config_service *loop = &config->services[0];
+
+	(void)state;
+	assert_int_equal(config->service_count, 1);
+	assert_string_equal(loop->name, "loop");
+	assert_true(loop->fail_to_loop);
+	assert_int_equal(loop->rule_count, 1);
+	assert_int_equal(loop->rules[0].directions, 7);
+	assert_int_equal(loop->rules[0].action_count, 1);
+	assert_int_equal(loop->rules[0].actions[0].kind, ACTION_LOOP);
+	config_destroy(config);
+}
+
+static void every_action_is_read(void **state)
+{
+	struct config *config = expect_config(
+		TRUNKS
+		"services:\n"
+		"  s:\n"
+		"    - when: { direction: mt }\n"
+		"      do:\n"
+		"        - dial: b\n"
+		"        - dial: { trunk: a, ring: 25s }\n"
+		"        - loop\n"
+		"        - loop: { ring: 30s }\n"
+		"        - loop:\n"
+		"    - when: { direction: [mo, unknown] }\n"
+		"      do: [ answer: echo, answer: tone, answer: { tone: 1000 } ]\n"
+		"    - do: [ reject, reject: 486, reject: { status: 600, reason: Not today } ]\n"
+		"    - when: {}\n"
+		"      do: loop\n");
+	const struct config_service *service = &config->services[1];
+	const struct config_action *action = service->rules[0].actions;
+
+	(void)state;
+	assert_int_equal(config->service_count, 2);
+	assert_string_equal(service->name, "s");
+	assert_true(service->fail_to_loop);
+	assert_int_equal(service->rule_count, 4);
+	assert_int_equal(service->rules[0].directions, DIRECTION_MT);
+	assert_int_equal(service->rules[0].action_count, 5);
+	assert_int_equal(action[0].kind, ACTION_DIAL);
+	assert_int_equal(action[0].trunk, 1);
+	assert_int_equal(action[0].ring_s, 0);
+	assert_int_equal(action[1].trunk, 0);
+	assert_int_equal(action[1].ring_s, 25);
+	assert_int_equal(action[2].kind, ACTION_LOOP);
+	assert_int_equal(action[2].ring_s, 0);
+	assert_int_equal(action[3].ring_s, 30);
+	assert_int_equal(action[4].kind, ACTION_LOOP);
+	assert_int_equal(service->rules[1].directions, DIRECTION_MO | DIRECTION_UNKNOWN);
+	action = service->rules[1].actions;
+	assert_int_equal(action[0].kind, ACTION_ANSWER);
+	assert_int_equal(action[0].answer, ANSWER_ECHO);
+	assert_int_equal(action[1].answer, ANSWER_TONE);
+	assert_int_equal(action[1].tone_hz, 425);
+	assert_int_equal(action[2].answer, ANSWER_TONE);
+	assert_int_equal(action[2].tone_hz, 1000);
+	assert_int_equal(service->rules[2].directions, 7);
+	action = service->rules[2].actions;
+	assert_int_equal(action[0].kind, ACTION_REJECT);
+	assert_int_equal(action[0].status, 603);
+	assert_int_equal(action[1].status, 486);
+	assert_null(action[1].reason);
+	assert_int_equal(action[2].status, 600);
+	assert_string_equal(action[2].reason, "Not today");
+	assert_int_equal(service->rules[3].directions, 7);
+	config_destroy(config);
+}
+
+static void a_service_in_full_says_what_failure_means(void **state)
+{
+	struct config *config =
+		expect_config(BASE "services:\n  a: { on_failure: reject, rules: [ do: loop ] }\n"
+				   "  b: { rules: [ { do: loop } ] }\n");
+
+	(void)state;
+	assert_false(config->services[1].fail_to_loop);
+	assert_true(config->services[2].fail_to_loop);
+	assert_int_equal(config->services[1].rule_count, 1);
+	config_destroy(config);
+}
+
+static void mistakes_of_services_are_found(void **state)
+{
+	(void)state;
+	expect(BASE "services:\n"
+		    "  loop: [ do: loop ]\n"
+		    "  a: loop\n"
+		    "  b: []\n"
+		    "  c: { on_failure: retry, rule: [] }\n"
+		    "  d: { rules: [] }\n",
+	       ERROR(6, 3, "the service `loop` is built in. Choose another name") ERROR(
+		       7, 6, "the service `a` must be a list of rules. Write `- do: loop` below it")
+		       ERROR(8, 3, "the service `b` has no rules. Write `- do: loop` below it")
+			       ERROR(9, 3,
+				     "`service.rules` is missing: a list of rules, the first that "
+				     "matches is "
+				     "used") ERROR(9, 20,
+						   "`service.on_failure`: `retry` is not known "
+						   "here. Known: reject, loop")
+				       ERROR(9, 27,
+					     "unknown key `rule` in `service`. Did you mean "
+					     "`rules`?") ERROR(10, 3,
+							       "the service `d` has no rules. "
+							       "Write `- do: loop` below it"));
+}
+
+static void mistakes_of_rules_are_found(void **state)
+{
+	(void)state;
+	expect(BASE "services:\n"
+		    "  a:\n"
+		    "    - when: { direction: up }\n"
+		    "    - do: []\n"
+		    "    - loop\n"
+		    "    - { when: { time: now, direction: [[mo]] }, do: loop }\n"
+		    "    - { when: mo, do: loop }\n"
+		    "    - { when: { direction: [] }, do: loop }\n",
+	       ERROR(7, 7,
+		     "`rules[].do` is missing: an action or a list of actions, tried in order")
+		       ERROR(7, 26,
+			     "`when.direction`: `up` is not known here. Known: mo, mt, unknown")
+			       ERROR(8, 11,
+				     "the rule does nothing. Write `do: loop` or another action")
+				       ERROR(9, 7,
+					     "`service.rules` must be a mapping, not a single "
+					     "value. Write its keys "
+					     "indented below it") ERROR(10, 17,
+									"unknown key `time` in "
+									"`when`. Known: direction")
+					       ERROR(10, 40,
+						     "`when.direction` must be mo, mt or unknown, "
+						     "or a list of them")
+						       ERROR(11, 15,
+							     "`rules[].when` must be a mapping, "
+							     "not a single value. Write its keys "
+							     "indented below it")
+							       ERROR(12, 28,
+								     "`when.direction` is an empty "
+								     "list. Leave the key out to "
+								     "match every "
+								     "call"));
+}
+
+static void mistakes_of_actions_are_found(void **state)
+{
+	(void)state;
+	expect(TRUNKS "services:\n"
+		      "  a:\n"
+		      "    - do:\n"
+		      "        - ring\n"
+		      "        - diall: a\n"
+		      "        - { loop: {}, dial: a }\n"
+		      "        - [loop]\n"
+		      "        - dial\n"
+		      "        - dial: { ring: 5s }\n"
+		      "        - dial: { trunk: a, ring: 0 }\n"
+		      "        - answer\n"
+		      "        - answer: musak\n"
+		      "        - answer: { tone: 9000 }\n"
+		      "        - answer: [echo]\n"
+		      "        - reject: 200\n"
+		      "        - reject: busy\n"
+		      "        - loop: fast\n",
+	       ERROR(9, 11, "no action is called `ring`. Known: loop, dial, answer, reject")
+		       ERROR(10, 11, "no action is called `diall`. Did you mean `dial`?") ERROR(
+			       11, 11,
+			       "an action is one word or one `word: ...`. Begin each with `- `")
+			       ERROR(12, 11,
+				     "an action is one word or one `word: ...`. Begin each with `- "
+				     "`") ERROR(13, 11,
+						"`dial.trunk` is missing: a name from trunks")
+				       ERROR(14, 11, "`dial.trunk` is missing: a name from trunks")
+					       ERROR(15, 35,
+						     "`dial.ring`: `0` is out of range. Write 1s "
+						     "to 10m") ERROR(16, 11,
+								     "`answer` needs what to play. "
+								     "Write `{ answer: echo }` or "
+								     "`{ answer: tone }`")
+						       ERROR(17, 19,
+							     "`answer`: `musak` is not known here. "
+							     "Known: echo, tone") ERROR(18, 27,
+											"`answer."
+											"tone`: "
+											"`9000` is "
+											"out of "
+											"range. "
+											"Write 50 "
+											"to 3400")
+							       ERROR(19, 19,
+								     "`answer` must be followed by "
+								     "a mapping. Write `{ answer: "
+								     "{ tone: ... } "
+								     "}`") ERROR(20, 19,
+										 "`reject.status`: "
+										 "`200` is out of "
+										 "range. Write 400 "
+										 "to 699")
+								       ERROR(21, 19,
+									     "`reject.status`: "
+									     "`busy` is not a "
+									     "whole number. Write "
+									     "digits only")
+									       ERROR(22, 17,
+										     "`loop` must "
+										     "be followed "
+										     "by a "
+										     "mapping. "
+										     "Write `{ "
+										     "loop: { "
+										     "ring: ... } "
+										     "}`"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		IN_FOLDER(loop_is_built_in_as_the_first),
+		IN_FOLDER(every_action_is_read),
+		IN_FOLDER(a_service_in_full_says_what_failure_means),
+		IN_FOLDER(mistakes_of_services_are_found),
+		IN_FOLDER(mistakes_of_rules_are_found),
+		IN_FOLDER(mistakes_of_actions_are_found),
+	};
+	return cmocka_run_group_tests_name("service", tests, NULL, NULL);
+}
