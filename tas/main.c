@@ -1,0 +1,599 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* main.c - breakoutd: builds the rooms, joins them, and takes them down again.
+ *
+ * Order at start: configuration, media engine, SIP endpoint, registrar; a
+ * number is registered only once its calls can be served. At stop the other
+ * way round, after the calls have ended or their time is over.
+ *
+ * Threads: main is the SIP thread. Every signal is blocked before any library
+ * starts and read from a descriptor.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sysexits.h>
+#include <unistd.h>
+#include "base/log.h"
+#include "config/config.h"
+#include "media/media.h"
+#include "registrar/registrar.h"
+#include "tas/admin/admin.h"
+#include "tas/call/call.h"
+#include "tas/service/service.h"
+#include "tas/sip/endpoint.h"
+#include "tas/sip/sip_loop.h"
+#include "tas/sip/tls_guard.h"
+
+#define WITHDRAW_MS       5000 /* the core answers a delete in milliseconds */
+#define LINGER_MS         2000 /* for BYEs to be answered at the end */
+#define LINGER_STEP_MS    50
+#define MEDIA_THREADS_MAX 8
+
+enum stopping { STOP_NOT, STOP_DRAINING, STOP_ENDING };
+
+struct daemon {
+	const char *config_path;
+	bool level_given;      /* on the command line; the configuration's counts no more */
+	struct config *first;  /* what endpoint and engine were made from */
+	struct config *config; /* the one in force */
+	struct sip_loop *loop;
+	struct media_engine *media;
+	struct sip_endpoint *endpoint;
+	struct registrar *registrar;
+	struct call_room *calls;
+	struct service_room *service;
+	struct admin *admin;
+	int signal_fd;
+	enum stopping stopping;
+	mono_ms linger_until;
+	struct timer drain_timer, linger_timer, watchdog_timer;
+	mono_ms watchdog_ms; /* 0: none asked for */
+};
+
+/* ---- the service manager ---- */
+
+/* sd_notify(3): a datagram to the socket it named. */
+static void notify(const char *state)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	size_t length = path ? strlen(path) : 0;
+	int fd;
+
+	if (length == 0 || length >= sizeof(address.sun_path))
+		return;
+	memcpy(address.sun_path, path, length);
+	if (path[0] == '@')
+		address.sun_path[0] = '\0'; /* abstract */
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return;
+	if (sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address,
+		   (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length)) < 0)
+		log_notice("main", "the service manager does not listen: %s", strerror(errno));
+	close(fd);
+}
+
+static void on_watchdog(struct timer *timer, void *arg)
+{
+	struct daemon *daemon = arg;
+
+	notify("WATCHDOG=1");
+	timer_start(sip_loop_wheel(daemon->loop), timer, clock_now() + daemon->watchdog_ms);
+}
+
+/* Half of what the manager allows: sd_watchdog_enabled(3). */
+static void start_watchdog(struct daemon *daemon)
+{
+	const char *usec = getenv("WATCHDOG_USEC");
+
+	timer_init(&daemon->watchdog_timer, on_watchdog, daemon);
+	daemon->watchdog_ms = usec ? strtoll(usec, NULL, 10) / 2000 : 0;
+	if (daemon->watchdog_ms > 0)
+		on_watchdog(&daemon->watchdog_timer, daemon);
+}
+
+/* ---- stopping ---- */
+
+static void on_linger(struct timer *timer, void *arg)
+{
+	struct daemon *daemon = arg;
+
+	if (sip_endpoint_leg_count(daemon->endpoint) == 0 || clock_now() >= daemon->linger_until)
+		sip_loop_stop(daemon->loop);
+	else
+		timer_start(sip_loop_wheel(daemon->loop), timer, clock_now() + LINGER_STEP_MS);
+}
+
+/* No call is left; the last goodbyes may still be on their way. */
+static void end(struct daemon *daemon)
+{
+	if (daemon->stopping == STOP_ENDING)
+		return;
+	daemon->stopping = STOP_ENDING;
+	daemon->linger_until = clock_now() + LINGER_MS;
+	timer_start(sip_loop_wheel(daemon->loop), &daemon->linger_timer, clock_now());
+}
+
+static void on_last_call(void *arg)
+{
+	end(arg);
+}
+
+static void on_drain_over(struct timer *timer, void *arg)
+{
+	struct daemon *daemon = arg;
+
+	(void)timer;
+	log_notice("main", "stop: %zu calls are ended", call_room_count(daemon->calls));
+	call_room_end_all(daemon->calls, CAUSE_DRAINING);
+	end(daemon);
+}
+
+/* Deletes go out while calls end, so that new ones go past us. */
+static void withdraw(struct daemon *daemon)
+{
+	struct config nothing = *daemon->config;
+
+	nothing.registrations = NULL;
+	nothing.registration_count = 0;
+	if (registrar_reconfigure(daemon->registrar, &nothing) < 0)
+		log_error("main",
+			  "stop: no memory to withdraw registrations, they end with their TTL");
+}
+
+static void drain(void *arg)
+{
+	struct daemon *daemon = arg;
+
+	if (daemon->stopping != STOP_NOT)
+		return;
+	daemon->stopping = STOP_DRAINING;
+	log_info("main", "stop: draining calls=%zu for_s=%u", call_room_count(daemon->calls),
+		 daemon->config->drain_s);
+	notify("STOPPING=1");
+	sip_endpoint_drain(daemon->endpoint);
+	if (daemon->config->withdraw_at_stop)
+		withdraw(daemon);
+	if (call_room_count(daemon->calls) == 0) {
+		end(daemon);
+		return;
+	}
+	call_room_on_empty(daemon->calls, on_last_call, daemon);
+	timer_start(sip_loop_wheel(daemon->loop), &daemon->drain_timer,
+		    clock_now() + (mono_ms)daemon->config->drain_s * 1000);
+}
+
+static bool draining(void *arg)
+{
+	const struct daemon *daemon = arg;
+
+	return daemon->stopping != STOP_NOT;
+}
+
+/* The first asks, the second insists, the third does not wait. */
+static void on_stop_signal(struct daemon *daemon)
+{
+	switch (daemon->stopping) {
+	case STOP_NOT:
+		drain(daemon);
+		break;
+	case STOP_DRAINING:
+		on_drain_over(&daemon->drain_timer, daemon);
+		break;
+	case STOP_ENDING:
+		sip_loop_stop(daemon->loop);
+		break;
+	}
+}
+
+/* ---- configuration ---- */
+
+static void log_findings(const char *findings)
+{
+	while (findings && *findings) {
+		size_t length = strcspn(findings, "\n");
+		bool warning = memmem(findings, length, ": warning: ", 11) != NULL;
+
+		log_write(warning ? LOG_LEVEL_NOTICE : LOG_LEVEL_ERROR, "config", "%.*s",
+			  (int)length, findings);
+		findings += length + (findings[length] == '\n');
+	}
+}
+
+static int load(const char *path, struct config **ret_config)
+{
+	struct str findings = { 0 };
+	int err = config_load(path, true, ret_config, &findings);
+
+	log_findings(findings.text);
+	str_done(&findings);
+	return err;
+}
+
+/* All or nothing: the first room that refuses leaves everything as it is. */
+static void reload(struct daemon *daemon)
+{
+	struct config *fresh = NULL;
+	int err = load(daemon->config_path, &fresh);
+
+	if (!err && daemon->stopping == STOP_NOT)
+		err = registrar_reconfigure(daemon->registrar, fresh);
+	if (err) {
+		config_destroy(fresh);
+		log_error("main", "reload refused, the old configuration stays: %s",
+			  strerror(-err));
+		return;
+	}
+	service_reconfigure(daemon->service, fresh);
+	if (!daemon->level_given)
+		log_set_level(fresh->log_level);
+	if (daemon->config != daemon->first)
+		config_destroy(daemon->config);
+	daemon->config = fresh;
+	log_info("main", "reloaded registrations=%zu services=%zu trunks=%zu",
+		 fresh->registration_count, fresh->service_count, fresh->trunk_count);
+}
+
+static void on_signal(int fd, void *arg)
+{
+	struct daemon *daemon = arg;
+	struct signalfd_siginfo info;
+
+	if (read(fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo == SIGHUP)
+		reload(daemon);
+	else
+		on_stop_signal(daemon);
+}
+
+/* ---- the rooms ---- */
+
+static int identify(const struct sip_source *source, void *arg)
+{
+	const struct daemon *daemon = arg;
+
+	return service_identify(daemon->service, source);
+}
+
+static void on_invite(struct leg *leg, void *arg)
+{
+	const struct daemon *daemon = arg;
+
+	service_invite(daemon->service, leg);
+}
+
+static int options_status(void *arg)
+{
+	return draining(arg) ? 503 : 200;
+}
+
+static void on_media(int fd, void *arg)
+{
+	const struct daemon *daemon = arg;
+
+	(void)fd;
+	media_engine_drain(daemon->media);
+}
+
+static int failed(const char *what, int err)
+{
+	log_error("main", "start: %s: %s", what, strerror(-err));
+	return err;
+}
+
+static int start_media(struct daemon *daemon)
+{
+	const struct config_media *config = &daemon->config->media;
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	struct media_engine_options options = {
+		.address = config->address,
+		.port_min = config->port_min,
+		.port_max = config->port_max,
+		.threads = config->threads,
+		.rtp_timeout_s = config->rtp_timeout_s,
+	};
+	int err;
+
+	if (options.threads == 0)
+		options.threads = cores < 1                   ? 1
+				  : cores > MEDIA_THREADS_MAX ? MEDIA_THREADS_MAX
+							      : (unsigned)cores;
+	err = media_engine_create(&daemon->media, &options);
+	if (err)
+		return failed("media engine (see media.address and media.ports)", err);
+	return sip_loop_watch(daemon->loop, media_engine_fd(daemon->media), on_media, daemon);
+}
+
+static int start_endpoint(struct daemon *daemon)
+{
+	const struct config_sip *config = &daemon->config->sip;
+	const struct sip_endpoint_handlers handlers = { .identify = identify,
+							.invite = on_invite,
+							.options_status = options_status,
+							.arg = daemon };
+	const struct sip_endpoint_options options = {
+		.listen = config->listen,
+		.listen_count = config->listen_count,
+		.certificate = config->certificate,
+		.private_key = config->private_key,
+		.ca_file = config->ca_file,
+		.client_ca = daemon->config->core.sbc.client_ca,
+		.user_agent = config->user_agent,
+		.domain = daemon->config->domain,
+		.connect_ms = config->connect_ms,
+		.handshake_s = config->handshake_s,
+		.keepalive_s = config->keepalive_s,
+		.t1_ms = config->t1_ms,
+		.keepalive_uri = daemon->config->core.sbc.uri,
+		.verify_next_hop = true,
+	};
+	char error[256] = "";
+	int err = tls_guard_self_test(error, sizeof(error));
+
+	if (!err)
+		err = sip_endpoint_create(&daemon->endpoint, daemon->loop, &options, &handlers,
+					  error, sizeof(error));
+	if (err)
+		log_error("main", "start: sip: %s", error[0] ? error : strerror(-err));
+	return err;
+}
+
+static int start_rooms(struct daemon *daemon)
+{
+	const struct config *config = daemon->config;
+	int err = registrar_create(&daemon->registrar, config);
+
+	if (err)
+		return failed("registrar (see store.sqlite)", err);
+	err = call_room_create(&daemon->calls,
+			       &(struct call_room_options){ .endpoint = daemon->endpoint,
+							    .media = daemon->media,
+							    .wheel = sip_loop_wheel(daemon->loop),
+							    .cdr_file = config->cdr_file,
+							    .max_calls = config->max_calls });
+	if (err)
+		return failed("call records (see cdr.file)", err);
+	err = service_create(&daemon->service,
+			     &(struct service_options){ .config = config,
+							.registrar = daemon->registrar,
+							.calls = daemon->calls });
+	return err ? failed("services", err) : 0;
+}
+
+/* Calls matter more than the operator's socket, unless the socket says that
+ * another daemon has the calls. */
+static int start_admin(struct daemon *daemon)
+{
+	const struct admin_options options = { .socket_path = daemon->config->admin_socket,
+					       .config = daemon->config,
+					       .registrar = daemon->registrar,
+					       .calls = daemon->calls,
+					       .endpoint = daemon->endpoint,
+					       .loop = daemon->loop,
+					       .drain = drain,
+					       .draining = draining,
+					       .arg = daemon };
+	int err = options.socket_path ? admin_create(&daemon->admin, &options) : 0;
+
+	if (err == -EADDRINUSE)
+		return failed("another daemon answers at admin.socket", err);
+	if (err)
+		log_error("main", "no admin socket at %s, breakoutctl will not work: %s",
+			  options.socket_path, strerror(-err));
+	return 0;
+}
+
+static int start_signals(struct daemon *daemon, const sigset_t *signals)
+{
+	daemon->signal_fd = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (daemon->signal_fd < 0)
+		return failed("signals", -errno);
+	return sip_loop_watch(daemon->loop, daemon->signal_fd, on_signal, daemon);
+}
+
+static void say_ready(const struct daemon *daemon)
+{
+	const struct config *config = daemon->config;
+	struct str ports = { 0 };
+
+	for (size_t i = 0; i < config->sip.listen_count; i++)
+		str_addf(&ports, "%s%s:%u", i ? "," : "",
+			 sip_transport_name(config->sip.listen[i].transport),
+			 sip_endpoint_port(daemon->endpoint, i));
+	log_info("main", "ready version=%s listen=%s media=%s:%u-%u registrations=%zu",
+		 BREAKOUT_VERSION, ports.text ? ports.text : "", config->media.address,
+		 config->media.port_min, config->media.port_max, config->registration_count);
+	str_done(&ports);
+	notify("READY=1");
+}
+
+static int start(struct daemon *daemon, const sigset_t *signals)
+{
+	int err = sip_loop_create(&daemon->loop);
+
+	if (err)
+		return failed("event loop", err);
+	timer_init(&daemon->drain_timer, on_drain_over, daemon);
+	timer_init(&daemon->linger_timer, on_linger, daemon);
+	err = start_signals(daemon, signals);
+	if (!err)
+		err = start_media(daemon);
+	if (!err)
+		err = start_endpoint(daemon);
+	if (!err)
+		err = start_rooms(daemon);
+	if (!err)
+		err = start_admin(daemon);
+	if (!err)
+		err = registrar_start(daemon->registrar);
+	if (err)
+		return err;
+	start_watchdog(daemon);
+	say_ready(daemon);
+	return 0;
+}
+
+static void take_down(struct daemon *daemon)
+{
+	daemon->admin = admin_destroy(daemon->admin);
+	if (daemon->registrar)
+		registrar_stop(daemon->registrar, daemon->config->withdraw_at_stop, WITHDRAW_MS);
+	daemon->calls = call_room_destroy(daemon->calls);
+	daemon->endpoint = sip_endpoint_destroy(daemon->endpoint);
+	daemon->service = service_destroy(daemon->service);
+	daemon->registrar = registrar_destroy(daemon->registrar);
+	if (daemon->media)
+		sip_loop_unwatch(daemon->loop, media_engine_fd(daemon->media));
+	daemon->media = media_engine_destroy(daemon->media);
+	if (daemon->signal_fd >= 0) {
+		sip_loop_unwatch(daemon->loop, daemon->signal_fd);
+		close(daemon->signal_fd);
+	}
+	daemon->loop = sip_loop_destroy(daemon->loop);
+	if (daemon->config != daemon->first)
+		config_destroy(daemon->config);
+	config_destroy(daemon->first);
+}
+
+/* ---- the process ---- */
+
+/* Keys live in memory: no core file, no ptrace by others of the same user. */
+static void guard_process(void)
+{
+	const struct rlimit none = { 0, 0 };
+	struct rlimit files;
+
+	if (setrlimit(RLIMIT_CORE, &none) < 0)
+		log_notice("main", "core dumps stay on: %s", strerror(errno));
+#ifndef __SANITIZE_ADDRESS__ /* its leak check traces the process */
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		log_notice("main", "process stays dumpable: %s", strerror(errno));
+#endif
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+		files.rlim_cur = files.rlim_max;
+		if (setrlimit(RLIMIT_NOFILE, &files) < 0)
+			log_notice("main", "file limit stays: %s", strerror(errno));
+	}
+}
+
+static void block_signals(sigset_t *ret_signals)
+{
+	sigemptyset(ret_signals);
+	sigaddset(ret_signals, SIGTERM);
+	sigaddset(ret_signals, SIGINT);
+	sigaddset(ret_signals, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, ret_signals, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static int serve(struct daemon *daemon)
+{
+	sigset_t signals;
+	int status = EXIT_FAILURE;
+
+	block_signals(&signals);
+	guard_process();
+	if (load(daemon->config_path, &daemon->config) < 0)
+		return EX_CONFIG;
+	daemon->first = daemon->config;
+	if (!daemon->level_given)
+		log_set_level(daemon->config->log_level);
+	if (start(daemon, &signals) == 0) {
+		sip_loop_run(daemon->loop);
+		status = EXIT_SUCCESS;
+	}
+	take_down(daemon);
+	if (status == EXIT_SUCCESS)
+		log_info("main", "stopped");
+	return status;
+}
+
+static int check(const char *path)
+{
+	struct config *config = NULL;
+	struct str findings = { 0 };
+	int err = config_load(path, true, &config, &findings);
+
+	if (findings.text)
+		fputs(findings.text, stderr);
+	str_done(&findings);
+	config_destroy(config);
+	return err ? EX_CONFIG : EXIT_SUCCESS;
+}
+
+static void usage(FILE *to)
+{
+	fputs("usage: breakoutd [--config FILE] [--log-level LEVEL] [--check]\n"
+	      "\n"
+	      "  -c, --config FILE      configuration (/etc/breakout/breakout.yaml)\n"
+	      "  -l, --log-level LEVEL  error, notice, info or debug; over the configuration's\n"
+	      "      --check            read the configuration, say what is wrong, and leave\n"
+	      "      --version          print the version and leave\n"
+	      "  -h, --help             print this and leave\n"
+	      "\n"
+	      "SIGHUP reads the configuration again, SIGTERM lets calls end first, a second\n"
+	      "SIGTERM ends them. Exit status: 0 stopped, 1 could not start, 2 usage,\n"
+	      "78 the configuration is at fault.\n",
+	      to);
+}
+
+enum { OPT_CHECK = 256, OPT_VERSION };
+
+static int wrong_usage(void)
+{
+	usage(stderr);
+	return 2;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
+						 { "log-level", required_argument, NULL, 'l' },
+						 { "check", no_argument, NULL, OPT_CHECK },
+						 { "version", no_argument, NULL, OPT_VERSION },
+						 { "help", no_argument, NULL, 'h' },
+						 { NULL, 0, NULL, 0 } };
+	struct daemon daemon = { .config_path = "/etc/breakout/breakout.yaml", .signal_fd = -1 };
+	enum log_level level;
+	bool check_only = false;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "c:l:h", options, NULL)) != -1) {
+		switch (option) {
+		case 'c':
+			daemon.config_path = optarg;
+			break;
+		case 'l':
+			if (log_level_parse(optarg, &level) < 0)
+				return wrong_usage();
+			log_set_level(level);
+			daemon.level_given = true;
+			break;
+		case OPT_CHECK:
+			check_only = true;
+			break;
+		case OPT_VERSION:
+			puts("breakoutd " BREAKOUT_VERSION);
+			return EXIT_SUCCESS;
+		case 'h':
+			usage(stdout);
+			return EXIT_SUCCESS;
+		default:
+			return wrong_usage();
+		}
+	}
+	if (optind != argc)
+		return wrong_usage();
+	return check_only ? check(daemon.config_path) : serve(&daemon);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include "base/str.h"
+#include "tools/ctl/ctl.h"
+
+#define WAIT_S 10 /* the daemon answers within two seconds, or says why not */
+
+static int dial(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	const struct timeval wait = { .tv_sec = WAIT_S };
+	size_t length = strlen(path);
+	int fd, err;
+
+	if (length >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	memcpy(address.sun_path, path, length);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)) < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)) < 0 ||
+	    connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
+		err = -errno;
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+static int exchange(int fd, const char *request, struct str *answer)
+{
+	char part[65536];
+	ssize_t n;
+
+	if (send(fd, request, strlen(request), MSG_NOSIGNAL) < 0 ||
+	    send(fd, "\n", 1, MSG_NOSIGNAL) < 0)
+		return -errno;
+	while ((n = read(fd, part, sizeof(part))) > 0)
+		str_add_n(answer, part, (size_t)n);
+	return n < 0 ? -errno : 0;
+}
+
+int ask(const char *socket_path, const char *request, json_t **ret_answer)
+{
+	struct str answer = { 0 };
+	int fd = dial(socket_path);
+	int err;
+
+	if (fd < 0)
+		return fd;
+	err = exchange(fd, request, &answer);
+	close(fd);
+	if (!err) {
+		*ret_answer = json_loadb(answer.text ? answer.text : "", answer.length, 0, NULL);
+		err = *ret_answer ? 0 : -EPROTO;
+	}
+	str_done(&answer);
+	return err;
+}

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* main.c - breakoutctl: the operator's command line. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/str.h"
+#include "config/config.h"
+#include "tools/ctl/ctl.h"
+
+#define SOCKET_PATH "/run/breakout/breakout.sock"
+
+enum { STATUS_OK, STATUS_NO, STATUS_USAGE, STATUS_UNREACHABLE };
+
+struct options {
+	const char *socket_path;
+	bool json;
+	const char *argument; /* of the command; NULL: none */
+};
+
+static int print_json(const json_t *document)
+{
+	json_dumpf(document, stdout, JSON_INDENT(2));
+	putchar('\n');
+	return STATUS_OK;
+}
+
+/* The daemon's answer, or NULL after saying why there is none. */
+static json_t *ask_or_say(const struct options *options, const char *request, int *ret_status)
+{
+	json_t *answer = NULL;
+	int err = ask(options->socket_path, request, &answer);
+	const char *error;
+
+	if (err) {
+		fprintf(stderr, "breakoutctl: %s: %s%s\n", options->socket_path,
+			err == -EPROTO ? "no answer" : strerror(-err),
+			err == -ENOENT || err == -ECONNREFUSED
+				? ": is breakoutd running? is -s its admin.socket?"
+				: "");
+		*ret_status = STATUS_UNREACHABLE;
+		return NULL;
+	}
+	error = json_string_value(json_object_get(answer, "error"));
+	/* A registration has a field of that name too: its last error. */
+	if (!error || json_object_get(answer, "number"))
+		return answer;
+	fprintf(stderr, "breakoutctl: %s\n", error);
+	json_decref(answer);
+	*ret_status = STATUS_NO;
+	return NULL;
+}
+
+static int run_check(const struct options *options)
+{
+	struct config *config = NULL;
+	struct str findings = { 0 };
+	int err = config_load(options->argument, true, &config, &findings);
+
+	if (findings.text)
+		fputs(findings.text, stdout);
+	if (err == -ENOMEM)
+		fputs("breakoutctl: out of memory\n", stderr);
+	if (!err)
+		printf("%s: fine: %zu registrations, %zu services, %zu trunks\n", options->argument,
+		       config->registration_count, config->service_count, config->trunk_count);
+	str_done(&findings);
+	config_destroy(config);
+	return err ? STATUS_NO : STATUS_OK;
+}
+
+static int run_status(const struct options *options)
+{
+	int status = STATUS_OK;
+	json_t *answer = ask_or_say(options, "status", &status);
+
+	if (!answer)
+		return status;
+	if (options->json)
+		print_json(answer);
+	else
+		show_status(answer);
+	json_decref(answer);
+	return status;
+}
+
+/* All pages, one after the other. */
+static json_t *collect_regs(const struct options *options, int *ret_status)
+{
+	json_t *all = json_array();
+	char request[64] = "regs";
+	bool more = true;
+
+	while (more) {
+		json_t *answer = ask_or_say(options, request, ret_status);
+		json_t *page = json_object_get(answer, "registrations");
+		const char *last;
+
+		if (!answer) {
+			json_decref(all);
+			return NULL;
+		}
+		last = json_string_value(
+			json_object_get(json_array_get(page, json_array_size(page) - 1), "number"));
+		more = json_is_true(json_object_get(answer, "more")) && last;
+		snprintf(request, sizeof(request), "regs %s", last ? last : "");
+		json_array_extend(all, page);
+		json_decref(answer);
+	}
+	return all;
+}
+
+static json_t *one_reg(const struct options *options, int *ret_status)
+{
+	char request[96];
+	json_t *answer;
+
+	snprintf(request, sizeof(request), "reg %s", options->argument);
+	answer = ask_or_say(options, request, ret_status);
+	return answer ? json_pack("[o]", answer) : NULL;
+}
+
+static int run_regs(const struct options *options)
+{
+	int status = STATUS_OK;
+	json_t *regs =
+		options->argument ? one_reg(options, &status) : collect_regs(options, &status);
+
+	if (!regs)
+		return status;
+	if (options->json)
+		print_json(regs);
+	else
+		show_regs(regs);
+	json_decref(regs);
+	return status;
+}
+
+static int run_list(const struct options *options, const char *request,
+		    void (*show)(const json_t *list))
+{
+	int status = STATUS_OK;
+	json_t *answer = ask_or_say(options, request, &status);
+	json_t *list = json_object_get(answer, request);
+
+	if (!answer)
+		return status;
+	if (options->json)
+		print_json(list);
+	else
+		show(list);
+	json_decref(answer);
+	return status;
+}
+
+static int run_calls(const struct options *options)
+{
+	return run_list(options, "calls", show_calls);
+}
+
+static int run_metrics(const struct options *options)
+{
+	return run_list(options, "metrics", show_metrics);
+}
+
+static int run_order(const struct options *options, const char *request)
+{
+	int status = STATUS_OK;
+	json_t *answer = ask_or_say(options, request, &status);
+
+	if (answer && options->json)
+		print_json(answer);
+	json_decref(answer);
+	return status;
+}
+
+static int run_refresh(const struct options *options)
+{
+	char request[96];
+
+	snprintf(request, sizeof(request), "refresh %s",
+		 options->argument ? options->argument : "");
+	return run_order(options, request);
+}
+
+static int run_drain(const struct options *options)
+{
+	return run_order(options, "drain");
+}
+
+static const struct command {
+	const char *name;
+	enum { NONE, OPTIONAL, NEEDED } argument;
+	int (*run)(const struct options *options);
+} commands[] = {
+	{ "check", NEEDED, run_check },       { "status", NONE, run_status },
+	{ "regs", OPTIONAL, run_regs },       { "calls", NONE, run_calls },
+	{ "refresh", OPTIONAL, run_refresh }, { "drain", NONE, run_drain },
+	{ "metrics", NONE, run_metrics },
+};
+
+static void usage(FILE *to)
+{
+	fputs("usage: breakoutctl [-s SOCKET] [-o table|json] COMMAND\n"
+	      "\n"
+	      "  check FILE        read a configuration and say everything that is wrong with it\n"
+	      "  status            is the daemon well?\n"
+	      "  regs [NUMBER]     registrations: state, expiry, next try, last error\n"
+	      "  calls             running calls\n"
+	      "  refresh [NUMBER]  refresh one registration, or all, now\n"
+	      "  drain             take no more calls and stop when the last has ended\n"
+	      "  metrics           counters and gauges, in Prometheus' text format\n"
+	      "\n"
+	      "  -s, --socket SOCKET      the daemon's admin.socket (" SOCKET_PATH ")\n"
+	      "  -o, --output table|json  for people or for programs\n"
+	      "      --version, -h, --help\n"
+	      "\n"
+	      "Exit status: 0 fine, 1 a negative answer, 2 usage, 3 the daemon cannot be "
+	      "reached.\n",
+	      to);
+}
+
+static int wrong_usage(void)
+{
+	usage(stderr);
+	return STATUS_USAGE;
+}
+
+static int run(struct options *options, int argc, char **argv)
+{
+	if (argc < 1 || argc > 2)
+		return wrong_usage();
+	options->argument = argv[1]; /* NULL-ended */
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		if (strcmp(commands[i].name, argv[0]) != 0)
+			continue;
+		if ((commands[i].argument == NONE && argc == 2) ||
+		    (commands[i].argument == NEEDED && argc == 1))
+			return wrong_usage();
+		return commands[i].run(options);
+	}
+	return wrong_usage();
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option known[] = { { "socket", required_argument, NULL, 's' },
+					       { "output", required_argument, NULL, 'o' },
+					       { "version", no_argument, NULL, 'V' },
+					       { "help", no_argument, NULL, 'h' },
+					       { NULL, 0, NULL, 0 } };
+	struct options options = { .socket_path = SOCKET_PATH };
+	int option;
+
+	while ((option = getopt_long(argc, argv, "s:o:h", known, NULL)) != -1) {
+		switch (option) {
+		case 's':
+			options.socket_path = optarg;
+			break;
+		case 'o':
+			if (strcmp(optarg, "json") != 0 && strcmp(optarg, "table") != 0)
+				return wrong_usage();
+			options.json = strcmp(optarg, "json") == 0;
+			break;
+		case 'V':
+			puts("breakoutctl " BREAKOUT_VERSION);
+			return STATUS_OK;
+		case 'h':
+			usage(stdout);
+			return STATUS_OK;
+		default:
+			return wrong_usage();
+		}
+	}
+	return run(&options, argc - optind, argv + optind);
+}

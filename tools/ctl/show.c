@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* show.c - tables as wide as their contents. */
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "tools/ctl/ctl.h"
+
+#define COLUMNS_MAX 12
+#define CELL        96
+
+static const char *text_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text && *text ? text : "-";
+}
+
+static long long number_of(const json_t *object, const char *key)
+{
+	return (long long)json_integer_value(json_object_get(object, key));
+}
+
+static const char *yes_no(const json_t *object, const char *key)
+{
+	return json_is_true(json_object_get(object, key)) ? "yes" : "no";
+}
+
+/* Milliseconds or seconds as people read them: "-", "12s", "3m05s", "2h10m". */
+static void span_text(long long seconds, char *ret_text, size_t room)
+{
+	if (seconds <= 0)
+		snprintf(ret_text, room, "-");
+	else if (seconds < 60)
+		snprintf(ret_text, room, "%llds", seconds);
+	else if (seconds < 3600)
+		snprintf(ret_text, room, "%lldm%02llds", seconds / 60, seconds % 60);
+	else
+		snprintf(ret_text, room, "%lldh%02lldm", seconds / 3600, seconds / 60 % 60);
+}
+
+/* Fills one row of a table: cells[column]. */
+typedef void row_fn(const json_t *object, char cells[COLUMNS_MAX][CELL]);
+
+static void print_row(char cells[COLUMNS_MAX][CELL], const int *widths, int columns)
+{
+	for (int c = 0; c < columns; c++)
+		printf("%s%-*s", c ? "  " : "", c + 1 < columns ? widths[c] : 0, cells[c]);
+	putchar('\n');
+}
+
+static void widen(char cells[COLUMNS_MAX][CELL], int *widths, int columns)
+{
+	for (int c = 0; c < columns; c++)
+		if (widths[c] < (int)strlen(cells[c]))
+			widths[c] = (int)strlen(cells[c]);
+}
+
+static void show_table(const json_t *rows, const char *const *titles, row_fn *row)
+{
+	char cells[COLUMNS_MAX][CELL];
+	int widths[COLUMNS_MAX] = { 0 };
+	int columns = 0;
+	size_t i;
+	json_t *object;
+
+	for (; titles[columns]; columns++)
+		snprintf(cells[columns], CELL, "%s", titles[columns]);
+	widen(cells, widths, columns);
+	json_array_foreach(rows, i, object)
+	{
+		row(object, cells);
+		widen(cells, widths, columns);
+	}
+	for (int c = 0; c < columns; c++)
+		snprintf(cells[c], CELL, "%s", titles[c]);
+	print_row(cells, widths, columns);
+	json_array_foreach(rows, i, object)
+	{
+		row(object, cells);
+		print_row(cells, widths, columns);
+	}
+}
+
+void show_status(const json_t *status)
+{
+	json_t *states = json_object_get(status, "registrations"), *count;
+	char uptime[32], expiry[32];
+	const char *state;
+
+	span_text(number_of(status, "uptime_s"), uptime, sizeof(uptime));
+	printf("breakoutd %s pid=%lld domain=%s up=%s%s\n", text_of(status, "version"),
+	       number_of(status, "pid"), text_of(status, "domain"), uptime,
+	       json_is_true(json_object_get(status, "draining")) ? " DRAINING" : "");
+	printf("calls      %lld (%lld legs)\n", number_of(status, "calls"),
+	       number_of(status, "legs"));
+	printf("core sbc   answers: %s\n", yes_no(status, "sbc_ok"));
+	if (!states)
+		return;
+	span_text(number_of(status, "first_expiry_s"), expiry, sizeof(expiry));
+	printf("core api   answers: %s, token: %s\n", yes_no(status, "api_up"),
+	       yes_no(status, "token_ok"));
+	printf("registered");
+	json_object_foreach((json_t *)states, state, count) /* the macro only reads */
+		printf(" %s=%lld", state, (long long)json_integer_value(count));
+	printf(", first expiry in %s\n", expiry);
+}
+
+static void reg_row(const json_t *reg, char cells[COLUMNS_MAX][CELL])
+{
+	snprintf(cells[0], CELL, "%s", text_of(reg, "number"));
+	snprintf(cells[1], CELL, "%s", text_of(reg, "route_type"));
+	snprintf(cells[2], CELL, "%s", text_of(reg, "state"));
+	span_text(number_of(reg, "expires_s"), cells[3], CELL);
+	span_text(number_of(reg, "next_s"), cells[4], CELL);
+	snprintf(cells[5], CELL, "%lld", number_of(reg, "failures"));
+	snprintf(cells[6], CELL, "%s", text_of(reg, "error"));
+}
+
+void show_regs(const json_t *regs)
+{
+	static const char *const titles[] = { "NUMBER", "TYPE",     "STATE",      "EXPIRES",
+					      "NEXT",   "FAILURES", "LAST ERROR", NULL };
+
+	show_table(regs, titles, reg_row);
+}
+
+static void packets(const json_t *call, const char *side, char *cell)
+{
+	const json_t *receipt = json_object_get(call, side);
+
+	if (receipt)
+		snprintf(cell, CELL, "%s %lld/%lld", text_of(receipt, "codec"),
+			 number_of(receipt, "packets_in"), number_of(receipt, "packets_out"));
+	else
+		snprintf(cell, CELL, "passed");
+}
+
+static void call_row(const json_t *call, char cells[COLUMNS_MAX][CELL])
+{
+	snprintf(cells[0], CELL, "%s", text_of(call, "id"));
+	snprintf(cells[1], CELL, "%s", text_of(call, "state"));
+	snprintf(cells[2], CELL, "%s", text_of(call, "direction"));
+	snprintf(cells[3], CELL, "%s", text_of(call, "from"));
+	snprintf(cells[4], CELL, "%s", text_of(call, "to"));
+	snprintf(cells[5], CELL, "%s", text_of(call, "step"));
+	span_text(number_of(call, "age_ms") / 1000, cells[6], CELL);
+	span_text(number_of(call, "talk_ms") / 1000, cells[7], CELL);
+	packets(call, "a", cells[8]);
+	packets(call, "b", cells[9]);
+	snprintf(cells[10], CELL, "%s", text_of(call, "call_id_a"));
+	snprintf(cells[11], CELL, "%s", text_of(call, "call_id_b"));
+}
+
+void show_calls(const json_t *calls)
+{
+	static const char *const titles[] = { "CALL",      "STATE",     "DIR",  "FROM", "TO",
+					      "STEP",      "AGE",       "TALK", "A",    "B",
+					      "CALL-ID A", "CALL-ID B", NULL };
+
+	show_table(calls, titles, call_row);
+}
+
+static bool named_before(const json_t *metrics, size_t index, const char *name)
+{
+	for (size_t i = 0; i < index; i++)
+		if (strcmp(text_of(json_array_get(metrics, i), "name"), name) == 0)
+			return true;
+	return false;
+}
+
+static void show_value(const json_t *metric)
+{
+	const char *labels = json_string_value(json_object_get(metric, "labels"));
+
+	if (labels && *labels)
+		printf("%s{%s} %lld\n", text_of(metric, "name"), labels,
+		       number_of(metric, "value"));
+	else
+		printf("%s %lld\n", text_of(metric, "name"), number_of(metric, "value"));
+}
+
+void show_metrics(const json_t *metrics)
+{
+	size_t i, k;
+	json_t *metric, *same;
+
+	/* One HELP and TYPE a name, its label sets together. */
+	json_array_foreach(metrics, i, metric)
+	{
+		const char *name = text_of(metric, "name");
+
+		if (named_before(metrics, i, name))
+			continue;
+		printf("# HELP %s %s\n# TYPE %s %s\n", name, text_of(metric, "help"), name,
+		       text_of(metric, "type"));
+		json_array_foreach(metrics, k, same)
+		{
+			if (strcmp(text_of(same, "name"), name) == 0)
+				show_value(same);
+		}
+	}
+}
