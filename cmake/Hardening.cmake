@@ -12,6 +12,9 @@ if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE RelWithDebInfo)
 endif()
 
+# Development builds keep assert(); CMake's own default would drop it.
+set(CMAKE_C_FLAGS_RELWITHDEBINFO "-O2 -g")
+
 set(BREAKOUT_SANITIZE "" CACHE STRING
     "Sanitizers for -fsanitize=, such as address,undefined or thread")
 option(BREAKOUT_WERROR "Warnings are errors" ON)
