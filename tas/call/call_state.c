@@ -583,9 +583,8 @@ static void on_answering(struct call *call, const struct happening *h)
 	} else if (h->leg->type == LEG_EV_CONFIRMED && call->a_answered && !call->expecting) {
 		confirmed(call, h->leg->sdp);
 	} else if (h->leg->type == LEG_EV_OFFER) {
-		/* The first exchange is not over: RFC 3261 14.2. */
-		if (leg_offer_refuse(call->leg[h->side], 491, NULL) < 0)
-			end_for(call, CAUSE_INTERNAL, "us");
+		exchange_refuse(call, h->side, 491,
+				NULL); /* RFC 3261 14.2: the first is not over */
 	}
 }
 

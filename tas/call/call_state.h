@@ -144,6 +144,7 @@ void exchange_offer(struct call *call, enum media_side from, const char *sdp);
 void exchange_answered(struct call *call, enum media_side side, const struct leg_event *event);
 void exchange_confirmed(struct call *call, enum media_side side, const char *sdp);
 void exchange_media(struct call *call, const struct media_event *event);
+void exchange_refuse(struct call *call, enum media_side side, int status, const char *reason);
 void exchange_give_up(struct call *call, int status, const char *reason);
 
 /* record.c: what stays of a call */

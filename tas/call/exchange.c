@@ -26,17 +26,19 @@ static void finish(struct call *call)
 	call->exchange = (struct exchange){ .phase = EXCHANGE_NONE };
 }
 
-static void refuse(struct call *call, enum media_side side, int status, const char *reason)
+void exchange_refuse(struct call *call, enum media_side side, int status, const char *reason)
 {
 	if (leg_offer_refuse(call->leg[side], status, reason) < 0)
-		log_debug("call", "call=%s side=%c offer could not be refused", call->id,
+		log_debug("call", "call=%s side=%c offer is gone", call->id,
 			  side == MEDIA_A ? 'a' : 'b');
 }
 
+/* An offer that was cancelled meanwhile has nobody to accept it; what can be
+ * done about it is nothing, and no reason to end the call. */
 static void accept_offer(struct call *call, const char *sdp)
 {
 	if (leg_offer_accept(call->leg[call->exchange.from], sdp) < 0)
-		call_end(call, &(struct ending){ .cause = CAUSE_INTERNAL, .by = "us" });
+		exchange_refuse(call, call->exchange.from, 500, NULL);
 }
 
 void exchange_give_up(struct call *call, int status, const char *reason)
@@ -51,7 +53,7 @@ void exchange_give_up(struct call *call, int status, const char *reason)
 		media_rollback(call->session);
 	finish(call);
 	if (owed)
-		refuse(call, from, status, reason);
+		exchange_refuse(call, from, status, reason);
 }
 
 static void to_peer(struct call *call, const char *sdp)
@@ -95,7 +97,7 @@ void exchange_offer(struct call *call, enum media_side from, const char *sdp)
 	struct exchange *exchange = &call->exchange;
 
 	if (exchange->phase != EXCHANGE_NONE) {
-		refuse(call, from, 491, NULL);
+		exchange_refuse(call, from, 491, NULL);
 		return;
 	}
 	exchange->from = from;

@@ -279,7 +279,8 @@ int leg_offer(struct leg *leg, const char *sdp)
 
 int leg_offer_accept(struct leg *leg, const char *sdp)
 {
-	assert(leg->offer_in);
+	if (!leg->offer_in)
+		return -EINVAL; /* cancelled */
 	leg->offer_in = false;
 	return note(leg, FAKE_LEG_OFFER_ACCEPT, 200, sdp, NULL);
 }
@@ -287,7 +288,8 @@ int leg_offer_accept(struct leg *leg, const char *sdp)
 int leg_offer_refuse(struct leg *leg, int status, const char *reason)
 {
 	(void)reason;
-	assert(leg->offer_in);
+	if (!leg->offer_in)
+		return -EINVAL; /* cancelled */
 	leg->offer_in = false;
 	return note(leg, FAKE_LEG_OFFER_REFUSE, status, NULL, NULL);
 }

@@ -195,6 +195,21 @@ static void local_side_answers_a_reinvite_itself(void **state)
 	assert_did(rig->a, FAKE_LEG_OFFER_ACCEPT, 200, "re-answer");
 }
 
+static void cancelled_reoffer_leaves_the_call_alone(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b = rig_talking(rig, RIG_PLAN(rig_loop()));
+
+	fake_leg_event(rig->a, LEG_EV_OFFER, 0, "re-offer");
+	fake_media_reply(fake_media_last(), "re-offer-for-b");
+	rig->a->offer_in = false; /* the leg tells nobody of the CANCEL */
+	fake_leg_event(b, LEG_EV_OFFER_ANSWERED, 200, "re-answer");
+	fake_media_reply(fake_media_last(), "re-answer-for-a");
+	assert_true(alive(rig));
+	fake_leg_event(b, LEG_EV_OFFER, 0, "next");
+	assert_true(fake_media_reply(fake_media_last(), "next-for-a"));
+}
+
 static void hanging_up_during_a_reinvite_ends_the_call(void **state)
 {
 	struct rig *rig = *state;
@@ -223,6 +238,7 @@ int main(void)
 		T(offerless_reinvite_without_an_answer_changes_nothing),
 		T(passed_through_reinvites_are_untouched),
 		T(local_side_answers_a_reinvite_itself),
+		T(cancelled_reoffer_leaves_the_call_alone),
 		T(hanging_up_during_a_reinvite_ends_the_call),
 	};
 
