@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <cmocka.h>
+#include "registrar/refresh.h"
+
+#define START 1000000
+
+static struct reg_table table;
+static struct refresh *refresh;
+static mono_ms now;
+
+static void set_up(size_t count)
+{
+	uint64_t *numbers = calloc(count, sizeof(*numbers));
+
+	for (size_t i = 0; i < count; i++)
+		numbers[i] = i + 1;
+	assert_int_equal(reg_table_merge(&table, numbers, count), 0);
+	free(numbers);
+	for (size_t i = 0; i < count; i++)
+		reg_table_find(&table, i + 1)->wanted = 1;
+	now = START;
+	assert_int_equal(refresh_create(&refresh, &table, 7, now), 0);
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	refresh = refresh_destroy(refresh);
+	reg_table_done(&table);
+	return 0;
+}
+
+static struct reg *file_at(uint64_t number, mono_ms due)
+{
+	struct reg *reg = reg_table_find(&table, number);
+
+	reg->due_ms = due;
+	refresh_file(refresh, reg);
+	return reg;
+}
+
+/* As file_at(), for one whose TTL is running. */
+static struct reg *file_active(uint64_t number, mono_ms due)
+{
+	struct reg *reg = reg_table_find(&table, number);
+
+	reg->told = 1;
+	reg->expires_ms = due + 1800000;
+	return file_at(number, due);
+}
+
+static uint64_t take(void)
+{
+	const struct reg *reg = refresh_take(refresh, now);
+
+	return reg ? reg->number : 0;
+}
+
+static enum refresh_news answer(uint64_t number, enum refresh_answer what)
+{
+	return refresh_answered(refresh, number, what, now);
+}
+
+/* Takes whatever is handed out within `ms`, each answered at once. */
+static unsigned take_for(mono_ms ms, enum refresh_answer what)
+{
+	unsigned taken = 0;
+	uint64_t number;
+
+	for (mono_ms end = now + ms; now < end;) {
+		mono_ms next;
+
+		while ((number = take())) {
+			taken++;
+			answer(number, what);
+		}
+		next = refresh_next(refresh, now);
+		now = next > now ? next : now + 1;
+	}
+	return taken;
+}
+
+static void nobody_is_taken_before_the_time(void **state)
+{
+	static const mono_ms delays[] = { 1, 250, 5000, 60000, 1638400, 3300000, 43200000 };
+
+	(void)state;
+	set_up(ARRAY_SIZE(delays));
+	for (size_t i = 0; i < ARRAY_SIZE(delays); i++)
+		file_active(i + 1, START + delays[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(delays); i++) {
+		while (now < START + delays[i]) {
+			mono_ms next = refresh_next(refresh, now);
+
+			assert_int_equal(take(), 0);
+			assert_true(next > now);
+			now = next < START + delays[i] ? next : START + delays[i];
+		}
+		now = START + delays[i] + 99; /* at most a slot late */
+		assert_int_equal(take(), i + 1);
+		answer(i + 1, REFRESH_ANSWERED);
+	}
+}
+
+static void those_overdue_come_in_the_order_they_were_due(void **state)
+{
+	(void)state;
+	set_up(100);
+	for (uint64_t i = 1; i <= 100; i++)
+		file_active(i, START + (mono_ms)((i * 37) % 100) * 200);
+	now = START + 60000;
+	for (uint64_t i = 0; i < 100; i++) {
+		uint64_t number = take();
+
+		while (!number) { /* the bucket fills */
+			now += 20;
+			number = take();
+		}
+		assert_int_equal((number * 37) % 100, i);
+	}
+}
+
+static void moving_and_unfiling_leaves_the_queues_whole(void **state)
+{
+	unsigned taken = 0;
+
+	(void)state;
+	set_up(50);
+	srand(1);
+	for (int i = 0; i < 20000; i++) {
+		struct reg *reg = reg_table_find(&table, (uint64_t)(rand() % 50) + 1);
+		int what = rand() % 8;
+
+		if (what == 0)
+			refresh_unfile(refresh, reg);
+		else if (what == 1)
+			refresh_file_first(refresh, reg);
+		else if (what < 5)
+			file_active(reg->number, now + rand() % 3000);
+		else if (what < 7)
+			file_at(reg->number, now + rand() % 200);
+		else
+			now += rand() % 300;
+		reg = refresh_take(refresh, now);
+		if (reg) {
+			assert_int_equal(reg->queue, 0);
+			taken++;
+			answer(reg->number, REFRESH_ANSWERED);
+		}
+	}
+	assert_true(taken > 100);
+	for (uint64_t i = 1; i <= 50; i++)
+		file_active(i, now);
+	now += 1000;
+	assert_int_equal(take_for(1000, REFRESH_ANSWERED), 50); /* each exactly once */
+}
+
+static void a_window_bounds_what_is_in_flight(void **state)
+{
+	(void)state;
+	set_up(1000);
+	for (uint64_t i = 1; i <= 1000; i++)
+		file_at(i, START);
+	for (int i = 0; i < 100; i++) {
+		while (take())
+			;
+		now += 20;
+	}
+	assert_int_equal(refresh_in_flight(refresh), REFRESH_WINDOW);
+	answer(1, REFRESH_ANSWERED);
+	now += 20;
+	assert_true(take() != 0);
+	assert_int_equal(take(), 0);
+}
+
+static void a_bucket_bounds_the_rate_to_twice_the_steady_one(void **state)
+{
+	unsigned taken;
+
+	(void)state;
+	set_up(2000);
+	for (uint64_t i = 1; i <= 2000; i++)
+		file_at(i, START);
+	taken = take_for(1000, REFRESH_ANSWERED);
+	assert_in_range(taken, 450, 550); /* the least rate, however few numbers */
+	refresh_expect(refresh, 1000000, 3600);
+	taken = take_for(1000, REFRESH_ANSWERED);
+	assert_in_range(taken, 1300, 1500); /* 2 * 1,000,000 / (0.4 * 3600 s) = 1389 */
+}
+
+static void the_bucket_is_small(void **state)
+{
+	unsigned taken = 0;
+
+	(void)state;
+	set_up(100);
+	for (uint64_t i = 1; i <= 100; i++)
+		file_at(i, START);
+	now += 3600000; /* an hour of saving up */
+	while (take())
+		taken++;
+	assert_in_range(taken, 20, 30); /* 50 ms worth */
+}
+
+static void new_ones_get_a_fifth_while_refreshes_wait(void **state)
+{
+	unsigned fresh = 0;
+
+	(void)state;
+	set_up(200);
+	for (uint64_t i = 1; i <= 100; i++)
+		file_at(i, START);
+	for (uint64_t i = 101; i <= 200; i++)
+		file_active(i, START);
+	for (int i = 0; i < 100;) {
+		uint64_t number = take();
+
+		if (!number) {
+			now += 20;
+			continue;
+		}
+		i++;
+		answer(number, REFRESH_ANSWERED);
+		fresh += number <= 100;
+	}
+	assert_int_equal(fresh, 20);
+}
+
+static void three_different_numbers_failing_close_the_gate(void **state)
+{
+	(void)state;
+	set_up(10);
+	assert_int_equal(file_at(1, START)->number, 1);
+	for (int i = 0; i < 50; i++) { /* one number's own trouble */
+		file_at(1, now);
+		now += 100;
+		assert_int_equal(take(), 1);
+		assert_int_equal(answer(1, REFRESH_FAILED), REFRESH_NO_NEWS);
+	}
+	assert_false(refresh_down(refresh));
+	for (uint64_t i = 2; i <= 3; i++) {
+		file_at(i, now);
+		assert_int_equal(take(), i);
+		assert_int_equal(answer(i, REFRESH_FAILED),
+				 i == 3 ? REFRESH_WENT_DOWN : REFRESH_NO_NEWS);
+	}
+	assert_true(refresh_down(refresh));
+}
+
+static void a_success_in_between_keeps_the_gate_open(void **state)
+{
+	(void)state;
+	set_up(10);
+	for (uint64_t i = 1; i <= 10; i++) {
+		file_at(i, now);
+		assert_int_equal(take(), i);
+		assert_int_equal(answer(i, i % 3 ? REFRESH_FAILED : REFRESH_ANSWERED),
+				 REFRESH_NO_NEWS);
+		now += 100;
+	}
+	assert_false(refresh_down(refresh));
+}
+
+static void one_number_alone_closes_the_gate_at_once(void **state)
+{
+	(void)state;
+	set_up(1);
+	file_at(1, now);
+	assert_int_equal(take(), 1);
+	assert_int_equal(answer(1, REFRESH_FAILED), REFRESH_WENT_DOWN);
+}
+
+static void go_down(void)
+{
+	for (uint64_t i = 1; i <= 3; i++) {
+		file_at(i, now);
+		assert_int_equal(take(), i);
+		answer(i, REFRESH_FAILED);
+	}
+	assert_true(refresh_down(refresh));
+}
+
+static void while_down_one_probe_at_a_time_goes_out(void **state)
+{
+	unsigned taken = 0;
+
+	(void)state;
+	set_up(1000);
+	go_down();
+	for (uint64_t i = 4; i <= 1000; i++)
+		file_active(i, now);
+	assert_int_equal(take(), 0);
+	now += 1000;
+	assert_true(take() != 0);
+	now += 60000;
+	assert_int_equal(take(), 0); /* the probe is still out */
+	assert_int_equal(answer(4, REFRESH_FAILED), REFRESH_NO_NEWS);
+	taken = take_for(300000, REFRESH_FAILED);
+	assert_in_range(taken, 10, 25); /* 5 minutes: every 15 to 30 s in the end */
+}
+
+static void a_probe_that_succeeds_opens_the_gate(void **state)
+{
+	(void)state;
+	set_up(1000);
+	go_down();
+	for (uint64_t i = 4; i <= 1000; i++)
+		file_active(i, now);
+	now += 1000;
+	assert_int_equal(answer(take(), REFRESH_ANSWERED), REFRESH_CAME_UP);
+	assert_false(refresh_down(refresh));
+	assert_true(take_for(3000, REFRESH_ANSWERED) == 996);
+}
+
+static void answers_from_before_the_outage_do_not_delay_the_probe(void **state)
+{
+	(void)state;
+	set_up(300);
+	for (uint64_t i = 1; i <= 300; i++)
+		file_at(i, now);
+	for (int i = 0; i < 30; i++) {
+		while (take())
+			;
+		now += 20;
+	}
+	for (uint64_t i = 1; i <= REFRESH_WINDOW; i++) { /* all of them time out, slowly */
+		answer(i, REFRESH_FAILED);
+		now += 20;
+	}
+	assert_true(refresh_down(refresh));
+	assert_true(refresh_next(refresh, now) - now <= 1000);
+}
+
+static void held_nothing_goes_out(void **state)
+{
+	(void)state;
+	set_up(10);
+	file_at(1, START);
+	refresh_hold(refresh, true);
+	assert_int_equal(take_for(10000, REFRESH_ANSWERED), 0);
+	refresh_hold(refresh, false);
+	assert_int_equal(take_for(1000, REFRESH_ANSWERED), 1);
+}
+
+static void an_exhausted_api_is_asked_less(void **state)
+{
+	unsigned before, after;
+
+	(void)state;
+	set_up(5000);
+	for (uint64_t i = 1; i <= 5000; i++)
+		file_at(i, START);
+	before = take_for(1000, REFRESH_ANSWERED);
+	(void)take_for(5000, REFRESH_EXHAUSTED);
+	after = take_for(1000, REFRESH_ANSWERED);
+	assert_true(after < before / 3);
+	assert_true(after > 10);
+	assert_false(refresh_down(refresh));
+}
+
+static void in_a_hurry_only_the_window_counts(void **state)
+{
+	unsigned taken = 0;
+
+	(void)state;
+	set_up(1000);
+	for (uint64_t i = 1; i <= 1000; i++)
+		file_at(i, START);
+	refresh_hurry(refresh);
+	while (take())
+		taken++;
+	assert_int_equal(taken, REFRESH_WINDOW);
+}
+
+static void one_put_back_comes_first(void **state)
+{
+	(void)state;
+	set_up(10);
+	for (uint64_t i = 1; i <= 10; i++)
+		file_active(i, START);
+	assert_int_equal(take(), 1);
+	answer(1, REFRESH_VOID);
+	refresh_file_first(refresh, reg_table_find(&table, 1));
+	assert_int_equal(take(), 1);
+	assert_int_equal(take(), 2);
+}
+
+static void a_long_sleep_loses_nobody(void **state)
+{
+	(void)state;
+	set_up(1000);
+	for (uint64_t i = 1; i <= 1000; i++)
+		file_active(i, START + (mono_ms)i * 4000); /* up to 66 minutes */
+	now = START + 5 * 3600000;
+	assert_int_equal(take_for(10000, REFRESH_ANSWERED), 1000);
+}
+
+#define REFRESH(test) cmocka_unit_test_teardown(test, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		REFRESH(nobody_is_taken_before_the_time),
+		REFRESH(those_overdue_come_in_the_order_they_were_due),
+		REFRESH(moving_and_unfiling_leaves_the_queues_whole),
+		REFRESH(a_window_bounds_what_is_in_flight),
+		REFRESH(a_bucket_bounds_the_rate_to_twice_the_steady_one),
+		REFRESH(the_bucket_is_small),
+		REFRESH(new_ones_get_a_fifth_while_refreshes_wait),
+		REFRESH(three_different_numbers_failing_close_the_gate),
+		REFRESH(a_success_in_between_keeps_the_gate_open),
+		REFRESH(one_number_alone_closes_the_gate_at_once),
+		REFRESH(while_down_one_probe_at_a_time_goes_out),
+		REFRESH(a_probe_that_succeeds_opens_the_gate),
+		REFRESH(answers_from_before_the_outage_do_not_delay_the_probe),
+		REFRESH(held_nothing_goes_out),
+		REFRESH(an_exhausted_api_is_asked_less),
+		REFRESH(in_a_hurry_only_the_window_counts),
+		REFRESH(one_put_back_comes_first),
+		REFRESH(a_long_sleep_loses_nobody),
+	};
+
+	return cmocka_run_group_tests_name("registrar/refresh", tests, NULL, NULL);
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include "registrar/reg_table.h"
+
+static void want_all(struct reg_table *table)
+{
+	for (size_t i = 0; i < table->count; i++)
+		reg_at(table, table->sorted[i])->wanted = 1;
+}
+
+static void merged_numbers_are_found_and_others_not(void **state)
+{
+	static const uint64_t first[] = { 10, 20, 30 }, second[] = { 5, 20, 25, 40 };
+	static const uint64_t all[] = { 5, 10, 20, 25, 30, 40 };
+	struct reg_table table = { 0 };
+	struct reg *twenty;
+
+	(void)state;
+	assert_null(reg_table_find(&table, 10));
+	assert_int_equal(reg_table_merge(&table, first, 3), 0);
+	want_all(&table);
+	twenty = reg_table_find(&table, 20);
+	assert_int_equal(reg_table_merge(&table, second, 4), 0);
+	want_all(&table);
+	assert_int_equal(table.count, 6);
+	for (size_t i = 0; i < 6; i++) {
+		const struct reg *reg = reg_table_find(&table, all[i]);
+
+		assert_int_equal(reg->number, all[i]);
+		assert_ptr_equal(reg_at(&table, reg->handle), reg);
+		assert_int_equal(reg_at(&table, table.sorted[i])->number, all[i]);
+	}
+	assert_ptr_equal(reg_table_find(&table, 20), twenty); /* records do not move */
+	assert_null(reg_table_find(&table, 4));
+	assert_null(reg_table_find(&table, 21));
+	assert_null(reg_table_find(&table, 41));
+	reg_table_done(&table);
+}
+
+static void the_number_after_another_is_the_next_greater(void **state)
+{
+	static const uint64_t numbers[] = { 10, 20, 30 };
+	struct reg_table table = { 0 };
+
+	(void)state;
+	assert_int_equal(reg_table_merge(&table, numbers, 3), 0);
+	assert_int_equal(reg_table_after(&table, 0), 0);
+	assert_int_equal(reg_table_after(&table, 10), 1);
+	assert_int_equal(reg_table_after(&table, 15), 1);
+	assert_int_equal(reg_table_after(&table, 30), 3);
+	reg_table_done(&table);
+}
+
+static void records_that_are_gone_leave_and_their_places_are_used_again(void **state)
+{
+	struct reg_table table = { 0 };
+	uint64_t numbers[3000];
+
+	(void)state;
+	for (int round = 0; round < 10; round++) {
+		for (size_t i = 0; i < 3000; i++)
+			numbers[i] = (uint64_t)round * 10000 + i + 1;
+		/* Those of the last round are wanted no more, hence gone. */
+		for (size_t i = 0; i < table.count; i++) {
+			struct reg *reg = reg_at(&table, table.sorted[i]);
+
+			reg->wanted = 0;
+			reg->error = strdup("freed with its record");
+		}
+		assert_int_equal(reg_table_merge(&table, numbers, 3000), 0);
+		want_all(&table);
+		assert_int_equal(table.count, 3000);
+	}
+	assert_true(table.used <= 6000);
+	reg_table_done(&table);
+}
+
+static void a_record_told_something_or_in_flight_stays(void **state)
+{
+	static const uint64_t numbers[] = { 1, 2, 3 };
+	struct reg_table table = { 0 };
+
+	(void)state;
+	assert_int_equal(reg_table_merge(&table, numbers, 3), 0);
+	reg_table_find(&table, 1)->told = 1;
+	reg_table_find(&table, 2)->flags = REG_IN_FLIGHT;
+	assert_int_equal(reg_table_merge(&table, NULL, 0), 0);
+	assert_int_equal(table.count, 2);
+	assert_null(reg_table_find(&table, 3));
+	reg_table_done(&table);
+}
+
+static void equal_parameters_share_an_id(void **state)
+{
+	char uri[] = "sips:a", other[] = "sips:b", mo[] = "00", none[] = "";
+	struct reg_params params = { uri, mo, none, ROUTE_TYPE_LOOP };
+	struct reg_table table = { 0 };
+	uint16_t id, again;
+
+	(void)state;
+	assert_int_equal(reg_table_params(&table, &params, &id), 0);
+	assert_int_equal(id, 1);
+	assert_int_equal(reg_table_params(&table, &params, &again), 0);
+	assert_int_equal(again, id);
+	params.sip_uri = other;
+	assert_int_equal(reg_table_params(&table, &params, &again), 0);
+	assert_int_equal(again, 2);
+	params.sip_uri = uri;
+	params.prefix_mt = mo;
+	assert_int_equal(reg_table_params(&table, &params, &again), 0);
+	assert_int_equal(again, 3);
+	params.route_type = ROUTE_TYPE_FORK;
+	assert_int_equal(reg_table_params(&table, &params, &again), 0);
+	assert_int_equal(again, 4);
+	uri[5] = 'x'; /* they are copies */
+	assert_string_equal(table.params[1].sip_uri, "sips:a");
+	reg_table_done(&table);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(merged_numbers_are_found_and_others_not),
+		cmocka_unit_test(the_number_after_another_is_the_next_greater),
+		cmocka_unit_test(records_that_are_gone_leave_and_their_places_are_used_again),
+		cmocka_unit_test(a_record_told_something_or_in_flight_stays),
+		cmocka_unit_test(equal_parameters_share_an_id),
+	};
+
+	return cmocka_run_group_tests_name("registrar/reg_table", tests, NULL, NULL);
+}
