@@ -121,27 +121,39 @@ static void receive(struct plain *plain, bool rtcp_socket, const union net_addre
 	relay_rtp(leg, packet, length);
 }
 
-static void drain(struct plain *plain, int fd, bool rtcp)
-{
-	uint8_t buffers[BATCH][RELAY_BUFFER];
-	union net_address from[BATCH];
+/* One for each media thread: on the stack the compiler would zero it for every
+ * read. */
+struct batch {
 	struct mmsghdr messages[BATCH];
 	struct iovec parts[BATCH];
-	int count;
+	union net_address from[BATCH];
+	uint8_t buffers[BATCH][RELAY_BUFFER];
+};
 
-	memset(messages, 0, sizeof(messages));
+static struct batch *prepare_batch(void)
+{
+	static _Thread_local struct batch batch;
+
 	for (unsigned i = 0; i < BATCH; i++) {
-		parts[i] = (struct iovec){ buffers[i], RELAY_PACKET_MAX + 1 };
-		messages[i].msg_hdr.msg_name = &from[i];
-		messages[i].msg_hdr.msg_namelen = sizeof(from[i]);
-		messages[i].msg_hdr.msg_iov = &parts[i];
-		messages[i].msg_hdr.msg_iovlen = 1;
+		batch.parts[i] = (struct iovec){ batch.buffers[i], RELAY_PACKET_MAX + 1 };
+		batch.messages[i].msg_hdr = (struct msghdr){ .msg_name = &batch.from[i],
+							     .msg_namelen = sizeof(batch.from[i]),
+							     .msg_iov = &batch.parts[i],
+							     .msg_iovlen = 1 };
 	}
+	return &batch;
+}
+
+static void drain(struct plain *plain, int fd, bool rtcp)
+{
+	struct batch *batch = prepare_batch();
 	/* One batch a turn: the level-triggered set comes back for more. An error
 	 * (ICMP unreachable, RFC 1122 4.1.3.3) is cleared by having been read. */
-	count = recvmmsg(fd, messages, BATCH, MSG_DONTWAIT, NULL);
+	int count = recvmmsg(fd, batch->messages, BATCH, MSG_DONTWAIT, NULL);
+
 	for (int i = 0; i < count; i++)
-		receive(plain, rtcp, &from[i], buffers[i], messages[i].msg_len);
+		receive(plain, rtcp, &batch->from[i], batch->buffers[i],
+			batch->messages[i].msg_len);
 }
 
 static void on_rtp(struct watch *watch)

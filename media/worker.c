@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define EVENTS_A_TURN 64 /* sockets served before timers and mail get their turn */
+#define ROUNDS_A_TURN 4  /* packets that came meanwhile are cheaper than a turn through GLib */
 #define MAILS_A_TURN  32 /* a burst of set-ups must not delay packets for long */
 
 /* Our GSource, which GLib allocates: its own head first. */
@@ -58,8 +59,9 @@ static gboolean on_check(GSource *source)
 	       (next >= 0 && next <= clock_now());
 }
 
-/* No watch goes away while the batch is walked: sessions end by mail only. */
-static void serve_sockets(struct worker *worker)
+/* Returns how many were served. No watch goes away while the batch is walked:
+ * sessions end by mail only. */
+static int serve_sockets(struct worker *worker)
 {
 	struct epoll_event events[EVENTS_A_TURN];
 	int count = epoll_wait(worker->epoll_fd, events, EVENTS_A_TURN, 0);
@@ -69,6 +71,7 @@ static void serve_sockets(struct worker *worker)
 
 		watch->readable(watch);
 	}
+	return count;
 }
 
 static gboolean on_dispatch(GSource *source, GSourceFunc callback, gpointer arg)
@@ -78,7 +81,8 @@ static gboolean on_dispatch(GSource *source, GSourceFunc callback, gpointer arg)
 	(void)callback;
 	(void)arg;
 	if (g_source_query_unix_fd(source, worker->epoll_tag) != 0)
-		serve_sockets(worker);
+		for (int round = 0; round < ROUNDS_A_TURN && serve_sockets(worker) > 0; round++)
+			;
 	(void)timer_wheel_advance(worker->wheel, clock_now(), 0);
 	if (g_source_query_unix_fd(source, worker->mailbox_tag) != 0)
 		(void)mailbox_drain(worker->mailbox, MAILS_A_TURN);
