@@ -8,6 +8,8 @@
 
 #include "config/address.h"
 
+const char *check_local_ports_path = "/proc/sys/net/ipv4/ip_local_port_range";
+
 /* Follows "core.api.target" as far as there are mappings. ret_at: the last key
  * met. Returns the node reached, NULL if a key is not there. */
 static const struct node *walk(const struct node *root, const char *name, struct place *ret_at)
@@ -184,11 +186,10 @@ static void check_prefixes(struct reader *reader, const struct node *root)
 		mo, mt);
 }
 
-/* Ports the kernel hands out to others: ip(7), ip_local_port_range. */
 static void check_ports(struct reader *reader, const struct node *root)
 {
 	const struct config_media *media = &reader->config->media;
-	FILE *file = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
+	FILE *file = fopen(check_local_ports_path, "re");
 	char line[64];
 	unsigned low, high;
 	bool known;

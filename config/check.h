@@ -8,4 +8,8 @@
 /* Also fills in the defaults that depend on other values. */
 void check_all(struct reader *reader, const struct node *root);
 
+/* Where the kernel tells the ports it hands out itself (ip(7)). Tests name
+ * another file, so that they find the same on every machine. */
+extern const char *check_local_ports_path;
+
 #endif

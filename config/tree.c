@@ -368,63 +368,69 @@ static struct node *build_document(struct builder *builder)
 	return root;
 }
 
-/* Reads all of a file; NULL after adding an error. */
-static unsigned char *read_all(struct findings *findings, uint32_t file, const char *path,
-			       size_t *ret_length)
+/* Appends all of a file, or one byte more than is allowed; 0 or -errno. */
+static int read_all(const char *path, struct str *bytes)
 {
-	const struct place top = { file, 1, 1 };
-	unsigned char *bytes = malloc(FILE_BYTES_MAX + 1);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	size_t length = 0;
-	ssize_t got = fd < 0 || !bytes ? -1 : 1;
+	char block[65536];
+	ssize_t got = 1;
+	int err = 0;
 
-	while (got > 0 && length <= FILE_BYTES_MAX) {
-		got = read(fd, bytes + length, FILE_BYTES_MAX + 1 - length);
-		if (got > 0)
-			length += (size_t)got;
+	if (fd < 0)
+		return -errno;
+	while (got > 0 && bytes->length <= FILE_BYTES_MAX && !bytes->failed) {
+		got = read(fd, block, sizeof(block));
+		if (got < 0)
+			err = -errno;
+		else
+			str_add_n(bytes, block, (size_t)got);
 	}
-	if (!bytes)
-		findings->failed = true;
-	else if (got < 0)
-		find_error(findings, top, "cannot be read: %s. Check path and permissions",
-			   strerror(errno));
-	else if (length > FILE_BYTES_MAX)
-		find_error(findings, top,
-			   "larger than 16 MiB. Put long lists of numbers into a "
-			   "CSV file and name it with `file:`");
-	if (fd >= 0)
-		(void)close(fd); /* only read from */
-	if (got < 0 || length > FILE_BYTES_MAX) {
-		free(bytes);
+	(void)close(fd); /* only read from */
+	return bytes->failed ? -ENOMEM : err;
+}
+
+static struct node *parse(struct builder *builder, const struct str *bytes)
+{
+	struct node *root = NULL;
+
+	if (!yaml_parser_initialize(&builder->parser)) {
+		(void)no_memory(builder);
 		return NULL;
 	}
-	*ret_length = length;
-	return bytes;
+	yaml_parser_set_input_string(&builder->parser, (const unsigned char *)bytes->text,
+				     bytes->length);
+	root = build_document(builder);
+	yaml_event_delete(&builder->event);
+	yaml_parser_delete(&builder->parser);
+	str_map_destroy(builder->anchors);
+	return root;
 }
 
 struct node *tree_read(struct arena *arena, struct findings *findings, const char *path)
 {
 	struct builder builder = { .arena = arena, .findings = findings };
 	struct node *root = NULL;
-	unsigned char *bytes;
-	size_t length;
+	struct str bytes = { 0 };
+	struct place top;
+	int err;
 
 	builder.file = findings_add_file(findings, path);
 	if (!builder.file)
 		return NULL;
-	bytes = read_all(findings, builder.file, path, &length);
-	if (!bytes)
-		return NULL;
-	if (yaml_parser_initialize(&builder.parser)) {
-		yaml_parser_set_input_string(&builder.parser, bytes, length);
-		root = build_document(&builder);
-		yaml_event_delete(&builder.event);
-		yaml_parser_delete(&builder.parser);
-	} else {
-		arena->failed = true;
-	}
-	str_map_destroy(builder.anchors);
-	free(bytes);
+	top = (struct place){ builder.file, 1, 1 };
+	err = read_all(path, &bytes);
+	if (err == -ENOMEM)
+		(void)no_memory(&builder);
+	else if (err)
+		find_error(findings, top, "cannot be read: %s. Check path and permissions",
+			   strerror(-err));
+	else if (bytes.length > FILE_BYTES_MAX)
+		find_error(findings, top,
+			   "larger than 16 MiB. Put long lists of numbers into a CSV file and name "
+			   "it with `file:`");
+	else
+		root = parse(&builder, &bytes);
+	str_done(&bytes);
 	return root;
 }
 

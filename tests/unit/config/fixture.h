@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "config/check.h"
 #include "config/config.h"
 
 /* One line each, so that a test's own lines begin at a known number. */
@@ -33,6 +34,7 @@ static char folder[64];
 static inline int folder_setup(void **state)
 {
 	(void)state;
+	check_local_ports_path = "/nonexistent";
 	(void)snprintf(folder, sizeof(folder), "/tmp/breakout-config-XXXXXX");
 	return mkdtemp(folder) ? 0 : -1;
 }
