@@ -10,7 +10,7 @@
 
 static struct media_session *sessions;
 static unsigned created;
-static int create_error, offer_error;
+static int create_error, offer_error, answer_error;
 
 void fake_media_create_fails(int err)
 {
@@ -20,6 +20,11 @@ void fake_media_create_fails(int err)
 void fake_media_offer_fails(int err)
 {
 	offer_error = err;
+}
+
+void fake_media_answer_fails(int err)
+{
+	answer_error = err;
 }
 
 struct media_session *fake_media_last(void)
@@ -45,7 +50,7 @@ void fake_media_reset(void)
 {
 	assert(!sessions);
 	created = 0;
-	create_error = offer_error = 0;
+	create_error = offer_error = answer_error = 0;
 }
 
 void fake_media_event(struct media_session *session, enum media_event_type type,
@@ -148,7 +153,12 @@ int media_offer(struct media_session *session, enum media_side from, const char 
 
 int media_answer(struct media_session *session, enum media_side from, const char *sdp)
 {
+	int err = answer_error;
+
 	assert(sdp);
+	answer_error = 0;
+	if (err)
+		return err;
 	session->answers++;
 	if (session->kind[other(from)] == MEDIA_LEG_LOCAL)
 		return 0;

@@ -26,6 +26,7 @@ struct media_session {
 
 void fake_media_create_fails(int err);       /* every create from here on; 0: works again */
 void fake_media_offer_fails(int err);        /* the next media_offer() */
+void fake_media_answer_fails(int err);       /* the next media_answer() */
 struct media_session *fake_media_last(void); /* newest living, or NULL */
 size_t fake_media_count(void);               /* living */
 unsigned fake_media_created(void);           /* since reset */

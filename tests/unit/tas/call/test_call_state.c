@@ -102,6 +102,32 @@ static void ack_without_the_answer_it_owes_ends_both_legs(void **state)
 	assert_true(ended(rig));
 }
 
+static void answer_in_the_ack_that_media_will_not_take_ends_the_call(void **state)
+{
+	struct rig *rig = *state;
+
+	rig_start(rig, NULL, RIG_PLAN(rig_loop()));
+	fake_leg_event(fake_leg_last(), LEG_EV_ANSWERED, 200, "offer-b");
+	fake_media_reply(fake_media_last(), "offer-for-a");
+	fake_media_answer_fails(-22);
+	fake_leg_event(rig->a, LEG_EV_CONFIRMED, 0, "answer-a");
+	assert_true(ended(rig));
+	assert_true(rig_ended_with(rig, "media_failed", "us"));
+}
+
+static void step_after_a_skipped_one_is_tried(void **state)
+{
+	struct rig *rig = *state;
+	struct call_step standby = rig_dial("dial pbx/2");
+	struct leg *b;
+
+	standby.only_after_trouble = true;
+	b = rig_dialling(rig, RIG_PLAN(rig_dial("dial pbx"), standby, rig_answer()));
+	fake_leg_end(b, LEG_END_REFUSED, 486);
+	assert_int_equal(fake_leg_invite_count(), 1);
+	assert_int_equal(fake_media_last()->kind[MEDIA_B], MEDIA_LEG_LOCAL);
+}
+
 static void answer_step_answers_from_a_local_side(void **state)
 {
 	struct rig *rig = *state;
@@ -767,6 +793,8 @@ int main(void)
 		T(delayed_offer_travels_in_2xx_and_ack_when_passed_through),
 		T(delayed_offer_travels_through_the_session),
 		T(ack_without_the_answer_it_owes_ends_both_legs),
+		T(answer_in_the_ack_that_media_will_not_take_ends_the_call),
+		T(step_after_a_skipped_one_is_tried),
 		T(answer_step_answers_from_a_local_side),
 		T(answer_step_offers_when_the_caller_did_not),
 		T(reject_step_refuses_with_its_status_and_phrase),

@@ -71,6 +71,20 @@ static void early_sdp_that_cannot_be_served_is_left_out(void **state)
 	assert_did(rig->a, FAKE_LEG_ANSWER, 200, "good-for-a");
 }
 
+static void sdp_out_of_order_is_left_out_of_an_18x_and_ends_a_2xx(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b = rig_dialling(rig, RIG_PLAN(rig_dial("dial pbx"), rig_rescue()));
+
+	fake_media_answer_fails(-22);
+	fake_leg_event(b, LEG_EV_PROVISIONAL, 183, "early-b");
+	assert_did(rig->a, FAKE_LEG_PROVISIONAL, 183, NULL);
+	fake_media_answer_fails(-22);
+	fake_leg_event(b, LEG_EV_ANSWERED, 200, "answer-b");
+	assert_true(b->released && b->acked);
+	assert_string_equal(leg_info(fake_leg_last())->sdp, "offer-a");
+}
+
 static void refused_early_sdp_is_not_answered_from_memory(void **state)
 {
 	struct rig *rig = *state;
@@ -154,6 +168,7 @@ int main(void)
 		T(answer_that_repeats_the_early_one_needs_no_media),
 		T(answer_without_sdp_stands_on_the_early_one),
 		T(early_sdp_that_cannot_be_served_is_left_out),
+		T(sdp_out_of_order_is_left_out_of_an_18x_and_ends_a_2xx),
 		T(refused_early_sdp_is_not_answered_from_memory),
 		T(passed_through_provisionals_keep_their_sdp),
 		T(leg_3_keeps_headers_of_its_responses),

@@ -127,6 +127,20 @@ static void refused_reanswer_refuses_the_reoffer(void **state)
 	assert_true(alive(rig));
 }
 
+static void reanswer_out_of_order_refuses_the_reoffer(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b = rig_talking(rig, RIG_PLAN(rig_loop()));
+
+	fake_leg_event(rig->a, LEG_EV_OFFER, 0, "re-offer");
+	fake_media_reply(fake_media_last(), "re-offer-for-b");
+	fake_media_answer_fails(-22);
+	fake_leg_event(b, LEG_EV_OFFER_ANSWERED, 200, "re-answer");
+	assert_did(rig->a, FAKE_LEG_OFFER_REFUSE, 488, NULL);
+	fake_leg_event(rig->a, LEG_EV_CONFIRMED, 0, NULL); /* an ACK of no exchange */
+	assert_true(alive(rig));
+}
+
 static void offerless_reinvite_is_offered_what_that_side_knows(void **state)
 {
 	struct rig *rig = *state;
@@ -234,6 +248,7 @@ int main(void)
 		T(reoffer_nobody_answers_is_refused_by_timer),
 		T(answer_without_sdp_refuses_the_reoffer),
 		T(refused_reanswer_refuses_the_reoffer),
+		T(reanswer_out_of_order_refuses_the_reoffer),
 		T(offerless_reinvite_is_offered_what_that_side_knows),
 		T(offerless_reinvite_without_an_answer_changes_nothing),
 		T(passed_through_reinvites_are_untouched),
