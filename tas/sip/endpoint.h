@@ -45,10 +45,11 @@ struct sip_endpoint_options {
 	const char *certificate, *private_key, *ca_file; /* as config_sip */
 	const char *client_ca; /* set: TLS clients must show a certificate it signed */
 	const char *user_agent;
-	const char *domain;    /* host for Contact of TLS legs; NULL: the listener's address */
+	const char *domain; /* host for Contact of TLS legs; NULL: the listener's address */
 	unsigned connect_ms, handshake_s, keepalive_s, t1_ms; /* as config_sip */
 	const char *keepalive_uri; /* OPTIONS go there while keepalive_s > 0; NULL: none */
-	bool verify_next_hop;  /* TLS: check name and chain of servers we call; true except in tests */
+	bool verify_next_hop; /* TLS: check name and chain of servers we call; true except in tests
+			       */
 };
 
 /* 0, -ENOMEM, -EADDRINUSE, -EINVAL (certificate, key, address) with a sentence

@@ -23,10 +23,18 @@ struct sip_headers {
 };
 
 int sip_headers_add(struct sip_headers *headers, const char *name, const char *value) MUST_CHECK;
+/* As above for text that is not NUL-ended, straight from a message: folds are
+ * undone. -EINVAL: not a header that could be sent on. */
+int sip_headers_add_raw(struct sip_headers *headers, const char *name, size_t name_length,
+			const char *value, size_t value_length) MUST_CHECK;
 const char *sip_headers_find(const struct sip_headers *headers, const char *name); /* first */
 int sip_headers_set(struct sip_headers *headers, const char *name, const char *value) MUST_CHECK;
 void sip_headers_remove(struct sip_headers *headers, const char *name);
 void sip_headers_done(struct sip_headers *headers);
+
+/* Belongs to one transaction or dialog (Via, From, CSeq, Contact, Content-*, ...):
+ * never among leg_info.headers, and not to be sent on a leg. `name` in any form. */
+bool sip_header_is_own(const char *name);
 
 /* Towards the core (leg 2 to leg 3): everything but what belongs to one hop or
  * one dialog (Via, Contact, Route, CSeq, Supported, Content-*, ...). */

@@ -58,38 +58,39 @@ typedef void leg_event_fn(struct leg *leg, const struct leg_event *event, void *
 /* What an incoming INVITE said; for outgoing ones what was sent. Valid as long
  * as the leg. */
 struct leg_info {
-	int peer;                    /* as identify() named it; -1 for outgoing */
-	const char *request_user;    /* user part of the request URI, unescaped; "" none */
+	int peer;                 /* as identify() named it; -1 for outgoing */
+	const char *request_user; /* user part of the request URI, unescaped; "" none */
 	const char *request_uri;
 	const char *from_uri, *from_user, *from_display; /* "" if absent */
 	const char *to_uri, *to_user;
-	const char *asserted_user;   /* P-Asserted-Identity's first user part (RFC 3325) or "" */
+	const char *asserted_user; /* P-Asserted-Identity's first user part (RFC 3325) or "" */
 	const char *call_id;
-	const char *session_id;      /* Session-ID header or "" */
-	const char *source;          /* "address:port" of the peer */
+	const char *session_id; /* Session-ID header or "" */
+	const char *source;     /* "address:port" of the peer */
 	enum sip_transport transport;
 	int max_forwards;
 	const struct sip_headers *headers; /* all, except those of transaction and dialog */
-	const char *sdp;             /* NULL: the INVITE carried no offer */
+	const char *sdp;                   /* NULL: the INVITE carried no offer */
 };
 const struct leg_info *leg_info(const struct leg *leg);
 
 void leg_set_handler(struct leg *leg, leg_event_fn *on_event, void *arg);
 
 struct leg_invite {
-	const char *request_uri;  /* whole URI */
-	const char *next_hop;     /* URI to send to, as a loose route that is not written; NULL: request_uri */
+	const char *request_uri; /* whole URI */
+	const char *next_hop;    /* URI to send to, as a loose route that is not written; NULL:
+				    request_uri */
 	const char *from_uri, *from_display; /* tag is the leg's; display may be NULL */
 	const char *to_uri;
 	const struct sip_headers *headers; /* added as they are; NULL: none */
-	int max_forwards;         /* value to send; 0: 70 */
-	const char *sdp;          /* NULL: no offer */
+	int max_forwards;                  /* value to send; 0: 70 */
+	const char *sdp;                   /* NULL: no offer */
 };
 
 /* 0, -EINVAL (a URI or header does not parse; nothing was sent), -ENOMEM.
  * Later failures come as LEG_EV_ENDED. Copies what it needs. */
-int leg_invite(struct leg **ret_leg, struct sip_endpoint *endpoint,
-	       const struct leg_invite *invite, leg_event_fn *on_event, void *arg) MUST_CHECK;
+int leg_invite(struct leg **ret_leg, struct sip_endpoint *endpoint, const struct leg_invite *invite,
+	       leg_event_fn *on_event, void *arg) MUST_CHECK;
 
 /* Incoming, before a final response. sdp, reason and headers may be NULL. */
 int leg_provisional(struct leg *leg, int status, const char *reason, const char *sdp,
@@ -107,9 +108,9 @@ int leg_offer_refuse(struct leg *leg, int status, const char *reason) MUST_CHECK
 /* Why it ends, for the wire: `status` and `phrase` for an unanswered incoming
  * leg, `reason` as Reason header value (RFC 3326) for BYE and CANCEL. */
 struct leg_farewell {
-	int status;           /* 0: 487 */
-	const char *phrase;   /* NULL: the standard one */
-	const char *reason;   /* "Q.850;cause=16;text=\"...\"" or NULL */
+	int status;                        /* 0: 487 */
+	const char *phrase;                /* NULL: the standard one */
+	const char *reason;                /* "Q.850;cause=16;text=\"...\"" or NULL */
 	const struct sip_headers *headers; /* for a final response; NULL: none */
 };
 /* NULL leg is fine; farewell may be NULL. No event comes after it. Returns NULL. */

@@ -17,7 +17,7 @@ struct sip_loop; /* opaque */
 int sip_loop_create(struct sip_loop **ret_loop) MUST_CHECK;
 struct sip_loop *sip_loop_destroy(struct sip_loop *loop);
 
-void sip_loop_run(struct sip_loop *loop);  /* until sip_loop_stop() */
+void sip_loop_run(struct sip_loop *loop);                       /* until sip_loop_stop() */
 void sip_loop_step(struct sip_loop *loop, unsigned at_most_ms); /* tests */
 void sip_loop_stop(struct sip_loop *loop); /* SIP thread; other threads post a mail */
 

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* dispatch.c - requests that belong to no dialog: who may, what may, what then.
+ *
+ * Cheap first: a stranger is known by its address before anything of its
+ * request is looked at, and leaves no state behind.
+ */
+#include "tas/sip/endpoint_private.h"
+
+#include <errno.h>
+#include <sofia-sip/msg_addr.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "tas/sip/leg_private.h"
+#include "tas/sip/tls_guard.h"
+
+#define STRANGER_MS 1000 /* one answer an address in that time */
+
+/* ---- strangers ---- */
+
+static uint64_t address_key(const struct sockaddr_storage *address)
+{
+	if (address->ss_family == AF_INET6) {
+		const struct sockaddr_in6 *in6 = (const void *)address;
+
+		return hash_bytes(&in6->sin6_addr, sizeof(in6->sin6_addr));
+	}
+	return hash_bytes(&((const struct sockaddr_in *)address)->sin_addr, sizeof(struct in_addr));
+}
+
+static bool stranger_is_due(struct strangers *strangers, const struct sockaddr_storage *address)
+{
+	uint64_t key = address_key(address);
+	mono_ms now = clock_now();
+	unsigned slot = (unsigned)(key % STRANGERS);
+
+	if (strangers->slots[slot].address == key &&
+	    now - strangers->slots[slot].told_ms < STRANGER_MS)
+		return false;
+	strangers->slots[slot].address = key;
+	strangers->slots[slot].told_ms = now;
+	return true;
+}
+
+static void turn_away(struct sip_endpoint *endpoint, msg_t *msg, const sip_t *sip,
+		      const struct sip_source *source, tport_t *tport)
+{
+	char host[64] = "";
+	unsigned suppressed;
+
+	if (log_limit_pass(&endpoint->strangers.log, 5, 10000, &suppressed))
+		log_notice("sip",
+			   "stranger turned away from=%s method=%s suppressed=%u: if it is a peer, "
+			   "add its address to `trusted`",
+			   tport_hostport(host, sizeof(host), (const void *)&source->address, 1),
+			   sip->sip_request->rq_method_name, suppressed);
+	if (sip->sip_request->rq_method != sip_method_ack &&
+	    stranger_is_due(&endpoint->strangers, &source->address)) {
+		nta_msg_treply(endpoint->agent, msg, SIP_403_FORBIDDEN, TPTAG_CLOSE_AFTER(1),
+			       TAG_END());
+		return;
+	}
+	nta_msg_discard(endpoint->agent, msg);
+	if (tport && tport_is_secondary(tport))
+		(void)tport_shutdown(tport, 2);
+}
+
+/* ---- what a request may be ---- */
+
+static bool has_unknown(const msg_list_t *features, const char *known, const char **ret_unknown)
+{
+	for (; features; features = (const msg_list_t *)features->k_next) {
+		for (size_t i = 0; features->k_items && features->k_items[i]; i++) {
+			if (known && strcasecmp(features->k_items[i], known) == 0)
+				continue;
+			*ret_unknown = features->k_items[i];
+			return true;
+		}
+	}
+	return false;
+}
+
+static void reply(struct sip_endpoint *endpoint, msg_t *msg, int status, const char *phrase)
+{
+	nta_msg_treply(endpoint->agent, msg, status, phrase,
+		       SIPTAG_SERVER_STR(endpoint->user_agent),
+		       TAG_IF(status == 405 || status == 200, SIPTAG_ALLOW_STR(MESSAGE_ALLOW)),
+		       TAG_IF(status == 415 || status == 200, SIPTAG_ACCEPT_STR("application/sdp")),
+		       TAG_END());
+}
+
+/* Answers what must not go on; false if `msg` is gone. RFC 3261 section 8.2. */
+static bool passes(struct sip_endpoint *endpoint, msg_t *msg, const sip_t *sip)
+{
+	const url_t *uri = sip->sip_request->rq_url;
+	bool invite = sip->sip_request->rq_method == sip_method_invite;
+	const char *unknown = NULL;
+
+	if (!message_scheme_known(uri)) {
+		reply(endpoint, msg, SIP_416_UNSUPPORTED_URI);
+		return false;
+	}
+	/* Reliable provisional responses are sofia's work (RFC 3262). */
+	if (has_unknown((const msg_list_t *)sip->sip_require, invite ? "100rel" : NULL, &unknown) ||
+	    has_unknown((const msg_list_t *)sip->sip_proxy_require, NULL, &unknown)) {
+		nta_msg_treply(endpoint->agent, msg, SIP_420_BAD_EXTENSION,
+			       SIPTAG_UNSUPPORTED_STR(unknown), TAG_END());
+		return false;
+	}
+	if (invite && sip->sip_max_forwards && sip->sip_max_forwards->mf_count == 0) {
+		reply(endpoint, msg, SIP_483_TOO_MANY_HOPS);
+		return false;
+	}
+	if (invite && uri->url_headers) {
+		reply(endpoint, msg, 400, "Headers in Request-URI");
+		return false;
+	}
+	return true;
+}
+
+/* ---- calls ---- */
+
+static const char *refusal(int err, int *ret_status)
+{
+	switch (err) {
+	case -ENOTSUP:
+		*ret_status = 415;
+		return sip_415_Unsupported_media;
+	case -EINVAL:
+		*ret_status = 400;
+		return "Bad Body or User";
+	default:
+		*ret_status = 500;
+		return sip_500_Internal_server_error;
+	}
+}
+
+static void invited(struct sip_endpoint *endpoint, msg_t *msg, sip_t *sip,
+		    const struct sip_source *source, int peer)
+{
+	nta_incoming_t *request;
+	const char *phrase;
+	struct leg *leg;
+	char *sdp = NULL;
+	int status, err = message_sdp(sip, &sdp);
+
+	if (err) {
+		phrase = refusal(err, &status);
+		reply(endpoint, msg, status, phrase);
+		return;
+	}
+	request = nta_incoming_create(endpoint->agent, NULL, msg, sip, TAG_END()); /* takes msg */
+	if (!request) {
+		free(sdp);
+		return;
+	}
+	err = leg_create_incoming(&leg, endpoint, request, sip, source, peer, sdp);
+	if (err) {
+		phrase = refusal(err, &status);
+		nta_incoming_treply(request, status, phrase, TAG_END());
+		nta_incoming_destroy(request);
+		return;
+	}
+	nta_incoming_treply(request, SIP_100_TRYING, TAG_END());
+	endpoint->handlers.invite(leg, endpoint->handlers.arg);
+}
+
+static void known_peer(struct sip_endpoint *endpoint, msg_t *msg, sip_t *sip,
+		       const struct sip_source *source, int peer)
+{
+	sip_method_t method = sip->sip_request->rq_method;
+
+	if (method == sip_method_ack) {
+		nta_msg_discard(endpoint->agent, msg); /* of nothing we know */
+		return;
+	}
+	if (method == sip_method_cancel) {
+		reply(endpoint, msg, SIP_481_NO_TRANSACTION);
+		return;
+	}
+	if (!passes(endpoint, msg, sip))
+		return;
+	switch ((int)method) { /* all others: not allowed */
+	case sip_method_options:
+		reply(endpoint, msg, endpoint->handlers.options_status(endpoint->handlers.arg),
+		      NULL);
+		break;
+	case sip_method_bye:
+	case sip_method_update:
+	case sip_method_prack:
+		reply(endpoint, msg, SIP_481_NO_TRANSACTION);
+		break;
+	case sip_method_invite:
+		if (sip->sip_to->a_tag)
+			reply(endpoint, msg, SIP_481_NO_TRANSACTION);
+		else if (endpoint->draining)
+			reply(endpoint, msg, SIP_503_SERVICE_UNAVAILABLE);
+		else
+			invited(endpoint, msg, sip, source, peer);
+		break;
+	default:
+		reply(endpoint, msg, SIP_405_METHOD_NOT_ALLOWED);
+		break;
+	}
+}
+
+int endpoint_on_message(struct sip_endpoint *endpoint, nta_agent_t *agent, msg_t *msg, sip_t *sip)
+{
+	tport_t *tport = tport_delivered_by(nta_agent_tports(agent), msg);
+	const struct listener *listener = endpoint_listener_of(endpoint, tport);
+	struct sip_source source = { 0 };
+	int peer;
+
+	if (!sip->sip_request || !listener) {
+		nta_msg_discard(agent, msg); /* a response nobody waits for */
+		return 0;
+	}
+	memcpy(&source.address, msg_addr(msg),
+	       sizeof(su_sockaddr_t) < sizeof(source.address) ? sizeof(su_sockaddr_t)
+							      : sizeof(source.address));
+	source.transport = listener->transport;
+	if (listener->transport == SIP_TRANSPORT_TLS)
+		source.certificate_names = tls_guard_client_names(endpoint->tls, tport);
+	peer = endpoint->handlers.identify(&source, endpoint->handlers.arg);
+	if (peer < 0)
+		turn_away(endpoint, msg, sip, &source, tport);
+	else
+		known_peer(endpoint, msg, sip, &source, peer);
+	return 0;
+}

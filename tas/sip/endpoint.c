@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* endpoint.c - listeners, Contacts, and the legs as a crowd. */
+#include "tas/sip/endpoint_private.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "tas/sip/leg_private.h"
+#include "tas/sip/sip_root.h"
+#include "tas/sip/tls_guard.h"
+#include "tas/sip/tls_profile.h"
+
+#define SWEEP_MS     1000
+#define MESSAGE_MAX  65536       /* bytes: SIP over UDP cannot be longer either */
+#define DEMAND_ROOM  3           /* listeners made on demand: one a transport */
+#define NO_DIRECTORY "/dev/null" /* where sofia looks for agent.pem; tls_guard.c has it */
+
+struct timer_wheel *endpoint_wheel(const struct sip_endpoint *endpoint)
+{
+	return sip_loop_wheel(endpoint->loop);
+}
+
+/* ---- listeners ---- */
+
+static const char *proto(enum sip_transport transport)
+{
+	switch (transport) {
+	case SIP_TRANSPORT_UDP:
+		return "udp";
+	case SIP_TRANSPORT_TCP:
+		return "tcp";
+	case SIP_TRANSPORT_TLS:
+		return "tls";
+	}
+	return NULL;
+}
+
+static tport_t *find_tport(struct sip_endpoint *endpoint, const char *ident)
+{
+	tport_t *tport = tport_primaries(nta_agent_tports(endpoint->agent));
+
+	for (; tport; tport = tport_next(tport))
+		if (tport_ident(tport) && strcmp(tport_ident(tport), ident) == 0)
+			return tport;
+	return NULL;
+}
+
+/* port 0: any free one. */
+static int bind_listener(struct sip_endpoint *endpoint, enum sip_transport transport,
+			 const char *host, uint16_t port)
+{
+	struct listener *listener = &endpoint->listeners[endpoint->listener_count];
+	bool ipv6 = strchr(host, ':') != NULL;
+	char url[128], port_text[8] = "*";
+	int bound;
+
+	if (port)
+		(void)snprintf(port_text, sizeof(port_text), "%u", port);
+	(void)snprintf(url, sizeof(url), "%s:%s%s%s:%s;transport=%s",
+		       transport == SIP_TRANSPORT_TLS ? "sips" : "sip", ipv6 ? "[" : "", host,
+		       ipv6 ? "]" : "", port_text, proto(transport));
+	(void)snprintf(listener->ident, sizeof(listener->ident), "l%zu", endpoint->listener_count);
+	listener->transport = transport;
+	tls_guard_enter(endpoint->tls);
+	bound = nta_agent_add_tport(endpoint->agent, (const url_string_t *)url,
+				    TPTAG_IDENT(listener->ident), TPTAG_CERTIFICATE(NO_DIRECTORY),
+				    TPTAG_TLS_VERIFY_POLICY(0), TPTAG_TIMEOUT(32000), TAG_END());
+	tls_guard_leave();
+	if (bound < 0)
+		return errno == EADDRINUSE ? -EADDRINUSE : -EINVAL;
+	listener->tport = find_tport(endpoint, listener->ident);
+	if (!listener->tport)
+		return -EINVAL;
+	endpoint->listener_count++;
+	return 0;
+}
+
+struct listener *endpoint_listener(struct sip_endpoint *endpoint, enum sip_transport transport)
+{
+	const char *host = "0.0.0.0";
+
+	for (size_t i = 0; i < endpoint->listener_count; i++)
+		if (endpoint->listeners[i].transport == transport)
+			return &endpoint->listeners[i];
+	if (endpoint->listener_count)
+		host = tport_name(endpoint->listeners[0].tport)->tpn_host;
+	if (bind_listener(endpoint, transport, host, 0) < 0)
+		return NULL;
+	log_notice("sip", "listening on %s port %u for a next hop that wants it", proto(transport),
+		   sip_endpoint_port(endpoint, endpoint->listener_count - 1));
+	return &endpoint->listeners[endpoint->listener_count - 1];
+}
+
+struct listener *endpoint_listener_of(struct sip_endpoint *endpoint, tport_t *tport)
+{
+	tport_t *primary = tport ? tport_parent(tport) : NULL;
+
+	for (size_t i = 0; primary && i < endpoint->listener_count; i++)
+		if (endpoint->listeners[i].tport == primary)
+			return &endpoint->listeners[i];
+	return NULL;
+}
+
+char *endpoint_contact(const struct sip_endpoint *endpoint, su_home_t *home,
+		       const struct listener *listener, bool sips)
+{
+	const tp_name_t *name = tport_name(listener->tport);
+	bool tls = listener->transport == SIP_TRANSPORT_TLS;
+	const char *host = tls && endpoint->domain ? endpoint->domain : name->tpn_host;
+
+	sips = sips && tls; /* a sips Contact is a promise that only TLS keeps */
+	return su_sprintf(
+		home, "<%s:%s:%s%s%s>", sips ? "sips" : "sip", host, name->tpn_port,
+		listener->transport == SIP_TRANSPORT_UDP || sips ? "" : ";transport=",
+		listener->transport == SIP_TRANSPORT_UDP || sips ? "" : proto(listener->transport));
+}
+
+uint16_t sip_endpoint_port(const struct sip_endpoint *endpoint, size_t index)
+{
+	if (index >= endpoint->listener_count)
+		return 0;
+	return (uint16_t)strtoul(tport_name(endpoint->listeners[index].tport)->tpn_port, NULL, 10);
+}
+
+/* ---- connections ---- */
+
+void endpoint_connection_failed(struct sip_endpoint *endpoint, tport_t *tport,
+				enum leg_end_reason end, const char *reason)
+{
+	tport_t *other = nta_outgoing_transport(endpoint->keepalive.options);
+
+	for (struct leg *leg = endpoint->legs; leg; leg = leg->next) {
+		tport_t *used;
+
+		if (leg->state != LEG_CALLING || leg->heard)
+			continue;
+		used = nta_outgoing_transport(leg->invite_out);
+		if (used == tport)
+			leg_unreached(leg, end, reason, false);
+		if (used)
+			tport_unref(used);
+	}
+	if (other == tport)
+		keepalive_failed(endpoint, reason);
+	if (other)
+		tport_unref(other);
+}
+
+static void on_tls_failure(struct tport_s *tport, bool tls, const char *reason, void *arg)
+{
+	struct sip_endpoint *endpoint = arg;
+	const tp_name_t *name = tport_name(tport);
+	static struct log_limit limit;
+	unsigned suppressed;
+
+	if (log_limit_pass(&limit, 5, 10000, &suppressed))
+		log_notice("sip", "no connection to %s (%s port %s): %s suppressed=%u",
+			   name->tpn_canon, name->tpn_host, name->tpn_port, reason, suppressed);
+	endpoint_connection_failed(endpoint, tport, tls ? LEG_END_TLS : LEG_END_TIMEOUT, reason);
+}
+
+static void on_sweep(struct timer *timer, void *arg)
+{
+	struct sip_endpoint *endpoint = arg;
+
+	tls_guard_sweep(endpoint->tls);
+	timer_start(endpoint_wheel(endpoint), timer, clock_now() + SWEEP_MS);
+}
+
+/* ---- creation ---- */
+
+static int create_profile(struct sip_endpoint *endpoint, const struct sip_endpoint_options *options,
+			  char *error, size_t room)
+{
+	struct tls_profile_options profile = {
+		.certificate = options->certificate,
+		.private_key = options->private_key,
+		.ca_file = options->ca_file,
+		.client_ca = options->client_ca,
+		.domain = options->domain,
+		.verify_next_hop = options->verify_next_hop,
+		.handshake_s = options->handshake_s,
+		.on_failure = on_tls_failure,
+		.arg = endpoint,
+	};
+	bool tls = false;
+
+	for (size_t i = 0; i < options->listen_count; i++)
+		tls = tls || options->listen[i].transport == SIP_TRANSPORT_TLS;
+	if (tls && !options->certificate) {
+		(void)snprintf(error, room, "a tls listener needs a certificate and a private key");
+		return -EINVAL;
+	}
+	return tls_profile_create(&endpoint->tls, &profile, error, room);
+}
+
+static int create_agent(struct sip_endpoint *endpoint)
+{
+	unsigned t1 = endpoint->t1_ms;
+
+	endpoint->agent = nta_agent_create(
+		sip_loop_root(endpoint->loop), (const url_string_t *)-1, endpoint_on_message,
+		endpoint, NTATAG_UA(1), NTATAG_MAXSIZE(MESSAGE_MAX), NTATAG_PASS_100(1),
+		NTATAG_TIMEOUT_408(1), NTATAG_MERGE_482(1), NTATAG_CANCEL_487(1),
+		NTATAG_USE_NAPTR(0), NTATAG_USE_SRV(1), NTATAG_REL100(0), NTATAG_SIP_T1(t1),
+		NTATAG_SIP_T2(8 * t1), NTATAG_SIP_T4(10 * t1), NTATAG_SIP_T1X64(64 * t1),
+		NTATAG_SIPFLAGS(MSG_DO_CANONIC | MSG_DO_EXTRACT_COPY), TAG_END());
+	return endpoint->agent ? 0 : -ENOMEM;
+}
+
+static int bind_all(struct sip_endpoint *endpoint, const struct sip_endpoint_options *options,
+		    char *error, size_t room)
+{
+	for (size_t i = 0; i < options->listen_count; i++) {
+		const struct config_listen *listen = &options->listen[i];
+		int err = bind_listener(endpoint, listen->transport, listen->host, listen->port);
+
+		if (err) {
+			(void)snprintf(error, room, "cannot listen on %s://%s:%u: %s",
+				       sip_transport_name(listen->transport), listen->host,
+				       listen->port,
+				       err == -EADDRINUSE
+					       ? "something else does; stop it or take another port"
+					       : "give an address of this machine and a free port");
+			return err;
+		}
+	}
+	return 0;
+}
+
+static int copy_options(struct sip_endpoint *endpoint, const struct sip_endpoint_options *options)
+{
+	endpoint->connect_ms = options->connect_ms ? options->connect_ms : 1000;
+	endpoint->t1_ms = options->t1_ms ? options->t1_ms : NTA_SIP_T1;
+	endpoint->user_agent = strdup(options->user_agent ? options->user_agent : "breakout");
+	endpoint->domain = str_dup_or_null(options->domain);
+	endpoint->listeners =
+		calloc(options->listen_count + DEMAND_ROOM, sizeof(*endpoint->listeners));
+	if (!endpoint->user_agent || !endpoint->listeners || (options->domain && !endpoint->domain))
+		return -ENOMEM;
+	return 0;
+}
+
+int sip_endpoint_create(struct sip_endpoint **ret_endpoint, struct sip_loop *loop,
+			const struct sip_endpoint_options *options,
+			const struct sip_endpoint_handlers *handlers, char *error,
+			size_t error_room)
+{
+	struct sip_endpoint *endpoint = calloc(1, sizeof(*endpoint));
+	int err;
+
+	if (!endpoint)
+		return -ENOMEM;
+	endpoint->loop = loop;
+	endpoint->handlers = *handlers;
+	timer_init(&endpoint->sweep, on_sweep, endpoint);
+	err = copy_options(endpoint, options);
+	if (!err)
+		err = create_profile(endpoint, options, error, error_room);
+	if (!err)
+		err = create_agent(endpoint);
+	if (!err)
+		err = bind_all(endpoint, options, error, error_room);
+	if (!err) {
+		err = keepalive_start(endpoint, options->keepalive_uri, options->keepalive_s);
+		if (err == -EINVAL)
+			(void)snprintf(error, error_room, "%s is not a sip: or sips: URI",
+				       options->keepalive_uri);
+	}
+	if (err == -ENOMEM)
+		(void)snprintf(error, error_room, "not enough memory");
+	if (err) {
+		sip_endpoint_destroy(endpoint);
+		return err;
+	}
+	timer_start(endpoint_wheel(endpoint), &endpoint->sweep, clock_now() + SWEEP_MS);
+	*ret_endpoint = endpoint;
+	return 0;
+}
+
+void sip_endpoint_drain(struct sip_endpoint *endpoint)
+{
+	endpoint->draining = true;
+}
+
+size_t sip_endpoint_leg_count(const struct sip_endpoint *endpoint)
+{
+	return endpoint->leg_count;
+}
+
+bool sip_endpoint_keepalive_ok(const struct sip_endpoint *endpoint)
+{
+	return endpoint->keepalive.ok;
+}
+
+struct sip_endpoint *sip_endpoint_destroy(struct sip_endpoint *endpoint)
+{
+	if (!endpoint)
+		return NULL;
+	while (endpoint->legs)
+		leg_discard(endpoint->legs);
+	keepalive_stop(endpoint);
+	timer_cancel(&endpoint->sweep);
+	if (endpoint->agent)
+		nta_agent_destroy(endpoint->agent);
+	tls_profile_destroy(endpoint->tls);
+	free(endpoint->listeners);
+	free(endpoint->domain);
+	free(endpoint->user_agent);
+	free(endpoint);
+	return NULL;
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* endpoint_private.h - an endpoint from inside: endpoint.c (listeners, legs),
+ * dispatch.c (requests outside dialogs), keepalive.c. */
+#ifndef BREAKOUT_TAS_SIP_ENDPOINT_PRIVATE_H
+#define BREAKOUT_TAS_SIP_ENDPOINT_PRIVATE_H
+
+struct leg;
+struct sip_endpoint;
+#define NTA_AGENT_MAGIC_T    struct sip_endpoint
+#define NTA_LEG_MAGIC_T      struct leg
+#define NTA_OUTGOING_MAGIC_T void
+#define NTA_INCOMING_MAGIC_T struct leg
+#include <sofia-sip/nta.h>
+#include <sofia-sip/nta_stateless.h>
+#include <sofia-sip/nta_tport.h>
+#include <sofia-sip/sip_header.h>
+#include <sofia-sip/sip_status.h>
+#include <sofia-sip/tport.h>
+
+#include "base/log.h"
+#include "base/timer_wheel.h"
+#include "tas/sip/endpoint.h"
+
+struct tls_profile;
+
+struct listener {
+	enum sip_transport transport;
+	char ident[8]; /* names sofia's transport objects */
+	tport_t *tport;
+};
+
+/* Addresses of strangers that were answered lately: a small cache, where two
+ * addresses may share a slot and then both get their answer. */
+#define STRANGERS 512
+
+struct strangers {
+	struct {
+		uint64_t address; /* hashed */
+		mono_ms told_ms;
+	} slots[STRANGERS];
+	struct log_limit log;
+};
+
+struct keepalive {
+	char *uri; /* NULL: none */
+	mono_ms every_ms;
+	struct timer timer;
+	nta_outgoing_t *options; /* waiting for its answer */
+	unsigned failures;       /* in a row */
+	bool ok, down_logged;
+};
+
+struct sip_endpoint {
+	struct sip_loop *loop;
+	nta_agent_t *agent;
+	struct tls_profile *tls;
+	struct sip_endpoint_handlers handlers;
+	struct listener *listeners;
+	size_t listener_count; /* those asked for, then those made on demand */
+	char *user_agent, *domain;
+	unsigned connect_ms, t1_ms;
+	bool draining;
+	struct leg *legs;
+	size_t leg_count;
+	struct timer sweep;
+	struct strangers strangers;
+	struct keepalive keepalive;
+};
+
+/* endpoint.c */
+struct timer_wheel *endpoint_wheel(const struct sip_endpoint *endpoint);
+/* The listener for a transport, made on a free port if there is none; NULL:
+ * cannot be. */
+struct listener *endpoint_listener(struct sip_endpoint *endpoint, enum sip_transport transport);
+/* Our Contact for a dialog over a listener, from the home; NULL: no memory. */
+char *endpoint_contact(const struct sip_endpoint *endpoint, su_home_t *home,
+		       const struct listener *listener, bool sips);
+/* The listener a message came in by; NULL: the connection is gone. */
+struct listener *endpoint_listener_of(struct sip_endpoint *endpoint, tport_t *tport);
+
+/* Ends the outgoing legs that wait for a first word over this connection. */
+void endpoint_connection_failed(struct sip_endpoint *endpoint, tport_t *tport,
+				enum leg_end_reason end, const char *reason);
+
+/* dispatch.c: nta's callback for what belongs to no dialog or transaction. */
+nta_message_f endpoint_on_message;
+
+/* keepalive.c */
+int keepalive_start(struct sip_endpoint *endpoint, const char *uri, unsigned every_s) MUST_CHECK;
+void keepalive_stop(struct sip_endpoint *endpoint);
+/* What was sent has failed; and: ask early, a call met silence. */
+void keepalive_failed(struct sip_endpoint *endpoint, const char *why);
+void keepalive_suspect(struct sip_endpoint *endpoint);
+
+#endif

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* headers.c - text pairs; a header enters only in a form that can leave safely. */
+#include "tas/sip/headers.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+
+#define ROOM_MAX 256 /* headers a message; more is nobody's call */
+
+/* RFC 3261 section 7.3.3 and the IANA registry of SIP header fields. */
+static const struct {
+	char compact;
+	const char *full;
+} compact_forms[] = {
+	{ 'a', "Accept-Contact" },
+	{ 'b', "Referred-By" },
+	{ 'c', "Content-Type" },
+	{ 'd', "Request-Disposition" },
+	{ 'e', "Content-Encoding" },
+	{ 'f', "From" },
+	{ 'i', "Call-ID" },
+	{ 'j', "Reject-Contact" },
+	{ 'k', "Supported" },
+	{ 'l', "Content-Length" },
+	{ 'm', "Contact" },
+	{ 'n', "Identity-Info" },
+	{ 'o', "Event" },
+	{ 'r', "Refer-To" },
+	{ 's', "Subject" },
+	{ 't', "To" },
+	{ 'u', "Allow-Events" },
+	{ 'v', "Via" },
+	{ 'x', "Session-Expires" },
+	{ 'y', "Identity" },
+};
+
+/* Of one transaction or dialog, or of the body: the stack writes its own. */
+static const char *const own_names[] = {
+	"Via",
+	"From",
+	"To",
+	"Call-ID",
+	"CSeq",
+	"Contact",
+	"Route",
+	"Record-Route",
+	"Max-Forwards",
+	"MIME-Version",
+	"Content-Type",
+	"Content-Length",
+	"Content-Encoding",
+	"Content-Disposition",
+	"Content-Language",
+};
+
+/* Of one hop or one user agent: what they promise is not ours to promise. */
+static const char *const hop_names[] = {
+	"Supported",
+	"Require",
+	"Proxy-Require",
+	"Unsupported",
+	"Allow",
+	"Allow-Events",
+	"Accept",
+	"Accept-Encoding",
+	"Accept-Language",
+	"Session-Expires",
+	"Min-SE",
+	"RSeq",
+	"RAck",
+	"Authorization",
+	"Proxy-Authorization",
+	"WWW-Authenticate",
+	"Proxy-Authenticate",
+	"Authentication-Info",
+	"User-Agent",
+	"Server",
+	"Timestamp",
+	"Expires",
+	"Replaces",
+	"Join",
+	"Event",
+	"Subscription-State",
+	"Refer-To",
+	"Path",
+	"Service-Route",
+	"Min-Expires",
+	"SIP-ETag",
+	"SIP-If-Match",
+	"Flow-Timer",
+};
+
+/* Spelling of names that peers write in other ways. */
+static const char *const known_names[] = {
+	"Session-ID",
+	"P-Asserted-Identity",
+	"P-Preferred-Identity",
+	"Privacy",
+	"Diversion",
+	"History-Info",
+	"Reason",
+	"Priority",
+	"Date",
+	"Subject",
+	"Alert-Info",
+	"Call-Info",
+	"Organization",
+	"In-Reply-To",
+	"Warning",
+	"Retry-After",
+	"Error-Info",
+	"Reply-To",
+	"Referred-By",
+	"Accept-Contact",
+	"Reject-Contact",
+	"Request-Disposition",
+	"Identity",
+};
+
+static bool listed(const char *const *names, size_t count, const char *name, const char **ret_name)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (!str_equal_nocase(names[i], name))
+			continue;
+		if (ret_name)
+			*ret_name = names[i];
+		return true;
+	}
+	return false;
+}
+
+/* The full form in its usual spelling; `name` itself if it is not known. */
+static const char *canonical(const char *name)
+{
+	const char *known = name;
+
+	if (name[0] && !name[1]) {
+		char letter = (char)(name[0] | 0x20); /* ASCII lower case */
+
+		for (size_t i = 0; i < ARRAY_SIZE(compact_forms); i++)
+			if (compact_forms[i].compact == letter)
+				return compact_forms[i].full;
+		return name;
+	}
+	if (!listed(own_names, ARRAY_SIZE(own_names), name, &known) &&
+	    !listed(hop_names, ARRAY_SIZE(hop_names), name, &known))
+		listed(known_names, ARRAY_SIZE(known_names), name, &known);
+	return known;
+}
+
+/* RFC 3261 section 25.1: token. */
+static bool is_token(const char *text, size_t length)
+{
+	static const char marks[] = "-.!%*_+`'~";
+
+	for (size_t i = 0; i < length; i++) {
+		char c = text[i];
+		bool alnum =
+			(c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+
+		if (!alnum && (c == '\0' || !strchr(marks, c)))
+			return false;
+	}
+	return length > 0;
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/* Copies a value without its folds (RFC 3261 section 7.3.1: a line break and
+ * the blanks after it are one space). NULL if it holds anything that could end
+ * a line or a string somewhere. */
+static char *unfold(const char *value, size_t length)
+{
+	char *out = malloc(length + 1);
+	size_t used = 0;
+
+	if (!out)
+		return NULL;
+	for (size_t i = 0; i < length; i++) {
+		unsigned char c = (unsigned char)value[i];
+
+		if (c == '\r' || c == '\n') {
+			if (c == '\r' && i + 1 < length && value[i + 1] == '\n')
+				i++;
+			if (i + 1 >= length || !is_blank(value[i + 1]))
+				goto bad;
+			while (i + 1 < length && is_blank(value[i + 1]))
+				i++;
+			while (used && is_blank(out[used - 1]))
+				used--;
+			out[used++] = ' ';
+		} else if ((c < 0x20 && c != '\t') || c == 0x7f) {
+			goto bad;
+		} else {
+			out[used++] = (char)c;
+		}
+	}
+	out[used] = '\0';
+	return out;
+bad:
+	free(out);
+	errno = EINVAL;
+	return NULL;
+}
+
+static void trim(const char **text, size_t *length, bool line_breaks)
+{
+	const char *blanks = line_breaks ? " \t\r\n" : " \t";
+
+	while (*length && memchr(blanks, (*text)[0], strlen(blanks)))
+		(*text)++, (*length)--;
+	while (*length && memchr(blanks, (*text)[*length - 1], strlen(blanks)))
+		(*length)--;
+}
+
+static int make_room(struct sip_headers *headers)
+{
+	size_t room = headers->room ? headers->room * 2 : 8;
+	struct sip_header *items;
+
+	if (headers->count < headers->room)
+		return 0;
+	if (room > ROOM_MAX)
+		return -ENOMEM;
+	items = realloc(headers->items, room * sizeof(*items));
+	if (!items)
+		return -ENOMEM;
+	headers->items = items;
+	headers->room = room;
+	return 0;
+}
+
+int sip_headers_add_raw(struct sip_headers *headers, const char *name, size_t name_length,
+			const char *value, size_t value_length)
+{
+	struct sip_header item;
+
+	trim(&name, &name_length, false);
+	trim(&value, &value_length, true);
+	if (!is_token(name, name_length))
+		return -EINVAL;
+	if (make_room(headers) < 0)
+		return -ENOMEM;
+	errno = ENOMEM; /* unless unfold() knows better */
+	item.value = unfold(value, value_length);
+	if (!item.value)
+		return -errno;
+	item.name = strndup(name, name_length);
+	if (item.name && canonical(item.name) != item.name) {
+		const char *full = canonical(item.name);
+
+		free(item.name);
+		item.name = strdup(full);
+	}
+	if (!item.name) {
+		free(item.value);
+		return -ENOMEM;
+	}
+	headers->items[headers->count++] = item;
+	return 0;
+}
+
+int sip_headers_add(struct sip_headers *headers, const char *name, const char *value)
+{
+	return sip_headers_add_raw(headers, name, strlen(name), value, strlen(value));
+}
+
+const char *sip_headers_find(const struct sip_headers *headers, const char *name)
+{
+	name = canonical(name);
+	for (size_t i = 0; i < headers->count; i++)
+		if (str_equal_nocase(headers->items[i].name, name))
+			return headers->items[i].value;
+	return NULL;
+}
+
+void sip_headers_remove(struct sip_headers *headers, const char *name)
+{
+	size_t kept = 0;
+
+	name = canonical(name);
+	for (size_t i = 0; i < headers->count; i++) {
+		if (str_equal_nocase(headers->items[i].name, name)) {
+			free(headers->items[i].name);
+			free(headers->items[i].value);
+		} else {
+			headers->items[kept++] = headers->items[i];
+		}
+	}
+	headers->count = kept;
+}
+
+int sip_headers_set(struct sip_headers *headers, const char *name, const char *value)
+{
+	struct sip_headers one = { 0 };
+	int err = sip_headers_add(&one, name, value); /* checked before anything goes */
+
+	if (!err) {
+		sip_headers_remove(headers, name);
+		err = sip_headers_add(headers, name, value);
+	}
+	sip_headers_done(&one);
+	return err;
+}
+
+void sip_headers_done(struct sip_headers *headers)
+{
+	for (size_t i = 0; i < headers->count; i++) {
+		free(headers->items[i].name);
+		free(headers->items[i].value);
+	}
+	free(headers->items);
+	*headers = (struct sip_headers){ 0 };
+}
+
+bool sip_header_is_own(const char *name)
+{
+	return listed(own_names, ARRAY_SIZE(own_names), canonical(name), NULL);
+}
+
+int sip_headers_copy_transparent(struct sip_headers *to, const struct sip_headers *from)
+{
+	for (size_t i = 0; i < from->count; i++) {
+		const struct sip_header *item = &from->items[i];
+		int err;
+
+		if (sip_header_is_own(item->name) ||
+		    listed(hop_names, ARRAY_SIZE(hop_names), item->name, NULL))
+			continue;
+		err = sip_headers_add(to, item->name, item->value);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int sip_headers_copy_allowed(struct sip_headers *to, const struct sip_headers *from,
+			     const char *const *names, size_t name_count)
+{
+	for (size_t i = 0; i < from->count; i++) {
+		const struct sip_header *item = &from->items[i];
+		bool allowed = false;
+		int err;
+
+		for (size_t k = 0; k < name_count && !allowed; k++)
+			allowed = str_equal_nocase(canonical(names[k]), item->name);
+		if (!allowed || sip_header_is_own(item->name))
+			continue;
+		err = sip_headers_add(to, item->name, item->value);
+		if (err)
+			return err;
+	}
+	return 0;
+}

@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* leg.c - the life of a leg, and what is the same for both directions. */
+#include "tas/sip/leg_private.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/str.h"
+
+const char *leg_end_reason_name(enum leg_end_reason reason)
+{
+	static const char *const names[] = {
+		[LEG_END_REFUSED] = "refused", [LEG_END_TIMEOUT] = "timeout",
+		[LEG_END_TLS] = "tls",         [LEG_END_CANCELLED] = "cancelled",
+		[LEG_END_BYE] = "bye",         [LEG_END_NO_ACK] = "no_ack",
+		[LEG_END_LOST] = "lost",
+	};
+
+	return names[reason];
+}
+
+static const char *state_name(enum leg_state state)
+{
+	static const char *const names[] = {
+		[LEG_INVITED] = "INVITED",   [LEG_ACCEPTED] = "ACCEPTED",
+		[LEG_UNACKED] = "UNACKED",   [LEG_CALLING] = "CALLING",
+		[LEG_ANSWERED] = "ANSWERED", [LEG_CANCELLING] = "CANCELLING",
+		[LEG_TALKING] = "TALKING",   [LEG_HANGING_UP] = "HANGING_UP",
+		[LEG_OVER] = "OVER",
+	};
+
+	return names[state];
+}
+
+uint32_t leg_random(void)
+{
+	uint32_t bits = 0;
+
+	/* Cannot be short for so few bytes (getrandom(2)). */
+	if (getrandom(&bits, sizeof(bits), 0) != sizeof(bits))
+		bits = (uint32_t)clock_now_ns();
+	return bits;
+}
+
+/* 64 random bits: sofia's own tags follow each other by a constant. */
+void leg_new_tag(char ret_tag[17])
+{
+	(void)snprintf(ret_tag, 17, "%08x%08x", leg_random(), leg_random());
+}
+
+/* ---- creation and end ---- */
+
+static void leg_free(struct leg *leg)
+{
+	struct sip_endpoint *endpoint = leg->endpoint;
+
+	leg_drop_offers(leg);
+	timer_cancel(&leg->connect_timer);
+	timer_cancel(&leg->reaper);
+	nta_outgoing_destroy(leg->bye_out);
+	nta_outgoing_destroy(leg->invite_out);
+	nta_incoming_destroy(leg->invite_in);
+	nta_leg_destroy(leg->dialog);
+	*leg->link = leg->next;
+	if (leg->next)
+		leg->next->link = leg->link;
+	endpoint->leg_count--;
+	sip_headers_done(&leg->headers);
+	free((char *)leg->info.sdp);
+	free(leg->ack_branch);
+	free(leg->early_tag);
+	free(leg->reason);
+	su_home_unref(leg->home);
+	free(leg);
+}
+
+static void on_reaper(struct timer *timer, void *arg)
+{
+	(void)timer;
+	leg_free(arg);
+}
+
+static void on_connect_timer(struct timer *timer, void *arg)
+{
+	struct leg *leg = arg;
+	tport_t *tport = nta_outgoing_transport(leg->invite_out);
+	bool stuck = tport && tport_is_secondary(tport) && tport_is_reliable(tport) &&
+		     !tport_is_connected(tport);
+
+	(void)timer;
+	if (stuck) {
+		/* What waits in its queue is not to go out late: close it, and the
+		 * next call makes a fresh connection. */
+		(void)tport_shutdown(tport, 2);
+		endpoint_connection_failed(leg->endpoint, tport, LEG_END_TIMEOUT,
+					   "no connection in time");
+	} else {
+		keepalive_suspect(leg->endpoint);
+		leg_unreached(leg, LEG_END_TIMEOUT, "no response in time", tport != NULL);
+	}
+	if (tport)
+		tport_unref(tport);
+}
+
+struct leg *leg_new(struct sip_endpoint *endpoint, bool incoming)
+{
+	struct leg *leg = calloc(1, sizeof(*leg));
+
+	if (!leg)
+		return NULL;
+	leg->home = su_home_create();
+	if (!leg->home) {
+		free(leg);
+		return NULL;
+	}
+	leg->endpoint = endpoint;
+	leg->incoming = incoming;
+	leg->state = incoming ? LEG_INVITED : LEG_CALLING;
+	leg->info.headers = &leg->headers;
+	timer_init(&leg->connect_timer, on_connect_timer, leg);
+	timer_init(&leg->offer_timer, leg_offer_again, leg);
+	timer_init(&leg->reaper, on_reaper, leg);
+	leg->next = endpoint->legs;
+	leg->link = &endpoint->legs;
+	if (leg->next)
+		leg->next->link = &leg->next;
+	endpoint->legs = leg;
+	endpoint->leg_count++;
+	return leg;
+}
+
+void leg_discard(struct leg *leg)
+{
+	if (leg)
+		leg_free(leg);
+}
+
+static void reap(struct leg *leg)
+{
+	if (leg->released && leg->state == LEG_OVER)
+		timer_start(endpoint_wheel(leg->endpoint), &leg->reaper, clock_now());
+}
+
+/* The only function that writes leg->state. */
+void leg_enter(struct leg *leg, enum leg_state state)
+{
+	log_debug("sip", "leg=%s %s -> %s", leg->info.call_id ? leg->info.call_id : "-",
+		  state_name(leg->state), state_name(state));
+	leg->state = state;
+	if (state != LEG_CALLING)
+		timer_cancel(&leg->connect_timer);
+	if (state == LEG_HANGING_UP || state == LEG_OVER)
+		leg_drop_offers(leg);
+	reap(leg);
+}
+
+const struct leg_info *leg_info(const struct leg *leg)
+{
+	return &leg->info;
+}
+
+void leg_set_handler(struct leg *leg, leg_event_fn *on_event, void *arg)
+{
+	leg->on_event = on_event;
+	leg->arg = arg;
+}
+
+/* ---- telling the owner ---- */
+
+void leg_tell(struct leg *leg, const struct leg_event *event, const msg_t *msg)
+{
+	struct sip_headers headers = { 0 };
+	struct leg_event told = *event;
+	leg_event_fn *on_event = leg->on_event;
+
+	if (!on_event)
+		return;
+	/* Without memory the event matters more than its headers. */
+	if (message_headers(msg, &headers) < 0)
+		sip_headers_done(&headers);
+	told.headers = &headers;
+	if (!told.reason)
+		told.reason = "";
+	if (told.type == LEG_EV_ENDED) {
+		leg->ended = true;
+		leg->on_event = NULL;
+	}
+	on_event(leg, &told, leg->arg);
+	sip_headers_done(&headers);
+}
+
+void leg_end(struct leg *leg, enum leg_end_reason end, int status, const char *reason,
+	     const msg_t *msg)
+{
+	struct leg_event event = {
+		.type = LEG_EV_ENDED, .end = end, .status = status, .reason = reason
+	};
+
+	if (!leg->ended)
+		leg_tell(leg, &event, msg);
+}
+
+/* ---- sending ---- */
+
+nta_outgoing_t *leg_request(struct leg *leg, sip_method_t method, const char *method_name,
+			    nta_response_f *on_response, const char *sdp, const char *reason)
+{
+	const char *route = NULL;
+	const sip_route_t *routes = NULL;
+	const sip_contact_t *target = NULL;
+	char cseq[32] = "";
+
+	if (nta_leg_get_route(leg->dialog, &routes, &target) == 0 && !routes && !target)
+		route = leg->next_hop;
+	if (method == sip_method_ack)
+		(void)snprintf(cseq, sizeof(cseq), "%u ACK", leg->ack_seq);
+	return nta_outgoing_tcreate(
+		leg->dialog, on_response, leg, (const url_string_t *)route, method, method_name,
+		NULL, TAG_IF(method == sip_method_ack, NTATAG_ACK_BRANCH(leg->ack_branch)),
+		TAG_IF(cseq[0], SIPTAG_CSEQ_STR(cseq)),
+		TAG_IF(method != sip_method_bye, SIPTAG_CONTACT_STR(leg->contact)),
+		TAG_IF(method == sip_method_invite, SIPTAG_ALLOW_STR(MESSAGE_ALLOW)),
+		SIPTAG_USER_AGENT_STR(leg->endpoint->user_agent),
+		TAG_IF(reason, SIPTAG_REASON_STR(reason)),
+		TAG_IF(sdp, SIPTAG_CONTENT_TYPE_STR("application/sdp")),
+		TAG_IF(sdp, SIPTAG_PAYLOAD_STR(sdp)), TAG_END());
+}
+
+void leg_send_ack(struct leg *leg, const char *sdp)
+{
+	nta_outgoing_t *ack = leg_request(leg, SIP_METHOD_ACK, NULL, sdp, NULL);
+
+	/* It stays inside sofia for 64*T1 and answers repetitions of the 2xx. */
+	nta_outgoing_destroy(ack);
+}
+
+static int on_bye_response(void *arg, nta_outgoing_t *request, const sip_t *sip)
+{
+	struct leg *leg = arg;
+	int status = sip ? sip->sip_status->st_status : 408;
+
+	(void)request;
+	if (status < 200)
+		return 0;
+	/* Whatever it says, the dialog is over (RFC 3261 section 15.1.1). A
+	 * challenge is not answered: nobody gets our credentials for a BYE. */
+	nta_outgoing_destroy(leg->bye_out);
+	leg->bye_out = NULL;
+	leg_enter(leg, LEG_OVER);
+	return 0;
+}
+
+void leg_hang_up(struct leg *leg, const char *reason)
+{
+	leg_enter(leg, LEG_HANGING_UP);
+	leg->bye_out = leg_request(leg, SIP_METHOD_BYE, on_bye_response, NULL, reason);
+	if (!leg->bye_out)
+		leg_enter(leg, LEG_OVER);
+}
+
+int leg_reply(struct leg *leg, nta_incoming_t *request, int status, const char *phrase,
+	      const char *sdp, const struct sip_headers *headers)
+{
+	nta_agent_t *agent = leg->endpoint->agent;
+	msg_t *msg = nta_msg_create(agent, 0);
+	bool success = status < 300;
+	int err;
+
+	if (!msg)
+		return -ENOMEM;
+	err = message_add(msg, headers, sdp);
+	if (!err &&
+	    nta_incoming_complete_response(request, msg, status,
+					   phrase ? message_phrase(msg_home(msg), phrase) : NULL,
+					   TAG_IF(success, SIPTAG_CONTACT_STR(leg->contact)),
+					   TAG_IF(success && !message_find(headers, "Allow"),
+						  SIPTAG_ALLOW_STR(MESSAGE_ALLOW)),
+					   TAG_IF(!message_find(headers, "Server"),
+						  SIPTAG_SERVER_STR(leg->endpoint->user_agent)),
+					   TAG_END()) < 0)
+		err = -ENOMEM;
+	if (err) {
+		msg_destroy(msg);
+		return err;
+	}
+	/* What cannot be sent now is repeated by sofia, or asked for again. */
+	(void)nta_incoming_mreply(request, msg);
+	return 0;
+}
+
+/* ---- requests inside the dialog ---- */
+
+static int on_bye(struct leg *leg, nta_incoming_t *request)
+{
+	msg_t *msg = nta_incoming_getrequest(request);
+
+	switch (leg->state) {
+	case LEG_INVITED: /* RFC 3261 section 15: the caller may end an early dialog so */
+		leg_refuse_invite(leg, NULL);
+		leg_end(leg, LEG_END_CANCELLED, 487, "BYE before the answer", msg);
+		break;
+	case LEG_ACCEPTED:
+	case LEG_ANSWERED:
+	case LEG_TALKING:
+		leg_enter(leg, LEG_OVER);
+		leg_end(leg, LEG_END_BYE, 200, "BYE", msg);
+		break;
+	case LEG_UNACKED: /* spares us our own */
+	case LEG_HANGING_UP:
+		leg_enter(leg, LEG_OVER);
+		break;
+	case LEG_CALLING:
+	case LEG_CANCELLING: /* an early dialog of a fork; the INVITE itself goes on */
+	case LEG_OVER:
+		break;
+	}
+	msg_destroy(msg);
+	return 200;
+}
+
+int leg_on_request(struct leg *leg, nta_leg_t *dialog, nta_incoming_t *request, const sip_t *sip)
+{
+	(void)dialog;
+	switch ((int)sip->sip_request->rq_method) { /* all others: not allowed */
+	case sip_method_ack:
+		nta_incoming_destroy(request); /* of a transaction that is over */
+		return 0;
+	case sip_method_bye:
+		return on_bye(leg, request);
+	case sip_method_invite:
+	case sip_method_update:
+		return leg_on_offer(leg, request, sip);
+	case sip_method_options:
+		nta_incoming_treply(request, SIP_200_OK, SIPTAG_ALLOW_STR(MESSAGE_ALLOW),
+				    SIPTAG_ACCEPT_STR("application/sdp"), TAG_END());
+		nta_incoming_destroy(request);
+		return 200;
+	default:
+		nta_incoming_treply(request, SIP_405_METHOD_NOT_ALLOWED,
+				    SIPTAG_ALLOW_STR(MESSAGE_ALLOW), TAG_END());
+		nta_incoming_destroy(request);
+		return 405;
+	}
+}
+
+/* ---- the owner's hand ---- */
+
+int leg_ack(struct leg *leg, const char *sdp)
+{
+	if (leg->state == LEG_ANSWERED) {
+		leg_send_ack(leg, sdp);
+		leg->offers.to_ack = false;
+		/* Sofia keeps it to know repetitions and forks of the 2xx. */
+		nta_outgoing_destroy(leg->invite_out);
+		leg->invite_out = NULL;
+		leg_enter(leg, LEG_TALKING);
+		return 0;
+	}
+	if (leg->state == LEG_TALKING && leg->offers.to_ack) {
+		leg_send_ack(leg, sdp);
+		leg->offers.to_ack = false;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+struct leg *leg_release(struct leg *leg, const struct leg_farewell *farewell)
+{
+	const char *reason = farewell ? farewell->reason : NULL;
+
+	if (!leg)
+		return NULL;
+	assert(!leg->released);
+	leg->on_event = NULL;
+	leg->released = true;
+	switch (leg->state) {
+	case LEG_INVITED:
+		leg_refuse_invite(leg, farewell);
+		break;
+	case LEG_ACCEPTED: /* RFC 3261 section 15: no BYE before the ACK */
+		leg->reason = str_dup_or_null(reason);
+		leg_enter(leg, LEG_UNACKED);
+		break;
+	case LEG_CALLING:
+		leg_cancel(leg, reason);
+		break;
+	case LEG_ANSWERED:
+		(void)leg_ack(leg, NULL); /* cannot fail in this state */
+		leg_hang_up(leg, reason);
+		break;
+	case LEG_TALKING:
+		leg_hang_up(leg, reason);
+		break;
+	case LEG_UNACKED:
+	case LEG_CANCELLING:
+	case LEG_HANGING_UP:
+	case LEG_OVER:
+		reap(leg);
+		break;
+	}
+	return NULL;
+}

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* leg_in.c - the INVITE we received: what it says, and its responses. */
+#include "tas/sip/leg_private.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+
+/* ---- what it says ---- */
+
+/* The first of a comma-separated list of addresses; commas inside quotes or
+ * angle brackets do not count. */
+static size_t first_address(const char *list)
+{
+	bool quoted = false, bracketed = false;
+	size_t i;
+
+	for (i = 0; list[i]; i++) {
+		if (quoted && list[i] == '\\' && list[i + 1])
+			i++;
+		else if (list[i] == '"')
+			quoted = !quoted;
+		else if (!quoted && list[i] == '<')
+			bracketed = true;
+		else if (!quoted && list[i] == '>')
+			bracketed = false;
+		else if (!quoted && !bracketed && list[i] == ',')
+			break;
+	}
+	return i;
+}
+
+static const char *asserted_user(struct leg *leg)
+{
+	const char *list = sip_headers_find(&leg->headers, "P-Asserted-Identity");
+	char *first = list ? su_strndup(leg->home, list, (isize_t)first_address(list)) : NULL;
+	sip_from_t *address = first ? sip_from_make(leg->home, first) : NULL;
+	const char *user = address ? message_user(leg->home, address->a_url) : NULL;
+
+	return user ? user : "";
+}
+
+/* Without the quotes and escapes of a quoted-string. */
+static const char *display_name(su_home_t *home, const char *display)
+{
+	char *plain = su_strdup(home, display ? display : "");
+	char *to = plain;
+
+	if (!plain || plain[0] != '"')
+		return plain;
+	for (const char *at = plain + 1; *at && *at != '"'; at++) {
+		if (*at == '\\' && at[1])
+			at++;
+		*to++ = *at;
+	}
+	*to = '\0';
+	return plain;
+}
+
+static const char *source_text(su_home_t *home, const struct sockaddr_storage *address)
+{
+	char host[INET6_ADDRSTRLEN] = "";
+
+	if (address->ss_family == AF_INET6) {
+		const struct sockaddr_in6 *in6 = (const void *)address;
+
+		inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host));
+		return su_sprintf(home, "[%s]:%u", host, ntohs(in6->sin6_port));
+	}
+	if (address->ss_family == AF_INET) {
+		const struct sockaddr_in *in = (const void *)address;
+
+		inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host));
+		return su_sprintf(home, "%s:%u", host, ntohs(in->sin_port));
+	}
+	return "";
+}
+
+static int fill_info(struct leg *leg, const sip_t *sip, const msg_t *msg,
+		     const struct sip_source *source, int peer)
+{
+	struct leg_info *info = &leg->info;
+	su_home_t *home = leg->home;
+	int err = message_headers(msg, &leg->headers);
+
+	if (err)
+		return err;
+	info->peer = peer;
+	info->transport = source->transport;
+	info->source = source_text(home, &source->address);
+	info->request_uri = url_as_string(home, sip->sip_request->rq_url);
+	info->request_user = message_user(home, sip->sip_request->rq_url);
+	info->from_uri = url_as_string(home, sip->sip_from->a_url);
+	info->from_user = message_user(home, sip->sip_from->a_url);
+	info->from_display = display_name(home, sip->sip_from->a_display);
+	info->to_uri = url_as_string(home, sip->sip_to->a_url);
+	info->to_user = message_user(home, sip->sip_to->a_url);
+	info->asserted_user = asserted_user(leg);
+	info->call_id = su_strdup(home, sip->sip_call_id->i_id);
+	info->session_id = message_find(&leg->headers, "Session-ID");
+	if (!info->session_id)
+		info->session_id = "";
+	info->max_forwards = sip->sip_max_forwards ? (int)sip->sip_max_forwards->mf_count : 70;
+	if (!info->request_user || !info->from_user || !info->to_user)
+		return -EINVAL;
+	return info->source && info->request_uri && info->from_uri && info->from_display &&
+			       info->to_uri && info->call_id
+		       ? 0
+		       : -ENOMEM;
+}
+
+/* ---- its dialog ---- */
+
+static int make_dialog(struct leg *leg, nta_incoming_t *request, const sip_t *sip)
+{
+	sip_to_t *local = sip_to_dup(leg->home, sip->sip_to);
+	char tag[17];
+
+	leg_new_tag(tag);
+	if (!local || sip_to_tag(leg->home, local, tag) < 0 || !nta_incoming_tag(request, tag))
+		return -ENOMEM;
+	/* With the tag there from the beginning sofia matches the dialog by both
+	 * tags only (RFC 3261 section 12.2.2). */
+	leg->dialog = nta_leg_tcreate(leg->endpoint->agent, leg_on_request, leg,
+				      SIPTAG_CALL_ID(sip->sip_call_id), SIPTAG_FROM(local),
+				      SIPTAG_TO(sip->sip_from),
+				      NTATAG_REMOTE_CSEQ(sip->sip_cseq->cs_seq), TAG_END());
+	if (!leg->dialog ||
+	    nta_leg_server_route(leg->dialog, sip->sip_record_route, sip->sip_contact) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+/* RFC 5630 section 5.1.1.1: when a sips Contact is due. */
+static bool wants_sips(const sip_t *sip)
+{
+	if (sip->sip_request->rq_url->url_type == url_sips)
+		return true;
+	if (sip->sip_record_route)
+		return sip->sip_record_route->r_url->url_type == url_sips;
+	return sip->sip_contact && sip->sip_contact->m_url->url_type == url_sips;
+}
+
+static void on_no_ack(struct leg *leg)
+{
+	bool owned = leg->state == LEG_ACCEPTED;
+
+	leg_hang_up(leg, leg->reason); /* RFC 3261 section 13.3.1.4 */
+	if (owned)
+		leg_end(leg, LEG_END_NO_ACK, 408, "no ACK", NULL);
+}
+
+static void on_ack(struct leg *leg, const sip_t *sip, const msg_t *msg)
+{
+	struct leg_event event = { .type = LEG_EV_CONFIRMED, .status = 200, .reason = "ACK" };
+	char *sdp = NULL;
+
+	leg->offers.unacked = false;
+	if (leg->state == LEG_UNACKED) {
+		leg_hang_up(leg, leg->reason);
+		return;
+	}
+	leg_enter(leg, LEG_TALKING);
+	sdp = message_sdp_or_null(sip);
+	event.sdp = sdp;
+	leg_tell(leg, &event, msg);
+	free(sdp);
+}
+
+/* ACK or CANCEL of the INVITE; sip NULL: no ACK came (timer H). */
+static int on_ack_cancel(struct leg *leg, nta_incoming_t *request, const sip_t *sip)
+{
+	msg_t *msg = nta_incoming_getrequest_ackcancel(request);
+
+	if (sip && sip->sip_request->rq_method == sip_method_cancel) {
+		if (leg->state == LEG_INVITED) {
+			leg_refuse_invite(leg, NULL);
+			leg_end(leg, LEG_END_CANCELLED, 487, "CANCEL", msg);
+		}
+	} else {
+		leg->invite_in = NULL;
+		nta_incoming_destroy(request);
+		if (leg->state != LEG_ACCEPTED && leg->state != LEG_UNACKED)
+			; /* BYE came first */
+		else if (sip)
+			on_ack(leg, sip, msg);
+		else
+			on_no_ack(leg);
+	}
+	msg_destroy(msg);
+	return 0;
+}
+
+int leg_create_incoming(struct leg **ret_leg, struct sip_endpoint *endpoint,
+			nta_incoming_t *request, const sip_t *sip, const struct sip_source *source,
+			int peer, char *take_sdp)
+{
+	msg_t *msg = nta_incoming_getrequest(request);
+	tport_t *tport = nta_incoming_transport(endpoint->agent, request, msg);
+	struct listener *listener = endpoint_listener_of(endpoint, tport);
+	struct leg *leg = listener ? leg_new(endpoint, true) : NULL;
+	int err = -ENOMEM;
+
+	if (leg) {
+		leg->info.sdp = take_sdp;
+		take_sdp = NULL;
+		leg->contact = endpoint_contact(endpoint, leg->home, listener, wants_sips(sip));
+		err = fill_info(leg, sip, msg, source, peer);
+		if (!err)
+			err = leg->contact ? make_dialog(leg, request, sip) : -ENOMEM;
+	}
+	if (tport)
+		tport_unref(tport);
+	msg_destroy(msg);
+	free(take_sdp);
+	if (err) {
+		leg_discard(leg);
+		return err;
+	}
+	leg->invite_in = request;
+	leg->offers.theirs = true;
+	nta_incoming_bind(request, on_ack_cancel, leg);
+	*ret_leg = leg;
+	return 0;
+}
+
+/* ---- its responses ---- */
+
+int leg_provisional(struct leg *leg, int status, const char *reason, const char *sdp,
+		    const struct sip_headers *headers)
+{
+	if (leg->state != LEG_INVITED || status <= 100 || status >= 200)
+		return -EINVAL;
+	return leg_reply(leg, leg->invite_in, status, reason, sdp, headers);
+}
+
+int leg_answer(struct leg *leg, const char *sdp, const struct sip_headers *headers)
+{
+	int err;
+
+	if (leg->state != LEG_INVITED)
+		return -EINVAL;
+	err = leg_reply(leg, leg->invite_in, 200, NULL, sdp, headers);
+	if (err)
+		return err;
+	leg->offers.theirs = false;
+	leg->offers.unacked = true;
+	leg_enter(leg, LEG_ACCEPTED);
+	return 0;
+}
+
+void leg_refuse_invite(struct leg *leg, const struct leg_farewell *farewell)
+{
+	static const struct leg_farewell plain;
+	int status;
+
+	if (!farewell)
+		farewell = &plain;
+	status = farewell->status >= 300 && farewell->status <= 699 ? farewell->status : 487;
+	if (leg_reply(leg, leg->invite_in, status, farewell->phrase, NULL, farewell->headers) < 0)
+		nta_incoming_treply(leg->invite_in, status, NULL, TAG_END());
+	nta_incoming_destroy(leg->invite_in); /* sofia waits for its ACK */
+	leg->invite_in = NULL;
+	leg->offers.theirs = false;
+	leg_enter(leg, LEG_OVER);
+}

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* leg_out.c - the INVITE we send: until its final response, and after it was
+ * given up. */
+#include "tas/sip/leg_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+
+/* The SDP of a provisional response, if it belongs to the first early dialog:
+ * offers and answers go on in that one; a 2xx may come from any. */
+static char *early_sdp(struct leg *leg, const sip_t *sip)
+{
+	const char *tag = sip->sip_to->a_tag;
+	char *sdp = message_sdp_or_null(sip);
+
+	if (!sdp)
+		return NULL;
+	if (!leg->early_tag)
+		leg->early_tag = strdup(tag ? tag : "");
+	if (leg->early_tag && strcmp(leg->early_tag, tag ? tag : "") == 0)
+		return sdp;
+	free(sdp);
+	return NULL;
+}
+
+static void on_provisional(struct leg *leg, const sip_t *sip, const msg_t *msg)
+{
+	char *sdp = early_sdp(leg, sip);
+	struct leg_event event = { .type = LEG_EV_PROVISIONAL,
+				   .status = sip->sip_status->st_status,
+				   .reason = sip->sip_status->st_phrase,
+				   .sdp = sdp };
+
+	leg_tell(leg, &event, msg);
+	free(sdp);
+}
+
+/* RFC 3261 section 12.1.2: the dialog as the 2xx makes it. */
+static void establish(struct leg *leg, const sip_t *sip)
+{
+	if (sip->sip_to->a_tag)
+		(void)nta_leg_rtag(leg->dialog, sip->sip_to->a_tag);
+	(void)nta_leg_client_reroute(leg->dialog, sip->sip_record_route, sip->sip_contact, 1);
+	leg->ack_branch = str_dup_or_null(nta_outgoing_branch(leg->invite_out));
+	leg->ack_seq = nta_outgoing_cseq(leg->invite_out);
+	leg->offers.ours = false;
+	leg->offers.to_ack = true;
+}
+
+static void on_success(struct leg *leg, const sip_t *sip, const msg_t *msg)
+{
+	bool given_up = leg->state == LEG_CANCELLING;
+	struct leg_event event = { .type = LEG_EV_ANSWERED,
+				   .status = sip->sip_status->st_status,
+				   .reason = sip->sip_status->st_phrase };
+	char *sdp = NULL;
+
+	establish(leg, sip);
+	leg_enter(leg, LEG_ANSWERED);
+	if (given_up) {                   /* the 2xx crossed our CANCEL: RFC 3261 section 9.1 */
+		(void)leg_ack(leg, NULL); /* cannot fail in this state */
+		leg_hang_up(leg, leg->reason);
+		return;
+	}
+	sdp = message_sdp_or_null(sip);
+	event.sdp = sdp;
+	leg_tell(leg, &event, msg);
+	free(sdp);
+}
+
+static void on_failure(struct leg *leg, int status, const sip_t *sip, const msg_t *msg)
+{
+	bool internal = nta_sip_is_internal((sip_t *)sip);
+
+	nta_outgoing_destroy(leg->invite_out);
+	leg->invite_out = NULL;
+	leg->offers.ours = false;
+	leg_enter(leg, LEG_OVER);
+	leg_end(leg, internal ? LEG_END_TIMEOUT : LEG_END_REFUSED, status,
+		sip ? sip->sip_status->st_phrase : "timeout", internal ? NULL : msg);
+}
+
+static int on_invite_response(void *arg, nta_outgoing_t *request, const sip_t *sip)
+{
+	struct leg *leg = arg;
+	int status = sip ? sip->sip_status->st_status : 408;
+	msg_t *msg = nta_outgoing_getresponse(request);
+
+	leg->heard = true;
+	timer_cancel(&leg->connect_timer);
+	if (status >= 300)
+		on_failure(leg, status, sip, msg);
+	else if (status >= 200)
+		on_success(leg, sip, msg);
+	else if (status > 100 && leg->state == LEG_CALLING)
+		on_provisional(leg, sip, msg);
+	msg_destroy(msg);
+	return 0;
+}
+
+void leg_cancel(struct leg *leg, const char *reason)
+{
+	if (!leg->reason)
+		leg->reason = str_dup_or_null(reason);
+	leg_enter(leg, LEG_CANCELLING);
+	/* Before a provisional response sofia holds the CANCEL back until one
+	 * comes (RFC 3261 section 9.1). The final response ends it all. */
+	nta_outgoing_tcancel(leg->invite_out, NULL, NULL, TAG_IF(reason, SIPTAG_REASON_STR(reason)),
+			     TAG_END());
+}
+
+void leg_unreached(struct leg *leg, enum leg_end_reason end, const char *reason, bool reached)
+{
+	if (reached) {
+		leg_cancel(leg, NULL); /* it may have the INVITE: never leave it ringing */
+	} else {
+		nta_outgoing_destroy(leg->invite_out); /* never left this machine */
+		leg->invite_out = NULL;
+		leg_enter(leg, LEG_OVER);
+	}
+	leg_end(leg, end, 408, reason, NULL);
+}
+
+/* ---- sending it ---- */
+
+static int check_uris(const struct leg_invite *invite)
+{
+	const char *hop = invite->next_hop ? invite->next_hop : invite->request_uri;
+	enum url_type_e type = url_invalid;
+
+	if (!message_uri_valid(invite->request_uri, NULL) ||
+	    !message_uri_valid(invite->from_uri, NULL) ||
+	    !message_uri_valid(invite->to_uri, NULL) || !message_uri_valid(hop, &type))
+		return -EINVAL;
+	return type == url_sip || type == url_sips ? 0 : -EINVAL;
+}
+
+static enum sip_transport transport_of(const char *uri)
+{
+	url_t *url = url_make(NULL, uri);
+	char name[8] = "";
+	enum sip_transport transport = SIP_TRANSPORT_UDP;
+
+	if (!url)
+		return transport;
+	if (url->url_params)
+		url_param(url->url_params, "transport", name, sizeof(name));
+	if (url->url_type == url_sips || str_equal_nocase(name, "tls"))
+		transport = SIP_TRANSPORT_TLS;
+	else if (str_equal_nocase(name, "tcp"))
+		transport = SIP_TRANSPORT_TCP;
+	su_free(NULL, url);
+	return transport;
+}
+
+/* RFC 3261 section 25.1, quoted-string: quotes and backslashes are escaped,
+ * what could end the line is left out. */
+static char *quote(su_home_t *home, const char *text)
+{
+	char *quoted = su_alloc(home, (isize_t)(2 * strlen(text) + 3));
+	char *at = quoted;
+
+	if (!quoted)
+		return NULL;
+	*at++ = '"';
+	for (; *text; text++) {
+		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+			continue;
+		if (*text == '"' || *text == '\\')
+			*at++ = '\\';
+		*at++ = *text;
+	}
+	*at++ = '"';
+	*at = '\0';
+	return quoted;
+}
+
+static int make_dialog(struct leg *leg, const struct leg_invite *invite)
+{
+	char tag[17];
+	const char *display = "";
+	char *from, *to;
+
+	leg_new_tag(tag);
+	if (invite->from_display && invite->from_display[0])
+		display = quote(leg->home, invite->from_display);
+	from = su_sprintf(leg->home, "%s <%s>;tag=%s", display ? display : "", invite->from_uri,
+			  tag);
+	to = su_sprintf(leg->home, "<%s>", invite->to_uri);
+	if (!from || !to)
+		return -ENOMEM;
+	leg->dialog = nta_leg_tcreate(leg->endpoint->agent, leg_on_request, leg,
+				      SIPTAG_FROM_STR(from), SIPTAG_TO_STR(to), TAG_END());
+	return leg->dialog ? 0 : -EINVAL;
+}
+
+static int fill_info(struct leg *leg, const struct leg_invite *invite, const sip_t *sip)
+{
+	struct leg_info *info = &leg->info;
+	su_home_t *home = leg->home;
+
+	info->peer = -1;
+	info->request_uri = su_strdup(home, invite->request_uri);
+	info->request_user = message_user(home, sip->sip_request->rq_url);
+	info->from_uri = su_strdup(home, invite->from_uri);
+	info->from_user = message_user(home, sip->sip_from->a_url);
+	info->from_display = su_strdup(home, invite->from_display ? invite->from_display : "");
+	info->to_uri = su_strdup(home, invite->to_uri);
+	info->to_user = message_user(home, sip->sip_to->a_url);
+	info->asserted_user = "";
+	info->call_id = su_strdup(home, sip->sip_call_id->i_id);
+	info->source = "";
+	info->sdp = str_dup_or_null(invite->sdp);
+	for (size_t i = 0; invite->headers && i < invite->headers->count; i++) {
+		const struct sip_header *item = &invite->headers->items[i];
+		int err = sip_headers_add(&leg->headers, item->name, item->value);
+
+		if (err)
+			return err;
+	}
+	info->session_id = message_find(&leg->headers, "Session-ID");
+	if (!info->session_id)
+		info->session_id = "";
+	if (!info->request_user || !info->from_user || !info->to_user)
+		return -EINVAL;
+	return info->request_uri && info->from_uri && info->to_uri && info->call_id ? 0 : -ENOMEM;
+}
+
+static int build(struct leg *leg, const struct leg_invite *invite, msg_t *msg)
+{
+	sip_t *sip = sip_object(msg);
+	char hops[16];
+	int err = message_add(msg, invite->headers, invite->sdp);
+
+	if (err)
+		return err;
+	(void)snprintf(hops, sizeof(hops), "%d", leg->info.max_forwards);
+	if (sip_add_tl(msg, sip, SIPTAG_CONTACT_STR(leg->contact), SIPTAG_MAX_FORWARDS_STR(hops),
+		       TAG_IF(!message_find(invite->headers, "User-Agent"),
+			      SIPTAG_USER_AGENT_STR(leg->endpoint->user_agent)),
+		       TAG_IF(!message_find(invite->headers, "Allow"),
+			      SIPTAG_ALLOW_STR(MESSAGE_ALLOW)),
+		       TAG_END()) < 0 ||
+	    nta_msg_request_complete(msg, leg->dialog, SIP_METHOD_INVITE,
+				     (const url_string_t *)invite->request_uri) < 0)
+		return -EINVAL;
+	return fill_info(leg, invite, sip);
+}
+
+static int send_invite(struct leg *leg, const struct leg_invite *invite)
+{
+	msg_t *msg = nta_msg_create(leg->endpoint->agent, 0);
+	int err = msg ? build(leg, invite, msg) : -ENOMEM;
+
+	if (!err) {
+		leg->invite_out = nta_outgoing_mcreate(
+			leg->endpoint->agent, on_invite_response, leg,
+			(const url_string_t *)(invite->next_hop ? invite->next_hop
+								: invite->request_uri),
+			msg, TAG_END());
+		if (!leg->invite_out)
+			err = -EINVAL;
+	}
+	if (err && msg)
+		msg_destroy(msg);
+	return err;
+}
+
+int leg_invite(struct leg **ret_leg, struct sip_endpoint *endpoint, const struct leg_invite *invite,
+	       leg_event_fn *on_event, void *arg)
+{
+	const char *hop = invite->next_hop ? invite->next_hop : invite->request_uri;
+	struct listener *listener;
+	struct leg *leg;
+	bool sips;
+	int err = check_uris(invite);
+
+	if (err)
+		return err;
+	leg = leg_new(endpoint, false);
+	if (!leg)
+		return -ENOMEM;
+	leg->info.transport = transport_of(hop);
+	leg->info.max_forwards = invite->max_forwards ? invite->max_forwards : 70;
+	listener = endpoint_listener(endpoint, leg->info.transport);
+	/* RFC 5630 section 5.1.2.1: a sips request or route wants a sips Contact. */
+	sips = strncasecmp(invite->request_uri, "sips:", 5) == 0 ||
+	       strncasecmp(hop, "sips:", 5) == 0;
+	if (listener)
+		leg->contact = endpoint_contact(endpoint, leg->home, listener, sips);
+	leg->next_hop = su_strdup(leg->home, hop);
+	err = leg->contact && leg->next_hop ? make_dialog(leg, invite) : -ENOMEM;
+	if (!err)
+		err = send_invite(leg, invite);
+	if (err) {
+		leg_discard(leg);
+		return err;
+	}
+	leg->offers.ours = true;
+	leg_set_handler(leg, on_event, arg);
+	timer_start(endpoint_wheel(endpoint), &leg->connect_timer,
+		    clock_now() + endpoint->connect_ms);
+	*ret_leg = leg;
+	return 0;
+}

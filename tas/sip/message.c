@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* message.c - see message.h. */
+#include "tas/sip/message.h"
+
+#include <errno.h>
+#include <sofia-sip/msg_header.h>
+#include <sofia-sip/sip_header.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "tas/sip/body.h"
+
+/* One received line: its bytes are kept as they came (MSG_DO_EXTRACT_COPY). */
+static int add_line(struct sip_headers *headers, const char *line, size_t length)
+{
+	const char *colon = memchr(line, ':', length);
+	char name[64];
+	size_t name_length;
+
+	if (!colon)
+		return 0;
+	name_length = (size_t)(colon - line);
+	while (name_length && (line[name_length - 1] == ' ' || line[name_length - 1] == '\t'))
+		name_length--;
+	if (name_length >= sizeof(name))
+		return 0;
+	memcpy(name, line, name_length);
+	name[name_length] = '\0';
+	if (sip_header_is_own(name))
+		return 0;
+	if (sip_headers_add_raw(headers, name, name_length, colon + 1,
+				length - (size_t)(colon + 1 - line)) == -ENOMEM)
+		return -ENOMEM;
+	return 0;
+}
+
+int message_headers(const msg_t *msg, struct sip_headers *ret_headers)
+{
+	msg_header_t *const *head = msg ? msg_chain_head(msg) : NULL;
+
+	for (const msg_header_t *h = head ? *head : NULL; h; h = h->sh_succ) {
+		const msg_hclass_t *class = h->sh_class;
+
+		if (class == sip_request_class || class == sip_status_class ||
+		    class == sip_separator_class || class == sip_payload_class ||
+		    class == sip_error_class || !h->sh_data || !h->sh_len)
+			continue;
+		if (add_line(ret_headers, h->sh_data, h->sh_len) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int message_sdp(const sip_t *sip, char **ret_sdp)
+{
+	const sip_payload_t *payload = sip ? sip->sip_payload : NULL;
+	char *type;
+	int err;
+
+	*ret_sdp = NULL;
+	if (!payload || !payload->pl_len)
+		return 0;
+	if (!sip->sip_content_type)
+		return -ENOTSUP;
+	if (sip->sip_content_encoding)
+		return -ENOTSUP;
+	type = sip_header_as_string(NULL, (sip_header_t *)sip->sip_content_type);
+	if (!type)
+		return -ENOMEM;
+	err = body_find_sdp(type, payload->pl_data, payload->pl_len, ret_sdp);
+	su_free(NULL, type);
+	return err;
+}
+
+char *message_sdp_or_null(const sip_t *sip)
+{
+	char *sdp = NULL;
+
+	return message_sdp(sip, &sdp) < 0 ? NULL : sdp;
+}
+
+static int add_header(msg_t *msg, const struct sip_header *header)
+{
+	su_home_t *home = msg_home(msg);
+	char *line = su_sprintf(home, "%s: %s", header->name, header->value);
+
+	if (!line)
+		return -ENOMEM;
+	/* As unknown header: written as it is, not as sofia understands it. */
+	return sip_add_make(msg, sip_object(msg), sip_unknown_class, line) < 0 ? -EINVAL : 0;
+}
+
+int message_add(msg_t *msg, const struct sip_headers *headers, const char *sdp)
+{
+	sip_t *sip = sip_object(msg);
+
+	for (size_t i = 0; headers && i < headers->count; i++) {
+		int err;
+
+		if (sip_header_is_own(headers->items[i].name))
+			continue;
+		err = add_header(msg, &headers->items[i]);
+		if (err)
+			return err;
+	}
+	if (!sdp)
+		return 0;
+	if (sip_add_make(msg, sip, sip_content_type_class, "application/sdp") < 0 ||
+	    sip_add_make(msg, sip, sip_payload_class, sdp) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+char *message_phrase(su_home_t *home, const char *text)
+{
+	char *copy = su_strdup(home, text);
+
+	for (char *at = copy; at && *at; at++)
+		if ((unsigned char)*at < 0x20 || *at == 0x7f)
+			*at = ' ';
+	return copy;
+}
+
+char *message_user(su_home_t *home, const url_t *url)
+{
+	const char *escaped = url && url->url_user ? url->url_user : "";
+	char *user = su_alloc(home, (isize_t)strlen(escaped) + 1);
+
+	if (!user)
+		return NULL;
+	url_unescape(user, escaped);
+	/* "%00" ends the string early for whoever reads it: compare with the
+	 * length that unescaping should give. */
+	for (const char *at = escaped; *at; at++)
+		if (at[0] == '%' && at[1] == '0' && at[2] == '0')
+			return NULL;
+	for (const char *at = user; *at; at++)
+		if ((unsigned char)*at < 0x20 || *at == 0x7f)
+			return NULL;
+	return user;
+}
+
+bool message_scheme_known(const url_t *url)
+{
+	return url->url_type == url_sip || url->url_type == url_sips || url->url_type == url_tel ||
+	       (url->url_scheme && str_equal_nocase(url->url_scheme, "urn"));
+}
+
+bool message_uri_valid(const char *uri, enum url_type_e *ret_type)
+{
+	url_t *url;
+	bool valid;
+
+	for (const char *at = uri; *at; at++)
+		if ((unsigned char)*at <= 0x20 || *at == 0x7f || strchr("<>\"", *at))
+			return false;
+	url = url_make(NULL, uri);
+	if (!url)
+		return false;
+	/* Headers in a URI would become headers of the request. */
+	valid = message_scheme_known(url) && !url->url_headers;
+	if (url->url_type == url_sip || url->url_type == url_sips)
+		valid = valid && url->url_host && url->url_host[0];
+	if (valid && ret_type)
+		*ret_type = (enum url_type_e)url->url_type;
+	su_free(NULL, url);
+	return valid;
+}
+
+const char *message_find(const struct sip_headers *headers, const char *name)
+{
+	return headers ? sip_headers_find(headers, name) : NULL;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* message.h - between sofia's messages and this room's texts. */
+#ifndef BREAKOUT_TAS_SIP_MESSAGE_H
+#define BREAKOUT_TAS_SIP_MESSAGE_H
+
+#include <sofia-sip/sip.h>
+#include <stdbool.h>
+#include "base/macros.h"
+#include "tas/sip/headers.h"
+
+#define MESSAGE_ALLOW "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, PRACK"
+
+/* Every header that may be told on, in the order received, as sent but for
+ * folds. What cannot be told on safely is left out. */
+int message_headers(const msg_t *msg, struct sip_headers *ret_headers) MUST_CHECK;
+
+/* As body_find_sdp() for a message. */
+int message_sdp(const sip_t *sip, char **ret_sdp) MUST_CHECK;
+/* Where it is too late to complain: what cannot be read counts as none. */
+char *message_sdp_or_null(const sip_t *sip);
+
+/* Adds headers and, if there is one, the SDP. -EINVAL, -ENOMEM. */
+int message_add(msg_t *msg, const struct sip_headers *headers, const char *sdp) MUST_CHECK;
+
+/* sip_headers_find() that takes NULL headers. */
+const char *message_find(const struct sip_headers *headers, const char *name);
+
+/* Text for a line of its own: without control characters. From the home. */
+char *message_phrase(su_home_t *home, const char *text);
+
+/* The unescaped user part, "" for none; NULL: holds NUL or control characters. */
+char *message_user(su_home_t *home, const url_t *url);
+
+/* sip, sips, tel, or urn (urn:service:sos, RFC 5031). */
+bool message_scheme_known(const url_t *url);
+
+/* Whether a text can stand as URI in a header or request line; and which
+ * scheme: url_sip, url_sips, url_tel, ... ret_type may be NULL. */
+bool message_uri_valid(const char *uri, enum url_type_e *ret_type);
+
+#endif
