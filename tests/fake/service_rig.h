@@ -14,6 +14,9 @@
 #include <errno.h>
 #include "tas/service/service.h"
 
+/* A configuration owns its texts; these are constants all the same. */
+#define TEXT(text) ((char *)(text))
+
 /* The doors below, as far as a decision looks. */
 int registrar_lookup(struct registrar *registrar, const char *number, struct reg_info *ret_info)
 {
@@ -47,18 +50,18 @@ struct leg *leg_release(struct leg *leg, const struct leg_farewell *farewell)
 	return NULL;
 }
 
-static char *rig_pbx_uris[] = { "sip:192.0.2.10:5060;transport=tcp", "sip:192.0.2.11" };
-static char *rig_allowed[] = { "Session-ID", "X-Account", "P-Asserted-Identity" };
-static char *rig_web_uris[] = { "sip:pbx.example.org" };
+static char *rig_pbx_uris[] = { TEXT("sip:192.0.2.10:5060;transport=tcp"), TEXT("sip:192.0.2.11") };
+static char *rig_allowed[] = { TEXT("Session-ID"), TEXT("X-Account"), TEXT("P-Asserted-Identity") };
+static char *rig_web_uris[] = { TEXT("sip:pbx.example.org") };
 static struct config_trunk rig_trunks[] = {
-	{ .name = "pbx",
+	{ .name = TEXT("pbx"),
 	  .uris = rig_pbx_uris,
 	  .uri_count = 2,
 	  .media = MEDIA_RTP,
 	  .allow_headers = rig_allowed,
 	  .allow_header_count = 3,
 	  .ingress = true },
-	{ .name = "web", .uris = rig_web_uris, .uri_count = 1, .media = MEDIA_WEBRTC },
+	{ .name = TEXT("web"), .uris = rig_web_uris, .uri_count = 1, .media = MEDIA_WEBRTC },
 };
 
 /* office: mo -> pbx; mt -> pbx for 25 s, then loop. Others as named. */
@@ -68,7 +71,7 @@ static struct config_action rig_dial_then_loop[] = {
 	{ .kind = ACTION_LOOP },
 };
 static struct config_action rig_refuse[] = {
-	{ .kind = ACTION_REJECT, .status = 603, .reason = "No" }
+	{ .kind = ACTION_REJECT, .status = 603, .reason = TEXT("No") }
 };
 static struct config_action rig_tone[] = {
 	{ .kind = ACTION_ANSWER, .answer = ANSWER_TONE, .tone_hz = 425 }
@@ -92,13 +95,22 @@ static struct config_rule rig_loop_rules[] = {
 	{ .directions = 7, .actions = rig_only_loop, .action_count = 1 }
 };
 static struct config_service rig_services[] = {
-	{ .name = "loop", .fail_to_loop = true },
-	{ .name = "office", .rules = rig_office_rules, .rule_count = 2, .fail_to_loop = true },
-	{ .name = "refuse", .rules = rig_refuse_rules, .rule_count = 1, .fail_to_loop = true },
-	{ .name = "tone", .rules = rig_tone_rules, .rule_count = 1, .fail_to_loop = true },
-	{ .name = "strict", .rules = rig_office_rules, .rule_count = 2, .fail_to_loop = false },
-	{ .name = "looped", .rules = rig_loop_rules, .rule_count = 1, .fail_to_loop = true },
-	{ .name = "echo", .rules = rig_echo_rules, .rule_count = 1, .fail_to_loop = false },
+	{ .name = TEXT("loop"), .fail_to_loop = true },
+	{ .name = TEXT("office"),
+	  .rules = rig_office_rules,
+	  .rule_count = 2,
+	  .fail_to_loop = true },
+	{ .name = TEXT("refuse"),
+	  .rules = rig_refuse_rules,
+	  .rule_count = 1,
+	  .fail_to_loop = true },
+	{ .name = TEXT("tone"), .rules = rig_tone_rules, .rule_count = 1, .fail_to_loop = true },
+	{ .name = TEXT("strict"),
+	  .rules = rig_office_rules,
+	  .rule_count = 2,
+	  .fail_to_loop = false },
+	{ .name = TEXT("looped"), .rules = rig_loop_rules, .rule_count = 1, .fail_to_loop = true },
+	{ .name = TEXT("echo"), .rules = rig_echo_rules, .rule_count = 1, .fail_to_loop = false },
 };
 enum { RIG_LOOP, RIG_OFFICE, RIG_REFUSE, RIG_TONE, RIG_STRICT, RIG_LOOPED, RIG_ECHO };
 
@@ -114,7 +126,7 @@ static struct config_registration rig_registrations[] = {
 	{ .number = "+4799000008", .route_type = ROUTE_TYPE_LOOP, .service = RIG_STRICT },
 	{ .number = "+4799000009", .route_type = ROUTE_TYPE_LOOP, .service = RIG_ECHO },
 };
-static char *rig_emergency[] = { "112", "911" };
+static char *rig_emergency[] = { TEXT("112"), TEXT("911") };
 static struct config_cidr rig_trusted;
 
 struct service_rig {
@@ -136,12 +148,12 @@ static inline int rig_setup(void **state)
 	v4->sin_family = AF_INET;
 	inet_pton(AF_INET, "198.51.100.0", &v4->sin_addr);
 	rig_trusted.prefix_length = 24;
-	config->domain = "tas.example.com";
-	config->core.sbc.uri = "sips:sbc.core.example.net:5061";
+	config->domain = TEXT("tas.example.com");
+	config->core.sbc.uri = TEXT("sips:sbc.core.example.net:5061");
 	config->core.sbc.trusted = &rig_trusted;
 	config->core.sbc.trusted_count = 1;
-	config->prefix_mo = "00";
-	config->prefix_mt = "01";
+	config->prefix_mo = TEXT("00");
+	config->prefix_mt = TEXT("01");
 	config->emergency = rig_emergency;
 	config->emergency_count = 2;
 	config->trunks = rig_trunks;

@@ -135,7 +135,7 @@ static bool draining(void *arg)
 
 static char path[64];
 static struct admin *admin;
-static struct config config = { .domain = "tas.example.com" };
+static struct config config = { .domain = (char[]){ "tas.example.com" } };
 
 static struct admin_options options(void)
 {

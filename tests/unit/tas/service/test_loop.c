@@ -82,7 +82,7 @@ static void to_with_another_number_keeps_what_is_no_prefix(void **state)
 	rig->plan = service_decide(rig->room, &rig->info);
 	assert_string_equal(rig->plan->steps[0].to_uri, "sips:+4755555555@tas.example.com");
 
-	rig->config.prefix_mt = "47"; /* might as well be the country */
+	rig->config.prefix_mt = TEXT("47"); /* might as well be the country */
 	rig->info.request_user = "+474799000002";
 	rig->info.to_user = "+4755555555";
 	rig->info.to_uri = "sips:+4755555555@tas.example.com";

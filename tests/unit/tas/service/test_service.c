@@ -20,7 +20,7 @@ static void core_is_known_by_its_addresses_over_tls(void **state)
 	assert_int_equal(identify(rig, "198.51.100.7", SIP_TRANSPORT_TLS, NULL), SERVICE_PEER_CORE);
 	assert_int_equal(identify(rig, "198.51.101.7", SIP_TRANSPORT_TLS, NULL), -1);
 	assert_int_equal(identify(rig, "198.51.100.7", SIP_TRANSPORT_UDP, NULL), -1);
-	rig->config.core.sbc.uri = "sip:sbc.core.example.net";
+	rig->config.core.sbc.uri = TEXT("sip:sbc.core.example.net");
 	assert_int_equal(identify(rig, "198.51.100.7", SIP_TRANSPORT_UDP, NULL), SERVICE_PEER_CORE);
 }
 
@@ -29,11 +29,11 @@ static void core_shows_a_certificate_where_one_is_asked_for(void **state)
 	struct service_rig *rig = *state;
 	const char *right[] = { "other", "SBC.example.net", NULL }, *wrong[] = { "other", NULL };
 
-	rig->config.core.sbc.client_ca = "ca.pem";
+	rig->config.core.sbc.client_ca = TEXT("ca.pem");
 	assert_int_equal(identify(rig, "198.51.100.7", SIP_TRANSPORT_TLS, NULL), -1);
 	assert_int_equal(identify(rig, "198.51.100.7", SIP_TRANSPORT_TLS, wrong),
 			 SERVICE_PEER_CORE);
-	rig->config.core.sbc.client_name = "sbc.example.net";
+	rig->config.core.sbc.client_name = TEXT("sbc.example.net");
 	assert_int_equal(identify(rig, "198.51.100.7", SIP_TRANSPORT_TLS, wrong), -1);
 	assert_int_equal(identify(rig, "198.51.100.7", SIP_TRANSPORT_TLS, right),
 			 SERVICE_PEER_CORE);
