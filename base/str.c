@@ -23,7 +23,7 @@ static bool reserve(struct str *str, size_t more)
 	}
 	while (room < str->length + more + 1)
 		room *= 2;
-	if (room == str->room)
+	if (str->text && room == str->room)
 		return true;
 	text = realloc(str->text, room);
 	if (!text) {

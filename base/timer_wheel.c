@@ -108,8 +108,14 @@ int timer_wheel_create(struct timer_wheel **ret_wheel, mono_ms now)
 
 static void list_unlink_all(struct timer *head)
 {
-	while (!list_empty(head))
-		list_unlink(head->next);
+	for (struct timer *timer = head->next; timer != head;) {
+		struct timer *next = timer->next;
+
+		timer->next = NULL;
+		timer->link = NULL;
+		timer = next;
+	}
+	list_init(head);
 }
 
 struct timer_wheel *timer_wheel_destroy(struct timer_wheel *wheel)

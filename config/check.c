@@ -3,6 +3,7 @@
 #include "config/check.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
 
@@ -190,18 +191,20 @@ static void check_ports(struct reader *reader, const struct node *root)
 {
 	const struct config_media *media = &reader->config->media;
 	FILE *file = fopen(check_local_ports_path, "re");
-	char line[64];
-	unsigned low, high;
-	bool known;
+	char line[64] = "", *rest;
+	unsigned long low, high;
 
 	if (!file)
 		return;
-	known = fgets(line, sizeof(line), file) && sscanf(line, "%u %u", &low, &high) == 2;
+	if (!fgets(line, sizeof(line), file))
+		line[0] = '\0';
 	(void)fclose(file); /* only read from */
-	if (known && media->port_min <= high && media->port_max >= low)
+	low = strtoul(line, &rest, 10);
+	high = strtoul(rest, NULL, 10); /* 0, which overlaps nothing, for what is no number */
+	if (media->port_min <= high && media->port_max >= low)
 		find_warning(
 			reader->findings, place_of(root, "media.ports"),
-			"`media.ports` %u-%u overlaps the ports %u-%u that the kernel gives to "
+			"`media.ports` %u-%u overlaps the ports %lu-%lu that the kernel gives to "
 			"other sockets. Choose a range outside, or set "
 			"net.ipv4.ip_local_reserved_ports",
 			media->port_min, media->port_max, low, high);

@@ -105,12 +105,14 @@ static const struct {
 /* In the largest unit that divides it: 90000 is "90s". */
 static const char *duration_text(char *text, size_t room, uint64_t ms)
 {
-	size_t i = 0;
-
-	while (i + 1 < ARRAY_SIZE(units) && (ms < units[i].ms || ms % units[i].ms))
-		i++;
-	(void)snprintf(text, room, "%llu%s", (unsigned long long)(ms / units[i].ms),
-		       ms ? units[i].unit : "");
+	(void)snprintf(text, room, "0");
+	for (size_t i = 0; ms && i < ARRAY_SIZE(units); i++) {
+		if (ms % units[i].ms)
+			continue;
+		(void)snprintf(text, room, "%llu%s", (unsigned long long)(ms / units[i].ms),
+			       units[i].unit);
+		break;
+	}
 	return text;
 }
 

@@ -47,12 +47,12 @@ static bool children_add(struct children *children, struct node *key, struct nod
 {
 	if (children->count == children->room) {
 		size_t room = children->room ? children->room * 2 : 8;
-		struct node **items = realloc(children->items, room * sizeof(*items));
+		struct node **items = realloc(children->items, room * sizeof(struct node *));
 		struct node **keys;
 
 		if (items)
 			children->items = items;
-		keys = realloc(children->keys, room * sizeof(*keys));
+		keys = realloc(children->keys, room * sizeof(struct node *));
 		if (keys)
 			children->keys = keys;
 		if (!items || !keys)
@@ -66,7 +66,7 @@ static bool children_add(struct children *children, struct node *key, struct nod
 
 static bool children_settle(struct builder *builder, struct children *children, struct node *node)
 {
-	size_t bytes = children->count * sizeof(*node->items);
+	size_t bytes = children->count * sizeof(struct node *);
 
 	node->count = children->count;
 	for (size_t i = 0; i < children->count; i++) {
@@ -81,9 +81,9 @@ static bool children_settle(struct builder *builder, struct children *children, 
 			return false;
 		}
 	}
-	node->items = arena_alloc(builder->arena, children->count, sizeof(*node->items));
+	node->items = arena_alloc(builder->arena, children->count, sizeof(struct node *));
 	if (node->kind == NODE_MAP)
-		node->keys = arena_alloc(builder->arena, children->count, sizeof(*node->keys));
+		node->keys = arena_alloc(builder->arena, children->count, sizeof(struct node *));
 	if (builder->arena->failed)
 		return false;
 	if (bytes)
@@ -334,12 +334,19 @@ static struct node *build_node(struct builder *builder, unsigned depth)
 	return ok ? node : NULL;
 }
 
+static bool next_events(struct builder *builder, unsigned count)
+{
+	while (count && next_event(builder))
+		count--;
+	return !count;
+}
+
 /* The one document of the stream; an empty stream is an empty mapping. */
 static struct node *build_document(struct builder *builder)
 {
 	struct node *root;
 
-	if (!next_event(builder) || !next_event(builder)) /* stream start, document start */
+	if (!next_events(builder, 2)) /* stream start, document start */
 		return NULL;
 	if (builder->event.type == YAML_STREAM_END_EVENT) {
 		root = node_create(builder, NODE_MAP);
@@ -350,7 +357,7 @@ static struct node *build_document(struct builder *builder)
 	if (!next_event(builder))
 		return NULL;
 	root = build_node(builder, 1);
-	if (!root || !next_event(builder) || !next_event(builder)) /* document end, stream end */
+	if (!root || !next_events(builder, 2)) /* document end, stream end */
 		return NULL;
 	if (builder->event.type != YAML_STREAM_END_EVENT) {
 		find_error(builder->findings, place_of(builder, &builder->event.start_mark),
@@ -461,13 +468,13 @@ const struct node *node_find_key(const struct node *map, const char *key)
 static struct node *copy_roomy(struct arena *arena, const struct node *node, size_t more)
 {
 	struct node *copy = arena_alloc(arena, 1, sizeof(*copy));
-	size_t bytes = node->count * sizeof(*node->items);
+	size_t bytes = node->count * sizeof(struct node *);
 
 	if (!copy)
 		return NULL;
 	*copy = *node;
-	copy->items = arena_alloc(arena, node->count + more, sizeof(*copy->items));
-	copy->keys = arena_alloc(arena, node->count + more, sizeof(*copy->keys));
+	copy->items = arena_alloc(arena, node->count + more, sizeof(struct node *));
+	copy->keys = arena_alloc(arena, node->count + more, sizeof(struct node *));
 	if (arena->failed)
 		return NULL;
 	if (bytes)

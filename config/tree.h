@@ -13,15 +13,15 @@
 enum node_kind { NODE_SCALAR, NODE_LIST, NODE_MAP, NODE_ANY };
 
 struct node {
-	enum node_kind kind;
-	struct place at;
 	const char *text;    /* SCALAR */
-	bool null;           /* SCALAR: unquoted and empty, `~` or `null` */
 	struct node **keys;  /* MAP: scalars, no two alike */
 	struct node **items; /* LIST, MAP */
 	size_t count;
-	size_t weight;   /* nodes below and itself, aliases followed */
+	size_t weight; /* nodes below and itself, aliases followed */
+	struct place at;
+	enum node_kind kind;
 	unsigned height; /* levels below and itself, aliases followed */
+	bool null;       /* SCALAR: unquoted and empty, `~` or `null` */
 };
 
 /* Returns the root mapping of the file, or NULL after adding an error. An
