@@ -239,13 +239,15 @@ static json_t *end_json(const struct end *end)
 	if (!call)
 		return json_null();
 	json_t *object = json_pack(
-		"{s:s, s:s, s:s, s:i, s:i, s:i, s:I, s:I, s:s, s:s, s:s, s:s, s:b, s:s}", "party",
-		call->party->name, "call_id", call->call_id, "from", call->from_uri, "tone_hz",
-		(int)call->party->tone_hz, "heard_hz", (int)call->heard_hz, "expected_hz",
-		(int)end->expected_hz, "packets_in", (json_int_t)call->receipt.packets_in,
-		"packets_out", (json_int_t)call->receipt.packets_out, "codec", call->receipt.codec,
-		"srtp", call->receipt.profile, "media", call->receipt.remote, "media_failure",
-		call->media_failure, "ended", call->ended, "end_reason", call->reason);
+		"{s:s, s:s, s:s, s:i, s:i, s:i, s:I, s:I, s:b, s:b, s:s, s:s, s:s, s:s, s:b, s:s}",
+		"party", call->party->name, "call_id", call->call_id, "from", call->from_uri,
+		"tone_hz", (int)call->party->tone_hz, "heard_hz", (int)call->heard_hz,
+		"expected_hz", (int)end->expected_hz, "packets_in",
+		(json_int_t)call->receipt.packets_in, "packets_out",
+		(json_int_t)call->receipt.packets_out, "ice", call->receipt.ice_ok, "dtls",
+		call->receipt.dtls_ok, "codec", call->receipt.codec, "srtp", call->receipt.profile,
+		"media", call->receipt.remote, "media_failure", call->media_failure, "ended",
+		call->ended, "end_reason", call->reason);
 	(void)json_object_set_new(object, "audio_ms",
 				  end->audio_ms ? json_integer(end->audio_ms) : json_null());
 	return object;
