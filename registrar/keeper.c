@@ -202,7 +202,7 @@ static void want_one(struct keeper *keeper, struct reg *reg, uint16_t wanted, ui
 
 static void mark_dirty(struct keeper *keeper, struct reg *reg, uint32_t ttl_s, mono_ms now)
 {
-	if (!keeper->store || reg->flags & REG_DIRTY)
+	if (!keeper->store || reg->dirty)
 		return;
 	if (keeper->dirty_count == keeper->dirty_room) {
 		size_t room = keeper->dirty_room ? keeper->dirty_room * 2 : 256;
@@ -214,7 +214,7 @@ static void mark_dirty(struct keeper *keeper, struct reg *reg, uint32_t ttl_s, m
 		keeper->dirty_room = room;
 	}
 	keeper->dirty[keeper->dirty_count++] = (struct dirty){ reg->handle, ttl_s };
-	reg->flags |= REG_DIRTY;
+	reg->dirty = 1;
 	if (!keeper->flush_at)
 		keeper->flush_at = now + FLUSH_MS;
 }
@@ -266,7 +266,7 @@ static void flush(struct keeper *keeper, mono_ms now)
 		return;
 	}
 	for (size_t i = 0; i < keeper->dirty_count; i++)
-		reg_at(&keeper->table, keeper->dirty[i].handle)->flags &= (uint8_t)~REG_DIRTY;
+		reg_at(&keeper->table, keeper->dirty[i].handle)->dirty = 0;
 	keeper->dirty_count = 0;
 	keeper->flush_at = 0;
 	if (keeper->store_failed)

@@ -106,7 +106,7 @@ static void put_first(struct refresh *refresh, struct reg *reg, uint32_t *head, 
 	if (reg->next)
 		reg_at(refresh->table, reg->next)->prev = reg->handle;
 	*head = reg->handle;
-	reg->queue = (uint8_t)queue;
+	reg->queue = queue & 3u;
 }
 
 static void put_last(struct refresh *refresh, struct reg *reg, enum queue queue)
@@ -120,7 +120,7 @@ static void put_last(struct refresh *refresh, struct reg *reg, enum queue queue)
 	else
 		fifo->first = reg->handle;
 	fifo->last = reg->handle;
-	reg->queue = (uint8_t)queue;
+	reg->queue = queue & 3u;
 }
 
 /* A refresh is what would lapse; everything else can bear to wait. */

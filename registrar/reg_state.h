@@ -28,8 +28,7 @@
 enum reg_flag {
 	REG_IN_FLIGHT = 1, /* a request of it is out; it must not be freed */
 	REG_SPREAD = 2,    /* that request is not a timely refresh: spread the next */
-	REG_REFUSING = 4,  /* the core has refused it and not accepted it since */
-	REG_DIRTY = 8      /* the store has yet to hear of it */
+	REG_REFUSING = 4   /* the core has refused it and not accepted it since */
 };
 
 /* One per number. */
@@ -44,9 +43,12 @@ struct reg {
 	uint16_t wanted;     /* what the core shall be told (reg_params); 0: not wanted */
 	uint16_t told;       /* what it was told, perhaps in vain; 0: nothing */
 	uint8_t state;       /* enum reg_state; written by reg_handle() only */
-	uint8_t queue;       /* refresh.c's */
 	uint8_t failures;    /* in a row, saturating */
 	uint8_t flags;       /* enum reg_flag */
+	/* Of the registrar thread alone, hence not among the flags: */
+	uint8_t queue : 2; /* refresh.c's */
+	uint8_t dirty : 1; /* the store has yet to hear of it */
+	uint8_t said : 1;  /* the log tells of its trouble */
 };
 _Static_assert(sizeof(struct reg) <= 64, "a million registrations stay under 64 MB");
 

@@ -62,31 +62,33 @@ static void mask(const struct reg *reg, char ret_masked[E164_ROOM])
 	e164_mask(number, ret_masked, E164_ROOM);
 }
 
-static void say_refused(struct trouble *trouble, const struct reg *reg, const char *number,
+static bool say_refused(struct trouble *trouble, const struct reg *reg, const char *number,
 			const struct upsert_answer *answer, mono_ms now)
 {
 	unsigned suppressed;
 
 	if (!log_limit_pass(&trouble->refused, LINES, PERIOD_MS, &suppressed))
-		return;
+		return false;
 	log_error("registrar",
 		  "reg=%s refused by the core (%s), next_s=%lld: check that the "
 		  "number is yours and its route type allowed; others_unsaid=%u",
 		  number, answer->text, seconds_until(reg, now), suppressed);
+	return true;
 }
 
-static void say_failed(struct trouble *trouble, const struct reg *reg, const char *number,
+static bool say_failed(struct trouble *trouble, const struct reg *reg, const char *number,
 		       const struct upsert_answer *answer, mono_ms now)
 {
 	unsigned suppressed;
 
 	if (!log_limit_pass(&trouble->failed, LINES, PERIOD_MS, &suppressed))
-		return;
-	log_notice("registrar", "reg=%s failed why=\"%s\" attempts=%u next_s=%lld others_unsaid=%u",
-		   number, answer->text, reg->failures, seconds_until(reg, now), suppressed);
+		return false;
+	log_notice("registrar", "reg=%s failed why=\"%s\" next_s=%lld others_unsaid=%u", number,
+		   answer->text, seconds_until(reg, now), suppressed);
+	return true;
 }
 
-void trouble_reg(struct trouble *trouble, const struct reg *reg, bool was_refused,
+void trouble_reg(struct trouble *trouble, struct reg *reg, bool was_refused,
 		 const struct upsert_answer *answer, bool down, mono_ms now)
 {
 	char number[E164_ROOM];
@@ -94,18 +96,19 @@ void trouble_reg(struct trouble *trouble, const struct reg *reg, bool was_refuse
 	mask(reg, number);
 	switch (answer->verdict) {
 	case UPSERT_OK:
-		if (was_refused)
+		if (reg->said)
 			log_notice("registrar", "reg=%s accepted by the core", number);
+		reg->said = 0;
 		break;
 	case UPSERT_REFUSED:
 	case UPSERT_UNAUTHENTICATED:
-		if (!was_refused)
-			say_refused(trouble, reg, number, answer, now);
+		if (!was_refused || !reg->said)
+			reg->said = say_refused(trouble, reg, number, answer, now);
 		break;
 	case UPSERT_FAILED:
 	case UPSERT_EXHAUSTED:
-		if (!down) /* else it is not this number's trouble */
-			say_failed(trouble, reg, number, answer, now);
+		if (!down && !reg->said) /* down: it is not this number's trouble */
+			reg->said = say_failed(trouble, reg, number, answer, now);
 		break;
 	}
 }

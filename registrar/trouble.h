@@ -22,7 +22,7 @@ void trouble_gate(struct trouble *trouble, enum refresh_news news, bool down,
 		  const struct upsert_answer *answer, mono_ms now);
 
 /* One number, after its state has changed. */
-void trouble_reg(struct trouble *trouble, const struct reg *reg, bool was_refused,
+void trouble_reg(struct trouble *trouble, struct reg *reg, bool was_refused,
 		 const struct upsert_answer *answer, bool down, mono_ms now);
 
 /* The token: the authorization server gives none; the core takes none. */

@@ -1,0 +1,821 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The whole registrar but thread and network: a fake upsert_send() plays the
+ * core, and hours pass in milliseconds. */
+#include <errno.h>
+#include <glob.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+#include "base/clock.h"
+#include "base/log.h"
+#include "registrar/keeper.h"
+#include "registrar/upsert.h"
+
+#define START      10000000
+#define WALL       1800000000000
+#define LATENCY_MS 30
+#define MAX        10000
+#define FIRST      4799000000u /* numbers are FIRST + 1 ... */
+
+/* ---- the core ---- */
+
+struct sent {
+	struct upsert_call *call;
+	unsigned index;
+	mono_ms at;
+	bool wait_for_ready, with_token;
+};
+
+static struct core {
+	bool down;
+	uint32_t ttl_s;
+	enum upsert_verdict verdict;           /* for everybody */
+	enum upsert_verdict verdicts[MAX + 1]; /* for one, unless OK */
+	char uri[32];                          /* of the last request */
+	enum route_type route_type;
+	unsigned upserts[MAX + 1], deletes[MAX + 1], total, in_second, most_in_second;
+	mono_ms second;
+	mono_ms expires[MAX + 1]; /* 0: not registered */
+	unsigned lapses;
+	int send_error;
+	struct sent box[512]; /* on their way, in order */
+	unsigned first, count;
+	char refused_token[32];
+} core;
+
+static char log_text[65536];
+static char folder[32], store_path[64];
+
+static void on_log(enum log_level level, const char *area, const char *line, void *arg)
+{
+	(void)area, (void)arg;
+	if (level == LOG_LEVEL_DEBUG || strlen(log_text) + strlen(line) + 2 > sizeof(log_text))
+		return;
+	strcat(log_text, line);
+	strcat(log_text, "\n");
+}
+
+static unsigned said(const char *what)
+{
+	unsigned times = 0;
+
+	for (const char *at = log_text; (at = strstr(at, what)); at++)
+		times++;
+	return times;
+}
+
+int upsert_send(struct upsert_call *call, struct api_client *client, uint64_t number,
+		const struct reg_params *params, const struct api_call_options *options)
+{
+	struct sent *sent = &core.box[(core.first + core.count) % 512];
+
+	assert_null(client);
+	if (core.send_error)
+		return core.send_error;
+	assert_true(core.count < 512);
+	*sent = (struct sent){ call, (unsigned)(number - FIRST), clock_now(),
+			       options->wait_for_ready, options->token != NULL };
+	snprintf(core.uri, sizeof(core.uri), "%s", params->sip_uri);
+	core.route_type = params->route_type;
+	core.count++;
+	core.total++;
+	if (clock_now() - core.second >= 1000) {
+		core.second = clock_now();
+		core.in_second = 0;
+	}
+	if (++core.in_second > core.most_in_second)
+		core.most_in_second = core.in_second;
+	return 0;
+}
+
+static void keep_books(const struct sent *sent)
+{
+	mono_ms *expires = &core.expires[sent->index];
+
+	if (*expires && *expires < clock_now())
+		core.lapses++;
+	if (sent->call->kind == UPSERT)
+		*expires = sent->at + LATENCY_MS + (mono_ms)core.ttl_s * 1000;
+	else
+		*expires = 0;
+}
+
+static void answer_one(void)
+{
+	struct sent sent = core.box[core.first];
+	struct upsert_answer answer = { .verdict = core.verdict };
+
+	core.first = (core.first + 1) % 512;
+	core.count--;
+	if (sent.call->kind == UPSERT)
+		core.upserts[sent.index]++;
+	else
+		core.deletes[sent.index]++;
+	if (core.verdicts[sent.index] != UPSERT_OK)
+		answer.verdict = core.verdicts[sent.index];
+	if (core.down)
+		answer.verdict = UPSERT_FAILED;
+	if (answer.verdict == UPSERT_OK) {
+		keep_books(&sent);
+		answer.ttl_s = sent.call->kind == UPSERT ? core.ttl_s : 0;
+	} else {
+		strcpy(answer.text, "UNAVAILABLE: Connection refused");
+	}
+	sent.call->done(sent.call, &answer);
+}
+
+/* Lets `ms` pass; answers come LATENCY_MS after their requests. */
+static void pass(struct keeper *keeper, mono_ms ms)
+{
+	mono_ms end = clock_now() + ms;
+
+	for (;;) {
+		mono_ms next;
+
+		while (core.count && core.box[core.first].at + LATENCY_MS <= clock_now())
+			answer_one();
+		keeper_run(keeper, clock_now());
+		next = keeper_next(keeper, clock_now());
+		if (core.count && core.box[core.first].at + LATENCY_MS < next)
+			next = core.box[core.first].at + LATENCY_MS;
+		if (next <= clock_now())
+			next = clock_now() + 1;
+		if (next > end)
+			break;
+		clock_fake_advance(next - clock_now());
+	}
+	clock_fake_advance(end - clock_now());
+}
+
+/* ---- helpers ---- */
+
+static void on_token_refused(const char *token, void *arg)
+{
+	(void)arg;
+	snprintf(core.refused_token, sizeof(core.refused_token), "%s", token);
+}
+
+static struct wanted *want(unsigned from, unsigned count, const char *domain, enum route_type type)
+{
+	struct config config = { .domain = (char *)domain, .prefix_mo = (char *)"00" };
+	struct wanted *wanted;
+
+	config.registrations = calloc(count + 1, sizeof(*config.registrations));
+	config.registration_count = count;
+	for (unsigned i = 0; i < count; i++) {
+		e164_unpack(FIRST + from + i, config.registrations[i].number);
+		config.registrations[i].route_type = (uint8_t)type;
+	}
+	assert_int_equal(wanted_create(&wanted, &config), 0);
+	free(config.registrations);
+	return wanted;
+}
+
+static struct keeper *start_with(struct keeper_options options, unsigned count, const char *domain)
+{
+	struct wanted *wanted = want(1, count, domain, ROUTE_TYPE_LOOP);
+	struct keeper *keeper;
+
+	options.seed = 99;
+	options.token_refused = on_token_refused;
+	assert_int_equal(keeper_create(&keeper, &options, wanted, clock_now()), 0);
+	wanted_destroy(wanted);
+	return keeper;
+}
+
+static struct keeper *start(unsigned count)
+{
+	return start_with((struct keeper_options){ 0 }, count, "tas.example.com");
+}
+
+static void rewant(struct keeper *keeper, unsigned from, unsigned count, enum route_type type)
+{
+	struct wanted *wanted = want(from, count, "tas.example.com", type);
+
+	assert_int_equal(keeper_want(keeper, wanted, clock_now()), 0);
+	wanted_destroy(wanted);
+}
+
+/* Ends as registrar_destroy() does: what is out is cancelled, unheard. */
+static void end(struct keeper *keeper)
+{
+	keeper_deafen(keeper);
+	while (core.count)
+		answer_one();
+	keeper_destroy(keeper);
+}
+
+static size_t in_state(struct keeper *keeper, enum reg_state state)
+{
+	struct registrar_summary summary;
+
+	keeper_summary(keeper, &summary);
+	return summary.by_state[state];
+}
+
+static unsigned lapsed_now(unsigned count)
+{
+	unsigned lapsed = 0;
+
+	for (unsigned i = 1; i <= count; i++)
+		lapsed += core.expires[i] < clock_now();
+	return lapsed;
+}
+
+static struct reg_info look(struct keeper *keeper, unsigned index)
+{
+	struct reg_info info;
+
+	assert_int_equal(keeper_lookup(keeper, FIRST + index, &info), 0);
+	return info;
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	memset(&core, 0, sizeof(core));
+	core.ttl_s = 3600;
+	clock_fake_set(START);
+	clock_fake_wall_set(WALL);
+	log_text[0] = '\0';
+	log_set_sink(on_log, NULL);
+	strcpy(folder, "/tmp/breakout-keeper-XXXXXX");
+	if (!mkdtemp(folder))
+		return -1;
+	snprintf(store_path, sizeof(store_path), "%s/db", folder);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	char pattern[80];
+	glob_t files;
+
+	(void)state;
+	snprintf(pattern, sizeof(pattern), "%s/*", folder);
+	if (!glob(pattern, 0, NULL, &files))
+		for (size_t i = 0; i < files.gl_pathc; i++)
+			unlink(files.gl_pathv[i]);
+	globfree(&files);
+	rmdir(folder);
+	log_set_sink(NULL, NULL);
+	clock_real();
+	return 0;
+}
+
+/* ---- keeping them alive ---- */
+
+static void all_are_registered_at_a_paced_rate(void **state)
+{
+	struct keeper *keeper = start(MAX);
+
+	(void)state;
+	pass(keeper, 25000);
+	assert_int_equal(in_state(keeper, REG_ACTIVE), MAX);
+	assert_in_range(core.most_in_second, 400, 600);
+	assert_string_equal(core.uri, "sips:tas.example.com");
+	end(keeper);
+}
+
+static void hours_pass_without_a_lapse_and_without_lumps(void **state)
+{
+	struct keeper *keeper = start(MAX);
+	unsigned at_start;
+
+	(void)state;
+	pass(keeper, 3600000);
+	at_start = core.total;
+	core.most_in_second = 0;
+	pass(keeper, 3 * 3600000);
+	assert_int_equal(core.lapses + lapsed_now(MAX), 0);
+	/* 10,000 at 0.4 of the hour are 6.9 a second. */
+	assert_in_range(core.total - at_start, 10800 * 6, 10800 * 9);
+	assert_true(core.most_in_second < 40);
+	end(keeper);
+}
+
+static void an_outage_of_25_minutes_lapses_nobody(void **state)
+{
+	struct keeper *keeper = start(MAX);
+	unsigned before, during;
+
+	(void)state;
+	pass(keeper, 2 * 3600000);
+	before = core.total;
+	core.down = true;
+	pass(keeper, 25 * 60000);
+	during = core.total - before;
+	core.down = false;
+	pass(keeper, 3 * 60000);
+	assert_int_equal(core.lapses + lapsed_now(MAX), 0);
+	assert_int_equal(in_state(keeper, REG_ACTIVE), MAX);
+	assert_true(during < 200); /* probes, not thousands */
+	assert_int_equal(said("API does not work"), 1);
+	assert_int_equal(said("API works again after 15"), 1);
+	/* What was caught up in half a minute does not come back as a lump. */
+	core.most_in_second = 0;
+	pass(keeper, 2 * 3600000);
+	assert_true(core.most_in_second < 60);
+	assert_int_equal(core.lapses, 0);
+	end(keeper);
+}
+
+static void a_short_ttl_is_kept_too(void **state)
+{
+	struct keeper *keeper;
+
+	(void)state;
+	core.ttl_s = 2;
+	keeper = start(100);
+	pass(keeper, 60000);
+	assert_int_equal(core.lapses + lapsed_now(100), 0);
+	for (unsigned i = 1; i <= 100; i++)
+		assert_in_range(core.upserts[i], 50, 130);
+	end(keeper);
+}
+
+static void a_ttl_that_shrinks_is_followed(void **state)
+{
+	struct keeper *keeper = start(1000);
+
+	(void)state;
+	pass(keeper, 60000);
+	core.ttl_s = 60;
+	pass(keeper, 3600000);
+	core.lapses = 0;
+	pass(keeper, 600000);
+	assert_int_equal(core.lapses + lapsed_now(1000), 0);
+	end(keeper);
+}
+
+/* ---- troubles of one ---- */
+
+static void one_refused_is_said_once_and_holds_nobody_up(void **state)
+{
+	struct keeper *keeper;
+
+	(void)state;
+	core.verdicts[7] = UPSERT_REFUSED;
+	keeper = start(100);
+	pass(keeper, 3600000);
+	assert_int_equal(in_state(keeper, REG_ACTIVE), 99);
+	assert_int_equal(look(keeper, 7).state, REG_REFUSED);
+	assert_string_equal(look(keeper, 7).last_error, "UNAVAILABLE: Connection refused");
+	assert_in_range(core.upserts[7], 4, 5); /* 0, 1, 6, 21 minutes */
+	assert_int_equal(said("refused by the core"), 1);
+	assert_int_equal(said("4799000007"), 0); /* masked */
+	assert_int_equal(core.lapses, 0);
+	core.verdicts[7] = UPSERT_OK;
+	keeper_refresh(keeper, FIRST + 7, clock_now());
+	pass(keeper, 1000);
+	assert_int_equal(look(keeper, 7).state, REG_ACTIVE);
+	assert_string_equal(look(keeper, 7).last_error, "");
+	assert_int_equal(said("accepted by the core"), 1);
+	end(keeper);
+}
+
+static void a_failing_one_backs_off_and_holds_nobody_up(void **state)
+{
+	struct keeper *keeper;
+
+	(void)state;
+	core.verdicts[3] = core.verdicts[4] = UPSERT_FAILED;
+	keeper = start(1000);
+	pass(keeper, 4 * 3600000);
+	assert_int_equal(in_state(keeper, REG_ACTIVE), 998);
+	assert_int_equal(core.lapses, 0);
+	assert_int_equal(said("API does not work"), 0);
+	assert_in_range(core.upserts[3], 240, 800); /* about twice a minute */
+	end(keeper);
+}
+
+static void many_refused_ones_do_not_fill_the_log(void **state)
+{
+	struct keeper *keeper;
+
+	(void)state;
+	core.verdict = UPSERT_REFUSED;
+	keeper = start(MAX);
+	pass(keeper, 20000);
+	assert_true(said("refused by the core") <= 60);
+	end(keeper);
+}
+
+static void one_that_cannot_be_packed_is_refused(void **state)
+{
+	struct keeper *keeper;
+
+	(void)state;
+	core.send_error = -EINVAL;
+	keeper = start(3);
+	pass(keeper, 10000);
+	assert_int_equal(in_state(keeper, REG_REFUSED), 3);
+	core.send_error = -ENOMEM;
+	keeper_refresh(keeper, 0, clock_now());
+	pass(keeper, 10000);
+	assert_int_equal(in_state(keeper, REG_BACKOFF), 3);
+	core.send_error = 0;
+	pass(keeper, 120000);
+	assert_int_equal(in_state(keeper, REG_ACTIVE), 3);
+	end(keeper);
+}
+
+/* ---- the token ---- */
+
+static void without_a_token_all_wait(void **state)
+{
+	struct keeper *keeper = start_with((struct keeper_options){ .needs_token = true }, 10, "a");
+	struct registrar_summary summary;
+
+	(void)state;
+	keeper_token(keeper, NULL, 0, "check the secret", 1000, clock_now());
+	keeper_token(keeper, NULL, 0, "check the secret", 2000, clock_now());
+	pass(keeper, 600000);
+	assert_int_equal(core.total, 0);
+	assert_int_equal(said("no token: check the secret"), 1);
+	keeper_summary(keeper, &summary);
+	assert_false(summary.token_ok);
+	keeper_token(keeper, "t1", 3600, NULL, 0, clock_now());
+	pass(keeper, 1000);
+	assert_int_equal(in_state(keeper, REG_ACTIVE), 10);
+	keeper_summary(keeper, &summary);
+	assert_true(summary.token_ok && summary.api_up);
+	end(keeper);
+}
+
+static void a_refused_token_makes_all_wait_for_the_next_unblamed(void **state)
+{
+	struct keeper *keeper =
+		start_with((struct keeper_options){ .needs_token = true }, 500, "a");
+	unsigned asked;
+
+	(void)state;
+	keeper_token(keeper, "t1", 36000, NULL, 0, clock_now());
+	pass(keeper, 5000);
+	core.verdict = UPSERT_UNAUTHENTICATED;
+	keeper_refresh(keeper, 0, clock_now());
+	asked = core.total;
+	pass(keeper, 600000);
+	assert_true(core.total - asked <= 256);
+	assert_string_equal(core.refused_token, "t1");
+	assert_int_equal(said("does not take the token"), 1);
+	for (unsigned i = 1; i <= 500; i++)
+		assert_int_equal(look(keeper, i).failures, 0);
+	core.verdict = UPSERT_OK;
+	keeper_token(keeper, "t2", 36000, NULL, 0, clock_now());
+	pass(keeper, 5000);
+	assert_int_equal(in_state(keeper, REG_ACTIVE), 500);
+	assert_int_equal(said("takes the new token"), 1);
+	assert_int_equal(core.lapses, 0);
+	end(keeper);
+}
+
+static void an_expired_token_is_not_used(void **state)
+{
+	struct keeper *keeper = start_with((struct keeper_options){ .needs_token = true }, 10, "a");
+	unsigned asked;
+
+	(void)state;
+	keeper_token(keeper, "t1", 60, NULL, 0, clock_now());
+	pass(keeper, 60000);
+	asked = core.total;
+	keeper_refresh(keeper, 0, clock_now());
+	pass(keeper, 60000);
+	assert_int_equal(core.total, asked);
+	end(keeper);
+}
+
+static void unauthenticated_without_tokens_is_a_refusal(void **state)
+{
+	struct keeper *keeper;
+
+	(void)state;
+	core.verdict = UPSERT_UNAUTHENTICATED;
+	keeper = start(5);
+	pass(keeper, 30000);
+	assert_int_equal(in_state(keeper, REG_REFUSED), 5);
+	assert_int_equal(core.total, 5);
+	end(keeper);
+}
+
+/* ---- other numbers, other parameters ---- */
+
+static void removed_ones_are_deleted_and_new_ones_made(void **state)
+{
+	struct keeper *keeper = start(100);
+	struct reg_info info;
+
+	(void)state;
+	pass(keeper, 5000);
+	rewant(keeper, 51, 100, ROUTE_TYPE_LOOP);
+	assert_int_equal(in_state(keeper, REG_WITHDRAWING), 50);
+	assert_int_equal(look(keeper, 1).route_type, ROUTE_TYPE_LOOP);
+	pass(keeper, 5000);
+	assert_int_equal(in_state(keeper, REG_ACTIVE), 100);
+	assert_int_equal(in_state(keeper, REG_WITHDRAWING), 0);
+	for (unsigned i = 1; i <= 150; i++) {
+		assert_int_equal(core.deletes[i], i <= 50);
+		assert_int_equal(core.upserts[i], 1);
+	}
+	assert_int_equal(keeper_lookup(keeper, FIRST + 1, &info), -ENOENT);
+	rewant(keeper, 1, 150, ROUTE_TYPE_LOOP); /* and back again */
+	pass(keeper, 5000);
+	assert_int_equal(in_state(keeper, REG_ACTIVE), 150);
+	end(keeper);
+}
+
+static void other_parameters_are_told_at_once(void **state)
+{
+	struct keeper *keeper = start(100);
+
+	(void)state;
+	pass(keeper, 5000);
+	rewant(keeper, 1, 100, ROUTE_TYPE_FORK);
+	pass(keeper, 5000);
+	assert_int_equal(core.total, 200);
+	assert_int_equal(core.route_type, ROUTE_TYPE_FORK);
+	assert_int_equal(look(keeper, 1).route_type, ROUTE_TYPE_FORK);
+	rewant(keeper, 1, 100, ROUTE_TYPE_FORK); /* the same again: nothing */
+	pass(keeper, 5000);
+	assert_int_equal(core.total, 200);
+	end(keeper);
+}
+
+static void changes_while_requests_are_out_end_well(void **state)
+{
+	struct keeper *keeper = start(200);
+
+	(void)state;
+	srand(3);
+	for (int i = 0; i < 300; i++) {
+		rewant(keeper, (unsigned)rand() % 50 + 1, (unsigned)rand() % 100 + 1,
+		       rand() % 2 ? ROUTE_TYPE_LOOP : ROUTE_TYPE_FORK);
+		core.verdict = rand() % 4 ? UPSERT_OK : UPSERT_FAILED;
+		pass(keeper, rand() % 200);
+	}
+	core.verdict = UPSERT_OK;
+	rewant(keeper, 10, 5, ROUTE_TYPE_LOOP);
+	pass(keeper, 200000);
+	assert_int_equal(in_state(keeper, REG_ACTIVE), 5);
+	assert_int_equal(in_state(keeper, REG_WITHDRAWING), 0);
+	for (unsigned i = 1; i <= 200; i++) /* the core knows exactly those */
+		assert_int_equal(core.expires[i] != 0, i >= 10 && i < 15);
+	end(keeper);
+}
+
+static void a_delete_that_fails_is_repeated_until_the_ttl_is_over(void **state)
+{
+	struct keeper *keeper = start(2);
+
+	(void)state;
+	pass(keeper, 5000);
+	core.verdicts[2] = UPSERT_FAILED;
+	rewant(keeper, 1, 1, ROUTE_TYPE_LOOP);
+	pass(keeper, 1800000);
+	assert_int_equal(in_state(keeper, REG_WITHDRAWING), 1);
+	assert_true(core.deletes[2] > 10);
+	pass(keeper, 1900000);
+	assert_int_equal(in_state(keeper, REG_WITHDRAWING), 0);
+	end(keeper);
+}
+
+static void withdrawing_at_stop_deletes_all_in_a_hurry(void **state)
+{
+	struct keeper *keeper = start(5000);
+	mono_ms begin;
+
+	(void)state;
+	pass(keeper, 30000);
+	begin = clock_now();
+	keeper_stop(keeper, true, clock_now());
+	while (!keeper_idle(keeper) && clock_now() - begin < 60000)
+		pass(keeper, 10);
+	assert_true(clock_now() - begin < 2000);
+	for (unsigned i = 1; i <= 5000; i++)
+		assert_int_equal(core.deletes[i], 1);
+	end(keeper);
+}
+
+static void stopping_without_withdrawing_sends_nothing_more(void **state)
+{
+	struct keeper *keeper = start(5000);
+	unsigned sent;
+
+	(void)state;
+	pass(keeper, 2000);
+	keeper_stop(keeper, false, clock_now());
+	sent = core.total;
+	pass(keeper, 2000);
+	assert_true(keeper_idle(keeper));
+	assert_int_equal(core.total, sent);
+	end(keeper);
+}
+
+/* ---- the store ---- */
+
+static struct keeper *start_stored(unsigned count, const char *domain)
+{
+	return start_with((struct keeper_options){ .store = store_path }, count, domain);
+}
+
+static void a_restart_goes_on_where_it_stopped(void **state)
+{
+	struct keeper *keeper = start_stored(1000, "a");
+
+	(void)state;
+	pass(keeper, 60000);
+	end(keeper);
+	clock_fake_advance(60000);
+	clock_fake_wall_set(WALL + 120000);
+	core.total = 0;
+	keeper = start_stored(990, "a");
+	assert_int_equal(in_state(keeper, REG_ACTIVE), 990);
+	pass(keeper, 60000);
+	assert_int_equal(core.total, 10); /* the deletes of those not configured any more */
+	for (unsigned i = 991; i <= 1000; i++)
+		assert_int_equal(core.deletes[i], 1);
+	pass(keeper, 2 * 3600000);
+	assert_int_equal(core.lapses + lapsed_now(990), 0);
+	end(keeper);
+}
+
+static void a_restart_with_another_domain_tells_it_at_once(void **state)
+{
+	struct keeper *keeper = start_stored(100, "a");
+
+	(void)state;
+	pass(keeper, 60000);
+	end(keeper);
+	core.total = 0;
+	keeper = start_stored(100, "b");
+	pass(keeper, 5000);
+	assert_int_equal(core.total, 100);
+	assert_string_equal(core.uri, "sips:b");
+	end(keeper);
+}
+
+static void after_a_long_stop_all_are_made_anew_and_none_deleted(void **state)
+{
+	struct keeper *keeper = start_stored(100, "a");
+
+	(void)state;
+	pass(keeper, 60000);
+	end(keeper);
+	clock_fake_advance(7200000);
+	clock_fake_wall_set(WALL + 7200000);
+	core.total = 0;
+	keeper = start_stored(90, "a");
+	pass(keeper, 5000);
+	assert_int_equal(core.total, 90);
+	assert_int_equal(in_state(keeper, REG_ACTIVE), 90);
+	assert_int_equal(in_state(keeper, REG_WITHDRAWING), 0);
+	end(keeper);
+	core.total = 0;
+	keeper = start_stored(90, "a"); /* the lapsed rows are gone from the file */
+	pass(keeper, 5000);
+	assert_int_equal(core.total, 0);
+	end(keeper);
+}
+
+static void a_wall_clock_set_back_is_not_believed(void **state)
+{
+	struct keeper *keeper = start_stored(100, "a");
+
+	(void)state;
+	pass(keeper, 60000);
+	end(keeper);
+	clock_fake_wall_set(WALL - 86400000);
+	core.total = 0;
+	keeper = start_stored(90, "a");
+	pass(keeper, 5000);
+	assert_int_equal(core.total, 100); /* 90 upserts, 10 deletes to be sure */
+	end(keeper);
+}
+
+static void a_delete_not_yet_done_survives_a_restart(void **state)
+{
+	struct keeper *keeper = start_stored(10, "a");
+
+	(void)state;
+	pass(keeper, 60000);
+	core.down = true;
+	rewant(keeper, 1, 5, ROUTE_TYPE_LOOP);
+	pass(keeper, 5000);
+	end(keeper);
+	core.down = false;
+	memset(core.deletes, 0, sizeof(core.deletes));
+	clock_fake_wall_set(WALL + 65000);
+	keeper = start_stored(5, "a");
+	pass(keeper, 5000);
+	for (unsigned i = 6; i <= 10; i++)
+		assert_int_equal(core.deletes[i], 1);
+	end(keeper);
+}
+
+static void a_store_that_cannot_be_opened_is_an_error(void **state)
+{
+	struct wanted *wanted = want(1, 1, "a", ROUTE_TYPE_LOOP);
+	struct keeper_options options = { .store = "/nonexistent/db" };
+	struct keeper *keeper = NULL;
+
+	(void)state;
+	assert_int_equal(keeper_create(&keeper, &options, wanted, clock_now()), -EIO);
+	assert_null(keeper);
+	wanted_destroy(wanted);
+}
+
+/* ---- questions ---- */
+
+struct list {
+	unsigned count;
+	char first[E164_ROOM], last[E164_ROOM];
+};
+
+static void on_info(const struct reg_info *info, void *arg)
+{
+	struct list *list = arg;
+
+	if (!list->count++)
+		strcpy(list->first, info->number);
+	assert_true(strcmp(info->number, list->last) > 0);
+	strcpy(list->last, info->number);
+}
+
+static void the_list_is_in_number_order_and_in_pages(void **state)
+{
+	struct keeper *keeper = start(10);
+	struct list list = { 0 };
+
+	(void)state;
+	pass(keeper, 1000);
+	rewant(keeper, 3, 8, ROUTE_TYPE_LOOP); /* 1 and 2 go */
+	pass(keeper, 1000);
+	assert_int_equal(keeper_list(keeper, 0, 5, on_info, &list), 5);
+	assert_string_equal(list.first, "+4799000003");
+	assert_string_equal(list.last, "+4799000007");
+	assert_int_equal(keeper_list(keeper, FIRST + 7, 50, on_info, &list), 3);
+	assert_string_equal(list.last, "+4799000010");
+	assert_int_equal(keeper_list(keeper, FIRST + 10, 50, on_info, &list), 0);
+	end(keeper);
+}
+
+static void the_summary_tells_the_first_expiry(void **state)
+{
+	struct keeper *keeper = start(10);
+	struct registrar_summary summary;
+
+	(void)state;
+	keeper_summary(keeper, &summary);
+	assert_int_equal(summary.by_state[REG_NEW], 10);
+	assert_int_equal(summary.first_expiry_ms, 0);
+	assert_false(summary.api_up);
+	pass(keeper, 1000);
+	keeper_summary(keeper, &summary);
+	assert_int_equal(summary.by_state[REG_ACTIVE], 10);
+	assert_in_range(summary.first_expiry_ms, START + 3600000, START + 3601000);
+	assert_true(summary.api_up && summary.token_ok);
+	end(keeper);
+}
+
+#define KEEPER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		KEEPER(all_are_registered_at_a_paced_rate),
+		KEEPER(hours_pass_without_a_lapse_and_without_lumps),
+		KEEPER(an_outage_of_25_minutes_lapses_nobody),
+		KEEPER(a_short_ttl_is_kept_too),
+		KEEPER(a_ttl_that_shrinks_is_followed),
+		KEEPER(one_refused_is_said_once_and_holds_nobody_up),
+		KEEPER(a_failing_one_backs_off_and_holds_nobody_up),
+		KEEPER(many_refused_ones_do_not_fill_the_log),
+		KEEPER(one_that_cannot_be_packed_is_refused),
+		KEEPER(without_a_token_all_wait),
+		KEEPER(a_refused_token_makes_all_wait_for_the_next_unblamed),
+		KEEPER(an_expired_token_is_not_used),
+		KEEPER(unauthenticated_without_tokens_is_a_refusal),
+		KEEPER(removed_ones_are_deleted_and_new_ones_made),
+		KEEPER(other_parameters_are_told_at_once),
+		KEEPER(changes_while_requests_are_out_end_well),
+		KEEPER(a_delete_that_fails_is_repeated_until_the_ttl_is_over),
+		KEEPER(withdrawing_at_stop_deletes_all_in_a_hurry),
+		KEEPER(stopping_without_withdrawing_sends_nothing_more),
+		KEEPER(a_restart_goes_on_where_it_stopped),
+		KEEPER(a_restart_with_another_domain_tells_it_at_once),
+		KEEPER(after_a_long_stop_all_are_made_anew_and_none_deleted),
+		KEEPER(a_wall_clock_set_back_is_not_believed),
+		KEEPER(a_delete_not_yet_done_survives_a_restart),
+		KEEPER(a_store_that_cannot_be_opened_is_an_error),
+		KEEPER(the_list_is_in_number_order_and_in_pages),
+		KEEPER(the_summary_tells_the_first_expiry),
+	};
+
+	return cmocka_run_group_tests_name("registrar/keeper", tests, NULL, NULL);
+}
