@@ -25,7 +25,7 @@ static void on_first(struct relay_leg *path)
 
 	if (leg->dtls)
 		dtls_settled(leg->dtls);
-	if (leg->flowing)
+	if (leg->flowing || leg->setup.kind == MEDIA_LEG_LOCAL)
 		return;
 	leg->flowing = true;
 	leg->setup.flowing(leg->setup.arg);

@@ -184,7 +184,8 @@ int local_create(struct local **ret_local, struct timer_wheel *wheel, struct rel
 		free(local);
 		return -EIO;
 	}
-	/* libsrtp2 cannot be told apart a wrap in the first packets from replay. */
+	/* A receiver that misses the first packets before a wrap guesses the rollover
+	 * counter wrong (RFC 3711 3.3.1): the lower half leaves it time. */
 	local->sequence &= 0x7fff;
 	local->leg = leg;
 	local->wheel = wheel;

@@ -84,6 +84,7 @@ struct news {
 	struct ticket ticket;
 	struct media_event event; /* its texts are owned */
 	char *text;
+	bool offered;      /* an offer waits for its answer */
 	uint16_t ports[2]; /* of a closed session, to be given back */
 	bool pair[2];
 };
@@ -103,7 +104,7 @@ static enum media_side other(enum media_side side)
 
 static void on_event_news(struct mail *mail, void *receiver);
 
-static void tell(const struct media_event *event, void *arg)
+static void tell(const struct media_event *event, bool offered, void *arg)
 {
 	struct shared *shared = arg;
 	const char *text = event->sdp ? event->sdp : event->reason;
@@ -119,6 +120,7 @@ static void tell(const struct media_event *event, void *arg)
 	news->mail.deliver = on_event_news;
 	news->ticket = shared->ticket;
 	news->event = *event;
+	news->offered = offered;
 	news->event.sdp = event->sdp ? news->text : NULL;
 	news->event.reason = event->reason ? news->text : NULL;
 	mailbox_post(shared->inbox, &news->mail);
@@ -152,7 +154,7 @@ static struct session *session_of(const struct request *request)
 					   .reason = "no media resources for this call" };
 
 	if (!request->shared->session)
-		tell(&event, request->shared);
+		tell(&event, /* offered= */ false, request->shared);
 	return request->shared->session;
 }
 
@@ -247,14 +249,16 @@ static void on_closed_news(struct mail *mail, void *receiver)
 }
 
 /* Follows what the media thread decided. */
-static void note_event(struct media_session *session, const struct media_event *event)
+static void note_event(struct media_session *session, const struct news *news)
 {
+	const struct media_event *event = &news->event;
+
 	if (event->type == MEDIA_EV_ANSWER && session->state == EXCHANGE_OFFERED) {
 		session->state = EXCHANGE_ANSWERED;
 	} else if (event->type == MEDIA_EV_REFUSED && event->side == session->offerer) {
 		session->state = session->before;
 		session->offerer = session->offerer_before;
-	} else if (event->type == MEDIA_EV_REFUSED) {
+	} else if (event->type == MEDIA_EV_REFUSED && news->offered) {
 		session->state = EXCHANGE_OFFERED; /* a better answer may come */
 	}
 }
@@ -266,7 +270,7 @@ static void on_event_news(struct mail *mail, void *receiver)
 	struct media_session *session = ticket_find(engine->tickets, news->ticket);
 
 	if (session) {
-		note_event(session, &news->event);
+		note_event(session, news);
 		session->on_event(session, &news->event, session->arg);
 		/* `session` may be gone */
 	}

@@ -68,7 +68,7 @@ int ports_take(struct ports *ports, const union net_address *address, uint16_t *
 	for (uint32_t tried = 0; tried < ports->count; tried++) {
 		uint32_t index = ports->next++ % ports->count;
 		uint16_t port = (uint16_t)(ports->min + index);
-		int fd, err;
+		int fd = -1, err;
 
 		if (!is_free(ports, index, now))
 			continue;
@@ -105,7 +105,7 @@ int ports_take_pair(struct ports *ports, const union net_address *address, uint1
 	for (uint32_t tried = 0; tried < ports->count; tried++) {
 		uint32_t index = ports->next++ % ports->count;
 		uint16_t port = (uint16_t)(ports->min + index);
-		int fds[2], err;
+		int fds[2] = { -1, -1 }, err;
 
 		if (port % 2 != 0 || !is_free(ports, index, now) || !is_free(ports, index + 1, now))
 			continue;

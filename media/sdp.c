@@ -182,16 +182,19 @@ static void read_formats(struct media_desc *desc, const char *formats)
 static void read_rtpmap(struct media_desc *desc, const char *value)
 {
 	struct sdp_codec *codec = codec_of(desc, number_of(value, 127));
-	char name[20];
-	unsigned rate, channels = 1;
+	char name[20], rate_text[7], channels_text[3] = "1";
+	long rate, channels;
 
-	if (!codec || sscanf(value, "%*u %19[^/ ]/%u/%u", name, &rate, &channels) < 2)
+	if (!codec ||
+	    sscanf(value, "%*s %19[^/ ]/%6[0-9]/%2[0-9]", name, rate_text, channels_text) < 2)
 		return;
-	if (!is_token(name) || rate == 0 || rate > 384000 || channels == 0 || channels > 8)
+	rate = number_of(rate_text, 384000);
+	channels = number_of(channels_text, 8);
+	if (!is_token(name) || rate <= 0 || channels <= 0)
 		return;
 	memset(codec->name, 0, sizeof(codec->name));
 	memcpy(codec->name, name, strlen(name));
-	codec->rate = rate;
+	codec->rate = (uint32_t)rate;
 	codec->channels = (uint8_t)channels;
 }
 
@@ -232,17 +235,20 @@ static void read_rtcp(struct parser *parser, const char *value)
 static void read_candidate(struct media_desc *desc, const char *value)
 {
 	struct sdp_candidate candidate = { .priority = 0 };
-	char transport[8], host[NET_TEXT_ROOM], type[8];
-	unsigned component, port;
+	char component[4], transport[8], priority[11], host[NET_TEXT_ROOM], port_text[6], type[8];
+	long number, port;
 
 	if (desc->candidate_count == SDP_CANDIDATES_MAX ||
-	    sscanf(value, "%32s %u %7s %u %63s %u typ %7s", candidate.foundation, &component,
-		   transport, &candidate.priority, host, &port, type) != 7)
+	    sscanf(value, "%32s %3s %7s %10s %63s %5s typ %7s", candidate.foundation, component,
+		   transport, priority, host, port_text, type) != 7)
 		return;
-	if (component != 1 || !str_equal_nocase(transport, "udp") || port == 0 ||
-	    port > UINT16_MAX || !is_ice_text(candidate.foundation) ||
+	number = number_of(priority, UINT32_MAX);
+	port = number_of(port_text, UINT16_MAX);
+	if (strcmp(component, "1") != 0 || !str_equal_nocase(transport, "udp") || number < 0 ||
+	    port <= 0 || !is_ice_text(candidate.foundation) ||
 	    net_parse(host, (uint16_t)port, &candidate.address))
 		return;
+	candidate.priority = (uint32_t)number;
 	for (unsigned i = 0; i < ARRAY_SIZE(candidate_names); i++) {
 		if (strcmp(type, candidate_names[i]) != 0)
 			continue;

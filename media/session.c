@@ -47,12 +47,17 @@ static bool is_local(const struct session *session, enum media_side side)
 	return session->setup.kind[side] == MEDIA_LEG_LOCAL;
 }
 
+static void tell(struct session *session, const struct media_event *event)
+{
+	session->setup.tell(event, session->pending.offer != NULL, session->setup.arg);
+}
+
 static void tell_sdp(struct session *session, enum media_event_type type, enum media_side side,
 		     const char *sdp)
 {
 	const struct media_event event = { .type = type, .side = side, .sdp = sdp };
 
-	session->setup.tell(&event, session->setup.arg);
+	tell(session, &event);
 }
 
 static void refuse(struct session *session, enum media_side side, int status, const char *reason)
@@ -63,7 +68,7 @@ static void refuse(struct session *session, enum media_side side, int status, co
 
 	log_notice("media", "%s refused status=%d why=\"%s\"", session->ends[side].label, status,
 		   reason);
-	session->setup.tell(&event, session->setup.arg);
+	tell(session, &event);
 }
 
 static void on_flowing(void *arg)
@@ -71,7 +76,7 @@ static void on_flowing(void *arg)
 	struct end *end = arg;
 	const struct media_event event = { .type = MEDIA_EV_FLOWING, .side = end->side };
 
-	end->session->setup.tell(&event, end->session->setup.arg);
+	tell(end->session, &event);
 }
 
 static void on_failed(const char *reason, void *arg)
@@ -81,7 +86,7 @@ static void on_failed(const char *reason, void *arg)
 					   .side = end->side,
 					   .reason = reason };
 
-	end->session->setup.tell(&event, end->session->setup.arg);
+	tell(end->session, &event);
 }
 
 static void check_silence(struct session *session, enum media_side side, mono_ms now)
@@ -101,7 +106,7 @@ static void check_silence(struct session *session, enum media_side side, mono_ms
 	if (end->silent)
 		return;
 	end->silent = true;
-	session->setup.tell(&event, session->setup.arg);
+	tell(session, &event);
 }
 
 static void on_check(struct timer *timer, void *arg)

@@ -24,8 +24,9 @@ struct session_setup {
 	const struct dtls_identity *identity;
 	struct receipt *receipts; /* two; outlive the session */
 	unsigned rtp_timeout_s;
-	/* The texts of the event are borrowed for the time of the call. */
-	void (*tell)(const struct media_event *event, void *arg);
+	/* The texts of the event are borrowed for the time of the call. offered:
+	 * an offer waits for its answer. */
+	void (*tell)(const struct media_event *event, bool offered, void *arg);
 	void *arg;
 };
 

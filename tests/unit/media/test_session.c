@@ -449,6 +449,39 @@ static void an_answer_may_come_twice_and_change(void **state)
 	party_destroy(relay);
 }
 
+static void a_bad_second_answer_leaves_the_first_in_force(void **state)
+{
+	struct party *relay = party_create(MEDIA_LEG_RTP, MEDIA_LEG_RTP, NULL);
+	const char *sdp = "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 30000 RTP/AVP 8\r\n";
+
+	(void)state;
+	assert_int_equal(media_offer(relay->session, MEDIA_A, sdp), 0);
+	await_event(relay, MEDIA_EV_OFFER, MEDIA_B, 1);
+	assert_int_equal(media_answer(relay->session, MEDIA_B, sdp), 0);
+	await_event(relay, MEDIA_EV_ANSWER, MEDIA_A, 1);
+	assert_int_equal(media_answer(relay->session, MEDIA_B, "v=0\r\n"), 0);
+	await_event(relay, MEDIA_EV_REFUSED, MEDIA_B, 1);
+	assert_int_equal(media_offer(relay->session, MEDIA_B, sdp), 0); /* a new exchange */
+	party_destroy(relay);
+}
+
+static void ipv6_carries_audio_too(void **state)
+{
+	struct media_engine *before = engines[0];
+	const struct media_engine_options options = {
+		.address = "::1", .port_min = 22500, .port_max = 22599, .threads = 1
+	};
+
+	(void)state;
+	if (media_engine_create(&engines[0], &options)) {
+		engines[0] = before;
+		skip(); /* a host without IPv6 */
+	}
+	talk(MEDIA_LEG_WEBRTC, MEDIA_LEG_RTP);
+	media_engine_destroy(engines[0]);
+	engines[0] = before;
+}
+
 static void calls_out_of_order_are_refused_at_once(void **state)
 {
 	struct party *relay = party_create(MEDIA_LEG_RTP, MEDIA_LEG_RTP, NULL);
@@ -746,6 +779,8 @@ int main(void)
 		cmocka_unit_test(hold_is_carried_to_the_other_side_and_back),
 		cmocka_unit_test(payload_numbers_are_mapped_when_the_answers_differ),
 		cmocka_unit_test(an_answer_may_come_twice_and_change),
+		cmocka_unit_test(a_bad_second_answer_leaves_the_first_in_force),
+		cmocka_unit_test(ipv6_carries_audio_too),
 		cmocka_unit_test(calls_out_of_order_are_refused_at_once),
 		cmocka_unit_test(a_rolled_back_offer_leaves_the_agreement_in_force),
 		cmocka_unit_test(offers_of_the_wrong_kind_are_refused_with_a_sentence),
