@@ -68,7 +68,7 @@ struct peer_call {
 	int cancelled;
 	unsigned outstanding, left;
 	char method[64];
-	bool answered;
+	bool headers_sent, answered;
 };
 
 static void peer_post(struct peer *peer)
@@ -96,26 +96,37 @@ static void peer_batch(struct peer_call *call, const grpc_op *ops, size_t count,
 		call->outstanding++;
 }
 
-static void peer_receive(struct peer_call *call, bool first)
-{
-	grpc_op ops[2];
-
-	memset(ops, 0, sizeof(ops));
-	ops[0].op = GRPC_OP_RECV_MESSAGE;
-	ops[0].data.recv_message.recv_message = &call->in;
-	ops[1].op = GRPC_OP_SEND_INITIAL_METADATA;
-	peer_batch(call, ops, first ? 2 : 1, PEER_RECEIVED);
-}
-
-static void peer_send(struct peer_call *call, grpc_byte_buffer *take_message)
+static void peer_receive(struct peer_call *call)
 {
 	grpc_op op;
 
 	memset(&op, 0, sizeof(op));
+	op.op = GRPC_OP_RECV_MESSAGE;
+	op.data.recv_message.recv_message = &call->in;
+	peer_batch(call, &op, 1, PEER_RECEIVED);
+}
+
+/* Headers travel with the first thing that is sent: one write for an answer. */
+static size_t peer_add_headers(struct peer_call *call, grpc_op *ops)
+{
+	if (call->headers_sent)
+		return 0;
+	call->headers_sent = true;
+	ops[0].op = GRPC_OP_SEND_INITIAL_METADATA;
+	return 1;
+}
+
+static void peer_send(struct peer_call *call, grpc_byte_buffer *take_message)
+{
+	grpc_op ops[2];
+	size_t count;
+
+	memset(ops, 0, sizeof(ops));
+	count = peer_add_headers(call, ops);
 	call->out = take_message;
-	op.op = GRPC_OP_SEND_MESSAGE;
-	op.data.send_message.send_message = call->out;
-	peer_batch(call, &op, 1, PEER_SENT);
+	ops[count].op = GRPC_OP_SEND_MESSAGE;
+	ops[count++].data.send_message.send_message = call->out;
+	peer_batch(call, ops, count, PEER_SENT);
 }
 
 /* Ends the call, with a last message if there is one. */
@@ -123,17 +134,21 @@ static void peer_end(struct peer_call *call, grpc_status_code status, const char
 		     grpc_byte_buffer *take_message)
 {
 	grpc_slice details = grpc_slice_from_static_string(text);
-	grpc_op ops[2];
+	grpc_op ops[3];
+	size_t count;
 
 	memset(ops, 0, sizeof(ops));
-	ops[0].op = GRPC_OP_SEND_STATUS_FROM_SERVER;
-	ops[0].data.send_status_from_server.status = status;
-	ops[0].data.send_status_from_server.status_details = &details;
+	count = peer_add_headers(call, ops);
+	ops[count].op = GRPC_OP_SEND_STATUS_FROM_SERVER;
+	ops[count].data.send_status_from_server.status = status;
+	ops[count++].data.send_status_from_server.status_details = &details;
 	call->out = take_message;
-	ops[1].op = GRPC_OP_SEND_MESSAGE;
-	ops[1].data.send_message.send_message = call->out;
+	if (take_message) {
+		ops[count].op = GRPC_OP_SEND_MESSAGE;
+		ops[count++].data.send_message.send_message = call->out;
+	}
 	call->answered = true;
-	peer_batch(call, ops, take_message ? 2 : 1, PEER_STATUS);
+	peer_batch(call, ops, count, PEER_STATUS);
 }
 
 static grpc_byte_buffer *peer_bytes(const void *bytes, size_t length)
@@ -184,7 +199,7 @@ static void peer_on_new(struct peer_call *call)
 	op.op = GRPC_OP_RECV_CLOSE_ON_SERVER;
 	op.data.recv_close_on_server.cancelled = &call->cancelled;
 	peer_batch(call, &op, 1, PEER_CLOSED);
-	peer_receive(call, /* first= */ true);
+	peer_receive(call);
 }
 
 static void peer_on_received(struct peer_call *call)
@@ -216,7 +231,7 @@ static void peer_on_sent(struct peer_call *call)
 
 	call->out = NULL;
 	if (!strcmp(call->method, "Echo"))
-		peer_receive(call, /* first= */ false);
+		peer_receive(call);
 	else if (call->left--)
 		peer_send(call, grpc_byte_buffer_copy(sent));
 	else
