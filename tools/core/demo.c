@@ -546,6 +546,8 @@ int demo_run(const struct demo_options *options)
 	struct sigaction action = { .sa_handler = on_interrupt };
 	int failed = 1;
 
+	if (demo)
+		demo->options = options;
 	if (!demo || open_folder(demo)) {
 		(void)fprintf(stderr, "demo: no folder to work in: %s\n", strerror(errno));
 		free(demo);
@@ -553,7 +555,6 @@ int demo_run(const struct demo_options *options)
 	}
 	(void)sigaction(SIGINT, &action, NULL);
 	(void)sigaction(SIGTERM, &action, NULL);
-	demo->options = options;
 	/* Another demo beside this one gets other ports. */
 	demo->media_min = (uint16_t)(20000 + getpid() % 30 * 1000);
 	if (!start_core(demo) && !start_daemon(demo)) {
