@@ -142,7 +142,7 @@ void leg_discard(struct leg *leg)
 static void reap(struct leg *leg)
 {
 	if (leg->released && leg->state == LEG_OVER)
-		timer_start(endpoint_wheel(leg->endpoint), &leg->reaper, clock_now());
+		timer_start(endpoint_wheel(leg->endpoint), &leg->reaper, 0); /* next turn */
 }
 
 /* The only function that writes leg->state. */

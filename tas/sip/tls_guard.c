@@ -380,6 +380,16 @@ int SSL_accept(SSL *ssl)
 	return result;
 }
 
+/* The handshake has judged the certificate. sofia would only collect its names,
+ * lose that memory, and then take one peer's connection for another's whose name
+ * is in there too. */
+X509 *SSL_get1_peer_certificate(const SSL *ssl)
+{
+	if (FROM_SOFIA() && session_of(ssl))
+		return NULL;
+	return REAL(SSL_get1_peer_certificate)(ssl);
+}
+
 /* sofia's callback for a socket in its handshake. When the handshake fails it
  * closes the socket and tells nobody: those who wait find out after 32 s. */
 int tls_connect(su_root_magic_t *magic, su_wait_t *wait, tport_t *tport)
