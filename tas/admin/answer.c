@@ -137,14 +137,14 @@ static const char *direction_name(enum call_direction direction)
 
 static json_t *receipt_json(const struct media_receipt *receipt)
 {
+	uint64_t dropped = receipt->dropped_auth + receipt->dropped_source + receipt->dropped_other;
+
 	return json_pack("{s:o, s:o, s:o, s:b, s:b, s:I, s:I, s:I, s:I}", "codec",
 			 text(receipt->codec), "profile", text(receipt->profile), "remote",
 			 text(receipt->remote), "ice", receipt->ice_ok, "dtls", receipt->dtls_ok,
 			 "packets_in", (json_int_t)receipt->packets_in, "packets_out",
 			 (json_int_t)receipt->packets_out, "lost", (json_int_t)receipt->lost,
-			 "dropped",
-			 (json_int_t)(receipt->dropped_auth + receipt->dropped_source +
-				      receipt->dropped_other));
+			 "dropped", (json_int_t)dropped);
 }
 
 static void add_call(const struct call_info *info, void *arg)

@@ -140,6 +140,8 @@ static void add_time(struct str *json, wall_ms wall)
 
 static void add_side(struct str *json, const char *name, const struct media_receipt *receipt)
 {
+	uint64_t dropped = receipt->dropped_auth + receipt->dropped_source + receipt->dropped_other;
+
 	str_addf(json, ",\"%s\":{\"codec\":", name);
 	str_add_json(json, receipt->codec);
 	str_addf(json,
@@ -147,9 +149,7 @@ static void add_side(struct str *json, const char *name, const struct media_rece
 		 ",\"lost\":%llu,\"dropped\":%llu}",
 		 (unsigned long long)receipt->packets_in, (unsigned long long)receipt->packets_out,
 		 (unsigned long long)receipt->bytes_in, (unsigned long long)receipt->bytes_out,
-		 (unsigned long long)receipt->lost,
-		 (unsigned long long)(receipt->dropped_auth + receipt->dropped_source +
-				      receipt->dropped_other));
+		 (unsigned long long)receipt->lost, (unsigned long long)dropped);
 }
 
 static void write_cdr(const struct call *call, const struct ending *ending, mono_ms now)

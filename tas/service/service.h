@@ -21,7 +21,6 @@ struct service_options {
 	const struct config *config; /* borrowed until service_reconfigure() */
 	struct registrar *registrar; /* borrowed; may be NULL (tests) */
 	struct call_room *calls;     /* borrowed; may be NULL (explain only) */
-	uint16_t local_tls_port;
 };
 int service_create(struct service_room **ret_room,
 		   const struct service_options *options) MUST_CHECK;
