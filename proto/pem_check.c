@@ -69,7 +69,7 @@ static int count_certificates(const char *pem)
 
 int pem_check_ca(const char *path, char **ret_pem, char *error, size_t error_room)
 {
-	char *pem;
+	char *pem = NULL;
 	int err, count;
 
 	err = read_all(path, &pem);

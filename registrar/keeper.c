@@ -14,8 +14,12 @@
 #include "registrar/trouble.h"
 #include "registrar/upsert.h"
 
-#define FLUSH_MS       100   /* how long the store may lag behind */
-#define FLUSH_COUNT    4096  /* rows that wait at most */
+#define FLUSH_MS 100 /* how long the store may lag behind */
+/* A mere refresh moves an expiry that lies half a TTL ahead anyway: it may wait
+ * longer, so that more rows share a page (a million numbers: 2.8 MB a second
+ * written otherwise). Lost, it costs one early refresh after the next start. */
+#define FLUSH_LAZY_MS  60000
+#define FLUSH_COUNT    32768 /* rows that wait at most */
 #define FLUSH_RETRY_MS 5000  /* after the store could not be written */
 #define GAUGE_MS       10000 /* a pass over all records: not for every answer */
 
@@ -200,9 +204,20 @@ static void want_one(struct keeper *keeper, struct reg *reg, uint16_t wanted, ui
 
 /* ---- the store ---- */
 
-static void mark_dirty(struct keeper *keeper, struct reg *reg, uint32_t ttl_s, mono_ms now)
+static void plan_flush(struct keeper *keeper, mono_ms at)
 {
-	if (!keeper->store || reg->dirty)
+	if (!keeper->flush_at || (at < keeper->flush_at && !keeper->store_failed))
+		keeper->flush_at = at;
+}
+
+/* The row has to be written within `lag`. */
+static void mark_dirty(struct keeper *keeper, struct reg *reg, uint32_t ttl_s, mono_ms now,
+		       mono_ms lag)
+{
+	if (!keeper->store)
+		return;
+	plan_flush(keeper, now + lag);
+	if (reg->dirty)
 		return;
 	if (keeper->dirty_count == keeper->dirty_room) {
 		size_t room = keeper->dirty_room ? keeper->dirty_room * 2 : 256;
@@ -215,8 +230,6 @@ static void mark_dirty(struct keeper *keeper, struct reg *reg, uint32_t ttl_s, m
 	}
 	keeper->dirty[keeper->dirty_count++] = (struct dirty){ reg->handle, ttl_s };
 	reg->dirty = 1;
-	if (!keeper->flush_at)
-		keeper->flush_at = now + FLUSH_MS;
 }
 
 static size_t dirty_rows(struct keeper *keeper, struct store_row *rows, mono_ms now)
@@ -238,6 +251,13 @@ static size_t dirty_rows(struct keeper *keeper, struct store_row *rows, mono_ms 
 	return n;
 }
 
+static int compare_rows(const void *a, const void *b)
+{
+	const struct store_row *x = a, *y = b;
+
+	return x->number < y->number ? -1 : x->number > y->number;
+}
+
 static void flush_failed(struct keeper *keeper, const char *why, mono_ms now)
 {
 	if (!keeper->store_failed)
@@ -253,13 +273,17 @@ static void flush(struct keeper *keeper, mono_ms now)
 {
 	struct store_row *rows;
 	const char *why = "out of memory";
+	size_t count;
 	int err = -ENOMEM;
 
 	if (!keeper->dirty_count)
 		return;
 	rows = calloc(keeper->dirty_count, sizeof(*rows));
-	if (rows)
-		err = store_write(keeper->store, rows, dirty_rows(keeper, rows, now), &why);
+	if (rows) {
+		count = dirty_rows(keeper, rows, now);
+		qsort(rows, count, sizeof(*rows), compare_rows); /* as they lie in the file */
+		err = store_write(keeper->store, rows, count, &why);
+	}
 	free(rows);
 	if (err) {
 		flush_failed(keeper, why, now);
@@ -341,9 +365,11 @@ static void note_gate(struct keeper *keeper, const struct request *request,
 	pthread_mutex_unlock(&keeper->lock);
 }
 
+/* repeated: it told the core nothing new. */
 static void note_success(struct keeper *keeper, const struct request *request,
-			 const struct upsert_answer *answer, mono_ms now)
+			 const struct upsert_answer *answer, bool repeated, mono_ms now)
 {
+	mono_ms lag = FLUSH_MS;
 	uint32_t ttl_s = 0;
 
 	trouble_token_accepted(&keeper->trouble);
@@ -356,7 +382,9 @@ static void note_success(struct keeper *keeper, const struct request *request,
 			refresh_expect(keeper->refresh, keeper->table.count, ttl_s);
 		}
 	}
-	mark_dirty(keeper, request->reg, ttl_s, now);
+	if (repeated) /* a short TTL makes a stale row worthless sooner */
+		lag = ttl_s * 100 < FLUSH_LAZY_MS ? ttl_s * 100 : FLUSH_LAZY_MS;
+	mark_dirty(keeper, request->reg, ttl_s, now, lag);
 }
 
 static void on_answer(struct upsert_call *call, const struct upsert_answer *answer)
@@ -365,6 +393,7 @@ static void on_answer(struct upsert_call *call, const struct upsert_answer *answ
 	struct keeper *keeper = request->keeper;
 	struct reg *reg = request->reg;
 	bool was_refused = reg->flags & REG_REFUSING;
+	bool repeated = call->kind == UPSERT && reg->expires_ms && reg->told == request->asked;
 	mono_ms now = clock_now();
 	struct reg_input input = { .now = now,
 				   .random = &keeper->options.seed,
@@ -381,7 +410,7 @@ static void on_answer(struct upsert_call *call, const struct upsert_answer *answ
 	handle(keeper, reg, event_of(answer->verdict, keeper->options.needs_token), &input);
 	note_gate(keeper, request, answer, now);
 	if (answer->verdict == UPSERT_OK)
-		note_success(keeper, request, answer, now);
+		note_success(keeper, request, answer, repeated, now);
 	else if (answer->verdict == UPSERT_UNAUTHENTICATED && keeper->options.needs_token) {
 		token_refused(keeper, request->token_serial, answer->text);
 		refresh_file_first(keeper->refresh, reg);
@@ -436,7 +465,7 @@ static void send_one(struct keeper *keeper, struct reg *reg, mono_ms now)
 	if (reg->state == REG_WITHDRAWING && has_lapsed(reg, now)) {
 		refresh_answered(keeper->refresh, reg->number, REFRESH_VOID, now);
 		handle(keeper, reg, REG_EV_EXPIRED, &input);
-		mark_dirty(keeper, reg, 0, now);
+		mark_dirty(keeper, reg, 0, now, FLUSH_MS);
 		return;
 	}
 	request = make_request(keeper, reg);
@@ -705,77 +734,87 @@ void keeper_summary(struct keeper *keeper, struct registrar_summary *ret_summary
 
 struct loaded {
 	struct keeper *keeper;
+	const struct reg_params *last_params; /* and their id: runs of rows share them */
+	uint16_t last_id;
 	struct row {
 		uint64_t number;
 		wall_ms expires;
 		uint32_t ttl_s;
+		uint32_t handle;
 		uint16_t told;
-	} * rows; /* in order of expiry */
+	} * rows;
 	size_t count, room;
 };
+
+static int loaded_reserve(struct loaded *loaded)
+{
+	size_t room = loaded->room ? loaded->room * 2 : 1024;
+	struct row *rows;
+
+	if (loaded->count < loaded->room)
+		return 0;
+	rows = reallocarray(loaded->rows, room, sizeof(*rows));
+	if (!rows)
+		return -ENOMEM;
+	loaded->rows = rows;
+	loaded->room = room;
+	return 0;
+}
 
 static int on_row(const struct store_row *row, void *arg)
 {
 	struct loaded *loaded = arg;
 	char text[E164_ROOM];
-	struct row *to;
 	int err;
 
 	e164_unpack(row->number, text);
 	if (!e164_valid(text) || row->params->route_type >= ROUTE_TYPE_COUNT)
 		return 0; /* nothing we wrote; the configuration says what is wanted */
-	if (loaded->count == loaded->room) {
-		size_t room = loaded->room ? loaded->room * 2 : 1024;
-
-		to = reallocarray(loaded->rows, room, sizeof(*to));
-		if (!to)
-			return -ENOMEM;
-		loaded->rows = to;
-		loaded->room = room;
-	}
-	to = &loaded->rows[loaded->count];
-	err = reg_table_params(&loaded->keeper->table, row->params, &to->told);
+	/* A file opened anew after damage starts again: keep to number order. */
+	if (loaded->count && loaded->rows[loaded->count - 1].number >= row->number)
+		return 0;
+	err = loaded_reserve(loaded);
+	if (!err && row->params != loaded->last_params)
+		err = reg_table_params(&loaded->keeper->table, row->params, &loaded->last_id);
 	if (err)
 		return err;
-	to->number = row->number;
-	to->expires = row->expires;
-	to->ttl_s = row->ttl_s;
-	loaded->count++;
+	loaded->last_params = row->params;
+	loaded->rows[loaded->count++] = (struct row){ .number = row->number,
+						      .expires = row->expires,
+						      .ttl_s = row->ttl_s,
+						      .told = loaded->last_id };
 	return 0;
 }
 
-static int compare_numbers(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static int merge_rows(struct keeper *keeper, const struct loaded *loaded)
+/* The table is empty before: afterwards it has the rows' order. */
+static int merge_rows(struct keeper *keeper, struct loaded *loaded)
 {
 	uint64_t *numbers = calloc(loaded->count + 1, sizeof(*numbers));
-	size_t n = 0;
 	int err;
 
 	if (!numbers)
 		return -ENOMEM;
 	for (size_t i = 0; i < loaded->count; i++)
 		numbers[i] = loaded->rows[i].number;
-	qsort(numbers, loaded->count, sizeof(*numbers), compare_numbers);
-	/* A file read again after damage may have given a number twice. */
-	for (size_t i = 0; i < loaded->count; i++)
-		if (!n || numbers[n - 1] != numbers[i])
-			numbers[n++] = numbers[i];
-	err = merge(keeper, numbers, n);
+	err = merge(keeper, numbers, loaded->count);
 	free(numbers);
+	for (size_t i = 0; !err && i < loaded->count; i++)
+		loaded->rows[i].handle = keeper->table.sorted[i];
 	return err;
+}
+
+static int compare_expiries(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+
+	return x->expires < y->expires ? -1 : x->expires > y->expires;
 }
 
 /* A row's time is by the wall clock, which may have been set meanwhile: it is
  * believed only if it lies within the TTL from the present. */
 static void take_row(struct keeper *keeper, const struct row *row, mono_ms now)
 {
-	struct reg *reg = reg_table_find(&keeper->table, row->number);
+	struct reg *reg = reg_at(&keeper->table, row->handle);
 	mono_ms ttl_ms = (mono_ms)(row->ttl_s < REG_TTL_MAX_S ? row->ttl_s : REG_TTL_MAX_S) * 1000;
 	mono_ms left = row->expires - clock_wall();
 
@@ -795,15 +834,17 @@ static void take_row(struct keeper *keeper, const struct row *row, mono_ms now)
 }
 
 /* After the wanted set is known: what has lapsed and is not wanted needs no
- * delete; the others are filed in order of expiry. */
+ * delete; the others are filed in order of expiry. The row may lag behind by
+ * one refresh, so it has lapsed for certain only another TTL later. */
 static void settle_row(struct keeper *keeper, const struct row *row, mono_ms now)
 {
-	struct reg *reg = reg_table_find(&keeper->table, row->number);
+	struct reg *reg = reg_at(&keeper->table, row->handle);
 	struct reg_input input = { .now = now };
 
-	if (reg->state == REG_WITHDRAWING && row->expires <= clock_wall()) {
+	if (reg->state == REG_WITHDRAWING &&
+	    row->expires + (wall_ms)row->ttl_s * 1000 <= clock_wall()) {
 		handle(keeper, reg, REG_EV_EXPIRED, &input);
-		mark_dirty(keeper, reg, 0, now);
+		mark_dirty(keeper, reg, 0, now, FLUSH_MS);
 	} else {
 		file(keeper, reg);
 	}
@@ -823,6 +864,8 @@ static int load(struct keeper *keeper, const struct wanted *wanted, mono_ms now)
 			take_row(keeper, &loaded.rows[i], now);
 		err = keeper_want(keeper, wanted, now);
 	}
+	if (loaded.count)
+		qsort(loaded.rows, loaded.count, sizeof(*loaded.rows), compare_expiries);
 	for (size_t i = 0; !err && i < loaded.count; i++)
 		settle_row(keeper, &loaded.rows[i], now);
 	free(loaded.rows);

@@ -21,8 +21,8 @@ struct store_row {
 	uint32_t ttl_s;                  /* as the core gave it */
 };
 
-/* One row of the file, those that expire first before the others. Anything but
- * 0 ends the reading and is returned. */
+/* One row of the file, in number order; rows with equal parameters give the same
+ * pointer. Anything but 0 ends the reading and is returned. */
 typedef int store_visit_fn(const struct store_row *row, void *arg);
 
 /* Opens or makes the file and reads all rows. A file that is damaged is moved

@@ -33,9 +33,10 @@ static const char schema[] =
 	"PRAGMA user_version=1;"
 	"COMMIT;";
 
-static const char select_rows[] = "SELECT number, expires_ms, ttl_s, sip_uri, prefix_mo, prefix_mt,"
-				  " route_type FROM told JOIN params ON params.id = told.params"
-				  " ORDER BY expires_ms";
+static const char select_params[] = "SELECT id, sip_uri, prefix_mo, prefix_mt, route_type"
+				    " FROM params ORDER BY id";
+static const char select_rows[] = "SELECT number, params, expires_ms, ttl_s FROM told"
+				  " ORDER BY number";
 
 enum statement { ADD_PARAMS, FIND_PARAMS, PUT, FORGET, STATEMENT_COUNT };
 
@@ -132,41 +133,120 @@ static int db_open(struct store *store)
 	return code;
 }
 
-static int visit_row(sqlite3_stmt *s, store_visit_fn *visit, void *arg)
+/* The rows of `params`, while the file is read. */
+struct known {
+	sqlite3_int64 *ids; /* ascending */
+	struct reg_params *params;
+	size_t count;
+};
+
+static void known_done(struct known *known)
 {
-	struct reg_params params = {
-		.sip_uri = (char *)sqlite3_column_text(s, 3),
-		.prefix_mo = (char *)sqlite3_column_text(s, 4),
-		.prefix_mt = (char *)sqlite3_column_text(s, 5),
-		.route_type = (enum route_type)sqlite3_column_int(s, 6),
-	};
+	for (size_t i = 0; i < known->count; i++) {
+		free(known->params[i].sip_uri);
+		free(known->params[i].prefix_mo);
+		free(known->params[i].prefix_mt);
+	}
+	free(known->ids);
+	free(known->params);
+}
+
+static char *copy_text(sqlite3_stmt *statement, int column)
+{
+	const char *text = (const char *)sqlite3_column_text(statement, column);
+
+	return text ? strdup(text) : NULL;
+}
+
+static int known_add(struct known *known, sqlite3_stmt *statement)
+{
+	size_t n = known->count;
+	sqlite3_int64 *ids = reallocarray(known->ids, n + 1, sizeof(*ids));
+	struct reg_params *params;
+
+	if (!ids)
+		return SQLITE_NOMEM;
+	known->ids = ids;
+	params = reallocarray(known->params, n + 1, sizeof(*params));
+	if (!params)
+		return SQLITE_NOMEM;
+	known->params = params;
+	known->count++;
+	ids[n] = sqlite3_column_int64(statement, 0);
+	params[n].sip_uri = copy_text(statement, 1);
+	params[n].prefix_mo = copy_text(statement, 2);
+	params[n].prefix_mt = copy_text(statement, 3);
+	params[n].route_type = (enum route_type)sqlite3_column_int(statement, 4);
+	if (!params[n].sip_uri || !params[n].prefix_mo || !params[n].prefix_mt)
+		return SQLITE_NOMEM;
+	return SQLITE_OK;
+}
+
+static const struct reg_params *known_find(const struct known *known, sqlite3_int64 id)
+{
+	size_t low = 0, high = known->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (known->ids[middle] == id)
+			return &known->params[middle];
+		if (known->ids[middle] < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
+}
+
+static int read_params(struct store *store, struct known *known)
+{
+	sqlite3_stmt *statement = NULL;
+	int code = sqlite3_prepare_v2(store->db, select_params, -1, &statement, NULL);
+
+	if (code == SQLITE_OK)
+		code = sqlite3_step(statement);
+	while (code == SQLITE_ROW) {
+		code = known_add(known, statement);
+		if (code == SQLITE_OK)
+			code = sqlite3_step(statement);
+	}
+	sqlite3_finalize(statement);
+	return code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+static int visit_row(const struct known *known, sqlite3_stmt *statement, store_visit_fn *visit,
+		     void *arg)
+{
 	struct store_row row = {
-		.number = (uint64_t)sqlite3_column_int64(s, 0),
-		.params = &params,
-		.expires = sqlite3_column_int64(s, 1),
-		.ttl_s = (uint32_t)sqlite3_column_int64(s, 2),
+		.number = (uint64_t)sqlite3_column_int64(statement, 0),
+		.params = known_find(known, sqlite3_column_int64(statement, 1)),
+		.expires = sqlite3_column_int64(statement, 2),
+		.ttl_s = (uint32_t)sqlite3_column_int64(statement, 3),
 	};
 
-	if (!params.sip_uri || !params.prefix_mo || !params.prefix_mt)
-		return -ENOMEM;
-	return visit(&row, arg);
+	return row.params ? visit(&row, arg) : 0; /* foreign_keys lets none be without */
 }
 
 /* An SQLite code; what `visit` returned goes to ret_err. */
 static int read_rows(struct store *store, store_visit_fn *visit, void *arg, int *ret_err)
 {
+	struct known known = { 0 };
 	sqlite3_stmt *statement = NULL;
-	int code = sqlite3_prepare_v2(store->db, select_rows, -1, &statement, NULL);
+	int code = read_params(store, &known);
 
+	if (code == SQLITE_OK)
+		code = sqlite3_prepare_v2(store->db, select_rows, -1, &statement, NULL);
 	if (code == SQLITE_OK)
 		code = sqlite3_step(statement);
 	while (code == SQLITE_ROW) {
-		*ret_err = visit_row(statement, visit, arg);
+		*ret_err = visit_row(&known, statement, visit, arg);
 		if (*ret_err)
 			break;
 		code = sqlite3_step(statement);
 	}
 	sqlite3_finalize(statement);
+	known_done(&known);
 	return code == SQLITE_DONE || code == SQLITE_ROW ? SQLITE_OK : code;
 }
 

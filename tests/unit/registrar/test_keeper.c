@@ -667,8 +667,8 @@ static void after_a_long_stop_all_are_made_anew_and_none_deleted(void **state)
 	(void)state;
 	pass(keeper, 60000);
 	end(keeper);
-	clock_fake_advance(7200000);
-	clock_fake_wall_set(WALL + 7200000);
+	clock_fake_advance(3 * 3600000);
+	clock_fake_wall_set(WALL + 3 * 3600000);
 	core.total = 0;
 	keeper = start_stored(90, "a");
 	pass(keeper, 5000);
@@ -680,6 +680,23 @@ static void after_a_long_stop_all_are_made_anew_and_none_deleted(void **state)
 	keeper = start_stored(90, "a"); /* the lapsed rows are gone from the file */
 	pass(keeper, 5000);
 	assert_int_equal(core.total, 0);
+	end(keeper);
+}
+
+static void a_row_that_may_lag_behind_a_refresh_is_deleted_to_be_sure(void **state)
+{
+	struct keeper *keeper = start_stored(100, "a");
+
+	(void)state;
+	pass(keeper, 60000);
+	end(keeper);
+	clock_fake_wall_set(WALL + 4000000); /* past the expiry on file */
+	core.total = 0;
+	keeper = start_stored(90, "a");
+	pass(keeper, 5000);
+	assert_int_equal(core.total, 100);
+	for (unsigned i = 91; i <= 100; i++)
+		assert_int_equal(core.deletes[i], 1);
 	end(keeper);
 }
 
@@ -810,6 +827,7 @@ int main(void)
 		KEEPER(a_restart_goes_on_where_it_stopped),
 		KEEPER(a_restart_with_another_domain_tells_it_at_once),
 		KEEPER(after_a_long_stop_all_are_made_anew_and_none_deleted),
+		KEEPER(a_row_that_may_lag_behind_a_refresh_is_deleted_to_be_sure),
 		KEEPER(a_wall_clock_set_back_is_not_believed),
 		KEEPER(a_delete_not_yet_done_survives_a_restart),
 		KEEPER(a_store_that_cannot_be_opened_is_an_error),
