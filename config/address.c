@@ -131,6 +131,13 @@ static const char *sip_uri_parameters(const char *text, bool secure)
 	return "has an unknown parameter. Only ;transport=udp, tcp or tls may follow the host";
 }
 
+enum sip_transport config_uri_transport(const char *uri)
+{
+	if (strncasecmp(uri, "sips:", 5) == 0 || strcasestr(uri, ";transport=tls"))
+		return SIP_TRANSPORT_TLS;
+	return strcasestr(uri, ";transport=tcp") ? SIP_TRANSPORT_TCP : SIP_TRANSPORT_UDP;
+}
+
 const char *sip_uri_parse(const char *text, struct sip_uri *ret_uri)
 {
 	bool sip = !strncasecmp(text, "sip:", 4);

@@ -52,28 +52,28 @@ bool config_cidr_contains(const struct config_cidr *cidr, const struct sockaddr 
 struct config_sip {
 	struct config_listen *listen;
 	size_t listen_count;
-	char *certificate;        /* PEM path: leaf, then intermediates */
-	char *private_key;        /* PEM path */
-	char *ca_file;            /* PEM path: who may sign a next hop; NULL: system's */
-	char *user_agent;         /* default "breakout" */
-	unsigned connect_ms;      /* connect + TLS handshake + first answer to an INVITE: 1000 */
-	unsigned handshake_s;     /* an accepted connection finishes its TLS handshake: 10 */
-	unsigned keepalive_s;     /* OPTIONS on idle TLS connections to the SBC: 30; 0: none */
-	unsigned t1_ms;           /* RFC 3261 17.1.1.1: 500 */
+	char *certificate;    /* PEM path: leaf, then intermediates */
+	char *private_key;    /* PEM path */
+	char *ca_file;        /* PEM path: who may sign a next hop; NULL: system's */
+	char *user_agent;     /* default "breakout" */
+	unsigned connect_ms;  /* connect + TLS handshake + first answer to an INVITE: 1000 */
+	unsigned handshake_s; /* an accepted connection finishes its TLS handshake: 10 */
+	unsigned keepalive_s; /* OPTIONS on idle TLS connections to the SBC: 30; 0: none */
+	unsigned t1_ms;       /* RFC 3261 17.1.1.1: 500 */
 };
 
 struct config_api {
-	char *target;             /* host:port */
-	char *token_url;          /* https://... ; NULL: no token (sandbox) */
+	char *target;    /* host:port */
+	char *token_url; /* https://... ; NULL: no token (sandbox) */
 	char *client_id;
 	char *client_secret_file; /* one line; read when a token is fetched */
 	char *scope;              /* default "call.routing:write" */
-	bool raw_basic;           /* send id and secret unencoded in Basic (against RFC 6749 2.3.1) */
-	char *ca_file;            /* PEM; NULL: system's */
-	char *server_name;        /* expected certificate name; NULL: host of target */
-	bool plaintext;           /* no TLS: loopback targets only */
-	unsigned deadline_ms;     /* per call: 10000 */
-	unsigned keepalive_s;     /* 60 */
+	bool raw_basic;       /* send id and secret unencoded in Basic (against RFC 6749 2.3.1) */
+	char *ca_file;        /* PEM; NULL: system's */
+	char *server_name;    /* expected certificate name; NULL: host of target */
+	bool plaintext;       /* no TLS: loopback targets only */
+	unsigned deadline_ms; /* per call: 10000 */
+	unsigned keepalive_s; /* 60 */
 	unsigned keepalive_timeout_s; /* 10 */
 };
 
@@ -81,8 +81,8 @@ struct config_sbc {
 	char *uri;                   /* sips:host[:port], where leg 3 goes */
 	struct config_cidr *trusted; /* who may send us leg 2 */
 	size_t trusted_count;
-	char *client_ca;             /* PEM; set: the SBC must show a certificate it signed */
-	char *client_name;           /* and that certifies this DNS name; NULL: any */
+	char *client_ca;   /* PEM; set: the SBC must show a certificate it signed */
+	char *client_name; /* and that certifies this DNS name; NULL: any */
 };
 
 struct config_core {
@@ -98,10 +98,10 @@ struct config_trunk {
 	size_t uri_count;
 	struct config_cidr *trusted; /* source addresses besides the uris' literal hosts */
 	size_t trusted_count;
-	enum media_kind media;   /* default rtp */
-	char **allow_headers;    /* names that may cross to the trunk, besides the standard ones */
+	enum media_kind media; /* default rtp */
+	char **allow_headers;  /* names that may cross to the trunk, besides the standard ones */
 	size_t allow_header_count;
-	bool ingress;            /* may place calls to ingress registrations */
+	bool ingress; /* may place calls to ingress registrations */
 };
 
 /* What a step of a rule does with the call. */
@@ -127,7 +127,7 @@ struct config_action {
 enum call_direction { DIRECTION_MO = 1, DIRECTION_MT = 2, DIRECTION_UNKNOWN = 4 };
 
 struct config_rule {
-	unsigned directions; /* bits; when.direction absent: all */
+	unsigned directions;           /* bits; when.direction absent: all */
 	struct config_action *actions; /* tried in order until one succeeds */
 	size_t action_count;
 };
@@ -142,22 +142,22 @@ struct config_service {
 /* One number to keep registered. */
 struct config_registration {
 	char number[E164_ROOM];
-	uint8_t route_type;   /* enum route_type */
-	uint32_t service;     /* index into config.services */
-	uint32_t line;        /* where it was configured, for messages */
+	uint8_t route_type; /* enum route_type */
+	uint32_t service;   /* index into config.services */
+	uint32_t line;      /* where it was configured, for messages */
 };
 
 struct config_media {
-	char *address;      /* bind and advertise; default: of the first tls listener if literal */
+	char *address; /* bind and advertise; default: of the first tls listener if literal */
 	uint16_t port_min, port_max; /* 20000-29999 */
-	unsigned threads;   /* 0: one per core, at most 8 */
-	unsigned rtp_timeout_s; /* no RTP on an established call: 60; 0: never */
+	unsigned threads;            /* 0: one per core, at most 8 */
+	unsigned rtp_timeout_s;      /* no RTP on an established call: 60; 0: never */
 };
 
 struct config {
 	char *path;
-	char *domain;               /* host in every registration's sip_uri */
-	uint16_t sip_uri_port;      /* 0: none in sip_uri, the core looks up SRV */
+	char *domain;          /* host in every registration's sip_uri */
+	uint16_t sip_uri_port; /* 0: none in sip_uri, the core looks up SRV */
 	struct config_sip sip;
 	struct config_core core;
 	char *prefix_mo, *prefix_mt; /* digits; NULL: none */
@@ -166,10 +166,10 @@ struct config {
 	char *admin_socket;          /* path of the Unix socket */
 	enum log_level log_level;
 	struct config_media media;
-	bool withdraw_at_stop;       /* delete every registration at stop */
-	unsigned max_calls;          /* concurrent; 10000 */
-	unsigned drain_s;            /* after SIGTERM calls may last: 14400 */
-	char **emergency;            /* numbers sent to leg 3 first and untouched */
+	bool withdraw_at_stop; /* delete every registration at stop */
+	unsigned max_calls;    /* concurrent; 10000 */
+	unsigned drain_s;      /* after SIGTERM calls may last: 14400 */
+	char **emergency;      /* numbers sent to leg 3 first and untouched */
 	size_t emergency_count;
 	struct config_trunk *trunks;
 	size_t trunk_count;
@@ -190,6 +190,9 @@ struct config {
 int config_load(const char *path, bool check_files, struct config **ret_config,
 		struct str *ret_errors) MUST_CHECK;
 struct config *config_destroy(struct config *config);
+
+/* RFC 3263 section 4.1: what the URI names, else TLS for sips and UDP for sip. */
+enum sip_transport config_uri_transport(const char *uri);
 
 /* Borrowed; NULL if the number is not configured. */
 const struct config_registration *config_find_number(const struct config *config,

@@ -161,7 +161,7 @@ static void drain(void *arg)
 	log_info("main", "stop: draining calls=%zu for_s=%u", call_room_count(daemon->calls),
 		 daemon->config->drain_s);
 	notify("STOPPING=1");
-	sip_endpoint_drain(daemon->endpoint);
+	call_room_drain(daemon->calls);
 	if (daemon->config->withdraw_at_stop)
 		withdraw(daemon);
 	if (call_room_count(daemon->calls) == 0) {
@@ -315,6 +315,17 @@ static int start_media(struct daemon *daemon)
 	return sip_loop_watch(daemon->loop, media_engine_fd(daemon->media), on_media, daemon);
 }
 
+/* The transports the trunks want, for sip_endpoint_options.reach. */
+static unsigned trunk_transports(const struct config *config)
+{
+	unsigned reach = 0;
+
+	for (size_t i = 0; i < config->trunk_count; i++)
+		for (size_t j = 0; j < config->trunks[i].uri_count; j++)
+			reach |= 1u << config_uri_transport(config->trunks[i].uris[j]);
+	return reach;
+}
+
 static int start_endpoint(struct daemon *daemon)
 {
 	const struct config_sip *config = &daemon->config->sip;
@@ -336,6 +347,7 @@ static int start_endpoint(struct daemon *daemon)
 		.keepalive_s = config->keepalive_s,
 		.t1_ms = config->t1_ms,
 		.keepalive_uri = daemon->config->core.sbc.uri,
+		.reach = trunk_transports(daemon->config),
 		.verify_next_hop = true,
 	};
 	char error[256] = "";

@@ -69,16 +69,11 @@ void call_free(struct call *call)
 		room->empty(room->empty_arg);
 }
 
+/* No Retry-After: RFC 3261 section 21.5.4 lets the core then send us nothing at
+ * all for that time, emergency calls included. */
 static int refuse(struct leg *take_a, struct call_plan *take_plan, enum cause cause, int err)
 {
-	struct sip_headers headers = { 0 };
-	struct leg_farewell farewell = { .status = cause_to_status(cause) };
-
-	/* RFC 3261 21.5.4: a short while, so that the core tries another node first. */
-	if (cause == CAUSE_OVERLOAD && sip_headers_add(&headers, "Retry-After", "5") == 0)
-		farewell.headers = &headers;
-	leg_release(take_a, &farewell);
-	sip_headers_done(&headers);
+	leg_release(take_a, &(struct leg_farewell){ .status = cause_to_status(cause) });
 	call_plan_free(take_plan);
 	record_result(cause);
 	return err;
@@ -100,6 +95,8 @@ int call_start(struct call_room *room, struct leg *take_a, struct call_plan *tak
 {
 	struct call *call;
 
+	if (room->draining && !take_plan->emergency)
+		return refuse(take_a, take_plan, CAUSE_DRAINING, -ESHUTDOWN);
 	if (full(room, take_plan))
 		return refuse(take_a, take_plan, CAUSE_OVERLOAD, -EBUSY);
 	if (take_plan->step_count == 0)
@@ -130,6 +127,11 @@ int call_start(struct call_room *room, struct leg *take_a, struct call_plan *tak
 size_t call_room_count(const struct call_room *room)
 {
 	return room->count;
+}
+
+void call_room_drain(struct call_room *room)
+{
+	room->draining = true;
 }
 
 void call_room_end_all(struct call_room *room, enum cause cause)

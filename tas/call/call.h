@@ -74,6 +74,9 @@ struct call_room *call_room_destroy(struct call_room *room); /* ends what is lef
 int call_start(struct call_room *room, struct leg *take_a, struct call_plan *take_plan);
 
 size_t call_room_count(const struct call_room *room);
+/* Refuses new calls with 503 from now on, emergency calls excepted; running ones
+ * go on. */
+void call_room_drain(struct call_room *room);
 /* Ends every call with BYE and this cause. */
 void call_room_end_all(struct call_room *room, enum cause cause);
 /* Called each time the last call has ended. */

@@ -80,6 +80,7 @@ struct call_room {
 	struct timer_wheel *wheel;
 	struct cdr_writer *cdr; /* NULL: no file */
 	unsigned max_calls;
+	bool draining;
 	size_t count;
 	uint64_t started; /* calls, since create */
 	struct call *calls;

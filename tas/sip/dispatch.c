@@ -194,8 +194,6 @@ static void known_peer(struct sip_endpoint *endpoint, msg_t *msg, sip_t *sip,
 	case sip_method_invite:
 		if (sip->sip_to->a_tag)
 			reply(endpoint, msg, SIP_481_NO_TRANSACTION);
-		else if (endpoint->draining)
-			reply(endpoint, msg, SIP_503_SERVICE_UNAVAILABLE);
 		else
 			invited(endpoint, msg, sip, source, peer);
 		break;

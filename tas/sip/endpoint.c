@@ -15,7 +15,7 @@
 
 #define SWEEP_MS     1000
 #define MESSAGE_MAX  65536       /* bytes: SIP over UDP cannot be longer either */
-#define DEMAND_ROOM  3           /* listeners made on demand: one a transport */
+#define REACH_ROOM   3           /* listeners for next hops only: one a transport */
 #define NO_DIRECTORY "/dev/null" /* where sofia looks for agent.pem; tls_guard.c has it */
 
 struct timer_wheel *endpoint_wheel(const struct sip_endpoint *endpoint)
@@ -24,19 +24,6 @@ struct timer_wheel *endpoint_wheel(const struct sip_endpoint *endpoint)
 }
 
 /* ---- listeners ---- */
-
-static const char *proto(enum sip_transport transport)
-{
-	switch (transport) {
-	case SIP_TRANSPORT_UDP:
-		return "udp";
-	case SIP_TRANSPORT_TCP:
-		return "tcp";
-	case SIP_TRANSPORT_TLS:
-		return "tls";
-	}
-	return NULL;
-}
 
 static tport_t *find_tport(struct sip_endpoint *endpoint, const char *ident)
 {
@@ -61,7 +48,7 @@ static int bind_listener(struct sip_endpoint *endpoint, enum sip_transport trans
 		(void)snprintf(port_text, sizeof(port_text), "%u", port);
 	(void)snprintf(url, sizeof(url), "%s:%s%s%s:%s;transport=%s",
 		       transport == SIP_TRANSPORT_TLS ? "sips" : "sip", ipv6 ? "[" : "", host,
-		       ipv6 ? "]" : "", port_text, proto(transport));
+		       ipv6 ? "]" : "", port_text, sip_transport_name(transport));
 	(void)snprintf(listener->ident, sizeof(listener->ident), "l%zu", endpoint->listener_count);
 	listener->transport = transport;
 	tls_guard_enter(endpoint->tls);
@@ -78,20 +65,13 @@ static int bind_listener(struct sip_endpoint *endpoint, enum sip_transport trans
 	return 0;
 }
 
-struct listener *endpoint_listener(struct sip_endpoint *endpoint, enum sip_transport transport)
+struct listener *endpoint_listener(const struct sip_endpoint *endpoint,
+				   enum sip_transport transport)
 {
-	const char *host = "0.0.0.0";
-
 	for (size_t i = 0; i < endpoint->listener_count; i++)
 		if (endpoint->listeners[i].transport == transport)
 			return &endpoint->listeners[i];
-	if (endpoint->listener_count)
-		host = tport_name(endpoint->listeners[0].tport)->tpn_host;
-	if (bind_listener(endpoint, transport, host, 0) < 0)
-		return NULL;
-	log_notice("sip", "listening on %s port %u for a next hop that wants it", proto(transport),
-		   sip_endpoint_port(endpoint, endpoint->listener_count - 1));
-	return &endpoint->listeners[endpoint->listener_count - 1];
+	return NULL;
 }
 
 struct listener *endpoint_listener_of(struct sip_endpoint *endpoint, tport_t *tport)
@@ -112,10 +92,11 @@ char *endpoint_contact(const struct sip_endpoint *endpoint, su_home_t *home,
 	const char *host = tls && endpoint->domain ? endpoint->domain : name->tpn_host;
 
 	sips = sips && tls; /* a sips Contact is a promise that only TLS keeps */
-	return su_sprintf(
-		home, "<%s:%s:%s%s%s>", sips ? "sips" : "sip", host, name->tpn_port,
-		listener->transport == SIP_TRANSPORT_UDP || sips ? "" : ";transport=",
-		listener->transport == SIP_TRANSPORT_UDP || sips ? "" : proto(listener->transport));
+	return su_sprintf(home, "<%s:%s:%s%s%s>", sips ? "sips" : "sip", host, name->tpn_port,
+			  listener->transport == SIP_TRANSPORT_UDP || sips ? "" : ";transport=",
+			  listener->transport == SIP_TRANSPORT_UDP || sips
+				  ? ""
+				  : sip_transport_name(listener->transport));
 }
 
 uint16_t sip_endpoint_port(const struct sip_endpoint *endpoint, size_t index)
@@ -231,6 +212,29 @@ static int bind_all(struct sip_endpoint *endpoint, const struct sip_endpoint_opt
 	return 0;
 }
 
+/* Ports for the transports that only next hops want. */
+static int bind_reach(struct sip_endpoint *endpoint, unsigned reach, char *error, size_t room)
+{
+	const char *host = endpoint->listener_count
+				   ? tport_name(endpoint->listeners[0].tport)->tpn_host
+				   : "0.0.0.0";
+
+	for (int i = SIP_TRANSPORT_UDP; i <= SIP_TRANSPORT_TLS; i++) {
+		enum sip_transport transport = (enum sip_transport)i;
+		int err;
+
+		if (!(reach & 1u << i) || endpoint_listener(endpoint, transport))
+			continue;
+		err = bind_listener(endpoint, transport, host, 0);
+		if (err) {
+			(void)snprintf(error, room, "no free %s port on %s to call from",
+				       sip_transport_name(transport), host);
+			return err;
+		}
+	}
+	return 0;
+}
+
 static int copy_options(struct sip_endpoint *endpoint, const struct sip_endpoint_options *options)
 {
 	endpoint->connect_ms = options->connect_ms ? options->connect_ms : 1000;
@@ -238,7 +242,7 @@ static int copy_options(struct sip_endpoint *endpoint, const struct sip_endpoint
 	endpoint->user_agent = strdup(options->user_agent ? options->user_agent : "breakout");
 	endpoint->domain = str_dup_or_null(options->domain);
 	endpoint->listeners =
-		calloc(options->listen_count + DEMAND_ROOM, sizeof(*endpoint->listeners));
+		calloc(options->listen_count + REACH_ROOM, sizeof(*endpoint->listeners));
 	if (!endpoint->user_agent || !endpoint->listeners || (options->domain && !endpoint->domain))
 		return -ENOMEM;
 	return 0;
@@ -264,6 +268,8 @@ int sip_endpoint_create(struct sip_endpoint **ret_endpoint, struct sip_loop *loo
 		err = create_agent(endpoint);
 	if (!err)
 		err = bind_all(endpoint, options, error, error_room);
+	if (!err)
+		err = bind_reach(endpoint, options->reach, error, error_room);
 	if (!err) {
 		err = keepalive_start(endpoint, options->keepalive_uri, options->keepalive_s);
 		if (err == -EINVAL)
@@ -279,11 +285,6 @@ int sip_endpoint_create(struct sip_endpoint **ret_endpoint, struct sip_loop *loo
 	timer_start(endpoint_wheel(endpoint), &endpoint->sweep, clock_now() + SWEEP_MS);
 	*ret_endpoint = endpoint;
 	return 0;
-}
-
-void sip_endpoint_drain(struct sip_endpoint *endpoint)
-{
-	endpoint->draining = true;
 }
 
 size_t sip_endpoint_leg_count(const struct sip_endpoint *endpoint)

@@ -48,6 +48,10 @@ struct sip_endpoint_options {
 	const char *domain; /* host for Contact of TLS legs; NULL: the listener's address */
 	unsigned connect_ms, handshake_s, keepalive_s, t1_ms; /* as config_sip */
 	const char *keepalive_uri; /* OPTIONS go there while keepalive_s > 0; NULL: none */
+	/* Bits 1 << enum sip_transport: what next hops need besides the listeners.
+	 * Each that no listener has gets a free port on the first listener's host:
+	 * sofia cannot add a transport once connections run. */
+	unsigned reach;
 	bool verify_next_hop; /* TLS: check name and chain of servers we call; true except in tests
 			       */
 };
@@ -59,8 +63,6 @@ int sip_endpoint_create(struct sip_endpoint **ret_endpoint, struct sip_loop *loo
 			const struct sip_endpoint_handlers *handlers, char *error,
 			size_t error_room) MUST_CHECK;
 
-/* Refuses new INVITEs with 503 from now on; running dialogs go on. */
-void sip_endpoint_drain(struct sip_endpoint *endpoint);
 /* Legs not yet gone, those that end in the background included. */
 size_t sip_endpoint_leg_count(const struct sip_endpoint *endpoint);
 struct sip_endpoint *sip_endpoint_destroy(struct sip_endpoint *endpoint);

@@ -56,10 +56,9 @@ struct sip_endpoint {
 	struct tls_profile *tls;
 	struct sip_endpoint_handlers handlers;
 	struct listener *listeners;
-	size_t listener_count; /* those asked for, then those made on demand */
+	size_t listener_count; /* those asked for, then those for `reach` */
 	char *user_agent, *domain;
 	unsigned connect_ms, t1_ms;
-	bool draining;
 	struct leg *legs;
 	size_t leg_count;
 	struct timer sweep;
@@ -69,9 +68,9 @@ struct sip_endpoint {
 
 /* endpoint.c */
 struct timer_wheel *endpoint_wheel(const struct sip_endpoint *endpoint);
-/* The listener for a transport, made on a free port if there is none; NULL:
- * cannot be. */
-struct listener *endpoint_listener(struct sip_endpoint *endpoint, enum sip_transport transport);
+/* The first listener of a transport; NULL: there is none. */
+struct listener *endpoint_listener(const struct sip_endpoint *endpoint,
+				   enum sip_transport transport);
 /* Our Contact for a dialog over a listener, from the home; NULL: no memory. */
 char *endpoint_contact(const struct sip_endpoint *endpoint, su_home_t *home,
 		       const struct listener *listener, bool sips);

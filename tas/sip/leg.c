@@ -206,21 +206,35 @@ void leg_end(struct leg *leg, enum leg_end_reason end, int status, const char *r
 
 /* ---- sending ---- */
 
+/* Where the dialog's next request goes (RFC 3261 section 12.2.1.1). NULL:
+ * sofia decides. */
+static char *dialog_hop(const struct leg *leg, su_home_t *home)
+{
+	const sip_route_t *routes = NULL;
+	const sip_contact_t *target = NULL;
+
+	if (nta_leg_get_route(leg->dialog, &routes, &target) < 0)
+		return NULL;
+	if (routes)
+		return message_hop(home, routes->r_url, leg->info.transport);
+	if (target)
+		return message_hop(home, target->m_url, leg->info.transport);
+	return su_strdup(home, leg->next_hop);
+}
+
 nta_outgoing_t *leg_request(struct leg *leg, sip_method_t method, const char *method_name,
 			    nta_response_f *on_response, const char *sdp, const char *reason)
 {
-	const char *route = NULL;
-	const sip_route_t *routes = NULL;
-	const sip_contact_t *target = NULL;
+	su_home_t home[1] = { SU_HOME_INIT(home) };
+	nta_outgoing_t *request;
 	char cseq[32] = "";
 
-	if (nta_leg_get_route(leg->dialog, &routes, &target) == 0 && !routes && !target)
-		route = leg->next_hop;
 	if (method == sip_method_ack)
 		(void)snprintf(cseq, sizeof(cseq), "%u ACK", leg->ack_seq);
-	return nta_outgoing_tcreate(
-		leg->dialog, on_response, leg, (const url_string_t *)route, method, method_name,
-		NULL, TAG_IF(method == sip_method_ack, NTATAG_ACK_BRANCH(leg->ack_branch)),
+	request = nta_outgoing_tcreate(
+		leg->dialog, on_response, leg, (const url_string_t *)dialog_hop(leg, home), method,
+		method_name, NULL,
+		TAG_IF(method == sip_method_ack, NTATAG_ACK_BRANCH(leg->ack_branch)),
 		TAG_IF(cseq[0], SIPTAG_CSEQ_STR(cseq)),
 		TAG_IF(method != sip_method_bye, SIPTAG_CONTACT_STR(leg->contact)),
 		TAG_IF(method == sip_method_invite, SIPTAG_ALLOW_STR(MESSAGE_ALLOW)),
@@ -228,6 +242,8 @@ nta_outgoing_t *leg_request(struct leg *leg, sip_method_t method, const char *me
 		TAG_IF(reason, SIPTAG_REASON_STR(reason)),
 		TAG_IF(sdp, SIPTAG_CONTENT_TYPE_STR("application/sdp")),
 		TAG_IF(sdp, SIPTAG_PAYLOAD_STR(sdp)), TAG_END());
+	su_home_deinit(home);
+	return request;
 }
 
 void leg_send_ack(struct leg *leg, const char *sdp)

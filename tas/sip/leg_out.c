@@ -138,22 +138,27 @@ static int check_uris(const struct leg_invite *invite)
 	return type == url_sip || type == url_sips ? 0 : -EINVAL;
 }
 
-static enum sip_transport transport_of(const char *uri)
+/* RFC 3263 section 4.1: what the URI says, else TLS for sips and UDP for sip. */
+static enum sip_transport transport_of(const url_t *url)
 {
-	url_t *url = url_make(NULL, uri);
 	char name[8] = "";
-	enum sip_transport transport = SIP_TRANSPORT_UDP;
 
-	if (!url)
-		return transport;
 	if (url->url_params)
 		url_param(url->url_params, "transport", name, sizeof(name));
 	if (url->url_type == url_sips || str_equal_nocase(name, "tls"))
-		transport = SIP_TRANSPORT_TLS;
-	else if (str_equal_nocase(name, "tcp"))
-		transport = SIP_TRANSPORT_TCP;
-	su_free(NULL, url);
-	return transport;
+		return SIP_TRANSPORT_TLS;
+	return str_equal_nocase(name, "tcp") ? SIP_TRANSPORT_TCP : SIP_TRANSPORT_UDP;
+}
+
+static int choose_hop(struct leg *leg, const char *uri)
+{
+	url_t *url = url_make(leg->home, uri);
+
+	if (!url)
+		return -ENOMEM;
+	leg->info.transport = transport_of(url);
+	leg->next_hop = message_hop(leg->home, url, leg->info.transport);
+	return leg->next_hop ? 0 : -ENOMEM;
 }
 
 /* RFC 3261 section 25.1, quoted-string: quotes and backslashes are escaped,
@@ -256,11 +261,9 @@ static int send_invite(struct leg *leg, const struct leg_invite *invite)
 	int err = msg ? build(leg, invite, msg) : -ENOMEM;
 
 	if (!err) {
-		leg->invite_out = nta_outgoing_mcreate(
-			leg->endpoint->agent, on_invite_response, leg,
-			(const url_string_t *)(invite->next_hop ? invite->next_hop
-								: invite->request_uri),
-			msg, TAG_END());
+		leg->invite_out =
+			nta_outgoing_mcreate(leg->endpoint->agent, on_invite_response, leg,
+					     (const url_string_t *)leg->next_hop, msg, TAG_END());
 		if (!leg->invite_out)
 			err = -EINVAL;
 	}
@@ -269,13 +272,29 @@ static int send_invite(struct leg *leg, const struct leg_invite *invite)
 	return err;
 }
 
+static int choose_contact(struct leg *leg, const struct leg_invite *invite, const char *hop)
+{
+	struct listener *listener = endpoint_listener(leg->endpoint, leg->info.transport);
+	/* RFC 5630 section 5.1.2.1: a sips request or route wants a sips Contact. */
+	bool sips = strncasecmp(invite->request_uri, "sips:", 5) == 0 ||
+		    strncasecmp(hop, "sips:", 5) == 0;
+
+	if (!listener) {
+		log_error("sip",
+			  "no %s port to call from: give one in sip.listen, or restart "
+			  "after a trunk with a new transport was added",
+			  sip_transport_name(leg->info.transport));
+		return -EPROTONOSUPPORT;
+	}
+	leg->contact = endpoint_contact(leg->endpoint, leg->home, listener, sips);
+	return leg->contact ? 0 : -ENOMEM;
+}
+
 int leg_invite(struct leg **ret_leg, struct sip_endpoint *endpoint, const struct leg_invite *invite,
 	       leg_event_fn *on_event, void *arg)
 {
 	const char *hop = invite->next_hop ? invite->next_hop : invite->request_uri;
-	struct listener *listener;
 	struct leg *leg;
-	bool sips;
 	int err = check_uris(invite);
 
 	if (err)
@@ -283,16 +302,12 @@ int leg_invite(struct leg **ret_leg, struct sip_endpoint *endpoint, const struct
 	leg = leg_new(endpoint, false);
 	if (!leg)
 		return -ENOMEM;
-	leg->info.transport = transport_of(hop);
 	leg->info.max_forwards = invite->max_forwards ? invite->max_forwards : 70;
-	listener = endpoint_listener(endpoint, leg->info.transport);
-	/* RFC 5630 section 5.1.2.1: a sips request or route wants a sips Contact. */
-	sips = strncasecmp(invite->request_uri, "sips:", 5) == 0 ||
-	       strncasecmp(hop, "sips:", 5) == 0;
-	if (listener)
-		leg->contact = endpoint_contact(endpoint, leg->home, listener, sips);
-	leg->next_hop = su_strdup(leg->home, hop);
-	err = leg->contact && leg->next_hop ? make_dialog(leg, invite) : -ENOMEM;
+	err = choose_hop(leg, hop);
+	if (!err)
+		err = choose_contact(leg, invite, hop);
+	if (!err)
+		err = make_dialog(leg, invite);
 	if (!err)
 		err = send_invite(leg, invite);
 	if (err) {

@@ -172,3 +172,14 @@ const char *message_find(const struct sip_headers *headers, const char *name)
 {
 	return headers ? sip_headers_find(headers, name) : NULL;
 }
+
+char *message_hop(su_home_t *home, const url_t *url, enum sip_transport transport)
+{
+	const char *params = url->url_params ? url->url_params : "";
+
+	if (url->url_type != url_sip || url_has_param(url, "transport"))
+		return url_as_string(home, url);
+	return su_sprintf(home, "sip:%s%s%s;transport=%s%s%s", url->url_host,
+			  url->url_port ? ":" : "", url->url_port ? url->url_port : "",
+			  sip_transport_name(transport), params[0] ? ";" : "", params);
+}

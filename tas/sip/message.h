@@ -6,6 +6,7 @@
 #include <sofia-sip/sip.h>
 #include <stdbool.h>
 #include "base/macros.h"
+#include "config/config.h"
 #include "tas/sip/headers.h"
 
 #define MESSAGE_ALLOW "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, PRACK"
@@ -37,5 +38,10 @@ bool message_scheme_known(const url_t *url);
 /* Whether a text can stand as URI in a header or request line; and which
  * scheme: url_sip, url_sips, url_tel, ... ret_type may be NULL. */
 bool message_uri_valid(const char *uri, enum url_type_e *ret_type);
+
+/* Where a request to `url` is sent: the URI with the dialog's transport named
+ * if it names none itself. Without it sofia takes the first listener's. NULL:
+ * no memory. */
+char *message_hop(su_home_t *home, const url_t *url, enum sip_transport transport);
 
 #endif

@@ -68,7 +68,9 @@ class Daemon:
         base = {
             "domain": "localhost",
             "sip": {"listen": [f"tls://127.0.0.1:{self.port}"], "certificate": self.pki.cert,
-                    "private_key": self.pki.key, "ca_file": self.pki.ca},
+                    "private_key": self.pki.key, "ca_file": self.pki.ca,
+                    # SIPp takes an OPTIONS for a call gone wrong.
+                    "keepalive": 0},
             # Nobody answers there: calls must not depend on the API.
             "core": {"api": {"target": "127.0.0.1:9", "plaintext": True},
                      "sbc": {"uri": f"sips:127.0.0.1:{self.sbc_port}",

@@ -50,7 +50,7 @@ snd_path {folder}
 net_interface 127.0.0.1
 rtp_ports 31000-31999
 """)
-        (folder / "accounts").write_text(f"<sip:pbx@127.0.0.1:{self.port}>;regint=0;answermode=auto\n")
+        (folder / "accounts").write_text(f"<sip:+4799000001@127.0.0.1:{self.port}>;regint=0;answermode=auto\n")
         (folder / "contacts").write_text("")
         self.out = open(folder / "baresip.log", "wb")
         self.process = subprocess.Popen(["baresip", "-f", folder], stdin=subprocess.PIPE,
@@ -105,6 +105,10 @@ def call_to_pbx(page, sbc, daemon, pbx):
     assert abs(there - 500) <= 20, f"baresip hears {there} Hz instead of 500\n{pbx.log()[-2000:]}"
     flow.send(sbc.in_dialog("BYE", leg, ok))
     sbc.wait(lambda m: m.status == 200 and m.method == "BYE")
+    end = time.monotonic() + 5
+    while "terminated" not in pbx.log() and time.monotonic() < end:
+        time.sleep(0.1)
+    assert "terminated" in pbx.log(), "the BYE did not reach baresip\n" + pbx.log()[-2000:]
 
 
 def main():

@@ -51,12 +51,12 @@ static void add_sip(struct str *text, const json_t *d, const struct sample_optio
 		 "domain: \"%s\"\n"
 		 "sip_uri_port: %u\n"
 		 "sip:\n"
-		 "  listen: [\"tls://%s:%u\", \"udp://%s:%u\", \"tcp://%s:%u\"]\n"
+		 "  listen: [\"tls://%s:%u\", \"udp://%s:%u\"]\n"
 		 "  certificate: \"%s\"\n"
 		 "  private_key: \"%s\"\n"
 		 "  ca_file: \"%s\"\n",
 		 address, options->sip_port, address, options->sip_port, address,
-		 options->trunk_port, address, options->trunk_port,
+		 options->trunk_port,
 		 report_text(d, "tas_certificate"), report_text(d, "tas_private_key"),
 		 report_text(d, "ca_file"));
 }
@@ -87,7 +87,7 @@ static void add_services(struct str *text, const json_t *d)
 		 "  echo: [{ do: { answer: echo } }]\n"
 		 "  tone: [{ do: { answer: { tone: 425 } } }]\n"
 		 "registrations:\n",
-		 report_text(d, "pbx_tcp"));
+		 report_text(d, "pbx_udp"));
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
 		str_addf(text, "  - { number: \"%s\", route_type: %s", numbers[i].number,
 			 numbers[i].route_type);

@@ -195,6 +195,16 @@ static void transports_have_their_names(void **state)
 	assert_string_equal(sip_transport_name(SIP_TRANSPORT_UDP), "udp");
 }
 
+static void a_uri_without_transport_means_tls_for_sips_and_udp_for_sip(void **state)
+{
+	(void)state;
+	assert_int_equal(config_uri_transport("sips:pbx:5061"), SIP_TRANSPORT_TLS);
+	assert_int_equal(config_uri_transport("sip:pbx;transport=TLS"), SIP_TRANSPORT_TLS);
+	assert_int_equal(config_uri_transport("sip:pbx:5060;transport=tcp"), SIP_TRANSPORT_TCP);
+	assert_int_equal(config_uri_transport("sip:pbx;transport=udp"), SIP_TRANSPORT_UDP);
+	assert_int_equal(config_uri_transport("sip:pbx:5060"), SIP_TRANSPORT_UDP);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -207,6 +217,7 @@ int main(void)
 		cmocka_unit_test(hosts_and_ports_come_apart),
 		cmocka_unit_test(sip_uris_come_apart),
 		cmocka_unit_test(transports_have_their_names),
+		cmocka_unit_test(a_uri_without_transport_means_tls_for_sips_and_udp_for_sip),
 	};
 	return cmocka_run_group_tests_name("address", tests, NULL, NULL);
 }

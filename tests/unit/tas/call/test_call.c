@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/fake/call_rig.h"
+#include <errno.h>
 
 static unsigned emptied;
 
@@ -19,7 +20,7 @@ static struct call_room *small_room(struct rig *rig)
 	return room;
 }
 
-static void full_room_refuses_with_503_and_retry_after(void **state)
+static void full_room_refuses_with_503(void **state)
 {
 	struct rig *rig = *state;
 	struct call_room *room = small_room(rig);
@@ -30,7 +31,24 @@ static void full_room_refuses_with_503_and_retry_after(void **state)
 	assert_true(call_start(room, second, RIG_PLAN(rig_loop())) < 0);
 	assert_true(second->released);
 	assert_int_equal(second->farewell_status, 503);
-	assert_string_equal(second->farewell_headers, "Retry-After: 5\n");
+	assert_string_equal(second->farewell_headers, "");
+	assert_int_equal(call_room_count(room), 1);
+	call_room_destroy(room);
+}
+
+static void draining_room_refuses_all_but_emergency_calls(void **state)
+{
+	struct rig *rig = *state;
+	struct call_room *room = small_room(rig);
+	struct leg *refused = fake_leg_incoming("1", "2", "offer");
+	struct call_plan *plan = RIG_PLAN(rig_passed());
+
+	call_room_drain(room);
+	assert_int_equal(call_start(room, refused, RIG_PLAN(rig_loop())), -ESHUTDOWN);
+	assert_true(refused->released);
+	assert_int_equal(refused->farewell_status, 503);
+	plan->emergency = true;
+	assert_int_equal(call_start(room, fake_leg_incoming("112", "2", "offer"), plan), 0);
 	assert_int_equal(call_room_count(room), 1);
 	call_room_destroy(room);
 }
@@ -140,8 +158,9 @@ static int rig_teardown_bare(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		BARE(full_room_refuses_with_503_and_retry_after),
+		BARE(full_room_refuses_with_503),
 		BARE(emergency_call_passes_the_limit),
+		BARE(draining_room_refuses_all_but_emergency_calls),
 		T(plan_without_steps_is_refused),
 		T(ending_all_says_why_and_tells_when_empty),
 		T(list_tells_what_a_call_is_doing),

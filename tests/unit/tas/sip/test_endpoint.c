@@ -120,21 +120,6 @@ static void options_tells_our_true_state(void **state)
 	close_wire();
 }
 
-static void while_draining_new_calls_get_503_and_old_ones_go_on(void **state)
-{
-	(void)state;
-	scene_open_pair(SIP_TRANSPORT_UDP);
-	scene_talk(SIP_TRANSPORT_UDP);
-	sip_endpoint_drain(scene.b);
-	wire_open(&wire, SOCK_DGRAM, sip_endpoint_port(scene.b, 0));
-	wire_request(&wire, "INVITE", "sip:x@127.0.0.1", "UDP", CONTACT, "");
-	wire_expect(&wire, "SIP/2.0 503 ");
-	assert_null(strstr(wire.got, "Retry-After"));
-	assert_int_equal(leg_offer(scene.caller.leg, OFFER), 0);
-	scene_wait(&scene.callee, "OFFER+sdp");
-	close_wire();
-}
-
 static void an_invite_without_sdp_body_forms_is_told_what_it_carried(void **state)
 {
 	static const char multipart[] =
@@ -370,7 +355,6 @@ int main(void)
 		cmocka_unit_test(a_strangers_connection_is_closed),
 		cmocka_unit_test(what_we_do_not_do_is_refused_with_the_right_status),
 		cmocka_unit_test(options_tells_our_true_state),
-		cmocka_unit_test(while_draining_new_calls_get_503_and_old_ones_go_on),
 		cmocka_unit_test(an_invite_without_sdp_body_forms_is_told_what_it_carried),
 		cmocka_unit_test(headers_arrive_as_sent_whatever_their_shape),
 		cmocka_unit_test(requests_inside_a_call_get_their_due),
