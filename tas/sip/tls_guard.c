@@ -9,6 +9,7 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -566,6 +567,9 @@ static void install(void)
 	uintptr_t inside = (uintptr_t)dlsym(RTLD_DEFAULT, "nta_agent_create");
 	int64_t wall_ns = (int64_t)clock_wall() * 1000000;
 
+	/* OpenSSL writes to sockets without MSG_NOSIGNAL: a peer that is gone when
+	 * close_notify is due would end the process. */
+	(void)signal(SIGPIPE, SIG_IGN);
 	dl_iterate_phdr(find_sofia, &inside);
 	session_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, session_gone);
 	profile_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
