@@ -188,7 +188,6 @@ static void known_peer(struct sip_endpoint *endpoint, msg_t *msg, sip_t *sip,
 		break;
 	case sip_method_bye:
 	case sip_method_update:
-	case sip_method_prack:
 		reply(endpoint, msg, SIP_481_NO_TRANSACTION);
 		break;
 	case sip_method_invite:

@@ -79,7 +79,7 @@ static void what_we_do_not_do_is_refused_with_the_right_status(void **state)
 		{ "BYE", "sip:x@127.0.0.1", "", "", "481" },
 		{ "CANCEL", "sip:x@127.0.0.1", "", "", "481" },
 		{ "UPDATE", "sip:x@127.0.0.1", CONTACT, "", "481" },
-		{ "PRACK", "sip:x@127.0.0.1", "RAck: 1 1 INVITE\r\n", "", "481" },
+		{ "PRACK", "sip:x@127.0.0.1", "RAck: 1 1 INVITE\r\n", "", "405" },
 		{ "INVITE", "http://x/", CONTACT, "", "416" },
 		{ "INVITE", "sip:x@127.0.0.1", CONTACT "Require: foo\r\n", "", "420" },
 		{ "INVITE", "sip:x@127.0.0.1", CONTACT "Proxy-Require: bar\r\n", "", "420" },
