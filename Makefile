@@ -13,19 +13,28 @@ JOBS ?= $(shell nproc)
 CTEST_FLAGS ?= --output-on-failure --no-tests=error --stop-on-failure
 OURS = $(shell git ls-files '*.c' '*.h')
 
-.PHONY: all build check check-asan check-tsan demo bench format lint clean packages-build packages-check
+.PHONY: all build build-all configure check check-asan check-tsan demo bench format lint clean packages-build packages-check
 
 all: build
+
+# In the order written, whatever -j says: cmake looks for what apt installs.
+.NOTPARALLEL:
 
 packages-build packages-check:
 	@packaging/install-packages.sh $(@:packages-%=%)
 
-build: packages-build
+build: packages-build configure
+	@cmake --build build -j $(JOBS) --target programs
+
+configure:
 	@mkdir -p build
 	@cmake --preset dev >build/configure.txt 2>&1 || { cat build/configure.txt; exit 1; }
+
+# Everything, tests and benchmarks too.
+build-all: packages-check configure
 	@cmake --build build -j $(JOBS)
 
-check: packages-check build
+check: build-all
 	ctest --test-dir build -j $(JOBS) $(CTEST_FLAGS)
 
 check-asan: packages-check
@@ -42,13 +51,13 @@ check-tsan: packages-check
 demo: build
 	@build/bin/breakout-core demo --breakoutd build/bin/breakoutd
 
-bench: build
+bench: build-all
 	@tests/perf/run.sh build
 
 format:
 	clang-format -i $(OURS)
 
-lint: build
+lint: build-all
 	clang-format --dry-run -Werror $(OURS)
 	clang-tidy -p build --quiet $(filter %.c,$(filter-out tests/%,$(OURS)))
 
