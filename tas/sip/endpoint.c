@@ -40,7 +40,7 @@ static int bind_listener(struct sip_endpoint *endpoint, enum sip_transport trans
 			 const char *host, uint16_t port)
 {
 	struct listener *listener = &endpoint->listeners[endpoint->listener_count];
-	bool ipv6 = strchr(host, ':') != NULL;
+	bool ipv6 = host[0] != '[' && strchr(host, ':');
 	char url[128], port_text[8] = "*";
 	int bound;
 
@@ -65,13 +65,31 @@ static int bind_listener(struct sip_endpoint *endpoint, enum sip_transport trans
 	return 0;
 }
 
-struct listener *endpoint_listener(const struct sip_endpoint *endpoint,
-				   enum sip_transport transport)
+/* By the host in a URI; names are taken for IPv4, as most next hops are. */
+static bool reaches(const struct listener *listener, const char *uri)
 {
-	for (size_t i = 0; i < endpoint->listener_count; i++)
-		if (endpoint->listeners[i].transport == transport)
-			return &endpoint->listeners[i];
-	return NULL;
+	const char *host = strchr(uri, '@');
+
+	host = host ? host + 1 : uri + strcspn(uri, ":") + 1;
+	return host[0] == '[' ? tport_has_ip6(listener->tport) : tport_has_ip4(listener->tport);
+}
+
+struct listener *endpoint_listener(const struct sip_endpoint *endpoint,
+				   enum sip_transport transport, const char *hop)
+{
+	struct listener *first = NULL;
+
+	for (size_t i = 0; i < endpoint->listener_count; i++) {
+		struct listener *listener = &endpoint->listeners[i];
+
+		if (listener->transport != transport)
+			continue;
+		if (!hop || reaches(listener, hop))
+			return listener;
+		if (!first)
+			first = listener;
+	}
+	return first;
 }
 
 struct listener *endpoint_listener_of(struct sip_endpoint *endpoint, tport_t *tport)
@@ -192,12 +210,39 @@ static int create_agent(struct sip_endpoint *endpoint)
 	return endpoint->agent ? 0 : -ENOMEM;
 }
 
+/* sofia binds "::" for IPv6 only, and there are machines without it. */
+static bool is_any(const char *host)
+{
+	return strcmp(host, "::") == 0;
+}
+
+static int bind_first(struct sip_endpoint *endpoint, const struct config_listen *listen)
+{
+	int err = bind_listener(endpoint, listen->transport, listen->host, listen->port);
+
+	if (err == -EINVAL && is_any(listen->host))
+		err = bind_listener(endpoint, listen->transport, "0.0.0.0", listen->port);
+	return err;
+}
+
+/* IPv4 beside "::", on the same port. */
+static int bind_second(struct sip_endpoint *endpoint, const struct config_listen *listen,
+		       size_t index)
+{
+	if (!is_any(listen->host) || tport_has_ip4(endpoint->listeners[index].tport))
+		return 0;
+	return bind_listener(endpoint, listen->transport, "0.0.0.0",
+			     sip_endpoint_port(endpoint, index));
+}
+
 static int bind_all(struct sip_endpoint *endpoint, const struct sip_endpoint_options *options,
 		    char *error, size_t room)
 {
-	for (size_t i = 0; i < options->listen_count; i++) {
+	for (size_t turn = 0; turn < 2 * options->listen_count; turn++) {
+		size_t i = turn % options->listen_count; /* all first ones, then all second */
 		const struct config_listen *listen = &options->listen[i];
-		int err = bind_listener(endpoint, listen->transport, listen->host, listen->port);
+		int err =
+			turn == i ? bind_first(endpoint, listen) : bind_second(endpoint, listen, i);
 
 		if (err) {
 			(void)snprintf(error, room, "cannot listen on %s://%s:%u: %s",
@@ -223,7 +268,7 @@ static int bind_reach(struct sip_endpoint *endpoint, unsigned reach, char *error
 		enum sip_transport transport = (enum sip_transport)i;
 		int err;
 
-		if (!(reach & 1u << i) || endpoint_listener(endpoint, transport))
+		if (!(reach & 1u << i) || endpoint_listener(endpoint, transport, NULL))
 			continue;
 		err = bind_listener(endpoint, transport, host, 0);
 		if (err) {
@@ -242,7 +287,7 @@ static int copy_options(struct sip_endpoint *endpoint, const struct sip_endpoint
 	endpoint->user_agent = strdup(options->user_agent ? options->user_agent : "breakout");
 	endpoint->domain = str_dup_or_null(options->domain);
 	endpoint->listeners =
-		calloc(options->listen_count + REACH_ROOM, sizeof(*endpoint->listeners));
+		calloc(2 * options->listen_count + REACH_ROOM, sizeof(*endpoint->listeners));
 	if (!endpoint->user_agent || !endpoint->listeners || (options->domain && !endpoint->domain))
 		return -ENOMEM;
 	return 0;

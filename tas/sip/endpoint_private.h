@@ -56,7 +56,7 @@ struct sip_endpoint {
 	struct tls_profile *tls;
 	struct sip_endpoint_handlers handlers;
 	struct listener *listeners;
-	size_t listener_count; /* those asked for, then those for `reach` */
+	size_t listener_count; /* those asked for, their IPv4 twins, those for `reach` */
 	char *user_agent, *domain;
 	unsigned connect_ms, t1_ms;
 	struct leg *legs;
@@ -68,9 +68,10 @@ struct sip_endpoint {
 
 /* endpoint.c */
 struct timer_wheel *endpoint_wheel(const struct sip_endpoint *endpoint);
-/* The first listener of a transport; NULL: there is none. */
+/* The first listener of a transport that reaches `hop`, a URI; else (or for
+ * NULL) the first of the transport; NULL: there is none. */
 struct listener *endpoint_listener(const struct sip_endpoint *endpoint,
-				   enum sip_transport transport);
+				   enum sip_transport transport, const char *hop);
 /* Our Contact for a dialog over a listener, from the home; NULL: no memory. */
 char *endpoint_contact(const struct sip_endpoint *endpoint, su_home_t *home,
 		       const struct listener *listener, bool sips);

@@ -102,6 +102,15 @@ static msg_t *make_options(struct sip_endpoint *endpoint)
 	return msg;
 }
 
+static nta_outgoing_t *send_options(struct sip_endpoint *endpoint, msg_t *msg)
+{
+	const url_t *url = sip_object(msg)->sip_request->rq_url;
+	const char *hop = message_hop(msg_home(msg), url, message_transport(url));
+
+	return nta_outgoing_mcreate(endpoint->agent, on_response, endpoint,
+				    (const url_string_t *)hop, msg, TAG_END());
+}
+
 static void on_timer(struct timer *timer, void *arg)
 {
 	struct sip_endpoint *endpoint = arg;
@@ -113,9 +122,7 @@ static void on_timer(struct timer *timer, void *arg)
 		keepalive_failed(endpoint, "no response in time");
 	msg = make_options(endpoint);
 	if (msg)
-		keepalive->options =
-			nta_outgoing_mcreate(endpoint->agent, on_response, endpoint,
-					     (const url_string_t *)keepalive->uri, msg, TAG_END());
+		keepalive->options = send_options(endpoint, msg);
 	if (msg && !keepalive->options)
 		msg_destroy(msg);
 	timer_start(endpoint_wheel(endpoint), &keepalive->timer, clock_now() + ANSWER_MS);

@@ -138,25 +138,13 @@ static int check_uris(const struct leg_invite *invite)
 	return type == url_sip || type == url_sips ? 0 : -EINVAL;
 }
 
-/* RFC 3263 section 4.1: what the URI says, else TLS for sips and UDP for sip. */
-static enum sip_transport transport_of(const url_t *url)
-{
-	char name[8] = "";
-
-	if (url->url_params)
-		url_param(url->url_params, "transport", name, sizeof(name));
-	if (url->url_type == url_sips || str_equal_nocase(name, "tls"))
-		return SIP_TRANSPORT_TLS;
-	return str_equal_nocase(name, "tcp") ? SIP_TRANSPORT_TCP : SIP_TRANSPORT_UDP;
-}
-
 static int choose_hop(struct leg *leg, const char *uri)
 {
 	url_t *url = url_make(leg->home, uri);
 
 	if (!url)
 		return -ENOMEM;
-	leg->info.transport = transport_of(url);
+	leg->info.transport = message_transport(url);
 	leg->next_hop = message_hop(leg->home, url, leg->info.transport);
 	return leg->next_hop ? 0 : -ENOMEM;
 }
@@ -274,7 +262,7 @@ static int send_invite(struct leg *leg, const struct leg_invite *invite)
 
 static int choose_contact(struct leg *leg, const struct leg_invite *invite, const char *hop)
 {
-	struct listener *listener = endpoint_listener(leg->endpoint, leg->info.transport);
+	struct listener *listener = endpoint_listener(leg->endpoint, leg->info.transport, hop);
 	/* RFC 5630 section 5.1.2.1: a sips request or route wants a sips Contact. */
 	bool sips = strncasecmp(invite->request_uri, "sips:", 5) == 0 ||
 		    strncasecmp(hop, "sips:", 5) == 0;

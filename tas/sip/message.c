@@ -3,6 +3,8 @@
 #include "tas/sip/message.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <sofia-sip/hostdomain.h>
 #include <sofia-sip/msg_header.h>
 #include <sofia-sip/sip_header.h>
 #include <stdlib.h>
@@ -10,6 +12,7 @@
 
 #include "base/str.h"
 #include "tas/sip/body.h"
+#include "tas/sip/hosts.h"
 
 /* One received line: its bytes are kept as they came (MSG_DO_EXTRACT_COPY). */
 static int add_line(struct sip_headers *headers, const char *line, size_t length)
@@ -173,13 +176,32 @@ const char *message_find(const struct sip_headers *headers, const char *name)
 	return headers ? sip_headers_find(headers, name) : NULL;
 }
 
+enum sip_transport message_transport(const url_t *url)
+{
+	char name[8] = "";
+
+	if (url->url_params)
+		url_param(url->url_params, "transport", name, sizeof(name));
+	if (url->url_type == url_sips || str_equal_nocase(name, "tls"))
+		return SIP_TRANSPORT_TLS;
+	return str_equal_nocase(name, "tcp") ? SIP_TRANSPORT_TCP : SIP_TRANSPORT_UDP;
+}
+
 char *message_hop(su_home_t *home, const url_t *url, enum sip_transport transport)
 {
 	const char *params = url->url_params ? url->url_params : "";
+	char address[INET6_ADDRSTRLEN];
+	char *hop;
 
 	if (url->url_type != url_sip || url_has_param(url, "transport"))
-		return url_as_string(home, url);
-	return su_sprintf(home, "sip:%s%s%s;transport=%s%s%s", url->url_host,
-			  url->url_port ? ":" : "", url->url_port ? url->url_port : "",
-			  sip_transport_name(transport), params[0] ? ";" : "", params);
+		hop = url_as_string(home, url);
+	else
+		hop = su_sprintf(home, "sip:%s%s%s;transport=%s%s%s", url->url_host,
+				 url->url_port ? ":" : "", url->url_port ? url->url_port : "",
+				 sip_transport_name(transport), params[0] ? ";" : "", params);
+	if (!hop || url->url_headers || !url->url_host || host_is_ip_address(url->url_host) ||
+	    hosts_find("/etc/hosts", url->url_host, address) < 0)
+		return hop;
+	/* The name stays what a certificate is checked against. */
+	return su_sprintf(home, "%s;maddr=%s", hop, address);
 }

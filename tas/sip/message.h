@@ -39,9 +39,12 @@ bool message_scheme_known(const url_t *url);
  * scheme: url_sip, url_sips, url_tel, ... ret_type may be NULL. */
 bool message_uri_valid(const char *uri, enum url_type_e *ret_type);
 
+/* RFC 3263 section 4.1: what the URI says, else TLS for sips and UDP for sip. */
+enum sip_transport message_transport(const url_t *url);
+
 /* Where a request to `url` is sent: the URI with the dialog's transport named
- * if it names none itself. Without it sofia takes the first listener's. NULL:
- * no memory. */
+ * if it names none itself (without it sofia takes the first listener's), and
+ * with the address of a host that /etc/hosts knows. NULL: no memory. */
 char *message_hop(su_home_t *home, const url_t *url, enum sip_transport transport);
 
 #endif

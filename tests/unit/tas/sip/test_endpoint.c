@@ -307,6 +307,24 @@ static void a_message_without_end_is_not_kept_for_ever(void **state)
 	close_wire();
 }
 
+static void listening_on_any_address_means_ipv4_too(void **state)
+{
+	static char any[] = "::";
+	struct config_listen listen;
+	struct sip_endpoint_options options;
+
+	(void)state;
+	scene_open();
+	options = scene_options(&listen, SIP_TRANSPORT_TCP);
+	listen.host = any;
+	scene.b = scene_endpoint(&options);
+	scene.a = scene_endpoint(&options);
+	wire_open(&wire, SOCK_STREAM, sip_endpoint_port(scene.b, 0));
+	wire_request(&wire, "OPTIONS", "sip:127.0.0.1", "TCP", "", "");
+	wire_expect(&wire, "SIP/2.0 200 ");
+	close_wire();
+}
+
 static void expect_create_error(struct sip_endpoint_options *options, int err, const char *says)
 {
 	struct sip_endpoint *endpoint = NULL;
@@ -362,6 +380,7 @@ int main(void)
 		cmocka_unit_test(a_reinvite_may_be_cancelled),
 		cmocka_unit_test(contacts_are_sips_when_the_request_is),
 		cmocka_unit_test(a_message_without_end_is_not_kept_for_ever),
+		cmocka_unit_test(listening_on_any_address_means_ipv4_too),
 		cmocka_unit_test(what_is_wrong_with_the_options_is_said),
 	};
 
