@@ -94,18 +94,18 @@ struct listener *endpoint_listener(const struct sip_endpoint *endpoint,
 
 struct listener *endpoint_listener_of(struct sip_endpoint *endpoint, tport_t *tport)
 {
-	tport_t *primary = tport ? tport_parent(tport) : NULL;
+	const char *ident = tport ? tport_ident(tport_parent(tport)) : NULL;
 
-	for (size_t i = 0; primary && i < endpoint->listener_count; i++)
-		if (endpoint->listeners[i].tport == primary)
+	for (size_t i = 0; ident && i < endpoint->listener_count; i++)
+		if (strcmp(endpoint->listeners[i].ident, ident) == 0)
 			return &endpoint->listeners[i];
 	return NULL;
 }
 
 char *endpoint_contact(const struct sip_endpoint *endpoint, su_home_t *home,
-		       const struct listener *listener, bool sips)
+		       const struct listener *listener, tport_t *tport, bool sips)
 {
-	const tp_name_t *name = tport_name(listener->tport);
+	const tp_name_t *name = tport_name(tport ? tport_parent(tport) : listener->tport);
 	bool tls = listener->transport == SIP_TRANSPORT_TLS;
 	const char *host = tls && endpoint->domain ? endpoint->domain : name->tpn_host;
 

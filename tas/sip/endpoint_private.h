@@ -25,8 +25,8 @@ struct tls_profile;
 
 struct listener {
 	enum sip_transport transport;
-	char ident[8]; /* names sofia's transport objects */
-	tport_t *tport;
+	char ident[8];  /* names sofia's transport objects */
+	tport_t *tport; /* the first; for any address there is one each of ours */
 };
 
 /* Addresses of strangers that were answered lately: a small cache, where two
@@ -72,9 +72,10 @@ struct timer_wheel *endpoint_wheel(const struct sip_endpoint *endpoint);
  * NULL) the first of the transport; NULL: there is none. */
 struct listener *endpoint_listener(const struct sip_endpoint *endpoint,
 				   enum sip_transport transport, const char *hop);
-/* Our Contact for a dialog over a listener, from the home; NULL: no memory. */
+/* Our Contact for a dialog over a listener, from the home; NULL: no memory.
+ * tport: the connection or socket it began on; NULL: not known. */
 char *endpoint_contact(const struct sip_endpoint *endpoint, su_home_t *home,
-		       const struct listener *listener, bool sips);
+		       const struct listener *listener, tport_t *tport, bool sips);
 /* The listener a message came in by; NULL: the connection is gone. */
 struct listener *endpoint_listener_of(struct sip_endpoint *endpoint, tport_t *tport);
 

@@ -207,7 +207,8 @@ int leg_create_incoming(struct leg **ret_leg, struct sip_endpoint *endpoint,
 	if (leg) {
 		leg->info.sdp = take_sdp;
 		take_sdp = NULL;
-		leg->contact = endpoint_contact(endpoint, leg->home, listener, wants_sips(sip));
+		leg->contact =
+			endpoint_contact(endpoint, leg->home, listener, tport, wants_sips(sip));
 		err = fill_info(leg, sip, msg, source, peer);
 		if (!err)
 			err = leg->contact ? make_dialog(leg, request, sip) : -ENOMEM;

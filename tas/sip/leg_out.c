@@ -274,7 +274,7 @@ static int choose_contact(struct leg *leg, const struct leg_invite *invite, cons
 			  sip_transport_name(leg->info.transport));
 		return -EPROTONOSUPPORT;
 	}
-	leg->contact = endpoint_contact(leg->endpoint, leg->home, listener, sips);
+	leg->contact = endpoint_contact(leg->endpoint, leg->home, listener, NULL, sips);
 	return leg->contact ? 0 : -ENOMEM;
 }
 
