@@ -578,11 +578,18 @@ static void install(void)
 	_su_nanotime = sofia_now_ns;
 	_su_monotime = sofia_now_ns;
 	su_log_redirect(NULL, on_sofia_log, NULL);
-	if (OpenSSL_version_num() < OPENSSL_WANTED)
-		log_error("sip",
-			  "%s has known holes in TLS and DTLS: upgrade libssl3 to 3.0.22-1~deb12u2 "
-			  "or later",
-			  OpenSSL_version(OPENSSL_VERSION));
+	tls_guard_judge_openssl(OpenSSL_version_num(), OpenSSL_version(OPENSSL_VERSION));
+}
+
+bool tls_guard_judge_openssl(unsigned long number, const char *name)
+{
+	if (number >= OPENSSL_WANTED)
+		return true;
+	log_error(
+		"sip",
+		"%s has known holes in TLS and DTLS: upgrade libssl3 to 3.0.22-1~deb12u2 or later",
+		name);
+	return false;
 }
 
 void tls_guard_install(void)

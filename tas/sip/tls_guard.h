@@ -18,6 +18,7 @@
 #ifndef BREAKOUT_TAS_SIP_TLS_GUARD_H
 #define BREAKOUT_TAS_SIP_TLS_GUARD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include "base/macros.h"
 
@@ -27,6 +28,10 @@ struct tport_s;     /* sofia's transport */
 /* Clock and log of sofia, and a look at OpenSSL's version. Before anything of
  * sofia runs; more than once is fine. */
 void tls_guard_install(void);
+
+/* Whether an OpenSSL (OpenSSL_version_num(), and its name for people) has the
+ * fixes this product needs; if not, says so in an error line. */
+bool tls_guard_judge_openssl(unsigned long number, const char *name);
 
 /* Proves every cure in this process over loopback, in a fraction of a second;
  * 0, or -EPROTO with a sentence on what the library does differently. Call it

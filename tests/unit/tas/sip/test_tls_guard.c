@@ -2,6 +2,7 @@
 /* test_tls_guard.c - each cure on its own, against OpenSSL clients and servers
  * that are not sofia. */
 #include "tests/unit/tas/sip/wire.h"
+#include "tas/sip/tls_guard.h"
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -210,10 +211,10 @@ static void call_with(const char *certificate, const char *key, const char *host
 	scene_uri(uri, sizeof(uri), "x", host, sip_endpoint_port(scene.b, 0), SIP_TRANSPORT_TLS);
 	assert_int_equal(scene_try_call(uri, OFFER), 0);
 	if (heard) {
-		uint64_t start_ns = clock_now_ns();
-
+		/* Time stands still: it is the handshake that tells, no time-out. */
+		clock_fake_set(clock_now());
 		scene_wait(&scene.caller, heard);
-		assert_in_range((clock_now_ns() - start_ns) / 1000000, 0, 200);
+		clock_real();
 	} else {
 		scene_wait_invite(scene.invites + 1);
 		scene.callee.leg = leg_release(scene.callee.leg, NULL);
@@ -223,7 +224,7 @@ static void call_with(const char *certificate, const char *key, const char *host
 	scene.b = sip_endpoint_destroy(scene.b);
 }
 
-static void a_next_hop_with_a_bad_certificate_is_refused_within_200_ms(void **state)
+static void a_next_hop_with_a_bad_certificate_is_refused_without_a_time_out(void **state)
 {
 	struct config_listen listen;
 	struct sip_endpoint_options options;
@@ -334,6 +335,27 @@ static void sofias_time_is_our_time(void **state)
 	clock_real();
 }
 
+static void note_line(enum log_level level, const char *area, const char *line, void *arg)
+{
+	(void)area;
+	assert_int_equal(level, LOG_LEVEL_ERROR);
+	(void)snprintf(arg, 256, "%s", line);
+}
+
+static void an_openssl_with_known_holes_is_named(void **state)
+{
+	char line[256] = "";
+
+	(void)state;
+	log_set_sink(note_line, line);
+	assert_true(tls_guard_judge_openssl(0x30000160L, "OpenSSL 3.0.22"));
+	assert_string_equal(line, "");
+	assert_false(tls_guard_judge_openssl(0x30000110L, "OpenSSL 3.0.17"));
+	log_set_sink(NULL, NULL);
+	assert_non_null(strstr(line, "OpenSSL 3.0.17 has known holes"));
+	assert_non_null(strstr(line, "upgrade libssl3 to 3.0.22-1~deb12u2"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -344,10 +366,11 @@ int main(void)
 		cmocka_unit_test(only_suites_with_forward_secrecy_and_aead_are_taken),
 		cmocka_unit_test(half_a_message_is_not_waited_for_longer_than_32_s),
 		cmocka_unit_test(a_stale_error_of_somebody_else_closes_nobody),
-		cmocka_unit_test(a_next_hop_with_a_bad_certificate_is_refused_within_200_ms),
+		cmocka_unit_test(a_next_hop_with_a_bad_certificate_is_refused_without_a_time_out),
 		cmocka_unit_test(clients_must_show_a_certificate_when_asked_to),
 		cmocka_unit_test(the_names_of_a_verified_client_are_known),
 		cmocka_unit_test(sofias_time_is_our_time),
+		cmocka_unit_test(an_openssl_with_known_holes_is_named),
 	};
 
 	return cmocka_run_group_tests_name("tas/sip/tls_guard", tests, NULL, NULL);
