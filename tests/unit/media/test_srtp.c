@@ -186,7 +186,16 @@ static void ssrcs_are_limited_and_forged_ones_cost_none(void **state)
 	srtp_pair_destroy(b);
 }
 
-/* ns to protect one packet with `count` pairs in turn. */
+/* CPU of this thread: what else the machine does is not counted. */
+static uint64_t cpu_ns(void)
+{
+	struct timespec now;
+
+	assert_int_equal(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now), 0);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* ns of CPU to protect one packet with `count` pairs in turn. */
 static uint64_t cost_with(unsigned count)
 {
 	static struct srtp_pair *pairs[1000];
@@ -198,7 +207,7 @@ static uint64_t cost_with(unsigned count)
 	for (unsigned i = 0; i < count; i++)
 		pairs[i] = pair_of(SRTP_SUITE_AEAD_AES_128_GCM, false);
 	for (unsigned round = 0; round < 5; round++) {
-		uint64_t before = clock_now_ns();
+		uint64_t before = cpu_ns();
 
 		for (unsigned i = 0; i < 4000; i++) {
 			if (i % count == 0)
@@ -206,8 +215,8 @@ static uint64_t cost_with(unsigned count)
 			length = packet(buffer, 5, sequence);
 			assert_int_equal(srtp_pair_protect(pairs[i % count], buffer, &length), 0);
 		}
-		if (clock_now_ns() - before < best)
-			best = clock_now_ns() - before;
+		if (cpu_ns() - before < best)
+			best = cpu_ns() - before;
 	}
 	for (unsigned i = 0; i < count; i++)
 		srtp_pair_destroy(pairs[i]);
