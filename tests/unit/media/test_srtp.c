@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 #include "base/clock.h"
 #include "media/srtp.h"
 
