@@ -2,16 +2,12 @@
 
 # room(NAME USES lib... FOREIGN target...)
 #
-# A static library of all *.c of the current folder. USES are rooms below it
+# A static library of all *.c of the current folder but main.c. USES are rooms below it
 # (public: their headers come along), FOREIGN are libraries its files may use.
 function(room name)
   cmake_parse_arguments(R "" "" "USES;FOREIGN" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.c)
   list(FILTER sources EXCLUDE REGEX "/main\\.c$")
-  if(NOT sources) # scaffold
-    add_library(${name} INTERFACE)
-    return()
-  endif()
   add_library(${name} STATIC ${sources})
   target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR})
   target_compile_options(${name} PRIVATE ${BREAKOUT_WARNINGS})
@@ -21,12 +17,6 @@ endfunction()
 # program(NAME SOURCES file... USES lib... FOREIGN target...)
 function(program name)
   cmake_parse_arguments(P "" "" "SOURCES;USES;FOREIGN" ${ARGN})
-  foreach(file ${P_SOURCES}) # scaffold
-    if(NOT EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${file} AND NOT EXISTS ${file})
-      add_library(${name} INTERFACE)
-      return()
-    endif()
-  endforeach()
   add_executable(${name} ${P_SOURCES})
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
   target_compile_options(${name} PRIVATE ${BREAKOUT_WARNINGS})
