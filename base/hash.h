@@ -22,7 +22,7 @@ int str_map_put(struct str_map *map, const char *key, void *value) MUST_CHECK; /
 void *str_map_find(const struct str_map *map, const char *key);
 void *str_map_remove(struct str_map *map, const char *key); /* the value, or NULL */
 size_t str_map_count(const struct str_map *map);
-void str_map_each(const struct str_map *map,
-		  void (*visit)(const char *key, void *value, void *arg), void *arg);
+void str_map_each(const struct str_map *map, void (*visit)(const char *key, void *value, void *arg),
+		  void *arg);
 
 #endif

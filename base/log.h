@@ -21,9 +21,9 @@ typedef void log_sink_fn(enum log_level level, const char *area, const char *lin
 
 void log_write(enum log_level level, const char *area, const char *format, ...) PRINTF_LIKE(3, 4);
 
-#define log_error(area, ...) log_write(LOG_LEVEL_ERROR, area, __VA_ARGS__)
+#define log_error(area, ...)  log_write(LOG_LEVEL_ERROR, area, __VA_ARGS__)
 #define log_notice(area, ...) log_write(LOG_LEVEL_NOTICE, area, __VA_ARGS__)
-#define log_info(area, ...) log_write(LOG_LEVEL_INFO, area, __VA_ARGS__)
+#define log_info(area, ...)   log_write(LOG_LEVEL_INFO, area, __VA_ARGS__)
 #define log_debug(area, ...)                                                                       \
 	do {                                                                                       \
 		if (log_enabled(LOG_LEVEL_DEBUG))                                                  \

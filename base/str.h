@@ -20,7 +20,9 @@ void str_add(struct str *str, const char *text);
 void str_add_n(struct str *str, const char *text, size_t length);
 void str_addf(struct str *str, const char *format, ...) PRINTF_LIKE(2, 3);
 void str_add_json(struct str *str, const char *text); /* as a quoted JSON string */
-char *str_take(struct str *str); /* caller frees; "" for nothing added; NULL if failed; str is empty again */
+/* The text, which the caller frees; "" for nothing added, NULL if an addition
+ * failed. str is empty again. */
+char *str_take(struct str *str);
 void str_done(struct str *str);
 
 bool str_equal_nocase(const char *a, const char *b); /* ASCII */

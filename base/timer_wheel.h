@@ -29,7 +29,8 @@ struct timer_wheel *timer_wheel_destroy(struct timer_wheel *wheel); /* timers le
 
 void timer_init(struct timer *timer, timer_fn *fire, void *arg);
 bool timer_active(const struct timer *timer);
-void timer_start(struct timer_wheel *wheel, struct timer *timer, mono_ms due_ms); /* moves it if active */
+/* Moves it if active. */
+void timer_start(struct timer_wheel *wheel, struct timer *timer, mono_ms due_ms);
 void timer_cancel(struct timer *timer); /* fine when idle */
 
 /* Fires what is due, at most `budget` timers (0: all); returns how many. */
