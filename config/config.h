@@ -125,6 +125,7 @@ struct config_action {
 
 /* Bits of config_rule.directions and results of classification. */
 enum call_direction { DIRECTION_MO = 1, DIRECTION_MT = 2, DIRECTION_UNKNOWN = 4 };
+const char *call_direction_name(enum call_direction direction); /* "mo", "mt", "unknown" */
 
 struct config_rule {
 	unsigned directions;           /* bits; when.direction absent: all */

@@ -162,6 +162,19 @@ static void read_actions(struct reader *reader, const struct value *value)
 		read_action(reader, list ? node->items[i] : node, &rule->actions[i]);
 }
 
+const char *call_direction_name(enum call_direction direction)
+{
+	switch (direction) {
+	case DIRECTION_MO:
+		return "mo";
+	case DIRECTION_MT:
+		return "mt";
+	case DIRECTION_UNKNOWN:
+		break;
+	}
+	return "unknown";
+}
+
 static void read_direction(struct reader *reader, const struct value *value)
 {
 	static const char *const words[] = { "mo", "mt", "unknown" }; /* bits of call_direction */

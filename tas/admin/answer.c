@@ -122,19 +122,6 @@ static json_t *ask_sip_thread(struct answerer *answerer,
 	return result;
 }
 
-static const char *direction_name(enum call_direction direction)
-{
-	switch (direction) {
-	case DIRECTION_MO:
-		return "mo";
-	case DIRECTION_MT:
-		return "mt";
-	case DIRECTION_UNKNOWN:
-		break;
-	}
-	return "unknown";
-}
-
 static json_t *receipt_json(const struct media_receipt *receipt)
 {
 	uint64_t dropped = receipt->dropped_auth + receipt->dropped_source + receipt->dropped_other;
@@ -155,11 +142,12 @@ static void add_call(const struct call_info *info, void *arg)
 	call = json_pack(
 		"{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:b}", "id",
 		info->id, "state", call_state_name(info->state), "direction",
-		direction_name(info->direction), "route_type", route_type_name(info->route_type),
-		"number", text(info->number), "service", text(info->service), "step",
-		text(info->step), "from", text(info->from), "to", text(info->to), "call_id_a",
-		text(info->call_id_a), "call_id_b", text(info->call_id_b), "session_id",
-		text(info->session_id), "age_ms", (json_int_t)(now - info->started_ms), "talk_ms",
+		call_direction_name(info->direction), "route_type",
+		route_type_name(info->route_type), "number", text(info->number), "service",
+		text(info->service), "step", text(info->step), "from", text(info->from), "to",
+		text(info->to), "call_id_a", text(info->call_id_a), "call_id_b",
+		text(info->call_id_b), "session_id", text(info->session_id), "age_ms",
+		(json_int_t)(now - info->started_ms), "talk_ms",
 		(json_int_t)(info->answered_ms ? now - info->answered_ms : 0), "media",
 		info->media);
 	if (!call)

@@ -44,19 +44,6 @@ void record_active(size_t count)
 	metric_set(&active, (int64_t)count);
 }
 
-static const char *direction_name(enum call_direction direction)
-{
-	switch (direction) {
-	case DIRECTION_MO:
-		return "mo";
-	case DIRECTION_MT:
-		return "mt";
-	case DIRECTION_UNKNOWN:
-		break;
-	}
-	return "unknown";
-}
-
 static const char *text_or(const char *text, const char *instead)
 {
 	return text && *text ? text : instead;
@@ -108,7 +95,7 @@ void record_start(const struct call *call)
 	log_info("call",
 		 "call=%s start direction=%s type=%s number=%s service=%s from=%s to=%s%s "
 		 "call_id=%s session_id=%s",
-		 call->id, direction_name(call->plan->direction),
+		 call->id, call_direction_name(call->plan->direction),
 		 route_type_name(call->plan->route_type), text_or(number, "-"),
 		 text_or(call->plan->service, "-"), text_or(from, "-"), text_or(to, "-"),
 		 call->plan->emergency ? " emergency=yes" : "", text_or(a->call_id, "-"),
@@ -160,7 +147,7 @@ static void write_cdr(const struct call *call, const struct ending *ending, mono
 
 	str_addf(&json, "{\"id\":\"%s\"", call->id);
 	add_time(&json, call->started_wall);
-	add_text(&json, "direction", direction_name(call->plan->direction));
+	add_text(&json, "direction", call_direction_name(call->plan->direction));
 	add_text(&json, "route_type", route_type_name(call->plan->route_type));
 	add_text(&json, "number", call->plan->number);
 	add_text(&json, "service", call->plan->service);
