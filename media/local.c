@@ -103,15 +103,9 @@ static void on_frame(struct timer *timer, void *arg)
 		    next + 10 * LOCAL_FRAME_MS < now ? now + LOCAL_FRAME_MS : next);
 }
 
-static uint32_t word_at(const uint8_t *bytes)
-{
-	return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 |
-	       bytes[3];
-}
-
 static void echo(struct local *local, uint8_t *packet, size_t length)
 {
-	uint32_t ssrc = word_at(packet + 8), timestamp = word_at(packet + 4);
+	uint32_t ssrc = relay_word_at(packet + 8), timestamp = relay_word_at(packet + 4);
 
 	if (ssrc != local->echo_ssrc) {
 		local->echo_ssrc = ssrc;

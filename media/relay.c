@@ -25,7 +25,7 @@ bool wire_is_rtcp(const uint8_t *packet)
 	return packet[1] >= 192 && packet[1] <= 223;
 }
 
-static uint32_t word_at(const uint8_t *bytes)
+uint32_t relay_word_at(const uint8_t *bytes)
 {
 	uint32_t word;
 
@@ -84,7 +84,7 @@ static uint64_t lost_of_run(const struct relay_sequence *sequence)
 uint64_t relay_sequence_count(struct relay_sequence *sequence, const uint8_t *packet)
 {
 	uint16_t number = half_at(packet + 2);
-	uint32_t ssrc = word_at(packet + 8);
+	uint32_t ssrc = relay_word_at(packet + 8);
 	uint16_t ahead = (uint16_t)(number - (uint16_t)sequence->highest);
 
 	if (!sequence->started || ssrc != sequence->ssrc ||

@@ -26,6 +26,8 @@ enum wire wire_of(uint8_t first_byte);
 /* Of a packet of class WIRE_RTP with at least 2 bytes: RFC 5761 4. */
 bool wire_is_rtcp(const uint8_t *packet);
 
+uint32_t relay_word_at(const uint8_t *bytes); /* 4 bytes, network order */
+
 bool relay_rtp_is_sound(const uint8_t *packet, size_t length);  /* RFC 3550 A.1 */
 bool relay_rtcp_is_sound(const uint8_t *packet, size_t length); /* RFC 3550 A.2 */
 

@@ -98,12 +98,13 @@ static srtp_err_status_t icm_set_iv(void *state, uint8_t *iv, srtp_cipher_direct
 			 srtp_err_status_cipher_fail);
 }
 
-static srtp_err_status_t icm_crypt(void *state, uint8_t *buffer, unsigned int *length)
+/* Counter mode and GCM alike; GCM's tag comes from gcm_get_tag(). */
+static srtp_err_status_t aes_crypt(void *state, uint8_t *buffer, unsigned int *length)
 {
 	struct aes *aes = state;
 	int out;
 
-	return status_of(EVP_EncryptUpdate(aes->context, buffer, &out, buffer, (int)*length) == 1,
+	return status_of(EVP_CipherUpdate(aes->context, buffer, &out, buffer, (int)*length) == 1,
 			 srtp_err_status_cipher_fail);
 }
 
@@ -131,15 +132,6 @@ static srtp_err_status_t gcm_set_aad(void *state, const uint8_t *aad, uint32_t l
 	int out;
 
 	return status_of(EVP_CipherUpdate(aes->context, NULL, &out, aad, (int)length) == 1,
-			 srtp_err_status_cipher_fail);
-}
-
-static srtp_err_status_t gcm_encrypt(void *state, uint8_t *buffer, unsigned int *length)
-{
-	struct aes *aes = state;
-	int out;
-
-	return status_of(EVP_CipherUpdate(aes->context, buffer, &out, buffer, (int)*length) == 1,
 			 srtp_err_status_cipher_fail);
 }
 
@@ -357,8 +349,8 @@ static const srtp_cipher_type_t icm_128_type = { icm_128_alloc,
 						 aes_dealloc,
 						 icm_init,
 						 NULL,
-						 icm_crypt,
-						 icm_crypt,
+						 aes_crypt,
+						 aes_crypt,
 						 icm_set_iv,
 						 NULL,
 						 "AES-128 ICM (OpenSSL)",
@@ -368,8 +360,8 @@ static const srtp_cipher_type_t icm_256_type = { icm_256_alloc,
 						 aes_dealloc,
 						 icm_init,
 						 NULL,
-						 icm_crypt,
-						 icm_crypt,
+						 aes_crypt,
+						 aes_crypt,
 						 icm_set_iv,
 						 NULL,
 						 "AES-256 ICM (OpenSSL)",
@@ -377,13 +369,13 @@ static const srtp_cipher_type_t icm_256_type = { icm_256_alloc,
 						 SRTP_AES_ICM_256 };
 static const srtp_cipher_type_t gcm_128_type = {
 	gcm_128_alloc, aes_dealloc,     gcm_init,
-	gcm_set_aad,   gcm_encrypt,     gcm_decrypt,
+	gcm_set_aad,   aes_crypt,       gcm_decrypt,
 	gcm_set_iv,    gcm_get_tag,     "AES-128 GCM (OpenSSL)",
 	&gcm_128_case, SRTP_AES_GCM_128
 };
 static const srtp_cipher_type_t gcm_256_type = {
 	gcm_256_alloc, aes_dealloc,     gcm_init,
-	gcm_set_aad,   gcm_encrypt,     gcm_decrypt,
+	gcm_set_aad,   aes_crypt,       gcm_decrypt,
 	gcm_set_iv,    gcm_get_tag,     "AES-256 GCM (OpenSSL)",
 	&gcm_256_case, SRTP_AES_GCM_256
 };

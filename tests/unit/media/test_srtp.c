@@ -45,6 +45,22 @@ static size_t packet(uint8_t *buffer, uint32_t ssrc, uint16_t sequence)
 	return sizeof(plain);
 }
 
+/* `plain` under these keys. */
+static void assert_sealed_as(const struct srtp_keys *keys, const uint8_t *sealed,
+			     size_t sealed_length)
+{
+	struct srtp_pair *pair;
+	uint8_t buffer[64];
+	size_t length = sizeof(plain);
+
+	assert_int_equal(srtp_pair_create(&pair, keys), 0);
+	memcpy(buffer, plain, sizeof(plain));
+	assert_int_equal(srtp_pair_protect(pair, buffer, &length), 0);
+	assert_int_equal(length, sealed_length);
+	assert_memory_equal(buffer, sealed, sealed_length);
+	srtp_pair_destroy(pair);
+}
+
 static void aes_128_cm_matches_the_published_packet(void **state)
 {
 	static const uint8_t key[30] = {
@@ -58,18 +74,10 @@ static void aes_128_cm_matches_the_published_packet(void **state)
 					    0x94, 0x9d, 0x24, 0x02, 0xb7, 0x8d, 0x6a, 0xcc,
 					    0x99, 0xea, 0x17, 0x9b, 0x8d, 0xbb };
 	struct srtp_keys keys = { .suite = SRTP_SUITE_AES128_CM_SHA1_80 };
-	struct srtp_pair *pair;
-	uint8_t buffer[64];
-	size_t length = sizeof(plain);
 
 	(void)state;
 	memcpy(keys.outbound, key, sizeof(key));
-	assert_int_equal(srtp_pair_create(&pair, &keys), 0);
-	memcpy(buffer, plain, sizeof(plain));
-	assert_int_equal(srtp_pair_protect(pair, buffer, &length), 0);
-	assert_int_equal(length, sizeof(sealed));
-	assert_memory_equal(buffer, sealed, sizeof(sealed));
-	srtp_pair_destroy(pair);
+	assert_sealed_as(&keys, sealed, sizeof(sealed));
 }
 
 static void aes_128_gcm_matches_the_published_packet(void **state)
@@ -83,18 +91,10 @@ static void aes_128_gcm_matches_the_published_packet(void **state)
 					    0x6e, 0xd2, 0x97, 0x68, 0x26, 0xf7, 0x96, 0xb2, 0x01,
 					    0xdf, 0x31, 0x31, 0xa1, 0x27, 0xe8, 0xa3, 0x92 };
 	struct srtp_keys keys = { .suite = SRTP_SUITE_AEAD_AES_128_GCM };
-	struct srtp_pair *pair;
-	uint8_t buffer[64];
-	size_t length = sizeof(plain);
 
 	(void)state;
 	memcpy(keys.outbound, key, sizeof(key));
-	assert_int_equal(srtp_pair_create(&pair, &keys), 0);
-	memcpy(buffer, plain, sizeof(plain));
-	assert_int_equal(srtp_pair_protect(pair, buffer, &length), 0);
-	assert_int_equal(length, sizeof(sealed));
-	assert_memory_equal(buffer, sealed, sizeof(sealed));
-	srtp_pair_destroy(pair);
+	assert_sealed_as(&keys, sealed, sizeof(sealed));
 }
 
 static void every_suite_opens_what_it_sealed(void **state)
