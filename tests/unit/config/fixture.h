@@ -10,7 +10,6 @@
 #include <cmocka.h>
 
 #include <errno.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +18,7 @@
 
 #include "config/check.h"
 #include "config/config.h"
+#include "tests/fake/folder.h"
 
 /* One line each, so that a test's own lines begin at a known number. */
 #define DOMAIN "domain: tas.example.com\n"
@@ -29,29 +29,17 @@
 #define MEDIA "media: { address: 198.51.100.10 }\n"
 #define BASE  DOMAIN SIP CORE MEDIA
 
-static char folder[64];
-
 static inline int folder_setup(void **state)
 {
 	(void)state;
 	check_local_ports_path = "/nonexistent";
-	(void)snprintf(folder, sizeof(folder), "/tmp/breakout-config-XXXXXX");
-	return mkdtemp(folder) ? 0 : -1;
-}
-
-static inline int folder_remove_one(const char *path, const struct stat *st, int flag,
-				    struct FTW *ftw)
-{
-	(void)st;
-	(void)flag;
-	(void)ftw;
-	return remove(path);
+	return folder_make();
 }
 
 static inline int folder_teardown(void **state)
 {
 	(void)state;
-	return nftw(folder, folder_remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	return folder_remove();
 }
 
 static inline void put_bytes(const char *name, const void *bytes, size_t length)

@@ -2,7 +2,6 @@
 /* The whole registrar but thread and network: a fake upsert_send() plays the
  * core, and hours pass in milliseconds. */
 #include <errno.h>
-#include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,6 +15,7 @@
 #include "base/log.h"
 #include "registrar/keeper.h"
 #include "registrar/upsert.h"
+#include "tests/fake/folder.h"
 
 #define START      10000000
 #define WALL       1800000000000
@@ -50,7 +50,7 @@ static struct core {
 } core;
 
 static char log_text[65536];
-static char folder[32], store_path[64];
+static char store_path[64];
 
 static void on_log(enum log_level level, const char *area, const char *line, void *arg)
 {
@@ -245,8 +245,7 @@ static int set_up(void **state)
 	clock_fake_wall_set(WALL);
 	log_text[0] = '\0';
 	log_set_sink(on_log, NULL);
-	strcpy(folder, "/tmp/breakout-keeper-XXXXXX");
-	if (!mkdtemp(folder))
+	if (folder_make())
 		return -1;
 	snprintf(store_path, sizeof(store_path), "%s/db", folder);
 	return 0;
@@ -254,19 +253,10 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	char pattern[80];
-	glob_t files;
-
 	(void)state;
-	snprintf(pattern, sizeof(pattern), "%s/*", folder);
-	if (!glob(pattern, 0, NULL, &files))
-		for (size_t i = 0; i < files.gl_pathc; i++)
-			unlink(files.gl_pathv[i]);
-	globfree(&files);
-	rmdir(folder);
 	log_set_sink(NULL, NULL);
 	clock_real();
-	return 0;
+	return folder_remove();
 }
 
 /* ---- keeping them alive ---- */

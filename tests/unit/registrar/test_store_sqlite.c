@@ -16,8 +16,9 @@
 #include <sqlite3.h>
 #include "base/log.h"
 #include "registrar/store.h"
+#include "tests/fake/folder.h"
 
-static char folder[32], path[64];
+static char path[64];
 static char log_text[4096];
 static struct reg_params first = { (char *)"sips:a", (char *)"00", (char *)"01", ROUTE_TYPE_LOOP };
 static struct reg_params second = { (char *)"sips:b:5061", (char *)"", (char *)"",
@@ -52,8 +53,7 @@ static int set_up(void **state)
 {
 	struct read *read = calloc(1, sizeof(*read));
 
-	strcpy(folder, "/tmp/breakout-store-XXXXXX");
-	if (!mkdtemp(folder))
+	if (folder_make())
 		return -1;
 	snprintf(path, sizeof(path), "%s/db", folder);
 	log_text[0] = '\0';
@@ -64,18 +64,9 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	char pattern[80];
-	glob_t files;
-
-	snprintf(pattern, sizeof(pattern), "%s/*", folder);
-	if (!glob(pattern, 0, NULL, &files))
-		for (size_t i = 0; i < files.gl_pathc; i++)
-			unlink(files.gl_pathv[i]);
-	globfree(&files);
-	rmdir(folder);
 	log_set_sink(NULL, NULL);
 	free(*state);
-	return 0;
+	return folder_remove();
 }
 
 static struct store *open_it(struct read *read)

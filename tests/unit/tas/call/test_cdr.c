@@ -13,27 +13,22 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "tas/call/cdr.h"
+#include "tests/fake/folder.h"
 
-static char folder[64], path[96];
+static char path[96];
 
 static int make_folder(void **state)
 {
 	(void)state;
-	snprintf(folder, sizeof(folder), "/tmp/breakout-cdr-XXXXXX");
-	assert_non_null(mkdtemp(folder));
+	assert_int_equal(folder_make(), 0);
 	snprintf(path, sizeof(path), "%s/cdr.json", folder);
 	return 0;
 }
 
 static int remove_folder(void **state)
 {
-	char moved[128];
-
 	(void)state;
-	snprintf(moved, sizeof(moved), "%s.1", path);
-	unlink(path);
-	unlink(moved);
-	return rmdir(folder);
+	return folder_remove();
 }
 
 static void read_file(const char *name, char *text, size_t room)

@@ -12,12 +12,13 @@
 #include <string.h>
 #include <unistd.h>
 #include "proto/api.h"
+#include "tests/fake/folder.h"
 #include "tools/core/pki.h"
 #include "wgtwo/sipbreakout/v1/sipbreakout.pb-c.h"
 
 #define NUMBER "+4799000001"
 
-static char folder[64], token[BOOK_TOKEN_ROOM];
+static char token[BOOK_TOKEN_ROOM];
 static struct book *book;
 static struct api_server *server;
 static struct api_client *client;
@@ -28,8 +29,7 @@ static int open_server(void **state)
 	char certificate[96], key[96], ca[96], target[32], error[256];
 
 	(void)state;
-	strcpy(folder, "/tmp/breakout-api-XXXXXX");
-	if (!mkdtemp(folder) || pki_open(folder, error, sizeof(error)) ||
+	if (folder_make() || pki_open(folder, error, sizeof(error)) ||
 	    pki_issue(folder, "core", names, 1, error, sizeof(error)) || book_create(&book))
 		return -1;
 	(void)snprintf(certificate, sizeof(certificate), "%s/core.pem", folder);
@@ -50,19 +50,11 @@ static int open_server(void **state)
 
 static int close_server(void **state)
 {
-	static const char *const names[] = { "ca.pem", "intermediate.pem", "intermediate.key",
-					     "core.pem", "core.key" };
-	char path[128];
-
 	(void)state;
 	client = api_client_destroy(client);
 	server = api_server_destroy(server);
 	book = book_destroy(book);
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		(void)snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
-		(void)unlink(path);
-	}
-	return rmdir(folder);
+	return folder_remove();
 }
 
 struct outcome {

@@ -15,29 +15,20 @@
 #include <unistd.h>
 #include <limits.h>
 #include <string.h>
+#include "tests/fake/folder.h"
 
-static char folder[64];
 static char error[256];
 
 static int make_folder(void **state)
 {
 	(void)state;
-	strcpy(folder, "/tmp/breakout-pki-XXXXXX");
-	return mkdtemp(folder) ? 0 : -1;
+	return folder_make();
 }
 
 static int remove_folder(void **state)
 {
-	static const char *const names[] = { "ca.pem", "intermediate.pem", "intermediate.key",
-					     "tas.pem", "tas.key" };
-	char path[PATH_MAX];
-
 	(void)state;
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		(void)snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
-		(void)unlink(path);
-	}
-	return rmdir(folder);
+	return folder_remove();
 }
 
 static X509 *read_nth(const char *name, int n)

@@ -14,9 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "tests/fake/folder.h"
 #include "tools/core/pki.h"
 
-static char folder[64];
 static struct book *book;
 static struct token_server *server;
 static char answer[4096];
@@ -38,8 +38,7 @@ static int open_server(void **state)
 	char certificate[96], key[96], error[256];
 
 	(void)state;
-	strcpy(folder, "/tmp/breakout-token-XXXXXX");
-	if (!mkdtemp(folder) || pki_open(folder, error, sizeof(error)) ||
+	if (folder_make() || pki_open(folder, error, sizeof(error)) ||
 	    pki_issue(folder, "core", names, 1, error, sizeof(error)) || book_create(&book))
 		return -1;
 	(void)snprintf(certificate, sizeof(certificate), "%s/core.pem", folder);
@@ -50,18 +49,10 @@ static int open_server(void **state)
 
 static int close_server(void **state)
 {
-	static const char *const names[] = { "ca.pem", "intermediate.pem", "intermediate.key",
-					     "core.pem", "core.key" };
-	char path[128];
-
 	(void)state;
 	server = token_server_destroy(server);
 	book = book_destroy(book);
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		(void)snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
-		(void)unlink(path);
-	}
-	return rmdir(folder);
+	return folder_remove();
 }
 
 static SSL *connect_tls(SSL_CTX *ctx, int fd)
