@@ -16,9 +16,10 @@
 #include <string.h>
 #include "base/log.h"
 #include "base/str.h"
+#include "tools/core/pki.h"
 #include "wgtwo/sipbreakout/v1/sipbreakout.pb-c.h"
 
-enum { UPSERTS_POSTED = 64, DELETES_POSTED = 8, FILE_MAX_BYTES = 65536, TICK_MS = 50 };
+enum { UPSERTS_POSTED = 64, DELETES_POSTED = 8, TICK_MS = 50 };
 
 enum method { METHOD_UPSERT, METHOD_DELETE, METHOD_COUNT };
 
@@ -418,19 +419,6 @@ static void *run(void *arg)
 	}
 }
 
-static char *read_file(const char *path)
-{
-	FILE *file = fopen(path, "re");
-
-	if (!file)
-		return NULL;
-	char *text = calloc(1, FILE_MAX_BYTES);
-	if (text)
-		(void)!fread(text, 1, FILE_MAX_BYTES - 1, file); /* empty is refused by gRPC */
-	(void)fclose(file);                                      /* was only read */
-	return text;
-}
-
 /* A second simulator on the port must fail, and the keep-alive a client of the
  * core sends, one a minute without calls, must pass. */
 static grpc_server *new_server(void)
@@ -454,7 +442,8 @@ static grpc_server *new_server(void)
 static int bind_port(struct api_server *server, const struct api_server_options *options)
 {
 	char address[96];
-	char *chain = read_file(options->certificate), *key = read_file(options->private_key);
+	char *chain = pki_read_file(options->certificate),
+	     *key = pki_read_file(options->private_key);
 	grpc_ssl_pem_key_cert_pair pair = { key, chain };
 	grpc_server_credentials *credentials = NULL;
 	int port = 0;

@@ -97,17 +97,18 @@ static json_t *do_status(struct connection *connection, json_t *request)
 	book_counts(options->book, &counts);
 	for (size_t i = 0; i < ARRAY_SIZE(options->endpoints); i++)
 		legs += (json_int_t)sip_endpoint_leg_count(options->endpoints[i]);
-	return json_pack(
-		"{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "ok", 1,
-		"registrations", (json_int_t)counts.registrations, "upserts",
-		(json_int_t)counts.upserts, "deletes", (json_int_t)counts.deletes, "refused",
-		(json_int_t)counts.refused, "faulted", (json_int_t)counts.faulted,
-		"unauthenticated", (json_int_t)counts.unauthenticated, "tokens_issued",
-		(json_int_t)counts.tokens_issued, "tokens_refused",
-		(json_int_t)counts.tokens_refused, "calls",
-		(json_int_t)sbc_call_count(options->sbc), "leg3_refused",
-		(json_int_t)sbc_refused_count(options->sbc), "legs", legs, "ua_calls",
-		(json_int_t)(ua_live_count(options->phones) + ua_live_count(options->pbx)));
+	return json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "ok",
+			 1, "registrations", (json_int_t)counts.registrations, "upserts",
+			 (json_int_t)counts.upserts, "deletes", (json_int_t)counts.deletes,
+			 "refused", (json_int_t)counts.refused, "faulted",
+			 (json_int_t)counts.faulted, "unauthenticated",
+			 (json_int_t)counts.unauthenticated, "tokens_issued",
+			 (json_int_t)counts.tokens_issued, "tokens_refused",
+			 (json_int_t)counts.tokens_refused, "calls",
+			 (json_int_t)sbc_call_count(options->sbc), "leg3_refused",
+			 (json_int_t)sbc_refused_count(options->sbc), "legs", legs, "ua_calls",
+			 (json_int_t)ua_live_count(options->phones) +
+				 (json_int_t)ua_live_count(options->pbx));
 }
 
 static void add_registration(const struct book_registration *registration, void *arg)
@@ -161,8 +162,9 @@ static int manner_status(const char *word)
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
 		if (strcmp(word, words[i].word) == 0)
 			return words[i].status;
-	int status = atoi(word);
-	return status >= 400 && status <= 699 ? status : -1;
+	char *end;
+	long status = strtol(word, &end, 10);
+	return !*end && status >= 400 && status <= 699 ? (int)status : -1;
 }
 
 static json_t *set_manner(struct ua *ua, const char *name, json_t *request)
@@ -627,8 +629,10 @@ struct control *control_destroy(struct control *control)
 {
 	if (!control)
 		return NULL;
-	while (control->connections)
-		connection_close(control->connections);
+	for (struct connection *each = control->connections, *next; each; each = next) {
+		next = each->next;
+		connection_close(each);
+	}
 	sip_loop_unwatch(control->options.loop, control->listener);
 	(void)close(control->listener);
 	(void)unlink(control->path);

@@ -207,9 +207,12 @@ static int read_port(const char *text, uint16_t *ret_port)
 
 static int read_ports(const char *text, struct core_options *core)
 {
-	unsigned min, max;
+	char *dash, *end = NULL;
+	unsigned long min = strtoul(text, &dash, 10), max = 0;
 
-	if (sscanf(text, "%u-%u", &min, &max) != 2 || !min || max > 65535 || max <= min)
+	if (*dash == '-')
+		max = strtoul(dash + 1, &end, 10);
+	if (!end || *end || !min || max > 65535 || max <= min)
 		return bad("not a range such as 30000-39999", text);
 	core->media_min = (uint16_t)min;
 	core->media_max = (uint16_t)max;
@@ -237,6 +240,16 @@ static int set_ms(struct command *command, const char *key, const char *value)
 	int err = read_ms(value, &ms);
 
 	return err ? err : json_object_set_new(command->request, key, json_integer(ms));
+}
+
+static int set_count(struct command *command, const char *key, const char *value)
+{
+	char *end;
+	unsigned long count = strtoul(value, &end, 10);
+
+	if (!*value || *end || count > INT_MAX)
+		return bad("not a count", value);
+	return json_object_set_new(command->request, key, json_integer((json_int_t)count));
 }
 
 static int set_true(struct command *command, const char *key)
@@ -350,7 +363,7 @@ static int read_request_option(struct command *command, int option, const char *
 	case OPT_EARLY:
 		return set_true(command, "early");
 	case OPT_COUNT:
-		return json_object_set_new(command->request, "count", json_integer(atoi(value)));
+		return set_count(command, "count", value);
 	case OPT_FOR:
 		return set_ms(command, "ms", value);
 	default:

@@ -18,7 +18,7 @@
 #include <unistd.h>
 #include "base/str.h"
 
-enum { VALID_DAYS = 365 };
+enum { VALID_DAYS = 365, FILE_MAX_BYTES = 65536 };
 
 struct pair {
 	X509 *certificate;
@@ -274,7 +274,7 @@ static int issue(const char *folder, const char *name, const char *common_name,
 int pki_issue(const char *folder, const char *name, const char *const *subjects,
 	      size_t subject_count, char *error, size_t error_room)
 {
-	struct pair present;
+	struct pair present = { 0 };
 
 	if (!read_pair(folder, name, &present)) {
 		bool good = covers(present.certificate, subjects, subject_count);
@@ -289,4 +289,19 @@ int pki_issue(const char *folder, const char *name, const char *const *subjects,
 	int err = issue(folder, name, subjects[0], alt_names, error, error_room);
 	free(alt_names);
 	return err;
+}
+
+char *pki_read_file(const char *path)
+{
+	FILE *file = fopen(path, "re");
+
+	if (!file)
+		return NULL;
+	char *text = calloc(1, FILE_MAX_BYTES);
+	if (text && !fread(text, 1, FILE_MAX_BYTES - 1, file)) {
+		free(text);
+		text = NULL;
+	}
+	(void)fclose(file); /* was only read */
+	return text;
 }

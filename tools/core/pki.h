@@ -23,4 +23,8 @@ int pki_open(const char *folder, char *error, size_t error_room) MUST_CHECK;
 int pki_issue(const char *folder, const char *name, const char *const *subjects,
 	      size_t subject_count, char *error, size_t error_room) MUST_CHECK;
 
+/* A PEM file's text, for libraries that want it in memory; the caller frees it.
+ * NULL if it cannot be read or is empty. */
+char *pki_read_file(const char *path);
+
 #endif

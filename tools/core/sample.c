@@ -56,9 +56,8 @@ static void add_sip(struct str *text, const json_t *d, const struct sample_optio
 		 "  private_key: \"%s\"\n"
 		 "  ca_file: \"%s\"\n",
 		 address, options->sip_port, address, options->sip_port, address,
-		 options->trunk_port,
-		 report_text(d, "tas_certificate"), report_text(d, "tas_private_key"),
-		 report_text(d, "ca_file"));
+		 options->trunk_port, report_text(d, "tas_certificate"),
+		 report_text(d, "tas_private_key"), report_text(d, "ca_file"));
 }
 
 static void add_files(struct str *text, const json_t *d, const struct sample_options *options)

@@ -10,8 +10,9 @@
 #include <string.h>
 #include "base/log.h"
 #include "base/str.h"
+#include "tools/core/pki.h"
 
-enum { BODY_MAX = 4096, FILE_MAX_BYTES = 65536 };
+enum { BODY_MAX = 4096 };
 
 struct token_server {
 	struct MHD_Daemon *daemon;
@@ -26,21 +27,6 @@ struct request {
 	size_t length;
 	bool too_long;
 };
-
-static char *read_file(const char *path)
-{
-	FILE *file = fopen(path, "re");
-
-	if (!file)
-		return NULL;
-	char *text = calloc(1, FILE_MAX_BYTES);
-	if (text && !fread(text, 1, FILE_MAX_BYTES - 1, file)) {
-		free(text);
-		text = NULL;
-	}
-	(void)fclose(file); /* was only read */
-	return text;
-}
 
 static int hex_digit(char c)
 {
@@ -237,8 +223,8 @@ int token_server_create(struct token_server **ret_server,
 	if (!server->client_id || !server->client_secret)
 		goto fail;
 	err = -EINVAL;
-	server->certificate = read_file(options->certificate);
-	server->private_key = read_file(options->private_key);
+	server->certificate = pki_read_file(options->certificate);
+	server->private_key = pki_read_file(options->private_key);
 	if (!server->certificate || !server->private_key ||
 	    address_of(options->address, options->port, &address))
 		goto fail;

@@ -522,8 +522,10 @@ struct trials *trials_destroy(struct trials *trials)
 {
 	if (!trials)
 		return NULL;
-	while (trials->list)
-		trial_free(trials->list);
+	for (struct trial *each = trials->list, *next; each; each = next) {
+		next = each->next;
+		trial_free(each);
+	}
 	free(trials);
 	return NULL;
 }
