@@ -16,7 +16,12 @@
 #define SWEEP_MS     1000
 #define MESSAGE_MAX  65536       /* bytes: SIP over UDP cannot be longer either */
 #define REACH_ROOM   3           /* listeners for next hops only: one a transport */
+#define SEND_QUEUE   64          /* messages a connection; sofia's default */
 #define NO_DIRECTORY "/dev/null" /* where sofia looks for agent.pem; tls_guard.c has it */
+
+/* sofia accepts one connection a turn of its loop. With its default of 64 the
+ * rest of a burst waits a second for the next SYN; it takes no more than 1000. */
+#define LISTEN_BACKLOG 1000
 
 struct timer_wheel *endpoint_wheel(const struct sip_endpoint *endpoint)
 {
@@ -54,13 +59,16 @@ static int bind_listener(struct sip_endpoint *endpoint, enum sip_transport trans
 	tls_guard_enter(endpoint->tls);
 	bound = nta_agent_add_tport(endpoint->agent, (const url_string_t *)url,
 				    TPTAG_IDENT(listener->ident), TPTAG_CERTIFICATE(NO_DIRECTORY),
-				    TPTAG_TLS_VERIFY_POLICY(0), TPTAG_TIMEOUT(32000), TAG_END());
+				    TPTAG_TLS_VERIFY_POLICY(0), TPTAG_TIMEOUT(32000),
+				    TPTAG_QUEUESIZE(LISTEN_BACKLOG), TAG_END());
 	tls_guard_leave();
 	if (bound < 0)
 		return errno == EADDRINUSE ? -EADDRINUSE : -EINVAL;
 	listener->tport = find_tport(endpoint, listener->ident);
 	if (!listener->tport)
 		return -EINVAL;
+	/* From here on the same parameter bounds what waits for a slow peer. */
+	(void)tport_set_params(listener->tport, TPTAG_QUEUESIZE(SEND_QUEUE), TAG_END());
 	endpoint->listener_count++;
 	return 0;
 }
