@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import random
 import re
 import socket
 import subprocess
@@ -15,8 +16,15 @@ BIN = pathlib.Path(os.environ.get("BREAKOUT_BIN", "build/bin"))
 
 
 def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
+    """Below the media's ports and those the kernel gives to outgoing connections:
+    one of thousands of these, ended and in TIME_WAIT, would bar its port."""
+    while True:
+        port = random.SystemRandom().randrange(10000, 20000)
+        try:
+            with socket.create_server(("127.0.0.1", port)):
+                return port
+        except OSError:
+            pass
 
 
 def wait_listening(port, seconds=10, process=None):

@@ -39,8 +39,13 @@ cert = {self.pki.cert}
 key = {self.pki.key}
 """)
         log = open(self.folder / "stunnel.log", "wb")
-        self.children.append(subprocess.Popen(["stunnel4", path], stdout=log, stderr=log))
-        wait_listening(self.uac_tunnel)
+        tunnel = subprocess.Popen(["stunnel4", path], stdout=log, stderr=log)
+        self.children.append(tunnel)
+        try:
+            wait_listening(self.uac_tunnel, 10, tunnel)
+        except AssertionError as error:
+            said = (self.folder / "stunnel.log").read_text(errors="replace")
+            raise AssertionError(f"{error}; stunnel said:\n{said}") from None
 
     def sipp(self, scenario, port, calls, *more):
         return ["sipp", "-sf", HERE / "sipp" / scenario, "-t", "t1", "-i", "127.0.0.1",

@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""No growth: 10,000 TLS connections of four kinds and 1,000 calls with media
-leave the daemon's memory and descriptors where they were after warm-up."""
+"""No growth: 10,000 TLS connections of four kinds and 1,000 calls with anchored
+media leave the daemon's memory, descriptors and TLS sessions where they were.
+
+A call's transactions hold about 17 kB until 32 s after its end (RFC 6026 timers
+L and M), and the heap keeps their peak: so the calls before the measured ones
+are as many, as fast, and rested from. Whatever a sanitizer's allocator does to
+the RSS, it finds leaks itself when the daemon ends."""
 
 import os
 import pathlib
+import re
 import socket
 import ssl
 import sys
@@ -14,8 +20,12 @@ from harness import Daemon, Pki, Tally
 from test_hostile import Peer, request
 from test_sipp import SippCore
 
-CONNECTIONS = 2500  # of each of the four kinds
-GROWTH_KB = 4096    # the leak this guards against is 25 to 50 kB a connection: 250 MB and more
+SANITIZED = bool(os.environ.get("BREAKOUT_SANITIZE"))
+CONNECTIONS = 250 if SANITIZED else 2500  # of each of the four kinds
+CALLS, RATE = (200, 15) if SANITIZED else (1000, 100)
+REST_S = 34
+# OpenSSL objects a connection leaks without the guard: 25 to 50 kB, 250 MB and more.
+GROWTH_KB = 4096
 
 
 def connect_close(daemon):
@@ -55,7 +65,12 @@ def descriptors(daemon):
     return len(os.listdir(f"/proc/{daemon.process.pid}/fd"))
 
 
-def settled(daemon, measure, limit, seconds=40):
+def tls_sessions(daemon):
+    out = daemon.ctl("metrics").stdout
+    return int(re.search(r"^breakout_tls_sessions (\d+)", out, re.MULTILINE).group(1))
+
+
+def settled(daemon, measure, limit, seconds=10):
     """Waits until `measure` falls to the limit; the last value."""
     end = time.monotonic() + seconds
     while (value := measure(daemon)) > limit and time.monotonic() < end:
@@ -63,31 +78,42 @@ def settled(daemon, measure, limit, seconds=40):
     return value
 
 
-def tls_connections(daemon):
-    connections(daemon, 150)
-    before, open_before = daemon.rss_kb(), settled(daemon, descriptors, 64)
-    connections(daemon, CONNECTIONS)
-    after = settled(daemon, Daemon.rss_kb, before + GROWTH_KB)
+def nothing_grows(daemon, work):
+    """What stays open is back at once; memory grows by less than the bound."""
+    open_before, tls_before = descriptors(daemon), tls_sessions(daemon)
+    before, begin = daemon.rss_kb(), time.monotonic()
+    work()
+    took = time.monotonic() - begin
+    tls_after = settled(daemon, tls_sessions, tls_before)
     open_after = settled(daemon, descriptors, open_before)
-    print(f"     RSS {before} -> {after} kB, descriptors {open_before} -> {open_after}")
-    assert after - before <= GROWTH_KB, f"RSS grew from {before} to {after} kB"
+    after = daemon.rss_kb()
+    print(f"     {took:.0f} s: RSS {before} -> {after} kB, descriptors {open_before} -> "
+          f"{open_after}, TLS sessions {tls_before} -> {tls_after}")
+    assert tls_after <= tls_before, f"TLS sessions grew from {tls_before} to {tls_after}"
     assert open_after <= open_before, f"descriptors grew from {open_before} to {open_after}"
+    assert SANITIZED or after - before <= GROWTH_KB, f"RSS grew from {before} to {after} kB"
+
+
+def tls_connections(daemon):
+    connections(daemon, CONNECTIONS // 10)
+    settled(daemon, tls_sessions, 0)
+    nothing_grows(daemon, lambda: connections(daemon, CONNECTIONS))
 
 
 def calls(daemon, core):
-    def batch(count):
-        done, failed, _, errors = core.run(count, 40, "+004722334455")
-        assert (done, failed) == (count, 0), errors
+    def batch():
+        done, failed, _, errors = core.run(CALLS, RATE, "+004722334455")
+        assert (done, failed) == (CALLS, 0), errors
 
-    batch(300)
-    open_before = settled(daemon, descriptors, 64)
-    before = daemon.rss_kb()
-    batch(1000)
-    after = settled(daemon, Daemon.rss_kb, before + GROWTH_KB)
-    open_after = settled(daemon, descriptors, open_before)
-    print(f"     RSS {before} -> {after} kB, descriptors {open_before} -> {open_after}")
-    assert after - before <= GROWTH_KB, f"RSS grew from {before} to {after} kB"
-    assert open_after <= open_before, f"descriptors grew from {open_before} to {open_after}"
+    batch()
+    time.sleep(REST_S)
+    settled(daemon, tls_sessions, 0)
+    nothing_grows(daemon, batch)
+
+
+def stops(daemon):
+    status = daemon.stop()
+    assert status == 0, f"exit status {status}\n{daemon.log()[-6000:]}"
 
 
 def main():
@@ -101,10 +127,11 @@ def main():
             daemon.start()
             core.tunnels(daemon.port)
             try:
-                tally.run("10,000 TLS connections leave no memory and no descriptor behind",
+                tally.run(f"{4 * CONNECTIONS} TLS connections leave nothing behind",
                           tls_connections, daemon)
-                tally.run("1,000 calls with media leave no memory and no descriptor behind",
+                tally.run(f"{CALLS} calls with anchored media leave nothing behind",
                           calls, daemon, core)
+                tally.run("the daemon stops cleanly", stops, daemon)
             finally:
                 core.close()
     return tally.close()
