@@ -137,11 +137,6 @@ void log_set_level(enum log_level level)
 	threshold = (int)level;
 }
 
-enum log_level log_get_level(void)
-{
-	return (enum log_level)threshold;
-}
-
 int log_level_parse(const char *name, enum log_level *ret_level)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(levels); i++) {

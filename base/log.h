@@ -32,7 +32,6 @@ void log_write(enum log_level level, const char *area, const char *format, ...) 
 
 bool log_enabled(enum log_level level);
 void log_set_level(enum log_level level);
-enum log_level log_get_level(void);
 
 /* "error", "notice", "info", "debug"; returns 0 or -EINVAL. */
 int log_level_parse(const char *name, enum log_level *ret_level) MUST_CHECK;

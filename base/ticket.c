@@ -110,10 +110,3 @@ uint32_t ticket_count(const struct ticket_table *table)
 {
 	return table->count;
 }
-
-void ticket_each(struct ticket_table *table, void (*visit)(void *object, void *arg), void *arg)
-{
-	for (uint32_t i = 0; i < table->room; i++)
-		if (table->slots[i].object)
-			visit(table->slots[i].object, arg);
-}

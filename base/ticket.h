@@ -27,7 +27,4 @@ void *ticket_find(const struct ticket_table *table, struct ticket ticket); /* NU
 void ticket_revoke(struct ticket_table *table, struct ticket ticket);
 uint32_t ticket_count(const struct ticket_table *table);
 
-/* Walks live objects; `visit` may revoke the one it is given. */
-void ticket_each(struct ticket_table *table, void (*visit)(void *object, void *arg), void *arg);
-
 #endif

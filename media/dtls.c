@@ -481,8 +481,3 @@ bool dtls_is_client(const struct dtls *dtls)
 {
 	return dtls->client;
 }
-
-bool dtls_is_ready(const struct dtls *dtls)
-{
-	return dtls->state == DTLS_READY || dtls->state == DTLS_SETTLED;
-}

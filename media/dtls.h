@@ -54,6 +54,5 @@ void dtls_receive(struct dtls *dtls, const uint8_t *datagram, size_t length);
 void dtls_settled(struct dtls *dtls);
 
 bool dtls_is_client(const struct dtls *dtls);
-bool dtls_is_ready(const struct dtls *dtls);
 
 #endif

@@ -54,11 +54,6 @@ struct parser {
 	char bundle[256]; /* mids of the first BUNDLE group, " 0 1 " */
 };
 
-const char *sdp_proto_name(enum sdp_proto proto)
-{
-	return proto_names[proto];
-}
-
 enum sdp_direction sdp_direction_reverse(enum sdp_direction direction)
 {
 	return (enum sdp_direction)((direction & 1) << 1 | (direction & 2) >> 1);

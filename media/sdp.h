@@ -30,7 +30,6 @@ enum sdp_proto {
 	SDP_PROTO_DTLS_SAVP, /* UDP/TLS/RTP/SAVP, RFC 5764 8 */
 	SDP_PROTO_DTLS_SAVPF
 };
-const char *sdp_proto_name(enum sdp_proto proto);
 
 /* Bits: 1 its author sends, 2 its author receives. */
 enum sdp_direction { SDP_INACTIVE = 0, SDP_SENDONLY = 1, SDP_RECVONLY = 2, SDP_SENDRECV = 3 };

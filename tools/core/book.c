@@ -229,11 +229,6 @@ static const char *const fault_names[FAULT_COUNT] = {
 	[FAULT_TOKEN_REFUSED] = "token_refused",
 };
 
-const char *fault_kind_name(enum fault_kind kind)
-{
-	return fault_names[kind];
-}
-
 int fault_kind_parse(const char *name, enum fault_kind *ret_kind)
 {
 	for (int kind = FAULT_NONE + 1; kind < FAULT_COUNT; kind++) {

@@ -61,7 +61,6 @@ enum fault_kind {
 	FAULT_TOKEN_REFUSED,      /* the token endpoint answers 401 invalid_client */
 	FAULT_COUNT
 };
-const char *fault_kind_name(enum fault_kind kind);
 int fault_kind_parse(const char *name, enum fault_kind *ret_kind) MUST_CHECK;
 
 struct book_fault {

@@ -69,7 +69,6 @@ static void lines_below_the_level_are_dropped(void **state)
 	log_set_level(LOG_LEVEL_ERROR);
 	log_notice("x", "dropped");
 	assert_int_equal(seen.count, 1);
-	assert_int_equal(log_get_level(), LOG_LEVEL_ERROR);
 }
 
 static void control_characters_cannot_forge_a_line(void **state)

@@ -160,11 +160,15 @@ static void the_list_of_faults_is_bounded(void **state)
 
 static void every_fault_has_a_name_that_parses(void **state)
 {
+	static const char *const names[] = {
+		"unavailable",        "slow",           "hang",       "unauthenticated",
+		"resource_exhausted", "not_acceptable", "token_down", "token_refused"
+	};
 	enum fault_kind kind;
 
 	(void)state;
 	for (int i = FAULT_NONE + 1; i < FAULT_COUNT; i++) {
-		assert_int_equal(fault_kind_parse(fault_kind_name((enum fault_kind)i), &kind), 0);
+		assert_int_equal(fault_kind_parse(names[i - FAULT_NONE - 1], &kind), 0);
 		assert_int_equal(kind, i);
 	}
 	assert_int_equal(fault_kind_parse("none", &kind), -EINVAL);
