@@ -7,10 +7,13 @@ import re
 import subprocess
 import tempfile
 import time
+import urllib.error
 import urllib.request
 
 FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    # Containers often give a tiny or read-only /dev/shm.
+    "--disable-dev-shm-usage",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--autoplay-policy=no-user-gesture-required",
     # Loopback is where the tests live; host candidates in clear, since nothing resolves mDNS.
@@ -48,8 +51,11 @@ class Browser:
             f"http://127.0.0.1:{self.port}{path}", json.dumps(body).encode(),
             {"Content-Type": "application/json"})
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=60) as reply:
-            return json.load(reply)["value"]
+        try:
+            with opener.open(request, timeout=60) as reply:
+                return json.load(reply)["value"]
+        except urllib.error.HTTPError as error:
+            raise RuntimeError("chromedriver: " + error.read().decode()[:500]) from None
 
     def run(self, script, *arguments):
         """Runs an async function body; its return value comes back."""
