@@ -361,6 +361,7 @@ static int start_daemon(struct demo *demo)
 	char config[PATH_MAX + 32], log[PATH_MAX + 32];
 	mono_ms before = clock_now(), until = before + START_MS;
 	bool registered = false;
+	json_t *numbers;
 
 	(void)snprintf(config, sizeof(config), "%s/breakoutd.yaml", demo->folder);
 	(void)snprintf(log, sizeof(log), "%s/breakoutd.log", demo->folder);
@@ -381,8 +382,10 @@ static int start_daemon(struct demo *demo)
 	}
 	if (!registered)
 		return give_up(demo, "breakoutd did not register its numbers");
-	(void)printf("%zu numbers registered after %lld ms\n\n", json_array_size(sample_numbers()),
+	numbers = sample_numbers();
+	(void)printf("%zu numbers registered after %lld ms\n\n", json_array_size(numbers),
 		     (long long)(clock_now() - before));
+	json_decref(numbers);
 	return 0;
 }
 
