@@ -52,10 +52,25 @@ def soft_binaries():
                 yield f"{path}: hardening missing: {what}"
 
 
+def wrong_load_order():
+    """Both libraries export stun_message_length(), and libnice calls its own through
+    the PLT: the one that is loaded first wins."""
+    folder = os.environ.get("BREAKOUT_BIN", str(ROOT / "build/bin"))
+    for name in ["breakoutd", "breakout-core"]:
+        path = os.path.join(folder, name)
+        out = subprocess.run(["readelf", "-dW", path], capture_output=True, text=True).stdout
+        needed = re.findall(r"\(NEEDED\).*\[(lib\w+)", out)
+        if not {"libnice", "libsofia"} <= set(needed):
+            yield f"{path}: does not load both libnice and libsofia-sip-ua"
+        elif needed.index("libnice") > needed.index("libsofia"):
+            yield f"{path}: loads libsofia-sip-ua before libnice"
+
+
 tally = Tally()
 tally.check("sources carry the licence line", without_licence())
 tally.check("nothing is marked unfinished", unfinished())
 tally.check("unit tests do not sleep", sleeping_tests())
+tally.check("libnice is loaded before libsofia", wrong_load_order())
 if os.environ.get("BREAKOUT_SANITIZE", "") == "":
     tally.check("programs are hardened", soft_binaries())
 sys.exit(tally.close())
