@@ -49,7 +49,7 @@ struct registrar_summary {
 
 /* Opens the store and takes the wanted set from `config` (borrowed for the
  * call). sip_uri is what the core is told: sips:domain[:port].
- * Returns 0, -ENOMEM, -EIO (store; the reason is logged) or -EINVAL. */
+ * Returns 0, -ENOMEM, or, with the reason logged, -EIO (store) or -EINVAL. */
 int registrar_create(struct registrar **ret_registrar, const struct config *config) MUST_CHECK;
 
 /* Starts the thread. 0 or -EAGAIN. */

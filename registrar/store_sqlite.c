@@ -83,8 +83,9 @@ static int make_file(const char *path)
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
 
 	if (fd < 0) {
-		log_error("registrar", "store %s cannot be opened for writing: %s", path,
-			  strerror(errno));
+		log_error("registrar",
+			  "store.sqlite %s cannot be opened for writing: %s: mend path or rights",
+			  path, strerror(errno));
 		return -EIO;
 	}
 	close(fd);

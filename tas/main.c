@@ -310,8 +310,15 @@ static int start_media(struct daemon *daemon)
 				  : cores > MEDIA_THREADS_MAX ? MEDIA_THREADS_MAX
 							      : (unsigned)cores;
 	err = media_engine_create(&daemon->media, &options);
+	if (err == -EINVAL)
+		log_error("main",
+			  "start: media.address %s is not of this machine, or media.ports %u-%u "
+			  "hold no pair: give the address that peers reach us at",
+			  config->address, config->port_min, config->port_max);
+	else if (err && err != -EIO) /* that one is logged where it happened */
+		(void)failed("media engine", err);
 	if (err)
-		return failed("media engine (see media.address and media.ports)", err);
+		return err;
 	return sip_loop_watch(daemon->loop, media_engine_fd(daemon->media), on_media, daemon);
 }
 
@@ -366,16 +373,21 @@ static int start_rooms(struct daemon *daemon)
 	const struct config *config = daemon->config;
 	int err = registrar_create(&daemon->registrar, config);
 
+	if (err == -ENOMEM) /* the rest is logged where it happened */
+		return failed("registrar", err);
 	if (err)
-		return failed("registrar (see store.sqlite)", err);
+		return err;
 	err = call_room_create(&daemon->calls,
 			       &(struct call_room_options){ .endpoint = daemon->endpoint,
 							    .media = daemon->media,
 							    .wheel = sip_loop_wheel(daemon->loop),
 							    .cdr_file = config->cdr_file,
 							    .max_calls = config->max_calls });
-	if (err)
-		return failed("call records (see cdr.file)", err);
+	if (err) {
+		log_error("main", "start: cdr.file %s cannot be written: %s: mend path or rights",
+			  config->cdr_file ? config->cdr_file : "-", strerror(-err));
+		return err;
+	}
 	err = service_create(&daemon->service,
 			     &(struct service_options){ .config = config,
 							.registrar = daemon->registrar,
@@ -393,6 +405,7 @@ static int start_admin(struct daemon *daemon)
 					       .calls = daemon->calls,
 					       .endpoint = daemon->endpoint,
 					       .loop = daemon->loop,
+					       .asks_sbc = daemon->config->sip.keepalive_s > 0,
 					       .drain = drain,
 					       .draining = draining,
 					       .arg = daemon };

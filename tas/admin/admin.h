@@ -35,6 +35,7 @@ struct admin_options {
 	struct call_room *calls;       /* borrowed */
 	struct sip_endpoint *endpoint; /* borrowed; may be NULL (tests) */
 	struct sip_loop *loop;         /* borrowed */
+	bool asks_sbc;                 /* OPTIONS go to the SBC, so that one knows how it is */
 	/* Called on the SIP thread. */
 	void (*drain)(void *arg);
 	bool (*draining)(void *arg);

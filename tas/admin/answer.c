@@ -172,13 +172,14 @@ static json_t *sip_calls(const struct admin_options *options, const char *number
 static json_t *sip_status(const struct admin_options *options, const char *number)
 {
 	struct sip_endpoint *endpoint = options->endpoint;
+	bool asked = endpoint && options->asks_sbc;
 
 	(void)number;
-	return json_pack("{s:I, s:I, s:b, s:b}", "calls",
+	return json_pack("{s:I, s:I, s:o, s:b}", "calls",
 			 (json_int_t)call_room_count(options->calls), "legs",
 			 (json_int_t)(endpoint ? sip_endpoint_leg_count(endpoint) : 0), "sbc_ok",
-			 endpoint ? sip_endpoint_keepalive_ok(endpoint) : false, "draining",
-			 options->draining(options->arg));
+			 asked ? json_boolean(sip_endpoint_keepalive_ok(endpoint)) : json_null(),
+			 "draining", options->draining(options->arg));
 }
 
 static json_t *sip_drain(const struct admin_options *options, const char *number)

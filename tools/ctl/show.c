@@ -94,7 +94,9 @@ void show_status(const json_t *status)
 	       json_is_true(json_object_get(status, "draining")) ? " DRAINING" : "");
 	printf("calls      %lld (%lld legs)\n", number_of(status, "calls"),
 	       number_of(status, "legs"));
-	printf("core sbc   answers: %s\n", yes_no(status, "sbc_ok"));
+	printf("core sbc   answers: %s\n", json_is_null(json_object_get(status, "sbc_ok"))
+						   ? "not asked"
+						   : yes_no(status, "sbc_ok"));
 	if (!states)
 		return;
 	span_text(number_of(status, "first_expiry_s"), expiry, sizeof(expiry));

@@ -143,6 +143,7 @@ static struct admin_options options(void)
 				       .config = &config,
 				       .registrar = (struct registrar *)&config,
 				       .endpoint = (struct sip_endpoint *)&config,
+				       .asks_sbc = true,
 				       .drain = drain,
 				       .draining = draining };
 }
