@@ -426,12 +426,15 @@ static void b_refused(struct call *call, const struct leg_event *event)
 
 static void b_failed(struct call *call, const struct leg_event *event)
 {
+	const struct call_step *step = call_current_step(call);
+
 	if (event->end == LEG_END_REFUSED) {
 		b_refused(call, event);
 		return;
 	}
-	log_notice("call", "call=%s step=\"%s\" %s: %s", call->id, call_current_step(call)->label,
-		   leg_end_reason_name(event->end), event->reason);
+	log_notice("call", "call=%s step=\"%s\" next_hop=%s %s: %s", call->id, step->label,
+		   step->next_hop ? step->next_hop : "-", leg_end_reason_name(event->end),
+		   event->reason);
 	call_step_failed(call, &(struct ending){ .cause = CAUSE_NEXT_HOP_DOWN,
 						 .by = "us",
 						 .status = event->status >= 500 ? event->status : 0,

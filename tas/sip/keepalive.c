@@ -67,7 +67,7 @@ static int on_response(void *arg, nta_outgoing_t *request, const sip_t *sip)
 	(void)request;
 	if (status < 200)
 		return 0;
-	judge(endpoint, answered, sip ? sip->sip_status->st_phrase : "timeout");
+	judge(endpoint, answered, message_why(sip));
 	forget(keepalive);
 	timer_start(endpoint_wheel(endpoint), &keepalive->timer,
 		    clock_now() + (answered ? keepalive->every_ms : ANSWER_MS));

@@ -79,8 +79,8 @@ static void on_failure(struct leg *leg, int status, const sip_t *sip, const msg_
 	leg->invite_out = NULL;
 	leg->offers.ours = false;
 	leg_enter(leg, LEG_OVER);
-	leg_end(leg, internal ? LEG_END_TIMEOUT : LEG_END_REFUSED, status,
-		sip ? sip->sip_status->st_phrase : "timeout", internal ? NULL : msg);
+	leg_end(leg, internal ? LEG_END_TIMEOUT : LEG_END_REFUSED, status, message_why(sip),
+		internal ? NULL : msg);
 }
 
 static int on_invite_response(void *arg, nta_outgoing_t *request, const sip_t *sip)

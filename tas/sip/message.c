@@ -6,7 +6,9 @@
 #include <netinet/in.h>
 #include <sofia-sip/hostdomain.h>
 #include <sofia-sip/msg_header.h>
+#include <sofia-sip/nta.h>
 #include <sofia-sip/sip_header.h>
+#include <sofia-sip/sip_status.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -185,6 +187,16 @@ enum sip_transport message_transport(const url_t *url)
 	if (url->url_type == url_sips || str_equal_nocase(name, "tls"))
 		return SIP_TRANSPORT_TLS;
 	return str_equal_nocase(name, "tcp") ? SIP_TRANSPORT_TCP : SIP_TRANSPORT_UDP;
+}
+
+const char *message_why(const sip_t *sip)
+{
+	if (!sip)
+		return "no response in time";
+	if (nta_sip_is_internal((sip_t *)sip) && sip->sip_status->st_status == 503 &&
+	    strcmp(sip->sip_status->st_phrase, sip_503_Service_unavailable) == 0)
+		return "connection refused, unreachable or lost";
+	return sip->sip_status->st_phrase;
 }
 
 char *message_hop(su_home_t *home, const url_t *url, enum sip_transport transport)

@@ -29,6 +29,10 @@ const char *message_find(const struct sip_headers *headers, const char *name);
 /* Text for a line of its own: without control characters. From the home. */
 char *message_phrase(su_home_t *home, const char *text);
 
+/* For the log: what a failure response says. sofia answers with a 503 of its
+ * own when a connection fails, and keeps the errno to itself. NULL: none came. */
+const char *message_why(const sip_t *sip);
+
 /* The unescaped user part, "" for none; NULL: holds NUL or control characters. */
 char *message_user(su_home_t *home, const url_t *url);
 
