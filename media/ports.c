@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -14,6 +15,17 @@ struct ports {
 	uint32_t next;       /* where the next search begins */
 	mono_ms free_from[]; /* by port - min; TAKEN while in use */
 };
+
+/* Two processes with one range that both began at its start would try the same
+ * ports at the same moments, and one would lose each while libnice binds it. */
+static uint32_t first_search(void)
+{
+	uint32_t number;
+
+	if (getrandom(&number, sizeof(number), 0) != sizeof(number))
+		return 0; /* a place to begin, too */
+	return number;
+}
 
 int ports_create(struct ports **ret_ports, uint16_t min, uint16_t max)
 {
@@ -27,6 +39,7 @@ int ports_create(struct ports **ret_ports, uint16_t min, uint16_t max)
 	ports->min = min;
 	ports->max = max;
 	ports->count = (uint32_t)max - min + 1;
+	ports->next = first_search() % ports->count;
 	*ret_ports = ports;
 	return 0;
 }

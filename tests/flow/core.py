@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
@@ -19,9 +20,15 @@ BIN = pathlib.Path(os.environ.get("BREAKOUT_BIN", "build/bin")).resolve()
 
 
 def free_port(kind=socket.SOCK_STREAM):
-    with socket.socket(socket.AF_INET, kind) as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
+    """Below the media's ports and those the kernel gives to outgoing connections."""
+    while True:
+        port = random.SystemRandom().randrange(10000, 20000)
+        with socket.socket(socket.AF_INET, kind) as sock:
+            try:
+                sock.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass
 
 
 def wait_until(condition, seconds, what):

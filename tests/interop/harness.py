@@ -140,9 +140,12 @@ class Daemon:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
-        self.stop()
+    def __exit__(self, kind, *_):
+        """A daemon that ends badly (a sanitizer's report too) fails its test."""
+        status, log = self.stop(), self.log()
         self.scratch.cleanup()
+        if kind is None and status != 0:
+            raise AssertionError(f"breakoutd ended with status {status}\n{log[-6000:]}")
 
 
 class Tally:

@@ -2,6 +2,8 @@
 """SIPp as the core's SBC for signalling: it calls with leg 2 and takes leg 3.
 Debian's SIPp speaks no TLS, so a stunnel stands on either side of it."""
 
+import concurrent.futures
+import contextlib
 import pathlib
 import re
 import subprocess
@@ -83,6 +85,24 @@ def calls_complete(core, daemon, calls, rate, dialled):
         f"{done} done, {failed} failed, callee's SIPp ended with {uas_status}\n{errors}"
 
 
+def two_daemons_share_a_range(folder, pki):
+    """Both get every port they need, though both look in one range at once."""
+    with contextlib.ExitStack() as stack:
+        cores = []
+        for name in ("one", "two"):
+            (folder / name).mkdir()
+            core = SippCore(folder / name, pki)
+            daemon = Daemon(core.sbc_port, {"log": {"level": "error"}})
+            daemon.pki = pki
+            stack.enter_context(daemon).start()
+            stack.callback(core.close)
+            core.tunnels(daemon.port)
+            cores.append(core)
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            for result in pool.map(lambda core: core.run(100, 50, "+004722334455"), cores):
+                assert result[:3] == (100, 0, 0), result
+
+
 def nothing_left(daemon):
     end = time.monotonic() + 5
     while time.monotonic() < end:
@@ -111,6 +131,8 @@ def main():
                 tally.run("no call is left over", nothing_left, daemon)
             finally:
                 core.close()
+        tally.run("two daemons at once share one range of media ports",
+                  two_daemons_share_a_range, folder, pki)
     return tally.close()
 
 

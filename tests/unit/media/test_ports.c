@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
@@ -75,6 +76,24 @@ static void a_port_somebody_else_holds_is_passed_over(void **state)
 	ports_destroy(ports);
 }
 
+static void searches_in_one_range_begin_at_different_places(void **state)
+{
+	uint16_t first = 0, port;
+	bool differ = false;
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		struct ports *ports;
+
+		assert_int_equal(ports_create(&ports, 20000, 29999), 0);
+		assert_int_equal(ports_take(ports, &loopback, &port), 0);
+		differ = differ || (first && port != first);
+		first = port;
+		ports_destroy(ports);
+	}
+	assert_true(differ);
+}
+
 static void a_foreign_address_is_an_error_not_a_full_range(void **state)
 {
 	struct ports *ports;
@@ -105,6 +124,7 @@ int main(void)
 		cmocka_unit_test_setup(pairs_are_even_and_bound, set_up),
 		cmocka_unit_test_setup(an_empty_range_says_so_and_a_port_given_back_rests, set_up),
 		cmocka_unit_test_setup(a_port_somebody_else_holds_is_passed_over, set_up),
+		cmocka_unit_test_setup(searches_in_one_range_begin_at_different_places, set_up),
 		cmocka_unit_test_setup(a_foreign_address_is_an_error_not_a_full_range, set_up),
 		cmocka_unit_test_setup(an_impossible_range_is_refused, set_up),
 	};
