@@ -336,6 +336,7 @@ def a_killed_tas_ends_no_registration_and_comes_back_without_a_storm():
     assert result["end_ms"] < 3000, "a dead TAS costs the caller seconds"
     core.must("hangup", id=held["id"])
     tas.start()
+    tas.wait_registered()  # on a loaded machine six seconds may have passed meanwhile
     core.phone(OUT, "answer")
     expect(core.call(MO, OUT), **TWO_WAY, plan="loop", legs="1234")
     upserts = core.must("status")["upserts"] - began
