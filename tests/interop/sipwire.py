@@ -2,6 +2,7 @@
 """Just enough SIP over TLS (RFC 3261) to be a mobile core's SBC in a test:
 text in, text out, nothing shared with the program under test."""
 
+import contextlib
 import itertools
 import queue
 import secrets
@@ -92,7 +93,8 @@ class Sbc:
                                             server_side=True)
         self.port = self.listener.getsockname()[1]
         self.numbers = itertools.count(1)
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.acceptor = threading.Thread(target=self._accept, daemon=True)
+        self.acceptor.start()
 
     def _accept(self):
         while True:
@@ -175,4 +177,9 @@ class Sbc:
         return Message(f"{method} {uri} SIP/2.0", headers, sdp)
 
     def close(self):
+        """Linux: a thread blocked in accept() outlives the closed listener, keeps its
+        port open and still takes connections."""
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)
+        self.acceptor.join(5)
         self.listener.close()
