@@ -60,12 +60,13 @@ class Pki:
 
 
 class Daemon:
-    """breakoutd with a configuration of ours; `changes` is merged over the base."""
+    """breakoutd with a configuration of ours; `changes` is merged over the base.
+    `pki` is the one its SBC shows certificates of."""
 
-    def __init__(self, sbc_port, changes=None):
+    def __init__(self, sbc_port, pki, changes=None):
         self.scratch = tempfile.TemporaryDirectory(prefix="breakout-test-")
         self.folder = pathlib.Path(self.scratch.name)
-        self.pki = Pki(self.folder)
+        self.pki = pki
         self.sbc_port = sbc_port
         self.port = free_port()
         self.changes = changes or {}

@@ -126,8 +126,7 @@ def main():
             "registrations": [{"number": "+4799000001", "route_type": "fork",
                                "service": "office"}],
         }
-        with Daemon(sbc.port, changes) as daemon, Browser() as page:
-            daemon.pki = pki
+        with Daemon(sbc.port, pki, changes) as daemon, Browser() as page:
             config = daemon.config()
             config["sip"]["listen"].append(f"udp://127.0.0.1:{free_port()}")
             daemon.changes["sip"] = config["sip"]

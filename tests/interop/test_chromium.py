@@ -121,8 +121,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="breakout-sbc-") as folder:
         pki = Pki(pathlib.Path(folder))
         sbc = Sbc(pki.cert, pki.key, pki.ca)
-        with Daemon(sbc.port) as daemon, Browser() as page:
-            daemon.pki = pki
+        with Daemon(sbc.port, pki) as daemon, Browser() as page:
             daemon.start()
             page.run(PEERS)
             for name, test in [

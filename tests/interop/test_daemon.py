@@ -67,8 +67,7 @@ class Place:
 
     def daemon(self, sbc_port=9, *, sip=None, sbc=None, api=None, **changes):
         """`sip`, `sbc` and `api` are merged over those sections, the rest replaces."""
-        daemon = Daemon(sbc_port)
-        daemon.pki = self.pki
+        daemon = Daemon(sbc_port, self.pki)
         config = daemon.config()
         core = {"api": {**config["core"]["api"], **(api or {})},
                 "sbc": {**config["core"]["sbc"], **(sbc or {})}}

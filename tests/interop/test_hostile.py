@@ -212,8 +212,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="breakout-sbc-") as folder:
         pki = Pki(pathlib.Path(folder))
         sbc = Sbc(pki.cert, pki.key, pki.ca)
-        with Daemon(sbc.port) as daemon:
-            daemon.pki = pki
+        with Daemon(sbc.port, pki) as daemon:
             config = daemon.config()
             config["core"]["sbc"]["trusted"] = ["127.0.0.1/32"]
             daemon.changes = {"core": config["core"]}

@@ -16,9 +16,9 @@ import sys
 import tempfile
 import time
 
-from harness import Daemon, Pki, Tally
+from harness import Pki, Tally
+from sippcore import sipp_core
 from test_hostile import Peer, request
-from test_sipp import SippCore
 
 SANITIZED = bool(os.environ.get("BREAKOUT_SANITIZE"))
 CONNECTIONS = 250 if SANITIZED else 2500  # of each of the four kinds
@@ -120,20 +120,12 @@ def main():
     tally = Tally()
     with tempfile.TemporaryDirectory(prefix="breakout-soak-") as name:
         folder = pathlib.Path(name)
-        pki = Pki(folder)
-        core = SippCore(folder, pki)
-        with Daemon(core.sbc_port, {"log": {"level": "error"}}) as daemon:
-            daemon.pki = pki
-            daemon.start()
-            core.tunnels(daemon.port)
-            try:
-                tally.run(f"{4 * CONNECTIONS} TLS connections leave nothing behind",
-                          tls_connections, daemon)
-                tally.run(f"{CALLS} calls with anchored media leave nothing behind",
-                          calls, daemon, core)
-                tally.run("the daemon stops cleanly", stops, daemon)
-            finally:
-                core.close()
+        with sipp_core(folder, Pki(folder), {"log": {"level": "error"}}) as (core, daemon):
+            tally.run(f"{4 * CONNECTIONS} TLS connections leave nothing behind",
+                      tls_connections, daemon)
+            tally.run(f"{CALLS} calls with anchored media leave nothing behind",
+                      calls, daemon, core)
+            tally.run("the daemon stops cleanly", stops, daemon)
     return tally.close()
 
 

@@ -7,8 +7,8 @@ import pathlib
 import sys
 import tempfile
 
-from harness import Daemon, Pki
-from test_sipp import SippCore
+from harness import Pki
+from sippcore import sipp_core
 
 TICK = os.sysconf("SC_CLK_TCK")
 
@@ -31,18 +31,9 @@ def measure(label, core, daemon, calls, rate, dialled):
 def main():
     with tempfile.TemporaryDirectory(prefix="breakout-bench-") as name:
         folder = pathlib.Path(name)
-        pki = Pki(folder)
-        core = SippCore(folder, pki)
-        with Daemon(core.sbc_port, {"log": {"level": "error"}}) as daemon:
-            daemon.pki = pki
-            daemon.start()
-            core.tunnels(daemon.port)
-            try:
-                measure("signalling only, SDP passed through", core, daemon, 2000, 200, "00112")
-                measure("with two ICE/DTLS media legs set up", core, daemon, 400, 40,
-                        "+004722334455")
-            finally:
-                core.close()
+        with sipp_core(folder, Pki(folder), {"log": {"level": "error"}}) as (core, daemon):
+            measure("signalling only, SDP passed through", core, daemon, 2000, 200, "00112")
+            measure("with two ICE/DTLS media legs set up", core, daemon, 400, 40, "+004722334455")
 
 
 main()

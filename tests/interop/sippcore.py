@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SIPp as the core's SBC for signalling: it calls with leg 2 and takes leg 3.
+Debian's SIPp speaks no TLS, so a stunnel stands on either side of it."""
+
+import contextlib
+import pathlib
+import re
+import subprocess
+
+from harness import Daemon, free_port, wait_listening
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+class SippCore:
+    """SIPp behind stunnel as SBC: `sbc_port` speaks TLS and is where leg 3 goes."""
+
+    def __init__(self, folder, pki):
+        self.folder, self.pki = folder, pki
+        self.sbc_port, self.uas_port, self.uac_tunnel = free_port(), free_port(), free_port()
+        self.children = []
+
+    def tunnels(self, daemon_port):
+        path = self.folder / "stunnel.conf"
+        path.write_text(f"""foreground = yes
+pid =
+[leg2]
+client = yes
+accept = 127.0.0.1:{self.uac_tunnel}
+connect = 127.0.0.1:{daemon_port}
+CAfile = {self.pki.ca}
+verifyChain = yes
+[leg3]
+accept = 127.0.0.1:{self.sbc_port}
+connect = 127.0.0.1:{self.uas_port}
+cert = {self.pki.cert}
+key = {self.pki.key}
+""")
+        log = open(self.folder / "stunnel.log", "wb")
+        tunnel = subprocess.Popen(["stunnel4", path], stdout=log, stderr=log)
+        self.children.append(tunnel)
+        try:
+            wait_listening(self.uac_tunnel, 10, tunnel)
+        except AssertionError as error:
+            said = (self.folder / "stunnel.log").read_text(errors="replace")
+            raise AssertionError(f"{error}; stunnel said:\n{said}") from None
+
+    def sipp(self, scenario, port, calls, *more):
+        return ["sipp", "-sf", HERE / "sipp" / scenario, "-t", "t1", "-i", "127.0.0.1",
+                "-p", str(port), "-m", str(calls), "-nostdin", "-timeout", "90", "-timeout_error",
+                "-key", "sbc_port", str(self.sbc_port), *more]
+
+    def run(self, calls, rate, dialled):
+        """Places the calls; (successful, failed) as SIPp's caller counted."""
+        with open(self.folder / "uas.out", "wb") as out:
+            uas = subprocess.Popen(self.sipp("leg3.xml", self.uas_port, calls), cwd=self.folder,
+                                   stdout=out, stderr=out)
+            self.children.append(uas)
+            wait_listening(self.uas_port)
+            uac = subprocess.run(
+                self.sipp("leg2.xml", free_port(), calls, "-r", str(rate), "-key", "dialled",
+                          dialled, "-trace_err", f"127.0.0.1:{self.uac_tunnel}"),
+                cwd=self.folder, capture_output=True, text=True, timeout=120)
+            uas_status = uas.wait(20)
+        counts = [int(re.findall(name + r"\s*\|\s*\d+\s*\|\s*(\d+)", uac.stdout)[-1])
+                  for name in ("Successful call", "Failed call")]
+        errors = "".join(p.read_text(errors="replace")[:2000]
+                         for p in self.folder.glob("*errors.log"))
+        return (*counts, uas_status, errors)
+
+    def close(self):
+        for child in self.children:
+            if child.poll() is None:
+                child.terminate()
+                child.wait(5)
+
+
+@contextlib.contextmanager
+def sipp_core(folder, pki, changes=None):
+    """(SippCore, the running Daemon it calls); both end with the block."""
+    core = SippCore(folder, pki)
+    with Daemon(core.sbc_port, pki, changes) as daemon:
+        daemon.start()
+        try:
+            core.tunnels(daemon.port)
+            yield core, daemon
+        finally:
+            core.close()
