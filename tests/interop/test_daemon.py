@@ -80,12 +80,17 @@ class Place:
 
 # ---- start-up refusals ----
 
+OLD_OPENSSL = re.compile(r"OpenSSL [\w.]+ .* has known holes")
+
+
 def run_until_exit(daemon, text=None):
     path = daemon.folder / "breakout.yaml"
     path.write_text(text if text is not None else yaml.safe_dump(daemon.config()))
     done = subprocess.run([BIN / "breakoutd", "--config", path], capture_output=True, text=True,
                           timeout=20)
-    errors = [line for line in done.stderr.splitlines() if re.search(r"\berror\b", line)]
+    # An OpenSSL that is behind is named at every start; it is the machine's matter.
+    errors = [line for line in done.stderr.splitlines()
+              if re.search(r"\berror\b", line) and not OLD_OPENSSL.search(line)]
     checked = subprocess.run([BIN / "breakoutctl", "check", path], capture_output=True, text=True,
                              timeout=20)
     return done, errors, checked
