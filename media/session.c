@@ -213,15 +213,23 @@ static void tell_description(struct session *session, enum media_event_type type
 		refuse(session, side, 500, "out of memory while writing SDP");
 }
 
+/* Both transports stand before the offer goes on: one that fails at the answer
+ * would end a call that could have passed us by. */
+static int prepare_legs(struct session *session)
+{
+	int err = leg_prepare(&session->legs[MEDIA_A]);
+
+	return err ? err : leg_prepare(&session->legs[MEDIA_B]);
+}
+
 static void forward_offer(struct session *session, const struct media_desc *offer,
 			  enum media_side to)
 {
 	struct media_desc *ours = calloc(1, sizeof(*ours));
-	int err = ours ? leg_prepare(&session->legs[to]) : -ENOMEM;
+	int err = ours ? prepare_legs(session) : -ENOMEM;
 
 	if (err) {
-		refuse(session, other(to), 503,
-		       "no ICE transport could be made for the other side");
+		refuse(session, other(to), 503, "no ICE transport could be made");
 		exchange_clear(&session->pending);
 	} else {
 		carry_over(offer, ours);

@@ -679,6 +679,60 @@ static void a_full_port_range_says_so_and_recovers_nothing_half_taken(void **sta
 	media_engine_destroy(small);
 }
 
+/* Binds every port of the range that nobody has. Returns how many. */
+static unsigned occupy(uint16_t port_min, uint16_t port_max, int *fds)
+{
+	unsigned count = 0;
+
+	for (uint16_t port = port_min; port <= port_max; port++) {
+		const struct sockaddr_in address = { .sin_family = AF_INET,
+						     .sin_addr = { htonl(INADDR_LOOPBACK) },
+						     .sin_port = htons(port) };
+
+		fds[count] = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		assert_true(fds[count] >= 0);
+		if (bind(fds[count], (const struct sockaddr *)&address, sizeof(address)) == 0)
+			count++;
+		else
+			close(fds[count]);
+	}
+	return count;
+}
+
+static void an_offer_is_not_sent_on_before_both_sides_have_their_transport(void **state)
+{
+	const struct media_engine_options options = {
+		.address = "127.0.0.1", .port_min = 23010, .port_max = 23013, .threads = 1
+	};
+	struct party *caller = phone(MEDIA_LEG_WEBRTC, NULL), *relay;
+	mono_ms deadline = clock_now() + PATIENCE_MS;
+	struct media_engine *small;
+	int fds[4];
+	unsigned occupied;
+
+	(void)state;
+	assert_int_equal(media_start(caller->session, MEDIA_A), 0);
+	await_event(caller, MEDIA_EV_OFFER, MEDIA_A, 1);
+	assert_int_equal(media_engine_create(&small, &options), 0);
+	relay = party_create_on(small, MEDIA_LEG_WEBRTC, MEDIA_LEG_RTP, NULL);
+	occupied = occupy(options.port_min, options.port_max, fds);
+	assert_int_equal(media_offer(relay->session, MEDIA_A, caller->sdp[MEDIA_EV_OFFER][0]), 0);
+	while (relay->count[MEDIA_EV_REFUSED][MEDIA_A] == 0) {
+		struct pollfd news = { .fd = media_engine_fd(small), .events = POLLIN };
+
+		assert_int_equal(relay->count[MEDIA_EV_OFFER][MEDIA_B], 0);
+		assert_true(clock_now() < deadline);
+		(void)poll(&news, 1, 20);
+		media_engine_drain(small);
+	}
+	assert_int_equal(relay->status, 503);
+	party_destroy(relay);
+	media_engine_destroy(small);
+	party_destroy(caller);
+	while (occupied > 0)
+		close(fds[--occupied]);
+}
+
 static void an_engine_needs_an_address_of_ours_and_a_range(void **state)
 {
 	struct media_engine_options options = {
@@ -800,6 +854,7 @@ int main(void)
 		cmocka_unit_test(video_is_answered_with_port_zero),
 		cmocka_unit_test(no_event_follows_destroy),
 		cmocka_unit_test(a_full_port_range_says_so_and_recovers_nothing_half_taken),
+		cmocka_unit_test(an_offer_is_not_sent_on_before_both_sides_have_their_transport),
 		cmocka_unit_test(an_engine_needs_an_address_of_ours_and_a_range),
 		cmocka_unit_test(a_peer_that_never_sends_is_reported_silent),
 		cmocka_unit_test(junk_on_a_plain_port_is_counted_and_not_relayed),
