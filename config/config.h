@@ -81,8 +81,9 @@ struct config_sbc {
 	char *uri;                   /* sips:host[:port], where leg 3 goes */
 	struct config_cidr *trusted; /* who may send us leg 2 */
 	size_t trusted_count;
-	char *client_ca;   /* PEM; set: the SBC must show a certificate it signed */
-	char *client_name; /* and that certifies this DNS name; NULL: any */
+	char *client_ca;    /* PEM; set: the SBC must show a certificate it signed */
+	char *client_name;  /* and that certifies this DNS name; NULL: any */
+	char *hop_key_file; /* secret for the marks on leg 3; NULL: a random one */
 };
 
 struct config_core {

@@ -173,6 +173,12 @@ static const struct key sbc_keys[] = {
 	  .kind = &kind_host,
 	  AT(core.sbc.client_name),
 	  .help = "DNS name that certificate must carry; any" },
+	{ .name = "hop_key_file",
+	  .kind = &kind_path,
+	  AT(core.sbc.hop_key_file),
+	  .flags = KEY_FILE | KEY_SECRET,
+	  .help = "secret of at least 16 bytes, the same on every node, that marks calls on leg 3 "
+		  "so that one that comes back is seen; a random one for this process" },
 };
 static const struct schema sbc_schema = { "core.sbc", sbc_keys, ARRAY_SIZE(sbc_keys) };
 

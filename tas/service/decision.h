@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "tas/service/classify.h"
+#include "tas/service/hop.h"
 #include "tas/service/service.h"
 
 /* A literal address in a trunk's URI. */
@@ -25,6 +26,7 @@ struct service_room {
 	struct call_room *calls;     /* borrowed; may be NULL */
 	struct trunk_host *hosts;    /* own */
 	size_t host_count;
+	struct hop_key hop_key;
 	struct log_limit unknown_log;
 };
 

@@ -103,6 +103,10 @@ struct call_step *loop_add(struct decision *decision, bool pass_through, unsigne
 	step->to_uri = decision_text(decision, to_uri(decision));
 	if (sip_headers_copy_transparent(&step->headers, info->headers) < 0)
 		decision->failed = true;
+	if (!decision->plan->emergency && /* goes untouched */
+	    hop_mark(&decision->room->hop_key, &step->headers, decision->class.direction,
+		     decision->class.called) < 0)
+		decision->failed = true;
 	step->max_forwards = info->max_forwards > 1 ? info->max_forwards - 1 : 1;
 	step->media = MEDIA_LEG_WEBRTC;
 	step->pass_through = pass_through;

@@ -160,6 +160,11 @@ void route_core(struct decision *decision)
 		loop_untouched(decision, "emergency");
 		return;
 	}
+	if (hop_seen(&decision->room->hop_key, decision->info->headers, decision->class.direction,
+		     decision->class.called)) {
+		decision_reject(decision, 482, NULL, CAUSE_LOOP);
+		return;
+	}
 	registration = config_find_number(decision->config, decision->class.subscriber);
 	if (!registration || registration->route_type == ROUTE_TYPE_INGRESS)
 		loop_untouched(decision, "unknown");

@@ -134,6 +134,22 @@ int service_identify(struct service_room *room, const struct sip_source *source)
 
 /* ---- the room ---- */
 
+/* A key that cannot be read must not stop calls: this process then sees its
+ * own loops, and Max-Forwards ends the others. */
+static int read_hop_key(struct service_room *room)
+{
+	const char *path = room->config->core.sbc.hop_key_file;
+	int err = hop_key_read(path, &room->hop_key);
+
+	if (!err || !path)
+		return err;
+	log_error("service",
+		  "core.sbc.hop_key_file %s %s: calls that pass two nodes are not seen as a loop. "
+		  "Write the same 32 random bytes in hex there on every node",
+		  path, err == -EINVAL ? "is shorter than 16 bytes" : "cannot be read");
+	return hop_key_read(NULL, &room->hop_key);
+}
+
 int service_create(struct service_room **ret_room, const struct service_options *options)
 {
 	struct service_room *room = calloc(1, sizeof(*room));
@@ -143,7 +159,7 @@ int service_create(struct service_room **ret_room, const struct service_options 
 	room->config = options->config;
 	room->registrar = options->registrar;
 	room->calls = options->calls;
-	if (collect_hosts(room) < 0) {
+	if (collect_hosts(room) < 0 || read_hop_key(room) < 0) {
 		service_destroy(room);
 		return -ENOMEM;
 	}
@@ -166,6 +182,8 @@ void service_reconfigure(struct service_room *room, const struct config *config)
 	if (collect_hosts(room) < 0)
 		log_error("service", "no memory for the trunks' addresses: calls from some trunks "
 				     "are refused until the next reload");
+	if (config->core.sbc.hop_key_file && read_hop_key(room) < 0)
+		log_error("service", "no random numbers for a hop key: the last one stays");
 }
 
 /* ---- what to do ---- */
