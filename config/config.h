@@ -168,10 +168,12 @@ struct config {
 	char *admin_socket;          /* path of the Unix socket */
 	enum log_level log_level;
 	struct config_media media;
-	bool withdraw_at_stop; /* delete every registration at stop */
-	unsigned max_calls;    /* concurrent; 10000 */
-	unsigned drain_s;      /* after SIGTERM calls may last: 14400 */
-	char **emergency;      /* numbers sent to leg 3 first and untouched */
+	bool withdraw_at_stop;         /* delete every registration at stop */
+	unsigned max_calls;            /* concurrent; 10000 */
+	unsigned max_calls_per_number; /* concurrent, of one registered number; 0: no limit */
+	unsigned max_call_s;           /* a call ends after; 14400 */
+	unsigned drain_s;              /* after SIGTERM calls may last: 14400 */
+	char **emergency;              /* numbers sent to leg 3 first and untouched */
 	size_t emergency_count;
 	struct config_trunk *trunks;
 	size_t trunk_count;

@@ -275,6 +275,20 @@ static const struct key limit_keys[] = {
 	  .min = 1,
 	  .max = 1000000,
 	  .help = "calls at the same time" },
+	{ .name = "calls_per_number",
+	  .kind = &kind_number,
+	  AT(max_calls_per_number),
+	  .fallback = "0",
+	  .min = 0,
+	  .max = 1000000,
+	  .help = "calls at the same time of one registered number; 0: no limit" },
+	{ .name = "duration",
+	  .kind = &kind_seconds,
+	  AT(max_call_s),
+	  .fallback = "4h",
+	  .min = 60,
+	  .max = 7 * DAY_S,
+	  .help = "how long a call may last" },
 };
 static const struct schema limit_schema = { "limits", limit_keys, ARRAY_SIZE(limit_keys) };
 

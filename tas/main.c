@@ -221,9 +221,17 @@ static int load(const char *path, struct config **ret_config)
 }
 
 /* All or nothing: the first room that refuses leaves everything as it is. */
+static struct call_limits limits_of(const struct config *config)
+{
+	return (struct call_limits){ .calls = config->max_calls,
+				     .calls_per_number = config->max_calls_per_number,
+				     .duration_s = config->max_call_s };
+}
+
 static void reload(struct daemon *daemon)
 {
 	struct config *fresh = NULL;
+	struct call_limits limits;
 	int err = load(daemon->config_path, &fresh);
 
 	if (!err && daemon->stopping == STOP_NOT)
@@ -235,6 +243,8 @@ static void reload(struct daemon *daemon)
 		return;
 	}
 	service_reconfigure(daemon->service, fresh);
+	limits = limits_of(fresh);
+	call_room_set_limits(daemon->calls, &limits);
 	if (!daemon->level_given)
 		log_set_level(fresh->log_level);
 	if (daemon->config != daemon->first)
@@ -382,7 +392,7 @@ static int start_rooms(struct daemon *daemon)
 							    .media = daemon->media,
 							    .wheel = sip_loop_wheel(daemon->loop),
 							    .cdr_file = config->cdr_file,
-							    .max_calls = config->max_calls });
+							    .limits = limits_of(config) });
 	if (err) {
 		log_error("main", "start: cdr.file %s cannot be written: %s: mend path or rights",
 			  config->cdr_file ? config->cdr_file : "-", strerror(-err));

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/e164.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "tas/call/call_state.h"
@@ -20,13 +21,13 @@ int call_room_create(struct call_room **ret_room, const struct call_room_options
 	room->endpoint = options->endpoint;
 	room->media = options->media;
 	room->wheel = options->wheel;
-	room->max_calls = options->max_calls;
-	if (options->cdr_file) {
+	room->limits = options->limits;
+	err = str_map_create(&room->numbers);
+	if (!err && options->cdr_file)
 		err = cdr_writer_create(&room->cdr, options->cdr_file);
-		if (err) {
-			free(room);
-			return err;
-		}
+	if (err) {
+		call_room_destroy(room);
+		return err;
 	}
 	*ret_room = room;
 	return 0;
@@ -39,8 +40,38 @@ struct call_room *call_room_destroy(struct call_room *room)
 	room->empty = NULL;
 	call_room_end_all(room, CAUSE_DRAINING);
 	cdr_writer_destroy(room->cdr);
+	str_map_destroy(room->numbers);
 	free(room);
 	return NULL;
+}
+
+static size_t calls_of(const struct call_room *room, const char *number)
+{
+	return (size_t)(uintptr_t)str_map_find(room->numbers, number);
+}
+
+/* A number that finds no memory is not limited for this call. */
+static void count_number(struct call *call)
+{
+	const char *number = call->plan->number;
+	size_t calls = calls_of(call->room, number);
+
+	call->counted = number[0] && str_map_put(call->room->numbers, number,
+						 (void *)(uintptr_t)(calls + 1)) == 0;
+}
+
+static void uncount_number(struct call *call)
+{
+	const char *number = call->plan->number;
+	size_t calls = calls_of(call->room, number);
+
+	if (!call->counted)
+		return;
+	if (calls <= 1)
+		(void)str_map_remove(call->room->numbers, number); /* the value is no pointer */
+	else if (str_map_put(call->room->numbers, number, (void *)(uintptr_t)(calls - 1)) < 0)
+		log_error("call",
+			  "no memory to count the calls of a number"); /* replaces: cannot */
 }
 
 static void link_call(struct call_room *room, struct call *call)
@@ -50,6 +81,7 @@ static void link_call(struct call_room *room, struct call *call)
 	if (room->calls)
 		room->calls->link = &call->next;
 	room->calls = call;
+	count_number(call);
 	record_active(++room->count);
 }
 
@@ -60,6 +92,7 @@ void call_free(struct call *call)
 	*call->link = call->next;
 	if (call->next)
 		call->next->link = call->link;
+	uncount_number(call);
 	early_clear(call);
 	free(call->exchange.offered);
 	call_plan_free(call->plan);
@@ -69,45 +102,76 @@ void call_free(struct call *call)
 		room->empty(room->empty_arg);
 }
 
-/* No Retry-After: RFC 3261 section 21.5.4 lets the core then send us nothing at
- * all for that time, emergency calls included. */
-static int refuse(struct leg *take_a, struct call_plan *take_plan, enum cause cause, int err)
+/* Without a call there is no record. */
+static int refuse(struct leg *take_a, struct call_plan *take_plan, int err)
 {
-	leg_release(take_a, &(struct leg_farewell){ .status = cause_to_status(cause) });
+	leg_release(take_a, &(struct leg_farewell){ .status = cause_to_status(CAUSE_INTERNAL) });
 	call_plan_free(take_plan);
-	record_result(cause);
+	record_result(CAUSE_INTERNAL);
 	return err;
 }
 
-static bool full(struct call_room *room, const struct call_plan *plan)
+/* No Retry-After: RFC 3261 section 21.5.4 lets the core then send us nothing at
+ * all for that time, emergency calls included. */
+static int turn_away(struct call *take_call, const struct ending *ending, int err)
 {
-	unsigned suppressed;
-
-	if (plan->emergency || room->count < room->max_calls)
-		return false;
-	if (log_limit_pass(&room->shed_log, 1, 10 * 1000, &suppressed))
-		log_notice("call", "full: max_calls=%u reached, new calls get 503, not_logged=%u",
-			   room->max_calls, suppressed);
-	return true;
+	record_refused(take_call, ending);
+	leg_release(take_call->leg[MEDIA_A], &(struct leg_farewell){ .status = ending->status });
+	call_plan_free(take_call->plan);
+	free(take_call);
+	return err;
 }
 
-int call_start(struct call_room *room, struct leg *take_a, struct call_plan *take_plan)
+static void log_full(struct call_room *room, const struct call *call, bool number)
 {
-	struct call *call;
+	char masked[32];
+	unsigned suppressed;
 
-	if (room->draining && !take_plan->emergency)
-		return refuse(take_a, take_plan, CAUSE_DRAINING, -ESHUTDOWN);
-	if (full(room, take_plan))
-		return refuse(take_a, take_plan, CAUSE_OVERLOAD, -EBUSY);
-	if (take_plan->step_count == 0)
-		return refuse(take_a, take_plan, CAUSE_INTERNAL, -EINVAL);
-	call = calloc(1, sizeof(*call));
+	if (!log_limit_pass(&room->shed_log, 1, 10 * 1000, &suppressed))
+		return;
+	e164_mask(call->plan->number, masked, sizeof(masked));
+	if (number)
+		log_notice("call",
+			   "full: limits.calls_per_number=%u reached by number=%s, its new calls "
+			   "get 486, not_logged=%u",
+			   room->limits.calls_per_number, masked, suppressed);
+	else
+		log_notice("call",
+			   "full: limits.calls=%u reached, new calls get 503, not_logged=%u",
+			   room->limits.calls, suppressed);
+}
+
+/* 0, or why not, with the answer it gets. */
+static int admit(struct call_room *room, const struct call *call, struct ending *ret_ending)
+{
+	const struct call_limits *limits = &room->limits;
+	bool number_full = limits->calls_per_number &&
+			   calls_of(room, call->plan->number) >= limits->calls_per_number;
+
+	if (call->plan->emergency)
+		return 0;
+	if (room->draining) {
+		*ret_ending = (struct ending){ .cause = CAUSE_DRAINING, .by = "us", .status = 503 };
+		return -ESHUTDOWN;
+	}
+	if (room->count < limits->calls && !number_full)
+		return 0;
+	log_full(room, call, number_full);
+	*ret_ending = (struct ending){ .cause = CAUSE_OVERLOAD,
+				       .by = "us",
+				       .status = number_full ? 486 : 503 };
+	return -EBUSY;
+}
+
+static struct call *call_new(struct call_room *room, struct leg *a, struct call_plan *plan)
+{
+	struct call *call = calloc(1, sizeof(*call));
+
 	if (!call)
-		return refuse(take_a, take_plan, CAUSE_INTERNAL, -ENOMEM);
-
+		return NULL;
 	call->room = room;
-	call->plan = take_plan;
-	call->leg[MEDIA_A] = take_a;
+	call->plan = plan;
+	call->leg[MEDIA_A] = a;
 	call->early_end = &call->early;
 	call->started_ms = clock_now();
 	call->started_wall = clock_wall();
@@ -117,11 +181,33 @@ int call_start(struct call_room *room, struct leg *take_a, struct call_plan *tak
 		 (unsigned long long)hash_u64(++room->started));
 	for (int i = 0; i < CALL_TIMER_COUNT; i++)
 		timer_init(&call->timer[i], call_on_timer, call);
+	return call;
+}
+
+int call_start(struct call_room *room, struct leg *take_a, struct call_plan *take_plan)
+{
+	struct ending ending = { .by = "us" };
+	struct call *call;
+	int err;
+
+	if (take_plan->step_count == 0)
+		return refuse(take_a, take_plan, -EINVAL);
+	call = call_new(room, take_a, take_plan);
+	if (!call)
+		return refuse(take_a, take_plan, -ENOMEM);
+	err = admit(room, call, &ending);
+	if (err)
+		return turn_away(call, &ending, err);
 	link_call(room, call);
 	leg_set_handler(take_a, call_on_leg, call);
 	record_start(call);
 	call_begin(call);
 	return 0;
+}
+
+void call_room_set_limits(struct call_room *room, const struct call_limits *limits)
+{
+	room->limits = *limits;
 }
 
 size_t call_room_count(const struct call_room *room)

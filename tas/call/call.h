@@ -59,18 +59,30 @@ struct call_plan {
 };
 struct call_plan *call_plan_free(struct call_plan *plan); /* heap; NULL fine; returns NULL */
 
+/* Emergency calls are held to the duration only. */
+struct call_limits {
+	unsigned calls;            /* at the same time */
+	unsigned calls_per_number; /* at the same time, of one registered number; 0: no limit */
+	unsigned duration_s;       /* a call ends after */
+};
+
 struct call_room_options {
 	struct sip_endpoint *endpoint;
 	struct media_engine *media;
 	struct timer_wheel *wheel;
 	const char *cdr_file; /* NULL: none */
-	unsigned max_calls;
+	struct call_limits limits;
 };
 int call_room_create(struct call_room **ret_room,
 		     const struct call_room_options *options) MUST_CHECK;
 struct call_room *call_room_destroy(struct call_room *room); /* ends what is left */
 
-/* Takes leg A and plan, also on failure (A is then refused with 500 or 503). */
+/* For calls that begin from now on. */
+void call_room_set_limits(struct call_room *room, const struct call_limits *limits);
+
+/* Takes leg A and plan, also on failure: A is then refused, with 503 when the
+ * room is full or drains, with 486 when the number has its limit of calls, and
+ * a record says so. 0, -ESHUTDOWN, -EBUSY, -EINVAL (no steps), -ENOMEM. */
 int call_start(struct call_room *room, struct leg *take_a, struct call_plan *take_plan);
 
 size_t call_room_count(const struct call_room *room);

@@ -21,7 +21,7 @@ static const struct {
 	[CALL_TIMER_MEDIA] = { "media", 5 * 1000 },
 	/* A transaction is over after 64 * T1 = 32 s: RFC 3261 17.1.1.2. */
 	[CALL_TIMER_PEER] = { "peer", 40 * 1000 },
-	/* What is still there then hangs: nobody talks for four hours unbroken. */
+	/* Begun with the room's limit; the default is for nobody. */
 	[CALL_TIMER_LIFE] = { "life", 4 * 3600 * 1000 },
 };
 
@@ -636,7 +636,7 @@ static bool happened_anywhere(struct call *call, const struct happening *h)
 		return true;
 	}
 	if (h->what == HAPPENED_TIMER && h->timer == CALL_TIMER_LIFE) {
-		end_for(call, CAUSE_OVERLOAD, "us");
+		end_for(call, CAUSE_TIME_LIMIT, "us");
 		return true;
 	}
 	if (h->what == HAPPENED_MEDIA && h->media->type == MEDIA_EV_FLOWING) {
@@ -684,7 +684,7 @@ void call_begin(struct call *call)
 {
 	call->depth++;
 	call->delayed = !leg_info(call->leg[MEDIA_A])->sdp;
-	call_timer_begin(call, CALL_TIMER_LIFE, 0);
+	call_timer_begin(call, CALL_TIMER_LIFE, (mono_ms)call->room->limits.duration_s * 1000);
 	run_step(call);
 	leave(call);
 }

@@ -7,6 +7,7 @@
 #ifndef BREAKOUT_TAS_CALL_CALL_STATE_H
 #define BREAKOUT_TAS_CALL_CALL_STATE_H
 
+#include "base/hash.h"
 #include "base/log.h"
 #include "tas/call/call.h"
 #include "tas/call/cdr.h"
@@ -69,6 +70,7 @@ struct call {
 	mono_ms pdd_ms;                              /* -1: A heard nothing of B */
 	unsigned steps_tried;
 	char call_id_b[128];
+	bool counted; /* in room->numbers */
 	bool flowing[2];
 	bool anchored; /* the last step had a session */
 	struct media_receipt receipt[2];
@@ -79,7 +81,8 @@ struct call_room {
 	struct media_engine *media;
 	struct timer_wheel *wheel;
 	struct cdr_writer *cdr; /* NULL: no file */
-	unsigned max_calls;
+	struct call_limits limits;
+	struct str_map *numbers; /* registered number -> its calls, as an integer */
 	bool draining;
 	size_t count;
 	uint64_t started; /* calls, since create */
@@ -152,6 +155,7 @@ void exchange_give_up(struct call *call, int status, const char *reason);
 void record_info(const struct call *call, struct call_info *ret_info);
 void record_start(const struct call *call);
 void record_end(struct call *call, const struct ending *ending);
+void record_refused(const struct call *call, const struct ending *ending); /* never began */
 void record_result(enum cause cause);
 void record_active(size_t count);
 

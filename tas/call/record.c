@@ -197,6 +197,13 @@ static void log_end(const struct call *call, const struct ending *ending, mono_m
 		 (unsigned long long)b->packets_out);
 }
 
+void record_refused(const struct call *call, const struct ending *ending)
+{
+	if (call->room->cdr)
+		write_cdr(call, ending, clock_now());
+	record_result(ending->cause);
+}
+
 void record_end(struct call *call, const struct ending *ending)
 {
 	mono_ms now = clock_now();

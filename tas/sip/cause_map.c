@@ -34,6 +34,8 @@ static const struct entry {
 	[CAUSE_LOOP] = { "loop", 482, "Loop Detected", 25, "Exchange routing error" },
 	[CAUSE_OVERLOAD] = { "overload", 503, "Service Unavailable", 42,
 			     "Switching equipment congestion" },
+	[CAUSE_TIME_LIMIT] = { "time_limit", 480, "Temporarily Unavailable", 102,
+			       "Recovery on timer expiry" },
 	[CAUSE_DRAINING] = { "draining", 503, "Service Unavailable", 41, "Temporary failure" },
 	[CAUSE_INTERNAL] = { "internal", 500, "Server Internal Error", 41, "Temporary failure" },
 	[CAUSE_DIALOG_LOST] = { "dialog_lost", 481, "Call/Transaction Does Not Exist", 102,

@@ -22,6 +22,7 @@ enum cause {
 	CAUSE_MEDIA_SILENT,   /* RTP time-out */
 	CAUSE_LOOP,           /* Max-Forwards or hop token */
 	CAUSE_OVERLOAD,       /* our limits */
+	CAUSE_TIME_LIMIT,     /* longer than a call may last */
 	CAUSE_DRAINING,
 	CAUSE_INTERNAL,
 	CAUSE_DIALOG_LOST,

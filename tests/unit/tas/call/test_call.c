@@ -14,9 +14,10 @@ static struct call_room *small_room(struct rig *rig)
 {
 	struct call_room *room = NULL;
 
-	assert_int_equal(call_room_create(&room, &(struct call_room_options){ .wheel = rig->wheel,
-									      .max_calls = 1 }),
-			 0);
+	assert_int_equal(
+		call_room_create(&room, &(struct call_room_options){ .wheel = rig->wheel,
+								     .limits = rig_limits(1) }),
+		0);
 	return room;
 }
 
@@ -65,6 +66,77 @@ static void emergency_call_passes_the_limit(void **state)
 	assert_int_equal(call_start(room, fake_leg_incoming("112", "2", "offer"), plan), 0);
 	assert_int_equal(call_room_count(room), 2);
 	call_room_destroy(room);
+}
+
+static void limit(struct rig *rig, unsigned calls, unsigned per_number)
+{
+	call_room_set_limits(rig->room, &(struct call_limits){ .calls = calls,
+							       .calls_per_number = per_number,
+							       .duration_s = 4 * 3600 });
+}
+
+static void number_with_its_limit_of_calls_is_busy(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *second = fake_leg_incoming("1", "2", "offer");
+	struct call_plan *other = RIG_PLAN(rig_loop()), *urgent = RIG_PLAN(rig_passed());
+
+	limit(rig, 100, 1);
+	rig_start(rig, "offer", RIG_PLAN(rig_loop()));
+	assert_int_equal(call_start(rig->room, second, RIG_PLAN(rig_loop())), -EBUSY);
+	assert_int_equal(second->farewell_status, 486);
+	snprintf(other->number, sizeof(other->number), "+4799000009");
+	assert_int_equal(call_start(rig->room, fake_leg_incoming("1", "2", "offer"), other), 0);
+	urgent->emergency = true;
+	assert_int_equal(call_start(rig->room, fake_leg_incoming("1", "2", "offer"), urgent), 0);
+	rig->refused = 1;
+}
+
+static void number_whose_call_ended_may_have_the_next(void **state)
+{
+	struct rig *rig = *state;
+
+	limit(rig, 100, 2);
+	for (int round = 0; round < 3; round++) {
+		rig_start(rig, "offer", RIG_PLAN(rig_loop()));
+		rig_start(rig, "offer", RIG_PLAN(rig_loop()));
+		call_room_end_all(rig->room, CAUSE_NORMAL);
+	}
+	assert_int_equal(call_room_count(rig->room), 0);
+}
+
+static void refused_call_leaves_a_record(void **state)
+{
+	struct rig *rig = *state;
+	char line[2048] = "";
+	FILE *file;
+
+	limit(rig, 0, 0);
+	assert_int_equal(
+		call_start(rig->room, fake_leg_incoming("1", "2", "offer"), RIG_PLAN(rig_loop())),
+		-EBUSY);
+	rig->room = call_room_destroy(rig->room); /* now it is written */
+	file = fopen(rig->cdr, "r");
+	assert_non_null(file);
+	assert_non_null(fgets(line, sizeof(line), file));
+	fclose(file);
+	assert_non_null(strstr(line, "\"cause\":\"overload\""));
+	assert_non_null(strstr(line, "\"status\":503"));
+	assert_non_null(strstr(line, "\"number\":\"+4799000001\""));
+	rig->refused = 1;
+}
+
+static void new_limits_hold_for_the_next_call(void **state)
+{
+	struct rig *rig = *state;
+
+	limit(rig, 0, 0);
+	assert_int_equal(
+		call_start(rig->room, fake_leg_incoming("1", "2", "offer"), RIG_PLAN(rig_loop())),
+		-EBUSY);
+	limit(rig, 1, 0);
+	rig_start(rig, "offer", RIG_PLAN(rig_loop()));
+	rig->refused = 1;
 }
 
 static void plan_without_steps_is_refused(void **state)
@@ -161,6 +233,10 @@ int main(void)
 		BARE(full_room_refuses_with_503),
 		BARE(emergency_call_passes_the_limit),
 		BARE(draining_room_refuses_all_but_emergency_calls),
+		T(number_with_its_limit_of_calls_is_busy),
+		T(number_whose_call_ended_may_have_the_next),
+		T(refused_call_leaves_a_record),
+		T(new_limits_hold_for_the_next_call),
 		T(plan_without_steps_is_refused),
 		T(ending_all_says_why_and_tells_when_empty),
 		T(list_tells_what_a_call_is_doing),

@@ -608,7 +608,7 @@ static void lost_dialog_ends_the_other_leg(void **state)
 	assert_true(rig_ended_with(rig, "dialog_lost", "b"));
 }
 
-static void no_call_outlives_four_hours(void **state)
+static void no_call_outlives_the_limit(void **state)
 {
 	struct rig *rig = *state;
 
@@ -617,6 +617,7 @@ static void no_call_outlives_four_hours(void **state)
 	assert_false(ended(rig));
 	rig_advance(rig, 3000);
 	assert_true(ended(rig));
+	assert_true(rig_ended_with(rig, "time_limit", "us"));
 }
 
 static void every_state_has_a_timer(void **state)
@@ -840,7 +841,7 @@ int main(void)
 		T(leg_that_reports_no_end_is_dropped_by_the_timer),
 		T(reinvite_before_the_ack_gets_491),
 		T(lost_dialog_ends_the_other_leg),
-		T(no_call_outlives_four_hours),
+		T(no_call_outlives_the_limit),
 		T(every_state_has_a_timer),
 		T(any_order_of_events_ends_every_call_once),
 	};
