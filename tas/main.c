@@ -31,6 +31,7 @@
 #include "tas/service/service.h"
 #include "tas/sip/endpoint.h"
 #include "tas/sip/sip_loop.h"
+#include "tas/sip/tls_check.h"
 #include "tas/sip/tls_guard.h"
 
 #define WITHDRAW_MS       5000 /* the core answers a delete in milliseconds */
@@ -558,10 +559,15 @@ static int check(const char *path)
 {
 	struct config *config = NULL;
 	struct str findings = { 0 };
+	char error[256] = "";
 	int err = config_load(path, true, &config, &findings);
 
 	if (findings.text)
 		fputs(findings.text, stderr);
+	if (!err)
+		err = tls_check_config(config, error, sizeof(error));
+	if (error[0])
+		fprintf(stderr, "%s: error: %s\n", path, error);
 	str_done(&findings);
 	config_destroy(config);
 	return err ? EX_CONFIG : EXIT_SUCCESS;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include "base/str.h"
 #include "config/config.h"
+#include "tas/sip/tls_check.h"
 #include "tools/ctl/ctl.h"
 
 #define SOCKET_PATH "/run/breakout/breakout.sock"
@@ -57,10 +58,15 @@ static int run_check(const struct options *options)
 {
 	struct config *config = NULL;
 	struct str findings = { 0 };
+	char error[256] = "";
 	int err = config_load(options->argument, true, &config, &findings);
 
 	if (findings.text)
 		fputs(findings.text, stdout);
+	if (!err)
+		err = tls_check_config(config, error, sizeof(error));
+	if (error[0])
+		printf("%s: error: %s\n", options->argument, error);
 	if (err == -ENOMEM)
 		fputs("breakoutctl: out of memory\n", stderr);
 	if (!err)
