@@ -35,6 +35,8 @@ struct exchange {
 	enum exchange_phase phase;
 	enum media_side from;
 	bool offerless; /* `from` asked for an offer; its answer comes in the ACK */
+	bool accepted;  /* `from` has our 2xx */
+	bool owes_ack;  /* the other side's 2xx carried an offer and waits for our ACK */
 	char *offered;  /* what the other side was given; becomes sent[] once accepted */
 };
 

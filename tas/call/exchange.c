@@ -3,9 +3,10 @@
  *
  * With a session, the offer goes through the media room to the other side and
  * its answer comes back the same way. An offerless re-INVITE (RFC 3261 14.1)
- * gets the SDP this side knows of us as offer; the answer in its ACK is then
- * carried to the other side like any new offer. Passed through, every text
- * crosses as it is.
+ * asks the other side for its offer, which is how a held call resumes: only
+ * that side knows what it is ready for. The answer in the ACK goes back into the
+ * other side's ACK. Where the other side is ourselves, or makes no offer, the
+ * SDP this side knows of us is the offer. Passed through, every text crosses as it is.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -17,8 +18,21 @@ static enum media_side other_of(enum media_side side)
 	return side == MEDIA_A ? MEDIA_B : MEDIA_A;
 }
 
+/* The 2xx to an offerless re-INVITE needs an answer even when there is none
+ * (RFC 3261 13.2.2.4): what was agreed before stays. */
+static void pay_ack(struct call *call, const char *sdp)
+{
+	enum media_side other = other_of(call->exchange.from);
+
+	if (!call->exchange.owes_ack)
+		return;
+	call->exchange.owes_ack = false;
+	(void)leg_ack(call->leg[other], sdp); /* what fails there ends that leg */
+}
+
 static void finish(struct call *call)
 {
+	pay_ack(call, call->pass_through ? NULL : call->sent[other_of(call->exchange.from)]);
 	call_timer_stop(call, CALL_TIMER_PEER);
 	call_timer_stop(call, CALL_TIMER_MEDIA);
 	call->expecting = false;
@@ -44,12 +58,12 @@ static void accept_offer(struct call *call, const char *sdp)
 void exchange_give_up(struct call *call, int status, const char *reason)
 {
 	struct exchange *exchange = &call->exchange;
-	bool owed = exchange->phase != EXCHANGE_ACK && (call->pass_through || !exchange->offerless);
+	bool owed = exchange->phase != EXCHANGE_ACK && !exchange->accepted;
 	enum media_side from = exchange->from;
 
 	if (exchange->phase == EXCHANGE_NONE)
 		return;
-	if (!call->pass_through && exchange->phase != EXCHANGE_ACK)
+	if (!call->pass_through)
 		media_rollback(call->session);
 	finish(call);
 	if (owed)
@@ -87,9 +101,13 @@ static void to_media(struct call *call, const char *sdp)
 
 static void wait_for_ack(struct call *call, const char *offer)
 {
+	if (leg_offer_accept(call->leg[call->exchange.from], offer) < 0) { /* cancelled */
+		exchange_give_up(call, 500, NULL);
+		return;
+	}
 	call->exchange.phase = EXCHANGE_ACK;
+	call->exchange.accepted = true;
 	call_timer_begin(call, CALL_TIMER_PEER, 0);
-	accept_offer(call, offer);
 }
 
 void exchange_offer(struct call *call, enum media_side from, const char *sdp)
@@ -106,35 +124,69 @@ void exchange_offer(struct call *call, enum media_side from, const char *sdp)
 		to_peer(call, sdp);
 	else if (sdp)
 		to_media(call, sdp);
+	else if (call->leg[MEDIA_B])
+		to_peer(call, NULL);
 	else
 		wait_for_ack(call, call->sent[from]);
+}
+
+/* The other side's offer, in its 2xx, on its way to the one that asked. */
+static void offer_back(struct call *call, enum media_side side, const char *sdp)
+{
+	struct exchange *exchange = &call->exchange;
+	int err;
+
+	if (call->pass_through) {
+		wait_for_ack(call, sdp);
+		return;
+	}
+	exchange->phase = EXCHANGE_MEDIA_OFFER;
+	err = media_offer(call->session, side, sdp);
+	if (err)
+		exchange_give_up(call, err == -EINVAL ? 488 : 500, NULL);
+	else
+		call_expect(call, MEDIA_EV_OFFER, exchange->from);
+}
+
+/* An answer of `side` for the other one, by way of the media room. */
+static void answer_through(struct call *call, enum media_side side, const char *sdp)
+{
+	int err = media_answer(call->session, side, sdp);
+
+	if (err) {
+		exchange_give_up(call, err == -EINVAL ? 488 : 500, NULL);
+		return;
+	}
+	call->exchange.phase = EXCHANGE_MEDIA_ANSWER;
+	call_expect(call, MEDIA_EV_ANSWER, other_of(side));
 }
 
 void exchange_answered(struct call *call, enum media_side side, const struct leg_event *event)
 {
 	struct exchange *exchange = &call->exchange;
-	int err;
+	bool asked = exchange->offerless && !exchange->accepted; /* it, too, for an offer */
 
-	if (exchange->phase != EXCHANGE_PEER || side != other_of(exchange->from))
-		return; /* given up before */
+	if (exchange->phase != EXCHANGE_PEER || side != other_of(exchange->from)) {
+		/* Given up before; an offer in it wants its ACK all the same. */
+		if (event->status < 300 && exchange->phase == EXCHANGE_NONE)
+			(void)leg_ack(call->leg[side], call->sent[side]); /* none owed: no harm */
+		return;
+	}
 	call_timer_stop(call, CALL_TIMER_PEER);
-	if (event->status >= 300) {
+	exchange->owes_ack = event->status < 300 && asked;
+	if (event->status >= 300 && event->status != 491 && asked && !call->pass_through) {
+		wait_for_ack(call, call->sent[exchange->from]); /* what it knows, then */
+	} else if (event->status >= 300) {
 		exchange_give_up(call, event->status, event->reason);
 	} else if (!event->sdp) { /* RFC 3264: a 2xx to an offer carries the answer */
 		exchange_give_up(call, 500, NULL);
-	} else if (call->pass_through && exchange->offerless) {
-		wait_for_ack(call, event->sdp);
+	} else if (asked) {
+		offer_back(call, side, event->sdp);
 	} else if (call->pass_through) {
 		accept_offer(call, event->sdp);
 		finish(call);
 	} else {
-		err = media_answer(call->session, side, event->sdp);
-		if (err) {
-			exchange_give_up(call, err == -EINVAL ? 488 : 500, NULL);
-			return;
-		}
-		exchange->phase = EXCHANGE_MEDIA_ANSWER;
-		call_expect(call, MEDIA_EV_ANSWER, exchange->from);
+		answer_through(call, side, event->sdp);
 	}
 }
 
@@ -146,24 +198,30 @@ void exchange_confirmed(struct call *call, enum media_side side, const char *sdp
 		return; /* the ACK of an ordinary re-INVITE */
 	call_timer_stop(call, CALL_TIMER_PEER);
 	if (call->pass_through) {
-		(void)leg_ack(call->leg[other_of(side)], sdp); /* what fails there ends that leg */
+		pay_ack(call, sdp);
 		finish(call);
-	} else if (sdp) {
-		to_media(call, sdp);
+	} else if (!sdp) {
+		exchange_give_up(call, 0, NULL);
+	} else if (exchange->owes_ack) {
+		answer_through(call, side, sdp);
 	} else {
-		finish(call);
+		to_media(call, sdp);
 	}
 }
 
+/* Both sides agree; `sdp` is for the one whose offer it answers. */
 static void agree(struct call *call, const char *sdp)
 {
 	struct exchange *exchange = &call->exchange;
-	enum media_side other = other_of(exchange->from);
+	enum media_side answered = exchange->owes_ack ? other_of(exchange->from) : exchange->from;
 
-	if (call_remember_sdp(&call->sent[exchange->from], sdp) < 0 ||
-	    (exchange->offered && call_remember_sdp(&call->sent[other], exchange->offered) < 0))
+	if (call_remember_sdp(&call->sent[answered], sdp) < 0 ||
+	    (exchange->offered &&
+	     call_remember_sdp(&call->sent[other_of(answered)], exchange->offered) < 0))
 		log_debug("call", "call=%s no memory for its last SDP", call->id);
-	if (!exchange->offerless)
+	if (exchange->owes_ack)
+		pay_ack(call, sdp);
+	else if (!exchange->accepted)
 		accept_offer(call, sdp);
 	finish(call);
 }
@@ -176,6 +234,8 @@ void exchange_media(struct call *call, const struct media_event *event)
 		agree(call, event->sdp);
 	} else if (call_remember_sdp(&exchange->offered, event->sdp) < 0) {
 		exchange_give_up(call, 500, NULL);
+	} else if (exchange->owes_ack) {
+		wait_for_ack(call, event->sdp);
 	} else {
 		to_peer(call, event->sdp);
 	}

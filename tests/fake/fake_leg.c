@@ -139,8 +139,10 @@ void fake_leg_event_headers(struct leg *leg, enum leg_event_type type, int statu
 
 	if (type == LEG_EV_OFFER)
 		leg->offer_in = true;
-	if (type == LEG_EV_OFFER_ANSWERED)
+	if (type == LEG_EV_OFFER_ANSWERED) {
 		leg->offer_out = false;
+		leg->ack_owed = leg->offer_asked && status < 300;
+	}
 	if (type == LEG_EV_ANSWERED)
 		leg->answered = true;
 	if (type == LEG_EV_CONFIRMED)
@@ -264,7 +266,12 @@ int leg_answer(struct leg *leg, const char *sdp, const struct sip_headers *heade
 
 int leg_ack(struct leg *leg, const char *sdp)
 {
-	assert(leg->outgoing && leg->answered);
+	if (leg->acked || !leg->outgoing) { /* of a re-INVITE */
+		if (!leg->ack_owed)
+			return -EINVAL;
+		leg->ack_owed = false;
+	}
+	assert(leg->answered);
 	leg->acked = true;
 	return note(leg, FAKE_LEG_ACK, 0, sdp, NULL);
 }
@@ -274,6 +281,7 @@ int leg_offer(struct leg *leg, const char *sdp)
 	if (leg->offer_out || leg->offer_in)
 		return -EBUSY;
 	leg->offer_out = true;
+	leg->offer_asked = !sdp;
 	return note(leg, FAKE_LEG_OFFER, 0, sdp, NULL);
 }
 

@@ -44,6 +44,7 @@ struct leg {
 	char *farewell_phrase, *farewell_reason, *farewell_headers;
 	/* What the owner must not do twice or out of order; asserted inside. */
 	bool answered, confirmed, acked, offer_out, offer_in;
+	bool offer_asked, ack_owed; /* our offerless re-INVITE, its 2xx */
 };
 
 /* Incoming leg; sdp NULL: no offer. request_user, from_user: as said. */
