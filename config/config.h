@@ -154,6 +154,7 @@ struct config_media {
 	uint16_t port_min, port_max; /* 20000-29999 */
 	unsigned threads;            /* 0: one per core, at most 8 */
 	unsigned rtp_timeout_s;      /* no RTP on an established call: 60; 0: never */
+	unsigned hold_timeout_s;     /* nothing from a side on hold: 7200; 0: never */
 };
 
 struct config {

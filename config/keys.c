@@ -264,6 +264,13 @@ static const struct key media_keys[] = {
 	  .min = 0,
 	  .max = DAY_S,
 	  .help = "an established call without RTP ends after; 0: never" },
+	{ .name = "hold_timeout",
+	  .kind = &kind_seconds,
+	  AT(media.hold_timeout_s),
+	  .fallback = "2h",
+	  .min = 0,
+	  .max = DAY_S,
+	  .help = "a call on hold ends after so long without RTP and RTCP; 0: never" },
 };
 static const struct schema media_schema = { "media", media_keys, ARRAY_SIZE(media_keys) };
 

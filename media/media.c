@@ -26,7 +26,7 @@ static struct metric sessions_gauge =
 
 struct media_engine {
 	union net_address address;
-	unsigned rtp_timeout_s;
+	unsigned rtp_timeout_s, hold_timeout_s;
 	struct ports *ports;
 	struct dtls_identity *identity;
 	struct mailbox *inbox;        /* news from the media threads */
@@ -332,6 +332,7 @@ int media_engine_create(struct media_engine **ret_engine,
 		return -ENOMEM;
 	engine->address = address;
 	engine->rtp_timeout_s = options->rtp_timeout_s;
+	engine->hold_timeout_s = options->hold_timeout_s;
 	err = ports_create(&engine->ports, options->port_min, options->port_max);
 	if (!err)
 		err = start_crypto(engine);
@@ -425,6 +426,7 @@ static int fill_setup(struct session_setup *setup, struct media_engine *engine,
 	setup->identity = engine->identity;
 	setup->receipts = shared->receipts;
 	setup->rtp_timeout_s = engine->rtp_timeout_s;
+	setup->hold_timeout_s = engine->hold_timeout_s;
 	setup->tell = tell;
 	setup->arg = shared;
 	if (options->name)

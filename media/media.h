@@ -51,7 +51,7 @@ enum media_event_type {
 	MEDIA_EV_REFUSED, /* the SDP last given for `side` cannot be served: status, reason */
 	MEDIA_EV_FLOWING, /* first authenticated RTP from the peer of `side` */
 	MEDIA_EV_FAILED,  /* ICE, DTLS or fingerprint failed on `side`: reason says which and how */
-	MEDIA_EV_SILENT   /* no RTP from `side` for rtp_timeout_s, though expected */
+	MEDIA_EV_SILENT   /* nothing from `side` for rtp_timeout_s, on hold for hold_timeout_s */
 };
 
 struct media_event {
@@ -71,6 +71,7 @@ struct media_engine_options {
 	uint16_t port_min, port_max; /* inclusive */
 	unsigned threads;            /* at least 1 */
 	unsigned rtp_timeout_s;      /* 0: never */
+	unsigned hold_timeout_s;     /* neither RTP nor RTCP from a side on hold; 0: never */
 };
 
 /* 0, -EINVAL (address not ours, range empty), -ENOMEM, -EIO (crypto self-test

@@ -22,8 +22,10 @@ struct exchange {
 struct end {
 	struct session *session;
 	enum media_side side;
-	bool sends;  /* the agreement lets this side's peer send */
-	bool silent; /* told */
+	bool sends;      /* the agreement lets this side's peer send */
+	bool silent;     /* told */
+	uint64_t rtcp;   /* packets, when last looked */
+	mono_ms rtcp_ms; /* when that had changed */
 	char label[80];
 };
 
@@ -89,17 +91,32 @@ static void on_failed(const char *reason, void *arg)
 	tell(end->session, &event);
 }
 
+/* On hold RTCP goes on (RFC 3264 section 8.4) and is all there is to hear. */
+static mono_ms last_heard(struct session *session, enum media_side side, mono_ms now)
+{
+	struct end *end = &session->ends[side];
+	struct receipt *receipt = &session->setup.receipts[side];
+	uint64_t rtcp = atomic_load_explicit(&receipt->rtcp_in, memory_order_relaxed);
+	mono_ms last = atomic_load_explicit(&receipt->last_in_ms, memory_order_relaxed);
+
+	if (rtcp != end->rtcp) {
+		end->rtcp = rtcp;
+		end->rtcp_ms = now;
+	}
+	if (!end->sends && last < end->rtcp_ms)
+		last = end->rtcp_ms;
+	return last < session->agreed_ms ? session->agreed_ms : last;
+}
+
 static void check_silence(struct session *session, enum media_side side, mono_ms now)
 {
 	struct end *end = &session->ends[side];
 	const struct media_event event = { .type = MEDIA_EV_SILENT, .side = side };
-	mono_ms last = atomic_load_explicit(&session->setup.receipts[side].last_in_ms,
-					    memory_order_relaxed);
+	unsigned timeout_s =
+		end->sends ? session->setup.rtp_timeout_s : session->setup.hold_timeout_s;
 
-	if (last < session->agreed_ms)
-		last = session->agreed_ms;
-	if (!end->sends || is_local(session, side) ||
-	    now - last < (mono_ms)session->setup.rtp_timeout_s * 1000) {
+	if (timeout_s == 0 || is_local(session, side) ||
+	    now - last_heard(session, side, now) < (mono_ms)timeout_s * 1000) {
 		end->silent = false;
 		return;
 	}
@@ -331,7 +348,7 @@ static void open_paths(struct session *session, const struct exchange *exchange,
 				    session->ends[side].sends);
 
 	session->agreed_ms = clock_now();
-	if (session->setup.rtp_timeout_s > 0)
+	if (session->setup.rtp_timeout_s > 0 || session->setup.hold_timeout_s > 0)
 		timer_start(worker_wheel(session->setup.worker), &session->check,
 			    session->agreed_ms + CHECK_MS);
 }

@@ -23,7 +23,7 @@ struct session_setup {
 	struct worker *worker;
 	const struct dtls_identity *identity;
 	struct receipt *receipts; /* two; outlive the session */
-	unsigned rtp_timeout_s;
+	unsigned rtp_timeout_s, hold_timeout_s;
 	/* The texts of the event are borrowed for the time of the call. offered:
 	 * an offer waits for its answer. */
 	void (*tell)(const struct media_event *event, bool offered, void *arg);

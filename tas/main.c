@@ -313,6 +313,7 @@ static int start_media(struct daemon *daemon)
 		.port_max = config->port_max,
 		.threads = config->threads,
 		.rtp_timeout_s = config->rtp_timeout_s,
+		.hold_timeout_s = config->hold_timeout_s,
 	};
 	int err;
 

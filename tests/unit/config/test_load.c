@@ -35,6 +35,7 @@ static void the_least_file_gets_every_default(void **state)
 	assert_int_equal(config->media.port_max, 29999);
 	assert_int_equal(config->media.threads, 0);
 	assert_int_equal(config->media.rtp_timeout_s, 60);
+	assert_int_equal(config->media.hold_timeout_s, 2 * 3600);
 	assert_int_equal(config->max_calls, 10000);
 	assert_false(config->withdraw_at_stop);
 	assert_int_equal(config->drain_s, 14400);

@@ -766,6 +766,20 @@ static void a_peer_that_never_sends_is_reported_silent(void **state)
 	party_destroy(relay);
 }
 
+static void a_side_on_hold_that_is_gone_is_reported_silent(void **state)
+{
+	struct party *relay =
+		party_create_on(engines[1], MEDIA_LEG_RTP, MEDIA_LEG_LOCAL, &tone_440);
+
+	(void)state;
+	assert_int_equal(media_offer(relay->session, MEDIA_A,
+				     "v=0\r\nc=IN IP4 127.0.0.1\r\n"
+				     "m=audio 30000 RTP/AVP 8\r\na=inactive\r\n"),
+			 0);
+	await_event(relay, MEDIA_EV_SILENT, MEDIA_A, 1);
+	party_destroy(relay);
+}
+
 static void junk_on_a_plain_port_is_counted_and_not_relayed(void **state)
 {
 	struct party *callee = phone(MEDIA_LEG_RTP, &tone_440);
@@ -815,7 +829,7 @@ static int start_engines(void **state)
 		return err;
 	options.port_min = 22200;
 	options.port_max = 22299;
-	options.rtp_timeout_s = 1;
+	options.rtp_timeout_s = options.hold_timeout_s = 1;
 	options.threads = 1;
 	return media_engine_create(&engines[1], &options);
 }
@@ -857,6 +871,7 @@ int main(void)
 		cmocka_unit_test(an_offer_is_not_sent_on_before_both_sides_have_their_transport),
 		cmocka_unit_test(an_engine_needs_an_address_of_ours_and_a_range),
 		cmocka_unit_test(a_peer_that_never_sends_is_reported_silent),
+		cmocka_unit_test(a_side_on_hold_that_is_gone_is_reported_silent),
 		cmocka_unit_test(junk_on_a_plain_port_is_counted_and_not_relayed),
 	};
 
