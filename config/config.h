@@ -128,8 +128,25 @@ struct config_action {
 enum call_direction { DIRECTION_MO = 1, DIRECTION_MT = 2, DIRECTION_UNKNOWN = 4 };
 const char *call_direction_name(enum call_direction direction); /* "mo", "mt", "unknown" */
 
+/* Which numbers a rule is about. */
+enum pattern_kind {
+	PATTERN_RANGE,    /* from..to, of one length; a single number is both */
+	PATTERN_PREFIX,   /* begins with `from` */
+	PATTERN_ANONYMOUS /* the caller hides, or is not known */
+};
+struct config_pattern {
+	enum pattern_kind kind;
+	char *from, *to;
+};
+/* False for PATTERN_ANONYMOUS, which is no matter of a number. */
+bool config_pattern_matches(const struct config_pattern *pattern, const char *number);
+
 struct config_rule {
-	unsigned directions;           /* bits; when.direction absent: all */
+	unsigned directions;            /* bits; when.direction absent: all */
+	struct config_pattern *callers; /* any of them; none: every caller */
+	size_t caller_count;
+	struct config_pattern *called; /* any of them; none: every called number */
+	size_t called_count;
 	struct config_action *actions; /* tried in order until one succeeds */
 	size_t action_count;
 };

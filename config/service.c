@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "config/pattern.h"
 #include "config/trunk.h"
 
 #define RING_KEY                                                                                   \
@@ -215,6 +216,18 @@ static const struct key when_keys[] = {
 	  .kind = &kind_direction,
 	  .offset = offsetof(struct config_rule, directions),
 	  .help = "mo, mt, unknown or a list of them; every call" },
+	{ .name = "caller",
+	  .kind = &kind_caller,
+	  .offset = offsetof(struct config_rule, callers),
+	  .item_size = sizeof(struct config_pattern),
+	  .count_offset = offsetof(struct config_rule, caller_count),
+	  .help = "numbers, ranges, beginnings or anonymous; every caller" },
+	{ .name = "called",
+	  .kind = &kind_pattern,
+	  .offset = offsetof(struct config_rule, called),
+	  .item_size = sizeof(struct config_pattern),
+	  .count_offset = offsetof(struct config_rule, called_count),
+	  .help = "numbers, ranges or beginnings; every called number" },
 };
 static const struct schema when_schema = { "when", when_keys, ARRAY_SIZE(when_keys) };
 
@@ -230,12 +243,25 @@ static const struct key rule_keys[] = {
 };
 static const struct schema rule_schema = { "rules[]", rule_keys, ARRAY_SIZE(rule_keys) };
 
+/* An empty list would match every call, which nobody means by it. */
+static void refuse_empty(struct reader *reader, const struct node *when, const char *name)
+{
+	const struct node *list = when && when->kind == NODE_MAP ? node_find(when, name) : NULL;
+
+	if (list && list->kind == NODE_LIST && !list->count)
+		find_error(reader->findings, list->at,
+			   "`%s` is an empty list. Leave the key out to match every call", name);
+}
+
 static void read_rule(struct reader *reader, const struct value *value)
 {
 	struct config_rule *rule = value->target;
+	const struct node *when = node_find(value->node, "when");
 
 	rule->directions = DIRECTION_MO | DIRECTION_MT | DIRECTION_UNKNOWN;
 	schema_read(reader, &rule_schema, value->node, value->node->at, rule);
+	refuse_empty(reader, when, "caller");
+	refuse_empty(reader, when, "called");
 }
 
 static void read_on_failure(struct reader *reader, const struct value *value)

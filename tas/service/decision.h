@@ -45,6 +45,8 @@ struct call_step *decision_add_step(struct decision *decision, enum call_step_ki
 /* Owns take_text, NULL means it found no memory. */
 char *decision_text(struct decision *decision, char *take_text);
 void decision_reject(struct decision *decision, int status, const char *phrase, enum cause cause);
+/* Whether the caller asks not to be shown. */
+bool decision_wants_privacy(const struct sip_headers *headers);
 /* The plan, or NULL without memory. */
 struct call_plan *decision_finish(struct decision *decision);
 

@@ -8,30 +8,6 @@
 #include "tas/service/decision.h"
 #include "tas/service/uri.h"
 
-/* RFC 3323 4.2: "id", "user" and "header" ask to hide who calls. */
-static bool wants_privacy(const struct sip_headers *headers)
-{
-	static const char *const words[] = { "id", "user", "header" };
-
-	for (size_t i = 0; i < headers->count; i++) {
-		const char *at = headers->items[i].value;
-
-		if (!str_equal_nocase(headers->items[i].name, "Privacy"))
-			continue;
-		while (*at) {
-			size_t length = strcspn(at, "; ,\t");
-
-			for (size_t w = 0; w < ARRAY_SIZE(words); w++)
-				if (length == strlen(words[w]) &&
-				    strncasecmp(at, words[w], length) == 0)
-					return true;
-			at += length;
-			at += strspn(at, "; ,\t");
-		}
-	}
-	return false;
-}
-
 static bool allows(const struct config_trunk *trunk, const char *name)
 {
 	for (size_t i = 0; i < trunk->allow_header_count; i++)
@@ -70,7 +46,7 @@ static void add_from(struct decision *decision, struct call_step *step, bool pri
 static void add_gateway(struct decision *decision, const struct config_trunk *trunk, size_t index,
 			unsigned ring_s)
 {
-	bool privacy = wants_privacy(decision->info->headers);
+	bool privacy = decision_wants_privacy(decision->info->headers);
 	struct uri_view gateway;
 	struct call_step *step;
 

@@ -75,12 +75,55 @@ static void add_action(struct decision *decision, const struct config_action *ac
 	}
 }
 
-static const struct config_rule *find_rule(const struct config_service *service,
-					   enum call_direction direction)
+/* The caller's number without parameters ("+47...;npdi"), "" for none. */
+static void caller_of(const struct leg_info *info, char *ret_number, size_t room)
 {
-	for (size_t i = 0; i < service->rule_count; i++)
-		if (service->rules[i].directions & (unsigned)direction)
-			return &service->rules[i];
+	const char *user = info->asserted_user[0] ? info->asserted_user : info->from_user;
+
+	snprintf(ret_number, room, "%.*s", (int)strcspn(user, ";"), user);
+	if (str_equal_nocase(ret_number, "anonymous")) /* RFC 3323 4.1.1.3 */
+		*ret_number = '\0';
+}
+
+static bool caller_matches(const struct config_rule *rule, const struct leg_info *info)
+{
+	char number[64];
+	bool anonymous;
+
+	if (!rule->caller_count)
+		return true;
+	caller_of(info, number, sizeof(number));
+	anonymous = !number[0] || decision_wants_privacy(info->headers);
+	for (size_t i = 0; i < rule->caller_count; i++)
+		if (rule->callers[i].kind == PATTERN_ANONYMOUS
+			    ? anonymous
+			    : config_pattern_matches(&rule->callers[i], number))
+			return true;
+	return false;
+}
+
+static bool called_matches(const struct config_rule *rule, const char *called)
+{
+	char number[64];
+
+	snprintf(number, sizeof(number), "%.*s", (int)strcspn(called, ";"), called);
+	for (size_t i = 0; i < rule->called_count; i++)
+		if (config_pattern_matches(&rule->called[i], number))
+			return true;
+	return !rule->called_count;
+}
+
+static const struct config_rule *find_rule(const struct config_service *service,
+					   const struct decision *decision)
+{
+	for (size_t i = 0; i < service->rule_count; i++) {
+		const struct config_rule *rule = &service->rules[i];
+
+		if ((rule->directions & (unsigned)decision->class.direction) &&
+		    caller_matches(rule, decision->info) &&
+		    called_matches(rule, decision->class.called))
+			return rule;
+	}
 	return NULL;
 }
 
@@ -122,7 +165,7 @@ static void route_registered(struct decision *decision,
 {
 	const struct config_service *service = &decision->config->services[registration->service];
 	enum route_type type = (enum route_type)registration->route_type;
-	const struct config_rule *rule = find_rule(service, decision->class.direction);
+	const struct config_rule *rule = find_rule(service, decision);
 	struct call_plan *plan = decision->plan;
 
 	name_rule(decision, service, rule);

@@ -114,6 +114,74 @@ static void mistakes_of_services_are_found(void **state)
 							       "Write `- do: loop` below it"));
 }
 
+static void numbers_of_a_rule_are_read(void **state)
+{
+	const struct config_rule *rule;
+	struct config *config = expect_config(BASE "services:\n"
+						   "  a:\n"
+						   "    - when: { caller: [anonymous, +47*], "
+						   "called: +4799000000-+4799000099 }\n"
+						   "      do: loop\n"
+						   "    - when: { called: \"1881\" }\n"
+						   "      do: loop\n");
+
+	(void)state;
+	rule = &config->services[1].rules[0];
+	assert_int_equal(rule->caller_count, 2);
+	assert_int_equal(rule->callers[0].kind, PATTERN_ANONYMOUS);
+	assert_int_equal(rule->callers[1].kind, PATTERN_PREFIX);
+	assert_true(config_pattern_matches(&rule->callers[1], "+4712345678"));
+	assert_false(config_pattern_matches(&rule->callers[1], "+4612345678"));
+	assert_false(config_pattern_matches(&rule->callers[0], ""));
+	assert_int_equal(rule->called_count, 1);
+	assert_true(config_pattern_matches(&rule->called[0], "+4799000000"));
+	assert_true(config_pattern_matches(&rule->called[0], "+4799000099"));
+	assert_false(config_pattern_matches(&rule->called[0], "+4799000100"));
+	assert_false(config_pattern_matches(&rule->called[0], "+47990000500"));
+	assert_false(config_pattern_matches(&rule->called[0], "+479900005"));
+	rule = &config->services[1].rules[1];
+	assert_int_equal(rule->caller_count, 0);
+	assert_true(config_pattern_matches(&rule->called[0], "1881"));
+	assert_false(config_pattern_matches(&rule->called[0], "18811"));
+	config_destroy(config);
+}
+
+#define PATTERN_HELP                                                                               \
+	" is not a number, a range or a beginning. Write \"+4799000001\", "                        \
+	"\"+4799000000-+4799000099\" with two numbers of one length, or \"+47*\""
+
+static void mistakes_in_numbers_are_found(void **state)
+{
+	(void)state;
+	expect(BASE "services:\n"
+		    "  a:\n"
+		    "    - when: { caller: bob }\n"
+		    "      do: loop\n"
+		    "    - when: { called: anonymous }\n"
+		    "      do: loop\n"
+		    "    - when: { called: +47990-+479900 }\n"
+		    "      do: loop\n"
+		    "    - when: { called: +479-+471 }\n"
+		    "      do: loop\n"
+		    "    - when: { called: 4790-+479 }\n"
+		    "      do: loop\n"
+		    "    - when: { called: +4712345678901234 }\n"
+		    "      do: loop\n"
+		    "    - when: { caller: [] }\n"
+		    "      do: loop\n",
+	       ERROR(7, 23, "`when.caller`: `bob`" PATTERN_HELP) ERROR(
+		       9, 23, "`when.called`: `anonymous`" PATTERN_HELP)
+		       ERROR(11, 23, "`when.called`: `+47990-+479900`" PATTERN_HELP) ERROR(
+			       13, 23,
+			       "`when.called`: `+479-+471` ends before it begins. Write the lower "
+			       "number first") ERROR(15, 23,
+						     "`when.called`: `4790-+479`" PATTERN_HELP)
+			       ERROR(17, 23, "`when.called`: `+4712345678901234`" PATTERN_HELP)
+				       ERROR(19, 23,
+					     "`caller` is an empty list. Leave the key out to "
+					     "match every call"));
+}
+
 static void mistakes_of_rules_are_found(void **state)
 {
 	(void)state;
@@ -136,7 +204,8 @@ static void mistakes_of_rules_are_found(void **state)
 					     "value. Write its keys "
 					     "indented below it") ERROR(10, 17,
 									"unknown key `time` in "
-									"`when`. Known: direction")
+									"`when`. Known: direction, "
+									"caller, called")
 					       ERROR(10, 40,
 						     "`when.direction` must be mo, mt or unknown, "
 						     "or a list of them")
@@ -228,6 +297,8 @@ int main(void)
 		IN_FOLDER(every_action_is_read),
 		IN_FOLDER(a_service_in_full_says_what_failure_means),
 		IN_FOLDER(mistakes_of_services_are_found),
+		IN_FOLDER(numbers_of_a_rule_are_read),
+		IN_FOLDER(mistakes_in_numbers_are_found),
 		IN_FOLDER(mistakes_of_rules_are_found),
 		IN_FOLDER(mistakes_of_actions_are_found),
 	};

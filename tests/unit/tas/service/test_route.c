@@ -42,6 +42,48 @@ static void direction_without_a_rule_loops(void **state)
 	rig_office_rules[0].directions = DIRECTION_MO;
 }
 
+/* The second rule of "office" (mt) is for these callers only; else it loops. */
+static void screen(struct config_pattern *patterns, size_t count)
+{
+	rig_office_rules[1].callers = patterns;
+	rig_office_rules[1].caller_count = count;
+}
+
+static void rule_of_the_caller_is_taken(void **state)
+{
+	struct service_rig *rig = *state;
+	struct config_pattern wanted[] = {
+		{ .kind = PATTERN_PREFIX, .from = TEXT("+47") },
+		{ .kind = PATTERN_ANONYMOUS },
+	};
+
+	screen(wanted, 1);
+	assert_labels(rig_decide(rig, "+014799000001", "+4712345678"), "dial web, loop");
+	assert_labels(rig_decide(rig, "+014799000001", "+4712345678;npdi"), "dial web, loop");
+	assert_labels(rig_decide(rig, "+014799000001", "+4612345678"), "loop");
+	assert_labels(rig_decide(rig, "+014799000001", "anonymous"), "loop");
+	screen(wanted, 2);
+	assert_labels(rig_decide(rig, "+014799000001", "Anonymous"), "dial web, loop");
+	rig_header(rig, "Privacy", "id");
+	assert_labels(rig_decide(rig, "+014799000001", "+4612345678"), "dial web, loop");
+	screen(NULL, 0);
+}
+
+static void rule_of_the_called_number_is_taken(void **state)
+{
+	struct service_rig *rig = *state;
+	struct config_pattern wanted = { .kind = PATTERN_RANGE,
+					 .from = TEXT("+4712345600"),
+					 .to = TEXT("+4712345699") };
+
+	rig_office_rules[0].called = &wanted;
+	rig_office_rules[0].called_count = 1;
+	assert_string_equal(rig_decide(rig, "+004712345678", "+4799000001")->service, "office/1");
+	assert_labels(rig_decide(rig, "+004712345700", "+4799000001"), "loop");
+	rig_office_rules[0].called = NULL;
+	rig_office_rules[0].called_count = 0;
+}
+
 static void strict_service_has_no_rescue(void **state)
 {
 	struct service_rig *rig = *state;
@@ -179,6 +221,8 @@ int main(void)
 		T(rule_of_the_direction_is_taken),
 		T(service_without_rules_loops),
 		T(direction_without_a_rule_loops),
+		T(rule_of_the_caller_is_taken),
+		T(rule_of_the_called_number_is_taken),
 		T(strict_service_has_no_rescue),
 		T(rejection_is_no_failure),
 		T(answer_is_rescued_when_media_has_no_room),
