@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/log.h"
-#include "base/str.h"
 
 static const struct {
 	const char *name;
@@ -111,75 +110,6 @@ static void drop_session(struct call *call)
 
 /* ---- the end ---- */
 
-/* RFC 3326 allows several Reason values; they stay several. */
-static const char *received_reason(const struct sip_headers *headers, char *room, size_t size)
-{
-	size_t used = 0;
-
-	for (size_t i = 0; i < headers->count; i++) {
-		int n;
-
-		if (!str_equal_nocase(headers->items[i].name, "Reason"))
-			continue;
-		n = snprintf(room + used, size - used, "%s%s", used ? ", " : "",
-			     headers->items[i].value);
-		if (n < 0 || (size_t)n >= size - used) {
-			room[used] = '\0'; /* half a value is worse than none */
-			break;
-		}
-		used += (size_t)n;
-	}
-	return used ? room : NULL;
-}
-
-/* Warning: 399, RFC 3261 20.43; the text is a quoted-string. */
-static int add_warning(struct sip_headers *headers, const char *sentence)
-{
-	char text[256];
-	size_t used = (size_t)snprintf(text, sizeof(text), "399 breakout \"");
-
-	for (; *sentence && used < sizeof(text) - 2; sentence++)
-		text[used++] = *sentence == '"' || *sentence == '\\' ? '\'' : *sentence;
-	text[used++] = '"';
-	text[used] = '\0';
-	return sip_headers_add(headers, "Warning", text);
-}
-
-static int final_headers(const struct call *call, const struct ending *ending, const char *reason,
-			 struct sip_headers *headers)
-{
-	int err = 0;
-
-	if (ending->headers)
-		err = early_copy_headers(call, headers, ending->headers);
-	if (!err && ending->warning)
-		err = add_warning(headers, ending->warning);
-	if (!err && !sip_headers_find(headers, "Reason"))
-		err = sip_headers_add(headers, "Reason", reason);
-	return err;
-}
-
-static void release_legs(struct call *call, const struct ending *ending)
-{
-	struct sip_headers headers = { 0 };
-	char own_reason[128];
-	struct leg_farewell farewell = { .reason = ending->reason };
-
-	if (!farewell.reason) {
-		cause_to_reason(ending->cause, own_reason, sizeof(own_reason));
-		farewell.reason = own_reason;
-	}
-	call->leg[MEDIA_B] = leg_release(call->leg[MEDIA_B], &farewell);
-	farewell.status = ending->status ? ending->status : cause_to_status(ending->cause);
-	if (farewell.status < 300) /* hung up normally, but before A was answered */
-		farewell.status = 480;
-	farewell.phrase = ending->phrase;
-	if (final_headers(call, ending, farewell.reason, &headers) == 0)
-		farewell.headers = &headers; /* else the status alone says it */
-	call->leg[MEDIA_A] = leg_release(call->leg[MEDIA_A], &farewell);
-	sip_headers_done(&headers);
-}
-
 void call_end(struct call *call, const struct ending *ending)
 {
 	if (call->state == CALL_ENDED)
@@ -188,7 +118,7 @@ void call_end(struct call *call, const struct ending *ending)
 	for (int i = 0; i < CALL_TIMER_COUNT; i++)
 		timer_cancel(&call->timer[i]);
 	record_end(call, ending); /* reads legs and session */
-	release_legs(call, ending);
+	farewell_say(call, ending);
 	drop_session(call);
 }
 
@@ -410,9 +340,11 @@ static void b_refused(struct call *call, const struct leg_event *event)
 {
 	bool challenge = event->status == 401 || event->status == 407;
 	bool ours = challenge && !call_current_step(call)->to_core;
+	struct cause_reason said = farewell_read(event->headers);
 	struct ending ending = {
-		.cause = ours ? CAUSE_INTERNAL : cause_from_status(event->status),
+		.cause = ours ? CAUSE_INTERNAL : cause_from_response(event->status, &said),
 		.by = "b",
+		.q850 = said.q850,
 		.headers = event->headers,
 		.trouble = ours || (event->status >= 500 && event->status < 600),
 	};
@@ -444,17 +376,17 @@ static void b_failed(struct call *call, const struct leg_event *event)
 /* A leg that was up is gone. */
 static void leg_gone(struct call *call, enum media_side side, const struct leg_event *event)
 {
-	char received[256];
-	struct ending ending = { .cause = CAUSE_DIALOG_LOST, .by = side == MEDIA_A ? "a" : "b" };
+	struct cause_reason said = farewell_read(event->headers);
+	struct ending ending = { .cause = CAUSE_DIALOG_LOST,
+				 .by = side == MEDIA_A ? "a" : "b",
+				 .q850 = said.q850 };
 
 	if (event->end == LEG_END_BYE)
-		ending.cause = CAUSE_NORMAL;
-	ending.reason = received_reason(event->headers, received, sizeof(received));
-	if (event->end == LEG_END_CANCELLED) {
+		ending.cause = cause_from_bye(&said);
+	else if (event->end == LEG_END_CANCELLED)
 		ending.cause = CAUSE_CANCELLED;
-		if (!ending.reason)
-			ending.reason = "SIP;cause=487;text=\"Request Terminated\"";
-	}
+	if (event->end == LEG_END_BYE || event->end == LEG_END_CANCELLED)
+		ending.bye = event->headers;
 	call_end(call, &ending);
 }
 

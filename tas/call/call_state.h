@@ -109,8 +109,9 @@ struct ending {
 	const char *by;                    /* "a", "b", "us" */
 	int status;                        /* for an unanswered A; 0: the cause's */
 	const char *phrase;                /* NULL: the standard one */
+	int q850;                          /* as received; 0: the cause's */
 	const struct sip_headers *headers; /* of B's response; NULL: none */
-	const char *reason;                /* Reason header value as received; NULL: the cause's */
+	const struct sip_headers *bye;     /* of the BYE or CANCEL that ended it; NULL: none */
 	const char *warning;               /* one sentence for a Warning header; NULL: none */
 	bool trouble; /* of ours or the next hop's, no decision of the callee */
 };
@@ -152,6 +153,10 @@ void exchange_confirmed(struct call *call, enum media_side side, const char *sdp
 void exchange_media(struct call *call, const struct media_event *event);
 void exchange_refuse(struct call *call, enum media_side side, int status, const char *reason);
 void exchange_give_up(struct call *call, int status, const char *reason);
+
+/* farewell.c: what each side is told when a call ends */
+void farewell_say(struct call *call, const struct ending *ending);
+struct cause_reason farewell_read(const struct sip_headers *headers); /* its Reason headers */
 
 /* record.c: what stays of a call */
 void record_info(const struct call *call, struct call_info *ret_info);

@@ -160,7 +160,8 @@ static void write_cdr(const struct call *call, const struct ending *ending, mono
 	add_text(&json, "session_id", a->session_id);
 	add_text(&json, "source", a->source);
 	add_text(&json, "cause", cause_name(ending->cause));
-	str_addf(&json, ",\"q850\":%d,\"status\":%d", cause_to_q850(ending->cause),
+	str_addf(&json, ",\"q850\":%d,\"status\":%d",
+		 ending->q850 ? ending->q850 : cause_to_q850(ending->cause),
 		 call->a_answered ? 200
 		 : ending->status ? ending->status
 				  : cause_to_status(ending->cause));

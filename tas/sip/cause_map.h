@@ -33,8 +33,25 @@ const char *cause_name(enum cause cause); /* "next_hop_down" */
 int cause_to_status(enum cause cause);    /* SIP status */
 const char *cause_to_phrase(enum cause cause);
 int cause_to_q850(enum cause cause);
-enum cause cause_from_status(int status); /* final >= 300 */
 /* Reason header value, RFC 3326: Q.850;cause=N;text="..." */
 void cause_to_reason(enum cause cause, char *ret_reason, size_t room);
+
+/* The way back. */
+enum cause cause_from_status(int status); /* final >= 300 */
+enum cause cause_from_q850(int q850);     /* 1..127 */
+
+/* What Reason headers say (RFC 3326). Zero-initialise; 0: nothing. */
+struct cause_reason {
+	int q850;   /* 1..127 */
+	int status; /* of protocol SIP, 100..699 */
+};
+/* Takes one header's value, which may list several; the first of each protocol
+ * counts, whatever cannot be read does not. */
+void cause_read_reason(struct cause_reason *reason, const char *value);
+/* A final response >= 300 with the Reason in it: the Q.850 value is where the
+ * call ended, the status what is left of it after every gateway (RFC 6432). */
+enum cause cause_from_response(int status, const struct cause_reason *reason);
+/* A BYE: somebody hung up, unless its Reason knows better. */
+enum cause cause_from_bye(const struct cause_reason *reason);
 
 #endif

@@ -240,6 +240,7 @@ nta_outgoing_t *leg_request(struct leg *leg, sip_method_t method, const char *me
 		TAG_IF(method == sip_method_invite, SIPTAG_ALLOW_STR(MESSAGE_ALLOW)),
 		SIPTAG_USER_AGENT_STR(leg->endpoint->user_agent),
 		TAG_IF(reason, SIPTAG_REASON_STR(reason)),
+		TAG_IF(method == sip_method_bye && leg->farewell, SIPTAG_UNKNOWN(leg->farewell)),
 		TAG_IF(sdp, SIPTAG_CONTENT_TYPE_STR("application/sdp")),
 		TAG_IF(sdp, SIPTAG_PAYLOAD_STR(sdp)), TAG_END());
 	su_home_deinit(home);
@@ -393,6 +394,7 @@ struct leg *leg_release(struct leg *leg, const struct leg_farewell *farewell)
 	assert(!leg->released);
 	leg->on_event = NULL;
 	leg->released = true;
+	leg->farewell = message_more(leg->home, farewell ? farewell->headers : NULL);
 	switch (leg->state) {
 	case LEG_INVITED:
 		leg_refuse_invite(leg, farewell);

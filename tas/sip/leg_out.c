@@ -109,7 +109,7 @@ void leg_cancel(struct leg *leg, const char *reason)
 	/* Before a provisional response sofia holds the CANCEL back until one
 	 * comes (RFC 3261 section 9.1). The final response ends it all. */
 	nta_outgoing_tcancel(leg->invite_out, NULL, NULL, TAG_IF(reason, SIPTAG_REASON_STR(reason)),
-			     TAG_END());
+			     TAG_IF(leg->farewell, SIPTAG_UNKNOWN(leg->farewell)), TAG_END());
 }
 
 void leg_unreached(struct leg *leg, enum leg_end_reason end, const char *reason, bool reached)

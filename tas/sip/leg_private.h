@@ -47,9 +47,10 @@ struct leg {
 	nta_incoming_t *invite_in;
 	nta_outgoing_t *invite_out;
 	nta_outgoing_t *bye_out;
-	char *contact;  /* our Contact header value */
-	char *next_hop; /* for a dialog whose peer gave no Contact; or NULL */
-	char *reason;   /* Reason for a BYE that has to wait; or NULL */
+	char *contact;           /* our Contact header value */
+	char *next_hop;          /* for a dialog whose peer gave no Contact; or NULL */
+	char *reason;            /* Reason for a BYE that has to wait; or NULL */
+	sip_unknown_t *farewell; /* more headers of its BYE or CANCEL; or NULL */
 
 	char *ack_branch; /* of the INVITE whose 2xx we acknowledge */
 	uint32_t ack_seq;

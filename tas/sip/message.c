@@ -48,8 +48,8 @@ int message_headers(const msg_t *msg, struct sip_headers *ret_headers)
 		const msg_hclass_t *class = h->sh_class;
 
 		if (class == sip_request_class || class == sip_status_class ||
-		    class == sip_separator_class || class == sip_payload_class ||
-		    class == sip_error_class || !h->sh_data || !h->sh_len)
+		    class == sip_separator_class || class == sip_payload_class || !h->sh_data ||
+		    !h->sh_len)
 			continue;
 		if (add_line(ret_headers, h->sh_data, h->sh_len) < 0)
 			return -ENOMEM;
@@ -115,6 +115,25 @@ int message_add(msg_t *msg, const struct sip_headers *headers, const char *sdp)
 	    sip_add_make(msg, sip, sip_payload_class, sdp) < 0)
 		return -ENOMEM;
 	return 0;
+}
+
+sip_unknown_t *message_more(su_home_t *home, const struct sip_headers *headers)
+{
+	sip_unknown_t *first = NULL, **end = &first;
+
+	for (size_t i = 0; headers && i < headers->count; i++) {
+		const struct sip_header *item = &headers->items[i];
+		char *line;
+
+		if (sip_header_is_own(item->name))
+			continue;
+		line = su_sprintf(home, "%s: %s", item->name, item->value);
+		*end = line ? sip_unknown_make(home, line) : NULL;
+		if (!*end)
+			return first;
+		end = &(*end)->un_next;
+	}
+	return first;
 }
 
 char *message_phrase(su_home_t *home, const char *text)

@@ -23,6 +23,9 @@ char *message_sdp_or_null(const sip_t *sip);
 /* Adds headers and, if there is one, the SDP. -EINVAL, -ENOMEM. */
 int message_add(msg_t *msg, const struct sip_headers *headers, const char *sdp) MUST_CHECK;
 
+/* The headers as a list to be added to any message; NULL: none, or no memory. */
+sip_unknown_t *message_more(su_home_t *home, const struct sip_headers *headers);
+
 /* sip_headers_find() that takes NULL headers. */
 const char *message_find(const struct sip_headers *headers, const char *name);
 

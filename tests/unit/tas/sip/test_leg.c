@@ -107,6 +107,46 @@ static void letting_go_of_a_ringing_call_cancels_it(void **state)
 	scene_close();
 }
 
+/* Headers as a peer may have sent them: good ones, and some whose meaning
+ * sofia knows but whose value it cannot read. */
+static const char *const farewell_names[] = { "X-Own", "Date", "Warning", "Session-ID",
+					      "Retry-After" };
+
+static void expect_farewell(bool answered)
+{
+	struct sip_headers headers = { 0 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(farewell_names); i++)
+		assert_int_equal(sip_headers_add(&headers, farewell_names[i], "a%%<b;,"), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(farewell_names); i++) {
+		scene_call(SIP_TRANSPORT_TLS, OFFER);
+		scene.callee.watch = farewell_names[i];
+		scene.callee.header[0] = '\0';
+		assert_int_equal(answered
+					 ? leg_answer(scene.callee.leg, ANSWER, NULL)
+					 : leg_provisional(scene.callee.leg, 180, NULL, NULL, NULL),
+				 0);
+		scene_wait(&scene.caller, answered ? "ANSWERED+sdp" : "180");
+		scene.caller.leg = leg_release(scene.caller.leg,
+					       &(struct leg_farewell){ .headers = &headers });
+		scene_wait(&scene.callee, "ENDED");
+		assert_string_equal(scene.callee.header, "a%%<b;,");
+		scene.callee.leg = leg_release(scene.callee.leg, NULL);
+		scene_wait_gone();
+		scene.caller.heard[0] = scene.callee.heard[0] = '\0';
+	}
+	sip_headers_done(&headers);
+}
+
+static void bye_and_cancel_take_headers_along_whatever_they_hold(void **state)
+{
+	(void)state;
+	scene_open_pair(SIP_TRANSPORT_TLS);
+	expect_farewell(true);
+	expect_farewell(false);
+	scene_close();
+}
+
 static void a_call_given_up_before_any_response_is_cancelled_after_the_100(void **state)
 {
 	(void)state;
@@ -332,6 +372,7 @@ int main(void)
 		cmocka_unit_test(a_call_over_tls_rings_talks_and_ends),
 		cmocka_unit_test(a_refusal_reaches_the_caller_with_status_phrase_and_headers),
 		cmocka_unit_test(letting_go_of_a_ringing_call_cancels_it),
+		cmocka_unit_test(bye_and_cancel_take_headers_along_whatever_they_hold),
 		cmocka_unit_test(a_call_given_up_before_any_response_is_cancelled_after_the_100),
 		cmocka_unit_test(a_200_that_crosses_the_cancel_is_acknowledged_and_ended),
 		cmocka_unit_test(the_called_side_may_hang_up_too),
