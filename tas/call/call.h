@@ -22,7 +22,7 @@
 struct call;      /* opaque */
 struct call_room; /* opaque: all calls, their timers, the CDR writer */
 
-enum call_step_kind { CALL_STEP_DIAL, CALL_STEP_ANSWER, CALL_STEP_REJECT };
+enum call_step_kind { CALL_STEP_DIAL, CALL_STEP_RING, CALL_STEP_ANSWER, CALL_STEP_REJECT };
 
 struct call_step {
 	enum call_step_kind kind;
@@ -38,6 +38,12 @@ struct call_step {
 	bool only_after_trouble;   /* skipped unless the step tried before it failed by trouble
 				    * (next hop down, 5xx, our own fault), not by decision */
 	unsigned ring_ms;          /* give up after; 0: 180 s */
+	unsigned after_ms;         /* a target of RING: waits so long before it rings */
+	/* RING: several targets, the first that answers has the call. Each is a DIAL step;
+	 * one with only_after_trouble stands in for the one before it. */
+	struct call_step *targets;
+	size_t target_count;
+	bool in_sequence; /* a target rings when the one before it has failed */
 	/* ANSWER */
 	struct media_local local;
 	/* REJECT */
@@ -98,9 +104,13 @@ void call_room_on_empty(struct call_room *room, void (*empty)(void *arg), void *
  *              +---------- B failed, another step ----------+
  *              v                                            |
  *   call_start INCOMING -- SDP for B ready, INVITE sent --> DIALLING
- *              |  |                                         |     |
- *              |  +-- ANSWER: SDP for A ready --+           | B 2xx
- *              |                                v           v     |
+ *              |  |   |                                     |  ^  |
+ *              |  |   +-- RING --> RINGING -- one is left --|--+  | B 2xx
+ *              |  |                | | all failed: as B     |     |
+ *              |  |                | +----------------------+     |
+ *              |  +-- ANSWER: SDP  +-- one answered ---+          |
+ *              |      for A ready -----------------+   |          |
+ *              |                                   v   v          |
  *              |                                ANSWERING <-------+
  *              |                                |      |
  *              | refused, A gone                | ACK  | A or B gone, media failed
@@ -111,7 +121,14 @@ void call_room_on_empty(struct call_room *room, void (*empty)(void *arg), void *
  * A call waits in no state without a timer; ENDED is left at once: the legs
  * say goodbye on their own.
  */
-enum call_state { CALL_INCOMING, CALL_DIALLING, CALL_ANSWERING, CALL_TALKING, CALL_ENDED };
+enum call_state {
+	CALL_INCOMING,
+	CALL_RINGING,
+	CALL_DIALLING,
+	CALL_ANSWERING,
+	CALL_TALKING,
+	CALL_ENDED
+};
 const char *call_state_name(enum call_state state);
 
 /* A copy for the admin room. */

@@ -29,6 +29,8 @@ const char *call_state_name(enum call_state state)
 	switch (state) {
 	case CALL_INCOMING:
 		return "INCOMING";
+	case CALL_RINGING:
+		return "RINGING";
 	case CALL_DIALLING:
 		return "DIALLING";
 	case CALL_ANSWERING:
@@ -42,7 +44,7 @@ const char *call_state_name(enum call_state state)
 }
 
 /* The only function that writes call->state. */
-static void enter(struct call *call, enum call_state next)
+void call_enter(struct call *call, enum call_state next)
 {
 	if (call->state == next)
 		return;
@@ -53,7 +55,7 @@ static void enter(struct call *call, enum call_state next)
 
 const struct call_step *call_current_step(const struct call *call)
 {
-	return &call->plan->steps[call->step];
+	return call->target ? call->target : &call->plan->steps[call->step];
 }
 
 void call_timer_begin(struct call *call, enum call_timer timer, mono_ms ms)
@@ -114,12 +116,13 @@ void call_end(struct call *call, const struct ending *ending)
 {
 	if (call->state == CALL_ENDED)
 		return;
-	enter(call, CALL_ENDED);
+	call_enter(call, CALL_ENDED);
 	for (int i = 0; i < CALL_TIMER_COUNT; i++)
 		timer_cancel(&call->timer[i]);
 	record_end(call, ending); /* reads legs and session */
 	farewell_say(call, ending);
 	drop_session(call);
+	ring_destroy(call);
 }
 
 static void end_for(struct call *call, enum cause cause, const char *by)
@@ -135,6 +138,7 @@ static bool next_step(struct call *call, bool after_trouble)
 		if (call->plan->steps[i].only_after_trouble && !after_trouble)
 			continue;
 		call->step = i;
+		call->target = NULL;
 		return true;
 	}
 	return false;
@@ -142,7 +146,7 @@ static bool next_step(struct call *call, bool after_trouble)
 
 static void run_step(struct call *call);
 
-void call_step_failed(struct call *call, const struct ending *ending)
+void call_step_over(struct call *call, const struct ending *ending)
 {
 	const char *label = call_current_step(call)->label;
 	char reason[128];
@@ -161,8 +165,21 @@ void call_step_failed(struct call *call, const struct ending *ending)
 	call_timer_stop(call, CALL_TIMER_RING);
 	call_timer_stop(call, CALL_TIMER_MEDIA);
 	call_timer_stop(call, CALL_TIMER_PEER);
-	enter(call, CALL_INCOMING);
+	ring_destroy(call);
+	call_enter(call, CALL_INCOMING);
 	run_step(call);
+}
+
+void call_step_failed(struct call *call, const struct ending *ending)
+{
+	struct ending best;
+
+	if (call->ring) { /* others have failed before it */
+		ring_note(call, ending);
+		best = ring_best(call);
+		ending = &best;
+	}
+	call_step_over(call, ending);
 }
 
 static void trouble(struct call *call, enum cause cause)
@@ -170,9 +187,9 @@ static void trouble(struct call *call, enum cause cause)
 	call_step_failed(call, &(struct ending){ .cause = cause, .by = "us", .trouble = true });
 }
 
-static void dial(struct call *call, const char *sdp)
+int call_invite(struct call *call, const struct call_step *step, const char *sdp,
+		struct leg **ret_leg)
 {
-	const struct call_step *step = call_current_step(call);
 	struct leg_invite invite = {
 		.request_uri = step->request_uri,
 		.next_hop = step->next_hop,
@@ -183,14 +200,23 @@ static void dial(struct call *call, const char *sdp)
 		.max_forwards = step->max_forwards,
 		.sdp = sdp,
 	};
+	int err = leg_invite(ret_leg, call->room->endpoint, &invite, call_on_leg, call);
 
-	if (leg_invite(&call->leg[MEDIA_B], call->room->endpoint, &invite, call_on_leg, call) < 0) {
+	if (!err)
+		snprintf(call->call_id_b, sizeof(call->call_id_b), "%s",
+			 leg_info(*ret_leg)->call_id);
+	return err;
+}
+
+static void dial(struct call *call, const char *sdp)
+{
+	const struct call_step *step = call_current_step(call);
+
+	if (call_invite(call, step, sdp, &call->leg[MEDIA_B]) < 0) {
 		trouble(call, CAUSE_INTERNAL);
 		return;
 	}
-	snprintf(call->call_id_b, sizeof(call->call_id_b), "%s",
-		 leg_info(call->leg[MEDIA_B])->call_id);
-	enter(call, CALL_DIALLING);
+	call_enter(call, CALL_DIALLING);
 	call_timer_begin(call, CALL_TIMER_RING, step->ring_ms);
 }
 
@@ -215,8 +241,8 @@ void call_media_trouble(struct call *call, int err)
 	trouble(call, cause);
 }
 
-static int open_session(struct call *call, enum media_leg_kind kind_b,
-			const struct media_local *local)
+int call_open_session(struct call *call, enum media_leg_kind kind_b,
+		      const struct media_local *local, struct media_session **ret_session)
 {
 	struct media_session_options options = {
 		.kind = { call->plan->media_a, kind_b },
@@ -226,10 +252,16 @@ static int open_session(struct call *call, enum media_leg_kind kind_b,
 		.arg = call,
 	};
 
+	return media_session_create(ret_session, call->room->media, &options);
+}
+
+static int open_session(struct call *call, enum media_leg_kind kind_b,
+			const struct media_local *local)
+{
 	drop_session(call);
 	call->anchored = true;
 	call->session_kind_b = kind_b;
-	return media_session_create(&call->session, call->room->media, &options);
+	return call_open_session(call, kind_b, local, &call->session);
 }
 
 static void start_dial(struct call *call, const struct call_step *step)
@@ -286,6 +318,10 @@ static void run_step(struct call *call)
 	case CALL_STEP_DIAL:
 		start_dial(call, step);
 		break;
+	case CALL_STEP_RING:
+		drop_session(call);
+		ring_start(call, step);
+		break;
 	case CALL_STEP_ANSWER:
 		start_answer(call, step);
 		break;
@@ -308,7 +344,7 @@ void call_answer_a(struct call *call, const char *sdp, const struct sip_headers 
 	call->answered_ms = clock_now();
 	if (call->pdd_ms < 0)
 		call->pdd_ms = call->answered_ms - call->started_ms;
-	enter(call, CALL_ANSWERING);
+	call_enter(call, CALL_ANSWERING);
 	call_timer_begin(call, CALL_TIMER_PEER, 0);
 }
 
@@ -336,10 +372,10 @@ static void media_refused(struct call *call, const struct media_event *event)
 
 /* A final response below 400 sends the caller elsewhere, and a challenge asks
  * it for our password at the trunk: neither is for leg A. */
-static void b_refused(struct call *call, const struct leg_event *event)
+static struct ending judge_refusal(const struct call_step *step, const struct leg_event *event)
 {
 	bool challenge = event->status == 401 || event->status == 407;
-	bool ours = challenge && !call_current_step(call)->to_core;
+	bool ours = challenge && !step->to_core;
 	struct cause_reason said = farewell_read(event->headers);
 	struct ending ending = {
 		.cause = ours ? CAUSE_INTERNAL : cause_from_response(event->status, &said),
@@ -353,24 +389,28 @@ static void b_refused(struct call *call, const struct leg_event *event)
 		ending.status = event->status;
 		ending.phrase = event->reason;
 	}
-	call_step_failed(call, &ending);
+	return ending;
+}
+
+struct ending call_judge(const struct call *call, const struct call_step *step,
+			 const struct leg_event *event)
+{
+	if (event->end == LEG_END_REFUSED)
+		return judge_refusal(step, event);
+	log_notice("call", "call=%s step=\"%s\" next_hop=%s %s: %s", call->id, step->label,
+		   step->next_hop ? step->next_hop : "-", leg_end_reason_name(event->end),
+		   event->reason);
+	return (struct ending){ .cause = CAUSE_NEXT_HOP_DOWN,
+				.by = "us",
+				.status = event->status >= 500 ? event->status : 0,
+				.trouble = true };
 }
 
 static void b_failed(struct call *call, const struct leg_event *event)
 {
-	const struct call_step *step = call_current_step(call);
+	struct ending ending = call_judge(call, call_current_step(call), event);
 
-	if (event->end == LEG_END_REFUSED) {
-		b_refused(call, event);
-		return;
-	}
-	log_notice("call", "call=%s step=\"%s\" next_hop=%s %s: %s", call->id, step->label,
-		   step->next_hop ? step->next_hop : "-", leg_end_reason_name(event->end),
-		   event->reason);
-	call_step_failed(call, &(struct ending){ .cause = CAUSE_NEXT_HOP_DOWN,
-						 .by = "us",
-						 .status = event->status >= 500 ? event->status : 0,
-						 .trouble = true });
+	call_step_failed(call, &ending);
 }
 
 /* A leg that was up is gone. */
@@ -412,9 +452,10 @@ static void on_incoming(struct call *call, const struct happening *h)
 		call_answer_a(call, h->media->sdp, NULL);
 }
 
-static void b_answered(struct call *call, const struct leg_event *event)
+void call_b_answered(struct call *call, const struct leg_event *event)
 {
-	enter(call, CALL_ANSWERING);
+	ring_answered(call);
+	call_enter(call, CALL_ANSWERING);
 	call_timer_stop(call, CALL_TIMER_RING);
 	if (!call->delayed)
 		(void)leg_ack(call->leg[MEDIA_B], NULL); /* what fails there ends that leg */
@@ -449,7 +490,7 @@ static void on_dialling(struct call *call, const struct happening *h)
 	} else if (h->side == MEDIA_B && h->leg->type == LEG_EV_PROVISIONAL) {
 		early_push(call, h->leg);
 	} else if (h->side == MEDIA_B && h->leg->type == LEG_EV_ANSWERED) {
-		b_answered(call, h->leg);
+		call_b_answered(call, h->leg);
 	} else if (h->side == MEDIA_B && h->leg->type == LEG_EV_ENDED) {
 		b_failed(call, h->leg);
 	}
@@ -458,7 +499,7 @@ static void on_dialling(struct call *call, const struct happening *h)
 static void talk(struct call *call)
 {
 	call_timer_stop(call, CALL_TIMER_PEER);
-	enter(call, CALL_TALKING);
+	call_enter(call, CALL_TALKING);
 }
 
 /* A's ACK for our 2xx; with a delayed offer it carries the answer. */
@@ -571,7 +612,7 @@ static bool happened_anywhere(struct call *call, const struct happening *h)
 		end_for(call, CAUSE_TIME_LIMIT, "us");
 		return true;
 	}
-	if (h->what == HAPPENED_MEDIA && h->media->type == MEDIA_EV_FLOWING) {
+	if (h->what == HAPPENED_MEDIA && !h->branch && h->media->type == MEDIA_EV_FLOWING) {
 		log_debug("call", "call=%s media side=%c flows", call->id,
 			  h->side == MEDIA_A ? 'a' : 'b');
 		call->flowing[h->side] = true;
@@ -595,6 +636,9 @@ void call_handle(struct call *call, const struct happening *h)
 		switch (call->state) { /* no default: a new state must be placed here */
 		case CALL_INCOMING:
 			on_incoming(call, h);
+			break;
+		case CALL_RINGING:
+			ring_handle(call, h);
 			break;
 		case CALL_DIALLING:
 			on_dialling(call, h);
@@ -633,15 +677,17 @@ void call_on_leg(struct leg *leg, const struct leg_event *event, void *arg)
 	struct call *call = arg;
 	struct happening h = { .what = HAPPENED_LEG, .leg = event };
 
+	h.branch = ring_find(call, leg, NULL);
 	h.side = leg == call->leg[MEDIA_A] ? MEDIA_A : MEDIA_B;
 	call_handle(call, &h);
 }
 
 void call_on_media(struct media_session *session, const struct media_event *event, void *arg)
 {
-	(void)session;
-	call_handle(arg, &(struct happening){
-				 .what = HAPPENED_MEDIA, .side = event->side, .media = event });
+	call_handle(arg, &(struct happening){ .what = HAPPENED_MEDIA,
+					      .side = event->side,
+					      .media = event,
+					      .branch = ring_find(arg, NULL, session) });
 }
 
 void call_on_timer(struct timer *timer, void *arg)

@@ -40,11 +40,22 @@ struct exchange {
 	char *offered;  /* what the other side was given; becomes sent[] once accepted */
 };
 
+/* One target that was rung together with others, for the record. */
+struct call_try {
+	const char *label;   /* the plan's */
+	const char *outcome; /* NULL: not over */
+	int status;          /* 0: none */
+	mono_ms began_ms, over_ms;
+};
+#define CALL_TRY_MAX 16 /* more are rung, but not told */
+
 struct call {
 	struct call *next, **link;
 	struct call_room *room; /* borrowed */
 	struct call_plan *plan;
-	size_t step; /* index of the one being tried */
+	size_t step;                    /* index of the one being tried */
+	const struct call_step *target; /* of a RING step, once it has the call; else NULL */
+	struct ring *ring;              /* NULL unless a RING step is being tried */
 	char id[17];
 	enum call_state state; /* written by call_state.c only */
 	unsigned depth;        /* handlers on the stack; an ended call is freed at 0 */
@@ -71,6 +82,8 @@ struct call {
 	mono_ms started_ms, ringing_ms, answered_ms; /* 0: not yet */
 	mono_ms pdd_ms;                              /* -1: A heard nothing of B */
 	unsigned steps_tried;
+	struct call_try *tries; /* CALL_TRY_MAX of them; NULL: none */
+	size_t try_count;
 	char call_id_b[128];
 	bool counted; /* in room->numbers */
 	bool flowing[2];
@@ -101,6 +114,7 @@ struct happening {
 	const struct leg_event *leg;     /* LEG */
 	const struct media_event *media; /* MEDIA */
 	enum call_timer timer;           /* TIMER */
+	struct branch *branch;           /* of a RING step; NULL: the call's own */
 };
 
 /* How a call or a step ends. */
@@ -117,11 +131,22 @@ struct ending {
 };
 
 /* call_state.c */
+void call_enter(struct call *call, enum call_state next);
 void call_begin(struct call *call);
 void call_handle(struct call *call, const struct happening *happening);
 void call_finish(struct call *call, const struct ending *ending); /* from outside its handlers */
 void call_end(struct call *call, const struct ending *ending);
-void call_step_failed(struct call *call, const struct ending *ending);
+void call_step_failed(struct call *call, const struct ending *ending); /* leg B's */
+void call_step_over(struct call *call, const struct ending *ending);   /* all of it */
+void call_b_answered(struct call *call, const struct leg_event *event);
+int call_invite(struct call *call, const struct call_step *step, const char *sdp,
+		struct leg **ret_leg) MUST_CHECK;
+int call_open_session(struct call *call, enum media_leg_kind kind_b,
+		      const struct media_local *local,
+		      struct media_session **ret_session) MUST_CHECK;
+/* What the end of an outgoing leg means for its step. */
+struct ending call_judge(const struct call *call, const struct call_step *step,
+			 const struct leg_event *event);
 void call_answer_a(struct call *call, const char *sdp, const struct sip_headers *headers);
 const struct call_step *call_current_step(const struct call *call);
 /* What media could not do is ours (err) or the SDP's: the step ends or goes on
@@ -158,7 +183,22 @@ void exchange_give_up(struct call *call, int status, const char *reason);
 void farewell_say(struct call *call, const struct ending *ending);
 struct cause_reason farewell_read(const struct sip_headers *headers); /* its Reason headers */
 
+/* branch.c: several targets rung at once or in turn */
+void ring_start(struct call *call, const struct call_step *step);
+void ring_handle(struct call *call, const struct happening *happening);
+/* One that has the call already has failed. */
+void ring_note(struct call *call, const struct ending *ending);
+struct ending ring_best(struct call *call); /* of all that failed; texts are the ring's */
+struct branch *ring_find(const struct call *call, const struct leg *leg,
+			 const struct media_session *session); /* one of both; NULL: none */
+void ring_answered(struct call *call); /* the others are let go; fine without a ring */
+void ring_release(struct call *call, const char *reason);
+void ring_destroy(struct call *call); /* fine without one */
+
 /* record.c: what stays of a call */
+struct call_try *record_try(struct call *call, const char *label);           /* NULL: not told */
+void record_try_over(struct call_try *try, const char *outcome, int status); /* NULL fine */
+void record_tries_over(struct call *call, const char *outcome);              /* all that are not */
 void record_info(const struct call *call, struct call_info *ret_info);
 void record_start(const struct call *call);
 void record_end(struct call *call, const struct ending *ending);

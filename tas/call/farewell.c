@@ -124,6 +124,7 @@ void farewell_say(struct call *call, const struct ending *ending)
 
 	if (bye_headers(call, ending, &headers) == 0)
 		farewell.headers = &headers; /* else the reason alone says it */
+	ring_release(call, farewell.reason);
 	call->leg[MEDIA_B] = leg_release(call->leg[MEDIA_B], &farewell);
 	say_a(call, ending, farewell);
 	sip_headers_done(&headers);

@@ -4,6 +4,9 @@
 
 static void step_done(struct call_step *step)
 {
+	for (size_t i = 0; i < step->target_count; i++)
+		step_done(&step->targets[i]);
+	free(step->targets);
 	free(step->label);
 	free(step->request_uri);
 	free(step->next_hop);

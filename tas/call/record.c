@@ -139,6 +139,21 @@ static void add_side(struct str *json, const char *name, const struct media_rece
 		 (unsigned long long)receipt->lost, (unsigned long long)dropped);
 }
 
+static void add_tries(struct str *json, const struct call *call)
+{
+	str_add(json, ",\"targets\":[");
+	for (size_t i = 0; i < call->try_count; i++) {
+		const struct call_try *try = &call->tries[i];
+
+		str_add(json, i ? ",{\"target\":" : "{\"target\":");
+		str_add_json(json, try->label);
+		add_text(json, "outcome", try->outcome);
+		str_addf(json, ",\"status\":%d,\"ms\":%lld}", try->status,
+			 (long long)(try->over_ms - try->began_ms));
+	}
+	str_add(json, "]");
+}
+
 static void write_cdr(const struct call *call, const struct ending *ending, mono_ms now)
 {
 	const struct leg_info *a = leg_info(call->leg[MEDIA_A]);
@@ -172,6 +187,8 @@ static void write_cdr(const struct call *call, const struct ending *ending, mono
 		 (long long)(now - call->started_ms));
 	str_addf(&json, ",\"steps\":%u,\"emergency\":%s", call->steps_tried,
 		 call->plan->emergency ? "true" : "false");
+	if (call->try_count)
+		add_tries(&json, call);
 	add_text(&json, "media", media_name(call));
 	add_side(&json, "a", &call->receipt[MEDIA_A]);
 	add_side(&json, "b", &call->receipt[MEDIA_B]);
@@ -198,6 +215,34 @@ static void log_end(const struct call *call, const struct ending *ending, mono_m
 		 (unsigned long long)b->packets_out);
 }
 
+struct call_try *record_try(struct call *call, const char *label)
+{
+	struct call_try *try;
+
+	if (!call->tries)
+		call->tries = calloc(CALL_TRY_MAX, sizeof(*call->tries));
+	if (!call->tries || call->try_count == CALL_TRY_MAX)
+		return NULL;
+	try = &call->tries[call->try_count++];
+	*try = (struct call_try){ .label = label, .began_ms = clock_now() };
+	return try;
+}
+
+void record_try_over(struct call_try *try, const char *outcome, int status)
+{
+	if (!try || try->outcome)
+		return;
+	try->outcome = outcome;
+	try->status = status;
+	try->over_ms = clock_now();
+}
+
+void record_tries_over(struct call *call, const char *outcome)
+{
+	for (size_t i = 0; i < call->try_count; i++)
+		record_try_over(&call->tries[i], outcome, 0);
+}
+
 void record_refused(const struct call *call, const struct ending *ending)
 {
 	if (call->room->cdr)
@@ -209,6 +254,7 @@ void record_end(struct call *call, const struct ending *ending)
 {
 	mono_ms now = clock_now();
 
+	record_tries_over(call, cause_name(ending->cause));
 	for (int side = MEDIA_A; call->session && side <= MEDIA_B; side++)
 		media_receipt(call->session, (enum media_side)side, &call->receipt[side]);
 	log_end(call, ending, now);

@@ -155,6 +155,31 @@ static inline struct call_step rig_rescue(void)
 	return step;
 }
 
+static inline struct call_step rig_stand_in(const char *label)
+{
+	struct call_step step = rig_dial(label);
+
+	step.only_after_trouble = true;
+	return step;
+}
+
+static inline struct call_step rig_ring(const struct call_step *targets, size_t count)
+{
+	struct call_step step = { .kind = CALL_STEP_RING,
+				  .label = strdup("ring"),
+				  .ring_ms = 25 * 1000,
+				  .target_count = count };
+
+	step.targets = calloc(count, sizeof(*targets));
+	assert_non_null(step.targets);
+	memcpy(step.targets, targets, count * sizeof(*targets));
+	return step;
+}
+
+#define RIG_RING(...)                                                                              \
+	rig_ring((const struct call_step[]){ __VA_ARGS__ },                                        \
+		 sizeof((const struct call_step[]){ __VA_ARGS__ }) / sizeof(struct call_step))
+
 static inline struct call_step rig_answer(void)
 {
 	return (struct call_step){ .kind = CALL_STEP_ANSWER,

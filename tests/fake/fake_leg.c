@@ -64,6 +64,18 @@ struct leg *fake_leg_incoming(const char *request_user, const char *from_user, c
 	return leg;
 }
 
+struct leg *fake_leg_out(size_t nth)
+{
+	size_t from_last = 0;
+
+	if (nth >= invites)
+		return NULL;
+	for (struct leg *leg = legs; leg; leg = leg->next)
+		if (leg->outgoing && from_last++ == invites - 1 - nth)
+			return leg;
+	return NULL;
+}
+
 struct leg *fake_leg_last(void)
 {
 	for (struct leg *leg = legs; leg; leg = leg->next)

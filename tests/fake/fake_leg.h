@@ -52,8 +52,9 @@ struct leg *fake_leg_incoming(const char *request_user, const char *from_user, c
 /* Changes what the INVITE said; text is copied. */
 void fake_leg_say(struct leg *leg, const char **field, const char *text);
 
-struct leg *fake_leg_last(void);  /* the newest leg made by leg_invite(), or NULL */
-size_t fake_leg_live_count(void); /* not released */
+struct leg *fake_leg_out(size_t nth); /* by leg_invite(), the oldest first, or NULL */
+struct leg *fake_leg_last(void);      /* the newest leg made by leg_invite(), or NULL */
+size_t fake_leg_live_count(void);     /* not released */
 size_t fake_leg_invite_count(void);
 void fake_leg_invite_fails(int err); /* the next leg_invite() returns err */
 void fake_legs_reset(void);          /* frees all; asserts that all were released */

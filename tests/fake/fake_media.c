@@ -46,6 +46,18 @@ unsigned fake_media_created(void)
 	return created;
 }
 
+struct media_session *fake_media_nth(size_t nth)
+{
+	size_t from_last = fake_media_count();
+	struct media_session *session = sessions;
+
+	if (nth >= from_last)
+		return NULL;
+	while (--from_last > nth)
+		session = session->next;
+	return session;
+}
+
 void fake_media_reset(void)
 {
 	assert(!sessions);

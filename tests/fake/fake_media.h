@@ -24,13 +24,14 @@ struct media_session {
 	enum media_side due_side;
 };
 
-void fake_media_create_fails(int err);       /* every create from here on; 0: works again */
-void fake_media_offer_fails(int err);        /* the next media_offer() */
-void fake_media_answer_fails(int err);       /* the next media_answer() */
-struct media_session *fake_media_last(void); /* newest living, or NULL */
-size_t fake_media_count(void);               /* living */
-unsigned fake_media_created(void);           /* since reset */
-void fake_media_reset(void);                 /* asserts that none lives */
+void fake_media_create_fails(int err);            /* every create from here on; 0: works again */
+void fake_media_offer_fails(int err);             /* the next media_offer() */
+void fake_media_answer_fails(int err);            /* the next media_answer() */
+struct media_session *fake_media_last(void);      /* newest living, or NULL */
+struct media_session *fake_media_nth(size_t nth); /* of those living, the oldest first */
+size_t fake_media_count(void);                    /* living */
+unsigned fake_media_created(void);                /* since reset */
+void fake_media_reset(void);                      /* asserts that none lives */
 
 void fake_media_event(struct media_session *session, enum media_event_type type,
 		      enum media_side side, const char *sdp);

@@ -684,12 +684,21 @@ static void leg_rolls(struct leg *leg)
 	}
 }
 
+static struct leg *some_b(void)
+{
+	size_t count = fake_leg_invite_count();
+
+	return count ? fake_leg_out(dice((unsigned)count)) : NULL;
+}
+
 static void media_rolls(void)
 {
-	struct media_session *session = fake_media_last();
+	size_t count = fake_media_count();
+	struct media_session *session;
 
-	if (!session)
+	if (!count)
 		return;
+	session = fake_media_nth(dice((unsigned)count));
 	switch (dice(12)) {
 	case 0:
 		fake_media_event(session, MEDIA_EV_FLOWING, dice(2), NULL);
@@ -712,9 +721,47 @@ static void media_rolls(void)
 	}
 }
 
+static struct call_step some_target(bool first)
+{
+	struct call_step step;
+
+	switch (dice(4)) {
+	case 0:
+		return rig_passed();
+	case 1:
+		return rig_loop();
+	default:
+		step = rig_dial("target");
+		step.only_after_trouble = !first && dice(4) == 0;
+		step.after_ms = dice(3) ? 0 : dice(40000);
+		step.ring_ms = dice(3) ? 0 : 1 + dice(40000);
+		return step;
+	}
+}
+
+static struct call_step some_ring(void)
+{
+	struct call_step targets[4], ring;
+	unsigned count = 1 + dice(4);
+
+	for (unsigned i = 0; i < count; i++)
+		targets[i] = some_target(i == 0);
+	ring = rig_ring(targets, count);
+	ring.in_sequence = dice(3) == 0;
+	return ring;
+}
+
 static struct call_plan *some_plan(void)
 {
-	switch (dice(6)) {
+	switch (dice(10)) {
+	case 6:
+		return RIG_PLAN(some_ring());
+	case 7:
+		return RIG_PLAN(some_ring(), rig_rescue());
+	case 8:
+		return RIG_PLAN(some_ring(), some_ring(), rig_rescue());
+	case 9:
+		return RIG_PLAN(rig_dial("dial 1"), some_ring(), rig_answer(), rig_rescue());
 	case 0:
 		return RIG_PLAN(rig_loop());
 	case 1:
@@ -730,16 +777,19 @@ static struct call_plan *some_plan(void)
 	}
 }
 
+static unsigned long steps_taken;
+
 static void one_random_call(struct rig *rig, unsigned seed)
 {
 	dice_state = seed;
 	fake_media_create_fails(dice(10) ? 0 : -28);
 	rig_start(rig, dice(4) ? "offer-a" : NULL, some_plan());
-	for (unsigned i = 0; i < 40 && call_room_count(rig->room); i++) {
+	for (unsigned i = 0; i < 60 && call_room_count(rig->room); i++) {
+		steps_taken++;
 		switch (dice(5)) {
 		case 0:
 		case 1:
-			leg_rolls(fake_leg_last());
+			leg_rolls(some_b());
 			break;
 		case 2:
 			leg_rolls(rig->a);
@@ -772,6 +822,8 @@ static void any_order_of_events_ends_every_call_once(void **state)
 		if (rig->ends != seed)
 			fail_msg("seed %u: %u ends", seed, rig->ends);
 	}
+	print_message("%u calls, %lu steps\n", count, steps_taken);
+	assert_true(steps_taken >= 10 * (unsigned long)count);
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)

@@ -1,0 +1,564 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* branch.c - a RING step: several targets, of which one gets the call.
+ *
+ * Each target is a branch with a leg and a media session of its own, so kinds may
+ * be mixed. The first branch that answers hands both to the call and the others
+ * are let go, with a reason that keeps them off the lists of missed calls. While
+ * more than one may still win, A hears one 180 without SDP and nothing else: two
+ * answers in one dialog would contradict each other, and the early media of a
+ * branch that loses is worth nothing to A, whose phone makes its own ringback
+ * (RFC 3960 section 3.2). When one is left and has been heard, the call goes on as
+ * if it had been the only one, early media included.
+ *
+ *   WAITING -- its turn or its time --> PREPARING -- offer made --> RINGING
+ *      |                                   |                          |
+ *      +-----------------------------------+--> OVER <----------------+
+ *
+ * Threads: the SIP thread.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/str.h"
+#include "tas/call/call_state.h"
+
+/* RFC 3326: what a callee's phone knows not to be a missed call by. */
+#define ELSEWHERE "SIP;cause=200;text=\"Call completed elsewhere\""
+
+/* As CALL_TIMER_MEDIA. */
+#define MEDIA_MS (5 * 1000)
+
+enum branch_state { BRANCH_WAITING, BRANCH_PREPARING, BRANCH_RINGING, BRANCH_OVER };
+
+struct branch {
+	struct call *call;
+	enum branch_state state;
+	const struct call_step *step, *end; /* being tried; after the last that stands in */
+	struct leg *leg;
+	struct media_session *session; /* NULL: passed through, or not yet */
+	char *offer;                   /* the session's for the target; NULL: not yet, or none */
+	bool heard;                    /* an 18x came: nobody stands in any more */
+	int early_status;              /* of the last 18x with SDP, while A may not have it */
+	char *early_sdp;
+	struct timer timer; /* until it begins, until media is ready, until it has rung enough */
+	struct call_try *try;
+};
+
+/* The best of what failed branches said. */
+struct best {
+	unsigned rank; /* 0: nobody said anything */
+	struct ending ending;
+	const struct call_step *step;
+	char *phrase, *warning;
+	struct sip_headers headers;
+	bool decided; /* somebody failed by decision, not by trouble */
+};
+
+struct ring {
+	struct best best;
+	bool told;            /* A has its 180 */
+	bool refused_for_all; /* 6xx */
+	struct call_try *winner;
+	size_t count;
+	struct branch branches[];
+};
+
+/* ---- what becomes of failures ---- */
+
+/* RFC 3261 16.7 step 6: a 6xx before all, else the lowest class. Among the 4xx,
+ * what somebody did with the call tells the caller more than what a branch
+ * could not do; trouble that is nobody's decision comes last. */
+static unsigned rank(const struct ending *ending)
+{
+	int status = ending->status;
+
+	if (status >= 600)
+		return 6;
+	if (ending->trouble)
+		return 1;
+	if (status == 486)
+		return 5;
+	if (status == 480 || status == 408 || ending->cause == CAUSE_NO_ANSWER)
+		return 4;
+	return status >= 400 && status < 500 ? 3 : 2;
+}
+
+static void best_done(struct best *best)
+{
+	free(best->phrase);
+	free(best->warning);
+	sip_headers_done(&best->headers);
+}
+
+/* Without memory the status alone says it. */
+static void best_note(struct best *best, const struct call_step *step, const struct ending *ending)
+{
+	best->decided = best->decided || !ending->trouble;
+	if (rank(ending) <= best->rank)
+		return;
+	best_done(best);
+	best->rank = rank(ending);
+	best->step = step;
+	best->ending = *ending;
+	best->ending.phrase = best->phrase = str_dup_or_null(ending->phrase);
+	best->ending.warning = best->warning = str_dup_or_null(ending->warning);
+	best->ending.headers = best->ending.bye = NULL;
+	if (ending->headers && sip_headers_copy_transparent(&best->headers, ending->headers) == 0)
+		best->ending.headers = &best->headers;
+}
+
+struct ending ring_best(struct call *call)
+{
+	struct best *best = &call->ring->best;
+	struct ending ending = best->ending;
+
+	ending.trouble = !best->decided;
+	call->target = best->step; /* its headers cross as its kind says */
+	return ending;
+}
+
+void ring_note(struct call *call, const struct ending *ending)
+{
+	record_try_over(call->ring->winner, cause_name(ending->cause), ending->status);
+	best_note(&call->ring->best, call_current_step(call), ending);
+}
+
+/* ---- one branch ---- */
+
+static void branch_done(struct branch *branch)
+{
+	timer_cancel(&branch->timer);
+	branch->session = media_session_destroy(branch->session);
+	free(branch->offer);
+	free(branch->early_sdp);
+	branch->offer = branch->early_sdp = NULL;
+	branch->state = BRANCH_OVER;
+}
+
+static void branch_release(struct branch *branch, const char *reason)
+{
+	branch->leg = leg_release(branch->leg, &(struct leg_farewell){ .reason = reason });
+	branch_done(branch);
+}
+
+static void branch_failed(struct branch *branch, const struct ending *ending)
+{
+	struct ring *ring = branch->call->ring;
+	char reason[128];
+
+	log_info("call", "call=%s target=\"%s\" failed cause=%s", branch->call->id,
+		 branch->step->label, cause_name(ending->cause));
+	record_try_over(branch->try, cause_name(ending->cause), ending->status);
+	best_note(&ring->best, branch->step, ending);
+	ring->refused_for_all = ring->refused_for_all || ending->status >= 600;
+	cause_to_reason(ending->cause, reason, sizeof(reason));
+	branch_release(branch, reason);
+}
+
+static void branch_trouble(struct branch *branch, enum cause cause)
+{
+	branch_failed(branch, &(struct ending){ .cause = cause, .by = "us", .trouble = true });
+}
+
+static void branch_timer(struct branch *branch, mono_ms ms)
+{
+	timer_start(branch->call->room->wheel, &branch->timer, clock_now() + ms);
+}
+
+static void branch_dial(struct branch *branch, const char *sdp)
+{
+	timer_cancel(&branch->timer);
+	if (call_invite(branch->call, branch->step, sdp, &branch->leg) < 0) {
+		branch_trouble(branch, CAUSE_INTERNAL);
+		return;
+	}
+	branch->state = BRANCH_RINGING;
+	if (branch->step->ring_ms)
+		branch_timer(branch, branch->step->ring_ms);
+}
+
+static void branch_dial_passed_through(struct branch *branch)
+{
+	branch->session = media_session_destroy(branch->session);
+	branch_dial(branch, leg_info(branch->call->leg[MEDIA_A])->sdp);
+}
+
+/* Other branches have sessions of their own: only this one suffers. */
+static void branch_media_trouble(struct branch *branch, int err)
+{
+	if (branch->step->to_core) {
+		log_notice("call", "call=%s target=\"%s\" no media session (%s): goes on without",
+			   branch->call->id, branch->step->label, strerror(-err));
+		branch_dial_passed_through(branch);
+		return;
+	}
+	branch_trouble(branch, err == -ENOSPC ? CAUSE_OVERLOAD : CAUSE_MEDIA_FAILED);
+}
+
+static void branch_prepare(struct branch *branch)
+{
+	struct call *call = branch->call;
+	const char *offer = leg_info(call->leg[MEDIA_A])->sdp;
+	int err = call_open_session(call, branch->step->media, &branch->step->local,
+				    &branch->session);
+
+	if (!err && !offer) {
+		branch_dial(branch, NULL);
+		return;
+	}
+	if (!err)
+		err = media_offer(branch->session, MEDIA_A, offer);
+	if (err) {
+		branch_media_trouble(branch, err);
+		return;
+	}
+	branch->state = BRANCH_PREPARING;
+	branch_timer(branch, MEDIA_MS);
+}
+
+static void branch_begin(struct branch *branch)
+{
+	timer_cancel(&branch->timer);
+	branch->try = record_try(branch->call, branch->step->label);
+	if (branch->step->pass_through)
+		branch_dial_passed_through(branch);
+	else if (branch->session) /* one stands in, with the offer nobody answered */
+		branch_dial(branch, branch->offer);
+	else
+		branch_prepare(branch);
+}
+
+/* ---- the group ---- */
+
+/* How many may still win; ret_one is one of them. */
+static size_t count_open(struct ring *ring, struct branch **ret_one)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < ring->count; i++) {
+		if (ring->branches[i].state == BRANCH_OVER)
+			continue;
+		*ret_one = &ring->branches[i];
+		count++;
+	}
+	return count;
+}
+
+/* Whose turn it is when nobody rings: the one that would begin first. NULL:
+ * somebody rings, or nobody is left. */
+static struct branch *find_next(struct ring *ring)
+{
+	struct branch *next = NULL;
+
+	for (size_t i = 0; i < ring->count; i++) {
+		struct branch *branch = &ring->branches[i];
+
+		if (branch->state == BRANCH_PREPARING || branch->state == BRANCH_RINGING)
+			return NULL;
+		if (branch->state == BRANCH_WAITING &&
+		    (!next || branch->step->after_ms < next->step->after_ms))
+			next = branch;
+	}
+	return next;
+}
+
+void ring_release(struct call *call, const char *reason)
+{
+	for (size_t i = 0; call->ring && i < call->ring->count; i++)
+		branch_release(&call->ring->branches[i], reason);
+}
+
+void ring_destroy(struct call *call)
+{
+	struct ring *ring = call->ring;
+
+	if (!ring)
+		return;
+	for (size_t i = 0; i < ring->count; i++)
+		branch_done(&ring->branches[i]);
+	best_done(&ring->best);
+	free(ring);
+	call->ring = NULL;
+}
+
+/* The branch's leg and session become the call's. */
+static void adopt(struct branch *branch)
+{
+	struct call *call = branch->call;
+
+	call->target = branch->step;
+	call->leg[MEDIA_B] = branch->leg;
+	call->session = branch->session;
+	call->session_kind_b = branch->step->media;
+	call->pass_through = !branch->session;
+	call->anchored = branch->session;
+	call->sent[MEDIA_B] = branch->offer;
+	call->ring->winner = branch->try;
+	snprintf(call->call_id_b, sizeof(call->call_id_b), "%s", leg_info(branch->leg)->call_id);
+	branch->leg = NULL;
+	branch->session = NULL;
+	branch->offer = NULL;
+	branch->state = BRANCH_OVER;
+}
+
+void ring_answered(struct call *call)
+{
+	if (!call->ring)
+		return;
+	record_try_over(call->ring->winner, "answered", 200);
+	record_tries_over(call, "elsewhere");
+	ring_release(call, ELSEWHERE);
+	ring_destroy(call);
+}
+
+/* The only one left is the call's B from here on; what is to be told of it. */
+static void go_on_with(struct branch *branch, const struct leg_event *event)
+{
+	struct call *call = branch->call;
+	mono_ms due = branch->timer.due_ms;
+
+	adopt(branch);
+	call_enter(call, CALL_DIALLING);
+	if (timer_active(&branch->timer) && due < call->timer[CALL_TIMER_RING].due_ms)
+		timer_start(call->room->wheel, &call->timer[CALL_TIMER_RING], due);
+	timer_cancel(&branch->timer);
+	if (event)
+		early_push(call, event);
+}
+
+/* The others have failed after it was heard: A gets the early media it missed. */
+static void go_on_late(struct branch *branch)
+{
+	static const struct sip_headers none;
+	struct leg_event missed = { .type = LEG_EV_PROVISIONAL,
+				    .status = branch->early_status,
+				    .reason = "Session Progress",
+				    .sdp = branch->early_sdp,
+				    .headers = &none };
+
+	go_on_with(branch, missed.sdp ? &missed : NULL);
+}
+
+static void finish(struct call *call)
+{
+	struct ending ending = ring_best(call);
+	char reason[128];
+
+	cause_to_reason(ending.cause, reason, sizeof(reason));
+	ring_release(call, reason);
+	record_tries_over(call, "elsewhere");
+	call_step_over(call, &ending);
+}
+
+/* What follows once a branch is over. The ring may be gone when this
+ * returns. */
+static void proceed(struct call *call)
+{
+	struct ring *ring = call->ring;
+	struct branch *branch = NULL;
+	size_t open;
+
+	while (!ring->refused_for_all && (branch = find_next(ring)))
+		branch_begin(branch);
+	open = count_open(ring, &branch);
+	if (open == 0 || ring->refused_for_all)
+		finish(call);
+	else if (open == 1 && branch->heard)
+		go_on_late(branch);
+}
+
+/* ---- what can happen ---- */
+
+/* 183 without the SDP says no more than 180, and makes no phone ring back. */
+static void tell_ringing(struct call *call)
+{
+	static const struct sip_headers none;
+
+	if (call->ring->told)
+		return;
+	call->ring->told = true;
+	early_push(call, &(struct leg_event){ .type = LEG_EV_PROVISIONAL,
+					      .status = 180,
+					      .reason = "Ringing",
+					      .headers = &none });
+}
+
+static void heard(struct branch *branch, const struct leg_event *event)
+{
+	struct call *call = branch->call;
+	struct branch *open;
+
+	if (event->status < 180)
+		return;
+	branch->heard = true;
+	if (count_open(call->ring, &open) == 1) {
+		go_on_with(branch, event);
+		return;
+	}
+	if (event->sdp && call_remember_sdp(&branch->early_sdp, event->sdp) == 0)
+		branch->early_status = event->status;
+	if (event->status == 180 || event->status == 183)
+		tell_ringing(call);
+}
+
+/* The next gateway stands in for a dead one that had not been heard. */
+static bool stand_in(struct branch *branch, const struct ending *ending)
+{
+	if (!ending->trouble || branch->heard || branch->step + 1 == branch->end)
+		return false;
+	record_try_over(branch->try, cause_name(ending->cause), ending->status);
+	branch->leg = leg_release(branch->leg, NULL);
+	branch->step++;
+	branch_begin(branch);
+	return true;
+}
+
+static void on_leg(struct branch *branch, const struct leg_event *event)
+{
+	struct call *call = branch->call;
+	struct ending ending;
+
+	if (event->type == LEG_EV_PROVISIONAL) {
+		heard(branch, event);
+	} else if (event->type == LEG_EV_ANSWERED) {
+		adopt(branch);
+		call_b_answered(call, event);
+	} else if (event->type == LEG_EV_ENDED) {
+		ending = call_judge(call, branch->step, event);
+		if (!stand_in(branch, &ending))
+			branch_failed(branch, &ending);
+		proceed(call);
+	}
+}
+
+static void on_offer_made(struct branch *branch, const struct media_event *event)
+{
+	if (event->type == MEDIA_EV_FAILED ||
+	    (event->type == MEDIA_EV_REFUSED && event->status >= 500))
+		branch_media_trouble(branch, -EIO);
+	else if (event->type == MEDIA_EV_REFUSED)
+		branch_failed(branch, &(struct ending){ .cause = CAUSE_NOT_ACCEPTABLE,
+							.by = "us",
+							.status = event->status,
+							.warning = event->reason });
+	else if (event->type != MEDIA_EV_OFFER || event->side != MEDIA_B)
+		return;
+	else if (call_remember_sdp(&branch->offer, event->sdp) < 0)
+		branch_media_trouble(branch, -ENOMEM);
+	else
+		branch_dial(branch, branch->offer);
+}
+
+static void on_media(struct branch *branch, const struct media_event *event)
+{
+	struct call *call = branch->call;
+
+	if (branch->state == BRANCH_PREPARING)
+		on_offer_made(branch, event);
+	else if (event->type == MEDIA_EV_FAILED)
+		branch_trouble(branch, CAUSE_MEDIA_FAILED);
+	proceed(call);
+}
+
+static void on_timer(struct branch *branch)
+{
+	struct call *call = branch->call;
+
+	if (branch->state == BRANCH_WAITING)
+		branch_begin(branch);
+	else if (branch->state == BRANCH_PREPARING)
+		branch_media_trouble(branch, -ETIMEDOUT);
+	else
+		branch_failed(branch, &(struct ending){ .cause = CAUSE_NO_ANSWER, .by = "us" });
+	proceed(call);
+}
+
+/* Those that still ring have rung long enough. */
+static void rung_out(struct call *call)
+{
+	const struct ending ending = { .cause = CAUSE_NO_ANSWER, .by = "us" };
+
+	for (size_t i = 0; i < call->ring->count; i++)
+		if (call->ring->branches[i].state != BRANCH_OVER)
+			branch_failed(&call->ring->branches[i], &ending);
+	proceed(call);
+}
+
+void ring_handle(struct call *call, const struct happening *h)
+{
+	if (h->what == HAPPENED_TIMER && !h->branch && h->timer == CALL_TIMER_RING)
+		rung_out(call);
+	else if (!h->branch)
+		return;
+	else if (h->what == HAPPENED_LEG)
+		on_leg(h->branch, h->leg);
+	else if (h->what == HAPPENED_MEDIA)
+		on_media(h->branch, h->media);
+	else
+		on_timer(h->branch);
+}
+
+struct branch *ring_find(const struct call *call, const struct leg *leg,
+			 const struct media_session *session)
+{
+	for (size_t i = 0; call->ring && i < call->ring->count; i++) {
+		struct branch *branch = &call->ring->branches[i];
+
+		if ((leg && branch->leg == leg) || (session && branch->session == session))
+			return branch;
+	}
+	return NULL;
+}
+
+static void on_branch_timer(struct timer *timer, void *arg)
+{
+	struct branch *branch = arg;
+
+	(void)timer;
+	call_handle(branch->call, &(struct happening){ .what = HAPPENED_TIMER, .branch = branch });
+}
+
+/* ---- the beginning ---- */
+
+static void add_branch(struct ring *ring, struct call *call, const struct call_step *step)
+{
+	struct branch *branch;
+
+	if (step->only_after_trouble && ring->count) {
+		ring->branches[ring->count - 1].end = step + 1;
+		return;
+	}
+	branch = &ring->branches[ring->count++];
+	branch->call = call;
+	branch->step = step;
+	branch->end = step + 1;
+	timer_init(&branch->timer, on_branch_timer, branch);
+}
+
+void ring_start(struct call *call, const struct call_step *step)
+{
+	struct ring *ring =
+		calloc(1, sizeof(*ring) + step->target_count * sizeof(ring->branches[0]));
+
+	if (!ring) {
+		call_step_over(
+			call,
+			&(struct ending){ .cause = CAUSE_INTERNAL, .by = "us", .trouble = true });
+		return;
+	}
+	call->ring = ring;
+	for (size_t i = 0; i < step->target_count; i++)
+		add_branch(ring, call, &step->targets[i]);
+	call_enter(call, CALL_RINGING);
+	call_timer_begin(call, CALL_TIMER_RING, step->ring_ms);
+	for (size_t i = 0; i < ring->count && !step->in_sequence; i++) {
+		struct branch *branch = &ring->branches[i];
+
+		if (branch->step->after_ms)
+			branch_timer(branch, branch->step->after_ms);
+		else
+			branch_begin(branch);
+	}
+	proceed(call);
+}
