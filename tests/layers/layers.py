@@ -37,7 +37,7 @@ FOREIGN = {
     "GLib": (["glib", "gio/"], ["media/ice.c", "media/worker.c"]),
     "libsrtp2": (["srtp2/"], ["media/srtp.c", "media/srtp_openssl.c"]),
     "OpenSSL": (["openssl/"], ["media/dtls.c", "media/srtp_openssl.c", "media/ice.c",
-                               "tas/sip/tls_", "proto/pem_check.c", "tools/core/book.c",
+                               "tas/sip/tls_", "tas/sip/digest_hash.c", "proto/pem_check.c", "tools/core/book.c",
                                "tools/core/core.c", "tools/core/pki.c", "tools/core/sbc.c"]),
     "libyaml": (["yaml.h"], ["config/tree.c"]),
     "jansson": (["jansson.h"], ["proto/api_token.c", "tas/admin/answer.h", "tools/"]),
