@@ -52,14 +52,16 @@ bool config_cidr_contains(const struct config_cidr *cidr, const struct sockaddr 
 struct config_sip {
 	struct config_listen *listen;
 	size_t listen_count;
-	char *certificate;    /* PEM path: leaf, then intermediates */
-	char *private_key;    /* PEM path */
-	char *ca_file;        /* PEM path: who may sign a next hop; NULL: system's */
-	char *user_agent;     /* default "breakout" */
-	unsigned connect_ms;  /* connect + TLS handshake + first answer to an INVITE: 1000 */
-	unsigned handshake_s; /* an accepted connection finishes its TLS handshake: 10 */
-	unsigned keepalive_s; /* OPTIONS on idle TLS connections to the SBC: 30; 0: none */
-	unsigned t1_ms;       /* RFC 3261 17.1.1.1: 500 */
+	char *certificate;          /* PEM path: leaf, then intermediates */
+	char *private_key;          /* PEM path */
+	char *ca_file;              /* PEM path: who may sign a next hop; NULL: system's */
+	char *user_agent;           /* default "breakout" */
+	unsigned connect_ms;        /* connect + TLS handshake + first answer to an INVITE: 1000 */
+	unsigned handshake_s;       /* an accepted connection finishes its TLS handshake: 10 */
+	unsigned keepalive_s;       /* OPTIONS on idle TLS connections to the SBC: 30; 0: none */
+	unsigned t1_ms;             /* RFC 3261 17.1.1.1: 500 */
+	unsigned session_expires_s; /* RFC 4028: 1800; 0: only if the peer asks */
+	unsigned min_se_s;          /* RFC 4028: 90 */
 };
 
 struct config_api {

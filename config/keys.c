@@ -82,6 +82,20 @@ static const struct key sip_keys[] = {
 	  .min = 100,
 	  .max = 5000,
 	  .help = "round trip estimate, RFC 3261 section 17.1.1.1" },
+	{ .name = "session_expires",
+	  .kind = &kind_seconds,
+	  AT(sip.session_expires_s),
+	  .fallback = "30m",
+	  .min = 0,
+	  .max = 86400,
+	  .help = "how often a call is refreshed, RFC 4028; 0: only if the peer asks" },
+	{ .name = "min_se",
+	  .kind = &kind_seconds,
+	  AT(sip.min_se_s),
+	  .fallback = "90s",
+	  .min = 90,
+	  .max = 86400,
+	  .help = "the shortest session timer a peer may ask for, RFC 4028 section 5" },
 };
 static const struct schema sip_schema = { "sip", sip_keys, ARRAY_SIZE(sip_keys) };
 

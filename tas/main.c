@@ -365,6 +365,8 @@ static int start_endpoint(struct daemon *daemon)
 		.handshake_s = config->handshake_s,
 		.keepalive_s = config->keepalive_s,
 		.t1_ms = config->t1_ms,
+		.session_expires_s = config->session_expires_s,
+		.min_se_s = config->min_se_s,
 		.keepalive_uri = daemon->config->core.sbc.uri,
 		.reach = trunk_transports(daemon->config),
 		.verify_next_hop = true,

@@ -158,9 +158,10 @@ void call_step_over(struct call *call, const struct ending *ending)
 	log_info("call", "call=%s step=\"%s\" failed cause=%s, going on with step=\"%s\"", call->id,
 		 label, cause_name(ending->cause), call_current_step(call)->label);
 	cause_to_reason(ending->cause, reason, sizeof(reason));
+	early_clear(call);
+	exchange_give_up(call, 500, NULL);
 	call->leg[MEDIA_B] =
 		leg_release(call->leg[MEDIA_B], &(struct leg_farewell){ .reason = reason });
-	early_clear(call);
 	call->expecting = false;
 	call_timer_stop(call, CALL_TIMER_RING);
 	call_timer_stop(call, CALL_TIMER_MEDIA);
@@ -187,6 +188,17 @@ static void trouble(struct call *call, enum cause cause)
 	call_step_failed(call, &(struct ending){ .cause = cause, .by = "us", .trouble = true });
 }
 
+/* B may be reliable to the extent that A is; a trunk need not be because A is. Of
+ * several that ring none is: its SDP would be agreed before it has won. */
+static enum leg_100rel rel100_of(const struct call *call, const struct call_step *step)
+{
+	enum leg_100rel a = leg_info(call->leg[MEDIA_A])->rel100;
+
+	if (call->ring)
+		return LEG_100REL_NONE;
+	return a == LEG_100REL_REQUIRED && !step->to_core ? LEG_100REL_SUPPORTED : a;
+}
+
 int call_invite(struct call *call, const struct call_step *step, const char *sdp,
 		struct leg **ret_leg)
 {
@@ -198,6 +210,7 @@ int call_invite(struct call *call, const struct call_step *step, const char *sdp
 		.to_uri = step->to_uri,
 		.headers = &step->headers,
 		.max_forwards = step->max_forwards,
+		.rel100 = rel100_of(call, step),
 		.sdp = sdp,
 	};
 	int err = leg_invite(ret_leg, call->room->endpoint, &invite, call_on_leg, call);
@@ -423,6 +436,8 @@ static void leg_gone(struct call *call, enum media_side side, const struct leg_e
 
 	if (event->end == LEG_END_BYE)
 		ending.cause = cause_from_bye(&said);
+	else if (event->end == LEG_END_EXPIRED)
+		ending.cause = CAUSE_SESSION_EXPIRED;
 	else if (event->end == LEG_END_CANCELLED)
 		ending.cause = CAUSE_CANCELLED;
 	if (event->end == LEG_END_BYE || event->end == LEG_END_CANCELLED)
@@ -474,19 +489,50 @@ static void media_of_response(struct call *call, const struct media_event *event
 		call_timer_stop(call, CALL_TIMER_MEDIA);
 		if (!early_media_refused(call))
 			media_refused(call, event);
-	} else if (call_expected(call, event)) {
+	} else if (!call_expected(call, event)) {
+		return;
+	} else if (event->side == MEDIA_A) {
 		early_media_ready(call, event->sdp);
+	} else { /* A has answered B's offer in its PRACK */
+		if (call_remember_sdp(&call->sent[MEDIA_B], event->sdp) < 0)
+			log_debug("call", "call=%s no memory for its last SDP", call->id);
+		(void)leg_prack(call->leg[MEDIA_B], event->sdp); /* B is refused by its own timer */
+		early_pump(call);
 	}
+}
+
+/* An UPDATE on its way while B's INVITE is not over. True: that was it. */
+static bool exchanged(struct call *call, const struct happening *h)
+{
+	if (!exchange_active(call))
+		return false;
+	if (h->what == HAPPENED_MEDIA && h->media->type == MEDIA_EV_REFUSED)
+		exchange_give_up(call, h->media->status, NULL);
+	else if (h->what == HAPPENED_MEDIA && call_expected(call, h->media))
+		exchange_media(call, h->media);
+	else if (h->what == HAPPENED_TIMER && h->timer != CALL_TIMER_RING)
+		exchange_give_up(call, h->timer == CALL_TIMER_PEER ? 408 : 500, NULL);
+	else if (h->what == HAPPENED_LEG && h->leg->type == LEG_EV_OFFER_ANSWERED)
+		exchange_answered(call, h->side, h->leg);
+	else
+		return false;
+	return true;
 }
 
 static void on_dialling(struct call *call, const struct happening *h)
 {
+	if (exchanged(call, h))
+		return;
 	if (h->what == HAPPENED_MEDIA) {
 		media_of_response(call, h->media);
 	} else if (h->what == HAPPENED_TIMER && h->timer == CALL_TIMER_RING) {
 		call_step_failed(call, &(struct ending){ .cause = CAUSE_NO_ANSWER, .by = "us" });
 	} else if (h->what == HAPPENED_TIMER) {
 		trouble(call, CAUSE_MEDIA_FAILED);
+	} else if (h->leg->type == LEG_EV_OFFER) {
+		exchange_offer(call, h->side, h->leg->sdp, h->leg->update);
+	} else if (h->leg->type == LEG_EV_PRACKED) {
+		early_pracked(call, h->leg->sdp);
 	} else if (h->side == MEDIA_B && h->leg->type == LEG_EV_PROVISIONAL) {
 		early_push(call, h->leg);
 	} else if (h->side == MEDIA_B && h->leg->type == LEG_EV_ANSWERED) {
@@ -549,6 +595,8 @@ static void answering_media(struct call *call, const struct media_event *event)
 
 static void on_answering(struct call *call, const struct happening *h)
 {
+	if (exchanged(call, h))
+		return;
 	if (h->what == HAPPENED_MEDIA) {
 		answering_media(call, h->media);
 	} else if (h->what == HAPPENED_TIMER) {
@@ -584,7 +632,7 @@ static void talking_leg(struct call *call, enum media_side side, const struct le
 	if (event->type == LEG_EV_ENDED)
 		leg_gone(call, side, event);
 	else if (event->type == LEG_EV_OFFER)
-		exchange_offer(call, side, event->sdp);
+		exchange_offer(call, side, event->sdp, event->update);
 	else if (event->type == LEG_EV_OFFER_ANSWERED)
 		exchange_answered(call, side, event);
 	else if (event->type == LEG_EV_CONFIRMED)

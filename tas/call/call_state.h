@@ -19,6 +19,7 @@ enum call_timer { CALL_TIMER_RING, CALL_TIMER_MEDIA, CALL_TIMER_PEER, CALL_TIMER
 struct early {
 	struct early *next;
 	int status; /* 200 and above: the answer */
+	bool reliable;
 	char *reason, *sdp;
 	struct sip_headers headers;
 };
@@ -35,6 +36,7 @@ struct exchange {
 	enum exchange_phase phase;
 	enum media_side from;
 	bool offerless; /* `from` asked for an offer; its answer comes in the ACK */
+	bool update;    /* `from` sent an UPDATE or PRACK: it crosses as UPDATE */
 	bool accepted;  /* `from` has our 2xx */
 	bool owes_ack;  /* the other side's 2xx carried an offer and waits for our ACK */
 	char *offered;  /* what the other side was given; becomes sent[] once accepted */
@@ -64,14 +66,17 @@ struct call {
 	struct media_session *session;
 	enum media_leg_kind session_kind_b;
 	bool pass_through; /* this step carries SDP untouched */
-	bool delayed;      /* A's INVITE carried no offer: it comes in B's 2xx */
+	bool delayed;      /* A's INVITE carried no offer: it comes in B's 2xx, or in a reliable
+			    * 18x, and then A's answer in the PRACK */
+	bool pracking;     /* A has B's offer in an 18x, its answer is due */
+	bool pracked;      /* it came: B's 2xx has nothing to add */
 	bool b_spoke;      /* an answer of B reached the session */
 	bool a_answered;   /* our 2xx is out */
 	bool expecting;    /* one text from the media room, named by the next two */
 	enum media_event_type expected;
 	enum media_side expected_side;
 	char *sent[2];  /* the SDP each side got last; anchored only */
-	char *answer_b; /* B's last answer given to the session */
+	char *answer_b; /* B's last answer given to the session, or passed through */
 	struct early *early, **early_end;
 	unsigned early_count;
 	struct exchange exchange;
@@ -166,13 +171,15 @@ timer_fn call_on_timer;
 void early_push(struct call *call, const struct leg_event *event);
 void early_pump(struct call *call);
 void early_media_ready(struct call *call, const char *sdp);
-bool early_media_refused(struct call *call); /* true: only an 18x lost its SDP */
+bool early_media_refused(struct call *call);            /* true: only an 18x lost its SDP */
+void early_pracked(struct call *call, const char *sdp); /* A's PRACK: its answer */
 void early_clear(struct call *call);
 int early_copy_headers(const struct call *call, struct sip_headers *to,
 		       const struct sip_headers *from) MUST_CHECK;
 
-/* exchange.c: re-INVITEs while talking */
-void exchange_offer(struct call *call, enum media_side from, const char *sdp);
+/* exchange.c: re-INVITEs while talking, UPDATEs also before */
+void exchange_offer(struct call *call, enum media_side from, const char *sdp, bool update);
+bool exchange_active(const struct call *call);
 void exchange_answered(struct call *call, enum media_side side, const struct leg_event *event);
 void exchange_confirmed(struct call *call, enum media_side side, const char *sdp);
 void exchange_media(struct call *call, const struct media_event *event);

@@ -58,6 +58,7 @@ static struct early *early_new(const struct call *call, const struct leg_event *
 	if (!item)
 		return NULL;
 	item->status = event->status;
+	item->reliable = event->reliable;
 	item->reason = strdup(event->reason);
 	item->sdp = str_dup_or_null(event->sdp);
 	if (!item->reason || (event->sdp && !item->sdp) ||
@@ -86,6 +87,33 @@ void early_push(struct call *call, const struct leg_event *event)
 	early_pump(call);
 }
 
+/* What A is told reliably is its answer, for good. While other steps may follow,
+ * whose SDP is another, A gets the SDP of this one only as a preview. */
+static bool may_commit(const struct call *call)
+{
+	return call->step + 1 == call->plan->step_count;
+}
+
+static enum leg_100rel rel100_of_a(const struct call *call)
+{
+	return leg_info(call->leg[MEDIA_A])->rel100;
+}
+
+/* As reliably as B has sent it; a trunk's SDP always, since only a reliable
+ * answer lets A change the session before the 2xx (RFC 3311 section 5.1). */
+static void provisional(struct call *call, const char *sdp)
+{
+	const struct early *head = call->early;
+	bool commit = may_commit(call);
+	bool reliably = commit && (head->reliable || (sdp && !call_current_step(call)->to_core));
+
+	if (!commit && rel100_of_a(call) == LEG_100REL_REQUIRED)
+		sdp = NULL;
+	/* A lost 18x leaves the call alive. */
+	(void)(reliably ? leg_provisional_reliably : leg_provisional)(
+		call->leg[MEDIA_A], head->status, head->reason, sdp, &head->headers);
+}
+
 /* Sends the head to A with this SDP. */
 static void relay(struct call *call, const char *sdp)
 {
@@ -98,8 +126,7 @@ static void relay(struct call *call, const char *sdp)
 			call->ringing_ms = clock_now();
 		if (call->pdd_ms < 0)
 			call->pdd_ms = clock_now() - call->started_ms;
-		(void)leg_provisional(call->leg[MEDIA_A], head->status, head->reason, sdp,
-				      &head->headers); /* a lost 18x leaves the call alive */
+		provisional(call, sdp);
 	}
 	if (call->state != CALL_ENDED)
 		drop_head(call);
@@ -110,7 +137,7 @@ static bool ask_media(struct call *call, int *ret_err)
 {
 	struct early *head = call->early;
 
-	if (call->delayed) { /* B's 2xx is the offer: RFC 3261 section 13.2.1 */
+	if (call->delayed) { /* B's SDP is the offer: RFC 3261 section 13.2.1 */
 		*ret_err = media_offer(call->session, MEDIA_B, head->sdp);
 		if (!*ret_err)
 			call_expect(call, MEDIA_EV_OFFER, MEDIA_A);
@@ -136,9 +163,33 @@ static void without_media(struct call *call, int err)
 	call_media_trouble(call, err);
 }
 
+/* A reliable 18x may carry the offer that A did not make; A has to answer in its
+ * PRACK (RFC 3262 section 5). */
+static bool offers_in_18x(const struct call *call)
+{
+	return call->early->reliable && !call->pracking && may_commit(call) &&
+	       rel100_of_a(call) != LEG_100REL_NONE;
+}
+
+/* SDP as it is; but B, whose answer came reliably, leaves it out of its 2xx,
+ * where an A that got it otherwise needs it. */
+static void relay_passed_through(struct call *call)
+{
+	struct early *head = call->early;
+	const char *sdp = head->sdp;
+
+	if (sdp && head->reliable && !call->delayed && call_remember_sdp(&call->answer_b, sdp) < 0)
+		log_debug("call", "call=%s no memory for its answer", call->id);
+	if (!sdp && head->status >= 200)
+		sdp = call->answer_b;
+	call->pracking = call->pracking || (sdp && call->delayed && offers_in_18x(call));
+	relay(call, sdp);
+}
+
 void early_pump(struct call *call)
 {
-	while (call->state != CALL_ENDED && call->early && !call->expecting) {
+	while (call->state != CALL_ENDED && call->early && !call->expecting &&
+	       !exchange_active(call)) {
 		struct early *head = call->early;
 		bool final = head->status >= 200;
 		bool again = call->answer_b && call->sent[MEDIA_A] &&
@@ -146,12 +197,12 @@ void early_pump(struct call *call)
 		int err;
 
 		if (call->pass_through)
-			relay(call, head->sdp);
+			relay_passed_through(call);
 		else if (again && (head->sdp || final)) /* RFC 6337 2.2: 2xx repeats the 18x */
 			relay(call, call->sent[MEDIA_A]);
-		else if (!head->sdp && final)
+		else if (!head->sdp && final && !call->pracked)
 			call_media_trouble(call, -EPROTO);
-		else if (!head->sdp || (call->delayed && !final))
+		else if (!head->sdp || (call->delayed && !final && !offers_in_18x(call)))
 			relay(call, NULL);
 		else if (ask_media(call, &err))
 			return;
@@ -168,6 +219,7 @@ void early_media_ready(struct call *call, const char *sdp)
 		without_media(call, -ENOMEM);
 		return;
 	}
+	call->pracking = call->delayed && call->early->status < 200;
 	relay(call, call->sent[MEDIA_A]);
 	early_pump(call);
 }
@@ -181,4 +233,24 @@ bool early_media_refused(struct call *call)
 	relay(call, NULL);
 	early_pump(call);
 	return true;
+}
+
+void early_pracked(struct call *call, const char *sdp)
+{
+	int err;
+
+	if (!call->pracking)
+		return;
+	call->pracking = false;
+	call->delayed = false;
+	call->pracked = true;
+	if (call->pass_through) {
+		(void)leg_prack(call->leg[MEDIA_B], sdp); /* what fails there ends that leg */
+		return;
+	}
+	err = sdp ? media_answer(call->session, MEDIA_A, sdp) : -EPROTO;
+	if (err)
+		call_media_trouble(call, err);
+	else
+		call_expect(call, MEDIA_EV_ANSWER, MEDIA_B);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* exchange.c - one re-INVITE at a time between two talking sides.
+/* exchange.c - one re-INVITE or UPDATE at a time between two sides that have
+ * agreed on SDP; before the answer only UPDATE (RFC 3311 section 5.1).
  *
  * With a session, the offer goes through the media room to the other side and
  * its answer comes back the same way. An offerless re-INVITE (RFC 3261 14.1)
@@ -40,6 +41,11 @@ static void finish(struct call *call)
 	call->exchange = (struct exchange){ .phase = EXCHANGE_NONE };
 }
 
+bool exchange_active(const struct call *call)
+{
+	return call->exchange.phase != EXCHANGE_NONE;
+}
+
 void exchange_refuse(struct call *call, enum media_side side, int status, const char *reason)
 {
 	if (leg_offer_refuse(call->leg[side], status, reason) < 0)
@@ -68,15 +74,20 @@ void exchange_give_up(struct call *call, int status, const char *reason)
 	finish(call);
 	if (owed)
 		exchange_refuse(call, from, status, reason);
+	early_pump(call); /* what B has answered meanwhile; may end the call */
 }
 
 static void to_peer(struct call *call, const char *sdp)
 {
 	struct exchange *exchange = &call->exchange;
-	int err = leg_offer(call->leg[other_of(exchange->from)], sdp);
+	int err = leg_offer(call->leg[other_of(exchange->from)], sdp, exchange->update);
 
-	if (err) { /* RFC 3261 14.2: an offer of its own is in flight there */
-		exchange_give_up(call, err == -EBUSY ? 491 : 500, NULL);
+	if (err) {
+		/* RFC 3261 14.2: an offer of its own is in flight there. Or its INVITE is
+		 * not answered yet, and no UPDATE may go: later it may. */
+		bool later = err == -EBUSY || err == -EOPNOTSUPP || call->state != CALL_TALKING;
+
+		exchange_give_up(call, later ? 491 : 500, NULL);
 		return;
 	}
 	exchange->phase = EXCHANGE_PEER;
@@ -110,15 +121,24 @@ static void wait_for_ack(struct call *call, const char *offer)
 	call_timer_begin(call, CALL_TIMER_PEER, 0);
 }
 
-void exchange_offer(struct call *call, enum media_side from, const char *sdp)
+/* Before the answer B's responses use the media room too. */
+static bool may_begin(const struct call *call)
+{
+	bool quiet = !call->expecting && !call->early && call->leg[MEDIA_B];
+
+	return !exchange_active(call) && (call->state == CALL_TALKING || quiet);
+}
+
+void exchange_offer(struct call *call, enum media_side from, const char *sdp, bool update)
 {
 	struct exchange *exchange = &call->exchange;
 
-	if (exchange->phase != EXCHANGE_NONE) {
+	if (!may_begin(call)) {
 		exchange_refuse(call, from, 491, NULL);
 		return;
 	}
 	exchange->from = from;
+	exchange->update = update;
 	exchange->offerless = !sdp;
 	if (call->pass_through)
 		to_peer(call, sdp);
@@ -185,6 +205,7 @@ void exchange_answered(struct call *call, enum media_side side, const struct leg
 	} else if (call->pass_through) {
 		accept_offer(call, event->sdp);
 		finish(call);
+		early_pump(call);
 	} else {
 		answer_through(call, side, event->sdp);
 	}
@@ -224,6 +245,7 @@ static void agree(struct call *call, const char *sdp)
 	else if (!exchange->accepted)
 		accept_offer(call, sdp);
 	finish(call);
+	early_pump(call);
 }
 
 void exchange_media(struct call *call, const struct media_event *event)

@@ -77,6 +77,8 @@ static const struct entry {
 	[CAUSE_INTERNAL] = { "internal", 500, "Server Internal Error", 41, "Temporary failure" },
 	[CAUSE_DIALOG_LOST] = { "dialog_lost", 481, "Call/Transaction Does Not Exist", 102,
 				"Recovery on timer expiry", .from_status = { 481 } },
+	[CAUSE_SESSION_EXPIRED] = { "session_expired", 408, "Request Timeout", 102,
+				    "Recovery on timer expiry" },
 };
 
 static const struct entry *entry(enum cause cause)

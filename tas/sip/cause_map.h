@@ -26,6 +26,7 @@ enum cause {
 	CAUSE_DRAINING,
 	CAUSE_INTERNAL,
 	CAUSE_DIALOG_LOST,
+	CAUSE_SESSION_EXPIRED, /* RFC 4028: not refreshed in time */
 	CAUSE_COUNT
 };
 

@@ -68,11 +68,17 @@ static void turn_away(struct sip_endpoint *endpoint, msg_t *msg, const sip_t *si
 
 /* ---- what a request may be ---- */
 
-static bool has_unknown(const msg_list_t *features, const char *known, const char **ret_unknown)
+/* Reliable provisional responses (RFC 3262) and session timers (RFC 4028). */
+static bool known_feature(const char *name)
+{
+	return strcasecmp(name, "100rel") == 0 || strcasecmp(name, "timer") == 0;
+}
+
+static bool has_unknown(const msg_list_t *features, bool invite, const char **ret_unknown)
 {
 	for (; features; features = (const msg_list_t *)features->k_next) {
 		for (size_t i = 0; features->k_items && features->k_items[i]; i++) {
-			if (known && strcasecmp(features->k_items[i], known) == 0)
+			if (invite && known_feature(features->k_items[i]))
 				continue;
 			*ret_unknown = features->k_items[i];
 			return true;
@@ -95,21 +101,30 @@ static bool passes(struct sip_endpoint *endpoint, msg_t *msg, const sip_t *sip)
 {
 	const url_t *uri = sip->sip_request->rq_url;
 	bool invite = sip->sip_request->rq_method == sip_method_invite;
+	struct session_timer_said said;
 	const char *unknown = NULL;
 
 	if (!message_scheme_known(uri)) {
 		reply(endpoint, msg, SIP_416_UNSUPPORTED_URI);
 		return false;
 	}
-	/* Reliable provisional responses are sofia's work (RFC 3262). */
-	if (has_unknown((const msg_list_t *)sip->sip_require, invite ? "100rel" : NULL, &unknown) ||
-	    has_unknown((const msg_list_t *)sip->sip_proxy_require, NULL, &unknown)) {
+	if (has_unknown((const msg_list_t *)sip->sip_require, invite, &unknown) ||
+	    has_unknown((const msg_list_t *)sip->sip_proxy_require, false, &unknown)) {
 		nta_msg_treply(endpoint->agent, msg, SIP_420_BAD_EXTENSION,
 			       SIPTAG_UNSUPPORTED_STR(unknown), TAG_END());
 		return false;
 	}
 	if (invite && sip->sip_max_forwards && sip->sip_max_forwards->mf_count == 0) {
 		reply(endpoint, msg, SIP_483_TOO_MANY_HOPS);
+		return false;
+	}
+	said = leg_session_said(sip);
+	if (invite && session_timer_too_small(&endpoint->session_terms, &said)) {
+		char min_se[16]; /* RFC 4028 section 9 */
+
+		(void)snprintf(min_se, sizeof(min_se), "%u", endpoint->session_terms.min_se_s);
+		nta_msg_treply(endpoint->agent, msg, SIP_422_SESSION_TIMER_TOO_SMALL,
+			       SIPTAG_MIN_SE_STR(min_se), TAG_END());
 		return false;
 	}
 	if (invite && uri->url_headers) {
@@ -187,6 +202,7 @@ static void known_peer(struct sip_endpoint *endpoint, msg_t *msg, sip_t *sip,
 		      NULL);
 		break;
 	case sip_method_bye:
+	case sip_method_prack:
 	case sip_method_update:
 		reply(endpoint, msg, SIP_481_NO_TRANSACTION);
 		break;

@@ -292,6 +292,9 @@ static int copy_options(struct sip_endpoint *endpoint, const struct sip_endpoint
 {
 	endpoint->connect_ms = options->connect_ms ? options->connect_ms : 1000;
 	endpoint->t1_ms = options->t1_ms ? options->t1_ms : NTA_SIP_T1;
+	endpoint->session_terms.expires_s = options->session_expires_s;
+	endpoint->session_terms.min_se_s =
+		options->min_se_s > SESSION_MIN_SE_S ? options->min_se_s : SESSION_MIN_SE_S;
 	endpoint->user_agent = strdup(options->user_agent ? options->user_agent : "breakout");
 	endpoint->domain = str_dup_or_null(options->domain);
 	endpoint->listeners =

@@ -47,6 +47,7 @@ struct sip_endpoint_options {
 	const char *user_agent;
 	const char *domain; /* host for Contact of TLS legs; NULL: the listener's address */
 	unsigned connect_ms, handshake_s, keepalive_s, t1_ms; /* as config_sip */
+	unsigned session_expires_s, min_se_s;                 /* as config_sip */
 	const char *keepalive_uri; /* OPTIONS go there while keepalive_s > 0; NULL: none */
 	/* Bits 1 << enum sip_transport: what next hops need besides the listeners.
 	 * Each that no listener has gets a free port on the first listener's host:

@@ -10,6 +10,7 @@ struct sip_endpoint;
 #define NTA_LEG_MAGIC_T      struct leg
 #define NTA_OUTGOING_MAGIC_T void
 #define NTA_INCOMING_MAGIC_T struct leg
+#define NTA_RELIABLE_MAGIC_T struct leg
 #include <sofia-sip/nta.h>
 #include <sofia-sip/nta_stateless.h>
 #include <sofia-sip/nta_tport.h>
@@ -20,6 +21,7 @@ struct sip_endpoint;
 #include "base/log.h"
 #include "base/timer_wheel.h"
 #include "tas/sip/endpoint.h"
+#include "tas/sip/session_timer.h"
 
 struct tls_profile;
 
@@ -59,6 +61,7 @@ struct sip_endpoint {
 	size_t listener_count; /* those asked for, their IPv4 twins, those for `reach` */
 	char *user_agent, *domain;
 	unsigned connect_ms, t1_ms;
+	struct session_timer_terms session_terms;
 	struct leg *legs;
 	size_t leg_count;
 	struct timer sweep;

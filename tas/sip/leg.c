@@ -17,7 +17,7 @@ const char *leg_end_reason_name(enum leg_end_reason reason)
 		[LEG_END_REFUSED] = "refused", [LEG_END_TIMEOUT] = "timeout",
 		[LEG_END_TLS] = "tls",         [LEG_END_CANCELLED] = "cancelled",
 		[LEG_END_BYE] = "bye",         [LEG_END_NO_ACK] = "no_ack",
-		[LEG_END_LOST] = "lost",
+		[LEG_END_LOST] = "lost",       [LEG_END_EXPIRED] = "expired",
 	};
 
 	return names[reason];
@@ -59,6 +59,7 @@ static void leg_free(struct leg *leg)
 	struct sip_endpoint *endpoint = leg->endpoint;
 
 	leg_drop_offers(leg);
+	leg_drop_early(leg);
 	timer_cancel(&leg->connect_timer);
 	timer_cancel(&leg->reaper);
 	nta_outgoing_destroy(leg->bye_out);
@@ -73,6 +74,7 @@ static void leg_free(struct leg *leg)
 	free((char *)leg->info.sdp);
 	free(leg->ack_branch);
 	free(leg->early_tag);
+	free(leg->local_sdp);
 	free(leg->reason);
 	su_home_unref(leg->home);
 	free(leg);
@@ -123,6 +125,7 @@ struct leg *leg_new(struct sip_endpoint *endpoint, bool incoming)
 	leg->info.headers = &leg->headers;
 	timer_init(&leg->connect_timer, on_connect_timer, leg);
 	timer_init(&leg->offer_timer, leg_offer_again, leg);
+	timer_init(&leg->session_timer, leg_session_due, leg);
 	timer_init(&leg->reaper, on_reaper, leg);
 	leg->next = endpoint->legs;
 	leg->link = &endpoint->legs;
@@ -153,8 +156,12 @@ void leg_enter(struct leg *leg, enum leg_state state)
 	leg->state = state;
 	if (state != LEG_CALLING)
 		timer_cancel(&leg->connect_timer);
-	if (state == LEG_HANGING_UP || state == LEG_OVER)
+	if (state == LEG_HANGING_UP || state == LEG_OVER) {
 		leg_drop_offers(leg);
+		leg_session_stop(leg);
+	} else if (state == LEG_TALKING) {
+		leg_session_begin(leg);
+	}
 	reap(leg);
 }
 
@@ -206,14 +213,22 @@ void leg_end(struct leg *leg, enum leg_end_reason end, int status, const char *r
 
 /* ---- sending ---- */
 
+nta_leg_t *leg_dialog(const struct leg *leg)
+{
+	for (const struct early_dialog *early = leg->early; early; early = early->next)
+		if (leg->early_tag && strcmp(early->tag, leg->early_tag) == 0)
+			return early->dialog;
+	return leg->dialog;
+}
+
 /* Where the dialog's next request goes (RFC 3261 section 12.2.1.1). NULL:
  * sofia decides. */
-static char *dialog_hop(const struct leg *leg, su_home_t *home)
+static char *dialog_hop(const struct leg *leg, nta_leg_t *dialog, su_home_t *home)
 {
 	const sip_route_t *routes = NULL;
 	const sip_contact_t *target = NULL;
 
-	if (nta_leg_get_route(leg->dialog, &routes, &target) < 0)
+	if (nta_leg_get_route(dialog, &routes, &target) < 0)
 		return NULL;
 	if (routes)
 		return message_hop(home, routes->r_url, leg->info.transport);
@@ -222,37 +237,74 @@ static char *dialog_hop(const struct leg *leg, su_home_t *home)
 	return su_strdup(home, leg->next_hop);
 }
 
-nta_outgoing_t *leg_request(struct leg *leg, sip_method_t method, const char *method_name,
-			    nta_response_f *on_response, const char *sdp, const char *reason)
+/* Requests that may change where the peer finds us (RFC 3261 section 20.10 and
+ * RFC 3311 section 5.1). */
+static bool refreshes_target(sip_method_t method)
 {
-	su_home_t home[1] = { SU_HOME_INIT(home) };
-	nta_outgoing_t *request;
-	char cseq[32] = "";
+	return method == sip_method_invite || method == sip_method_update;
+}
 
-	if (method == sip_method_ack)
+nta_outgoing_t *leg_request(struct leg *leg, const struct leg_request *request)
+{
+	nta_leg_t *dialog = request->dialog ? request->dialog : leg_dialog(leg);
+	bool ack = request->method == sip_method_ack, timed;
+	su_home_t home[1] = { SU_HOME_INIT(home) };
+	nta_outgoing_t *sent;
+	char cseq[32] = "", expires[40] = "";
+
+	timed = refreshes_target(request->method) && leg->session.interval_s &&
+		leg->state == LEG_TALKING;
+	if (ack)
 		(void)snprintf(cseq, sizeof(cseq), "%u ACK", leg->ack_seq);
-	request = nta_outgoing_tcreate(
-		leg->dialog, on_response, leg, (const url_string_t *)dialog_hop(leg, home), method,
-		method_name, NULL,
-		TAG_IF(method == sip_method_ack, NTATAG_ACK_BRANCH(leg->ack_branch)),
+	if (timed)
+		session_timer_text(&leg->session, true, expires, sizeof(expires));
+	sent = nta_outgoing_tcreate(
+		dialog, request->on_response, leg,
+		(const url_string_t *)dialog_hop(leg, dialog, home), request->method,
+		request->method_name, NULL, TAG_IF(ack, NTATAG_ACK_BRANCH(leg->ack_branch)),
 		TAG_IF(cseq[0], SIPTAG_CSEQ_STR(cseq)),
-		TAG_IF(method != sip_method_bye, SIPTAG_CONTACT_STR(leg->contact)),
-		TAG_IF(method == sip_method_invite, SIPTAG_ALLOW_STR(MESSAGE_ALLOW)),
+		TAG_IF(request->method != sip_method_bye, SIPTAG_CONTACT_STR(leg->contact)),
+		TAG_IF(request->method == sip_method_invite, SIPTAG_ALLOW_STR(MESSAGE_ALLOW)),
+		TAG_IF(timed, SIPTAG_SUPPORTED_STR("timer")),
+		TAG_IF(timed, SIPTAG_SESSION_EXPIRES_STR(expires)),
+		TAG_IF(request->rack, SIPTAG_RACK_STR(request->rack)),
 		SIPTAG_USER_AGENT_STR(leg->endpoint->user_agent),
-		TAG_IF(reason, SIPTAG_REASON_STR(reason)),
-		TAG_IF(method == sip_method_bye && leg->farewell, SIPTAG_UNKNOWN(leg->farewell)),
-		TAG_IF(sdp, SIPTAG_CONTENT_TYPE_STR("application/sdp")),
-		TAG_IF(sdp, SIPTAG_PAYLOAD_STR(sdp)), TAG_END());
+		TAG_IF(request->reason, SIPTAG_REASON_STR(request->reason)),
+		TAG_IF(request->method == sip_method_bye && leg->farewell,
+		       SIPTAG_UNKNOWN(leg->farewell)),
+		TAG_IF(request->sdp, SIPTAG_CONTENT_TYPE_STR("application/sdp")),
+		TAG_IF(request->sdp, SIPTAG_PAYLOAD_STR(request->sdp)), TAG_END());
 	su_home_deinit(home);
-	return request;
+	return sent;
 }
 
 void leg_send_ack(struct leg *leg, const char *sdp)
 {
-	nta_outgoing_t *ack = leg_request(leg, SIP_METHOD_ACK, NULL, sdp, NULL);
+	nta_outgoing_t *ack = leg_request(
+		leg, &(struct leg_request){ SIP_METHOD_ACK, .dialog = leg->dialog, .sdp = sdp });
 
+	if (leg_remember_local(leg, sdp) < 0)
+		log_debug("sip", "leg=%s no memory for its last SDP", leg->info.call_id);
 	/* It stays inside sofia for 64*T1 and answers repetitions of the 2xx. */
 	nta_outgoing_destroy(ack);
+}
+
+int leg_remember_local(struct leg *leg, const char *sdp)
+{
+	char *copy = sdp ? strdup(sdp) : NULL;
+
+	if (!copy)
+		return sdp ? -ENOMEM : 0;
+	free(leg->local_sdp);
+	leg->local_sdp = copy;
+	return 0;
+}
+
+void leg_heard(struct leg *leg, const sip_t *sip)
+{
+	if (sip && sip->sip_allow)
+		leg->allows =
+			sip_is_allowed(sip->sip_allow, SIP_METHOD_UPDATE) ? LEG_ALLOWS_UPDATE : 0;
 }
 
 static int on_bye_response(void *arg, nta_outgoing_t *request, const sip_t *sip)
@@ -274,36 +326,61 @@ static int on_bye_response(void *arg, nta_outgoing_t *request, const sip_t *sip)
 void leg_hang_up(struct leg *leg, const char *reason)
 {
 	leg_enter(leg, LEG_HANGING_UP);
-	leg->bye_out = leg_request(leg, SIP_METHOD_BYE, on_bye_response, NULL, reason);
+	leg->bye_out =
+		leg_request(leg, &(struct leg_request){ SIP_METHOD_BYE, on_bye_response,
+							.dialog = leg->dialog, .reason = reason });
 	if (!leg->bye_out)
 		leg_enter(leg, LEG_OVER);
+}
+
+/* A 2xx to a request that could set the timer tells what was set. */
+static bool tells_session(const struct leg *leg, nta_incoming_t *request, int status)
+{
+	sip_method_t method = nta_incoming_method(request);
+
+	if (status < 200 || status >= 300 || !leg->session.interval_s)
+		return false;
+	return method == sip_method_invite ||
+	       (method == sip_method_update && leg->state == LEG_TALKING);
+}
+
+msg_t *leg_make_reply(struct leg *leg, nta_incoming_t *request, int status, const char *phrase,
+		      const char *sdp, const struct sip_headers *headers)
+{
+	msg_t *msg = nta_msg_create(leg->endpoint->agent, 0);
+	bool success = status < 300, timed = tells_session(leg, request, status);
+	char expires[40] = "";
+
+	if (!msg)
+		return NULL;
+	if (timed)
+		session_timer_text(&leg->session, false, expires, sizeof(expires));
+	if (message_add(msg, headers, sdp) < 0 ||
+	    nta_incoming_complete_response(
+		    request, msg, status, phrase ? message_phrase(msg_home(msg), phrase) : NULL,
+		    TAG_IF(success, SIPTAG_CONTACT_STR(leg->contact)),
+		    TAG_IF(success && !message_find(headers, "Allow"),
+			   SIPTAG_ALLOW_STR(MESSAGE_ALLOW)),
+		    TAG_IF(timed, SIPTAG_SESSION_EXPIRES_STR(expires)),
+		    /* RFC 4028 section 9: it has to know that it refreshes. */
+		    TAG_IF(timed && !leg->session.ours, SIPTAG_REQUIRE_STR("timer")),
+		    TAG_IF(timed, SIPTAG_SUPPORTED_STR("timer")),
+		    TAG_IF(!message_find(headers, "Server"),
+			   SIPTAG_SERVER_STR(leg->endpoint->user_agent)),
+		    TAG_END()) < 0) {
+		msg_destroy(msg);
+		return NULL;
+	}
+	return msg;
 }
 
 int leg_reply(struct leg *leg, nta_incoming_t *request, int status, const char *phrase,
 	      const char *sdp, const struct sip_headers *headers)
 {
-	nta_agent_t *agent = leg->endpoint->agent;
-	msg_t *msg = nta_msg_create(agent, 0);
-	bool success = status < 300;
-	int err;
+	msg_t *msg = leg_make_reply(leg, request, status, phrase, sdp, headers);
 
 	if (!msg)
 		return -ENOMEM;
-	err = message_add(msg, headers, sdp);
-	if (!err &&
-	    nta_incoming_complete_response(request, msg, status,
-					   phrase ? message_phrase(msg_home(msg), phrase) : NULL,
-					   TAG_IF(success, SIPTAG_CONTACT_STR(leg->contact)),
-					   TAG_IF(success && !message_find(headers, "Allow"),
-						  SIPTAG_ALLOW_STR(MESSAGE_ALLOW)),
-					   TAG_IF(!message_find(headers, "Server"),
-						  SIPTAG_SERVER_STR(leg->endpoint->user_agent)),
-					   TAG_END()) < 0)
-		err = -ENOMEM;
-	if (err) {
-		msg_destroy(msg);
-		return err;
-	}
 	/* What cannot be sent now is repeated by sofia, or asked for again. */
 	(void)nta_incoming_mreply(request, msg);
 	return 0;
@@ -342,6 +419,7 @@ static int on_bye(struct leg *leg, nta_incoming_t *request)
 int leg_on_request(struct leg *leg, nta_leg_t *dialog, nta_incoming_t *request, const sip_t *sip)
 {
 	(void)dialog;
+	leg_heard(leg, sip);
 	switch ((int)sip->sip_request->rq_method) { /* all others: not allowed */
 	case sip_method_ack:
 		nta_incoming_destroy(request); /* of a transaction that is over */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* leg.h - the door to tas/sip: one INVITE dialog usage (RFC 3261 12 to 15).
+/* leg.h - the door to tas/sip: one INVITE dialog usage (RFC 3261 12 to 15), with
+ * reliable provisional responses (RFC 3262), UPDATE (RFC 3311) and session
+ * timers (RFC 4028) of its own.
  *
  * A leg knows transactions, dialog state, offers in flight and their races; it
  * does not know why it exists. No sofia type passes this door.
@@ -24,12 +26,20 @@
 struct leg;          /* opaque */
 struct sip_endpoint; /* endpoint.h */
 
+/* Reliable provisional responses: RFC 3262. */
+enum leg_100rel { LEG_100REL_NONE, LEG_100REL_SUPPORTED, LEG_100REL_REQUIRED };
+
 enum leg_event_type {
-	LEG_EV_PROVISIONAL,    /* outgoing: status 101..199, each in order; sdp or NULL */
+	LEG_EV_PROVISIONAL,    /* outgoing: status 101..199, each in order; sdp or NULL. A
+				* `reliable` one whose sdp is the offer wants leg_prack() */
+	LEG_EV_PRACKED,        /* incoming: the PRACK for the 18x that carried our offer; sdp is
+				* the answer, NULL if it is missing. 200 was sent */
 	LEG_EV_ANSWERED,       /* outgoing: 2xx; sdp or NULL. The owner calls leg_ack() */
 	LEG_EV_CONFIRMED,      /* incoming: the ACK for our 2xx; sdp if it carried one */
-	LEG_EV_OFFER,          /* re-INVITE from the peer; sdp or NULL (it wants our offer).
-				* Answer with leg_offer_accept() or leg_offer_refuse() */
+	LEG_EV_OFFER,          /* re-INVITE, or (`update`) UPDATE or PRACK from the peer; sdp or
+				* NULL (it wants our offer), with `update` never NULL. Answer with
+				* leg_offer_accept() or leg_offer_refuse(). May come before the
+				* final response, once an 18x has carried SDP reliably */
 	LEG_EV_OFFER_ANSWERED, /* our leg_offer(): status; sdp if 2xx. ACK was sent */
 	LEG_EV_ENDED           /* last event: the leg is over; see leg_end_reason */
 };
@@ -40,8 +50,9 @@ enum leg_end_reason {
 	LEG_END_TLS,       /* outgoing: the next hop's certificate was not accepted */
 	LEG_END_CANCELLED, /* incoming: CANCEL; 487 was sent */
 	LEG_END_BYE,       /* the peer hung up; 200 was sent */
-	LEG_END_NO_ACK,    /* incoming: our 2xx was never acknowledged; BYE was sent */
-	LEG_END_LOST       /* the dialog is gone at the peer: 481 or 408 inside it */
+	LEG_END_NO_ACK,    /* incoming: our 2xx (BYE was sent) or 18x was never acknowledged */
+	LEG_END_LOST,      /* the dialog is gone at the peer: 481 or 408 inside it */
+	LEG_END_EXPIRED    /* the peer did not refresh the session (RFC 4028); BYE was sent */
 };
 const char *leg_end_reason_name(enum leg_end_reason reason);
 
@@ -51,6 +62,8 @@ struct leg_event {
 	int status;                        /* SIP status, or the one to show for a local failure */
 	const char *reason;                /* reason phrase or one sentence; never NULL */
 	const char *sdp;                   /* NULL: none */
+	bool reliable;                     /* PROVISIONAL: it was sent reliably */
+	bool update;                       /* OFFER: not by a re-INVITE */
 	const struct sip_headers *headers; /* of the message; never NULL, may be empty */
 };
 typedef void leg_event_fn(struct leg *leg, const struct leg_event *event, void *arg);
@@ -69,6 +82,7 @@ struct leg_info {
 	const char *source;     /* "address:port" of the peer */
 	enum sip_transport transport;
 	int max_forwards;
+	enum leg_100rel rel100;            /* what the INVITE said of reliable responses */
 	const struct sip_headers *headers; /* all, except those of transaction and dialog */
 	const char *sdp;                   /* NULL: the INVITE carried no offer */
 };
@@ -84,6 +98,7 @@ struct leg_invite {
 	const char *to_uri;
 	const struct sip_headers *headers; /* added as they are; NULL: none */
 	int max_forwards;                  /* value to send; 0: 70 */
+	enum leg_100rel rel100;            /* what to say of reliable responses */
 	const char *sdp;                   /* NULL: no offer */
 };
 
@@ -92,16 +107,27 @@ struct leg_invite {
 int leg_invite(struct leg **ret_leg, struct sip_endpoint *endpoint, const struct leg_invite *invite,
 	       leg_event_fn *on_event, void *arg) MUST_CHECK;
 
-/* Incoming, before a final response. sdp, reason and headers may be NULL. */
+/* Incoming, before a final response. sdp, reason and headers may be NULL. They
+ * keep their order. One is sent reliably if the peer requires it, after the
+ * first reliable one, and by leg_provisional_reliably() if the peer can. */
 int leg_provisional(struct leg *leg, int status, const char *reason, const char *sdp,
 		    const struct sip_headers *headers);
+int leg_provisional_reliably(struct leg *leg, int status, const char *reason, const char *sdp,
+			     const struct sip_headers *headers);
+/* Once an 18x has carried the answer reliably, the 2xx leaves `sdp` out. It waits
+ * inside for a PRACK that is still due (RFC 3262 section 3). */
 int leg_answer(struct leg *leg, const char *sdp, const struct sip_headers *headers) MUST_CHECK;
 /* Outgoing, after ANSWERED; sdp is the answer if the 2xx carried the offer. */
 int leg_ack(struct leg *leg, const char *sdp);
+/* Outgoing, after a reliable PROVISIONAL that carried the offer: its answer. All
+ * others are acknowledged inside. -EINVAL: none is due. */
+int leg_prack(struct leg *leg, const char *sdp);
 
 /* In dialog. -EBUSY: an offer is in flight in either direction. A 491 is tried
- * again inside after RFC 3261 14.1's pause. sdp NULL: offerless re-INVITE. */
-int leg_offer(struct leg *leg, const char *sdp) MUST_CHECK;
+ * again inside after RFC 3261 14.1's pause. sdp NULL: offerless re-INVITE.
+ * update: by UPDATE (RFC 3311) if the peer allows it; before the final response
+ * nothing else will do: -EOPNOTSUPP. */
+int leg_offer(struct leg *leg, const char *sdp, bool update) MUST_CHECK;
 int leg_offer_accept(struct leg *leg, const char *sdp) MUST_CHECK;
 int leg_offer_refuse(struct leg *leg, int status, const char *reason) MUST_CHECK;
 

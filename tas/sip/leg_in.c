@@ -79,6 +79,14 @@ static const char *source_text(su_home_t *home, const struct sockaddr_storage *a
 	return "";
 }
 
+static enum leg_100rel rel100_of(const sip_t *sip)
+{
+	if (sip_has_feature(sip->sip_require, "100rel"))
+		return LEG_100REL_REQUIRED;
+	return sip_has_feature(sip->sip_supported, "100rel") ? LEG_100REL_SUPPORTED
+							     : LEG_100REL_NONE;
+}
+
 static int fill_info(struct leg *leg, const sip_t *sip, const msg_t *msg,
 		     const struct sip_source *source, int peer)
 {
@@ -103,6 +111,7 @@ static int fill_info(struct leg *leg, const sip_t *sip, const msg_t *msg,
 	info->session_id = message_find(&leg->headers, "Session-ID");
 	if (!info->session_id)
 		info->session_id = "";
+	info->rel100 = rel100_of(sip);
 	info->max_forwards = sip->sip_max_forwards ? (int)sip->sip_max_forwards->mf_count : 70;
 	if (!info->request_user || !info->from_user || !info->to_user)
 		return -EINVAL;
@@ -144,13 +153,18 @@ static bool wants_sips(const sip_t *sip)
 	return sip->sip_contact && sip->sip_contact->m_url->url_type == url_sips;
 }
 
-static void on_no_ack(struct leg *leg)
+/* unsent: no PRACK came, and sofia refuses the INVITE, its 2xx still in its queue
+ * (RFC 3262 section 3). */
+static void on_no_ack(struct leg *leg, bool unsent)
 {
-	bool owned = leg->state == LEG_ACCEPTED;
+	bool owned = leg->state != LEG_UNACKED;
 
-	leg_hang_up(leg, leg->reason); /* RFC 3261 section 13.3.1.4 */
+	if (unsent)
+		leg_enter(leg, LEG_OVER);
+	else
+		leg_hang_up(leg, leg->reason); /* RFC 3261 section 13.3.1.4 */
 	if (owned)
-		leg_end(leg, LEG_END_NO_ACK, 408, "no ACK", NULL);
+		leg_end(leg, LEG_END_NO_ACK, 408, unsent ? "no PRACK" : "no ACK", NULL);
 }
 
 static void on_ack(struct leg *leg, const sip_t *sip, const msg_t *msg)
@@ -181,14 +195,16 @@ static int on_ack_cancel(struct leg *leg, nta_incoming_t *request, const sip_t *
 			leg_end(leg, LEG_END_CANCELLED, 487, "CANCEL", msg);
 		}
 	} else {
+		bool unsent = nta_incoming_status(request) < 200;
+
 		leg->invite_in = NULL;
 		nta_incoming_destroy(request);
-		if (leg->state != LEG_ACCEPTED && leg->state != LEG_UNACKED)
+		if (leg->state != LEG_ACCEPTED && leg->state != LEG_UNACKED && !unsent)
 			; /* BYE came first */
 		else if (sip)
 			on_ack(leg, sip, msg);
 		else
-			on_no_ack(leg);
+			on_no_ack(leg, unsent);
 	}
 	msg_destroy(msg);
 	return 0;
@@ -202,6 +218,7 @@ int leg_create_incoming(struct leg **ret_leg, struct sip_endpoint *endpoint,
 	tport_t *tport = nta_incoming_transport(endpoint->agent, request, msg);
 	struct listener *listener = endpoint_listener_of(endpoint, tport);
 	struct leg *leg = listener ? leg_new(endpoint, true) : NULL;
+	struct session_timer_said said;
 	int err = -ENOMEM;
 
 	if (leg) {
@@ -223,6 +240,9 @@ int leg_create_incoming(struct leg **ret_leg, struct sip_endpoint *endpoint,
 	}
 	leg->invite_in = request;
 	leg->offers.theirs = true;
+	leg_heard(leg, sip);
+	said = leg_session_said(sip);
+	leg_session_answer(leg, &said);
 	nta_incoming_bind(request, on_ack_cancel, leg);
 	*ret_leg = leg;
 	return 0;
@@ -230,12 +250,29 @@ int leg_create_incoming(struct leg **ret_leg, struct sip_endpoint *endpoint,
 
 /* ---- its responses ---- */
 
-int leg_provisional(struct leg *leg, int status, const char *reason, const char *sdp,
-		    const struct sip_headers *headers)
+static int provisional(struct leg *leg, int status, const char *reason, const char *sdp,
+		       const struct sip_headers *headers, bool reliably)
 {
 	if (leg->state != LEG_INVITED || status <= 100 || status >= 200)
 		return -EINVAL;
+	if (reliably)
+		return leg_send_reliably(leg, status, reason, sdp, headers);
 	return leg_reply(leg, leg->invite_in, status, reason, sdp, headers);
+}
+
+int leg_provisional(struct leg *leg, int status, const char *reason, const char *sdp,
+		    const struct sip_headers *headers)
+{
+	/* An ordinary one would overtake those that wait for a PRACK. */
+	bool reliably = leg->reliable || leg->info.rel100 == LEG_100REL_REQUIRED;
+
+	return provisional(leg, status, reason, sdp, headers, reliably);
+}
+
+int leg_provisional_reliably(struct leg *leg, int status, const char *reason, const char *sdp,
+			     const struct sip_headers *headers)
+{
+	return provisional(leg, status, reason, sdp, headers, leg->info.rel100 != LEG_100REL_NONE);
 }
 
 int leg_answer(struct leg *leg, const char *sdp, const struct sip_headers *headers)
@@ -244,7 +281,9 @@ int leg_answer(struct leg *leg, const char *sdp, const struct sip_headers *heade
 
 	if (leg->state != LEG_INVITED)
 		return -EINVAL;
-	err = leg_reply(leg, leg->invite_in, 200, NULL, sdp, headers);
+	err = leg_reply(leg, leg->invite_in, 200, NULL, leg->early_sdp_sent ? NULL : sdp, headers);
+	if (!err && !leg->early_sdp_sent)
+		err = leg_remember_local(leg, sdp);
 	if (err)
 		return err;
 	leg->offers.theirs = false;

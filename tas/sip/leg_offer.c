@@ -51,18 +51,21 @@ static int on_ack_cancel(struct leg *leg, nta_incoming_t *request, const sip_t *
 	return 0;
 }
 
-static int refuse(nta_incoming_t *request, int status)
+static int refuse(const struct leg *leg, nta_incoming_t *request, int status)
 {
-	char seconds[16];
+	char seconds[16], min_se[16];
 
 	(void)snprintf(seconds, sizeof(seconds), "%u", offer_answer_retry_after_s(leg_random()));
+	(void)snprintf(min_se, sizeof(min_se), "%u", leg->endpoint->session_terms.min_se_s);
 	nta_incoming_treply(request, status, NULL,
-			    TAG_IF(status == 500, SIPTAG_RETRY_AFTER_STR(seconds)), TAG_END());
+			    TAG_IF(status == 500, SIPTAG_RETRY_AFTER_STR(seconds)),
+			    TAG_IF(status == 422, SIPTAG_MIN_SE_STR(min_se)), TAG_END());
 	nta_incoming_destroy(request);
 	return status;
 }
 
-/* An UPDATE without offer only refreshes the target (RFC 3311 section 5.2). */
+/* An UPDATE without offer refreshes the target (RFC 3311 section 5.2) and the
+ * session (RFC 4028 section 10). */
 static int refresh(struct leg *leg, nta_incoming_t *request, const sip_t *sip)
 {
 	if (leg->state == LEG_TALKING)
@@ -73,28 +76,59 @@ static int refresh(struct leg *leg, nta_incoming_t *request, const sip_t *sip)
 	return 200;
 }
 
+/* RFC 3311 section 5.1: before the final response, once the INVITE's own
+ * offer has its answer. The peer of an outgoing leg has to be the one whose SDP
+ * was told on. */
+static bool early_offer_fits(const struct leg *leg, const sip_t *sip)
+{
+	const char *tag = sip->sip_from->a_tag;
+
+	if (!leg->agreed_early)
+		return false;
+	if (leg->state == LEG_INVITED)
+		return true;
+	return leg->state == LEG_CALLING && tag && leg->early_tag &&
+	       strcmp(tag, leg->early_tag) == 0;
+}
+
+/* What an offer gets at once; 0: it may go to the owner. */
+static int judge(const struct leg *leg, const sip_t *sip, bool is_update)
+{
+	bool early = is_update && early_offer_fits(leg, sip);
+	int status = offer_answer_judge(&leg->offers);
+
+	if (!status && ((leg->state != LEG_TALKING && !early) || !leg->on_event))
+		status = 491;
+	return status;
+}
+
 int leg_on_offer(struct leg *leg, nta_incoming_t *request, const sip_t *sip)
 {
-	bool is_update = sip->sip_request->rq_method == sip_method_update;
-	struct leg_event event = { .type = LEG_EV_OFFER, .reason = "" };
+	bool is_update = sip->sip_request->rq_method != sip_method_invite;
+	struct leg_event event = { .type = LEG_EV_OFFER, .reason = "", .update = is_update };
+	struct session_timer_said said = leg_session_said(sip);
 	msg_t *msg;
 	char *sdp = NULL;
 	int status, err;
 
 	if (leg->state == LEG_HANGING_UP || leg->state == LEG_OVER)
-		return refuse(request, 481);
+		return refuse(leg, request, 481);
+	if (session_timer_too_small(&leg->endpoint->session_terms, &said))
+		return refuse(leg, request, 422);
 	err = message_sdp(sip, &sdp);
 	if (err)
-		return refuse(request, err == -ENOTSUP ? 415 : err == -EINVAL ? 400 : 500);
-	if (is_update && !sdp)
+		return refuse(leg, request, err == -ENOTSUP ? 415 : err == -EINVAL ? 400 : 500);
+	if (is_update && !sdp) {
+		leg_session_reanswer(leg, &said);
 		return refresh(leg, request, sip);
-	status = offer_answer_judge(&leg->offers);
-	if (!status && (leg->state != LEG_TALKING || !leg->on_event))
-		status = 491;
+	}
+	status = judge(leg, sip, is_update);
 	if (status) {
 		free(sdp);
-		return refuse(request, status);
+		return refuse(leg, request, status);
 	}
+	if (sip->sip_request->rq_method != sip_method_prack)
+		leg_session_reanswer(leg, &said);
 	(void)nta_leg_server_route(leg->dialog, sip->sip_record_route, sip->sip_contact);
 	leg->offer_in = request;
 	leg->offer_is_update = is_update;
@@ -115,9 +149,11 @@ int leg_offer_accept(struct leg *leg, const char *sdp)
 {
 	int err;
 
-	if (leg->state != LEG_TALKING || !leg->offers.theirs)
+	if (!leg->offer_in || !leg->offers.theirs)
 		return -EINVAL;
 	err = leg_reply(leg, leg->offer_in, 200, NULL, sdp, NULL);
+	if (!err)
+		err = leg_remember_local(leg, sdp);
 	if (err)
 		return err;
 	leg->offers.theirs = false;
@@ -132,7 +168,7 @@ int leg_offer_refuse(struct leg *leg, int status, const char *reason)
 {
 	int err;
 
-	if (leg->state != LEG_TALKING || !leg->offers.theirs || status < 300 || status > 699)
+	if (!leg->offer_in || !leg->offers.theirs || status < 300 || status > 699)
 		return -EINVAL;
 	err = leg_reply(leg, leg->offer_in, status, reason, NULL, NULL);
 	if (err)
@@ -144,6 +180,13 @@ int leg_offer_refuse(struct leg *leg, int status, const char *reason)
 /* ---- ours ---- */
 
 static int send_offer(struct leg *leg);
+
+static bool may_offer(const struct leg *leg)
+{
+	bool early = leg->state == LEG_INVITED || leg->state == LEG_CALLING;
+
+	return leg->state == LEG_TALKING || (early && leg->agreed_early);
+}
 
 static void on_glare(struct leg *leg)
 {
@@ -161,7 +204,7 @@ void leg_offer_again(struct timer *timer, void *arg)
 
 	(void)timer;
 	leg->offers.retry = false;
-	if (leg->state != LEG_TALKING)
+	if (!may_offer(leg))
 		return;
 	if (offer_answer_may_send(&leg->offers) < 0)
 		on_glare(leg); /* theirs came first: after it */
@@ -177,7 +220,8 @@ static void on_offer_failed(struct leg *leg, int status, const sip_t *sip, const
 
 	if (status == 491 && ++leg->offer_tries < TRIES_MAX) {
 		on_glare(leg);
-	} else if (status == 481 || status == 408) { /* RFC 3261 section 12.2.1.2 */
+	} else if (leg->state == LEG_TALKING && (status == 481 || status == 408)) {
+		/* RFC 3261 section 12.2.1.2 */
 		if (status == 408)
 			leg_hang_up(leg, NULL);
 		else
@@ -188,6 +232,17 @@ static void on_offer_failed(struct leg *leg, int status, const sip_t *sip, const
 	}
 }
 
+void leg_acknowledge(struct leg *leg, nta_outgoing_t *request, bool now)
+{
+	free(leg->ack_branch);
+	leg->ack_branch = str_dup_or_null(nta_outgoing_branch(request));
+	leg->ack_seq = nta_outgoing_cseq(request);
+	if (now)
+		leg_send_ack(leg, NULL);
+	else
+		leg->offers.to_ack = true; /* the ACK carries the answer: leg_ack() */
+}
+
 static void on_offer_accepted(struct leg *leg, nta_outgoing_t *request, const sip_t *sip,
 			      const msg_t *msg)
 {
@@ -196,14 +251,13 @@ static void on_offer_accepted(struct leg *leg, nta_outgoing_t *request, const si
 				   .reason = sip->sip_status->st_phrase };
 	char *sdp = NULL;
 
-	(void)nta_leg_client_reroute(leg->dialog, sip->sip_record_route, sip->sip_contact, 0);
-	free(leg->ack_branch);
-	leg->ack_branch = str_dup_or_null(nta_outgoing_branch(request));
-	leg->ack_seq = nta_outgoing_cseq(request);
-	if (leg->offer_sdp)
-		leg_send_ack(leg, NULL);
-	else
-		leg->offers.to_ack = true; /* the ACK carries the answer: leg_ack() */
+	(void)nta_leg_client_reroute(leg_dialog(leg), sip->sip_record_route, sip->sip_contact, 0);
+	if (leg->state == LEG_TALKING)
+		leg_session_agreed(leg, sip);
+	if (leg_remember_local(leg, leg->offer_sdp) < 0)
+		log_debug("sip", "leg=%s no memory for its last SDP", leg->info.call_id);
+	if (nta_outgoing_method(request) == sip_method_invite)
+		leg_acknowledge(leg, request, leg->offer_sdp != NULL);
 	sdp = message_sdp_or_null(sip);
 	event.sdp = sdp;
 	leg_tell(leg, &event, msg);
@@ -221,7 +275,7 @@ static int on_offer_response(void *arg, nta_outgoing_t *request, const sip_t *si
 	msg = nta_outgoing_getresponse(request);
 	leg->offer_out = NULL;
 	leg->offers.ours = false;
-	if (leg->state == LEG_TALKING) {
+	if (leg->state != LEG_HANGING_UP && leg->state != LEG_OVER) {
 		if (status < 300)
 			on_offer_accepted(leg, request, sip, msg);
 		else
@@ -234,23 +288,30 @@ static int on_offer_response(void *arg, nta_outgoing_t *request, const sip_t *si
 
 static int send_offer(struct leg *leg)
 {
-	leg->offer_out =
-		leg_request(leg, SIP_METHOD_INVITE, on_offer_response, leg->offer_sdp, NULL);
+	const char *sdp = leg->offer_sdp;
+	struct leg_request invite = { SIP_METHOD_INVITE, on_offer_response, .sdp = sdp };
+	struct leg_request update = { SIP_METHOD_UPDATE, on_offer_response, .sdp = sdp };
+
+	leg->offer_out = leg_request(leg, leg->offer_by_update ? &update : &invite);
 	if (!leg->offer_out)
 		return -ENOMEM;
 	leg->offers.ours = true;
 	return 0;
 }
 
-int leg_offer(struct leg *leg, const char *sdp)
+int leg_offer(struct leg *leg, const char *sdp, bool update)
 {
+	bool by_update = update && sdp && (leg->allows & LEG_ALLOWS_UPDATE);
 	int err;
 
-	if (leg->state != LEG_TALKING)
+	if (!may_offer(leg))
 		return -EINVAL;
+	if (leg->state != LEG_TALKING && !by_update)
+		return -EOPNOTSUPP;
 	err = offer_answer_may_send(&leg->offers);
 	if (err)
 		return err;
+	leg->offer_by_update = by_update;
 	free(leg->offer_sdp);
 	leg->offer_sdp = str_dup_or_null(sdp);
 	if (sdp && !leg->offer_sdp)

@@ -9,6 +9,8 @@
 
 #include "base/str.h"
 
+#define INVITES_MAX 3 /* a peer that asks for one more each time is left alone */
+
 /* The SDP of a provisional response, if it belongs to the first early dialog:
  * offers and answers go on in that one; a 2xx may come from any. */
 static char *early_sdp(struct leg *leg, const sip_t *sip)
@@ -28,21 +30,31 @@ static char *early_sdp(struct leg *leg, const sip_t *sip)
 
 static void on_provisional(struct leg *leg, const sip_t *sip, const msg_t *msg)
 {
+	bool reliable = sip->sip_rseq && sip_has_feature(sip->sip_require, "100rel");
+	bool agreed = leg->agreed_early;
 	char *sdp = early_sdp(leg, sip);
 	struct leg_event event = { .type = LEG_EV_PROVISIONAL,
 				   .status = sip->sip_status->st_status,
 				   .reason = sip->sip_status->st_phrase,
-				   .sdp = sdp };
+				   /* After the answer what follows means nothing: RFC 3261
+				    * section 13.2.1. */
+				   .sdp = agreed ? NULL : sdp,
+				   .reliable = reliable };
 
-	leg_tell(leg, &event, msg);
+	if (!reliable || leg_take_reliable(leg, sip, sdp != NULL))
+		leg_tell(leg, &event, msg);
 	free(sdp);
 }
 
 /* RFC 3261 section 12.1.2: the dialog as the 2xx makes it. */
 static void establish(struct leg *leg, const sip_t *sip)
 {
-	if (sip->sip_to->a_tag)
-		(void)nta_leg_rtag(leg->dialog, sip->sip_to->a_tag);
+	const char *tag = sip->sip_to->a_tag;
+
+	if (!tag || !leg->early_tag || strcmp(tag, leg->early_tag) != 0)
+		leg->agreed_early = false; /* another branch of a fork: its SDP is the answer */
+	if (!leg_choose_early(leg, tag) && tag)
+		(void)nta_leg_rtag(leg->dialog, tag);
 	(void)nta_leg_client_reroute(leg->dialog, sip->sip_record_route, sip->sip_contact, 1);
 	leg->ack_branch = str_dup_or_null(nta_outgoing_branch(leg->invite_out));
 	leg->ack_seq = nta_outgoing_cseq(leg->invite_out);
@@ -59,16 +71,30 @@ static void on_success(struct leg *leg, const sip_t *sip, const msg_t *msg)
 	char *sdp = NULL;
 
 	establish(leg, sip);
+	leg_session_agreed(leg, sip);
 	leg_enter(leg, LEG_ANSWERED);
 	if (given_up) {                   /* the 2xx crossed our CANCEL: RFC 3261 section 9.1 */
 		(void)leg_ack(leg, NULL); /* cannot fail in this state */
 		leg_hang_up(leg, leg->reason);
 		return;
 	}
-	sdp = message_sdp_or_null(sip);
+	sdp = leg->agreed_early ? NULL : message_sdp_or_null(sip);
 	event.sdp = sdp;
 	leg_tell(leg, &event, msg);
 	free(sdp);
+}
+
+/* RFC 4028 section 7.4. True: a second INVITE is on its way. */
+static bool asks_for_longer(struct leg *leg, const sip_t *sip)
+{
+	struct session_timer_said said = leg_session_said(sip);
+	unsigned raised_s = session_timer_raised_s(leg->expires_s, &said);
+
+	if (leg->state != LEG_CALLING || sip->sip_status->st_status != 422 || !raised_s ||
+	    leg->invites >= INVITES_MAX)
+		return false;
+	leg->expires_s = leg->min_se_s = raised_s;
+	return leg_invite_again(leg) == 0;
 }
 
 static void on_failure(struct leg *leg, int status, const sip_t *sip, const msg_t *msg)
@@ -77,6 +103,9 @@ static void on_failure(struct leg *leg, int status, const sip_t *sip, const msg_
 
 	nta_outgoing_destroy(leg->invite_out);
 	leg->invite_out = NULL;
+	if (sip && !internal && asks_for_longer(leg, sip))
+		return;
+	leg_drop_early(leg);
 	leg->offers.ours = false;
 	leg_enter(leg, LEG_OVER);
 	leg_end(leg, internal ? LEG_END_TIMEOUT : LEG_END_REFUSED, status, message_why(sip),
@@ -91,6 +120,7 @@ static int on_invite_response(void *arg, nta_outgoing_t *request, const sip_t *s
 
 	leg->heard = true;
 	timer_cancel(&leg->connect_timer);
+	leg_heard(leg, sip);
 	if (status >= 300)
 		on_failure(leg, status, sip, msg);
 	else if (status >= 200)
@@ -207,6 +237,8 @@ static int fill_info(struct leg *leg, const struct leg_invite *invite, const sip
 	info->call_id = su_strdup(home, sip->sip_call_id->i_id);
 	info->source = "";
 	info->sdp = str_dup_or_null(invite->sdp);
+	if (leg_remember_local(leg, invite->sdp) < 0)
+		return -ENOMEM;
 	for (size_t i = 0; invite->headers && i < invite->headers->count; i++) {
 		const struct sip_header *item = &invite->headers->items[i];
 		int err = sip_headers_add(&leg->headers, item->name, item->value);
@@ -222,12 +254,31 @@ static int fill_info(struct leg *leg, const struct leg_invite *invite, const sip
 	return info->request_uri && info->from_uri && info->to_uri && info->call_id ? 0 : -ENOMEM;
 }
 
+/* What the INVITE says of the extensions of this room. */
+static int add_extensions(struct leg *leg, msg_t *msg)
+{
+	bool required = leg->info.rel100 == LEG_100REL_REQUIRED;
+	bool supported = leg->info.rel100 == LEG_100REL_SUPPORTED;
+	char expires[16], min_se[16];
+
+	(void)snprintf(expires, sizeof(expires), "%u", leg->expires_s);
+	(void)snprintf(min_se, sizeof(min_se), "%u", leg->min_se_s);
+	return sip_add_tl(msg, sip_object(msg), TAG_IF(required, SIPTAG_REQUIRE_STR("100rel")),
+			  SIPTAG_SUPPORTED_STR(supported ? "timer, 100rel" : "timer"),
+			  TAG_IF(leg->expires_s, SIPTAG_SESSION_EXPIRES_STR(expires)),
+			  TAG_IF(leg->min_se_s, SIPTAG_MIN_SE_STR(min_se)), TAG_END()) < 0
+		       ? -ENOMEM
+		       : 0;
+}
+
 static int build(struct leg *leg, const struct leg_invite *invite, msg_t *msg)
 {
 	sip_t *sip = sip_object(msg);
 	char hops[16];
 	int err = message_add(msg, invite->headers, invite->sdp);
 
+	if (!err)
+		err = add_extensions(leg, msg);
 	if (err)
 		return err;
 	(void)snprintf(hops, sizeof(hops), "%d", leg->info.max_forwards);
@@ -240,7 +291,7 @@ static int build(struct leg *leg, const struct leg_invite *invite, msg_t *msg)
 	    nta_msg_request_complete(msg, leg->dialog, SIP_METHOD_INVITE,
 				     (const url_string_t *)invite->request_uri) < 0)
 		return -EINVAL;
-	return fill_info(leg, invite, sip);
+	return 0;
 }
 
 static int send_invite(struct leg *leg, const struct leg_invite *invite)
@@ -248,6 +299,8 @@ static int send_invite(struct leg *leg, const struct leg_invite *invite)
 	msg_t *msg = nta_msg_create(leg->endpoint->agent, 0);
 	int err = msg ? build(leg, invite, msg) : -ENOMEM;
 
+	if (!err && !leg->invites) /* a second one says the same */
+		err = fill_info(leg, invite, sip_object(msg));
 	if (!err) {
 		leg->invite_out =
 			nta_outgoing_mcreate(leg->endpoint->agent, on_invite_response, leg,
@@ -257,7 +310,19 @@ static int send_invite(struct leg *leg, const struct leg_invite *invite)
 	}
 	if (err && msg)
 		msg_destroy(msg);
+	leg->invites++;
 	return err;
+}
+
+int leg_invite_again(struct leg *leg)
+{
+	struct leg_invite invite = {
+		.request_uri = leg->info.request_uri,
+		.headers = &leg->headers,
+		.sdp = leg->info.sdp,
+	};
+
+	return send_invite(leg, &invite);
 }
 
 static int choose_contact(struct leg *leg, const struct leg_invite *invite, const char *hop)
@@ -291,6 +356,11 @@ int leg_invite(struct leg **ret_leg, struct sip_endpoint *endpoint, const struct
 	if (!leg)
 		return -ENOMEM;
 	leg->info.max_forwards = invite->max_forwards ? invite->max_forwards : 70;
+	leg->info.rel100 = invite->rel100;
+	leg->expires_s = endpoint->session_terms.expires_s;
+	leg->min_se_s = leg->expires_s && endpoint->session_terms.min_se_s > SESSION_MIN_SE_S
+				? endpoint->session_terms.min_se_s
+				: 0;
 	err = choose_hop(leg, hop);
 	if (!err)
 		err = choose_contact(leg, invite, hop);

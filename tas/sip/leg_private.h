@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* leg_private.h - a leg from inside: leg.c (life, dialog), leg_in.c and
- * leg_out.c (its INVITE), leg_offer.c (re-INVITE and UPDATE).
+ * leg_out.c (its INVITE), leg_prack.c (its reliable 18x), leg_offer.c (re-INVITE
+ * and UPDATE), leg_refresh.c (session timer).
  *
  *   in:  INVITED --2xx--> ACCEPTED --ACK--> TALKING --BYE--> HANGING_UP -> OVER
  *           |                 +--released--> UNACKED --ACK or time-out--^
@@ -33,6 +34,17 @@ enum leg_state {
 	LEG_OVER
 };
 
+/* A dialog that a reliable 18x has opened (RFC 3262 section 4). */
+struct early_dialog {
+	struct early_dialog *next;
+	nta_leg_t *dialog;
+	uint32_t rseq; /* the last one taken */
+	char tag[];    /* the peer's */
+};
+
+/* What the peer's Allow says; of those we care for. */
+#define LEG_ALLOWS_UPDATE 1u
+
 struct leg {
 	struct sip_endpoint *endpoint;
 	struct leg *next, **link; /* the endpoint's list */
@@ -56,12 +68,27 @@ struct leg {
 	uint32_t ack_seq;
 
 	char *early_tag; /* the dialog whose early SDP is told on */
+	struct early_dialog *early;
+	uint32_t prack_rseq; /* of the 18x that waits for leg_prack(); 0: none */
+	bool reliable;       /* incoming: an 18x was sent reliably */
+	bool early_sdp_sent; /* incoming: one of them carried SDP */
+	bool agreed_early;   /* the INVITE's offer was answered reliably before its 2xx */
+	unsigned allows;     /* LEG_ALLOWS_..., as last heard */
+
+	struct session_timer session;
+	unsigned expires_s; /* what we ask the peer for; 0: nothing */
+	unsigned min_se_s;  /* Min-SE that a 422 has taught us; 0: none */
+	unsigned invites;   /* sent, the repeated ones included */
+	struct timer session_timer;
+	nta_outgoing_t *refresh_out;
 
 	struct offer_answer offers;
 	nta_incoming_t *offer_in; /* re-INVITE or UPDATE */
-	bool offer_is_update;
+	bool offer_is_update;     /* or PRACK */
 	nta_outgoing_t *offer_out;
 	char *offer_sdp; /* ours, for a second try; NULL: without offer */
+	bool offer_by_update;
+	char *local_sdp; /* the last one the peer has of us; NULL: none */
 	unsigned offer_tries;
 
 	struct timer connect_timer, offer_timer, reaper;
@@ -80,13 +107,26 @@ void leg_tell(struct leg *leg, const struct leg_event *event, const msg_t *msg);
 /* Tells LEG_EV_ENDED, once. msg may be NULL. */
 void leg_end(struct leg *leg, enum leg_end_reason end, int status, const char *reason,
 	     const msg_t *msg);
-/* A request inside the dialog. headers, sdp and reason may be NULL. */
-nta_outgoing_t *leg_request(struct leg *leg, sip_method_t method, const char *method_name,
-			    nta_response_f *on_response, const char *sdp, const char *reason);
+/* A request inside the dialog. */
+struct leg_request {
+	sip_method_t method;
+	const char *method_name;
+	nta_response_f *on_response;     /* NULL: nobody waits */
+	nta_leg_t *dialog;               /* NULL: leg_dialog() */
+	const char *sdp, *reason, *rack; /* NULL: none */
+};
+nta_outgoing_t *leg_request(struct leg *leg, const struct leg_request *request);
+/* The dialog that requests go into: before the 2xx an early one. */
+nta_leg_t *leg_dialog(const struct leg *leg);
 void leg_send_ack(struct leg *leg, const char *sdp);
 void leg_hang_up(struct leg *leg, const char *reason);
 int leg_reply(struct leg *leg, nta_incoming_t *request, int status, const char *phrase,
 	      const char *sdp, const struct sip_headers *headers) MUST_CHECK;
+/* The response alone, not sent; NULL: no memory. */
+msg_t *leg_make_reply(struct leg *leg, nta_incoming_t *request, int status, const char *phrase,
+		      const char *sdp, const struct sip_headers *headers);
+void leg_heard(struct leg *leg, const sip_t *sip);        /* any message of the peer */
+int leg_remember_local(struct leg *leg, const char *sdp); /* NULL: nothing new */
 nta_request_f leg_on_request;
 uint32_t leg_random(void);
 void leg_new_tag(char ret_tag[17]);
@@ -102,8 +142,32 @@ void leg_cancel(struct leg *leg, const char *reason);
 /* The next hop cannot be reached, or (reached) does not say a word. */
 void leg_unreached(struct leg *leg, enum leg_end_reason end, const char *reason, bool reached);
 
+/* leg_prack.c */
+int leg_send_reliably(struct leg *leg, int status, const char *reason, const char *sdp,
+		      const struct sip_headers *headers) MUST_CHECK;
+/* A provisional response with RSeq. False: a repetition, or one out of order. */
+bool leg_take_reliable(struct leg *leg, const sip_t *sip, bool with_sdp);
+/* The 2xx has chosen a dialog: it becomes leg->dialog if it was an early one. */
+bool leg_choose_early(struct leg *leg, const char *tag);
+void leg_drop_early(struct leg *leg);
+
+/* leg_refresh.c */
+struct session_timer_said leg_session_said(const sip_t *sip);
+/* What our 2xx to the INVITE will say, and to a later request. */
+void leg_session_answer(struct leg *leg, const struct session_timer_said *request);
+void leg_session_reanswer(struct leg *leg, const struct session_timer_said *request);
+void leg_session_agreed(struct leg *leg, const sip_t *response);
+void leg_session_begin(struct leg *leg); /* the dialog is up; again: no harm */
+void leg_session_stop(struct leg *leg);
+timer_fn leg_session_due;
+
+/* leg_out.c: the same INVITE once more, after a response that asks for it */
+int leg_invite_again(struct leg *leg) MUST_CHECK;
+
 /* leg_offer.c */
 int leg_on_offer(struct leg *leg, nta_incoming_t *request, const sip_t *sip); /* nta's status */
+/* A 2xx to a re-INVITE gets its ACK, now or by leg_ack(). */
+void leg_acknowledge(struct leg *leg, nta_outgoing_t *request, bool now);
 void leg_drop_offers(struct leg *leg);
 timer_fn leg_offer_again;
 

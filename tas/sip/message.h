@@ -9,7 +9,7 @@
 #include "config/config.h"
 #include "tas/sip/headers.h"
 
-#define MESSAGE_ALLOW "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE"
+#define MESSAGE_ALLOW "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE"
 
 /* Every header that may be told on, in the order received, as sent but for
  * folds. What cannot be told on safely is left out. */

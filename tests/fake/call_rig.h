@@ -23,7 +23,8 @@ struct rig {
 	char cdr[64];
 	char end_line[512]; /* the last "end" line of the log */
 	unsigned starts, ends;
-	unsigned refused; /* calls that never began, by the test's count */
+	unsigned refused;       /* calls that never began, by the test's count */
+	enum leg_100rel rel100; /* what A says */
 };
 
 static inline void rig_log(enum log_level level, const char *area, const char *line, void *arg)
@@ -220,6 +221,7 @@ static inline struct call_plan *rig_plan(const struct call_step *steps, size_t c
 static inline void rig_start(struct rig *rig, const char *offer, struct call_plan *plan)
 {
 	rig->a = fake_leg_incoming("+004712345678", "+4799000001", offer);
+	rig->a->info.rel100 = rig->rel100;
 	assert_int_equal(call_start(rig->room, rig->a, plan), 0);
 }
 

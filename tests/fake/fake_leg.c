@@ -155,11 +155,32 @@ void fake_leg_event_headers(struct leg *leg, enum leg_event_type type, int statu
 		leg->offer_out = false;
 		leg->ack_owed = leg->offer_asked && status < 300;
 	}
+	if (type == LEG_EV_PRACKED)
+		leg->agreed_early = true;
 	if (type == LEG_EV_ANSWERED)
 		leg->answered = true;
 	if (type == LEG_EV_CONFIRMED)
 		leg->confirmed = true;
 	deliver(leg, &event, headers);
+}
+
+void fake_leg_reliable(struct leg *leg, int status, const char *sdp)
+{
+	struct leg_event event = {
+		.type = LEG_EV_PROVISIONAL, .status = status, .sdp = sdp, .reliable = true
+	};
+
+	leg->prack_owed = sdp && !leg->info.sdp && !leg->agreed_early;
+	leg->agreed_early = leg->agreed_early || (sdp && leg->info.sdp);
+	deliver(leg, &event, NULL);
+}
+
+void fake_leg_update(struct leg *leg, const char *sdp)
+{
+	struct leg_event event = { .type = LEG_EV_OFFER, .sdp = sdp, .update = true };
+
+	leg->offer_in = true;
+	deliver(leg, &event, NULL);
 }
 
 void fake_leg_event(struct leg *leg, enum leg_event_type type, int status, const char *sdp)
@@ -222,8 +243,8 @@ static int note(struct leg *leg, int what, int status, const char *sdp,
 
 const char *leg_end_reason_name(enum leg_end_reason reason)
 {
-	static const char *const names[] = { "refused", "timeout", "tls", "cancelled",
-					     "bye",     "no_ack",  "lost" };
+	static const char *const names[] = { "refused", "timeout", "tls",  "cancelled",
+					     "bye",     "no_ack",  "lost", "expired" };
 
 	return names[reason];
 }
@@ -254,6 +275,7 @@ int leg_invite(struct leg **ret_leg, struct sip_endpoint *endpoint, const struct
 	leg->info.from_uri = keep(leg, invite->from_uri);
 	leg->info.to_uri = keep(leg, invite->to_uri);
 	leg->info.max_forwards = invite->max_forwards;
+	leg->info.rel100 = invite->rel100;
 	leg->info.sdp = invite->sdp ? keep(leg, invite->sdp) : NULL;
 	leg_set_handler(leg, on_event, arg);
 	invites++;
@@ -267,6 +289,27 @@ int leg_provisional(struct leg *leg, int status, const char *reason, const char 
 	(void)reason;
 	assert(!leg->outgoing && !leg->answered);
 	return note(leg, FAKE_LEG_PROVISIONAL, status, sdp, headers);
+}
+
+int leg_provisional_reliably(struct leg *leg, int status, const char *reason, const char *sdp,
+			     const struct sip_headers *headers)
+{
+	bool can = leg->info.rel100 != LEG_100REL_NONE;
+	int err = leg_provisional(leg, status, reason, sdp, headers);
+
+	leg->done[leg->done_count - 1].reliably = can;
+	if (can && sdp && leg->info.sdp)
+		leg->agreed_early = true; /* its PRACK is taken for granted */
+	return err;
+}
+
+int leg_prack(struct leg *leg, const char *sdp)
+{
+	if (!leg->prack_owed || leg->answered)
+		return -EINVAL;
+	leg->prack_owed = false;
+	leg->agreed_early = true;
+	return note(leg, FAKE_LEG_PRACK, 0, sdp, NULL);
 }
 
 int leg_answer(struct leg *leg, const char *sdp, const struct sip_headers *headers)
@@ -288,13 +331,19 @@ int leg_ack(struct leg *leg, const char *sdp)
 	return note(leg, FAKE_LEG_ACK, 0, sdp, NULL);
 }
 
-int leg_offer(struct leg *leg, const char *sdp)
+int leg_offer(struct leg *leg, const char *sdp, bool update)
 {
+	if (!leg->answered && !leg->agreed_early)
+		return -EINVAL;
+	if (!leg->answered && !update)
+		return -EOPNOTSUPP;
 	if (leg->offer_out || leg->offer_in)
 		return -EBUSY;
 	leg->offer_out = true;
 	leg->offer_asked = !sdp;
-	return note(leg, FAKE_LEG_OFFER, 0, sdp, NULL);
+	note(leg, FAKE_LEG_OFFER, 0, sdp, NULL);
+	leg->done[leg->done_count - 1].update = update;
+	return 0;
 }
 
 int leg_offer_accept(struct leg *leg, const char *sdp)

@@ -16,6 +16,7 @@
 struct fake_leg_done {
 	enum {
 		FAKE_LEG_PROVISIONAL,
+		FAKE_LEG_PRACK,
 		FAKE_LEG_ANSWER,
 		FAKE_LEG_ACK,
 		FAKE_LEG_OFFER,
@@ -23,6 +24,8 @@ struct fake_leg_done {
 		FAKE_LEG_OFFER_REFUSE
 	} what;
 	int status;
+	bool reliably; /* PROVISIONAL */
+	bool update;   /* OFFER */
 	char *sdp;     /* NULL: none */
 	char *headers; /* "Name: value\n" each; "" none */
 };
@@ -45,6 +48,8 @@ struct leg {
 	/* What the owner must not do twice or out of order; asserted inside. */
 	bool answered, confirmed, acked, offer_out, offer_in;
 	bool offer_asked, ack_owed; /* our offerless re-INVITE, its 2xx */
+	bool prack_owed;            /* outgoing: an 18x carried the offer */
+	bool agreed_early;          /* an 18x carried SDP reliably: UPDATE may go */
 };
 
 /* Incoming leg; sdp NULL: no offer. request_user, from_user: as said. */
@@ -63,6 +68,10 @@ void fake_legs_reset(void);          /* frees all; asserts that all were release
 void fake_leg_event(struct leg *leg, enum leg_event_type type, int status, const char *sdp);
 void fake_leg_event_headers(struct leg *leg, enum leg_event_type type, int status, const char *sdp,
 			    const struct sip_headers *headers);
+/* Of an outgoing leg: a provisional response that came reliably. */
+void fake_leg_reliable(struct leg *leg, int status, const char *sdp);
+/* An offer by UPDATE (or PRACK). */
+void fake_leg_update(struct leg *leg, const char *sdp);
 void fake_leg_end(struct leg *leg, enum leg_end_reason reason, int status);
 void fake_leg_end_headers(struct leg *leg, enum leg_end_reason reason, int status,
 			  const struct sip_headers *headers);

@@ -36,6 +36,20 @@ def loop_to_the_subscriber_is_two_way():
     assert legs(result)[2]["request_uri"].startswith(f"sip:+01{LOOP[1:]}@"), legs(result)[2]
 
 
+def reliable_early_media_and_a_reliable_answer_cross_the_loop():
+    core.phone(OUT, "answer", early=True, reliable=True)
+    result = core.call(LOOP, OUT, reliable=True)
+    expect(result, **TWO_WAY, plan="loop", legs="1234")
+    for number in (1, 2, 3):
+        told = [text[:3] for text in trace(result, number) if text[0] == "1"]
+        assert told[:2] == ["183", "180"], (number, told)
+
+
+def a_reliable_offer_of_the_callee_is_answered_before_the_call_is():
+    core.phone(OUT, "answer", early=True, reliable=True)
+    expect(core.call(LOOP, OUT, reliable=True, offerless=True), **TWO_WAY, plan="loop")
+
+
 def loop_between_two_subscribers_uses_the_originating_prefix_once():
     core.phone(MT, "answer")
     result = core.call(LOOP, MT)

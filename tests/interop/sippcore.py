@@ -50,15 +50,16 @@ key = {self.pki.key}
                 "-p", str(port), "-m", str(calls), "-nostdin", "-timeout", "90", "-timeout_error",
                 "-key", "sbc_port", str(self.sbc_port), *more]
 
-    def run(self, calls, rate, dialled):
-        """Places the calls; (successful, failed) as SIPp's caller counted."""
+    def run(self, calls, rate, dialled, manner=""):
+        """Places the calls; (successful, failed) as SIPp's caller counted. manner: which
+        scenarios, such as "_reliable"."""
         with open(self.folder / "uas.out", "wb") as out:
-            uas = subprocess.Popen(self.sipp("leg3.xml", self.uas_port, calls), cwd=self.folder,
+            uas = subprocess.Popen(self.sipp(f"leg3{manner}.xml", self.uas_port, calls), cwd=self.folder,
                                    stdout=out, stderr=out)
             self.children.append(uas)
             wait_listening(self.uas_port)
             uac = subprocess.run(
-                self.sipp("leg2.xml", free_port(), calls, "-r", str(rate), "-key", "dialled",
+                self.sipp(f"leg2{manner}.xml", free_port(), calls, "-r", str(rate), "-key", "dialled",
                           dialled, "-trace_err", f"127.0.0.1:{self.uac_tunnel}"),
                 cwd=self.folder, capture_output=True, text=True, timeout=120)
             uas_status = uas.wait(20)

@@ -12,8 +12,8 @@ from harness import Pki, Tally
 from sippcore import sipp_core
 
 
-def calls_complete(core, daemon, calls, rate, dialled):
-    done, failed, uas_status, errors = core.run(calls, rate, dialled)
+def calls_complete(core, daemon, calls, rate, dialled, manner=""):
+    done, failed, uas_status, errors = core.run(calls, rate, dialled, manner)
     assert (done, failed, uas_status) == (calls, 0, 0), \
         f"{done} done, {failed} failed, callee's SIPp ended with {uas_status}\n{errors}"
 
@@ -52,6 +52,10 @@ def main():
                       calls_complete, core, daemon, 20, 20, "00112")
             tally.run("SIPp: 200 looped calls with anchored media complete", calls_complete,
                       core, daemon, 200, 40, "+004722334455")
+            tally.run("SIPp: PRACK, UPDATE before the answer and a session timer on both legs",
+                      calls_complete, core, daemon, 20, 20, "+004722334455", "_reliable")
+            tally.run("SIPp: the same with SDP passed through", calls_complete, core, daemon, 20,
+                      20, "00112", "_reliable")
             tally.run("no call is left over", nothing_left, daemon)
         tally.run("two daemons at once share one range of media ports",
                   two_daemons_share_a_range, folder, pki)

@@ -139,8 +139,9 @@ static void on_provisional(struct candidate *candidate, const struct leg_event *
 	if (!sip_headers_copy_transparent(&passed, event->headers)) {
 		record_response(bridge->record, bridge->a_number, event->status, event->reason,
 				sdp);
-		(void)leg_provisional(bridge->a, event->status, event->reason, sdp,
-				      &passed); /* the caller may hang up in this moment */
+		/* The caller may hang up in this moment. */
+		(void)(event->reliable ? leg_provisional_reliably : leg_provisional)(
+			bridge->a, event->status, event->reason, sdp, &passed);
 	}
 	sip_headers_done(&passed);
 }
@@ -179,7 +180,7 @@ static void pass_offer(struct bridge *bridge, struct leg *from, unsigned from_nu
 		(void)!leg_offer_refuse(from, 488, "Not Acceptable Here");
 		return;
 	}
-	int err = leg_offer(to, sdp);
+	int err = leg_offer(to, sdp, false);
 	if (err) {
 		record_message(bridge->record, from_number, from != bridge->a,
 			       "491 Request Pending");
@@ -250,6 +251,7 @@ static void on_candidate(struct leg *leg, const struct leg_event *event, void *a
 		on_candidate_ended(candidate, event);
 		break;
 	case LEG_EV_CONFIRMED: /* of incoming legs only */
+	case LEG_EV_PRACKED:
 		break;
 	}
 }
@@ -264,6 +266,7 @@ static void on_a_ended(struct bridge *bridge, const struct leg_event *event)
 		[LEG_END_BYE] = "BYE",
 		[LEG_END_NO_ACK] = "(no ACK: BYE sent)",
 		[LEG_END_LOST] = "(dialog lost)",
+		[LEG_END_EXPIRED] = "(session expired: BYE sent)",
 	};
 
 	record_message(bridge->record, bridge->a_number, true, said[event->end]);
@@ -298,6 +301,10 @@ static void on_a(struct leg *leg, const struct leg_event *event, void *arg)
 		break;
 	case LEG_EV_ENDED:
 		on_a_ended(bridge, event);
+		break;
+	case LEG_EV_PRACKED:
+		if (bridge->candidate_count == 1 && bridge->candidates[0].leg)
+			(void)leg_prack(bridge->candidates[0].leg, event->sdp);
 		break;
 	case LEG_EV_PROVISIONAL: /* of outgoing legs only */
 	case LEG_EV_ANSWERED:
@@ -341,6 +348,7 @@ int bridge_dial(struct bridge *bridge, const struct bridge_target *target)
 		.to_uri = info->to_uri,
 		.headers = target->headers,
 		.max_forwards = info->max_forwards - 1,
+		.rel100 = info->rel100,
 		.sdp = info->sdp,
 	};
 	*candidate = (struct candidate){ .bridge = bridge, .number = target->leg_number };

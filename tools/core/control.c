@@ -170,19 +170,20 @@ static int manner_status(const char *word)
 static json_t *set_manner(struct ua *ua, const char *name, json_t *request)
 {
 	const char *when_called = "answer";
-	int ring_ms = 300, early = 0;
+	int ring_ms = 300, early = 0, reliable = 0;
 
-	if (json_unpack(request, "{s?s, s?i, s?b}", "when_called", &when_called, "ring_ms",
-			&ring_ms, "early", &early) ||
+	if (json_unpack(request, "{s?s, s?i, s?b, s?b}", "when_called", &when_called, "ring_ms",
+			&ring_ms, "early", &early, "reliable", &reliable) ||
 	    manner_status(when_called) < 0 || ring_ms < 0)
 		return problem("when_called: answer, no-answer, busy, reject, off or a status from "
-			       "400 to 699; ring_ms: a number; early: true or false");
+			       "400 to 699; ring_ms: a number; early and reliable: true or false");
 	struct ua_party *party = ua_party(ua, name);
 	if (!party)
 		return problem("out of memory");
 	party->manner = (struct ua_manner){ .status = manner_status(when_called),
 					    .ring_ms = (unsigned)ring_ms,
-					    .early = early };
+					    .early = early,
+					    .reliable = reliable };
 	return json_pack("{s:b, s:s, s:i}", "ok", 1, "name", party->name, "tone_hz",
 			 (int)party->tone_hz);
 }
@@ -251,13 +252,15 @@ static json_t *do_call(struct connection *connection, json_t *request)
 	struct sip_headers headers = { 0 };
 	json_t *given = NULL;
 	const char *hangup = "caller", *at = "phone";
-	int talk_ms = 1000, patience_ms = 20000, hold = 0, anonymous = 0, offerless = 0;
+	int talk_ms = 1000, patience_ms = 20000, hold = 0, anonymous = 0, offerless = 0,
+	    reliable = 0;
 	json_error_t error;
 
-	if (json_unpack_ex(request, &error, 0, "{s:s, s:s, s?s, s?i, s?i, s?s, s?b, s?b, s?b, s?o}",
-			   "from", &trial.from, "to", &trial.to, "at", &at, "talk_ms", &talk_ms,
-			   "patience_ms", &patience_ms, "hangup", &hangup, "hold", &hold,
-			   "anonymous", &anonymous, "offerless", &offerless, "headers", &given))
+	if (json_unpack_ex(
+		    request, &error, 0, "{s:s, s:s, s?s, s?i, s?i, s?s, s?b, s?b, s?b, s?b, s?o}",
+		    "from", &trial.from, "to", &trial.to, "at", &at, "talk_ms", &talk_ms,
+		    "patience_ms", &patience_ms, "hangup", &hangup, "hold", &hold, "anonymous",
+		    &anonymous, "offerless", &offerless, "reliable", &reliable, "headers", &given))
 		return problem(error.text);
 	if (talk_ms < 0 || patience_ms < 0 || !*trial.from || !*trial.to)
 		return problem("from and to are numbers, talk_ms and patience_ms not negative");
@@ -268,6 +271,7 @@ static json_t *do_call(struct connection *connection, json_t *request)
 	trial.hold = hold;
 	trial.anonymous = anonymous;
 	trial.offerless = offerless;
+	trial.reliable = reliable;
 	trial.headers = &headers;
 	json_t *answer = NULL;
 	if (given && read_headers(given, &headers))

@@ -36,9 +36,9 @@ static const char usage[] =
 	"\n"
 	"  breakout-core call --dir D --from N --to N   places a call, prints ladder and verdict\n"
 	"      --talk T (1s)  --patience T (20s)  --hangup caller|callee  --hold  --pbx\n"
-	"      --anonymous  --offerless  --header 'Name: value'  --json  --trace\n"
+	"      --anonymous  --offerless  --reliable  --header 'Name: value'  --json  --trace\n"
 	"  breakout-core phone --dir D --number N --when answer|no-answer|busy|reject|off|STATUS\n"
-	"      --ring T (300ms)  --early\n"
+	"      --ring T (300ms)  --early  --reliable (RFC 3262)\n"
 	"  breakout-core pbx --dir D --when ...         the same for the PBX\n"
 	"  breakout-core fault --dir D KIND [--number N] [--count N] [--for T]\n"
 	"      unavailable slow hang unauthenticated resource_exhausted not_acceptable\n"
@@ -83,6 +83,7 @@ enum {
 	OPT_PBX,
 	OPT_ANONYMOUS,
 	OPT_OFFERLESS,
+	OPT_RELIABLE,
 	OPT_HEADER,
 	OPT_JSON,
 	OPT_TRACE,
@@ -129,6 +130,7 @@ static const struct option long_options[] = {
 	{ "pbx", 0, NULL, OPT_PBX },
 	{ "anonymous", 0, NULL, OPT_ANONYMOUS },
 	{ "offerless", 0, NULL, OPT_OFFERLESS },
+	{ "reliable", 0, NULL, OPT_RELIABLE },
 	{ "header", 1, NULL, OPT_HEADER },
 	{ "json", 0, NULL, OPT_JSON },
 	{ "trace", 0, NULL, OPT_TRACE },
@@ -351,6 +353,8 @@ static int read_request_option(struct command *command, int option, const char *
 		return set_true(command, "anonymous");
 	case OPT_OFFERLESS:
 		return set_true(command, "offerless");
+	case OPT_RELIABLE:
+		return set_true(command, "reliable");
 	case OPT_HEADER:
 		return add_header(command, value);
 	case OPT_NUMBER:

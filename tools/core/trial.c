@@ -442,6 +442,7 @@ static int place(struct trial *trial)
 		.headers = request->headers,
 		.anonymous = request->anonymous,
 		.offerless = request->offerless,
+		.reliable = request->reliable,
 	};
 
 	if (!request->from_pbx) {

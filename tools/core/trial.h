@@ -37,7 +37,7 @@ struct trial_request {
 	unsigned patience_ms; /* the caller cancels without an answer after: 20000 */
 	enum trial_hangup hangup;
 	bool hold; /* re-INVITE sendonly and back before hanging up */
-	bool anonymous, offerless;
+	bool anonymous, offerless, reliable;
 	const struct sip_headers *headers; /* copied */
 };
 

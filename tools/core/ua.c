@@ -198,7 +198,8 @@ static void ring(struct ua_call *call)
 {
 	const struct ua_manner *manner = &call->party->manner;
 
-	if (leg_provisional(call->leg, 180, NULL, NULL, NULL))
+	if ((manner->reliable ? leg_provisional_reliably : leg_provisional)(call->leg, 180, NULL,
+									    NULL, NULL))
 		return;
 	call->ringing_ms = clock_now();
 	if (manner->status == 200)
@@ -215,6 +216,7 @@ static void send_invite(struct ua_call *call, const char *sdp)
 		.from_uri = from_uri,
 		.to_uri = call->to_uri,
 		.headers = &call->headers,
+		.rel100 = call->reliable ? LEG_100REL_SUPPORTED : LEG_100REL_NONE,
 		.sdp = sdp,
 	};
 
@@ -237,7 +239,7 @@ static void on_local_offer(struct ua_call *call, const char *sdp)
 		char *direction = text ? strstr(text, "a=sendrecv") : NULL;
 		if (call->hold && direction)
 			memcpy(direction, "a=sendonly", 10);
-		if (!text || leg_offer(call->leg, text)) {
+		if (!text || leg_offer(call->leg, text, false)) {
 			media_rollback(call->session);
 			call->reoffer_status = 491;
 		}
@@ -265,7 +267,8 @@ static void on_local_answer(struct ua_call *call, const char *sdp)
 	free(call->answer_sdp);
 	call->answer_sdp = strdup(sdp);
 	if (call->party->manner.early && !call->early_ms &&
-	    !leg_provisional(call->leg, 183, NULL, sdp, NULL))
+	    !(call->party->manner.reliable ? leg_provisional_reliably
+					   : leg_provisional)(call->leg, 183, NULL, sdp, NULL))
 		call->early_ms = clock_now();
 	if (!call->ringing_ms)
 		ring(call);
@@ -360,6 +363,7 @@ static void on_leg(struct leg *leg, const struct leg_event *event, void *arg)
 	case LEG_EV_ANSWERED:
 		on_answered(call, event);
 		break;
+	case LEG_EV_PRACKED:
 	case LEG_EV_CONFIRMED:
 		hear_answer(call, event->sdp);
 		break;
@@ -429,6 +433,7 @@ static int prepare_invite(struct ua_call *call, const char *from, const struct u
 	record_copy(call->other, sizeof(call->other), dial->to);
 	call->anonymous = dial->anonymous;
 	call->offerless = dial->offerless;
+	call->reliable = dial->reliable;
 	if (!call->to_uri || !call->request_uri)
 		return -ENOMEM;
 	for (size_t i = 0; dial->headers && i < dial->headers->count && !err; i++)

@@ -23,6 +23,7 @@ struct ua_manner {
 	int status;       /* 200: answers; 0: rings for ever; else refuses with it */
 	unsigned ring_ms; /* from 180 to the answer */
 	bool early;       /* 183 with SDP before the 180 */
+	bool reliable;    /* 18x reliably, to those that can (RFC 3262) */
 };
 
 struct ua_party {
@@ -69,7 +70,7 @@ struct ua_call {
 	struct timer timer;
 	struct sip_headers headers;
 	char *answer_sdp, *request_uri, *to_uri;
-	bool answer_due, offerless, hold, anonymous, peer_offers;
+	bool answer_due, offerless, reliable, hold, anonymous, peer_offers;
 };
 
 struct ua_dial {
@@ -78,6 +79,7 @@ struct ua_dial {
 	const struct sip_headers *headers; /* more headers; NULL none */
 	bool anonymous;                    /* From without the number, Privacy: id */
 	bool offerless;                    /* INVITE without SDP */
+	bool reliable;                     /* Supported: 100rel */
 };
 /* The caller has a reference of ret_call. */
 int ua_dial(struct ua *ua, const char *party, const struct ua_dial *dial,

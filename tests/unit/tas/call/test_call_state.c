@@ -648,7 +648,19 @@ static void leg_rolls(struct leg *leg)
 
 	if (!leg || leg->released || leg->ended)
 		return;
-	switch (dice(8)) {
+	switch (dice(11)) {
+	case 8:
+		if (leg->outgoing && !leg->answered)
+			fake_leg_reliable(leg, 180 + (int)dice(4), some_sdp());
+		break;
+	case 9:
+		if (!leg->outgoing && !leg->answered)
+			fake_leg_event(leg, LEG_EV_PRACKED, 200, some_sdp());
+		break;
+	case 10:
+		if ((leg->answered || leg->agreed_early) && !leg->offer_in && !leg->offer_out)
+			fake_leg_update(leg, "update");
+		break;
 	case 0:
 		if (leg->outgoing && !leg->answered)
 			fake_leg_event(leg, LEG_EV_PROVISIONAL, 180 + (int)dice(4), some_sdp());
@@ -782,6 +794,7 @@ static unsigned long steps_taken;
 static void one_random_call(struct rig *rig, unsigned seed)
 {
 	dice_state = seed;
+	rig->rel100 = (enum leg_100rel)dice(3);
 	fake_media_create_fails(dice(10) ? 0 : -28);
 	rig_start(rig, dice(4) ? "offer-a" : NULL, some_plan());
 	for (unsigned i = 0; i < 60 && call_room_count(rig->room); i++) {

@@ -160,6 +160,132 @@ static void early_answer_stuck_in_media_frees_the_caller(void **state)
 
 #define T(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 
+static bool was_reliable(const struct leg *leg)
+{
+	return fake_leg_did(leg)->what == FAKE_LEG_PROVISIONAL && fake_leg_did(leg)->reliably;
+}
+
+static void a_loop_is_as_reliable_as_the_core(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b;
+
+	rig->rel100 = LEG_100REL_REQUIRED;
+	b = rig_dialling(rig, RIG_PLAN(rig_loop()));
+	assert_int_equal(b->info.rel100, LEG_100REL_REQUIRED);
+	fake_leg_event(b, LEG_EV_PROVISIONAL, 180, NULL);
+	assert_false(was_reliable(rig->a)); /* the leg itself knows what A requires */
+	fake_leg_reliable(b, 183, "early-b");
+	fake_media_reply(fake_media_last(), "early-for-a");
+	assert_true(was_reliable(rig->a));
+	fake_leg_event(b, LEG_EV_ANSWERED, 200, NULL);
+	assert_did(rig->a, FAKE_LEG_ANSWER, 200, "early-for-a");
+}
+
+static void a_trunk_need_not_be_reliable_but_its_sdp_becomes_so(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b;
+
+	rig->rel100 = LEG_100REL_REQUIRED;
+	b = rig_dialling(rig, RIG_PLAN(rig_dial("dial pbx")));
+	assert_int_equal(b->info.rel100, LEG_100REL_SUPPORTED);
+	fake_leg_event(b, LEG_EV_PROVISIONAL, 183, "early-b");
+	fake_media_reply(fake_media_last(), "early-for-a");
+	assert_true(was_reliable(rig->a));
+}
+
+static void what_another_step_may_replace_is_not_promised(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b;
+
+	rig->rel100 = LEG_100REL_SUPPORTED;
+	b = rig_dialling(rig, RIG_PLAN(rig_dial("dial pbx"), rig_loop()));
+	fake_leg_reliable(b, 183, "early-b");
+	fake_media_reply(fake_media_last(), "early-for-a");
+	assert_false(was_reliable(rig->a));
+	assert_did(rig->a, FAKE_LEG_PROVISIONAL, 183, "early-for-a");
+}
+
+static void who_requires_reliability_hears_no_sdp_that_may_be_replaced(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b;
+
+	rig->rel100 = LEG_100REL_REQUIRED;
+	b = rig_dialling(rig, RIG_PLAN(rig_dial("dial pbx"), rig_loop()));
+	fake_leg_event(b, LEG_EV_PROVISIONAL, 183, "early-b");
+	fake_media_reply(fake_media_last(), "early-for-a");
+	assert_did(rig->a, FAKE_LEG_PROVISIONAL, 183, NULL);
+}
+
+static void a_delayed_offer_in_an_18x_is_answered_in_the_prack(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b;
+
+	rig->rel100 = LEG_100REL_SUPPORTED;
+	rig_start(rig, NULL, RIG_PLAN(rig_loop()));
+	b = fake_leg_last();
+	fake_leg_reliable(b, 183, "offer-b");
+	assert_true(fake_media_reply(fake_media_last(), "offer-for-a"));
+	assert_did(rig->a, FAKE_LEG_PROVISIONAL, 183, "offer-for-a");
+	assert_true(was_reliable(rig->a));
+	fake_leg_event(rig->a, LEG_EV_PRACKED, 200, "answer-a");
+	assert_true(fake_media_reply(fake_media_last(), "answer-for-b"));
+	assert_did(b, FAKE_LEG_PRACK, 0, "answer-for-b");
+	fake_leg_reliable(b, 180, NULL);
+	fake_leg_event(b, LEG_EV_ANSWERED, 200, NULL);
+	assert_true(b->acked); /* nothing is left to say in the ACK */
+	assert_did(rig->a, FAKE_LEG_ANSWER, 200, NULL);
+	fake_leg_event(rig->a, LEG_EV_CONFIRMED, 0, NULL);
+	assert_int_equal(call_room_count(rig->room), 1);
+}
+
+static void a_delayed_offer_is_passed_through_both_ways(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b;
+
+	rig->rel100 = LEG_100REL_SUPPORTED;
+	rig_start(rig, NULL, RIG_PLAN(rig_passed()));
+	b = fake_leg_last();
+	fake_leg_reliable(b, 183, "offer-b");
+	assert_did(rig->a, FAKE_LEG_PROVISIONAL, 183, "offer-b");
+	fake_leg_event(rig->a, LEG_EV_PRACKED, 200, "answer-a");
+	assert_did(b, FAKE_LEG_PRACK, 0, "answer-a");
+	fake_leg_event(b, LEG_EV_ANSWERED, 200, NULL);
+	assert_did(rig->a, FAKE_LEG_ANSWER, 200, NULL);
+}
+
+static void a_prack_without_its_answer_fails_the_call(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b;
+
+	rig->rel100 = LEG_100REL_SUPPORTED;
+	rig_start(rig, NULL, RIG_PLAN(rig_loop()));
+	b = fake_leg_last();
+	fake_leg_reliable(b, 183, "offer-b");
+	fake_media_reply(fake_media_last(), "offer-for-a");
+	fake_leg_event(rig->a, LEG_EV_PRACKED, 200, NULL);
+	assert_true(b->released && rig->a->released);
+}
+
+static void an_answer_passed_through_is_kept_for_a_2xx_without_one(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b;
+
+	rig->rel100 = LEG_100REL_NONE; /* A has it as a preview only */
+	rig_start(rig, "offer-a", RIG_PLAN(rig_passed()));
+	b = fake_leg_last();
+	fake_leg_reliable(b, 183, "answer-b");
+	fake_leg_event(b, LEG_EV_ANSWERED, 200, NULL);
+	assert_did(rig->a, FAKE_LEG_ANSWER, 200, "answer-b");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -175,6 +301,14 @@ int main(void)
 		T(trunk_tells_the_caller_nothing_but_reasons),
 		T(flood_of_provisionals_is_bounded_and_loses_no_answer),
 		T(early_answer_stuck_in_media_frees_the_caller),
+		T(a_loop_is_as_reliable_as_the_core),
+		T(a_trunk_need_not_be_reliable_but_its_sdp_becomes_so),
+		T(what_another_step_may_replace_is_not_promised),
+		T(who_requires_reliability_hears_no_sdp_that_may_be_replaced),
+		T(a_delayed_offer_in_an_18x_is_answered_in_the_prack),
+		T(a_delayed_offer_is_passed_through_both_ways),
+		T(a_prack_without_its_answer_fails_the_call),
+		T(an_answer_passed_through_is_kept_for_a_2xx_without_one),
 	};
 
 	return cmocka_run_group_tests_name("tas/call/early", tests, NULL, NULL);

@@ -283,6 +283,130 @@ static void hanging_up_during_a_reinvite_ends_the_call(void **state)
 
 #define T(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 
+/* Both sides have agreed on SDP, and B's phone rings. */
+static struct leg *agreed_early(struct rig *rig)
+{
+	struct leg *b;
+
+	rig->rel100 = LEG_100REL_SUPPORTED;
+	b = rig_dialling(rig, RIG_PLAN(rig_loop()));
+	fake_leg_reliable(b, 183, "early-b");
+	assert_true(fake_media_reply(fake_media_last(), "early-for-a"));
+	return b;
+}
+
+static void an_update_crosses_before_the_answer_in_both_directions(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b = agreed_early(rig);
+	struct leg *sides[2] = { rig->a, b };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct leg *from = sides[i], *to = sides[1 - i];
+
+		fake_leg_update(from, "update");
+		assert_true(fake_media_reply(fake_media_last(), "update-through"));
+		assert_did(to, FAKE_LEG_OFFER, 0, "update-through");
+		assert_true(fake_leg_did(to)->update);
+		fake_leg_event(to, LEG_EV_OFFER_ANSWERED, 200, "re-answer");
+		assert_true(fake_media_reply(fake_media_last(), "re-answer-through"));
+		assert_did(from, FAKE_LEG_OFFER_ACCEPT, 200, "re-answer-through");
+	}
+	fake_leg_event(b, LEG_EV_ANSWERED, 200, NULL);
+	assert_int_equal(fake_leg_did(rig->a)->what, FAKE_LEG_ANSWER);
+	fake_leg_event(rig->a, LEG_EV_CONFIRMED, 0, NULL);
+	assert_true(alive(rig));
+}
+
+static void an_update_while_talking_stays_an_update(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b = rig_talking(rig, RIG_PLAN(rig_loop()));
+
+	fake_leg_update(rig->a, "update");
+	fake_media_reply(fake_media_last(), "update-through");
+	assert_true(fake_leg_did(b)->update);
+	fake_leg_event(b, LEG_EV_OFFER_ANSWERED, 200, "re-answer");
+	fake_media_reply(fake_media_last(), "re-answer-through");
+	fake_leg_event(b, LEG_EV_OFFER, 0, "re-offer");
+	fake_media_reply(fake_media_last(), "re-offer-through");
+	assert_false(fake_leg_did(rig->a)->update);
+}
+
+static void an_answer_waits_for_an_update_on_its_way(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b = agreed_early(rig);
+
+	fake_leg_update(rig->a, "update");
+	fake_media_reply(fake_media_last(), "update-for-b");
+	fake_leg_event(b, LEG_EV_ANSWERED, 200, NULL);
+	assert_int_equal(fake_leg_did(rig->a)->what, FAKE_LEG_PROVISIONAL); /* not yet */
+	fake_leg_event(b, LEG_EV_OFFER_ANSWERED, 200, "re-answer");
+	fake_media_reply(fake_media_last(), "re-answer-for-a");
+	assert_int_equal(fake_leg_did(rig->a)->what, FAKE_LEG_ANSWER);
+}
+
+static void an_update_that_cannot_cross_yet_may_come_again(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b;
+
+	rig->rel100 = LEG_100REL_SUPPORTED; /* A is reliable, this trunk is not */
+	b = rig_dialling(rig, RIG_PLAN(rig_dial("dial pbx")));
+	fake_leg_event(b, LEG_EV_PROVISIONAL, 183, "early-b");
+	fake_media_reply(fake_media_last(), "early-for-a");
+	fake_leg_update(rig->a, "update");
+	fake_media_reply(fake_media_last(), "update-for-b");
+	assert_did(rig->a, FAKE_LEG_OFFER_REFUSE, 491, NULL);
+	assert_int_equal(fake_media_last()->rollbacks, 1);
+	fake_leg_event(b, LEG_EV_ANSWERED, 200, NULL);
+	assert_did(rig->a, FAKE_LEG_ANSWER, 200, "early-for-a");
+}
+
+static void an_update_behind_a_response_on_its_way_is_pending(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b = agreed_early(rig);
+
+	fake_leg_event(b, LEG_EV_PROVISIONAL, 183, "other-b"); /* in the media room */
+	fake_leg_update(b, "update");
+	assert_did(b, FAKE_LEG_OFFER_REFUSE, 491, NULL);
+	fake_media_reply(fake_media_last(), "other-for-a");
+}
+
+static void a_refused_or_silent_update_leaves_the_call_ringing(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b = agreed_early(rig);
+
+	fake_leg_update(rig->a, "update");
+	fake_media_refuse(fake_media_last(), MEDIA_A, 488);
+	assert_did(rig->a, FAKE_LEG_OFFER_REFUSE, 488, NULL);
+	fake_leg_update(rig->a, "update");
+	fake_media_reply(fake_media_last(), "update-for-b");
+	fake_leg_event(b, LEG_EV_OFFER_ANSWERED, 488, NULL);
+	assert_did(rig->a, FAKE_LEG_OFFER_REFUSE, 488, NULL);
+	b->offer_out = false;
+	fake_leg_update(rig->a, "update");
+	fake_media_reply(fake_media_last(), "update-for-b");
+	rig_advance(rig, 41 * 1000);
+	assert_did(rig->a, FAKE_LEG_OFFER_REFUSE, 408, NULL);
+	assert_true(alive(rig));
+}
+
+static void a_busy_b_takes_the_update_of_a_with_it(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b = agreed_early(rig);
+
+	fake_leg_update(rig->a, "update");
+	fake_media_reply(fake_media_last(), "update-for-b");
+	fake_leg_end(b, LEG_END_REFUSED, 486);
+	assert_true(rig->a->released);
+	assert_int_equal(rig->a->farewell_status, 486);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -304,6 +428,13 @@ int main(void)
 		T(local_side_answers_a_reinvite_itself),
 		T(cancelled_reoffer_leaves_the_call_alone),
 		T(hanging_up_during_a_reinvite_ends_the_call),
+		T(an_update_crosses_before_the_answer_in_both_directions),
+		T(an_update_while_talking_stays_an_update),
+		T(an_answer_waits_for_an_update_on_its_way),
+		T(an_update_that_cannot_cross_yet_may_come_again),
+		T(an_update_behind_a_response_on_its_way_is_pending),
+		T(a_refused_or_silent_update_leaves_the_call_ringing),
+		T(a_busy_b_takes_the_update_of_a_with_it),
 	};
 
 	return cmocka_run_group_tests_name("tas/call/exchange", tests, NULL, NULL);

@@ -43,6 +43,8 @@ struct scene {
 	int identity; /* what b says of who calls; -1: stranger */
 	int options_status;
 	bool fake_time;
+	enum leg_100rel rel100; /* what the caller says */
+	unsigned expires_s, min_se_s;
 	char error[300];
 };
 
@@ -68,7 +70,11 @@ static inline void party_on_event(struct leg *leg, const struct leg_event *event
 	party->status = event->status;
 	switch (event->type) {
 	case LEG_EV_PROVISIONAL:
-		(void)snprintf(word, sizeof(word), "%d", event->status);
+		(void)snprintf(word, sizeof(word), "%s%d", event->reliable ? "R" : "",
+			       event->status);
+		break;
+	case LEG_EV_PRACKED:
+		(void)snprintf(word, sizeof(word), "PRACKED");
 		break;
 	case LEG_EV_ANSWERED:
 		(void)snprintf(word, sizeof(word), "ANSWERED");
@@ -77,7 +83,7 @@ static inline void party_on_event(struct leg *leg, const struct leg_event *event
 		(void)snprintf(word, sizeof(word), "CONFIRMED");
 		break;
 	case LEG_EV_OFFER:
-		(void)snprintf(word, sizeof(word), "OFFER");
+		(void)snprintf(word, sizeof(word), event->update ? "UPDATE" : "OFFER");
 		break;
 	case LEG_EV_OFFER_ANSWERED:
 		(void)snprintf(word, sizeof(word), "OFFER_ANSWERED:%d", event->status);
@@ -141,6 +147,8 @@ static inline struct sip_endpoint_options scene_options(struct config_listen *li
 		.connect_ms = 1000,
 		.handshake_s = 10,
 		.t1_ms = 500,
+		.session_expires_s = scene.expires_s,
+		.min_se_s = scene.min_se_s,
 		.verify_next_hop = true,
 	};
 }
@@ -263,6 +271,7 @@ static inline int scene_try_call(const char *uri, const char *sdp)
 				     .from_uri = "sip:+4799000001@example.com",
 				     .from_display = "Al \"Q\" Ice",
 				     .to_uri = "sip:+4799000002@example.com",
+				     .rel100 = scene.rel100,
 				     .sdp = sdp };
 
 	return leg_invite(&scene.caller.leg, scene.a, &invite, party_on_event, &scene.caller);

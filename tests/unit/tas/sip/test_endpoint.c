@@ -79,7 +79,7 @@ static void what_we_do_not_do_is_refused_with_the_right_status(void **state)
 		{ "BYE", "sip:x@127.0.0.1", "", "", "481" },
 		{ "CANCEL", "sip:x@127.0.0.1", "", "", "481" },
 		{ "UPDATE", "sip:x@127.0.0.1", CONTACT, "", "481" },
-		{ "PRACK", "sip:x@127.0.0.1", "RAck: 1 1 INVITE\r\n", "", "405" },
+		{ "PRACK", "sip:x@127.0.0.1", "RAck: 1 1 INVITE\r\n", "", "481" },
 		{ "INVITE", "http://x/", CONTACT, "", "416" },
 		{ "INVITE", "sip:x@127.0.0.1", CONTACT "Require: foo\r\n", "", "420" },
 		{ "INVITE", "sip:x@127.0.0.1", CONTACT "Proxy-Require: bar\r\n", "", "420" },
@@ -222,7 +222,7 @@ static void requests_inside_a_call_get_their_due(void **state)
 	in_dialog("UPDATE", 4, to, CONTACT, "");
 	wire_expect(&wire, "SIP/2.0 200 ");
 	in_dialog("UPDATE", 5, to, CONTACT "Content-Type: application/sdp\r\n", OFFER);
-	scene_wait(&scene.callee, "OFFER+sdp");
+	scene_wait(&scene.callee, "UPDATE+sdp");
 	in_dialog("INVITE", 6, to, CONTACT "Content-Type: application/sdp\r\n", OFFER);
 	wire_expect(&wire, "SIP/2.0 500 ");
 	wire_expect(&wire, "Retry-After: ");
@@ -277,7 +277,7 @@ static void a_reinvite_may_be_cancelled(void **state)
 		  wire.port, wire.port, to, leg_info(scene.callee.leg)->call_id);
 	wire_expect(&wire, "SIP/2.0 487 ");
 	assert_int_equal(leg_offer_accept(scene.callee.leg, ANSWER), -EINVAL);
-	assert_int_equal(leg_offer(scene.callee.leg, OFFER), 0);
+	assert_int_equal(leg_offer(scene.callee.leg, OFFER, false), 0);
 	close_wire();
 }
 

@@ -269,21 +269,21 @@ static void an_offer_inside_the_call_is_answered_either_way_round(void **state)
 	(void)state;
 	scene_open_pair(SIP_TRANSPORT_TLS);
 	scene_talk(SIP_TRANSPORT_TLS);
-	assert_int_equal(leg_offer(scene.caller.leg, OFFER), 0);
-	assert_int_equal(leg_offer(scene.caller.leg, OFFER), -EBUSY);
+	assert_int_equal(leg_offer(scene.caller.leg, OFFER, false), 0);
+	assert_int_equal(leg_offer(scene.caller.leg, OFFER, false), -EBUSY);
 	scene_wait(&scene.callee, "OFFER+sdp");
-	assert_int_equal(leg_offer(scene.callee.leg, OFFER), -EBUSY);
+	assert_int_equal(leg_offer(scene.callee.leg, OFFER, false), -EBUSY);
 	assert_int_equal(leg_offer_accept(scene.callee.leg, ANSWER), 0);
 	scene_wait(&scene.caller, "OFFER_ANSWERED:200+sdp");
 	scene_settle();
 
-	assert_int_equal(leg_offer(scene.callee.leg, OFFER), 0);
+	assert_int_equal(leg_offer(scene.callee.leg, OFFER, false), 0);
 	scene_wait(&scene.caller, "OFFER+sdp");
 	assert_int_equal(leg_offer_refuse(scene.caller.leg, 488, "No"), 0);
 	scene_wait(&scene.callee, "OFFER_ANSWERED:488");
 	scene_settle();
 
-	assert_int_equal(leg_offer(scene.caller.leg, NULL), 0);
+	assert_int_equal(leg_offer(scene.caller.leg, NULL, false), 0);
 	scene_wait(&scene.callee, "OFFER_ANSWERED:488 OFFER");
 	assert_int_equal(leg_offer_accept(scene.callee.leg, OFFER), 0);
 	scene_settle();
@@ -301,8 +301,8 @@ static void offers_that_meet_are_tried_again_after_their_pauses(void **state)
 	scene_open_pair(SIP_TRANSPORT_UDP);
 	clock_fake_set(clock_now());
 	scene_talk(SIP_TRANSPORT_UDP);
-	assert_int_equal(leg_offer(scene.caller.leg, OFFER), 0);
-	assert_int_equal(leg_offer(scene.callee.leg, OFFER), 0);
+	assert_int_equal(leg_offer(scene.caller.leg, OFFER, false), 0);
+	assert_int_equal(leg_offer(scene.callee.leg, OFFER, false), 0);
 	scene_settle();
 	assert_string_equal(scene.caller.heard, " ANSWERED+sdp");
 	assert_string_equal(scene.callee.heard, " CONFIRMED");

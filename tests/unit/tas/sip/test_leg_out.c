@@ -30,38 +30,14 @@ static void end(void)
 	scene_close();
 }
 
-/* A datagram peer that our endpoint calls: it learns our address from the first
- * request. */
 static const char *wire_take(const char *method)
 {
-	char start[32];
-	const char *message;
-	char via[200];
-	unsigned port;
-	struct sockaddr_in there;
-
-	(void)snprintf(start, sizeof(start), "%s sip:", method);
-	message = wire_expect(&wire, start);
-	wire_header(message, "Via", via, sizeof(via));
-	port = (unsigned)strtoul(strchr(via, ':') + 1, NULL, 10);
-	there = wire_address((uint16_t)port);
-	assert_int_equal(connect(wire.fd, (struct sockaddr *)&there, sizeof(there)), 0);
-	return message;
+	return wire_take_from(&wire, method);
 }
 
-/* A response to the request at `message`. */
 static void respond(const char *message, const char *status, const char *tag, const char *extra)
 {
-	char via[200], from[200], call_id[100], cseq[50], to[200];
-
-	wire_send(&wire,
-		  "SIP/2.0 %s\r\nVia: %s\r\nFrom: %s\r\nTo: %s%s%s\r\nCall-ID: %s\r\nCSeq: %s\r\n"
-		  "Contact: <sip:x@127.0.0.1:%u>\r\n%sContent-Length: 0\r\n\r\n",
-		  status, wire_header(message, "Via", via, sizeof(via)),
-		  wire_header(message, "From", from, sizeof(from)),
-		  wire_header(message, "To", to, sizeof(to)), tag ? ";tag=" : "", tag ? tag : "",
-		  wire_header(message, "Call-ID", call_id, sizeof(call_id)),
-		  wire_header(message, "CSeq", cseq, sizeof(cseq)), wire.port, extra);
+	wire_respond(&wire, message, status, tag, extra, "");
 }
 
 static void a_closed_port_is_known_at_once(void **state)
@@ -216,7 +192,7 @@ static void a_lost_dialog_is_told(void **state)
 	scene_wait(&scene.caller, "ANSWERED");
 	assert_int_equal(leg_ack(scene.caller.leg, NULL), 0);
 	wire_expect(&wire, "ACK sip:");
-	assert_int_equal(leg_offer(scene.caller.leg, OFFER), 0);
+	assert_int_equal(leg_offer(scene.caller.leg, OFFER, false), 0);
 	respond(wire_take("INVITE"), "481 Gone", NULL, "");
 	scene_wait(&scene.caller, "ENDED:lost:481");
 	scene.caller.leg = leg_release(scene.caller.leg, NULL);

@@ -188,7 +188,7 @@ static void a_stale_error_of_somebody_else_closes_nobody(void **state)
 		scene_step();
 	}
 	ERR_raise(ERR_LIB_SSL, ERR_R_INTERNAL_ERROR);
-	assert_int_equal(leg_offer(scene.caller.leg, OFFER), 0);
+	assert_int_equal(leg_offer(scene.caller.leg, OFFER, false), 0);
 	scene_wait(&scene.callee, "OFFER+sdp");
 	assert_int_equal(tls_guard_live(), 2);
 	ERR_clear_error();

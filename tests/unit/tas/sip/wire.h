@@ -156,4 +156,40 @@ static inline void wire_request(struct wire *wire, const char *method, const cha
 		  strlen(body), body);
 }
 
+/* A datagram peer that our endpoint calls: it learns our address from the first
+ * request. */
+static inline const char *wire_take_from(struct wire *wire, const char *method)
+{
+	char start[32];
+	const char *message;
+	char via[200];
+	unsigned port;
+	struct sockaddr_in there;
+
+	(void)snprintf(start, sizeof(start), "%s sip:", method);
+	message = wire_expect(wire, start);
+	wire_header(message, "Via", via, sizeof(via));
+	port = (unsigned)strtoul(strchr(via, ':') + 1, NULL, 10);
+	there = wire_address((uint16_t)port);
+	assert_int_equal(connect(wire->fd, (struct sockaddr *)&there, sizeof(there)), 0);
+	return message;
+}
+
+/* A response to the request at `message`; tag NULL: as the request has it. */
+static inline void wire_respond(struct wire *wire, const char *message, const char *status,
+				const char *tag, const char *extra, const char *body)
+{
+	char via[200], from[200], call_id[100], cseq[50], to[200];
+
+	wire_send(wire,
+		  "SIP/2.0 %s\r\nVia: %s\r\nFrom: %s\r\nTo: %s%s%s\r\nCall-ID: %s\r\nCSeq: %s\r\n"
+		  "Contact: <sip:x@127.0.0.1:%u>\r\n%s%sContent-Length: %zu\r\n\r\n%s",
+		  status, wire_header(message, "Via", via, sizeof(via)),
+		  wire_header(message, "From", from, sizeof(from)),
+		  wire_header(message, "To", to, sizeof(to)), tag ? ";tag=" : "", tag ? tag : "",
+		  wire_header(message, "Call-ID", call_id, sizeof(call_id)),
+		  wire_header(message, "CSeq", cseq, sizeof(cseq)), wire->port, extra,
+		  *body ? "Content-Type: application/sdp\r\n" : "", strlen(body), body);
+}
+
 #endif
