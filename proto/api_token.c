@@ -16,9 +16,9 @@
 #include <jansson.h>
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/secret.h"
 #include "base/str.h"
 
-#define SECRET_ROOM        1024
 #define BODY_MAX           ((size_t)64 * 1024)
 #define TOKEN_MAX          ((size_t)7 * 1024) /* gRPC servers take 8 KiB of headers by default */
 #define DEFAULT_EXPIRY_S   3600               /* an answer may leave expires_in out */
@@ -58,13 +58,6 @@ struct grant {
 	char *token;
 	unsigned expires_in_s;
 };
-
-static void wipe_free(char *text)
-{
-	if (text)
-		explicit_bzero(text, strlen(text));
-	free(text);
-}
 
 /* ---- the answer ---- */
 
@@ -184,33 +177,22 @@ static int read_answer(const struct api_token *token, long http, const struct bo
 
 /* ---- the request ---- */
 
-static int read_secret(const struct api_token *token, char *ret_secret, char *error)
+static int read_secret(const struct api_token *token, char ret_secret[static SECRET_ROOM],
+		       char *error)
 {
-	FILE *file = fopen(token->secret_file, "re");
-	const char *line;
+	int err = secret_read(token->secret_file, ret_secret);
 
-	if (!file) {
-		snprintf(error, ERROR_ROOM, "cannot read client_secret_file %s: %s",
-			 token->secret_file, strerror(errno));
-		return -EACCES;
-	}
-	setvbuf(file, NULL, _IONBF, 0); /* no copy left behind in a buffer */
-	line = fgets(ret_secret, SECRET_ROOM, file);
-	fclose(file);
-	if (line && strlen(line) == SECRET_ROOM - 1) {
+	if (err == -E2BIG)
 		snprintf(error, ERROR_ROOM, "the first line of client_secret_file %s is too long",
 			 token->secret_file);
-		return -EINVAL;
-	}
-	if (line)
-		ret_secret[strcspn(ret_secret, "\r\n")] = '\0';
-	if (!line || !ret_secret[0]) {
+	else if (err == -ENODATA)
 		snprintf(error, ERROR_ROOM,
 			 "client_secret_file %s is empty: its first line is the secret",
 			 token->secret_file);
-		return -EINVAL;
-	}
-	return 0;
+	else if (err)
+		snprintf(error, ERROR_ROOM, "cannot read client_secret_file %s: %s",
+			 token->secret_file, strerror(-err));
+	return err;
 }
 
 static size_t on_body(char *data, size_t size, size_t count, void *arg)
@@ -351,7 +333,7 @@ static int ask(CURL *curl, struct api_token *token, struct grant *ret_grant, cha
 		err = read_answer(token, http, &body, ret_grant, error);
 	else
 		explain_transfer(code, details, &body, error);
-	wipe_free(body.text);
+	secret_free(body.text);
 	return err;
 }
 
@@ -363,10 +345,8 @@ static int fetch(struct api_token *token, struct grant *ret_grant, char *error)
 
 	snprintf(error, ERROR_ROOM, "out of memory");
 	err = read_secret(token, secret, error);
-	if (err) {
-		explicit_bzero(secret, sizeof(secret));
+	if (err)
 		return err;
-	}
 	curl = curl_easy_init();
 	err = curl ? set_credentials(curl, token, secret) : -ENOMEM;
 	explicit_bzero(secret, sizeof(secret));
@@ -416,8 +396,8 @@ static void fetch_and_tell(struct api_token *token)
 			err = -ENOMEM;
 	}
 	if (atomic_load(&token->stopping)) {
-		wipe_free(copy);
-		wipe_free(grant.token);
+		secret_free(copy);
+		secret_free(grant.token);
 		return;
 	}
 	pthread_mutex_lock(&token->lock);
@@ -425,7 +405,7 @@ static void fetch_and_tell(struct api_token *token)
 		mono_ms life = (mono_ms)grant.expires_in_s * 1000;
 
 		token->failures = 0;
-		wipe_free(token->current);
+		secret_free(token->current);
 		token->current = copy;
 		token->current_at = clock_now();
 		wait = jitter(life * 7 / 10, life / 10);
@@ -440,7 +420,7 @@ static void fetch_and_tell(struct api_token *token)
 
 	token->on_token(err ? NULL : grant.token, grant.expires_in_s, err ? error : NULL,
 			wait > 0 ? (unsigned)wait : 0, token->arg);
-	wipe_free(grant.token);
+	secret_free(grant.token);
 }
 
 /* Under the lock, until the fetch is due, the plan changes or it is over. */
@@ -492,7 +472,7 @@ void api_token_invalidate(struct api_token *token, const char *refused)
 			token->refused = 0;
 		delay = token->refused ? doubled(RETRY_FIRST_MS, token->refused - 1) : 0;
 		token->refused++;
-		wipe_free(token->current);
+		secret_free(token->current);
 		token->current = NULL;
 		plan(token, now + delay);
 	}
@@ -529,7 +509,7 @@ static int check_url(const char *url)
 
 static void token_free(struct api_token *token)
 {
-	wipe_free(token->current);
+	secret_free(token->current);
 	free(token->url);
 	free(token->client_id);
 	free(token->secret_file);
