@@ -96,6 +96,7 @@ void call_free(struct call *call)
 	early_clear(call);
 	free(call->exchange.offered);
 	free(call->tries);
+	str_done(&call->asked);
 	call_plan_free(call->plan);
 	free(call);
 	record_active(--room->count);
@@ -209,6 +210,16 @@ int call_start(struct call_room *room, struct leg *take_a, struct call_plan *tak
 void call_room_set_limits(struct call_room *room, const struct call_limits *limits)
 {
 	room->limits = *limits;
+}
+
+const char *call_id(const struct call *call)
+{
+	return call->id;
+}
+
+const struct leg_info *call_caller(const struct call *call)
+{
+	return leg_info(call->leg[MEDIA_A]);
 }
 
 size_t call_room_count(const struct call_room *room)

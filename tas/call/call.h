@@ -22,7 +22,31 @@
 struct call;      /* opaque */
 struct call_room; /* opaque: all calls, their timers, the CDR writer */
 
-enum call_step_kind { CALL_STEP_DIAL, CALL_STEP_RING, CALL_STEP_ANSWER, CALL_STEP_REJECT };
+enum call_step_kind {
+	CALL_STEP_DIAL,
+	CALL_STEP_RING,
+	CALL_STEP_ANSWER,
+	CALL_STEP_REJECT,
+	CALL_STEP_ASK
+};
+
+/* Somebody outside decides how the call goes on: who asks, and whom, is the
+ * service room's business. First member of its own struct. */
+struct call_question {
+	/* Begins; call_advise() says what came of it, but not from inside. An error
+	 * means that nothing will come. */
+	int (*ask)(struct call_question *question, struct call *call);
+	/* The call waits no longer: no call_advise() after this. */
+	void (*stop)(struct call_question *question);
+	void (*destroy)(struct call_question *question); /* stopped before */
+};
+
+/* Whether a step is taken depends on what an ASK step before it brought. */
+enum call_step_turn {
+	CALL_TURN_ALWAYS,
+	CALL_TURN_UNADVISED, /* only if no question brought steps */
+	CALL_TURN_ADVISED    /* only if one did */
+};
 
 struct call_step {
 	enum call_step_kind kind;
@@ -35,10 +59,11 @@ struct call_step {
 	bool pass_through;         /* SDP untouched, no media session */
 	bool to_core;              /* leg 3: answers' headers cross untouched, and media trouble
 				    * of ours turns the step into a pass_through one */
-	bool only_after_trouble;   /* skipped unless the step tried before it failed by trouble
-				    * (next hop down, 5xx, our own fault), not by decision */
-	unsigned ring_ms;          /* give up after; 0: 180 s */
-	unsigned after_ms;         /* a target of RING: waits so long before it rings */
+	enum call_step_turn turn;
+	bool only_after_trouble; /* skipped unless the step tried before it failed by trouble
+				  * (next hop down, 5xx, our own fault), not by decision */
+	unsigned ring_ms;        /* give up after; 0: 180 s */
+	unsigned after_ms;       /* a target of RING: waits so long before it rings */
 	/* RING: several targets, the first that answers has the call. Each is a DIAL step;
 	 * one with only_after_trouble stands in for the one before it. */
 	struct call_step *targets;
@@ -50,7 +75,11 @@ struct call_step {
 	int status;
 	char *phrase;
 	enum cause cause;
+	/* ASK; owned by the plan */
+	struct call_question *question;
+	unsigned ask_ms; /* the call goes on without an answer after */
 };
+void call_step_done(struct call_step *step); /* frees its texts, headers and question */
 
 struct call_plan {
 	struct call_step *steps;
@@ -91,6 +120,18 @@ void call_room_set_limits(struct call_room *room, const struct call_limits *limi
  * a record says so. 0, -ESHUTDOWN, -EBUSY, -EINVAL (no steps), -ENOMEM. */
 int call_start(struct call_room *room, struct leg *take_a, struct call_plan *take_plan);
 
+/* What came of a question. */
+struct call_advice {
+	struct call_step *take_steps; /* heap; to be tried next; NULL: the plan goes on */
+	size_t step_count;
+	const char *summary; /* a few words for log and record: "dial pbx", "timeout" */
+};
+/* For the call that waits for it. The call may be gone when this returns. */
+void call_advise(struct call *call, const struct call_advice *advice);
+
+const char *call_id(const struct call *call);
+const struct leg_info *call_caller(const struct call *call); /* leg A's, while the call lives */
+
 size_t call_room_count(const struct call_room *room);
 /* Refuses new calls with 503 from now on, emergency calls excepted; running ones
  * go on. */
@@ -104,7 +145,7 @@ void call_room_on_empty(struct call_room *room, void (*empty)(void *arg), void *
  *              +---------- B failed, another step ----------+
  *              v                                            |
  *   call_start INCOMING -- SDP for B ready, INVITE sent --> DIALLING
- *              |  |   |                                     |  ^  |
+ *              |  |   |  (ASK: waits here for advice)       |  ^  |
  *              |  |   +-- RING --> RINGING -- one is left --|--+  | B 2xx
  *              |  |                | | all failed: as B     |     |
  *              |  |                | +----------------------+     |

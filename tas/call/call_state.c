@@ -22,6 +22,8 @@ static const struct {
 	[CALL_TIMER_PEER] = { "peer", 40 * 1000 },
 	/* Begun with the room's limit; the default is for nobody. */
 	[CALL_TIMER_LIFE] = { "life", 4 * 3600 * 1000 },
+	/* Begun with the step's deadline; the default is for nobody. */
+	[CALL_TIMER_ASK] = { "ask", 1000 },
 };
 
 const char *call_state_name(enum call_state state)
@@ -117,6 +119,7 @@ void call_end(struct call *call, const struct ending *ending)
 	if (call->state == CALL_ENDED)
 		return;
 	call_enter(call, CALL_ENDED);
+	question_stop(call, "cancelled");
 	for (int i = 0; i < CALL_TIMER_COUNT; i++)
 		timer_cancel(&call->timer[i]);
 	record_end(call, ending); /* reads legs and session */
@@ -134,8 +137,15 @@ static void end_for(struct call *call, enum cause cause, const char *by)
 
 static bool next_step(struct call *call, bool after_trouble)
 {
+	bool core = call_current_step(call)->to_core;
+
 	for (size_t i = call->step + 1; i < call->plan->step_count; i++) {
-		if (call->plan->steps[i].only_after_trouble && !after_trouble)
+		const struct call_step *step = &call->plan->steps[i];
+
+		/* What the core itself could not do it cannot do a second time. */
+		if (step->only_after_trouble && (!after_trouble || (step->to_core && core)))
+			continue;
+		if (step->turn == (call->advised ? CALL_TURN_UNADVISED : CALL_TURN_ADVISED))
 			continue;
 		call->step = i;
 		call->target = NULL;
@@ -322,6 +332,14 @@ static void start_answer(struct call *call, const struct call_step *step)
 		call_expect(call, offer ? MEDIA_EV_ANSWER : MEDIA_EV_OFFER, MEDIA_A);
 }
 
+void call_go_on(struct call *call)
+{
+	if (next_step(call, false))
+		run_step(call);
+	else
+		end_for(call, CAUSE_UNAVAILABLE, "us");
+}
+
 static void run_step(struct call *call)
 {
 	const struct call_step *step = call_current_step(call);
@@ -343,6 +361,9 @@ static void run_step(struct call *call)
 						 .by = "us",
 						 .status = step->status,
 						 .phrase = step->phrase });
+		break;
+	case CALL_STEP_ASK:
+		question_start(call, step);
 		break;
 	}
 }
@@ -447,6 +468,8 @@ static void leg_gone(struct call *call, enum media_side side, const struct leg_e
 
 static void on_incoming(struct call *call, const struct happening *h)
 {
+	if (call->asking) /* what an earlier step left behind decides nothing now */
+		return;
 	if (h->what == HAPPENED_TIMER && h->timer == CALL_TIMER_MEDIA) {
 		call_media_trouble(call, -ETIMEDOUT);
 		return;
@@ -658,6 +681,11 @@ static bool happened_anywhere(struct call *call, const struct happening *h)
 	}
 	if (h->what == HAPPENED_TIMER && h->timer == CALL_TIMER_LIFE) {
 		end_for(call, CAUSE_TIME_LIMIT, "us");
+		return true;
+	}
+	if (h->what == HAPPENED_ADVICE ||
+	    (h->what == HAPPENED_TIMER && h->timer == CALL_TIMER_ASK)) {
+		question_handle(call, h);
 		return true;
 	}
 	if (h->what == HAPPENED_MEDIA && !h->branch && h->media->type == MEDIA_EV_FLOWING) {

@@ -9,11 +9,18 @@
 
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/str.h"
 #include "tas/call/call.h"
 #include "tas/call/cdr.h"
 
-enum call_timer { CALL_TIMER_RING, CALL_TIMER_MEDIA, CALL_TIMER_PEER, CALL_TIMER_LIFE };
-#define CALL_TIMER_COUNT 4
+enum call_timer {
+	CALL_TIMER_RING,
+	CALL_TIMER_MEDIA,
+	CALL_TIMER_PEER,
+	CALL_TIMER_LIFE,
+	CALL_TIMER_ASK
+};
+#define CALL_TIMER_COUNT 5
 
 /* A response of leg B waiting for its turn towards leg A. */
 struct early {
@@ -66,6 +73,7 @@ struct call {
 	struct media_session *session;
 	enum media_leg_kind session_kind_b;
 	bool pass_through; /* this step carries SDP untouched */
+	bool advised;      /* a question brought steps */
 	bool delayed;      /* A's INVITE carried no offer: it comes in B's 2xx, or in a reliable
 			    * 18x, and then A's answer in the PRACK */
 	bool pracking;     /* A has B's offer in an 18x, its answer is due */
@@ -89,6 +97,9 @@ struct call {
 	unsigned steps_tried;
 	struct call_try *tries; /* CALL_TRY_MAX of them; NULL: none */
 	size_t try_count;
+	struct str asked; /* JSON objects, one a question that ended */
+	bool asking;      /* the current step's question waits */
+	mono_ms ask_ms;   /* since */
 	char call_id_b[128];
 	bool counted; /* in room->numbers */
 	bool flowing[2];
@@ -114,12 +125,13 @@ struct call_room {
 
 /* What can happen to a call. */
 struct happening {
-	enum { HAPPENED_LEG, HAPPENED_MEDIA, HAPPENED_TIMER } what;
-	enum media_side side;            /* LEG, MEDIA */
-	const struct leg_event *leg;     /* LEG */
-	const struct media_event *media; /* MEDIA */
-	enum call_timer timer;           /* TIMER */
-	struct branch *branch;           /* of a RING step; NULL: the call's own */
+	enum { HAPPENED_LEG, HAPPENED_MEDIA, HAPPENED_TIMER, HAPPENED_ADVICE } what;
+	enum media_side side;             /* LEG, MEDIA */
+	const struct leg_event *leg;      /* LEG */
+	const struct media_event *media;  /* MEDIA */
+	enum call_timer timer;            /* TIMER */
+	const struct call_advice *advice; /* ADVICE */
+	struct branch *branch;            /* of a RING step; NULL: the call's own */
 };
 
 /* How a call or a step ends. */
@@ -143,6 +155,7 @@ void call_finish(struct call *call, const struct ending *ending); /* from outsid
 void call_end(struct call *call, const struct ending *ending);
 void call_step_failed(struct call *call, const struct ending *ending); /* leg B's */
 void call_step_over(struct call *call, const struct ending *ending);   /* all of it */
+void call_go_on(struct call *call); /* with the next step; INCOMING, nothing under way */
 void call_b_answered(struct call *call, const struct leg_event *event);
 int call_invite(struct call *call, const struct call_step *step, const char *sdp,
 		struct leg **ret_leg) MUST_CHECK;
@@ -208,10 +221,19 @@ void record_try_over(struct call_try *try, const char *outcome, int status); /* 
 void record_tries_over(struct call *call, const char *outcome);              /* all that are not */
 void record_info(const struct call *call, struct call_info *ret_info);
 void record_start(const struct call *call);
+void record_advice(struct call *call, const char *summary);
 void record_end(struct call *call, const struct ending *ending);
 void record_refused(const struct call *call, const struct ending *ending); /* never began */
 void record_result(enum cause cause);
 void record_active(size_t count);
+
+/* question.c: somebody else says how the call goes on */
+void question_start(struct call *call, const struct call_step *step);
+void question_handle(struct call *call, const struct happening *happening); /* while asking */
+void question_stop(struct call *call, const char *summary);                 /* fine when not */
+
+/* plan.c: the steps come after the current one; taken also on failure */
+int plan_insert(struct call_plan *plan, size_t after, const struct call_advice *advice) MUST_CHECK;
 
 /* call.c */
 void call_free(struct call *call);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <stdlib.h>
-#include "tas/call/call.h"
+#include <string.h>
+#include "tas/call/call_state.h"
 
-static void step_done(struct call_step *step)
+void call_step_done(struct call_step *step)
 {
 	for (size_t i = 0; i < step->target_count; i++)
-		step_done(&step->targets[i]);
+		call_step_done(&step->targets[i]);
 	free(step->targets);
 	free(step->label);
 	free(step->request_uri);
@@ -15,6 +17,8 @@ static void step_done(struct call_step *step)
 	free(step->to_uri);
 	free(step->phrase);
 	sip_headers_done(&step->headers);
+	if (step->question)
+		step->question->destroy(step->question);
 }
 
 struct call_plan *call_plan_free(struct call_plan *plan)
@@ -22,9 +26,29 @@ struct call_plan *call_plan_free(struct call_plan *plan)
 	if (!plan)
 		return NULL;
 	for (size_t i = 0; i < plan->step_count; i++)
-		step_done(&plan->steps[i]);
+		call_step_done(&plan->steps[i]);
 	free(plan->steps);
 	free(plan->service);
 	free(plan);
 	return NULL;
+}
+
+int plan_insert(struct call_plan *plan, size_t after, const struct call_advice *advice)
+{
+	size_t count = plan->step_count + advice->step_count;
+	struct call_step *steps = realloc(plan->steps, count * sizeof(*steps)), *gap;
+
+	if (!steps) {
+		for (size_t i = 0; i < advice->step_count; i++)
+			call_step_done(&advice->take_steps[i]);
+		free(advice->take_steps);
+		return -ENOMEM;
+	}
+	gap = &steps[after + 1];
+	memmove(gap + advice->step_count, gap, (plan->step_count - after - 1) * sizeof(*steps));
+	memcpy(gap, advice->take_steps, advice->step_count * sizeof(*steps));
+	free(advice->take_steps);
+	plan->steps = steps;
+	plan->step_count = count;
+	return 0;
 }

@@ -189,6 +189,8 @@ static void write_cdr(const struct call *call, const struct ending *ending, mono
 		 call->plan->emergency ? "true" : "false");
 	if (call->try_count)
 		add_tries(&json, call);
+	if (call->asked.length)
+		str_addf(&json, ",\"asked\":[%s]", call->asked.text);
 	add_text(&json, "media", media_name(call));
 	add_side(&json, "a", &call->receipt[MEDIA_A]);
 	add_side(&json, "b", &call->receipt[MEDIA_B]);
@@ -241,6 +243,18 @@ void record_tries_over(struct call *call, const char *outcome)
 {
 	for (size_t i = 0; i < call->try_count; i++)
 		record_try_over(&call->tries[i], outcome, 0);
+}
+
+void record_advice(struct call *call, const char *summary)
+{
+	long long ms = clock_now() - call->ask_ms;
+
+	log_info("call", "call=%s step=\"%s\" says \"%s\" ms=%lld", call->id,
+		 call_current_step(call)->label, summary, ms);
+	str_add(&call->asked, call->asked.length ? ",{\"step\":" : "{\"step\":");
+	str_add_json(&call->asked, call_current_step(call)->label);
+	add_text(&call->asked, "answer", summary);
+	str_addf(&call->asked, ",\"ms\":%lld}", ms);
 }
 
 void record_refused(const struct call *call, const struct ending *ending)
