@@ -118,6 +118,21 @@ const char *host_port_parse(const char *text, size_t length, char ret_host[stati
 	return NULL;
 }
 
+const char *web_url_parse(const char *text, bool *ret_clear)
+{
+	bool secure = !strncasecmp(text, "https://", 8);
+	char host[HOST_ROOM];
+	const char *problem;
+	uint16_t port;
+
+	if (!secure && strncasecmp(text, "http://", 7))
+		return "is not a URL. Write https://host/path";
+	text += secure ? 8 : 7;
+	problem = host_port_parse(text, strcspn(text, "/?#"), host, &port);
+	*ret_clear = !problem && !secure && !host_is_loopback(host);
+	return problem;
+}
+
 /* Parameters of a SIP URI: only the transport has a meaning for us. */
 static const char *sip_uri_parameters(const char *text, bool secure)
 {

@@ -22,6 +22,9 @@ bool port_parse(const char *text, size_t length, uint16_t *ret_port);
 const char *host_port_parse(const char *text, size_t length, char ret_host[static HOST_ROOM],
 			    uint16_t *ret_port);
 
+/* http and https; ret_clear: what goes there can be read on the way. */
+const char *web_url_parse(const char *text, bool *ret_clear);
+
 struct sip_uri {
 	bool secure; /* sips: */
 	char host[HOST_ROOM];

@@ -112,9 +112,25 @@ enum action_kind {
 	ACTION_LOOP,   /* leg 3 to the core */
 	ACTION_DIAL,   /* a trunk */
 	ACTION_ANSWER, /* ourselves */
-	ACTION_REJECT
+	ACTION_REJECT,
+	ACTION_WEBHOOK /* somebody's server says which of the others */
 };
 enum answer_kind { ANSWER_ECHO, ANSWER_TONE };
+
+/* A server that is asked what to do with a call. */
+struct config_webhook {
+	char *url;            /* https://..., or http://... */
+	char *secret_file;    /* one line; NULL: requests are not signed */
+	char *ca_file;        /* PEM: who may sign its certificate; NULL: system's */
+	bool plaintext;       /* http to another machine is meant */
+	unsigned deadline_ms; /* from the question to the whole answer: 800 */
+	unsigned connections; /* at the same time: 32 */
+	unsigned queue;       /* calls that may wait for one of them: 256 */
+	char **headers;       /* of the INVITE, that it is told */
+	size_t header_count;
+	size_t index; /* counts the configuration's webhooks from 0 */
+	struct config_webhook *next;
+};
 
 struct config_action {
 	enum action_kind kind;
@@ -124,6 +140,7 @@ struct config_action {
 	unsigned tone_hz;        /* ANSWER_TONE: 425 */
 	int status;              /* REJECT: 400..699; 603 */
 	char *reason;            /* REJECT: reason phrase or NULL */
+	struct config_webhook *webhook;
 };
 
 /* Bits of config_rule.directions and results of classification. */
@@ -199,6 +216,8 @@ struct config {
 	size_t trunk_count;
 	struct config_service *services; /* [0] is the built-in "loop" */
 	size_t service_count;
+	struct config_webhook *webhooks; /* all actions', a list */
+	size_t webhook_count;
 	struct config_registration *registrations; /* sorted by number, no duplicates */
 	size_t registration_count;
 };

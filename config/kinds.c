@@ -190,22 +190,25 @@ static void read_host_port(struct reader *reader, const struct value *value)
 /* https, or http to this machine. */
 static void read_url(struct reader *reader, const struct value *value)
 {
-	const char *text = value->node->text;
-	bool secure = !strncasecmp(text, "https://", 8);
-	char host[HOST_ROOM];
-	const char *problem;
-	uint16_t port;
+	bool clear = false;
+	const char *problem = web_url_parse(value->node->text, &clear);
 
-	if (!secure && strncasecmp(text, "http://", 7)) {
-		value_error(reader, value, "is not a URL. Write https://host/path");
-		return;
-	}
-	text += secure ? 8 : 7;
-	problem = host_port_parse(text, strcspn(text, "/?#"), host, &port);
 	if (problem)
 		value_error(reader, value, "%s", problem);
-	else if (!secure && !host_is_loopback(host))
+	else if (clear)
 		value_error(reader, value, "would send the client secret in clear. Write https://");
+	else
+		read_text(reader, value);
+}
+
+/* Whoever has the key says what http to another machine means. */
+static void read_web_url(struct reader *reader, const struct value *value)
+{
+	bool clear;
+	const char *problem = web_url_parse(value->node->text, &clear);
+
+	if (problem)
+		value_error(reader, value, "%s", problem);
 	else
 		read_text(reader, value);
 }
@@ -351,6 +354,7 @@ const struct kind kind_seconds = { "duration", NODE_SCALAR, read_seconds };
 const struct kind kind_host = { "host name", NODE_SCALAR, read_host };
 const struct kind kind_host_port = { "host:port", NODE_SCALAR, read_host_port };
 const struct kind kind_url = { "URL", NODE_SCALAR, read_url };
+const struct kind kind_web_url = { "URL", NODE_SCALAR, read_web_url };
 const struct kind kind_sip_uri = { "SIP URI", NODE_SCALAR, read_sip_uri };
 const struct kind kind_address = { "address", NODE_SCALAR, read_address };
 const struct kind kind_cidr = { "network", NODE_SCALAR, read_cidr };

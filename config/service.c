@@ -6,6 +6,7 @@
 
 #include "config/pattern.h"
 #include "config/trunk.h"
+#include "config/webhook.h"
 
 #define RING_KEY                                                                                   \
 	{                                                                                          \
@@ -64,6 +65,7 @@ static const struct verb {
 	{ "dial", ACTION_DIAL, &dial_schema, "trunk" },
 	{ "answer", ACTION_ANSWER, &tone_schema, NULL },
 	{ "reject", ACTION_REJECT, &reject_schema, "status" },
+	{ "webhook", ACTION_WEBHOOK, &webhook_schema, "url" },
 };
 
 static const char *verb_name(const void *list, size_t i)
@@ -102,19 +104,26 @@ static void read_verb(struct reader *reader, const struct verb *verb, const stru
 		.kind = NODE_MAP, .at = node->at, .keys = keys, .items = items, .count = 1
 	};
 	bool null = node->kind == NODE_SCALAR && node->null;
+	void *target = action;
 
 	action->kind = verb->kind;
 	action->answer = ANSWER_TONE;
+	if (verb->kind == ACTION_WEBHOOK)
+		target = action->webhook = webhook_begin(reader);
+	if (!target)
+		return;
 	if (node->kind == NODE_MAP || (null && verb->kind != ACTION_ANSWER))
-		schema_read(reader, verb->schema, null ? NULL : node, word->at, action);
+		schema_read(reader, verb->schema, null ? NULL : node, word->at, target);
 	else if (node->kind == NODE_SCALAR && verb->short_for)
-		schema_read(reader, verb->schema, &map, word->at, action);
+		schema_read(reader, verb->schema, &map, word->at, target);
 	else if (node->kind == NODE_SCALAR && verb->kind == ACTION_ANSWER)
 		read_answer_word(reader, node, action);
 	else
 		find_error(reader->findings, node->at,
 			   "`%s` must be followed by a mapping. Write `{ %s: { %s: ... } }`",
 			   verb->name, verb->name, verb->schema->keys[0].name);
+	if (verb->kind == ACTION_WEBHOOK)
+		webhook_check(reader, action->webhook, word->at);
 }
 
 /* `loop`, `{dial: pbx}`, `{dial: {trunk: pbx, ring: 25s}}` ... */

@@ -240,7 +240,8 @@ static void mistakes_of_actions_are_found(void **state)
 		      "        - reject: 200\n"
 		      "        - reject: busy\n"
 		      "        - loop: fast\n",
-	       ERROR(9, 11, "no action is called `ring`. Known: loop, dial, answer, reject")
+	       ERROR(9, 11,
+		     "no action is called `ring`. Known: loop, dial, answer, reject, webhook")
 		       ERROR(10, 11, "no action is called `diall`. Did you mean `dial`?") ERROR(
 			       11, 11,
 			       "an action is one word or one `word: ...`. Begin each with `- `")
