@@ -24,6 +24,7 @@
 #include <unistd.h>
 #include "base/log.h"
 #include "config/config.h"
+#include "hook/hook.h"
 #include "media/media.h"
 #include "registrar/registrar.h"
 #include "tas/admin/admin.h"
@@ -51,6 +52,7 @@ struct daemon {
 	struct sip_endpoint *endpoint;
 	struct registrar *registrar;
 	struct call_room *calls;
+	struct hook_room *hooks;
 	struct service_room *service;
 	struct admin *admin;
 	int signal_fd;
@@ -297,6 +299,14 @@ static void on_media(int fd, void *arg)
 	media_engine_drain(daemon->media);
 }
 
+static void on_hooks(int fd, void *arg)
+{
+	const struct daemon *daemon = arg;
+
+	(void)fd;
+	hook_room_drain(daemon->hooks);
+}
+
 static int failed(const char *what, int err)
 {
 	log_error("main", "start: %s: %s", what, strerror(-err));
@@ -382,6 +392,15 @@ static int start_endpoint(struct daemon *daemon)
 	return err;
 }
 
+static int start_hooks(struct daemon *daemon)
+{
+	int err = hook_room_create(&daemon->hooks);
+
+	if (!err)
+		err = sip_loop_watch(daemon->loop, hook_room_fd(daemon->hooks), on_hooks, daemon);
+	return err ? failed("webhooks", err) : 0;
+}
+
 static int start_rooms(struct daemon *daemon)
 {
 	const struct config *config = daemon->config;
@@ -402,10 +421,14 @@ static int start_rooms(struct daemon *daemon)
 			  config->cdr_file ? config->cdr_file : "-", strerror(-err));
 		return err;
 	}
+	err = start_hooks(daemon);
+	if (err)
+		return err;
 	err = service_create(&daemon->service,
 			     &(struct service_options){ .config = config,
 							.registrar = daemon->registrar,
-							.calls = daemon->calls });
+							.calls = daemon->calls,
+							.hooks = daemon->hooks });
 	return err ? failed("services", err) : 0;
 }
 
@@ -491,6 +514,9 @@ static void take_down(struct daemon *daemon)
 	daemon->calls = call_room_destroy(daemon->calls);
 	daemon->endpoint = sip_endpoint_destroy(daemon->endpoint);
 	daemon->service = service_destroy(daemon->service);
+	if (daemon->hooks)
+		sip_loop_unwatch(daemon->loop, hook_room_fd(daemon->hooks));
+	daemon->hooks = hook_room_destroy(daemon->hooks);
 	daemon->registrar = registrar_destroy(daemon->registrar);
 	if (daemon->media)
 		sip_loop_unwatch(daemon->loop, media_engine_fd(daemon->media));

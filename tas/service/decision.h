@@ -27,11 +27,14 @@ struct service_room {
 	struct trunk_host *hosts;    /* own */
 	size_t host_count;
 	struct hop_key hop_key;
-	struct log_limit unknown_log;
+	struct hook_room *hooks; /* borrowed; may be NULL */
+	char **secrets;          /* own; by config_webhook.index, NULL: none */
+	size_t secret_count;
+	struct log_limit unknown_log, webhook_log;
 };
 
 struct decision {
-	const struct service_room *room;
+	struct service_room *room;
 	const struct config *config;
 	const struct leg_info *info;
 	struct classification class;
@@ -58,6 +61,16 @@ void dial_add(struct decision *decision, const struct config_trunk *trunk, unsig
 
 /* route.c: a call from the core */
 void route_core(struct decision *decision);
+/* The steps of one action. */
+void route_add_action(struct decision *decision, const struct config_action *action,
+		      enum route_type type);
+
+/* webhook.c: somebody's server is asked */
+void webhook_add(struct decision *decision, const struct config_webhook *webhook);
+/* Reads the files that the configuration names; one that cannot be read is
+ * logged, and its webhook is not asked. 0 or -ENOMEM. */
+int webhook_secrets_read(struct service_room *room) MUST_CHECK;
+void webhook_secrets_done(struct service_room *room);
 
 /* ingress.c: a call from a trunk */
 void ingress_trunk(struct decision *decision, size_t trunk);

@@ -55,8 +55,8 @@ static void add_answer(struct decision *decision, const struct config_action *ac
 	step->local.tone_hz = echo ? 0 : action->tone_hz;
 }
 
-static void add_action(struct decision *decision, const struct config_action *action,
-		       enum route_type type)
+void route_add_action(struct decision *decision, const struct config_action *action,
+		      enum route_type type)
 {
 	switch (action->kind) {
 	case ACTION_LOOP:
@@ -71,6 +71,9 @@ static void add_action(struct decision *decision, const struct config_action *ac
 		break;
 	case ACTION_REJECT:
 		decision_reject(decision, action->status, action->reason, CAUSE_REJECTED);
+		break;
+	case ACTION_WEBHOOK:
+		webhook_add(decision, action->webhook);
 		break;
 	}
 }
@@ -113,10 +116,11 @@ static bool called_matches(const struct config_rule *rule, const char *called)
 	return !rule->called_count;
 }
 
-static const struct config_rule *find_rule(const struct config_service *service,
+/* The first that matches, from index `from` on. */
+static const struct config_rule *find_rule(const struct config_service *service, size_t from,
 					   const struct decision *decision)
 {
-	for (size_t i = 0; i < service->rule_count; i++) {
+	for (size_t i = from; i < service->rule_count; i++) {
 		const struct config_rule *rule = &service->rules[i];
 
 		if ((rule->directions & (unsigned)decision->class.direction) &&
@@ -138,10 +142,10 @@ static void name_rule(struct decision *decision, const struct config_service *se
 	decision->plan->service = decision_text(decision, str_take(&name));
 }
 
-static bool plan_loops(const struct call_plan *plan)
+static bool plan_loops(const struct call_plan *plan, enum call_step_turn turn)
 {
 	for (size_t i = 0; i < plan->step_count; i++)
-		if (plan->steps[i].to_core)
+		if (plan->steps[i].to_core && plan->steps[i].turn == turn)
 			return true;
 	return false;
 }
@@ -151,13 +155,56 @@ static bool plan_loops(const struct call_plan *plan)
 static void add_rescue(struct decision *decision)
 {
 	const struct call_plan *plan = decision->plan;
+	const struct call_step *last = &plan->steps[plan->step_count - 1];
+	bool unadvised = plan_loops(plan, CALL_TURN_UNADVISED);
 	struct call_step *step;
 
-	if (plan_loops(plan) || plan->steps[plan->step_count - 1].kind == CALL_STEP_REJECT)
+	if (plan_loops(plan, CALL_TURN_ALWAYS) ||
+	    (last->kind == CALL_STEP_REJECT && last->turn == CALL_TURN_ALWAYS))
 		return;
 	step = loop_add(decision, true, 0);
-	if (step)
-		step->only_after_trouble = true;
+	if (!step)
+		return;
+	step->only_after_trouble = true;
+	step->turn = unadvised ? CALL_TURN_ADVISED : CALL_TURN_ALWAYS;
+}
+
+/* No rule says anything. */
+static void add_default(struct decision *decision, enum route_type type)
+{
+	if (core_rings(type))
+		decision_reject(decision, 480, NULL, CAUSE_UNAVAILABLE);
+	else
+		(void)loop_add(decision, false, 0); /* failed is in decision */
+}
+
+static void add_rule(struct decision *decision, const struct config_rule *rule,
+		     enum route_type type)
+{
+	size_t before = decision->plan->step_count;
+
+	for (size_t i = 0; rule && i < rule->action_count; i++)
+		route_add_action(decision, &rule->actions[i], type);
+	if (decision->plan->step_count == before)
+		add_default(decision, type);
+}
+
+/* What a webhook at a rule's end leaves undecided is for the rules after it. */
+static void add_rules(struct decision *decision, const struct config_service *service,
+		      const struct config_rule *rule, enum route_type type)
+{
+	const struct call_plan *plan = decision->plan;
+
+	add_rule(decision, rule, type);
+	while (rule && plan->step_count > 0 &&
+	       plan->steps[plan->step_count - 1].kind == CALL_STEP_ASK) {
+		size_t first = plan->step_count;
+
+		rule = find_rule(service, (size_t)(rule - service->rules) + 1, decision);
+		add_rule(decision, rule, type);
+		for (size_t i = first; i < plan->step_count; i++)
+			plan->steps[i].turn = CALL_TURN_UNADVISED;
+	}
 }
 
 static void route_registered(struct decision *decision,
@@ -165,19 +212,14 @@ static void route_registered(struct decision *decision,
 {
 	const struct config_service *service = &decision->config->services[registration->service];
 	enum route_type type = (enum route_type)registration->route_type;
-	const struct config_rule *rule = find_rule(service, decision);
+	const struct config_rule *rule = find_rule(service, 0, decision);
 	struct call_plan *plan = decision->plan;
 
 	name_rule(decision, service, rule);
 	plan->route_type = type;
 	memcpy(plan->number, registration->number, sizeof(plan->number));
-	for (size_t i = 0; rule && i < rule->action_count; i++)
-		add_action(decision, &rule->actions[i], type);
-	if (plan->step_count == 0 && core_rings(type))
-		decision_reject(decision, 480, NULL, CAUSE_UNAVAILABLE);
-	else if (plan->step_count == 0)
-		(void)loop_add(decision, false, 0); /* failed is in decision */
-	else if (service->fail_to_loop && !core_rings(type))
+	add_rules(decision, service, rule, type);
+	if (service->fail_to_loop && !core_rings(type) && plan->step_count > 0)
 		add_rescue(decision);
 }
 

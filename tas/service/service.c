@@ -159,7 +159,8 @@ int service_create(struct service_room **ret_room, const struct service_options 
 	room->config = options->config;
 	room->registrar = options->registrar;
 	room->calls = options->calls;
-	if (collect_hosts(room) < 0 || read_hop_key(room) < 0) {
+	room->hooks = options->hooks;
+	if (collect_hosts(room) < 0 || read_hop_key(room) < 0 || webhook_secrets_read(room) < 0) {
 		service_destroy(room);
 		return -ENOMEM;
 	}
@@ -172,6 +173,7 @@ struct service_room *service_destroy(struct service_room *room)
 	if (!room)
 		return NULL;
 	free(room->hosts);
+	webhook_secrets_done(room);
 	free(room);
 	return NULL;
 }
@@ -184,6 +186,9 @@ void service_reconfigure(struct service_room *room, const struct config *config)
 				     "are refused until the next reload");
 	if (config->core.sbc.hop_key_file && read_hop_key(room) < 0)
 		log_error("service", "no random numbers for a hop key: the last one stays");
+	if (webhook_secrets_read(room) < 0)
+		log_error("service", "no memory for the webhooks' secrets: those that have one are "
+				     "not asked until the next reload");
 }
 
 /* ---- what to do ---- */

@@ -11,6 +11,7 @@
 
 #include "base/macros.h"
 #include "config/config.h"
+#include "hook/hook.h"
 #include "registrar/registrar.h"
 #include "tas/call/call.h"
 #include "tas/sip/endpoint.h"
@@ -21,6 +22,7 @@ struct service_options {
 	const struct config *config; /* borrowed until service_reconfigure() */
 	struct registrar *registrar; /* borrowed; may be NULL (tests) */
 	struct call_room *calls;     /* borrowed; may be NULL (explain only) */
+	struct hook_room *hooks;     /* borrowed; NULL: webhooks are not asked */
 };
 int service_create(struct service_room **ret_room,
 		   const struct service_options *options) MUST_CHECK;

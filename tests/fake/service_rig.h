@@ -13,6 +13,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include "tas/service/service.h"
+#include "tests/fake/fake_hook.h"
 
 /* A configuration owns its texts; these are constants all the same. */
 #define TEXT(text) ((char *)(text))
@@ -180,6 +181,7 @@ static inline int rig_teardown(void **state)
 	struct service_rig *rig = *state;
 
 	call_plan_free(rig->plan);
+	fake_hook_reset();
 	sip_headers_done(&rig->headers);
 	service_destroy(rig->room);
 	free(rig);
