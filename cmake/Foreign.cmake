@@ -19,6 +19,8 @@ foreign(SQLITE sqlite3)
 foreign(NICE nice)
 foreign(SRTP libsrtp2)
 foreign(OPENSSL openssl)
+foreign(SNDFILE sndfile)
+foreign(SPEEXDSP speexdsp)
 foreign(SOFIA sofia-sip-ua)
 foreign(MICROHTTPD libmicrohttpd)
 

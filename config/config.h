@@ -107,6 +107,14 @@ struct config_trunk {
 	bool ingress; /* may place calls to ingress registrations */
 };
 
+/* A file to be played. The media room reads it; `at` is where it is named. */
+struct config_sound {
+	struct config_sound *next;
+	char *path;
+	char *at; /* "file:line:column" */
+	size_t index;
+};
+
 /* What a step of a rule does with the call. */
 enum action_kind {
 	ACTION_LOOP,   /* leg 3 to the core */
@@ -115,7 +123,7 @@ enum action_kind {
 	ACTION_REJECT,
 	ACTION_WEBHOOK /* somebody's server says which of the others */
 };
-enum answer_kind { ANSWER_ECHO, ANSWER_TONE };
+enum answer_kind { ANSWER_ECHO, ANSWER_TONE, ANSWER_SOUND };
 
 /* A server that is asked what to do with a call. */
 struct config_webhook {
@@ -141,6 +149,10 @@ struct config_action {
 	int status;              /* REJECT: 400..699; 603 */
 	char *reason;            /* REJECT: reason phrase or NULL */
 	struct config_webhook *webhook;
+	/* What is played: ANSWER_SOUND, and before a REJECT; NULL: nothing. */
+	const struct config_sound *sound;
+	unsigned repeat;   /* times it is played; 0: until the caller hangs up */
+	bool answer_first; /* REJECT: play it in an answered call, not as early media */
 };
 
 /* Bits of config_rule.directions and results of classification. */
@@ -218,6 +230,8 @@ struct config {
 	size_t service_count;
 	struct config_webhook *webhooks; /* all actions', a list */
 	size_t webhook_count;
+	struct config_sound *sounds; /* every file that an action plays, once */
+	size_t sound_count;
 	struct config_registration *registrations; /* sorted by number, no duplicates */
 	size_t registration_count;
 };

@@ -2,11 +2,67 @@
 /* service.c - what to do with a call: services hold rules, rules hold actions. */
 #include "config/service.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "config/pattern.h"
 #include "config/trunk.h"
 #include "config/webhook.h"
+
+static struct config_sound *find_sound(const struct config *config, const char *path)
+{
+	struct config_sound *sound = config->sounds;
+
+	while (sound && strcmp(sound->path, path))
+		sound = sound->next;
+	return sound;
+}
+
+static char *place_text(struct reader *reader, struct place at)
+{
+	const char *file = findings_file(reader->findings, at.file);
+	size_t room = strlen(file) + 2 * (1 + 10) + 1;
+	char *text = arena_alloc(reader->arena, room, 1);
+
+	if (text)
+		(void)snprintf(text, room, "%s:%u:%u", file, at.line, at.column);
+	return text;
+}
+
+/* Each file once, however many actions play it. */
+static void read_sound(struct reader *reader, const struct value *value)
+{
+	struct config *config = reader->config;
+	struct config_sound *sound;
+	struct value path = *value;
+	char *text = NULL;
+
+	path.target = &text;
+	kind_path.read(reader, &path);
+	sound = text ? find_sound(config, text) : NULL;
+	if (text && !sound) {
+		sound = arena_alloc(reader->arena, 1, sizeof(*sound));
+		if (!sound)
+			return;
+		*sound = (struct config_sound){ .next = config->sounds,
+						.path = text,
+						.at = place_text(reader, value->node->at),
+						.index = config->sound_count++ };
+		config->sounds = sound;
+	}
+	*(const struct config_sound **)value->target = sound;
+}
+
+static void read_repeat(struct reader *reader, const struct value *value)
+{
+	if (!strcmp(value->node->text, "forever"))
+		*(unsigned *)value->target = 0;
+	else
+		kind_number.read(reader, value);
+}
+
+static const struct kind kind_sound = { "audio file", NODE_SCALAR, read_sound };
+static const struct kind kind_repeat = { "number or forever", NODE_SCALAR, read_repeat };
 
 #define RING_KEY                                                                                   \
 	{                                                                                          \
@@ -28,16 +84,30 @@ static const struct key dial_keys[] = {
 };
 static const struct schema dial_schema = { "dial", dial_keys, ARRAY_SIZE(dial_keys) };
 
-static const struct key tone_keys[] = {
+#define SOUND_KEY(name_, flags_, help_)                                                            \
+	{                                                                                          \
+		.name = name_, .kind = &kind_sound,                                                \
+		.offset = offsetof(struct config_action, sound), .flags = KEY_FILE | (flags_),     \
+		.help = help_                                                                      \
+	}
+#define REPEAT_KEY                                                                                 \
+	{                                                                                          \
+		.name = "repeat", .kind = &kind_repeat,                                            \
+		.offset = offsetof(struct config_action, repeat), .fallback = "1", .min = 1,       \
+		.max = 1000, .help = "how often it is played, or forever"                          \
+	}
+
+static const struct key answer_keys[] = {
 	{ .name = "tone",
 	  .kind = &kind_number,
 	  .offset = offsetof(struct config_action, tone_hz),
 	  .min = 50,
 	  .max = 3400, /* the telephone band ends here */
-	  .flags = KEY_REQUIRED,
 	  .help = "its frequency in hertz" },
+	SOUND_KEY("play", 0, "a file to play; then the call ends"),
+	REPEAT_KEY,
 };
-static const struct schema tone_schema = { "answer", tone_keys, ARRAY_SIZE(tone_keys) };
+static const struct schema answer_schema = { "answer", answer_keys, ARRAY_SIZE(answer_keys) };
 
 static const struct key reject_keys[] = {
 	{ .name = "status",
@@ -51,6 +121,13 @@ static const struct key reject_keys[] = {
 	  .kind = &kind_text,
 	  .offset = offsetof(struct config_action, reason),
 	  .help = "the reason phrase" },
+	SOUND_KEY("announcement", 0, "a file to play first"),
+	REPEAT_KEY,
+	{ .name = "answer_first",
+	  .kind = &kind_bool,
+	  .offset = offsetof(struct config_action, answer_first),
+	  .fallback = "no",
+	  .help = "whether the call is answered before the announcement" },
 };
 static const struct schema reject_schema = { "reject", reject_keys, ARRAY_SIZE(reject_keys) };
 
@@ -63,7 +140,7 @@ static const struct verb {
 } verbs[] = {
 	{ "loop", ACTION_LOOP, &loop_schema, NULL },
 	{ "dial", ACTION_DIAL, &dial_schema, "trunk" },
-	{ "answer", ACTION_ANSWER, &tone_schema, NULL },
+	{ "answer", ACTION_ANSWER, &answer_schema, NULL },
 	{ "reject", ACTION_REJECT, &reject_schema, "status" },
 	{ "webhook", ACTION_WEBHOOK, &webhook_schema, "url" },
 };
@@ -95,6 +172,32 @@ static void read_answer_word(struct reader *reader, const struct node *node,
 	action->tone_hz = 425; /* dial tone in most of Europe: ITU-T E.180 supplement 2 */
 }
 
+/* `answer: { tone: HZ }` or `answer: { play: FILE }` */
+static void settle_answer(struct reader *reader, const struct node *node,
+			  struct config_action *action)
+{
+	bool tone = node_find(node, "tone"), play = node_find(node, "play");
+
+	if (play)
+		action->answer = ANSWER_SOUND;
+	if (tone == play)
+		find_error(reader->findings, node->at,
+			   "`answer` needs either a tone or a file. Write `{ tone: 425 }` or "
+			   "`{ play: FILE.wav }`");
+}
+
+/* What the keys of a mapping must be to each other. */
+static void settle_mapping(struct reader *reader, const struct node *node,
+			   struct config_action *action)
+{
+	if (action->kind == ACTION_ANSWER)
+		settle_answer(reader, node, action);
+	if (action->kind == ACTION_REJECT && action->sound && !action->repeat)
+		find_error(reader->findings, node->at,
+			   "a `reject` that plays forever never rejects. Write a number after "
+			   "`repeat`");
+}
+
 static void read_verb(struct reader *reader, const struct verb *verb, const struct node *word,
 		      const struct node *node, struct config_action *action)
 {
@@ -124,6 +227,8 @@ static void read_verb(struct reader *reader, const struct verb *verb, const stru
 			   verb->name, verb->name, verb->schema->keys[0].name);
 	if (verb->kind == ACTION_WEBHOOK)
 		webhook_check(reader, action->webhook, word->at);
+	else if (node->kind == NODE_MAP)
+		settle_mapping(reader, node, action);
 }
 
 /* `loop`, `{dial: pbx}`, `{dial: {trunk: pbx, ring: 25s}}` ... */
@@ -149,8 +254,8 @@ static void read_action(struct reader *reader, const struct node *node,
 	verb = verb_find(reader, node);
 	if (verb && verb->kind == ACTION_ANSWER)
 		find_error(reader->findings, node->at,
-			   "`answer` needs what to play. Write `{ answer: echo }` or "
-			   "`{ answer: tone }`");
+			   "`answer` needs what to play. Write `{ answer: echo }`, "
+			   "`{ answer: tone }` or `{ answer: { play: FILE.wav } }`");
 	else if (verb)
 		read_verb(reader, verb, node, &none, action);
 }

@@ -34,6 +34,7 @@ struct leg_setup {
 	const char *label; /* for logs: "call side=A"; borrowed */
 	void (*flowing)(void *arg);
 	void (*failed)(const char *reason, void *arg);
+	void (*played)(void *arg); /* local */
 	void *arg;
 };
 

@@ -5,10 +5,13 @@
 #include <string.h>
 #include <sys/random.h>
 #include "base/str.h"
+#include "media/sounds.h"
 #include "media/tone.h"
 
 #define FRAME_SAMPLES (TONE_RATE / 1000 * LOCAL_FRAME_MS)
-#define STALE_MS      500 /* without a packet, what was detected no longer holds */
+/* Silence before a sound: the caller's phone has heard of the answer by then. */
+#define LEAD_SAMPLES (TONE_RATE / 5)
+#define STALE_MS     500 /* without a packet, what was detected no longer holds */
 
 enum law { LAW_NONE, LAW_A, LAW_U };
 
@@ -17,6 +20,11 @@ struct local {
 	struct timer_wheel *wheel;
 	struct timer frame;
 	struct media_local options;
+	struct local_handlers handlers;
+	/* The sound, as long as it is played. */
+	const int16_t *sound; /* NULL: over, or none */
+	size_t sound_count, sound_at, lead;
+	unsigned times; /* it is still to be played; 0: without end */
 	struct tone_source source;
 	struct tone_detector detector;
 	uint8_t laws[128]; /* enum law by payload type */
@@ -73,6 +81,24 @@ static void write_header(struct local *local, uint8_t *packet, uint8_t type, uin
 	local->marker = false;
 }
 
+/* The next sample of the sound; the last one ends it or begins it anew. */
+static int16_t sound_next(struct local *local)
+{
+	int16_t sample;
+
+	if (local->lead > 0) {
+		local->lead--;
+		return 0;
+	}
+	sample = local->sound[local->sound_at++];
+	if (local->sound_at < local->sound_count)
+		return sample;
+	local->sound_at = 0;
+	if (local->times > 0 && --local->times == 0)
+		local->sound = NULL;
+	return sample;
+}
+
 static void play_frame(struct local *local)
 {
 	uint8_t packet[RELAY_BUFFER];
@@ -80,11 +106,19 @@ static void play_frame(struct local *local)
 
 	write_header(local, packet, local->type, local->timestamp);
 	for (unsigned i = 0; i < FRAME_SAMPLES; i++) {
-		int16_t sample = tone_source_next(&local->source);
+		int16_t sample =
+			local->sound ? sound_next(local) : tone_source_next(&local->source);
 
 		packet[12 + i] = law_a ? g711_encode_a(sample) : g711_encode_u(sample);
 	}
 	relay_rtp(local->leg, packet, 12 + FRAME_SAMPLES);
+}
+
+/* The beginning of a sound is not played to a peer whose keys are still to
+ * come. */
+static bool heard_by_nobody(const struct local *local)
+{
+	return local->sound && local->leg->peer->ops == &relay_ops_closed;
 }
 
 static void on_frame(struct timer *timer, void *arg)
@@ -92,9 +126,12 @@ static void on_frame(struct timer *timer, void *arg)
 	struct local *local = arg;
 	mono_ms now = clock_now();
 	mono_ms next = timer->due_ms + LOCAL_FRAME_MS;
+	bool playing = local->sound != NULL;
 
-	if (local->sending && !local->options.echo)
+	if (local->sending && !local->options.echo && !heard_by_nobody(local))
 		play_frame(local);
+	if (playing && !local->sound)
+		local->handlers.played(local->handlers.arg);
 	local->timestamp += FRAME_SAMPLES;
 	if (local->options.detect && now - local->heard_ms > STALE_MS)
 		atomic_store_explicit(&local->leg->receipt->detected_hz, 0, memory_order_relaxed);
@@ -165,7 +202,7 @@ static void local_send_rtcp(struct relay_leg *leg, uint8_t *packet, size_t lengt
 static const struct relay_ops relay_ops_local = { local_send_rtp, local_send_rtcp };
 
 int local_create(struct local **ret_local, struct timer_wheel *wheel, struct relay_leg *leg,
-		 const struct media_local *options)
+		 const struct media_local *options, const struct local_handlers *handlers)
 {
 	struct local *local = calloc(1, sizeof(*local));
 
@@ -184,6 +221,11 @@ int local_create(struct local **ret_local, struct timer_wheel *wheel, struct rel
 	local->leg = leg;
 	local->wheel = wheel;
 	local->options = *options;
+	local->handlers = *handlers;
+	if (options->sound)
+		local->sound = sound_samples(options->sound, &local->sound_count);
+	local->times = options->repeat;
+	local->lead = LEAD_SAMPLES;
 	tone_source_init(&local->source, options->tone_hz);
 	timer_init(&local->frame, on_frame, local);
 	*ret_local = local;

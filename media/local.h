@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* local.h - a leg that is ourselves: plays a tone or silence, echoes, listens.
- * G.711 in frames of 20 ms. Threads: the media thread of the session. */
+/* local.h - a leg that is ourselves: plays a sound, a tone or silence, echoes,
+ * listens. G.711 in frames of 20 ms. Threads: the media thread of the session. */
 #ifndef BREAKOUT_MEDIA_LOCAL_H
 #define BREAKOUT_MEDIA_LOCAL_H
 
@@ -11,8 +11,15 @@
 
 struct local; /* opaque */
 
+struct local_handlers {
+	void (*played)(void *arg); /* the sound is over */
+	void *arg;
+};
+
+/* Borrows options->sound. */
 int local_create(struct local **ret_local, struct timer_wheel *wheel, struct relay_leg *leg,
-		 const struct media_local *options) MUST_CHECK;
+		 const struct media_local *options,
+		 const struct local_handlers *handlers) MUST_CHECK;
 struct local *local_destroy(struct local *local);
 
 /* What we can play: keeps of `names` (NULL: PCMA, PCMU, telephone-event) what

@@ -423,6 +423,7 @@ static int fill_setup(struct session_setup *setup, struct media_engine *engine,
 {
 	memcpy(setup->kind, options->kind, sizeof(setup->kind));
 	setup->local = options->local;
+	media_sound_ref(setup->local.sound);
 	setup->identity = engine->identity;
 	setup->receipts = shared->receipts;
 	setup->rtp_timeout_s = engine->rtp_timeout_s;
@@ -502,6 +503,7 @@ int media_session_create(struct media_session **ret_session, struct media_engine
 give_back:
 	give_back(engine, session->shared, create->setup);
 	free(create->setup->local_offer);
+	media_sound_unref(create->setup->local.sound);
 fail:
 	if (create)
 		request_free(create);

@@ -30,6 +30,8 @@
 
 struct media_engine;  /* opaque: threads, ports, certificate */
 struct media_session; /* opaque */
+struct media_sound;   /* opaque: a file in memory, never changed, counted references */
+struct media_sounds;  /* opaque: all that one configuration names */
 
 enum media_side { MEDIA_A = 0, MEDIA_B = 1 };
 
@@ -43,6 +45,10 @@ struct media_local {
 	bool echo;        /* send back what comes in */
 	unsigned tone_hz; /* play this tone; 0: silence (comfort-free PCM zeros) */
 	bool detect;      /* measure the strongest tone that arrives */
+	/* Played first, from when the peer can hear it; then MEDIA_EV_PLAYED.
+	 * NULL: none. The session has a reference of its own. */
+	struct media_sound *sound;
+	unsigned repeat; /* times; 0: without end */
 };
 
 enum media_event_type {
@@ -51,8 +57,10 @@ enum media_event_type {
 	MEDIA_EV_REFUSED, /* the SDP last given for `side` cannot be served: status, reason */
 	MEDIA_EV_FLOWING, /* first authenticated RTP from the peer of `side` */
 	MEDIA_EV_FAILED,  /* ICE, DTLS or fingerprint failed on `side`: reason says which and how */
-	MEDIA_EV_SILENT   /* nothing from `side` for rtp_timeout_s, on hold for hold_timeout_s */
+	MEDIA_EV_SILENT,  /* nothing from `side` for rtp_timeout_s, on hold for hold_timeout_s */
+	MEDIA_EV_PLAYED   /* the local side has played its sound to the end */
 };
+#define MEDIA_EV_COUNT (MEDIA_EV_PLAYED + 1)
 
 struct media_event {
 	enum media_event_type type;
@@ -65,6 +73,20 @@ struct media_event {
 /* Engine thread. May call any media_ function, media_session_destroy() too. */
 typedef void media_event_fn(struct media_session *session, const struct media_event *event,
 			    void *arg);
+
+/* Reads every sound the configuration names, from disk. What `before` has of
+ * the same state of a file is shared (NULL: nothing). ret_findings: one
+ * "file:line:column: error: ..." a line. 0, -EINVAL (findings), -ENOMEM.
+ * Threads: any. */
+int media_sounds_create(struct media_sounds **ret_sounds, const struct config *config,
+			const struct media_sounds *before, struct str *ret_findings) MUST_CHECK;
+struct media_sounds *media_sounds_destroy(struct media_sounds *sounds);
+/* A reference of the caller's own; NULL if either is. */
+struct media_sound *media_sounds_ref(const struct media_sounds *sounds,
+				     const struct config_sound *named);
+struct media_sound *media_sound_ref(struct media_sound *sound);   /* NULL fine */
+struct media_sound *media_sound_unref(struct media_sound *sound); /* NULL fine; returns NULL */
+unsigned media_sound_ms(const struct media_sound *sound);         /* how long it is */
 
 struct media_engine_options {
 	const char *address;         /* literal address to bind and to put into SDP */

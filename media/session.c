@@ -91,6 +91,14 @@ static void on_failed(const char *reason, void *arg)
 	tell(end->session, &event);
 }
 
+static void on_played(void *arg)
+{
+	struct end *end = arg;
+	const struct media_event event = { .type = MEDIA_EV_PLAYED, .side = end->side };
+
+	tell(end->session, &event);
+}
+
 /* On hold RTCP goes on (RFC 3264 section 8.4) and is all there is to hear. */
 static mono_ms last_heard(struct session *session, enum media_side side, mono_ms now)
 {
@@ -159,6 +167,7 @@ static int start_leg(struct session *session, enum media_side side)
 		.label = end->label,
 		.flowing = on_flowing,
 		.failed = on_failed,
+		.played = on_played,
 		.arg = end,
 	};
 
@@ -181,6 +190,7 @@ int session_create(struct session **ret_session, const struct session_setup *set
 				close(setup->fds[side][1]);
 			}
 		free(setup->local_offer);
+		media_sound_unref(setup->local.sound);
 		return -ENOMEM;
 	}
 	session->setup = *setup;
@@ -205,6 +215,7 @@ struct session *session_destroy(struct session *session)
 	exchange_clear(&session->pending);
 	exchange_clear(&session->current);
 	free(session->setup.local_offer);
+	media_sound_unref(session->setup.local.sound);
 	free(session);
 	return NULL;
 }

@@ -44,9 +44,10 @@ enum stopping { STOP_NOT, STOP_DRAINING, STOP_ENDING };
 
 struct daemon {
 	const char *config_path;
-	bool level_given;      /* on the command line; the configuration's counts no more */
-	struct config *first;  /* what endpoint and engine were made from */
-	struct config *config; /* the one in force */
+	bool level_given;            /* on the command line; the configuration's counts no more */
+	struct config *first;        /* what endpoint and engine were made from */
+	struct config *config;       /* the one in force */
+	struct media_sounds *sounds; /* that it names */
 	struct sip_loop *loop;
 	struct media_engine *media;
 	struct sip_endpoint *endpoint;
@@ -213,11 +214,17 @@ static void log_findings(const char *findings)
 	}
 }
 
-static int load(const char *path, struct config **ret_config)
+static int load(const struct daemon *daemon, struct config **ret_config,
+		struct media_sounds **ret_sounds)
 {
 	struct str findings = { 0 };
-	int err = config_load(path, true, ret_config, &findings);
+	int err = config_load(daemon->config_path, true, ret_config, &findings);
 
+	if (!err) {
+		err = media_sounds_create(ret_sounds, *ret_config, daemon->sounds, &findings);
+		if (err)
+			*ret_config = config_destroy(*ret_config);
+	}
 	log_findings(findings.text);
 	str_done(&findings);
 	return err;
@@ -234,18 +241,22 @@ static struct call_limits limits_of(const struct config *config)
 static void reload(struct daemon *daemon)
 {
 	struct config *fresh = NULL;
+	struct media_sounds *sounds = NULL;
 	struct call_limits limits;
-	int err = load(daemon->config_path, &fresh);
+	int err = load(daemon, &fresh, &sounds);
 
 	if (!err && daemon->stopping == STOP_NOT)
 		err = registrar_reconfigure(daemon->registrar, fresh);
 	if (err) {
 		config_destroy(fresh);
+		media_sounds_destroy(sounds);
 		log_error("main", "reload refused, the old configuration stays: %s",
 			  strerror(-err));
 		return;
 	}
-	service_reconfigure(daemon->service, fresh);
+	service_reconfigure(daemon->service, fresh, sounds);
+	media_sounds_destroy(daemon->sounds); /* calls keep theirs */
+	daemon->sounds = sounds;
 	limits = limits_of(fresh);
 	call_room_set_limits(daemon->calls, &limits);
 	if (!daemon->level_given)
@@ -428,7 +439,8 @@ static int start_rooms(struct daemon *daemon)
 			     &(struct service_options){ .config = config,
 							.registrar = daemon->registrar,
 							.calls = daemon->calls,
-							.hooks = daemon->hooks });
+							.hooks = daemon->hooks,
+							.sounds = daemon->sounds });
 	return err ? failed("services", err) : 0;
 }
 
@@ -526,6 +538,7 @@ static void take_down(struct daemon *daemon)
 		close(daemon->signal_fd);
 	}
 	daemon->loop = sip_loop_destroy(daemon->loop);
+	media_sounds_destroy(daemon->sounds);
 	if (daemon->config != daemon->first)
 		config_destroy(daemon->config);
 	config_destroy(daemon->first);
@@ -569,7 +582,7 @@ static int serve(struct daemon *daemon)
 
 	block_signals(&signals);
 	guard_process();
-	if (load(daemon->config_path, &daemon->config) < 0)
+	if (load(daemon, &daemon->config, &daemon->sounds) < 0)
 		return EX_CONFIG;
 	daemon->first = daemon->config;
 	if (!daemon->level_given)
@@ -587,10 +600,13 @@ static int serve(struct daemon *daemon)
 static int check(const char *path)
 {
 	struct config *config = NULL;
+	struct media_sounds *sounds = NULL;
 	struct str findings = { 0 };
 	char error[256] = "";
 	int err = config_load(path, true, &config, &findings);
 
+	if (!err)
+		err = media_sounds_create(&sounds, config, NULL, &findings);
 	if (findings.text)
 		fputs(findings.text, stderr);
 	if (!err)
@@ -598,6 +614,7 @@ static int check(const char *path)
 	if (error[0])
 		fprintf(stderr, "%s: error: %s\n", path, error);
 	str_done(&findings);
+	media_sounds_destroy(sounds);
 	config_destroy(config);
 	return err ? EX_CONFIG : EXIT_SUCCESS;
 }

@@ -69,8 +69,10 @@ struct call_step {
 	struct call_step *targets;
 	size_t target_count;
 	bool in_sequence; /* a target rings when the one before it has failed */
-	/* ANSWER */
+	/* ANSWER; with a sound also REJECT, which plays it first. The plan has the
+	 * reference to the sound. */
 	struct media_local local;
+	bool early; /* play it as early media: a 183 instead of the 200 */
 	/* REJECT */
 	int status;
 	char *phrase;
@@ -154,7 +156,7 @@ void call_room_on_empty(struct call_room *room, void (*empty)(void *arg), void *
  *              |                                   v   v          |
  *              |                                ANSWERING <-------+
  *              |                                |      |
- *              | refused, A gone                | ACK  | A or B gone, media failed
+ *              | refused, A gone, announced     | ACK  | A or B gone, media failed, played
  *              |                    TALKING <---+      |
  *              v                       |               v
  *              ENDED <-----------------+---------------+

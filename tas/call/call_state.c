@@ -10,6 +10,10 @@
 #include <string.h>
 #include "base/log.h"
 
+/* Beyond its length an announcement may take as long as ICE and DTLS do with
+ * a patient caller. */
+#define ANNOUNCE_GRACE_MS (10 * 1000)
+
 static const struct {
 	const char *name;
 	mono_ms default_ms;
@@ -251,10 +255,24 @@ static void dial_passed_through(struct call *call)
 	dial(call, leg_info(call->leg[MEDIA_A])->sdp);
 }
 
+static void reject(struct call *call)
+{
+	const struct call_step *step = call_current_step(call);
+
+	call_end(call, &(struct ending){ .cause = step->cause,
+					 .by = "us",
+					 .status = step->status,
+					 .phrase = step->phrase });
+}
+
 void call_media_trouble(struct call *call, int err)
 {
 	enum cause cause = err == -ENOSPC ? CAUSE_OVERLOAD : CAUSE_MEDIA_FAILED;
 
+	if (call_current_step(call)->kind == CALL_STEP_REJECT) { /* without its announcement */
+		reject(call);
+		return;
+	}
 	if (call_current_step(call)->to_core && call->state == CALL_INCOMING) {
 		log_notice("call", "call=%s no media session (%s): the call goes on without us",
 			   call->id, strerror(-err));
@@ -357,10 +375,11 @@ static void run_step(struct call *call)
 		start_answer(call, step);
 		break;
 	case CALL_STEP_REJECT:
-		call_end(call, &(struct ending){ .cause = step->cause,
-						 .by = "us",
-						 .status = step->status,
-						 .phrase = step->phrase });
+		/* An offer of ours in a 183 would find its answer only by PRACK. */
+		if (step->local.sound && !(step->early && call->delayed))
+			start_answer(call, step);
+		else
+			reject(call);
 		break;
 	case CALL_STEP_ASK:
 		question_start(call, step);
@@ -384,11 +403,41 @@ void call_answer_a(struct call *call, const char *sdp, const struct sip_headers 
 
 /* ---- what can happen, state by state ---- */
 
+/* The announcement is A's early media: a caller that never hears it has its
+ * final response all the same. */
+static void announce(struct call *call, const char *sdp)
+{
+	const struct media_local *local = &call_current_step(call)->local;
+	mono_ms ms = (mono_ms)media_sound_ms(local->sound) * local->repeat;
+
+	if (call->pdd_ms < 0)
+		call->pdd_ms = clock_now() - call->started_ms;
+	(void)leg_provisional(call->leg[MEDIA_A], 183, NULL, sdp, NULL); /* the final one counts */
+	call_timer_begin(call, CALL_TIMER_RING, ms + ANNOUNCE_GRACE_MS);
+}
+
+static void answer_ourselves(struct call *call, const char *sdp)
+{
+	if (call_current_step(call)->early)
+		announce(call, sdp);
+	else
+		call_answer_a(call, sdp, NULL);
+}
+
+/* What we had to say is said. */
+static void played(struct call *call)
+{
+	if (call_current_step(call)->kind == CALL_STEP_REJECT)
+		reject(call);
+	else
+		end_for(call, CAUSE_NORMAL, "us");
+}
+
 static void media_refused(struct call *call, const struct media_event *event)
 {
 	call->expecting = false;
 	call_timer_stop(call, CALL_TIMER_MEDIA);
-	if (event->status >= 500) {
+	if (event->status >= 500 || call_current_step(call)->kind == CALL_STEP_REJECT) {
 		call_media_trouble(call, -EIO);
 		return;
 	}
@@ -474,9 +523,15 @@ static void on_incoming(struct call *call, const struct happening *h)
 		call_media_trouble(call, -ETIMEDOUT);
 		return;
 	}
+	if (h->what == HAPPENED_TIMER && h->timer == CALL_TIMER_RING) {
+		played(call);
+		return;
+	}
 	if (h->what != HAPPENED_MEDIA)
 		return;
-	if (h->media->type == MEDIA_EV_REFUSED)
+	if (h->media->type == MEDIA_EV_PLAYED)
+		played(call);
+	else if (h->media->type == MEDIA_EV_REFUSED)
 		media_refused(call, h->media);
 	else if (h->media->type == MEDIA_EV_FAILED)
 		call_media_trouble(call, -EIO);
@@ -487,7 +542,7 @@ static void on_incoming(struct call *call, const struct happening *h)
 	else if (h->side == MEDIA_B)
 		dial(call, h->media->sdp);
 	else
-		call_answer_a(call, h->media->sdp, NULL);
+		answer_ourselves(call, h->media->sdp);
 }
 
 void call_b_answered(struct call *call, const struct leg_event *event)
@@ -604,6 +659,8 @@ static void answering_media(struct call *call, const struct media_event *event)
 
 	if (event->type == MEDIA_EV_SILENT) {
 		end_for(call, CAUSE_MEDIA_SILENT, "us");
+	} else if (event->type == MEDIA_EV_PLAYED) {
+		played(call);
 	} else if (!for_b) {
 		media_of_response(call, event);
 	} else if (call_expected(call, event)) {
@@ -639,6 +696,8 @@ static void talking_media(struct call *call, const struct media_event *event)
 {
 	if (event->type == MEDIA_EV_SILENT) {
 		end_for(call, CAUSE_MEDIA_SILENT, "us");
+	} else if (event->type == MEDIA_EV_PLAYED) {
+		played(call);
 	} else if (event->type == MEDIA_EV_FAILED) {
 		log_notice("call", "call=%s media side=%c failed: %s", call->id,
 			   event->side == MEDIA_A ? 'a' : 'b', event->reason);

@@ -16,6 +16,7 @@ void call_step_done(struct call_step *step)
 	free(step->from_display);
 	free(step->to_uri);
 	free(step->phrase);
+	media_sound_unref(step->local.sound);
 	sip_headers_done(&step->headers);
 	if (step->question)
 		step->question->destroy(step->question);

@@ -39,16 +39,18 @@ struct call_step *decision_add_step(struct decision *decision, enum call_step_ki
 	return step;
 }
 
-void decision_reject(struct decision *decision, int status, const char *phrase, enum cause cause)
+struct call_step *decision_reject(struct decision *decision, int status, const char *phrase,
+				  enum cause cause)
 {
 	struct call_step *step = decision_add_step(decision, CALL_STEP_REJECT, "reject %d", status);
 
 	if (!step)
-		return;
+		return NULL;
 	step->status = status;
 	step->cause = cause;
 	if (phrase)
 		step->phrase = decision_text(decision, strdup(phrase));
+	return step;
 }
 
 /* RFC 3323 4.2: "id", "user" and "header" ask to hide who calls. */

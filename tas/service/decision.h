@@ -21,10 +21,11 @@ struct trunk_host {
 };
 
 struct service_room {
-	const struct config *config; /* borrowed */
-	struct registrar *registrar; /* borrowed; may be NULL */
-	struct call_room *calls;     /* borrowed; may be NULL */
-	struct trunk_host *hosts;    /* own */
+	const struct config *config;       /* borrowed */
+	struct registrar *registrar;       /* borrowed; may be NULL */
+	struct call_room *calls;           /* borrowed; may be NULL */
+	const struct media_sounds *sounds; /* borrowed; of the configuration */
+	struct trunk_host *hosts;          /* own */
 	size_t host_count;
 	struct hop_key hop_key;
 	struct hook_room *hooks; /* borrowed; may be NULL */
@@ -47,7 +48,8 @@ struct call_step *decision_add_step(struct decision *decision, enum call_step_ki
 				    const char *label_format, ...) PRINTF_LIKE(3, 4);
 /* Owns take_text, NULL means it found no memory. */
 char *decision_text(struct decision *decision, char *take_text);
-void decision_reject(struct decision *decision, int status, const char *phrase, enum cause cause);
+struct call_step *decision_reject(struct decision *decision, int status, const char *phrase,
+				  enum cause cause);
 /* Whether the caller asks not to be shown. */
 bool decision_wants_privacy(const struct sip_headers *headers);
 /* The plan, or NULL without memory. */

@@ -43,16 +43,37 @@ static bool core_rings(enum route_type type)
 	return type == ROUTE_TYPE_FORK || type == ROUTE_TYPE_FALLBACK;
 }
 
+static void add_sound(struct decision *decision, struct call_step *step,
+		      const struct config_action *action)
+{
+	step->local.sound = media_sounds_ref(decision->room->sounds, action->sound);
+	step->local.repeat = action->repeat;
+}
+
 static void add_answer(struct decision *decision, const struct config_action *action)
 {
-	bool echo = action->answer == ANSWER_ECHO;
+	static const char *const names[] = {
+		[ANSWER_ECHO] = "echo", [ANSWER_TONE] = "tone", [ANSWER_SOUND] = "play"
+	};
 	struct call_step *step =
-		decision_add_step(decision, CALL_STEP_ANSWER, "answer %s", echo ? "echo" : "tone");
+		decision_add_step(decision, CALL_STEP_ANSWER, "answer %s", names[action->answer]);
 
 	if (!step)
 		return;
-	step->local.echo = echo;
-	step->local.tone_hz = echo ? 0 : action->tone_hz;
+	step->local.echo = action->answer == ANSWER_ECHO;
+	step->local.tone_hz = action->answer == ANSWER_TONE ? action->tone_hz : 0;
+	add_sound(decision, step, action);
+}
+
+static void add_reject(struct decision *decision, const struct config_action *action)
+{
+	struct call_step *step =
+		decision_reject(decision, action->status, action->reason, CAUSE_REJECTED);
+
+	if (!step)
+		return;
+	step->early = !action->answer_first;
+	add_sound(decision, step, action);
 }
 
 void route_add_action(struct decision *decision, const struct config_action *action,
@@ -70,7 +91,7 @@ void route_add_action(struct decision *decision, const struct config_action *act
 		add_answer(decision, action);
 		break;
 	case ACTION_REJECT:
-		decision_reject(decision, action->status, action->reason, CAUSE_REJECTED);
+		add_reject(decision, action);
 		break;
 	case ACTION_WEBHOOK:
 		webhook_add(decision, action->webhook);

@@ -159,6 +159,7 @@ int service_create(struct service_room **ret_room, const struct service_options 
 	room->config = options->config;
 	room->registrar = options->registrar;
 	room->calls = options->calls;
+	room->sounds = options->sounds;
 	room->hooks = options->hooks;
 	if (collect_hosts(room) < 0 || read_hop_key(room) < 0 || webhook_secrets_read(room) < 0) {
 		service_destroy(room);
@@ -178,9 +179,11 @@ struct service_room *service_destroy(struct service_room *room)
 	return NULL;
 }
 
-void service_reconfigure(struct service_room *room, const struct config *config)
+void service_reconfigure(struct service_room *room, const struct config *config,
+			 const struct media_sounds *sounds)
 {
 	room->config = config;
+	room->sounds = sounds;
 	if (collect_hosts(room) < 0)
 		log_error("service", "no memory for the trunks' addresses: calls from some trunks "
 				     "are refused until the next reload");

@@ -23,11 +23,14 @@ struct service_options {
 	struct registrar *registrar; /* borrowed; may be NULL (tests) */
 	struct call_room *calls;     /* borrowed; may be NULL (explain only) */
 	struct hook_room *hooks;     /* borrowed; NULL: webhooks are not asked */
+	/* Of the configuration, borrowed like it; NULL: nothing is played. */
+	const struct media_sounds *sounds;
 };
 int service_create(struct service_room **ret_room,
 		   const struct service_options *options) MUST_CHECK;
 struct service_room *service_destroy(struct service_room *room);
-void service_reconfigure(struct service_room *room, const struct config *config);
+void service_reconfigure(struct service_room *room, const struct config *config,
+			 const struct media_sounds *sounds);
 
 /* For sip_endpoint_handlers.identify: SERVICE_PEER_CORE, trunk index + 1, or -1. */
 enum { SERVICE_PEER_CORE = 0 };

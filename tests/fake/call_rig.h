@@ -197,6 +197,23 @@ static inline struct call_step rig_reject(int status)
 				   .cause = CAUSE_REJECTED };
 }
 
+/* Plays once and hangs up; or, as a rejection, plays twice before it. */
+static inline struct call_step rig_play(void)
+{
+	return (struct call_step){ .kind = CALL_STEP_ANSWER,
+				   .label = strdup("answer play"),
+				   .local = { .sound = fake_media_sound(), .repeat = 1 } };
+}
+
+static inline struct call_step rig_announced_reject(bool early)
+{
+	struct call_step step = rig_reject(603);
+
+	step.local = (struct media_local){ .sound = fake_media_sound(), .repeat = 2 };
+	step.early = early;
+	return step;
+}
+
 static inline struct call_plan *rig_plan(const struct call_step *steps, size_t count)
 {
 	struct call_plan *plan = calloc(1, sizeof(*plan));

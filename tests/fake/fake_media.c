@@ -11,6 +11,7 @@
 static struct media_session *sessions;
 static unsigned created;
 static int create_error, offer_error, answer_error;
+static int sound_references;
 
 void fake_media_create_fails(int err)
 {
@@ -58,9 +59,17 @@ struct media_session *fake_media_nth(size_t nth)
 	return session;
 }
 
+struct media_sound *fake_media_sound(void)
+{
+	static char sound;
+
+	return media_sound_ref((struct media_sound *)&sound);
+}
+
 void fake_media_reset(void)
 {
 	assert(!sessions);
+	assert(sound_references == 0);
 	created = 0;
 	create_error = offer_error = answer_error = 0;
 }
@@ -196,4 +205,25 @@ void media_receipt(const struct media_session *session, enum media_side side,
 	memset(ret_receipt, 0, sizeof(*ret_receipt));
 	ret_receipt->packets_in = side == MEDIA_A ? 111 : 222;
 	snprintf(ret_receipt->codec, sizeof(ret_receipt->codec), "PCMA");
+}
+
+/* A sound is 2 s long and nothing else. */
+struct media_sound *media_sound_ref(struct media_sound *sound)
+{
+	if (sound)
+		sound_references++;
+	return sound;
+}
+
+struct media_sound *media_sound_unref(struct media_sound *sound)
+{
+	if (sound)
+		sound_references--;
+	return NULL;
+}
+
+unsigned media_sound_ms(const struct media_sound *sound)
+{
+	assert(sound);
+	return FAKE_SOUND_MS;
 }

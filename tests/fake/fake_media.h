@@ -31,7 +31,9 @@ struct media_session *fake_media_last(void);      /* newest living, or NULL */
 struct media_session *fake_media_nth(size_t nth); /* of those living, the oldest first */
 size_t fake_media_count(void);                    /* living */
 unsigned fake_media_created(void);                /* since reset */
-void fake_media_reset(void);                      /* asserts that none lives */
+#define FAKE_SOUND_MS 2000
+struct media_sound *fake_media_sound(void); /* with a reference */
+void fake_media_reset(void);                /* asserts that nothing lives */
 
 void fake_media_event(struct media_session *session, enum media_event_type type,
 		      enum media_side side, const char *sdp);

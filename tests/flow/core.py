@@ -233,3 +233,13 @@ def run_tests(tests, core):
               flush=True)
     print(f"{passed} passed, {failed} failed", flush=True)
     return failed
+
+
+def finish(failed, core, tas):
+    """Stops both programs and ends the test; neither may have ended badly."""
+    stopped = tas.close()
+    if failed or stopped:
+        print(tas.log_path.read_text(errors="replace")[-3000:])
+        print(f"breakoutd ended with {stopped}")
+    status = core.close()
+    sys.exit(1 if failed or stopped or status else 0)

@@ -2,11 +2,10 @@
 """Whole calls through breakoutd: simulated core, phones and PBX around it."""
 
 import concurrent.futures
-import sys
 import time
 
-from core import (Core, Daemon, expect, headers, invite, legs, run_tests, tls_exchange, trace,
-                  wait_until)
+from core import (Core, Daemon, expect, finish, headers, invite, legs, run_tests, tls_exchange,
+                  trace, wait_until)
 
 TTL = 6  # seconds: refreshes are seen, lapses too
 core = Core("--no-answer", "500ms", "--ttl", f"{TTL}s")
@@ -367,10 +366,4 @@ def nothing_is_left_behind():
 TESTS = [value for name, value in list(globals().items())
          if callable(value) and getattr(value, "__module__", "") == "__main__"]
 
-failed = run_tests(TESTS, core)
-stopped = tas.close()
-if failed or stopped:
-    print(tas.log_path.read_text(errors="replace")[-3000:])
-    print(f"breakoutd ended with {stopped}")
-status = core.close()
-sys.exit(1 if failed or stopped or status else 0)
+finish(run_tests(TESTS, core), core, tas)

@@ -16,6 +16,7 @@ static struct srtp_pair *pair;
 static void set_up(void)
 {
 	static const struct media_local options = { .echo = true, .detect = true };
+	static const struct local_handlers nobody; /* nothing is played to its end */
 	static const struct srtp_keys keys = { .suite = SRTP_SUITE_AEAD_AES_128_GCM };
 	static struct media_desc desc;
 	struct timer_wheel *wheel;
@@ -25,7 +26,8 @@ static void set_up(void)
 	relay_leg_init(&legs[1], &legs[0], &receipts[1]);
 	if (srtp_start(&why) || srtp_pair_create(&pair, &keys) ||
 	    timer_wheel_create(&wheel, clock_now()) ||
-	    local_create(&legs[1].local, wheel, &legs[1], &options) || local_codecs(NULL, 0, &desc))
+	    local_create(&legs[1].local, wheel, &legs[1], &options, &nobody) ||
+	    local_codecs(NULL, 0, &desc))
 		abort();
 	for (unsigned i = 0; i < 128; i++)
 		legs[0].types[i] = legs[1].types[i] = (uint8_t)i;

@@ -41,6 +41,8 @@ FOREIGN = {
                                "tas/sip/tls_", "tas/sip/digest_hash.c", "proto/pem_check.c",
                                "hook/sign.c", "tools/core/book.c",
                                "tools/core/core.c", "tools/core/pki.c", "tools/core/sbc.c"]),
+    "libsndfile": (["sndfile.h"], ["media/sound_file.c"]),
+    "speexdsp": (["speex/"], ["media/sound_file.c"]),
     "libyaml": (["yaml.h"], ["config/tree.c"]),
     "jansson": (["jansson.h"], ["proto/api_token.c", "tas/admin/answer.h",
                                 "tas/service/webhook_answer.c", "tools/"]),

@@ -8,6 +8,7 @@
 #include <string.h>
 #include "base/str.h"
 #include "config/config.h"
+#include "media/media.h"
 #include "tas/sip/tls_check.h"
 #include "tools/ctl/ctl.h"
 
@@ -57,10 +58,13 @@ static json_t *ask_or_say(const struct options *options, const char *request, in
 static int run_check(const struct options *options)
 {
 	struct config *config = NULL;
+	struct media_sounds *sounds = NULL;
 	struct str findings = { 0 };
 	char error[256] = "";
 	int err = config_load(options->argument, true, &config, &findings);
 
+	if (!err)
+		err = media_sounds_create(&sounds, config, NULL, &findings);
 	if (findings.text)
 		fputs(findings.text, stdout);
 	if (!err)
@@ -73,6 +77,7 @@ static int run_check(const struct options *options)
 		printf("%s: fine: %zu registrations, %zu services, %zu trunks\n", options->argument,
 		       config->registration_count, config->service_count, config->trunk_count);
 	str_done(&findings);
+	media_sounds_destroy(sounds);
 	config_destroy(config);
 	return err ? STATUS_NO : STATUS_OK;
 }

@@ -76,6 +76,84 @@ static void every_action_is_read(void **state)
 	config_destroy(config);
 }
 
+static void files_to_play_are_listed_once_with_their_place(void **state)
+{
+	struct config *config = expect_config(
+		BASE
+		"services:\n"
+		"  s:\n"
+		"    - do:\n"
+		"        - answer: { play: sounds/welcome.wav }\n"
+		"        - answer: { play: /other.wav, repeat: forever }\n"
+		"        - reject: { status: 480, announcement: sounds/welcome.wav, repeat: 3 }\n"
+		"        - reject: { announcement: /other.wav, answer_first: yes }\n");
+	const struct config_action *action = config->services[1].rules[0].actions;
+	char wanted[160];
+
+	(void)state;
+	assert_int_equal(config->sound_count, 2);
+	assert_int_equal(action[0].answer, ANSWER_SOUND);
+	(void)snprintf(wanted, sizeof(wanted), "%s/sounds/welcome.wav", folder);
+	assert_string_equal(action[0].sound->path, wanted);
+	(void)snprintf(wanted, sizeof(wanted), "%s/breakout.yaml:8:27", folder);
+	assert_string_equal(action[0].sound->at, wanted);
+	assert_int_equal(action[0].sound->index, 0);
+	assert_int_equal(action[0].repeat, 1);
+	assert_string_equal(action[1].sound->path, "/other.wav");
+	assert_int_equal(action[1].repeat, 0);
+	assert_ptr_equal(action[2].sound, action[0].sound);
+	assert_int_equal(action[2].repeat, 3);
+	assert_false(action[2].answer_first);
+	assert_ptr_equal(action[3].sound, action[1].sound);
+	assert_true(action[3].answer_first);
+	assert_int_equal(action[3].status, 603);
+	config_destroy(config);
+}
+
+static void mistakes_about_what_to_play_are_told(void **state)
+{
+	(void)state;
+	expect(BASE "services:\n"
+		    "  s:\n"
+		    "    - do:\n"
+		    "        - answer: {}\n"
+		    "        - answer: { tone: 425, play: a.wav }\n"
+		    "        - answer: { play: a.wav, repeat: often }\n"
+		    "        - answer: { play: a.wav, repeat: 0 }\n"
+		    "        - reject: { announcement: a.wav, repeat: forever }\n",
+	       ERROR(8, 19,
+		     "`answer` needs either a tone or a file. Write `{ tone: 425 }` or `{ play: "
+		     "FILE.wav }`")
+		       ERROR(9, 19,
+			     "`answer` needs either a tone or a file. Write `{ tone: 425 }` or `{ "
+			     "play: FILE.wav }`")
+			       ERROR(10, 42,
+				     "`answer.repeat`: `often` is not a whole number. Write "
+				     "digits only")
+				       ERROR(11, 42,
+					     "`answer.repeat`: `0` is out of range. Write 1 to "
+					     "1000")
+					       ERROR(12, 19,
+						     "a `reject` that plays forever never "
+						     "rejects. Write a number after `repeat`"));
+}
+
+static void a_file_to_play_that_is_not_there_is_told(void **state)
+{
+	char key[64];
+
+	(void)state;
+	put("cert.pem", "");
+	put("key.pem", "");
+	(void)snprintf(key, sizeof(key), "%s/key.pem", folder);
+	assert_int_equal(chmod(key, 0600), 0);
+	expect_as(true,
+		  BASE "services: { s: [ { do: { answer: { play: /nonexistent/a.wav } } } ] }\n",
+		  ERROR(5, 42,
+			"`answer.play`: cannot read /nonexistent/a.wav: No such file or directory. "
+			"Check path and permissions"));
+}
+
 static void a_service_in_full_says_what_failure_means(void **state)
 {
 	struct config *config =
@@ -254,8 +332,10 @@ static void mistakes_of_actions_are_found(void **state)
 						     "`dial.ring`: `0` is out of range. Write 1s "
 						     "to 10m") ERROR(16, 11,
 								     "`answer` needs what to play. "
-								     "Write `{ answer: echo }` or "
-								     "`{ answer: tone }`")
+								     "Write `{ answer: echo }`, "
+								     "`{ answer: tone }` or "
+								     "`{ answer: { play: "
+								     "FILE.wav } }`")
 						       ERROR(17, 19,
 							     "`answer`: `musak` is not known here. "
 							     "Known: echo, tone") ERROR(18, 27,
@@ -296,6 +376,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		IN_FOLDER(loop_is_built_in_as_the_first),
 		IN_FOLDER(every_action_is_read),
+		IN_FOLDER(files_to_play_are_listed_once_with_their_place),
+		IN_FOLDER(mistakes_about_what_to_play_are_told),
+		IN_FOLDER(a_file_to_play_that_is_not_there_is_told),
 		IN_FOLDER(a_service_in_full_says_what_failure_means),
 		IN_FOLDER(mistakes_of_services_are_found),
 		IN_FOLDER(numbers_of_a_rule_are_read),

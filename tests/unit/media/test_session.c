@@ -16,14 +16,16 @@
 #include <unistd.h>
 #include "base/log.h"
 #include "media/media.h"
+#include "media/sounds.h"
+#include "media/tone.h"
 
 #define PATIENCE_MS 20000
 
 /* A party: a session and what it has been told. */
 struct party {
 	struct media_session *session;
-	unsigned count[MEDIA_EV_SILENT + 1][2]; /* by type and side */
-	char sdp[MEDIA_EV_SILENT + 1][2][8192];
+	unsigned count[MEDIA_EV_COUNT][2]; /* by type and side */
+	char sdp[MEDIA_EV_COUNT][2][8192];
 	char reason[512];
 	int status;
 };
@@ -334,6 +336,67 @@ static void a_re_offer_that_changes_nothing_disturbs_nothing(void **state)
 	party_destroy(caller);
 	party_destroy(callee);
 	party_destroy(relay);
+}
+
+/* A tone as a sound; its owner has a reference. */
+static struct media_sound *sound_of(unsigned hz, unsigned ms)
+{
+	size_t count = (size_t)ms * 8;
+	int16_t *samples = malloc(count * sizeof(*samples));
+	struct tone_source source;
+	struct media_sound *sound;
+
+	assert_non_null(samples);
+	tone_source_init(&source, hz);
+	for (size_t i = 0; i < count; i++)
+		samples[i] = tone_source_next(&source);
+	assert_int_equal(sound_create(&sound, samples, count), 0);
+	return sound;
+}
+
+static void play(enum media_leg_kind kind)
+{
+	struct media_local local = { .sound = sound_of(1500, 900), .repeat = 2, .tone_hz = 600 };
+	struct party *caller = phone(kind, &tone_440);
+	struct party *player = party_create(kind, MEDIA_LEG_LOCAL, &local);
+	mono_ms began = clock_now();
+
+	media_sound_unref(local.sound); /* the session has its own */
+	connect_directly(caller, player);
+	await_tone(caller, MEDIA_B, 1500);
+	await_event(player, MEDIA_EV_PLAYED, MEDIA_B, 1);
+	assert_true(clock_now() - began >= 2 * 900);
+	await_tone(caller, MEDIA_B, 600); /* what stands behind the sound */
+	assert_int_equal(player->count[MEDIA_EV_PLAYED][MEDIA_B], 1);
+	party_destroy(caller);
+	party_destroy(player);
+}
+
+static void a_sound_is_played_as_often_as_wanted_and_its_end_told(void **state)
+{
+	(void)state;
+	play(MEDIA_LEG_RTP);
+}
+
+static void a_sound_waits_for_a_peer_that_can_hear_it(void **state)
+{
+	(void)state;
+	play(MEDIA_LEG_WEBRTC);
+}
+
+static void a_sound_without_end_goes_on_until_the_session_ends(void **state)
+{
+	struct media_local local = { .sound = sound_of(1500, 40) };
+	struct party *caller = phone(MEDIA_LEG_RTP, &tone_440);
+	struct party *player = party_create(MEDIA_LEG_RTP, MEDIA_LEG_LOCAL, &local);
+
+	(void)state;
+	media_sound_unref(local.sound);
+	connect_directly(caller, player);
+	await_tone(caller, MEDIA_B, 1500); /* five and more rounds */
+	assert_int_equal(player->count[MEDIA_EV_PLAYED][MEDIA_B], 0);
+	party_destroy(caller);
+	party_destroy(player);
 }
 
 static void an_ice_restart_is_answered_with_new_credentials(void **state)
@@ -852,6 +915,9 @@ int main(void)
 		cmocka_unit_test(an_echo_sends_back_the_callers_own_tone),
 		cmocka_unit_test(a_wrong_fingerprint_fails_and_carries_nothing),
 		cmocka_unit_test(a_re_offer_that_changes_nothing_disturbs_nothing),
+		cmocka_unit_test(a_sound_is_played_as_often_as_wanted_and_its_end_told),
+		cmocka_unit_test(a_sound_waits_for_a_peer_that_can_hear_it),
+		cmocka_unit_test(a_sound_without_end_goes_on_until_the_session_ends),
 		cmocka_unit_test(an_ice_restart_is_answered_with_new_credentials),
 		cmocka_unit_test(a_peer_that_moves_gets_a_new_association),
 		cmocka_unit_test(hold_is_carried_to_the_other_side_and_back),

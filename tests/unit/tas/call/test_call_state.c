@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include "tests/fake/call_rig.h"
 
 static bool ended(const struct rig *rig)
@@ -164,6 +165,112 @@ static void reject_step_refuses_with_its_status_and_phrase(void **state)
 	assert_true(ended(rig));
 	assert_int_equal(rig->a->farewell_status, 603);
 	assert_string_equal(rig->a->farewell_phrase, "Not Today");
+	assert_true(rig_ended_with(rig, "rejected", "us"));
+}
+
+/* ---- what we play ourselves ---- */
+
+static void call_ends_normally_when_its_sound_is_over(void **state)
+{
+	struct rig *rig = *state;
+
+	rig_start(rig, "offer-a", RIG_PLAN(rig_play()));
+	assert_non_null(fake_media_last()->local.sound);
+	fake_media_reply(fake_media_last(), "answer-for-a");
+	assert_did(rig->a, FAKE_LEG_ANSWER, 200, "answer-for-a");
+	fake_leg_event(rig->a, LEG_EV_CONFIRMED, 0, NULL);
+	rig_advance(rig, 20 * 1000); /* however long it is: on hold it waits */
+	assert_false(ended(rig));
+	fake_media_event(fake_media_last(), MEDIA_EV_PLAYED, MEDIA_B, NULL);
+	assert_true(ended(rig));
+	assert_true(rig_ended_with(rig, "normal", "us"));
+}
+
+static void sound_that_is_over_before_the_ack_ends_the_call(void **state)
+{
+	struct rig *rig = *state;
+
+	rig_start(rig, "offer-a", RIG_PLAN(rig_play()));
+	fake_media_reply(fake_media_last(), "answer-for-a");
+	fake_media_event(fake_media_last(), MEDIA_EV_PLAYED, MEDIA_B, NULL);
+	assert_true(rig_ended_with(rig, "normal", "us"));
+}
+
+static void announcement_is_early_media_before_the_rejection(void **state)
+{
+	struct rig *rig = *state;
+
+	rig_start(rig, "offer-a", RIG_PLAN(rig_announced_reject(true)));
+	assert_int_equal(fake_media_last()->kind[MEDIA_B], MEDIA_LEG_LOCAL);
+	fake_media_reply(fake_media_last(), "answer-for-a");
+	assert_did(rig->a, FAKE_LEG_PROVISIONAL, 183, "answer-for-a");
+	fake_media_event(fake_media_last(), MEDIA_EV_PLAYED, MEDIA_B, NULL);
+	assert_true(ended(rig));
+	assert_int_equal(rig->a->farewell_status, 603);
+	assert_string_equal(rig->a->farewell_phrase, "Not Today");
+	assert_string_equal(rig->a->farewell_headers,
+			    "Reason: Q.850;cause=21;text=\"Call rejected\"\n");
+	assert_true(rig_ended_with(rig, "rejected", "us"));
+}
+
+static void announcement_that_nobody_can_hear_does_not_hold_the_rejection(void **state)
+{
+	struct rig *rig = *state;
+
+	rig_start(rig, "offer-a", RIG_PLAN(rig_announced_reject(true)));
+	fake_media_reply(fake_media_last(), "answer-for-a");
+	rig_advance(rig, 2 * FAKE_SOUND_MS + 9000);
+	assert_false(ended(rig));
+	rig_advance(rig, 1500);
+	assert_int_equal(rig->a->farewell_status, 603);
+	assert_true(rig_ended_with(rig, "rejected", "us"));
+}
+
+static void caller_that_gives_up_during_an_announcement_gets_487(void **state)
+{
+	struct rig *rig = *state;
+
+	rig_start(rig, "offer-a", RIG_PLAN(rig_announced_reject(true)));
+	fake_media_reply(fake_media_last(), "answer-for-a");
+	fake_leg_end(rig->a, LEG_END_CANCELLED, 487);
+	assert_true(rig_ended_with(rig, "cancelled", "a"));
+	assert_int_equal(fake_media_count(), 0);
+}
+
+static void rejection_may_be_told_in_an_answered_call(void **state)
+{
+	struct rig *rig = *state;
+
+	rig_start(rig, NULL, RIG_PLAN(rig_announced_reject(false)));
+	fake_media_reply(fake_media_last(), "offer-for-a");
+	assert_did(rig->a, FAKE_LEG_ANSWER, 200, "offer-for-a");
+	fake_leg_event(rig->a, LEG_EV_CONFIRMED, 0, "answer-a");
+	fake_media_event(fake_media_last(), MEDIA_EV_PLAYED, MEDIA_B, NULL);
+	assert_true(rig_ended_with(rig, "rejected", "us"));
+	assert_string_equal(rig->a->farewell_reason, "Q.850;cause=21;text=\"Call rejected\"");
+}
+
+/* Each of these may go wrong with the announcement; the rejection stands. */
+static void rejection_without_its_announcement_is_the_same(void **state)
+{
+	struct rig *rig = *state;
+
+	rig_start(rig, NULL, RIG_PLAN(rig_announced_reject(true))); /* no offer to answer */
+	assert_int_equal(rig->a->farewell_status, 603);
+	fake_media_create_fails(-ENOSPC);
+	rig_start(rig, "offer-a", RIG_PLAN(rig_announced_reject(true)));
+	assert_int_equal(rig->a->farewell_status, 603);
+	fake_media_create_fails(0);
+	rig_start(rig, "offer-a", RIG_PLAN(rig_announced_reject(true)));
+	fake_media_refuse(fake_media_last(), MEDIA_A, 488);
+	assert_int_equal(rig->a->farewell_status, 603);
+	rig_start(rig, "offer-a", RIG_PLAN(rig_announced_reject(true)));
+	rig_advance(rig, 6000); /* the media room says nothing */
+	assert_int_equal(rig->a->farewell_status, 603);
+	rig_start(rig, "offer-a", RIG_PLAN(rig_announced_reject(true)));
+	fake_media_reply(fake_media_last(), "answer-for-a");
+	fake_media_event(fake_media_last(), MEDIA_EV_FAILED, MEDIA_A, NULL);
+	assert_int_equal(rig->a->farewell_status, 603);
 	assert_true(rig_ended_with(rig, "rejected", "us"));
 }
 
@@ -854,6 +961,13 @@ int main(void)
 		T(answer_step_answers_from_a_local_side),
 		T(answer_step_offers_when_the_caller_did_not),
 		T(reject_step_refuses_with_its_status_and_phrase),
+		T(call_ends_normally_when_its_sound_is_over),
+		T(sound_that_is_over_before_the_ack_ends_the_call),
+		T(announcement_is_early_media_before_the_rejection),
+		T(announcement_that_nobody_can_hear_does_not_hold_the_rejection),
+		T(caller_that_gives_up_during_an_announcement_gets_487),
+		T(rejection_may_be_told_in_an_answered_call),
+		T(rejection_without_its_announcement_is_the_same),
 		T(refusal_of_b_reaches_a_with_its_reason),
 		T(refusal_of_leg_3_keeps_unknown_headers),
 		T(busy_callee_moves_on_to_the_next_step),

@@ -113,6 +113,38 @@ static void answer_is_rescued_when_media_has_no_room(void **state)
 	assert_true(plan->steps[0].local.echo);
 }
 
+static void announcement_of_a_rejection_is_early_media_unless_told_otherwise(void **state)
+{
+	struct service_rig *rig = *state;
+	struct call_plan *plan = rig_decide(rig, "+014799000006", "+4712345678");
+
+	assert_labels(plan, "reject 603");
+	assert_true(plan->steps[0].early);
+	assert_null(plan->steps[0].local.sound); /* it names none */
+	rig_refuse[0].answer_first = true;
+	plan = rig_decide(rig, "+014799000006", "+4712345678");
+	assert_false(plan->steps[0].early);
+	rig_refuse[0].answer_first = false;
+}
+
+static void action_that_plays_says_what_and_how_often(void **state)
+{
+	struct service_rig *rig = *state;
+	struct config_sound welcome = { .path = TEXT("tests/data/no-such.wav"),
+					.at = TEXT("c:1:1") };
+	struct config_action before = rig_echo[0];
+	struct call_plan *plan;
+
+	rig_echo[0] = (struct config_action){
+		.kind = ACTION_ANSWER, .answer = ANSWER_SOUND, .sound = &welcome, .repeat = 3
+	};
+	plan = rig_decide(rig, "+004712345678", "+4799000009");
+	assert_labels(plan, "answer play");
+	assert_int_equal(plan->steps[0].local.repeat, 3);
+	assert_int_equal(plan->steps[0].local.tone_hz, 0);
+	rig_echo[0] = before;
+}
+
 static void forked_call_is_never_looped(void **state)
 {
 	struct service_rig *rig = *state;
@@ -226,6 +258,8 @@ int main(void)
 		T(strict_service_has_no_rescue),
 		T(rejection_is_no_failure),
 		T(answer_is_rescued_when_media_has_no_room),
+		T(announcement_of_a_rejection_is_early_media_unless_told_otherwise),
+		T(action_that_plays_says_what_and_how_often),
 		T(forked_call_is_never_looped),
 		T(fallback_without_another_step_is_unavailable),
 		T(unknown_number_is_looped_untouched),

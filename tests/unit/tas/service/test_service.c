@@ -58,9 +58,9 @@ static void reconfigured_room_knows_the_new_trunks(void **state)
 	struct config other = rig->config;
 
 	other.trunk_count = 0;
-	service_reconfigure(rig->room, &other);
+	service_reconfigure(rig->room, &other, NULL);
 	assert_int_equal(identify(rig, "192.0.2.11", SIP_TRANSPORT_UDP, NULL), -1);
-	service_reconfigure(rig->room, &rig->config);
+	service_reconfigure(rig->room, &rig->config, NULL);
 	assert_int_equal(identify(rig, "192.0.2.11", SIP_TRANSPORT_UDP, NULL), 1);
 }
 

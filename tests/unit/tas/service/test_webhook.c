@@ -265,11 +265,11 @@ static void without_its_secret_it_is_not_asked(void **state)
 	struct service_rig *rig = *state;
 
 	put_secret("\n");
-	service_reconfigure(rig->room, &rig->config);
+	service_reconfigure(rig->room, &rig->config, NULL);
 	assert_int_equal(ask(rig), -EACCES);
 	assert_int_equal(fake_posts, 0);
 	put_secret("other\n");
-	service_reconfigure(rig->room, &rig->config);
+	service_reconfigure(rig->room, &rig->config, NULL);
 	assert_int_equal(ask(rig), 0);
 	assert_string_equal(fake_ask.secret, "other");
 }

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sounds.h - inside of the media room: the samples of a sound.
+ * Threads: any; a sound never changes. */
+#ifndef BREAKOUT_MEDIA_SOUNDS_H
+#define BREAKOUT_MEDIA_SOUNDS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include "media/media.h"
+
+#define SOUNDS_MAX_S 4200 /* of all of one configuration: 64 MiB */
+
+const int16_t *sound_samples(const struct media_sound *sound, size_t *ret_count);
+
+/* One that was made elsewhere; takes the samples, also on failure. */
+int sound_create(struct media_sound **ret_sound, int16_t *take_samples, size_t count) MUST_CHECK;
+
+#endif

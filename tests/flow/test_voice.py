@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What breakoutd plays itself: announcements, heard by the simulated phones."""
+
+import math
+import signal
+import struct
+import wave
+
+from core import Core, Daemon, expect, finish, run_tests, trace, wait_until
+
+core = Core()
+tas = Daemon(core)
+CLOSED, ECHO, TONE = tas.numbers[-3:]
+OUT = "+4790000099"
+
+
+def write_tone(name, hz, seconds, rate=8000, channels=1):
+    with wave.open(str(core.folder / name), "wb") as file:
+        file.setnchannels(channels)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        for i in range(int(rate * seconds)):
+            sample = int(12000 * math.sin(2 * math.pi * hz * i / rate))
+            file.writeframes(struct.pack("<h", sample) * channels)
+
+
+def reload(*services):
+    """Gives the last three numbers these services, by a reload that must succeed."""
+    lines = [line for line in BASE.splitlines()
+             if not line.startswith(("  closed:", "  echo:", "  tone:"))]
+    at = lines.index("services:") + 1
+    names = ("closed", "echo", "tone")
+    lines[at:at] = [f"  {name}: {text}" for name, text in zip(names, services)]
+    tas.config.write_text("\n".join(lines) + "\n")
+    if tas.process:
+        before = tas.log_path.read_text().count("reloaded registrations")
+        tas.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: tas.log_path.read_text().count("reloaded registrations") > before, 5,
+                   "the configuration is taken")
+
+
+def call_ends(caller, callee, seconds=8):
+    """A call whose end is the other side's; the result with what was heard last."""
+    return core.call(caller, callee, talk_ms=seconds * 1000)
+
+
+BASE = tas.config.read_text()
+write_tone("welcome.wav", 700, 1.2, rate=44100, channels=2)
+write_tone("closed.wav", 1100, 0.9, rate=16000)
+reload("[{ do: { reject: { status: 603, reason: Closed, announcement: closed.wav } } }]",
+       "[{ do: { answer: { play: welcome.wav } } }]",
+       "[{ do: { answer: { play: welcome.wav, repeat: forever } } }]")
+tas.start()
+tas.wait_registered()
+
+
+def an_announcement_is_heard_and_then_the_call_ends():
+    result = call_ends(OUT, ECHO)
+    expect(result, outcome="dropped", answered_by="tas", legs="12", verdict="tone 700 Hz",
+           both_ends_hung_up=True)
+    assert 1200 <= result["end_ms"] - result["answer_ms"] < 4000, result
+    assert any(text.startswith("BYE") for text in trace(result, 2)), trace(result, 2)
+
+
+def an_announcement_without_end_is_heard_until_the_caller_hangs_up():
+    result = core.call(OUT, TONE, talk_ms=2500)
+    expect(result, outcome="answered", answered_by="tas", verdict="tone 700 Hz")
+    assert result["end_ms"] - result["answer_ms"] >= 2500, result
+
+
+def a_rejection_is_announced_as_early_media():
+    result = call_ends(OUT, CLOSED)
+    expect(result, outcome="refused", status=603, legs="12", answered_by="")
+    assert result["early_ms"] is not None and result["answer_ms"] is None, result
+    assert abs(result["caller"]["heard_hz"] - 1100) <= 10, result["caller"]
+    assert result["end_ms"] - result["early_ms"] >= 900, result
+    assert any("183 " in text for text in trace(result, 2)), trace(result, 2)
+
+
+def a_caller_may_give_up_during_an_announcement():
+    write_tone("long.wav", 1100, 20)
+    reload("[{ do: { reject: { status: 603, announcement: long.wav } } }]",
+           "[{ do: { answer: { play: welcome.wav } } }]", "[{ do: loop }]")
+    result = core.call(OUT, CLOSED, patience_ms=1500)
+    expect(result, outcome="cancelled")
+    wait_until(lambda: core.must("status")["calls"] == 0, 5, "the call is over")
+
+
+def a_rejection_may_be_told_in_an_answered_call():
+    reload("[{ do: { reject: { status: 603, announcement: closed.wav, answer_first: yes } } }]",
+           "[{ do: { answer: { play: welcome.wav } } }]", "[{ do: loop }]")
+    result = call_ends(OUT, CLOSED)
+    expect(result, outcome="dropped", verdict="tone 1100 Hz")
+
+
+def a_file_that_changed_is_heard_after_a_reload_and_calls_keep_the_old_one():
+    endless = "[{ do: { answer: { play: welcome.wav, repeat: forever } } }]"
+    reload("[{ do: reject }]", endless, "[{ do: loop }]")
+    running = core.call(OUT, ECHO, talk_ms=600, hangup="keep")
+    write_tone("welcome.wav", 1900, 1.5)
+    reload("[{ do: reject }]", "[{ do: { answer: { play: welcome.wav } } }]", "[{ do: loop }]")
+    expect(call_ends(OUT, ECHO), outcome="dropped", verdict="tone 1900 Hz")
+    heard = core.must("listen", id=running["id"])
+    assert abs(heard["caller"]["heard_hz"] - 700) <= 10, heard["caller"]
+    core.must("hangup", id=running["id"])
+
+
+def a_file_that_is_no_sound_leaves_the_old_configuration():
+    (core.folder / "text.wav").write_text("this is no sound")
+    tas.config.write_text(tas.config.read_text().replace("welcome.wav", "text.wav"))
+    tas.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: "reload refused" in tas.log_path.read_text(), 5, "the refusal")
+    assert "text.wav is no audio" in tas.log_path.read_text()
+    expect(call_ends(OUT, ECHO), outcome="dropped", verdict="tone 1900 Hz")
+
+
+def nothing_is_left_behind():
+    wait_until(lambda: core.must("status")["calls"] == 0, 10, "calls are over")
+    assert core.must("status")["ua_calls"] == 0, core.must("status")
+
+
+TESTS = [value for name, value in list(globals().items())
+         if callable(value) and getattr(value, "__module__", "") == "__main__"
+         and name not in ("write_tone", "reload", "call_ends")]
+
+finish(run_tests(TESTS, core), core, tas)
