@@ -95,6 +95,36 @@ struct config_core {
 
 enum media_kind { MEDIA_WEBRTC, MEDIA_RTP };
 
+/* How a trunk writes telephone numbers: +4799000001, 4799000001, national with
+ * its prefix (099000001, and 0046... for other countries), 004799000001. */
+enum number_format { NUMBER_E164, NUMBER_E164_NO_PLUS, NUMBER_NATIONAL, NUMBER_INTERNATIONAL };
+
+/* Headers that say who calls. */
+enum identity_header {
+	IDENTITY_ASSERTED,     /* P-Asserted-Identity, RFC 3325 */
+	IDENTITY_PREFERRED,    /* P-Preferred-Identity, RFC 3325 */
+	IDENTITY_REMOTE_PARTY, /* Remote-Party-ID, draft-ietf-sip-privacy */
+	IDENTITY_FROM
+};
+
+/* Bits: how a trunk is told who diverted a call. */
+enum diversion_form { DIVERSION_FORM_DIVERSION = 1, DIVERSION_FORM_HISTORY = 2 };
+
+/* What a trunk is believed and told about who calls. Zero is the default. */
+struct config_identity {
+	bool trust; /* of our trust domain, RFC 3324: may assert, and learns what is hidden */
+	enum identity_header *caller_from; /* the first that is there; none: ASSERTED,
+					    * REMOTE_PARTY, FROM */
+	size_t caller_from_count;
+	enum identity_header *send; /* besides From */
+	size_t send_count;
+	unsigned diversion; /* bits of diversion_form; 0: not told */
+	enum number_format number_format;
+	char *country_code;         /* digits; NULL: none */
+	char *national_prefix;      /* digits; NULL: none */
+	char *international_prefix; /* digits; NULL: 00 */
+};
+
 struct config_trunk {
 	char *name;
 	char **uris; /* sip:host[:port][;transport=tcp], tried in order */
@@ -104,6 +134,7 @@ struct config_trunk {
 	enum media_kind media; /* default rtp */
 	char **allow_headers;  /* names that may cross to the trunk, besides the standard ones */
 	size_t allow_header_count;
+	struct config_identity identity;
 	bool ingress; /* may place calls to ingress registrations */
 };
 

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "config/identity.h"
+
 /* What reader.trunks maps a name to. */
 struct named {
 	size_t index;
@@ -50,6 +52,10 @@ static const struct key trunk_keys[] = {
 	  .item_size = sizeof(char *),
 	  .count_offset = offsetof(struct config_trunk, allow_header_count),
 	  .help = "headers that may cross to it, besides the standard ones" },
+	{ .name = "identity",
+	  .kind = &kind_identity,
+	  .offset = offsetof(struct config_trunk, identity),
+	  .help = "what it is believed and told about who calls" },
 	{ .name = "ingress",
 	  .kind = &kind_bool,
 	  .offset = offsetof(struct config_trunk, ingress),
@@ -88,6 +94,7 @@ static void read_trunk(struct reader *reader, const struct value *value)
 	if (uris && uris->kind == NODE_LIST && !uris->count)
 		find_error(reader->findings, uris->at,
 			   "`trunks[].uris` is an empty list. Write at least one SIP URI");
+	identity_check_allowed(reader, node_find(value->node, "allow_headers"));
 	if (trunk->name)
 		remember(reader, trunk->name, node_find(value->node, "name")->at);
 }

@@ -59,6 +59,9 @@ struct call_step {
 	bool pass_through;         /* SDP untouched, no media session */
 	bool to_core;              /* leg 3: answers' headers cross untouched, and media trouble
 				    * of ours turns the step into a pass_through one */
+	const char *const *tell_headers; /* of its answers, besides to_core; constants; NULL:
+					  * Reason and Warning */
+	size_t tell_count;
 	enum call_step_turn turn;
 	bool only_after_trouble; /* skipped unless the step tried before it failed by trouble
 				  * (next hop down, 5xx, our own fault), not by decision */

@@ -40,14 +40,18 @@ void early_clear(struct call *call)
 		drop_head(call);
 }
 
-/* Leg 3 answers as the core meant it; a trunk's answer tells the reason only. */
+/* Leg 3 answers as the core meant it; a trunk's answer tells what its step says. */
 int early_copy_headers(const struct call *call, struct sip_headers *to,
 		       const struct sip_headers *from)
 {
 	static const char *const told[] = { "Reason", "Warning" };
 
-	if (call_current_step(call)->to_core)
+	const struct call_step *step = call_current_step(call);
+
+	if (step->to_core)
 		return sip_headers_copy_transparent(to, from);
+	if (step->tell_headers)
+		return sip_headers_copy_allowed(to, from, step->tell_headers, step->tell_count);
 	return sip_headers_copy_allowed(to, from, told, ARRAY_SIZE(told));
 }
 

@@ -5,8 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include "base/str.h"
+#include "tas/service/caller.h"
 
 char *decision_text(struct decision *decision, char *take_text)
 {
@@ -53,28 +52,11 @@ struct call_step *decision_reject(struct decision *decision, int status, const c
 	return step;
 }
 
-/* RFC 3323 4.2: "id", "user" and "header" ask to hide who calls. */
 bool decision_wants_privacy(const struct sip_headers *headers)
 {
-	static const char *const words[] = { "id", "user", "header" };
+	struct privacy privacy = privacy_read(headers);
 
-	for (size_t i = 0; i < headers->count; i++) {
-		const char *at = headers->items[i].value;
-
-		if (!str_equal_nocase(headers->items[i].name, "Privacy"))
-			continue;
-		while (*at) {
-			size_t length = strcspn(at, "; ,\t");
-
-			for (size_t w = 0; w < ARRAY_SIZE(words); w++)
-				if (length == strlen(words[w]) &&
-				    strncasecmp(at, words[w], length) == 0)
-					return true;
-			at += length;
-			at += strspn(at, "; ,\t");
-		}
-	}
-	return false;
+	return privacy_hides(&privacy);
 }
 
 struct call_plan *decision_finish(struct decision *decision)

@@ -8,14 +8,14 @@
 #include <string.h>
 #include "base/log.h"
 #include "tas/service/decision.h"
+#include "tas/service/identity.h"
 #include "tas/service/uri.h"
 
-static void add_call_to_core(struct decision *decision, const char *number)
+static void add_call_to_core(struct decision *decision, const struct config_trunk *trunk,
+			     const char *number)
 {
-	static const char *const told[] = { "Privacy" };
-	const struct leg_info *info = decision->info;
 	const char *sbc = decision->config->core.sbc.uri;
-	struct uri_view core, ours = { .rest = decision->config->domain };
+	struct uri_view core;
 	struct call_step *step = decision_add_step(decision, CALL_STEP_DIAL, "ingress");
 
 	if (!step)
@@ -27,13 +27,9 @@ static void add_call_to_core(struct decision *decision, const char *number)
 	step->request_uri = decision_text(decision, uri_with_user(&core, NULL, number));
 	step->to_uri = decision_text(decision, uri_with_user(&core, NULL, number));
 	step->next_hop = decision_text(decision, strdup(sbc));
-	step->from_uri = decision_text(decision, uri_with_user(&ours, "sips", info->from_user));
-	if (info->from_display[0])
-		step->from_display = decision_text(decision, strdup(info->from_display));
-	/* A trunk may ask to hide its caller; it may not assert who that is. */
-	if (sip_headers_copy_allowed(&step->headers, info->headers, told, ARRAY_SIZE(told)) < 0)
-		decision->failed = true;
-	step->max_forwards = info->max_forwards - 1;
+	identity_tell_core(decision, step, trunk);
+	identity_allow_responses(step, trunk, false);
+	step->max_forwards = decision->info->max_forwards - 1;
 	step->media = MEDIA_LEG_WEBRTC;
 }
 
@@ -57,5 +53,5 @@ void ingress_trunk(struct decision *decision, size_t trunk)
 	}
 	decision->plan->route_type = ROUTE_TYPE_INGRESS;
 	memcpy(decision->plan->number, registration->number, sizeof(decision->plan->number));
-	add_call_to_core(decision, registration->number);
+	add_call_to_core(decision, &config->trunks[trunk], registration->number);
 }

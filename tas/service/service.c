@@ -11,6 +11,7 @@
 #include "base/metrics.h"
 #include "base/str.h"
 #include "tas/service/decision.h"
+#include "tas/service/numbering.h"
 #include "tas/service/uri.h"
 
 static struct metric unknown_total =
@@ -222,9 +223,10 @@ static void decide_core(struct decision *decision)
 static void decide_trunk(struct decision *decision, size_t trunk)
 {
 	const struct leg_info *info = decision->info;
+	char called[NUMBER_ROOM];
 
-	classify(NULL, NULL, info->request_user, "", is_registered, (void *)decision->room,
-		 &decision->class);
+	number_from_peer(&decision->config->trunks[trunk].identity, info->request_user, called);
+	classify(NULL, NULL, called, "", is_registered, (void *)decision->room, &decision->class);
 	if (info->max_forwards < 2)
 		decision_reject(decision, 483, NULL, CAUSE_LOOP);
 	else

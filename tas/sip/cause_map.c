@@ -16,6 +16,7 @@
  * Q.850 values: ITU-T Q.850 section 2.2.7; pairs after RFC 3398 sections
  * 7.2.4.1 and 8.2.6.1 and 3GPP TS 29.163 section 7.2.3.1. A cause that only we
  * can know (our limits, our media) has no way back. */
+#define NO_WAY_BACK .from_status = { 0 }
 static const struct entry {
 	const char *name;
 	int status;
@@ -58,10 +59,11 @@ static const struct entry {
 				   { 415, 488, 606 },
 				   { 88 } },
 	[CAUSE_NEXT_HOP_DOWN] = { "next_hop_down", 503, "Service Unavailable", 38,
-				  "Network out of order" },
+				  "Network out of order", NO_WAY_BACK },
 	[CAUSE_MEDIA_FAILED] = { "media_failed", 488, "Not Acceptable Here", 47,
-				 "Resource unavailable" },
-	[CAUSE_MEDIA_SILENT] = { "media_silent", 408, "Request Timeout", 31, "Media silent" },
+				 "Resource unavailable", NO_WAY_BACK },
+	[CAUSE_MEDIA_SILENT] = { "media_silent", 408, "Request Timeout", 31, "Media silent",
+				 NO_WAY_BACK },
 	[CAUSE_LOOP] = { "loop",
 			 482,
 			 "Loop Detected",
@@ -70,11 +72,13 @@ static const struct entry {
 			 { 482, 483 },
 			 { 25 } },
 	[CAUSE_OVERLOAD] = { "overload", 503, "Service Unavailable", 42,
-			     "Switching equipment congestion" },
+			     "Switching equipment congestion", NO_WAY_BACK },
 	[CAUSE_TIME_LIMIT] = { "time_limit", 480, "Temporarily Unavailable", 102,
-			       "Recovery on timer expiry" },
-	[CAUSE_DRAINING] = { "draining", 503, "Service Unavailable", 41, "Temporary failure" },
-	[CAUSE_INTERNAL] = { "internal", 500, "Server Internal Error", 41, "Temporary failure" },
+			       "Recovery on timer expiry", NO_WAY_BACK },
+	[CAUSE_DRAINING] = { "draining", 503, "Service Unavailable", 41, "Temporary failure",
+			     NO_WAY_BACK },
+	[CAUSE_INTERNAL] = { "internal", 500, "Server Internal Error", 41, "Temporary failure",
+			     NO_WAY_BACK },
 	[CAUSE_DIALOG_LOST] = { "dialog_lost", 481, "Call/Transaction Does Not Exist", 102,
 				"Recovery on timer expiry", .from_status = { 481 } },
 	[CAUSE_SESSION_EXPIRED] = { "session_expired", 408, "Request Timeout", 102,

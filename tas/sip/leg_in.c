@@ -8,55 +8,31 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "tas/sip/address.h"
 
 /* ---- what it says ---- */
-
-/* The first of a comma-separated list of addresses; commas inside quotes or
- * angle brackets do not count. */
-static size_t first_address(const char *list)
-{
-	bool quoted = false, bracketed = false;
-	size_t i;
-
-	for (i = 0; list[i]; i++) {
-		if (quoted && list[i] == '\\' && list[i + 1])
-			i++;
-		else if (list[i] == '"')
-			quoted = !quoted;
-		else if (!quoted && list[i] == '<')
-			bracketed = true;
-		else if (!quoted && list[i] == '>')
-			bracketed = false;
-		else if (!quoted && !bracketed && list[i] == ',')
-			break;
-	}
-	return i;
-}
 
 static const char *asserted_user(struct leg *leg)
 {
 	const char *list = sip_headers_find(&leg->headers, "P-Asserted-Identity");
-	char *first = list ? su_strndup(leg->home, list, (isize_t)first_address(list)) : NULL;
-	sip_from_t *address = first ? sip_from_make(leg->home, first) : NULL;
-	const char *user = address ? message_user(leg->home, address->a_url) : NULL;
+	size_t length = 0;
+	const char *first = list ? sip_address_next(&list, &length) : NULL;
+	struct sip_address address;
+	const char *user;
 
+	if (!first || sip_address_parse(&address, first, length) < 0)
+		return "";
+	user = su_strdup(leg->home, address.user);
+	sip_address_done(&address);
 	return user ? user : "";
 }
 
-/* Without the quotes and escapes of a quoted-string. */
 static const char *display_name(su_home_t *home, const char *display)
 {
 	char *plain = su_strdup(home, display ? display : "");
-	char *to = plain;
 
-	if (!plain || plain[0] != '"')
-		return plain;
-	for (const char *at = plain + 1; *at && *at != '"'; at++) {
-		if (*at == '\\' && at[1])
-			at++;
-		*to++ = *at;
-	}
-	*to = '\0';
+	if (plain)
+		sip_address_unquote(plain);
 	return plain;
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "tas/sip/address.h"
 
 #define INVITES_MAX 3 /* a peer that asks for one more each time is left alone */
 
@@ -179,39 +180,19 @@ static int choose_hop(struct leg *leg, const char *uri)
 	return leg->next_hop ? 0 : -ENOMEM;
 }
 
-/* RFC 3261 section 25.1, quoted-string: quotes and backslashes are escaped,
- * what could end the line is left out. */
-static char *quote(su_home_t *home, const char *text)
-{
-	char *quoted = su_alloc(home, (isize_t)(2 * strlen(text) + 3));
-	char *at = quoted;
-
-	if (!quoted)
-		return NULL;
-	*at++ = '"';
-	for (; *text; text++) {
-		if ((unsigned char)*text < 0x20 || *text == 0x7f)
-			continue;
-		if (*text == '"' || *text == '\\')
-			*at++ = '\\';
-		*at++ = *text;
-	}
-	*at++ = '"';
-	*at = '\0';
-	return quoted;
-}
-
 static int make_dialog(struct leg *leg, const struct leg_invite *invite)
 {
 	char tag[17];
-	const char *display = "";
-	char *from, *to;
+	struct str display = { 0 };
+	char *from, *to, *quoted;
 
 	leg_new_tag(tag);
 	if (invite->from_display && invite->from_display[0])
-		display = quote(leg->home, invite->from_display);
-	from = su_sprintf(leg->home, "%s <%s>;tag=%s", display ? display : "", invite->from_uri,
-			  tag);
+		sip_address_quote(&display, invite->from_display);
+	quoted = str_take(&display);
+	from = quoted ? su_sprintf(leg->home, "%s <%s>;tag=%s", quoted, invite->from_uri, tag)
+		      : NULL;
+	free(quoted);
 	to = su_sprintf(leg->home, "<%s>", invite->to_uri);
 	if (!from || !to)
 		return -ENOMEM;

@@ -536,7 +536,7 @@ static void sofia_now(su_time_t *ret_time)
 
 /* sofia writes a line in pieces. What it says about single messages and
  * connections is for us, and a peer can provoke it, so: debug, and bounded. */
-static void on_sofia_log(void *stream, const char *format, va_list args)
+PRINTF_LIKE(2, 0) static void on_sofia_log(void *stream, const char *format, va_list args)
 {
 	static __thread struct {
 		char text[400];

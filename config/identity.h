@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* identity.h - what a trunk is believed and told about who calls. */
+#ifndef BREAKOUT_CONFIG_IDENTITY_H
+#define BREAKOUT_CONFIG_IDENTITY_H
+
+#include "config/schema.h"
+
+extern const struct kind kind_identity; /* a struct config_identity */
+
+/* `allow_headers` may not name a header that says who calls: privacy is kept by
+ * `identity` alone. NULL node: nothing to check. */
+void identity_check_allowed(struct reader *reader, const struct node *node);
+
+#endif
