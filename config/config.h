@@ -150,6 +150,7 @@ struct config_sound {
 enum action_kind {
 	ACTION_LOOP,   /* leg 3 to the core */
 	ACTION_DIAL,   /* a trunk */
+	ACTION_RING,   /* several targets, one of which gets the call */
 	ACTION_ANSWER, /* ourselves */
 	ACTION_REJECT,
 	ACTION_WEBHOOK /* somebody's server says which of the others */
@@ -170,11 +171,37 @@ struct config_webhook {
 	size_t index; /* counts the configuration's webhooks from 0 */
 	struct config_webhook *next;
 };
+/* Who can be rung together with others. */
+enum target_kind {
+	TARGET_TRUNK,      /* a PBX, or one of its phones */
+	TARGET_SUBSCRIBER, /* the phone of who is called, by leg 3; not where the core rings it */
+	TARGET_NUMBER      /* another number, by leg 3 */
+};
+struct config_target {
+	enum target_kind kind;
+	size_t trunk;     /* TRUNK: index into config.trunks */
+	char *number;     /* TRUNK: dialled there, NULL: the called one; NUMBER: E.164 */
+	unsigned after_s; /* rings so much later than the others */
+	unsigned ring_s;  /* give up on it after; 0: as the action says */
+	unsigned weight;  /* its share of the calls, 1..100 */
+};
+enum ring_order {
+	RING_PARALLEL, /* all at once; the others one after the other: */
+	RING_SEQUENCE, /* as listed */
+	RING_WEIGHTED, /* who is first is shared out by weight */
+	RING_ROUND_ROBIN,
+	RING_LONGEST_IDLE /* who has been without a call for the longest time is first */
+};
+#define CONFIG_TARGETS_MAX 16
 
 struct config_action {
 	enum action_kind kind;
-	size_t trunk;            /* DIAL: index into config.trunks */
-	unsigned ring_s;         /* LOOP, DIAL: give up after; 0: 180 */
+	size_t trunk;          /* DIAL: index into config.trunks */
+	unsigned ring_s;       /* LOOP, DIAL: give up after; 0: 180. RING: on all, or on each one
+				* of an order that takes turns; 0: 180, or 30 */
+	enum ring_order order; /* RING */
+	struct config_target *targets; /* RING */
+	size_t target_count;
 	enum answer_kind answer; /* ANSWER */
 	unsigned tone_hz;        /* ANSWER_TONE: 425 */
 	int status;              /* REJECT: 400..699; 603 */

@@ -175,13 +175,20 @@ static const char *service_name(const void *list, size_t i)
 	return ((const struct config_service *)list)[i].name;
 }
 
+static bool takes_call(const struct config_action *action)
+{
+	for (size_t i = 0; i < action->target_count; i++)
+		if (action->targets[i].kind != TARGET_SUBSCRIBER)
+			return true;
+	return action->kind == ACTION_DIAL || action->kind == ACTION_ANSWER;
+}
+
 /* Whether a service can take a call that the core does not want back. */
 static bool takes_calls(const struct config_service *service)
 {
 	for (size_t i = 0; i < service->rule_count; i++)
 		for (size_t k = 0; k < service->rules[i].action_count; k++)
-			if (service->rules[i].actions[k].kind == ACTION_DIAL ||
-			    service->rules[i].actions[k].kind == ACTION_ANSWER)
+			if (takes_call(&service->rules[i].actions[k]))
 				return true;
 	return false;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "config/pattern.h"
+#include "config/ring.h"
 #include "config/trunk.h"
 #include "config/webhook.h"
 
@@ -137,12 +138,14 @@ static const struct verb {
 	enum action_kind kind;
 	const struct schema *schema;
 	const char *short_for;
+	bool list; /* which may be a list */
 } verbs[] = {
-	{ "loop", ACTION_LOOP, &loop_schema, NULL },
-	{ "dial", ACTION_DIAL, &dial_schema, "trunk" },
-	{ "answer", ACTION_ANSWER, &answer_schema, NULL },
-	{ "reject", ACTION_REJECT, &reject_schema, "status" },
-	{ "webhook", ACTION_WEBHOOK, &webhook_schema, "url" },
+	{ "loop", ACTION_LOOP, &loop_schema, NULL, false },
+	{ "dial", ACTION_DIAL, &dial_schema, "trunk", false },
+	{ "ring", ACTION_RING, &ring_schema, "targets", true },
+	{ "answer", ACTION_ANSWER, &answer_schema, NULL, false },
+	{ "reject", ACTION_REJECT, &reject_schema, "status", false },
+	{ "webhook", ACTION_WEBHOOK, &webhook_schema, "url", false },
 };
 
 static const char *verb_name(const void *list, size_t i)
@@ -217,7 +220,7 @@ static void read_verb(struct reader *reader, const struct verb *verb, const stru
 		return;
 	if (node->kind == NODE_MAP || (null && verb->kind != ACTION_ANSWER))
 		schema_read(reader, verb->schema, null ? NULL : node, word->at, target);
-	else if (node->kind == NODE_SCALAR && verb->short_for)
+	else if (verb->short_for && (node->kind == NODE_SCALAR || verb->list))
 		schema_read(reader, verb->schema, &map, word->at, target);
 	else if (node->kind == NODE_SCALAR && verb->kind == ACTION_ANSWER)
 		read_answer_word(reader, node, action);
@@ -227,6 +230,8 @@ static void read_verb(struct reader *reader, const struct verb *verb, const stru
 			   verb->name, verb->name, verb->schema->keys[0].name);
 	if (verb->kind == ACTION_WEBHOOK)
 		webhook_check(reader, action->webhook, word->at);
+	else if (verb->kind == ACTION_RING)
+		ring_check(reader, node, action);
 	else if (node->kind == NODE_MAP)
 		settle_mapping(reader, node, action);
 }

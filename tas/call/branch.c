@@ -136,9 +136,16 @@ static void branch_done(struct branch *branch)
 	branch->state = BRANCH_OVER;
 }
 
+static void branch_hang_up(struct branch *branch, const char *reason)
+{
+	if (branch->leg)
+		call_tell_target(branch->call, branch->step, CALL_TARGET_FREE);
+	branch->leg = leg_release(branch->leg, &(struct leg_farewell){ .reason = reason });
+}
+
 static void branch_release(struct branch *branch, const char *reason)
 {
-	branch->leg = leg_release(branch->leg, &(struct leg_farewell){ .reason = reason });
+	branch_hang_up(branch, reason);
 	branch_done(branch);
 }
 
@@ -287,7 +294,7 @@ static void adopt(struct branch *branch)
 {
 	struct call *call = branch->call;
 
-	call->target = branch->step;
+	call->target = call->step_b = branch->step;
 	call->leg[MEDIA_B] = branch->leg;
 	call->session = branch->session;
 	call->session_kind_b = branch->step->media;
@@ -408,7 +415,7 @@ static bool stand_in(struct branch *branch, const struct ending *ending)
 	if (!ending->trouble || branch->heard || branch->step + 1 == branch->end)
 		return false;
 	record_try_over(branch->try, cause_name(ending->cause), ending->status);
-	branch->leg = leg_release(branch->leg, NULL);
+	branch_hang_up(branch, NULL);
 	branch->step++;
 	branch_begin(branch);
 	return true;

@@ -248,6 +248,22 @@ void call_room_on_empty(struct call_room *room, void (*empty)(void *arg), void *
 	room->empty_arg = arg;
 }
 
+void call_room_on_target(struct call_room *room,
+			 void (*on_target)(const char *target, enum call_target_news news,
+					   void *arg),
+			 void *arg)
+{
+	room->on_target = on_target;
+	room->on_target_arg = arg;
+}
+
+void call_tell_target(const struct call *call, const struct call_step *step,
+		      enum call_target_news news)
+{
+	if (step->target_name && call->room->on_target)
+		call->room->on_target(step->target_name, news, call->room->on_target_arg);
+}
+
 void call_room_each(struct call_room *room, void (*visit)(const struct call_info *info, void *arg),
 		    void *arg)
 {

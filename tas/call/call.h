@@ -62,6 +62,7 @@ struct call_step {
 	const char *const *tell_headers; /* of its answers, besides to_core; constants; NULL:
 					  * Reason and Warning */
 	size_t tell_count;
+	bool loops; /* to the core, for the number that was called */
 	enum call_step_turn turn;
 	bool only_after_trouble; /* skipped unless the step tried before it failed by trouble
 				  * (next hop down, 5xx, our own fault), not by decision */
@@ -71,7 +72,8 @@ struct call_step {
 	 * one with only_after_trouble stands in for the one before it. */
 	struct call_step *targets;
 	size_t target_count;
-	bool in_sequence; /* a target rings when the one before it has failed */
+	bool in_sequence;  /* a target rings when the one before it has failed */
+	char *target_name; /* of DIAL: whom it rings, for call_room_on_target(); NULL: no news */
 	/* ANSWER; with a sound also REJECT, which plays it first. The plan has the
 	 * reference to the sound. */
 	struct media_local local;
@@ -136,6 +138,18 @@ void call_advise(struct call *call, const struct call_advice *advice);
 
 const char *call_id(const struct call *call);
 const struct leg_info *call_caller(const struct call *call); /* leg A's, while the call lives */
+
+/* Whom steps ring, by target_name: for who shares the calls out. */
+enum call_target_news {
+	CALL_TARGET_TAKEN, /* invited */
+	CALL_TARGET_FREE,  /* let go without having had the call */
+	CALL_TARGET_DONE   /* a call it has had is over */
+};
+/* `arg` outlives the room. */
+void call_room_on_target(struct call_room *room,
+			 void (*on_target)(const char *target, enum call_target_news news,
+					   void *arg),
+			 void *arg);
 
 size_t call_room_count(const struct call_room *room);
 /* Refuses new calls with 503 from now on, emergency calls excepted; running ones

@@ -118,6 +118,14 @@ static void drop_session(struct call *call)
 
 /* ---- the end ---- */
 
+/* Before leg B goes. */
+static void tell_b_is_free(const struct call *call)
+{
+	if (call->leg[MEDIA_B])
+		call_tell_target(call, call->step_b,
+				 call->a_answered ? CALL_TARGET_DONE : CALL_TARGET_FREE);
+}
+
 void call_end(struct call *call, const struct ending *ending)
 {
 	if (call->state == CALL_ENDED)
@@ -127,6 +135,7 @@ void call_end(struct call *call, const struct ending *ending)
 	for (int i = 0; i < CALL_TIMER_COUNT; i++)
 		timer_cancel(&call->timer[i]);
 	record_end(call, ending); /* reads legs and session */
+	tell_b_is_free(call);
 	farewell_say(call, ending);
 	drop_session(call);
 	ring_destroy(call);
@@ -174,6 +183,7 @@ void call_step_over(struct call *call, const struct ending *ending)
 	cause_to_reason(ending->cause, reason, sizeof(reason));
 	early_clear(call);
 	exchange_give_up(call, 500, NULL);
+	tell_b_is_free(call);
 	call->leg[MEDIA_B] =
 		leg_release(call->leg[MEDIA_B], &(struct leg_farewell){ .reason = reason });
 	call->expecting = false;
@@ -229,10 +239,11 @@ int call_invite(struct call *call, const struct call_step *step, const char *sdp
 	};
 	int err = leg_invite(ret_leg, call->room->endpoint, &invite, call_on_leg, call);
 
-	if (!err)
-		snprintf(call->call_id_b, sizeof(call->call_id_b), "%s",
-			 leg_info(*ret_leg)->call_id);
-	return err;
+	if (err)
+		return err;
+	snprintf(call->call_id_b, sizeof(call->call_id_b), "%s", leg_info(*ret_leg)->call_id);
+	call_tell_target(call, step, CALL_TARGET_TAKEN);
+	return 0;
 }
 
 static void dial(struct call *call, const char *sdp)
@@ -243,6 +254,7 @@ static void dial(struct call *call, const char *sdp)
 		trouble(call, CAUSE_INTERNAL);
 		return;
 	}
+	call->step_b = step;
 	call_enter(call, CALL_DIALLING);
 	call_timer_begin(call, CALL_TIMER_RING, step->ring_ms);
 }

@@ -69,7 +69,8 @@ struct call {
 	enum call_state state; /* written by call_state.c only */
 	unsigned depth;        /* handlers on the stack; an ended call is freed at 0 */
 
-	struct leg *leg[2]; /* by media_side */
+	struct leg *leg[2];             /* by media_side */
+	const struct call_step *step_b; /* what leg B was invited for, while there is one */
 	struct media_session *session;
 	enum media_leg_kind session_kind_b;
 	bool pass_through; /* this step carries SDP untouched */
@@ -120,6 +121,8 @@ struct call_room {
 	struct call *calls;
 	void (*empty)(void *arg);
 	void *empty_arg;
+	void (*on_target)(const char *target, enum call_target_news news, void *arg);
+	void *on_target_arg;
 	struct log_limit shed_log;
 };
 
@@ -237,5 +240,7 @@ int plan_insert(struct call_plan *plan, size_t after, const struct call_advice *
 
 /* call.c */
 void call_free(struct call *call);
+void call_tell_target(const struct call *call, const struct call_step *step,
+		      enum call_target_news news);
 
 #endif

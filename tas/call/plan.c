@@ -10,6 +10,7 @@ void call_step_done(struct call_step *step)
 		call_step_done(&step->targets[i]);
 	free(step->targets);
 	free(step->label);
+	free(step->target_name);
 	free(step->request_uri);
 	free(step->next_hop);
 	free(step->from_uri);

@@ -28,8 +28,9 @@ struct service_room {
 	struct trunk_host *hosts;          /* own */
 	size_t host_count;
 	struct hop_key hop_key;
-	struct hook_room *hooks; /* borrowed; may be NULL */
-	char **secrets;          /* own; by config_webhook.index, NULL: none */
+	struct order_book *orders; /* own */
+	struct hook_room *hooks;   /* borrowed; may be NULL */
+	char **secrets;            /* own; by config_webhook.index, NULL: none */
 	size_t secret_count;
 	struct log_limit unknown_log, webhook_log;
 };
@@ -57,9 +58,15 @@ struct call_plan *decision_finish(struct decision *decision);
 
 /* loop.c: leg 3 to the core */
 struct call_step *loop_add(struct decision *decision, bool pass_through, unsigned ring_s);
+/* leg 3 for another number than the one that was called */
+void loop_add_number(struct decision *decision, const char *number, unsigned ring_s);
 
-/* dial.c: a trunk, one step for each of its URIs */
-void dial_add(struct decision *decision, const struct config_trunk *trunk, unsigned ring_s);
+/* dial.c: a trunk, one step for each of its URIs; number NULL: the called one */
+void dial_add(struct decision *decision, const struct config_trunk *trunk, const char *number,
+	      unsigned ring_s);
+
+/* ring.c: several targets; core_rings: the subscriber's phone is not ours to ring */
+void ring_add(struct decision *decision, const struct config_action *action, bool core_rings);
 
 /* route.c: a call from the core */
 void route_core(struct decision *decision);

@@ -9,9 +9,8 @@
 #include "tas/service/uri.h"
 
 static void add_gateway(struct decision *decision, const struct config_trunk *trunk, size_t index,
-			unsigned ring_s)
+			const char *number, unsigned ring_s)
 {
-	char called[NUMBER_ROOM];
 	struct uri_view gateway;
 	struct call_step *step;
 
@@ -21,9 +20,8 @@ static void add_gateway(struct decision *decision, const struct config_trunk *tr
 				 trunk->name, index + 1);
 	if (!step)
 		return;
-	number_for_peer(&trunk->identity, decision->class.called, called);
-	step->request_uri = decision_text(decision, uri_with_user(&gateway, NULL, called));
-	step->to_uri = decision_text(decision, uri_with_user(&gateway, NULL, called));
+	step->request_uri = decision_text(decision, uri_with_user(&gateway, NULL, number));
+	step->to_uri = decision_text(decision, uri_with_user(&gateway, NULL, number));
 	step->next_hop = decision_text(decision, strdup(trunk->uris[index]));
 	identity_tell_trunk(decision, step, trunk);
 	identity_allow_responses(step, trunk, true);
@@ -34,12 +32,19 @@ static void add_gateway(struct decision *decision, const struct config_trunk *tr
 	step->only_after_trouble = index > 0;
 }
 
-void dial_add(struct decision *decision, const struct config_trunk *trunk, unsigned ring_s)
+void dial_add(struct decision *decision, const struct config_trunk *trunk, const char *number,
+	      unsigned ring_s)
 {
-	if (!decision->class.called[0])
+	char called[NUMBER_ROOM];
+
+	if (!number) {
+		number_for_peer(&trunk->identity, decision->class.called, called);
+		number = called;
+	}
+	if (!number[0])
 		return; /* nothing a PBX could dial; the core gets it back */
 	if (!identity_can_hide(decision->info, &trunk->identity))
 		return; /* RFC 3323 section 5.1: the core may be able to */
 	for (size_t i = 0; i < trunk->uri_count; i++)
-		add_gateway(decision, trunk, i, ring_s);
+		add_gateway(decision, trunk, i, number, ring_s);
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include "base/e164.h"
 #include "base/str.h"
 #include "tas/service/decision.h"
 #include "tas/service/uri.h"
@@ -88,29 +89,55 @@ static char *to_uri(const struct decision *decision)
 	return uri;
 }
 
-struct call_step *loop_add(struct decision *decision, bool pass_through, unsigned ring_s)
+/* Leg 3 to what the URIs say; `called` is whom they name. */
+static void fill_leg3(struct decision *decision, struct call_step *step, const char *called)
 {
 	const struct leg_info *info = decision->info;
+
+	step->next_hop = decision_text(decision, strdup(decision->config->core.sbc.uri));
+	step->from_uri = decision_text(decision, strdup(info->from_uri));
+	if (info->from_display[0])
+		step->from_display = decision_text(decision, strdup(info->from_display));
+	if (sip_headers_copy_transparent(&step->headers, info->headers) < 0)
+		decision->failed = true;
+	if (!decision->plan->emergency && /* goes untouched */
+	    hop_mark(&decision->room->hop_key, &step->headers, decision->class.direction, called) <
+		    0)
+		decision->failed = true;
+	step->max_forwards = info->max_forwards > 1 ? info->max_forwards - 1 : 1;
+	step->media = MEDIA_LEG_WEBRTC;
+	step->to_core = true;
+}
+
+struct call_step *loop_add(struct decision *decision, bool pass_through, unsigned ring_s)
+{
 	struct call_step *step = decision_add_step(decision, CALL_STEP_DIAL, "loop");
 
 	if (!step)
 		return NULL;
 	step->request_uri = decision_text(decision, request_uri(decision));
-	step->next_hop = decision_text(decision, strdup(decision->config->core.sbc.uri));
-	step->from_uri = decision_text(decision, strdup(info->from_uri));
-	if (info->from_display[0])
-		step->from_display = decision_text(decision, strdup(info->from_display));
 	step->to_uri = decision_text(decision, to_uri(decision));
-	if (sip_headers_copy_transparent(&step->headers, info->headers) < 0)
-		decision->failed = true;
-	if (!decision->plan->emergency && /* goes untouched */
-	    hop_mark(&decision->room->hop_key, &step->headers, decision->class.direction,
-		     decision->class.called) < 0)
-		decision->failed = true;
-	step->max_forwards = info->max_forwards > 1 ? info->max_forwards - 1 : 1;
-	step->media = MEDIA_LEG_WEBRTC;
+	fill_leg3(decision, step, decision->class.called);
 	step->pass_through = pass_through;
-	step->to_core = true;
 	step->ring_ms = ring_s * 1000;
+	step->loops = true;
 	return step;
+}
+
+void loop_add_number(struct decision *decision, const char *number, unsigned ring_s)
+{
+	struct call_step *step;
+	struct uri_view sbc;
+	char masked[32];
+
+	if (!uri_split(decision->config->core.sbc.uri, &sbc))
+		return; /* the config room has checked it */
+	e164_mask(number, masked, sizeof(masked));
+	step = decision_add_step(decision, CALL_STEP_DIAL, "number %s", masked);
+	if (!step)
+		return;
+	step->request_uri = decision_text(decision, uri_with_user(&sbc, NULL, number));
+	step->to_uri = decision_text(decision, uri_with_user(&sbc, NULL, number));
+	fill_leg3(decision, step, number);
+	step->ring_ms = ring_s * 1000;
 }

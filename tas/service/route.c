@@ -85,7 +85,10 @@ void route_add_action(struct decision *decision, const struct config_action *act
 			(void)loop_add(decision, false, action->ring_s); /* failed is in decision */
 		break;
 	case ACTION_DIAL:
-		dial_add(decision, &decision->config->trunks[action->trunk], action->ring_s);
+		dial_add(decision, &decision->config->trunks[action->trunk], NULL, action->ring_s);
+		break;
+	case ACTION_RING:
+		ring_add(decision, action, core_rings(type));
 		break;
 	case ACTION_ANSWER:
 		add_answer(decision, action);
@@ -166,7 +169,7 @@ static void name_rule(struct decision *decision, const struct config_service *se
 static bool plan_loops(const struct call_plan *plan, enum call_step_turn turn)
 {
 	for (size_t i = 0; i < plan->step_count; i++)
-		if (plan->steps[i].to_core && plan->steps[i].turn == turn)
+		if (plan->steps[i].loops && plan->steps[i].turn == turn)
 			return true;
 	return false;
 }

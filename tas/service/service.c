@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "tas/service/decision.h"
 #include "tas/service/numbering.h"
+#include "tas/service/order.h"
 #include "tas/service/uri.h"
 
 static struct metric unknown_total =
@@ -151,6 +152,13 @@ static int read_hop_key(struct service_room *room)
 	return hop_key_read(NULL, &room->hop_key);
 }
 
+static void on_target(const char *target, enum call_target_news news, void *arg)
+{
+	struct service_room *room = arg;
+
+	order_book_news(room->orders, target, news);
+}
+
 int service_create(struct service_room **ret_room, const struct service_options *options)
 {
 	struct service_room *room = calloc(1, sizeof(*room));
@@ -162,10 +170,13 @@ int service_create(struct service_room **ret_room, const struct service_options 
 	room->calls = options->calls;
 	room->sounds = options->sounds;
 	room->hooks = options->hooks;
-	if (collect_hosts(room) < 0 || read_hop_key(room) < 0 || webhook_secrets_read(room) < 0) {
+	if (collect_hosts(room) < 0 || read_hop_key(room) < 0 || webhook_secrets_read(room) < 0 ||
+	    order_book_create(&room->orders) < 0) {
 		service_destroy(room);
 		return -ENOMEM;
 	}
+	if (room->calls)
+		call_room_on_target(room->calls, on_target, room);
 	*ret_room = room;
 	return 0;
 }
@@ -174,6 +185,7 @@ struct service_room *service_destroy(struct service_room *room)
 {
 	if (!room)
 		return NULL;
+	order_book_destroy(room->orders);
 	free(room->hosts);
 	webhook_secrets_done(room);
 	free(room);

@@ -21,7 +21,7 @@ struct service_room; /* opaque */
 struct service_options {
 	const struct config *config; /* borrowed until service_reconfigure() */
 	struct registrar *registrar; /* borrowed; may be NULL (tests) */
-	struct call_room *calls;     /* borrowed; may be NULL (explain only) */
+	struct call_room *calls;     /* borrowed, destroyed before; may be NULL (explain only) */
 	struct hook_room *hooks;     /* borrowed; NULL: webhooks are not asked */
 	/* Of the configuration, borrowed like it; NULL: nothing is played. */
 	const struct media_sounds *sounds;

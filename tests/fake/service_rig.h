@@ -38,6 +38,20 @@ int call_start(struct call_room *room, struct leg *take_a, struct call_plan *tak
 	return 0;
 }
 
+/* Who wants to know whom calls ring. */
+static void (*rig_on_target)(const char *target, enum call_target_news news, void *arg);
+static void *rig_on_target_arg;
+
+void call_room_on_target(struct call_room *room,
+			 void (*on_target)(const char *target, enum call_target_news news,
+					   void *arg),
+			 void *arg)
+{
+	(void)room;
+	rig_on_target = on_target;
+	rig_on_target_arg = arg;
+}
+
 const struct leg_info *leg_info(const struct leg *leg)
 {
 	return (const struct leg_info *)leg;

@@ -177,13 +177,15 @@ static json_t *set_manner(struct ua *ua, const char *name, json_t *request)
 	    manner_status(when_called) < 0 || ring_ms < 0)
 		return problem("when_called: answer, no-answer, busy, reject, off or a status from "
 			       "400 to 699; ring_ms: a number; early and reliable: true or false");
-	struct ua_party *party = ua_party(ua, name);
+	struct ua_party *party = ua_party_add(ua, name);
 	if (!party)
 		return problem("out of memory");
 	party->manner = (struct ua_manner){ .status = manner_status(when_called),
 					    .ring_ms = (unsigned)ring_ms,
 					    .early = early,
 					    .reliable = reliable };
+	party->called = 0;
+	party->stopped[0] = '\0';
 	return json_pack("{s:b, s:s, s:i}", "ok", 1, "name", party->name, "tone_hz",
 			 (int)party->tone_hz);
 }
@@ -199,7 +201,11 @@ static json_t *do_phone(struct connection *connection, json_t *request)
 
 static json_t *do_pbx(struct connection *connection, json_t *request)
 {
-	return set_manner(connection->control->options.pbx, "pbx", request);
+	const char *number = "pbx"; /* whoever has no manner of its own */
+
+	if (json_unpack(request, "{s?s}", "number", &number) || !*number)
+		return problem("number: the number of one of the PBX's phones");
+	return set_manner(connection->control->options.pbx, number, request);
 }
 
 static json_t *do_trunk(struct connection *connection, json_t *request)

@@ -127,29 +127,38 @@ static struct ua_call *phone_answered(const struct trial *trial)
 }
 
 /* A PBX sees a dialog of the TAS's making: the Session-ID tells, if it came
- * along; else the caller's number, of the calls that began after ours. */
+ * along; else the caller's number, of the calls that began after ours. Of two
+ * phones that have answered, the TAS keeps one. */
 static struct ua_call *pbx_answered(const struct trial *trial)
 {
 	const char *session_id = trial->record ? trial->record->session_id : "";
+	struct ua_call *over = NULL;
 
 	for (struct ua_call *call = ua_calls(trial->trials->options.pbx); call; call = call->next) {
 		if (!call->incoming || !call->answered_ms || call->started_ms < trial->started_ms)
 			continue;
 		if (*call->session_id ? strncmp(call->session_id, session_id, 32) == 0
-				      : strcmp(call->other, trial->caller.call->party->name) == 0)
-			return call;
+				      : strcmp(call->other, trial->caller.call->party->name) == 0) {
+			if (!call->ended)
+				return call;
+			over = call;
+		}
 	}
-	return NULL;
+	return over;
 }
 
 static void find_callee(struct trial *trial)
 {
-	struct ua_call *call = phone_answered(trial);
+	struct ua_call *call;
 
+	if (trial->callee.call && (!trial->callee.call->ended || trial->caller.call->ended))
+		return;
+	call = phone_answered(trial);
 	if (!call && !trial->request.from_pbx)
 		call = pbx_answered(trial);
-	if (!call)
+	if (!call || call == trial->callee.call)
 		return;
+	ua_call_unref(trial->callee.call);
 	trial->callee.call = ua_call_ref(call);
 	trial->callee.expected_hz = trial->caller.call->party->tone_hz;
 	trial->caller.expected_hz = call->party->tone_hz;
@@ -404,7 +413,7 @@ static void on_tick(struct timer *timer, void *arg)
 	timer_start(trial->trials->options.wheel, timer, clock_now() + TICK_MS);
 	if (!trial->record)
 		find_record(trial);
-	if (trial->caller.call->answered_ms && !trial->callee.call)
+	if (trial->caller.call->answered_ms)
 		find_callee(trial);
 	if (trial->callee.call) {
 		listen_end(&trial->caller, trial->caller.call->answered_ms);

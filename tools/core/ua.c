@@ -40,10 +40,8 @@ static unsigned tone_of(unsigned index)
 	return 500 + 60 * (index % 45);
 }
 
-struct ua_party *ua_party(struct ua *ua, const char *name)
+struct ua_party *ua_party_add(struct ua *ua, const char *name)
 {
-	if (ua->options.only_party)
-		name = ua->options.only_party;
 	struct ua_party *party = str_map_find(ua->parties, name);
 	if (party)
 		return party;
@@ -60,15 +58,23 @@ struct ua_party *ua_party(struct ua *ua, const char *name)
 	return party;
 }
 
+static struct ua_party *party_of(struct ua *ua, const char *number)
+{
+	if (ua->options.only_party && !str_map_find(ua->parties, number))
+		number = ua->options.only_party;
+	return ua_party_add(ua, number);
+}
+
 static void add_party_json(const char *name, void *value, void *arg)
 {
 	const struct ua_party *party = value;
 
 	(void)name; /* the party's own is fit for JSON */
 	(void)json_array_append_new(
-		arg, json_pack("{s:s, s:i, s:i, s:i, s:b}", "name", party->name, "tone_hz",
-			       (int)party->tone_hz, "status", party->manner.status, "ring_ms",
-			       (int)party->manner.ring_ms, "early", party->manner.early));
+		arg, json_pack("{s:s, s:i, s:i, s:i, s:b, s:i, s:s}", "name", party->name,
+			       "tone_hz", (int)party->tone_hz, "status", party->manner.status,
+			       "ring_ms", (int)party->manner.ring_ms, "early", party->manner.early,
+			       "called", (int)party->called, "stopped", party->stopped));
 }
 
 json_t *ua_parties_json(const struct ua *ua)
@@ -204,6 +210,16 @@ static void ring(struct ua_call *call)
 	call->ringing_ms = clock_now();
 	if (manner->status == 200)
 		timer_start(call->ua->options.wheel, &call->timer, clock_now() + manner->ring_ms);
+}
+
+/* What a phone shows of a call that was taken away from it. */
+static void note_stopped(struct ua_call *call, const struct leg_event *event)
+{
+	const char *reason = sip_headers_find(event->headers, "Reason");
+
+	if (call->incoming && !call->answered_ms)
+		record_copy(call->party->stopped, sizeof(call->party->stopped),
+			    reason ? reason : event->reason);
 }
 
 static void on_leg(struct leg *leg, const struct leg_event *event, void *arg);
@@ -375,6 +391,7 @@ static void on_leg(struct leg *leg, const struct leg_event *event, void *arg)
 		on_reinvite_answered(call, event);
 		break;
 	case LEG_EV_ENDED:
+		note_stopped(call, event);
 		call->leg = leg_release(call->leg, NULL);
 		call_ended(call, event->status, event->reason);
 		break;
@@ -397,7 +414,7 @@ static int open_session(struct ua_call *call)
 /* With one reference, the list's. */
 static int call_create(struct ua_call **ret_call, struct ua *ua, const char *name)
 {
-	struct ua_party *party = ua_party(ua, name);
+	struct ua_party *party = party_of(ua, name);
 	struct ua_call *call = calloc(1, sizeof(*call));
 
 	if (!party || !call) {
@@ -480,6 +497,7 @@ void ua_invite(struct ua *ua, struct leg *take_leg)
 	}
 	call->leg = take_leg;
 	call->incoming = true;
+	call->party->called++;
 	leg_set_handler(take_leg, on_leg, call);
 	record_copy(call->other, sizeof(call->other),
 		    *info->asserted_user ? info->asserted_user : info->from_user);

@@ -30,6 +30,8 @@ struct ua_party {
 	char name[64];
 	unsigned tone_hz;
 	struct ua_manner manner;
+	unsigned called;   /* calls it got since its manner was set */
+	char stopped[128]; /* why the latest that it did not answer is over; "" none */
 };
 
 struct ua_options {
@@ -37,7 +39,7 @@ struct ua_options {
 	struct media_engine *media;
 	struct timer_wheel *wheel;
 	enum media_leg_kind kind;
-	const char *only_party; /* set: whatever number is called, it is this party */
+	const char *only_party; /* set: a number nobody has made a party of is this one */
 	const char *domain;     /* host of the From URI; borrowed */
 	unsigned *tones_used;   /* counts on, so that no two parties sound alike */
 };
@@ -46,7 +48,7 @@ int ua_create(struct ua **ret_ua, const struct ua_options *options) MUST_CHECK;
 struct ua *ua_destroy(struct ua *ua); /* ends its calls */
 
 /* Makes the party if need be; NULL: no memory. */
-struct ua_party *ua_party(struct ua *ua, const char *name);
+struct ua_party *ua_party_add(struct ua *ua, const char *name);
 json_t *ua_parties_json(const struct ua *ua);
 
 /* One end of a call. Read only for others. */

@@ -304,7 +304,7 @@ static void mistakes_of_actions_are_found(void **state)
 	expect(TRUNKS "services:\n"
 		      "  a:\n"
 		      "    - do:\n"
-		      "        - ring\n"
+		      "        - conference\n"
 		      "        - diall: a\n"
 		      "        - { loop: {}, dial: a }\n"
 		      "        - [loop]\n"
@@ -319,10 +319,10 @@ static void mistakes_of_actions_are_found(void **state)
 		      "        - reject: busy\n"
 		      "        - loop: fast\n",
 	       ERROR(9, 11,
-		     "no action is called `ring`. Known: loop, dial, answer, reject, webhook")
-		       ERROR(10, 11, "no action is called `diall`. Did you mean `dial`?") ERROR(
-			       11, 11,
-			       "an action is one word or one `word: ...`. Begin each with `- `")
+		     "no action is called `conference`. Known: loop, dial, ring, answer, reject, "
+		     "webhook") ERROR(10, 11, "no action is called `diall`. Did you mean `dial`?")
+		       ERROR(11, 11,
+			     "an action is one word or one `word: ...`. Begin each with `- `")
 			       ERROR(12, 11,
 				     "an action is one word or one `word: ...`. Begin each with `- "
 				     "`") ERROR(13, 11,

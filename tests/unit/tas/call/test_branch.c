@@ -676,6 +676,64 @@ static void room_that_empties_ends_ringing_calls(void **state)
 	assert_int_equal(rig->a->farewell_status, 503);
 }
 
+/* ---- news of targets ---- */
+
+static char news[256];
+
+static void on_target(const char *target, enum call_target_news what, void *arg)
+{
+	static const char *const words[] = { [CALL_TARGET_TAKEN] = "taken",
+					     [CALL_TARGET_FREE] = "free",
+					     [CALL_TARGET_DONE] = "done" };
+
+	(void)arg;
+	snprintf(news + strlen(news), sizeof(news) - strlen(news), "%s %s, ", target, words[what]);
+}
+
+static struct call_step named(struct call_step step, const char *name)
+{
+	step.target_name = strdup(name);
+	return step;
+}
+
+static void rig_news(struct rig *rig)
+{
+	news[0] = '\0';
+	call_room_on_target(rig->room, on_target, NULL);
+}
+
+static void target_that_had_the_call_is_told_from_one_that_had_not(void **state)
+{
+	struct rig *rig = *state;
+
+	rig_news(rig);
+	rig_ringing(rig, RIG_PLAN(RIG_RING(named(rig_dial("dial a"), "a"),
+					   named(rig_dial("dial b"), "b"), rig_loop())));
+	assert_string_equal(news, "a taken, b taken, ");
+	fake_leg_event(fake_leg_out(0), LEG_EV_ANSWERED, 200, "answer");
+	assert_true(fake_media_reply(fake_media_last(), "answer-for-a"));
+	assert_string_equal(news, "a taken, b taken, b free, ");
+	fake_leg_event(rig->a, LEG_EV_CONFIRMED, 0, NULL);
+	fake_leg_end(rig->a, LEG_END_BYE, 200);
+	assert_string_equal(news, "a taken, b taken, b free, a done, ");
+}
+
+static void target_left_alone_is_free_when_it_refuses(void **state)
+{
+	struct rig *rig = *state;
+
+	rig_news(rig);
+	rig_ringing(rig, RIG_PLAN(RIG_RING(named(rig_dial("dial a"), "a"),
+					   named(rig_dial("dial b"), "b")),
+				  named(rig_dial("dial c"), "c")));
+	fake_leg_event(fake_leg_out(0), LEG_EV_PROVISIONAL, 180, NULL);
+	fake_leg_end(fake_leg_out(1), LEG_END_REFUSED, 486);
+	fake_leg_end(fake_leg_out(0), LEG_END_REFUSED, 480);
+	offers_made();
+	fake_leg_end(rig->a, LEG_END_CANCELLED, 487);
+	assert_string_equal(news, "a taken, b taken, b free, a free, c taken, c free, ");
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 
 int main(void)
@@ -722,6 +780,8 @@ int main(void)
 		T(callers_cancel_stops_all),
 		T(caller_may_cancel_before_anybody_is_invited),
 		T(room_that_empties_ends_ringing_calls),
+		T(target_that_had_the_call_is_told_from_one_that_had_not),
+		T(target_left_alone_is_free_when_it_refuses),
 	};
 
 	return cmocka_run_group_tests_name("tas/call/branch", tests, NULL, NULL);
