@@ -125,10 +125,25 @@ struct config_identity {
 	char *international_prefix; /* digits; NULL: 00 */
 };
 
+/* Which of a trunk's addresses is tried first. */
+enum trunk_order { TRUNK_IN_ORDER, TRUNK_WEIGHTED, TRUNK_ROUND_ROBIN };
+
 struct config_trunk {
 	char *name;
-	char **uris; /* sip:host[:port][;transport=tcp], tried in order */
+	char **uris; /* sip:host[:port][;transport=tcp] */
 	size_t uri_count;
+	enum trunk_order order; /* in_order */
+	unsigned *weights;      /* of the uris, 1 to 1000; none: all the same */
+	size_t weight_count;
+	unsigned *failover_on; /* statuses 400 to 599 after which the next address is tried */
+	size_t failover_count;
+	unsigned options_s;  /* between OPTIONS to each address: 30; 0: none */
+	unsigned down_after; /* failures in a row: 3 */
+	unsigned up_after;   /* answers in a row: 2 */
+	unsigned *down_on;   /* statuses 400 to 599 that are as bad as no answer: 408, 503 */
+	size_t down_count;
+	unsigned max_calls;          /* at the same time, both directions; 0: no limit */
+	unsigned max_rate;           /* new calls a second, both directions; 0: no limit */
 	struct config_cidr *trusted; /* source addresses besides the uris' literal hosts */
 	size_t trusted_count;
 	enum media_kind media; /* default rtp */

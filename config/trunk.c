@@ -20,7 +20,38 @@ static void read_media(struct reader *reader, const struct value *value)
 	*(enum media_kind *)value->target = word == MEDIA_WEBRTC ? MEDIA_WEBRTC : MEDIA_RTP;
 }
 
+static void read_order(struct reader *reader, const struct value *value)
+{
+	static const char *const words[] = { [TRUNK_IN_ORDER] = "in_order",
+					     [TRUNK_WEIGHTED] = "weighted",
+					     [TRUNK_ROUND_ROBIN] = "round_robin" };
+	int word = value_word(reader, value, words, ARRAY_SIZE(words));
+
+	if (word >= 0)
+		*(enum trunk_order *)value->target = (enum trunk_order)word;
+}
+
+static const struct kind kind_order = { "in_order, weighted or round_robin", NODE_SCALAR,
+					read_order };
 static const struct kind kind_media = { "rtp or webrtc", NODE_SCALAR, read_media };
+
+static const struct key limit_keys[] = {
+	{ .name = "calls",
+	  .kind = &kind_number,
+	  .offset = offsetof(struct config_trunk, max_calls),
+	  .fallback = "0",
+	  .min = 0,
+	  .max = 1000000,
+	  .help = "at the same time, both directions; 0: no limit" },
+	{ .name = "calls_per_second",
+	  .kind = &kind_number,
+	  .offset = offsetof(struct config_trunk, max_rate),
+	  .fallback = "0",
+	  .min = 0,
+	  .max = 100000,
+	  .help = "new ones, both directions; 0: no limit" },
+};
+static const struct schema limit_schema = { "trunks[].limits", limit_keys, ARRAY_SIZE(limit_keys) };
 
 static const struct key trunk_keys[] = {
 	{ .name = "name",
@@ -35,6 +66,62 @@ static const struct key trunk_keys[] = {
 	  .count_offset = offsetof(struct config_trunk, uri_count),
 	  .flags = KEY_REQUIRED,
 	  .help = "where it is reached, such as sip:pbx.example.com;transport=tcp" },
+	{ .name = "order",
+	  .kind = &kind_order,
+	  .offset = offsetof(struct config_trunk, order),
+	  .fallback = "in_order",
+	  .help = "which address is tried first: in_order, weighted or round_robin" },
+	{ .name = "weights",
+	  .kind = &kind_number,
+	  .offset = offsetof(struct config_trunk, weights),
+	  .item_size = sizeof(unsigned),
+	  .count_offset = offsetof(struct config_trunk, weight_count),
+	  .min = 1,
+	  .max = 1000,
+	  .help = "share of the calls that each of uris gets with `order: weighted`" },
+	{ .name = "failover_on",
+	  .kind = &kind_number,
+	  .offset = offsetof(struct config_trunk, failover_on),
+	  .item_size = sizeof(unsigned),
+	  .count_offset = offsetof(struct config_trunk, failover_count),
+	  .fallback = "408 500 502 503 504",
+	  .min = 400,
+	  .max = 599,
+	  .help = "statuses after which the next address is tried, if nothing rang before" },
+	{ .name = "options_every",
+	  .kind = &kind_seconds,
+	  .offset = offsetof(struct config_trunk, options_s),
+	  .fallback = "30s",
+	  .min = 0,
+	  .max = 3600,
+	  .help = "between OPTIONS to each address; 0: none" },
+	{ .name = "down_after",
+	  .kind = &kind_number,
+	  .offset = offsetof(struct config_trunk, down_after),
+	  .fallback = "3",
+	  .min = 1,
+	  .max = 100,
+	  .help = "failures in a row after which an address is down" },
+	{ .name = "up_after",
+	  .kind = &kind_number,
+	  .offset = offsetof(struct config_trunk, up_after),
+	  .fallback = "2",
+	  .min = 1,
+	  .max = 100,
+	  .help = "answered OPTIONS in a row after which an address is up again" },
+	{ .name = "down_on",
+	  .kind = &kind_number,
+	  .offset = offsetof(struct config_trunk, down_on),
+	  .item_size = sizeof(unsigned),
+	  .count_offset = offsetof(struct config_trunk, down_count),
+	  .fallback = "408 503",
+	  .min = 400,
+	  .max = 599,
+	  .help = "statuses that count as a failure of the address" },
+	{ .name = "limits",
+	  .kind = &kind_map,
+	  .schema = &limit_schema,
+	  .help = "how many calls it takes" },
 	{ .name = "trusted",
 	  .kind = &kind_cidr,
 	  .offset = offsetof(struct config_trunk, trusted),
@@ -85,6 +172,20 @@ static void remember(struct reader *reader, const char *name, struct place at)
 		reader->arena->failed = true;
 }
 
+static void check_weights(struct reader *reader, const struct config_trunk *trunk,
+			  const struct node *node)
+{
+	const struct node *weights = node_find(node, "weights");
+
+	if (weights && trunk->weight_count != trunk->uri_count)
+		find_error(reader->findings, weights->at,
+			   "`trunks[].weights` has %zu numbers for %zu uris. Write one for each",
+			   trunk->weight_count, trunk->uri_count);
+	else if (weights && trunk->order != TRUNK_WEIGHTED)
+		find_warning(reader->findings, weights->at,
+			     "`trunks[].weights` counts for nothing without `order: weighted`");
+}
+
 static void read_trunk(struct reader *reader, const struct value *value)
 {
 	struct config_trunk *trunk = value->target;
@@ -95,6 +196,7 @@ static void read_trunk(struct reader *reader, const struct value *value)
 		find_error(reader->findings, uris->at,
 			   "`trunks[].uris` is an empty list. Write at least one SIP URI");
 	identity_check_allowed(reader, node_find(value->node, "allow_headers"));
+	check_weights(reader, trunk, value->node);
 	if (trunk->name)
 		remember(reader, trunk->name, node_find(value->node, "name")->at);
 }

@@ -440,7 +440,8 @@ static int start_rooms(struct daemon *daemon)
 							.registrar = daemon->registrar,
 							.calls = daemon->calls,
 							.hooks = daemon->hooks,
-							.sounds = daemon->sounds });
+							.sounds = daemon->sounds,
+							.endpoint = daemon->endpoint });
 	return err ? failed("services", err) : 0;
 }
 
@@ -452,6 +453,7 @@ static int start_admin(struct daemon *daemon)
 					       .config = daemon->config,
 					       .registrar = daemon->registrar,
 					       .calls = daemon->calls,
+					       .service = daemon->service,
 					       .endpoint = daemon->endpoint,
 					       .loop = daemon->loop,
 					       .asks_sbc = daemon->config->sip.keepalive_s > 0,
@@ -524,8 +526,8 @@ static void take_down(struct daemon *daemon)
 	if (daemon->registrar)
 		registrar_stop(daemon->registrar, daemon->config->withdraw_at_stop, WITHDRAW_MS);
 	daemon->calls = call_room_destroy(daemon->calls);
-	daemon->endpoint = sip_endpoint_destroy(daemon->endpoint);
 	daemon->service = service_destroy(daemon->service);
+	daemon->endpoint = sip_endpoint_destroy(daemon->endpoint);
 	if (daemon->hooks)
 		sip_loop_unwatch(daemon->loop, hook_room_fd(daemon->hooks));
 	daemon->hooks = hook_room_destroy(daemon->hooks);

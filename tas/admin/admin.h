@@ -6,6 +6,7 @@
  *   regs [AFTER]      {"registrations": [...], "more": bool}, by number
  *   reg NUMBER        one registration
  *   calls             {"calls": [...]}
+ *   trunks            {"trunks": [...]}, one object for each address
  *   refresh [NUMBER]  makes the next refresh due now
  *   drain             as SIGTERM does
  *   metrics           {"metrics": [...]}
@@ -24,6 +25,7 @@
 #include "config/config.h"
 #include "registrar/registrar.h"
 #include "tas/call/call.h"
+#include "tas/service/service.h"
 #include "tas/sip/sip_loop.h"
 
 struct admin; /* opaque */
@@ -33,6 +35,7 @@ struct admin_options {
 	const struct config *config;   /* read during admin_create() only */
 	struct registrar *registrar;   /* borrowed; may be NULL (tests) */
 	struct call_room *calls;       /* borrowed */
+	struct service_room *service;  /* borrowed; may be NULL (tests) */
 	struct sip_endpoint *endpoint; /* borrowed; may be NULL (tests) */
 	struct sip_loop *loop;         /* borrowed */
 	bool asks_sbc;                 /* OPTIONS go to the SBC, so that one knows how it is */

@@ -169,17 +169,56 @@ static json_t *sip_calls(const struct admin_options *options, const char *number
 	return json_pack("{s:o}", "calls", calls);
 }
 
+static void add_line(const struct sip_line_info *info, void *arg)
+{
+	json_array_append_new(arg, json_pack("{s:o, s:o, s:s, s:I, s:i, s:o, s:I, s:I, s:I, s:I}",
+					     "trunk", text(info->peer), "address", text(info->uri),
+					     "state", health_state_name(info->state), "since_s",
+					     (json_int_t)((clock_now() - info->since_ms) / 1000),
+					     "last_status", info->status, "last_failure",
+					     text(info->why), "calls", (json_int_t)info->calls,
+					     "failures", (json_int_t)info->failures, "calls_now",
+					     (json_int_t)info->peer_calls, "calls_max",
+					     (json_int_t)info->peer_calls_max));
+}
+
+static json_t *sip_trunks(const struct admin_options *options, const char *number)
+{
+	json_t *lines = json_array();
+
+	(void)number;
+	if (lines && options->service)
+		service_each_line(options->service, add_line, lines);
+	return json_pack("{s:o}", "trunks", lines);
+}
+
+struct line_count {
+	int known, down;
+};
+
+static void count_line(const struct sip_line_info *info, void *arg)
+{
+	struct line_count *count = arg;
+
+	count->known++;
+	count->down += info->state == HEALTH_DOWN;
+}
+
 static json_t *sip_status(const struct admin_options *options, const char *number)
 {
 	struct sip_endpoint *endpoint = options->endpoint;
 	bool asked = endpoint && options->asks_sbc;
+	struct line_count lines = { 0, 0 };
 
 	(void)number;
-	return json_pack("{s:I, s:I, s:o, s:b}", "calls",
+	if (options->service)
+		service_each_line(options->service, count_line, &lines);
+	return json_pack("{s:I, s:I, s:o, s:b, s:i, s:i}", "calls",
 			 (json_int_t)call_room_count(options->calls), "legs",
 			 (json_int_t)(endpoint ? sip_endpoint_leg_count(endpoint) : 0), "sbc_ok",
 			 asked ? json_boolean(sip_endpoint_keepalive_ok(endpoint)) : json_null(),
-			 "draining", options->draining(options->arg));
+			 "draining", options->draining(options->arg), "trunk_addresses",
+			 lines.known, "trunk_addresses_down", lines.down);
 }
 
 static json_t *sip_drain(const struct admin_options *options, const char *number)
@@ -282,6 +321,12 @@ static json_t *answer_calls(struct answerer *answerer, const char *unused)
 	return ask_sip_thread(answerer, sip_calls, "");
 }
 
+static json_t *answer_trunks(struct answerer *answerer, const char *unused)
+{
+	(void)unused;
+	return ask_sip_thread(answerer, sip_trunks, "");
+}
+
 static json_t *answer_drain(struct answerer *answerer, const char *unused)
 {
 	(void)unused;
@@ -324,7 +369,7 @@ static const struct request {
 	{ "status", NONE, false, answer_status },      { "regs", OPTIONAL, true, answer_regs },
 	{ "reg", NEEDED, true, answer_reg },           { "calls", NONE, false, answer_calls },
 	{ "refresh", OPTIONAL, true, answer_refresh }, { "drain", NONE, false, answer_drain },
-	{ "metrics", NONE, false, answer_metrics },
+	{ "metrics", NONE, false, answer_metrics },    { "trunks", NONE, false, answer_trunks },
 };
 
 static json_t *run(struct answerer *answerer, const struct request *request, const char *number)
@@ -349,5 +394,6 @@ json_t *answer(struct answerer *answerer, const char *request)
 		if (strlen(requests[i].name) == name &&
 		    memcmp(requests[i].name, request, name) == 0)
 			return run(answerer, &requests[i], number);
-	return error_text("unknown request: status, regs, reg, calls, refresh, drain or metrics");
+	return error_text(
+		"unknown request: status, regs, reg, calls, trunks, refresh, drain or metrics");
 }

@@ -175,9 +175,12 @@ static void branch_timer(struct branch *branch, mono_ms ms)
 
 static void branch_dial(struct branch *branch, const char *sdp)
 {
+	int err;
+
 	timer_cancel(&branch->timer);
-	if (call_invite(branch->call, branch->step, sdp, &branch->leg) < 0) {
-		branch_trouble(branch, CAUSE_INTERNAL);
+	err = call_invite(branch->call, branch->step, sdp, &branch->leg);
+	if (err) {
+		branch_trouble(branch, call_invite_cause(err));
 		return;
 	}
 	branch->state = BRANCH_RINGING;
@@ -412,7 +415,7 @@ static void heard(struct branch *branch, const struct leg_event *event)
 /* The next gateway stands in for a dead one that had not been heard. */
 static bool stand_in(struct branch *branch, const struct ending *ending)
 {
-	if (!ending->trouble || branch->heard || branch->step + 1 == branch->end)
+	if (!ending->failover || branch->heard || branch->step + 1 == branch->end)
 		return false;
 	record_try_over(branch->try, cause_name(ending->cause), ending->status);
 	branch_hang_up(branch, NULL);

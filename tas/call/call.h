@@ -66,6 +66,10 @@ struct call_step {
 	enum call_step_turn turn;
 	bool only_after_trouble; /* skipped unless the step tried before it failed by trouble
 				  * (next hop down, 5xx, our own fault), not by decision */
+	bool other_address;      /* of the same trunk as the step before: with
+				  * only_after_trouble, and skipped also after a status the
+				  * trunk does not fail over on, and once the other rang */
+	struct sip_line *line;   /* own reference: of the trunk's address; NULL: none */
 	unsigned ring_ms;        /* give up after; 0: 180 s */
 	unsigned after_ms;       /* a target of RING: waits so long before it rings */
 	/* RING: several targets, the first that answers has the call. Each is a DIAL step;

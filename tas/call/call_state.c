@@ -148,15 +148,17 @@ static void end_for(struct call *call, enum cause cause, const char *by)
 
 /* ---- steps ---- */
 
-static bool next_step(struct call *call, bool after_trouble)
+static bool next_step(struct call *call, const struct ending *ending)
 {
 	bool core = call_current_step(call)->to_core;
 
 	for (size_t i = call->step + 1; i < call->plan->step_count; i++) {
 		const struct call_step *step = &call->plan->steps[i];
 
+		if (step->other_address && !ending->failover)
+			continue;
 		/* What the core itself could not do it cannot do a second time. */
-		if (step->only_after_trouble && (!after_trouble || (step->to_core && core)))
+		if (step->only_after_trouble && (!ending->trouble || (step->to_core && core)))
 			continue;
 		if (step->turn == (call->advised ? CALL_TURN_UNADVISED : CALL_TURN_ADVISED))
 			continue;
@@ -174,7 +176,7 @@ void call_step_over(struct call *call, const struct ending *ending)
 	const char *label = call_current_step(call)->label;
 	char reason[128];
 
-	if (call->a_answered || !next_step(call, ending->trouble)) {
+	if (call->a_answered || !next_step(call, ending)) {
 		call_end(call, ending);
 		return;
 	}
@@ -209,7 +211,9 @@ void call_step_failed(struct call *call, const struct ending *ending)
 
 static void trouble(struct call *call, enum cause cause)
 {
-	call_step_failed(call, &(struct ending){ .cause = cause, .by = "us", .trouble = true });
+	call_step_failed(
+		call,
+		&(struct ending){ .cause = cause, .by = "us", .trouble = true, .failover = true });
 }
 
 /* B may be reliable to the extent that A is; a trunk need not be because A is. Of
@@ -234,6 +238,7 @@ int call_invite(struct call *call, const struct call_step *step, const char *sdp
 		.to_uri = step->to_uri,
 		.headers = &step->headers,
 		.max_forwards = step->max_forwards,
+		.line = step->line,
 		.rel100 = rel100_of(call, step),
 		.sdp = sdp,
 	};
@@ -246,12 +251,19 @@ int call_invite(struct call *call, const struct call_step *step, const char *sdp
 	return 0;
 }
 
+enum cause call_invite_cause(int err)
+{
+	return err == -EBUSY ? CAUSE_OVERLOAD : CAUSE_INTERNAL;
+}
+
 static void dial(struct call *call, const char *sdp)
 {
 	const struct call_step *step = call_current_step(call);
 
-	if (call_invite(call, step, sdp, &call->leg[MEDIA_B]) < 0) {
-		trouble(call, CAUSE_INTERNAL);
+	int err = call_invite(call, step, sdp, &call->leg[MEDIA_B]);
+
+	if (err) {
+		trouble(call, call_invite_cause(err));
 		return;
 	}
 	call->step_b = step;
@@ -471,13 +483,16 @@ static struct ending judge_refusal(const struct call_step *step, const struct le
 {
 	bool challenge = event->status == 401 || event->status == 407;
 	bool ours = challenge && !step->to_core;
+	bool failover =
+		!step->to_core && !event->rang && sip_line_fails_over(step->line, event->status);
 	struct cause_reason said = farewell_read(event->headers);
 	struct ending ending = {
 		.cause = ours ? CAUSE_INTERNAL : cause_from_response(event->status, &said),
 		.by = "b",
 		.q850 = said.q850,
 		.headers = event->headers,
-		.trouble = ours || (event->status >= 500 && event->status < 600),
+		.trouble = ours || failover || (event->status >= 500 && event->status < 600),
+		.failover = failover,
 	};
 
 	if (event->status >= 400 && !ours) {
@@ -498,7 +513,8 @@ struct ending call_judge(const struct call *call, const struct call_step *step,
 	return (struct ending){ .cause = CAUSE_NEXT_HOP_DOWN,
 				.by = "us",
 				.status = event->status >= 500 ? event->status : 0,
-				.trouble = true };
+				.trouble = true,
+				.failover = !event->rang };
 }
 
 static void b_failed(struct call *call, const struct leg_event *event)

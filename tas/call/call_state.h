@@ -147,7 +147,8 @@ struct ending {
 	const struct sip_headers *headers; /* of B's response; NULL: none */
 	const struct sip_headers *bye;     /* of the BYE or CANCEL that ended it; NULL: none */
 	const char *warning;               /* one sentence for a Warning header; NULL: none */
-	bool trouble; /* of ours or the next hop's, no decision of the callee */
+	bool trouble;  /* of ours or the next hop's, no decision of the callee */
+	bool failover; /* another address of the same trunk may be tried */
 };
 
 /* call_state.c */
@@ -162,6 +163,7 @@ void call_go_on(struct call *call); /* with the next step; INCOMING, nothing und
 void call_b_answered(struct call *call, const struct leg_event *event);
 int call_invite(struct call *call, const struct call_step *step, const char *sdp,
 		struct leg **ret_leg) MUST_CHECK;
+enum cause call_invite_cause(int err); /* of its failure */
 int call_open_session(struct call *call, enum media_leg_kind kind_b,
 		      const struct media_local *local,
 		      struct media_session **ret_session) MUST_CHECK;

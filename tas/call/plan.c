@@ -9,6 +9,7 @@ void call_step_done(struct call_step *step)
 	for (size_t i = 0; i < step->target_count; i++)
 		call_step_done(&step->targets[i]);
 	free(step->targets);
+	sip_line_unref(step->line);
 	free(step->label);
 	free(step->target_name);
 	free(step->request_uri);

@@ -27,6 +27,9 @@ struct service_room {
 	const struct media_sounds *sounds; /* borrowed; of the configuration */
 	struct trunk_host *hosts;          /* own */
 	size_t host_count;
+	struct sip_endpoint *endpoint; /* borrowed; NULL: trunks are not watched */
+	struct sip_peer **peers;       /* own; one for each of config.trunks, NULL: no memory */
+	size_t peer_count;
 	struct hop_key hop_key;
 	struct order_book *orders; /* own */
 	struct hook_room *hooks;   /* borrowed; may be NULL */
@@ -41,6 +44,7 @@ struct decision {
 	const struct leg_info *info;
 	struct classification class;
 	struct call_plan *plan;
+	bool full;   /* the trunk it comes from has its limit of calls */
 	bool failed; /* no memory for some text */
 };
 
@@ -56,12 +60,17 @@ bool decision_wants_privacy(const struct sip_headers *headers);
 /* The plan, or NULL without memory. */
 struct call_plan *decision_finish(struct decision *decision);
 
+/* trunks.c: -ENOMEM leaves the peers as they are */
+int trunks_apply(struct service_room *room) MUST_CHECK;
+void trunks_done(struct service_room *room);
+struct sip_peer *trunks_find(const struct service_room *room, size_t trunk); /* NULL: none */
+
 /* loop.c: leg 3 to the core */
 struct call_step *loop_add(struct decision *decision, bool pass_through, unsigned ring_s);
 /* leg 3 for another number than the one that was called */
 void loop_add_number(struct decision *decision, const char *number, unsigned ring_s);
 
-/* dial.c: a trunk, one step for each of its URIs; number NULL: the called one */
+/* dial.c: a trunk, one step for each of its addresses to try; number NULL: the called one */
 void dial_add(struct decision *decision, const struct config_trunk *trunk, const char *number,
 	      unsigned ring_s);
 

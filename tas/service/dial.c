@@ -8,13 +8,24 @@
 #include "tas/service/numbering.h"
 #include "tas/service/uri.h"
 
-static void add_gateway(struct decision *decision, const struct config_trunk *trunk, size_t index,
-			const char *number, unsigned ring_s)
+static size_t index_of(const struct config_trunk *trunk, const char *uri)
 {
+	size_t i = 0;
+
+	while (i + 1 < trunk->uri_count && strcmp(trunk->uris[i], uri) != 0)
+		i++;
+	return i;
+}
+
+static void add_gateway(struct decision *decision, const struct config_trunk *trunk,
+			struct sip_line *line, const char *number, unsigned ring_s)
+{
+	const char *uri = sip_line_uri(line);
+	size_t index = index_of(trunk, uri);
 	struct uri_view gateway;
 	struct call_step *step;
 
-	if (!uri_split(trunk->uris[index], &gateway))
+	if (!uri_split(uri, &gateway))
 		return; /* the config room has checked it */
 	step = decision_add_step(decision, CALL_STEP_DIAL, index ? "dial %s/%zu" : "dial %s",
 				 trunk->name, index + 1);
@@ -22,29 +33,43 @@ static void add_gateway(struct decision *decision, const struct config_trunk *tr
 		return;
 	step->request_uri = decision_text(decision, uri_with_user(&gateway, NULL, number));
 	step->to_uri = decision_text(decision, uri_with_user(&gateway, NULL, number));
-	step->next_hop = decision_text(decision, strdup(trunk->uris[index]));
+	step->next_hop = decision_text(decision, strdup(uri));
 	identity_tell_trunk(decision, step, trunk);
 	identity_allow_responses(step, trunk, true);
 	step->max_forwards = decision->info->max_forwards - 1;
 	step->media = trunk->media == MEDIA_WEBRTC ? MEDIA_LEG_WEBRTC : MEDIA_LEG_RTP;
 	step->ring_ms = ring_s * 1000;
-	/* The next gateway stands in for a dead one; a busy phone is busy there too. */
-	step->only_after_trouble = index > 0;
+	step->line = sip_line_ref(line);
+}
+
+/* Steps from `first` on, but for that one, stand in for a dead gateway; a busy
+ * phone is busy there too. */
+static void stand_in(struct decision *decision, size_t first)
+{
+	for (size_t i = first + 1; i < decision->plan->step_count; i++)
+		decision->plan->steps[i].only_after_trouble =
+			decision->plan->steps[i].other_address = true;
 }
 
 void dial_add(struct decision *decision, const struct config_trunk *trunk, const char *number,
 	      unsigned ring_s)
 {
+	struct sip_peer *peer =
+		trunks_find(decision->room, (size_t)(trunk - decision->config->trunks));
+	size_t first = decision->plan->step_count, count;
+	struct sip_line *const *lines;
 	char called[NUMBER_ROOM];
 
 	if (!number) {
 		number_for_peer(&trunk->identity, decision->class.called, called);
 		number = called;
 	}
-	if (!number[0])
+	if (!number[0] || !peer)
 		return; /* nothing a PBX could dial; the core gets it back */
 	if (!identity_can_hide(decision->info, &trunk->identity))
 		return; /* RFC 3323 section 5.1: the core may be able to */
-	for (size_t i = 0; i < trunk->uri_count; i++)
-		add_gateway(decision, trunk, i, number, ring_s);
+	count = sip_peer_choose(peer, &lines);
+	for (size_t i = 0; i < count; i++)
+		add_gateway(decision, trunk, lines[i], number, ring_s);
+	stand_in(decision, first);
 }

@@ -170,8 +170,9 @@ int service_create(struct service_room **ret_room, const struct service_options 
 	room->calls = options->calls;
 	room->sounds = options->sounds;
 	room->hooks = options->hooks;
-	if (collect_hosts(room) < 0 || read_hop_key(room) < 0 || webhook_secrets_read(room) < 0 ||
-	    order_book_create(&room->orders) < 0) {
+	room->endpoint = options->endpoint;
+	if (collect_hosts(room) < 0 || trunks_apply(room) < 0 || read_hop_key(room) < 0 ||
+	    webhook_secrets_read(room) < 0 || order_book_create(&room->orders) < 0) {
 		service_destroy(room);
 		return -ENOMEM;
 	}
@@ -185,6 +186,7 @@ struct service_room *service_destroy(struct service_room *room)
 {
 	if (!room)
 		return NULL;
+	trunks_done(room);
 	order_book_destroy(room->orders);
 	free(room->hosts);
 	webhook_secrets_done(room);
@@ -200,6 +202,9 @@ void service_reconfigure(struct service_room *room, const struct config *config,
 	if (collect_hosts(room) < 0)
 		log_error("service", "no memory for the trunks' addresses: calls from some trunks "
 				     "are refused until the next reload");
+	if (trunks_apply(room) < 0)
+		log_error("service", "no memory for the trunks: they stay as they were until the "
+				     "next reload");
 	if (config->core.sbc.hop_key_file && read_hop_key(room) < 0)
 		log_error("service", "no random numbers for a hop key: the last one stays");
 	if (webhook_secrets_read(room) < 0)
@@ -241,13 +246,17 @@ static void decide_trunk(struct decision *decision, size_t trunk)
 	classify(NULL, NULL, called, "", is_registered, (void *)decision->room, &decision->class);
 	if (info->max_forwards < 2)
 		decision_reject(decision, 483, NULL, CAUSE_LOOP);
+	else if (decision->full)
+		decision_reject(decision, 503, "Trunk Has Its Limit Of Calls", CAUSE_OVERLOAD);
 	else
 		ingress_trunk(decision, trunk);
 }
 
-struct call_plan *service_decide(struct service_room *room, const struct leg_info *info)
+static struct call_plan *decide(struct service_room *room, const struct leg_info *info, bool full)
 {
-	struct decision decision = { .room = room, .config = room->config, .info = info };
+	struct decision decision = {
+		.room = room, .config = room->config, .info = info, .full = full
+	};
 
 	decision.plan = calloc(1, sizeof(*decision.plan));
 	if (!decision.plan)
@@ -260,6 +269,11 @@ struct call_plan *service_decide(struct service_room *room, const struct leg_inf
 	else /* a trunk that a reload took away while its call was on the way */
 		decision_reject(&decision, 403, NULL, CAUSE_REJECTED);
 	return decision_finish(&decision);
+}
+
+struct call_plan *service_decide(struct service_room *room, const struct leg_info *info)
+{
+	return decide(room, info, false);
 }
 
 static void count_core(struct service_room *room, const struct leg_info *info,
@@ -288,10 +302,19 @@ static void count_core(struct service_room *room, const struct leg_info *info,
 		   number, suppressed);
 }
 
+/* False: its trunk has as many calls as it may. */
+static bool count_for_trunk(const struct service_room *room, struct leg *leg)
+{
+	int peer = leg_info(leg)->peer;
+	struct sip_peer *trunk = peer > 0 ? trunks_find(room, (size_t)peer - 1) : NULL;
+
+	return !trunk || leg_count_for(leg, trunk) == 0;
+}
+
 void service_invite(struct service_room *room, struct leg *take_leg)
 {
 	const struct leg_info *info = leg_info(take_leg);
-	struct call_plan *plan = service_decide(room, info);
+	struct call_plan *plan = decide(room, info, !count_for_trunk(room, take_leg));
 
 	if (!plan) {
 		leg_release(take_leg, &(struct leg_farewell){ .status = 500 });

@@ -25,6 +25,8 @@ struct service_options {
 	struct hook_room *hooks;     /* borrowed; NULL: webhooks are not asked */
 	/* Of the configuration, borrowed like it; NULL: nothing is played. */
 	const struct media_sounds *sounds;
+	struct sip_endpoint *endpoint; /* borrowed; NULL: trunks are not watched. Destroy the
+					* room before it */
 };
 int service_create(struct service_room **ret_room,
 		   const struct service_options *options) MUST_CHECK;
@@ -38,6 +40,10 @@ int service_identify(struct service_room *room, const struct sip_source *source)
 
 /* Classifies, decides, starts the call. Takes the leg in every case. */
 void service_invite(struct service_room *room, struct leg *take_leg);
+
+/* Every address of every trunk, in the configuration's order. */
+void service_each_line(const struct service_room *room,
+		       void (*visit)(const struct sip_line_info *info, void *arg), void *arg);
 
 /* The decision alone (also for tests and explain): a heap plan, never NULL
  * unless memory is out. */

@@ -9,6 +9,7 @@
 
 #include "base/str.h"
 #include "tas/sip/leg_private.h"
+#include "tas/sip/probe.h"
 #include "tas/sip/sip_root.h"
 #include "tas/sip/tls_guard.h"
 #include "tas/sip/tls_profile.h"
@@ -137,8 +138,6 @@ uint16_t sip_endpoint_port(const struct sip_endpoint *endpoint, size_t index)
 void endpoint_connection_failed(struct sip_endpoint *endpoint, tport_t *tport,
 				enum leg_end_reason end, const char *reason)
 {
-	tport_t *other = nta_outgoing_transport(endpoint->keepalive.options);
-
 	for (struct leg *leg = endpoint->legs; leg; leg = leg->next) {
 		tport_t *used;
 
@@ -150,10 +149,7 @@ void endpoint_connection_failed(struct sip_endpoint *endpoint, tport_t *tport,
 		if (used)
 			tport_unref(used);
 	}
-	if (other == tport)
-		keepalive_failed(endpoint, reason);
-	if (other)
-		tport_unref(other);
+	probe_connection_failed(endpoint, tport, reason);
 }
 
 static void on_tls_failure(struct tport_s *tport, bool tls, const char *reason, void *arg)

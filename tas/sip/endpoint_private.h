@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* endpoint_private.h - an endpoint from inside: endpoint.c (listeners, legs),
- * dispatch.c (requests outside dialogs), keepalive.c. */
+ * dispatch.c (requests outside dialogs), keepalive.c, probe.c, watch.c. */
 #ifndef BREAKOUT_TAS_SIP_ENDPOINT_PRIVATE_H
 #define BREAKOUT_TAS_SIP_ENDPOINT_PRIVATE_H
 
@@ -21,8 +21,10 @@ struct sip_endpoint;
 #include "base/log.h"
 #include "base/timer_wheel.h"
 #include "tas/sip/endpoint.h"
+#include "tas/sip/health.h"
 #include "tas/sip/session_timer.h"
 
+struct probe;
 struct tls_profile;
 
 struct listener {
@@ -43,13 +45,11 @@ struct strangers {
 	struct log_limit log;
 };
 
+/* What is known of the SBC. */
 struct keepalive {
-	char *uri; /* NULL: none */
-	mono_ms every_ms;
-	struct timer timer;
-	nta_outgoing_t *options; /* waiting for its answer */
-	unsigned failures;       /* in a row */
-	bool ok, down_logged;
+	struct probe *probe; /* NULL: it is not asked */
+	struct health health;
+	bool ok; /* the last OPTIONS was answered */
 };
 
 struct sip_endpoint {
@@ -67,6 +67,7 @@ struct sip_endpoint {
 	struct timer sweep;
 	struct strangers strangers;
 	struct keepalive keepalive;
+	struct probe *probes; /* all of them */
 };
 
 /* endpoint.c */
@@ -92,8 +93,6 @@ nta_message_f endpoint_on_message;
 /* keepalive.c */
 int keepalive_start(struct sip_endpoint *endpoint, const char *uri, unsigned every_s) MUST_CHECK;
 void keepalive_stop(struct sip_endpoint *endpoint);
-/* What was sent has failed; and: ask early, a call met silence. */
-void keepalive_failed(struct sip_endpoint *endpoint, const char *why);
-void keepalive_suspect(struct sip_endpoint *endpoint);
+void keepalive_suspect(struct sip_endpoint *endpoint); /* ask early: a call met silence */
 
 #endif

@@ -54,6 +54,14 @@ void leg_new_tag(char ret_tag[17])
 
 /* ---- creation and end ---- */
 
+/* It is no longer one of its peer's calls. */
+static void leave_peer(struct leg *leg)
+{
+	if (leg->peer)
+		sip_peer_leave(leg->peer);
+	leg->peer = sip_peer_unref(leg->peer);
+}
+
 static void leg_free(struct leg *leg)
 {
 	struct sip_endpoint *endpoint = leg->endpoint;
@@ -66,6 +74,8 @@ static void leg_free(struct leg *leg)
 	nta_outgoing_destroy(leg->invite_out);
 	nta_incoming_destroy(leg->invite_in);
 	nta_leg_destroy(leg->dialog);
+	leave_peer(leg);
+	sip_line_unref(leg->line);
 	*leg->link = leg->next;
 	if (leg->next)
 		leg->next->link = leg->link;
@@ -159,6 +169,7 @@ void leg_enter(struct leg *leg, enum leg_state state)
 	if (state == LEG_HANGING_UP || state == LEG_OVER) {
 		leg_drop_offers(leg);
 		leg_session_stop(leg);
+		leave_peer(leg);
 	} else if (state == LEG_TALKING) {
 		leg_session_begin(leg);
 	}
@@ -168,6 +179,15 @@ void leg_enter(struct leg *leg, enum leg_state state)
 const struct leg_info *leg_info(const struct leg *leg)
 {
 	return &leg->info;
+}
+
+int leg_count_for(struct leg *leg, struct sip_peer *peer)
+{
+	int err = sip_peer_enter(peer);
+
+	if (!err)
+		leg->peer = sip_peer_ref(peer);
+	return err;
 }
 
 void leg_set_handler(struct leg *leg, leg_event_fn *on_event, void *arg)
@@ -204,7 +224,11 @@ void leg_end(struct leg *leg, enum leg_end_reason end, int status, const char *r
 	     const msg_t *msg)
 {
 	struct leg_event event = {
-		.type = LEG_EV_ENDED, .end = end, .status = status, .reason = reason
+		.type = LEG_EV_ENDED,
+		.end = end,
+		.status = status,
+		.rang = leg->rang,
+		.reason = reason,
 	};
 
 	if (!leg->ended)

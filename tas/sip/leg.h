@@ -22,6 +22,7 @@
 #include "base/macros.h"
 #include "config/config.h"
 #include "tas/sip/headers.h"
+#include "tas/sip/peer.h"
 
 struct leg;          /* opaque */
 struct sip_endpoint; /* endpoint.h */
@@ -58,12 +59,13 @@ const char *leg_end_reason_name(enum leg_end_reason reason);
 
 struct leg_event {
 	enum leg_event_type type;
-	enum leg_end_reason end;           /* ENDED */
-	int status;                        /* SIP status, or the one to show for a local failure */
-	const char *reason;                /* reason phrase or one sentence; never NULL */
-	const char *sdp;                   /* NULL: none */
-	bool reliable;                     /* PROVISIONAL: it was sent reliably */
-	bool update;                       /* OFFER: not by a re-INVITE */
+	enum leg_end_reason end; /* ENDED */
+	int status;              /* SIP status, or the one to show for a local failure */
+	bool rang;               /* ENDED, outgoing: a provisional response above 100 had come */
+	const char *reason;      /* reason phrase or one sentence; never NULL */
+	const char *sdp;         /* NULL: none */
+	bool reliable;           /* PROVISIONAL: it was sent reliably */
+	bool update;             /* OFFER: not by a re-INVITE */
 	const struct sip_headers *headers; /* of the message; never NULL, may be empty */
 };
 typedef void leg_event_fn(struct leg *leg, const struct leg_event *event, void *arg);
@@ -99,13 +101,19 @@ struct leg_invite {
 	const struct sip_headers *headers; /* added as they are; NULL: none */
 	int max_forwards;                  /* value to send; 0: 70 */
 	enum leg_100rel rel100;            /* what to say of reliable responses */
+	struct sip_line *line;             /* counts the leg among its peer's calls, and hears what
+					      becomes of it; NULL: none */
 	const char *sdp;                   /* NULL: no offer */
 };
 
-/* 0, -EINVAL (a URI or header does not parse; nothing was sent), -ENOMEM.
+/* 0, -EBUSY (the line's peer has its limit of calls), -EINVAL (a URI or header
+ * does not parse), -ENOMEM: nothing was sent.
  * Later failures come as LEG_EV_ENDED. Copies what it needs. */
 int leg_invite(struct leg **ret_leg, struct sip_endpoint *endpoint, const struct leg_invite *invite,
 	       leg_event_fn *on_event, void *arg) MUST_CHECK;
+
+/* Counts an incoming leg among a peer's calls until it ends. -EBUSY: no more. */
+int leg_count_for(struct leg *leg, struct sip_peer *peer) MUST_CHECK;
 
 /* Incoming, before a final response. sdp, reason and headers may be NULL. They
  * keep their order. One is sent reliably if the peer requires it, after the

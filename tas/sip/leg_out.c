@@ -113,6 +113,18 @@ static void on_failure(struct leg *leg, int status, const sip_t *sip, const msg_
 		internal ? NULL : msg);
 }
 
+/* What the response says of the address we called. */
+static void tell_line(struct leg *leg, int status, const sip_t *sip)
+{
+	if (leg->state != LEG_CALLING)
+		return; /* given up: what comes now is no judgement */
+	if (!sip || nta_sip_is_internal((sip_t *)sip))
+		sip_line_silent(leg->line, message_why(sip));
+	else if (status > 100)
+		sip_line_heard(leg->line, status);
+	leg->rang = leg->rang || (status > 100 && status < 200);
+}
+
 static int on_invite_response(void *arg, nta_outgoing_t *request, const sip_t *sip)
 {
 	struct leg *leg = arg;
@@ -122,6 +134,7 @@ static int on_invite_response(void *arg, nta_outgoing_t *request, const sip_t *s
 	leg->heard = true;
 	timer_cancel(&leg->connect_timer);
 	leg_heard(leg, sip);
+	tell_line(leg, status, sip);
 	if (status >= 300)
 		on_failure(leg, status, sip, msg);
 	else if (status >= 200)
@@ -152,6 +165,7 @@ void leg_unreached(struct leg *leg, enum leg_end_reason end, const char *reason,
 		leg->invite_out = NULL;
 		leg_enter(leg, LEG_OVER);
 	}
+	sip_line_silent(leg->line, reason);
 	leg_end(leg, end, 408, reason, NULL);
 }
 
@@ -324,6 +338,17 @@ static int choose_contact(struct leg *leg, const struct leg_invite *invite, cons
 	return leg->contact ? 0 : -ENOMEM;
 }
 
+static int take_line(struct leg *leg, struct sip_line *line)
+{
+	int err = line ? sip_line_enter(line) : 0;
+
+	if (err || !line)
+		return err;
+	leg->line = sip_line_ref(line);
+	leg->peer = sip_peer_ref(sip_line_peer(line));
+	return 0;
+}
+
 int leg_invite(struct leg **ret_leg, struct sip_endpoint *endpoint, const struct leg_invite *invite,
 	       leg_event_fn *on_event, void *arg)
 {
@@ -342,7 +367,9 @@ int leg_invite(struct leg **ret_leg, struct sip_endpoint *endpoint, const struct
 	leg->min_se_s = leg->expires_s && endpoint->session_terms.min_se_s > SESSION_MIN_SE_S
 				? endpoint->session_terms.min_se_s
 				: 0;
-	err = choose_hop(leg, hop);
+	err = take_line(leg, invite->line);
+	if (!err)
+		err = choose_hop(leg, hop);
 	if (!err)
 		err = choose_contact(leg, invite, hop);
 	if (!err)

@@ -53,6 +53,10 @@ struct leg {
 	bool released; /* the owner let go */
 	bool ended;    /* the owner was told */
 	bool heard;    /* outgoing: something answered */
+	bool rang;     /* outgoing: with more than 100 */
+
+	struct sip_peer *peer; /* own reference; counts us as long as it is set */
+	struct sip_line *line; /* own reference; NULL: incoming, or to nobody's line */
 
 	su_home_t *home; /* texts below */
 	nta_leg_t *dialog;

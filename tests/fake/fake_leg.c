@@ -149,6 +149,8 @@ void fake_leg_event_headers(struct leg *leg, enum leg_event_type type, int statu
 {
 	struct leg_event event = { .type = type, .status = status, .sdp = sdp };
 
+	if (type == LEG_EV_PROVISIONAL)
+		leg->rang = true;
 	if (type == LEG_EV_OFFER)
 		leg->offer_in = true;
 	if (type == LEG_EV_OFFER_ANSWERED) {
@@ -170,6 +172,7 @@ void fake_leg_reliable(struct leg *leg, int status, const char *sdp)
 		.type = LEG_EV_PROVISIONAL, .status = status, .sdp = sdp, .reliable = true
 	};
 
+	leg->rang = true;
 	leg->prack_owed = sdp && !leg->info.sdp && !leg->agreed_early;
 	leg->agreed_early = leg->agreed_early || (sdp && leg->info.sdp);
 	deliver(leg, &event, NULL);
@@ -191,7 +194,9 @@ void fake_leg_event(struct leg *leg, enum leg_event_type type, int status, const
 void fake_leg_end_headers(struct leg *leg, enum leg_end_reason reason, int status,
 			  const struct sip_headers *headers)
 {
-	struct leg_event event = { .type = LEG_EV_ENDED, .end = reason, .status = status };
+	struct leg_event event = {
+		.type = LEG_EV_ENDED, .end = reason, .status = status, .rang = leg->rang
+	};
 
 	deliver(leg, &event, headers);
 }
@@ -275,6 +280,7 @@ int leg_invite(struct leg **ret_leg, struct sip_endpoint *endpoint, const struct
 	leg->info.from_uri = keep(leg, invite->from_uri);
 	leg->info.to_uri = keep(leg, invite->to_uri);
 	leg->info.max_forwards = invite->max_forwards;
+	leg->line = invite->line;
 	leg->info.rel100 = invite->rel100;
 	leg->info.sdp = invite->sdp ? keep(leg, invite->sdp) : NULL;
 	leg_set_handler(leg, on_event, arg);

@@ -39,7 +39,8 @@ struct leg {
 	bool outgoing;
 	leg_event_fn *on_event;
 	void *arg;
-	bool ended, released;
+	bool ended, released, rang;
+	struct sip_line *line; /* as leg_invite() was told */
 
 	struct fake_leg_done done[FAKE_LEG_DONE_MAX]; /* the last that fitted */
 	size_t done_count;

@@ -13,6 +13,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include "tas/service/service.h"
+#include "tas/sip/watch.h"
 #include "tests/fake/fake_hook.h"
 
 /* A configuration owns its texts; these are constants all the same. */
@@ -28,11 +29,13 @@ int registrar_lookup(struct registrar *registrar, const char *number, struct reg
 }
 
 static unsigned rig_started;
+static char rig_label[64]; /* of the first step of the last call started */
 
 int call_start(struct call_room *room, struct leg *take_a, struct call_plan *take_plan)
 {
 	(void)room;
 	(void)take_a;
+	snprintf(rig_label, sizeof(rig_label), "%s", take_plan->steps[0].label);
 	call_plan_free(take_plan);
 	rig_started++;
 	return 0;
@@ -63,6 +66,23 @@ struct leg *leg_release(struct leg *leg, const struct leg_farewell *farewell)
 	(void)leg;
 	(void)farewell;
 	return NULL;
+}
+
+/* Trunks are full when the test says so; nothing is ever watched. */
+static bool rig_full;
+
+int leg_count_for(struct leg *leg, struct sip_peer *peer)
+{
+	(void)leg;
+	(void)peer;
+	return rig_full ? -EBUSY : 0;
+}
+
+int sip_watch(struct sip_peer *peer, struct sip_endpoint *endpoint)
+{
+	(void)peer;
+	(void)endpoint;
+	return 0;
 }
 
 static char *rig_pbx_uris[] = { TEXT("sip:192.0.2.10:5060;transport=tcp"), TEXT("sip:192.0.2.11") };

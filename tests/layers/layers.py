@@ -21,7 +21,7 @@ ROOMS = {
     "tas/service": ["base", "config", "hook/hook.h", "registrar/registrar.h", "media/media.h",
                     "tas/call/call.h", "tas/sip/leg.h", "tas/sip/headers.h",
                     "tas/sip/address.h", "tas/sip/diversion.h",
-                    "tas/sip/endpoint.h", "tas/sip/cause_map.h"],
+                    "tas/sip/endpoint.h", "tas/sip/cause_map.h", "tas/sip/watch.h"],
     "tas/admin": ["base", "config", "registrar/registrar.h", "media/media.h", "tas/call/call.h",
                   "tas/service/service.h", "tas/sip/leg.h", "tas/sip/headers.h",
                   "tas/sip/endpoint.h", "tas/sip/sip_loop.h", "tas/sip/cause_map.h"],

@@ -13,6 +13,7 @@ int ask(const char *socket_path, const char *request, json_t **ret_answer) MUST_
 /* For people, on stdout. */
 void show_status(const json_t *status);
 void show_regs(const json_t *regs); /* array */
+void show_trunks(const json_t *lines);
 void show_calls(const json_t *calls);
 void show_metrics(const json_t *metrics); /* Prometheus text format 0.0.4 */
 

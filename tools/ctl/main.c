@@ -171,6 +171,11 @@ static int run_calls(const struct options *options)
 	return run_list(options, "calls", show_calls);
 }
 
+static int run_trunks(const struct options *options)
+{
+	return run_list(options, "trunks", show_trunks);
+}
+
 static int run_metrics(const struct options *options)
 {
 	return run_list(options, "metrics", show_metrics);
@@ -209,7 +214,7 @@ static const struct command {
 	{ "check", NEEDED, run_check },       { "status", NONE, run_status },
 	{ "regs", OPTIONAL, run_regs },       { "calls", NONE, run_calls },
 	{ "refresh", OPTIONAL, run_refresh }, { "drain", NONE, run_drain },
-	{ "metrics", NONE, run_metrics },
+	{ "metrics", NONE, run_metrics },     { "trunks", NONE, run_trunks },
 };
 
 static void usage(FILE *to)
@@ -220,6 +225,7 @@ static void usage(FILE *to)
 	      "  status            is the daemon well?\n"
 	      "  regs [NUMBER]     registrations: state, expiry, next try, last error\n"
 	      "  calls             running calls\n"
+	      "  trunks            addresses of trunks: up or down, last answer, calls, failures\n"
 	      "  refresh [NUMBER]  refresh one registration, or all, now\n"
 	      "  drain             take no more calls and stop when the last has ended\n"
 	      "  metrics           counters and gauges, in Prometheus' text format\n"

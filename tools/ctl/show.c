@@ -97,6 +97,10 @@ void show_status(const json_t *status)
 	printf("core sbc   answers: %s\n", json_is_null(json_object_get(status, "sbc_ok"))
 						   ? "not asked"
 						   : yes_no(status, "sbc_ok"));
+	if (number_of(status, "trunk_addresses"))
+		printf("trunks     %lld addresses, %lld down\n",
+		       number_of(status, "trunk_addresses"),
+		       number_of(status, "trunk_addresses_down"));
 	if (!states)
 		return;
 	span_text(number_of(status, "first_expiry_s"), expiry, sizeof(expiry));
@@ -125,6 +129,35 @@ void show_regs(const json_t *regs)
 					      "NEXT",   "FAILURES", "LAST ERROR", NULL };
 
 	show_table(regs, titles, reg_row);
+}
+
+static void line_row(const json_t *line, char cells[COLUMNS_MAX][CELL])
+{
+	long long max = number_of(line, "calls_max"), last = number_of(line, "last_status");
+
+	snprintf(cells[0], CELL, "%s", text_of(line, "trunk"));
+	snprintf(cells[1], CELL, "%s", text_of(line, "address"));
+	snprintf(cells[2], CELL, "%s", text_of(line, "state"));
+	span_text(number_of(line, "since_s"), cells[3], CELL);
+	if (last)
+		snprintf(cells[4], CELL, "%lld", last);
+	else
+		snprintf(cells[4], CELL, "-");
+	snprintf(cells[5], CELL, "%lld", number_of(line, "calls"));
+	snprintf(cells[6], CELL, "%lld", number_of(line, "failures"));
+	if (max)
+		snprintf(cells[7], CELL, "%lld/%lld", number_of(line, "calls_now"), max);
+	else
+		snprintf(cells[7], CELL, "%lld", number_of(line, "calls_now"));
+	snprintf(cells[8], CELL, "%s", text_of(line, "last_failure"));
+}
+
+void show_trunks(const json_t *lines)
+{
+	static const char *const titles[] = { "TRUNK", "ADDRESS",  "STATE", "SINCE",        "LAST",
+					      "CALLS", "FAILURES", "NOW",   "LAST FAILURE", NULL };
+
+	show_table(lines, titles, line_row);
 }
 
 static void packets(const json_t *call, const char *side, char *cell)

@@ -4,11 +4,14 @@
 static void a_trunk_is_read_with_its_defaults(void **state)
 {
 	struct config *config = expect_config(
-		BASE "trunks:\n"
-		     "  - { name: a, uris: sip:pbx }\n"
-		     "  - { name: b, uris: ['sip:[::1]:5070;transport=tcp', 'sips:pbx2'],\n"
-		     "      trusted: [10.0.0.0/8, 10.1.1.1], media: webrtc,\n"
-		     "      allow_headers: [X-Account, Subject], ingress: on }\n");
+		BASE
+		"trunks:\n"
+		"  - { name: a, uris: sip:pbx }\n"
+		"  - { name: b, uris: ['sip:[::1]:5070;transport=tcp', 'sips:pbx2'],\n"
+		"      trusted: [10.0.0.0/8, 10.1.1.1], media: webrtc,\n"
+		"      allow_headers: [X-Account, Subject], ingress: on, order: weighted,\n"
+		"      weights: [3, 1], failover_on: 503, options_every: 1m, down_after: 5,\n"
+		"      up_after: 1, down_on: [], limits: { calls: 30, calls_per_second: 5 } }\n");
 	const struct config_trunk *a = &config->trunks[0], *b = &config->trunks[1];
 
 	(void)state;
@@ -25,6 +28,25 @@ static void a_trunk_is_read_with_its_defaults(void **state)
 	assert_int_equal(b->allow_header_count, 2);
 	assert_string_equal(b->allow_headers[1], "Subject");
 	assert_true(b->ingress);
+	assert_int_equal(a->order, TRUNK_IN_ORDER);
+	assert_int_equal(a->weight_count, 0);
+	assert_int_equal(a->failover_count, 5);
+	assert_int_equal(a->failover_on[0], 408);
+	assert_int_equal(a->failover_on[4], 504);
+	assert_int_equal(a->options_s, 30);
+	assert_int_equal(a->down_after, 3);
+	assert_int_equal(a->up_after, 2);
+	assert_int_equal(a->down_count, 2);
+	assert_int_equal(a->max_calls + a->max_rate, 0);
+	assert_int_equal(b->order, TRUNK_WEIGHTED);
+	assert_int_equal(b->weights[0], 3);
+	assert_int_equal(b->failover_count, 1);
+	assert_int_equal(b->options_s, 60);
+	assert_int_equal(b->down_after, 5);
+	assert_int_equal(b->up_after, 1);
+	assert_int_equal(b->down_count, 0);
+	assert_int_equal(b->max_calls, 30);
+	assert_int_equal(b->max_rate, 5);
 	config_destroy(config);
 }
 
@@ -58,6 +80,30 @@ static void mistakes_of_trunks_are_found(void **state)
 							     "Did you mean `ingress`?"));
 }
 
+static void mistakes_of_orders_and_statuses_are_found(void **state)
+{
+	(void)state;
+	expect(BASE "trunks:\n"
+		    "  - { name: a, uris: [sip:a, sip:b], order: weighted, weights: [1] }\n"
+		    "  - { name: b, uris: sip:b, order: random }\n"
+		    "  - { name: c, uris: sip:c, failover_on: [603] }\n"
+		    "  - { name: d, uris: sip:d, weights: 1 }\n"
+		    "  - { name: e, uris: sip:e, limits: { call: 3 } }\n",
+	       ERROR(6, 64, "`trunks[].weights` has 1 numbers for 2 uris. Write one for each")
+		       ERROR(7, 36,
+			     "`trunks[].order`: `random` is not known here. Known: in_order, "
+			     "weighted, round_robin")
+			       ERROR(8, 43,
+				     "`trunks[].failover_on`: `603` is out of range. Write 400 to "
+				     "599") "breakout.yaml:9:38: warning: `trunks[].weights` "
+					    "counts for "
+					    "nothing without `order: weighted`\n" ERROR(
+						    10, 39,
+						    "unknown key `call` in `trunks[].limits`. Did "
+						    "you mean "
+						    "`calls`?"));
+}
+
 static void a_name_given_twice_names_the_first(void **state)
 {
 	(void)state;
@@ -82,6 +128,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		IN_FOLDER(a_trunk_is_read_with_its_defaults),
 		IN_FOLDER(mistakes_of_trunks_are_found),
+		IN_FOLDER(mistakes_of_orders_and_statuses_are_found),
 		IN_FOLDER(a_name_given_twice_names_the_first),
 		IN_FOLDER(dialling_an_unknown_trunk_gets_the_likely_one),
 	};

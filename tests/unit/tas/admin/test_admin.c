@@ -43,6 +43,26 @@ bool sip_endpoint_keepalive_ok(const struct sip_endpoint *endpoint)
 	return true;
 }
 
+void service_each_line(const struct service_room *room,
+		       void (*visit)(const struct sip_line_info *info, void *arg), void *arg)
+{
+	struct sip_line_info info = { .peer = "pbx",
+				      .uri = "sip:192.0.2.10",
+				      .state = HEALTH_DOWN,
+				      .since_ms = clock_now() - 61500,
+				      .why = "no response in time",
+				      .calls = 7,
+				      .failures = 3,
+				      .peer_calls = 2,
+				      .peer_calls_max = 30 };
+
+	(void)room;
+	visit(&info, arg);
+	info.uri = "sip:192.0.2.11";
+	info.state = HEALTH_UP;
+	visit(&info, arg);
+}
+
 size_t call_room_count(const struct call_room *room)
 {
 	(void)room;
@@ -142,6 +162,7 @@ static struct admin_options options(void)
 	return (struct admin_options){ .socket_path = path,
 				       .config = &config,
 				       .registrar = (struct registrar *)&config,
+				       .service = (struct service_room *)&config,
 				       .endpoint = (struct sip_endpoint *)&config,
 				       .asks_sbc = true,
 				       .drain = drain,
@@ -251,6 +272,27 @@ static void registrations_are_listed_and_looked_up(void **state)
 	one = ask("reg +47\n");
 	assert_non_null(json_object_get(one, "error"));
 	json_decref(one);
+}
+
+static void trunks_are_told_address_by_address(void **state)
+{
+	json_t *json = ask("trunks\n"), *lines = json_object_get(json, "trunks");
+	json_t *line = json_array_get(lines, 0);
+
+	(void)state;
+	assert_int_equal(json_array_size(lines), 2);
+	assert_text(line, "trunk", "pbx");
+	assert_text(line, "address", "sip:192.0.2.10");
+	assert_text(line, "state", "down");
+	assert_text(line, "last_failure", "no response in time");
+	assert_int_equal(json_integer_value(json_object_get(line, "since_s")), 61);
+	assert_int_equal(json_integer_value(json_object_get(line, "failures")), 3);
+	assert_int_equal(json_integer_value(json_object_get(line, "calls_max")), 30);
+	json_decref(json);
+	json = ask("status\n");
+	assert_int_equal(json_integer_value(json_object_get(json, "trunk_addresses")), 2);
+	assert_int_equal(json_integer_value(json_object_get(json, "trunk_addresses_down")), 1);
+	json_decref(json);
 }
 
 static void calls_with_hostile_texts_are_still_json(void **state)
@@ -386,6 +428,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(status_joins_what_the_rooms_know),
 		T(registrations_are_listed_and_looked_up),
+		T(trunks_are_told_address_by_address),
 		T(calls_with_hostile_texts_are_still_json),
 		T(refresh_and_drain_reach_their_rooms),
 		T(metrics_are_told_by_name),

@@ -2,6 +2,8 @@
 #include <errno.h>
 #include "tests/fake/call_rig.h"
 
+#include <errno.h>
+
 static bool ended(const struct rig *rig)
 {
 	return call_room_count(rig->room) == 0;
@@ -126,6 +128,76 @@ static void step_after_a_skipped_one_is_tried(void **state)
 	fake_leg_end(b, LEG_END_REFUSED, 486);
 	assert_int_equal(fake_leg_invite_count(), 1);
 	assert_int_equal(fake_media_last()->kind[MEDIA_B], MEDIA_LEG_LOCAL);
+}
+
+static struct call_step other_address(const char *label)
+{
+	struct call_step step = rig_stand_in(label);
+
+	step.other_address = true;
+	return step;
+}
+
+static void another_address_is_tried_after_a_status_it_stands_in_for(void **state)
+{
+	static const struct {
+		int status;
+		size_t invites;
+	} rows[] = { { 503, 2 }, { 408, 2 }, { 500, 2 }, { 501, 1 }, { 404, 1 }, { 603, 1 } };
+	struct rig *rig = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct leg *b;
+
+		if (i) {
+			(void)rig_teardown(state);
+			(void)rig_setup(state);
+			rig = *state;
+		}
+		b = rig_dialling(rig, RIG_PLAN(rig_dial("dial pbx"), other_address("dial pbx/2"),
+					       rig_reject(600)));
+		fake_leg_end(b, LEG_END_REFUSED, rows[i].status);
+		assert_int_equal(fake_leg_invite_count(), rows[i].invites);
+		if (rows[i].invites == 2)
+			fake_leg_end(fake_leg_last(), LEG_END_REFUSED, 486);
+	}
+}
+
+static void another_address_is_not_tried_once_the_first_rang(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b = rig_dialling(
+		rig, RIG_PLAN(rig_dial("dial pbx"), other_address("dial pbx/2"), rig_rescue()));
+
+	fake_leg_event(b, LEG_EV_PROVISIONAL, 180, NULL);
+	fake_leg_end(b, LEG_END_REFUSED, 503);
+	assert_int_equal(fake_leg_invite_count(), 2); /* the rescue is */
+	assert_true(fake_leg_last()->info.sdp);
+	fake_leg_end(fake_leg_last(), LEG_END_REFUSED, 486);
+	assert_int_equal(fake_leg_invite_count(), 2);
+}
+
+static void a_full_trunk_is_passed_by(void **state)
+{
+	struct rig *rig = *state;
+
+	fake_leg_invite_fails(-EBUSY);
+	rig_start(rig, "offer-a", RIG_PLAN(rig_dial("dial pbx"), rig_dial("dial other")));
+	(void)fake_media_reply(fake_media_last(), "offer-for-b");
+	assert_int_equal(fake_leg_invite_count(), 1); /* that of the other one */
+	fake_leg_end(fake_leg_last(), LEG_END_REFUSED, 486);
+	assert_true(rig_ended_with(rig, "busy", "b"));
+}
+
+static void a_full_trunk_without_another_is_overload(void **state)
+{
+	struct rig *rig = *state;
+
+	fake_leg_invite_fails(-EBUSY);
+	rig_start(rig, "offer-a", RIG_PLAN(rig_dial("dial pbx")));
+	(void)fake_media_reply(fake_media_last(), "offer-for-b");
+	assert_true(rig_ended_with(rig, "overload", "us"));
+	assert_int_equal(rig->a->farewell_status, 503);
 }
 
 static void answer_step_answers_from_a_local_side(void **state)
@@ -969,6 +1041,10 @@ int main(void)
 		T(ack_without_the_answer_it_owes_ends_both_legs),
 		T(answer_in_the_ack_that_media_will_not_take_ends_the_call),
 		T(step_after_a_skipped_one_is_tried),
+		T(another_address_is_tried_after_a_status_it_stands_in_for),
+		T(another_address_is_not_tried_once_the_first_rang),
+		T(a_full_trunk_is_passed_by),
+		T(a_full_trunk_without_another_is_overload),
 		T(answer_step_answers_from_a_local_side),
 		T(answer_step_offers_when_the_caller_did_not),
 		T(reject_step_refuses_with_its_status_and_phrase),

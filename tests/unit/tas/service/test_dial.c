@@ -17,7 +17,29 @@ static void trunk_gets_number_and_caller_under_our_name(void **state)
 	assert_int_equal(step->max_forwards, 69);
 	assert_false(step->to_core);
 	assert_string_equal(step[1].request_uri, "sip:+4712345678@192.0.2.11");
-	assert_true(step[1].only_after_trouble);
+	assert_true(step[1].only_after_trouble && step[1].other_address);
+	assert_string_equal(step[1].label, "dial pbx/2");
+	assert_string_equal(sip_line_uri(step[1].line), "sip:192.0.2.11");
+}
+
+static void an_address_that_is_down_is_not_among_the_steps(void **state)
+{
+	struct service_rig *rig = *state;
+	const struct call_plan *plan = rig_decide(rig, "+004712345678", "+4799000001");
+	struct sip_line *first = sip_line_ref(plan->steps[0].line);
+
+	sip_line_silent(first, "no response in time");
+	plan = rig_decide(rig, "+004712345678", "+4799000001");
+	assert_string_equal(plan->steps[0].label, "dial pbx/2");
+	assert_false(plan->steps[0].only_after_trouble);
+	assert_true(plan->steps[1].to_core);                /* on_failure: loop */
+	service_reconfigure(rig->room, &rig->config, NULL); /* and stays down over a reload */
+	plan = rig_decide(rig, "+004712345678", "+4799000001");
+	assert_string_equal(plan->steps[0].label, "dial pbx/2");
+	sip_line_heard(first, 200);
+	plan = rig_decide(rig, "+004712345678", "+4799000001");
+	assert_string_equal(plan->steps[0].label, "dial pbx");
+	sip_line_unref(first);
 }
 
 static void webrtc_trunk_speaks_webrtc(void **state)
@@ -76,6 +98,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(trunk_gets_number_and_caller_under_our_name),
+		T(an_address_that_is_down_is_not_among_the_steps),
 		T(webrtc_trunk_speaks_webrtc),
 		T(only_listed_headers_reach_the_trunk),
 		T(hidden_caller_stays_hidden),

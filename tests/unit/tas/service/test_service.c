@@ -52,6 +52,24 @@ static void trunk_is_known_by_address_or_literal_uri(void **state)
 	rig_trunks[1].trusted_count = 0;
 }
 
+static void call_over_its_trunks_limit_gets_503(void **state)
+{
+	struct service_rig *rig = *state;
+
+	(void)rig_decide(rig, "+4799000005", "200");
+	rig->info.peer = 1;
+	rig_full = true;
+	service_invite(rig->room, (struct leg *)&rig->info);
+	assert_string_equal(rig_label, "reject 503");
+	rig->info.peer = SERVICE_PEER_CORE; /* whose calls no trunk counts */
+	service_invite(rig->room, (struct leg *)&rig->info);
+	assert_string_equal(rig_label, "loop");
+	rig_full = false;
+	rig->info.peer = 1;
+	service_invite(rig->room, (struct leg *)&rig->info);
+	assert_string_equal(rig_label, "ingress");
+}
+
 static void reconfigured_room_knows_the_new_trunks(void **state)
 {
 	struct service_rig *rig = *state;
@@ -110,6 +128,7 @@ int main(void)
 		T(core_is_known_by_its_addresses_over_tls),
 		T(core_shows_a_certificate_where_one_is_asked_for),
 		T(trunk_is_known_by_address_or_literal_uri),
+		T(call_over_its_trunks_limit_gets_503),
 		T(reconfigured_room_knows_the_new_trunks),
 		T(unknown_numbers_and_missing_session_ids_are_counted),
 	};

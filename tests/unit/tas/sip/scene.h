@@ -90,8 +90,8 @@ static inline void party_on_event(struct leg *leg, const struct leg_event *event
 		break;
 	case LEG_EV_ENDED:
 		party->end = event->end;
-		(void)snprintf(word, sizeof(word), "ENDED:%s:%d", leg_end_reason_name(event->end),
-			       event->status);
+		(void)snprintf(word, sizeof(word), "ENDED:%s:%d%s", leg_end_reason_name(event->end),
+			       event->status, event->rang ? ":rang" : "");
 		break;
 	}
 	party_note(party, word, event->sdp != NULL);
