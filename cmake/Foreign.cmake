@@ -10,6 +10,7 @@ function(foreign name package)
 endfunction()
 
 foreign(YAML yaml-0.1)
+foreign(GLIB glib-2.0)
 foreign(JANSSON jansson)
 foreign(GRPC grpc)
 foreign(GPR gpr)

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include "base/clock.h"
 #include "base/e164.h"
 #include "base/log.h"
 #include "base/macros.h"
@@ -236,21 +237,82 @@ const char *call_direction_name(enum call_direction direction); /* "mo", "mt", "
 enum pattern_kind {
 	PATTERN_RANGE,    /* from..to, of one length; a single number is both */
 	PATTERN_PREFIX,   /* begins with `from` */
+	PATTERN_LIST,     /* stands in a file */
 	PATTERN_ANONYMOUS /* the caller hides, or is not known */
 };
+/* A file of numbers, read once for all rules that name it. */
+struct config_numbers {
+	struct config_numbers *next;
+	char *path;
+	uint64_t *keys; /* sorted; numbers.c knows what they mean */
+	size_t count;
+};
+bool config_numbers_contain(const struct config_numbers *numbers, const char *number);
+
 struct config_pattern {
 	enum pattern_kind kind;
 	char *from, *to;
+	const struct config_numbers *list;
 };
 /* False for PATTERN_ANONYMOUS, which is no matter of a number. */
 bool config_pattern_matches(const struct config_pattern *pattern, const char *number);
 
+/* When a rule is for. */
+struct config_zone; /* opaque: zone.c */
+struct config_local {
+	unsigned year, month, day;
+	unsigned weekday; /* 0: Monday */
+	unsigned minute;  /* of the day */
+};
+const char *config_zone_name(const struct config_zone *zone);
+void config_zone_local(const struct config_zone *zone, wall_ms now, struct config_local *ret_local);
+
+struct config_window {
+	char *text;      /* as it was written */
+	uint8_t days;    /* bit 0: Monday; the days it begins on */
+	uint16_t from;   /* minute of the day */
+	uint16_t length; /* minutes, up to a week */
+	const struct config_zone *zone;
+};
+/* `local` is the time in the window's zone. */
+bool config_window_contains(const struct config_window *window, const struct config_local *local);
+
+struct config_date {
+	uint16_t year; /* 0: every year */
+	uint8_t month, day;
+};
+struct config_dates {
+	struct config_date *dates;
+	size_t count;
+};
+enum holiday_rule { HOLIDAY_ANY, HOLIDAY_ONLY, HOLIDAY_NEVER };
+
+/* What a header of the INVITE must be like. */
+struct config_header {
+	char *name;
+	char *matches; /* with * for any characters and ? for one; NULL: being there is enough */
+	bool case_sensitive;
+};
+bool config_header_matches(const struct config_header *header, const char *value);
+
+/* A list without items matches every call. */
 struct config_rule {
 	unsigned directions;            /* bits; when.direction absent: all */
-	struct config_pattern *callers; /* any of them; none: every caller */
+	struct config_pattern *callers; /* any of them */
 	size_t caller_count;
-	struct config_pattern *called; /* any of them; none: every called number */
+	struct config_pattern *called; /* any of them */
 	size_t called_count;
+	struct config_pattern *numbers; /* registered ones, any of them */
+	size_t number_count;
+	unsigned route_types;          /* bits 1 << enum route_type; 0: all */
+	struct config_window *windows; /* any of them */
+	size_t window_count;
+	enum holiday_rule holiday;
+	struct config_header *headers; /* any of them */
+	size_t header_count;
+	size_t *trunks; /* who sent the call: indexes into config.trunks, any of them */
+	size_t trunk_count;
+	unsigned load;                 /* percent of limits.calls, at least; 0: any */
 	struct config_action *actions; /* tried in order until one succeeds */
 	size_t action_count;
 };
@@ -280,6 +342,7 @@ struct config_media {
 
 struct config {
 	char *path;
+	char version[17];      /* a name for what it says, hexadecimal */
 	char *domain;          /* host in every registration's sip_uri */
 	uint16_t sip_uri_port; /* 0: none in sip_uri, the core looks up SRV */
 	struct config_sip sip;
@@ -290,12 +353,19 @@ struct config {
 	char *admin_socket;          /* path of the Unix socket */
 	enum log_level log_level;
 	struct config_media media;
-	bool withdraw_at_stop;         /* delete every registration at stop */
-	unsigned max_calls;            /* concurrent; 10000 */
-	unsigned max_calls_per_number; /* concurrent, of one registered number; 0: no limit */
-	unsigned max_call_s;           /* a call ends after; 14400 */
-	unsigned drain_s;              /* after SIGTERM calls may last: 14400 */
-	char **emergency;              /* numbers sent to leg 3 first and untouched */
+	bool withdraw_at_stop;               /* delete every registration at stop */
+	unsigned max_calls;                  /* concurrent; 10000 */
+	unsigned max_calls_per_number;       /* concurrent, of one registered number; 0: no limit */
+	unsigned max_call_s;                 /* a call ends after; 14400 */
+	unsigned drain_s;                    /* after SIGTERM calls may last: 14400 */
+	const struct config_zone *time_zone; /* of windows that name none, and of holidays */
+	struct config_dates *holidays;
+	size_t holiday_count;
+	char **watched_headers; /* names that some rule looks at, once each */
+	size_t watched_header_count;
+	struct config_zone *zones;    /* every one that is named somewhere */
+	struct config_numbers *lists; /* every file that is named somewhere */
+	char **emergency;             /* numbers sent to leg 3 first and untouched */
 	size_t emergency_count;
 	struct config_trunk *trunks;
 	size_t trunk_count;
@@ -320,6 +390,9 @@ struct config {
 int config_load(const char *path, bool check_files, struct config **ret_config,
 		struct str *ret_errors) MUST_CHECK;
 struct config *config_destroy(struct config *config);
+
+/* In `config->time_zone`. */
+bool config_is_holiday(const struct config *config, const struct config_local *local);
 
 /* RFC 3263 section 4.1: what the URI names, else TLS for sips and UDP for sip. */
 enum sip_transport config_uri_transport(const char *uri);

@@ -5,6 +5,8 @@
 #include "config/registration.h"
 #include "config/service.h"
 #include "config/trunk.h"
+#include "config/window.h"
+#include "config/zone.h"
 
 #define AT(member)       .offset = offsetof(struct config, member)
 #define LIST(list, size) AT(list), .item_size = sizeof(size)
@@ -351,6 +353,16 @@ static const struct key top_keys[] = {
 	{ .name = "media", NESTED(media_schema), .help = "audio" },
 	{ .name = "limits", NESTED(limit_schema), .help = "what we take on" },
 	{ .name = "stop", NESTED(stop_schema), .help = "how we stop" },
+	{ .name = "time_zone",
+	  .kind = &kind_zone,
+	  AT(time_zone),
+	  .fallback = "local",
+	  .help = "where times of rules and holidays are, such as Europe/Oslo; this machine's" },
+	{ .name = "holidays",
+	  .kind = &kind_dates,
+	  LIST(holidays, struct config_dates),
+	  COUNT(holiday_count),
+	  .help = "days that rules may tell apart: dates, and files of dates" },
 	{ .name = "emergency",
 	  .kind = &kind_digits,
 	  LIST(emergency, char *),

@@ -11,6 +11,9 @@
 #include "config/keys.h"
 #include "config/registration.h"
 #include "config/service.h"
+#include "config/version.h"
+#include "config/when.h"
+#include "config/zone.h"
 
 /* The arena holds everything the config points to. */
 struct loaded {
@@ -25,6 +28,7 @@ struct config *config_destroy(struct config *config)
 	if (!config)
 		return NULL;
 	loaded = CONTAINER_OF(config, struct loaded, config);
+	zones_done(config);
 	arena_done(&loaded->arena);
 	free(loaded);
 	return NULL;
@@ -89,7 +93,9 @@ static void read_config(struct reader *reader, const struct node *root)
 		return;
 	schema_read(reader, &config_schema, root, top, reader->config);
 	registrations_settle(reader);
+	when_settle(reader);
 	check_all(reader, root);
+	version_settle(reader->config, root);
 }
 
 static void read_all(struct reader *reader, const char *path)

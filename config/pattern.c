@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pattern.c - "+4799000001", "+4799000000-+4799000099", "+47*", "anonymous". */
+/* pattern.c - "+4799000001", "+4799000000-+4799000099", "+47*", "anonymous",
+ * `{ file: numbers.csv }`. */
 #include "config/pattern.h"
 
 #include <string.h>
+
+#include "config/numbers.h"
 
 #define DIGITS_MAX 15 /* E.164 section 6.2.1 */
 
@@ -19,7 +22,7 @@ static bool is_range(const char *from, size_t length, const char *to)
 	return number_length(to) == length && to[length] == '\0' && (*from == '+') == (*to == '+');
 }
 
-static void read_pattern(struct reader *reader, const struct value *value)
+static void read_text_pattern(struct reader *reader, const struct value *value)
 {
 	struct config_pattern *pattern = value->target;
 	const char *text = value->node->text;
@@ -45,18 +48,33 @@ static void read_pattern(struct reader *reader, const struct value *value)
 	}
 }
 
+static void read_pattern(struct reader *reader, const struct value *value)
+{
+	struct config_pattern *pattern = value->target;
+
+	if (value->node->kind == NODE_SCALAR) {
+		read_text_pattern(reader, value);
+	} else if (value->node->kind == NODE_MAP) {
+		pattern->kind = PATTERN_LIST;
+		pattern->list = numbers_read(reader, value);
+	} else {
+		find_error(reader->findings, value->node->at,
+			   "`%s` holds a list in a list. Write one list", value->name);
+	}
+}
+
 static void read_caller(struct reader *reader, const struct value *value)
 {
 	struct config_pattern *pattern = value->target;
 
-	if (strcmp(value->node->text, "anonymous") == 0)
+	if (value->node->kind == NODE_SCALAR && strcmp(value->node->text, "anonymous") == 0)
 		pattern->kind = PATTERN_ANONYMOUS;
 	else
 		read_pattern(reader, value);
 }
 
-const struct kind kind_pattern = { "number, range or beginning", NODE_SCALAR, read_pattern };
-const struct kind kind_caller = { "number, range, beginning or anonymous", NODE_SCALAR,
+const struct kind kind_pattern = { "number, range, beginning or file", NODE_ANY, read_pattern };
+const struct kind kind_caller = { "number, range, beginning, file or anonymous", NODE_ANY,
 				  read_caller };
 
 bool config_pattern_matches(const struct config_pattern *pattern, const char *number)
@@ -67,6 +85,8 @@ bool config_pattern_matches(const struct config_pattern *pattern, const char *nu
 		       strcmp(number, pattern->from) >= 0 && strcmp(number, pattern->to) <= 0;
 	case PATTERN_PREFIX:
 		return str_starts(number, pattern->from);
+	case PATTERN_LIST:
+		return config_numbers_contain(pattern->list, number);
 	case PATTERN_ANONYMOUS:
 		break; /* says nothing of a number */
 	}

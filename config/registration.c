@@ -2,12 +2,11 @@
 /* registration.c - groups of numbers, CSV files, duplicates, lookup. */
 #include "config/registration.h"
 
-#include <ctype.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+
+#include "config/lines.h"
 
 #define REGISTRATIONS_MAX 2000000u
 
@@ -225,20 +224,6 @@ static bool service_resolve(struct reader *reader, struct place at, int route_ty
 	return true;
 }
 
-/* Cuts the next comma-separated field off, without the space around it. */
-static char *next_field(char **rest)
-{
-	char *field = *rest + strspn(*rest, " \t");
-	size_t length = strcspn(field, ",");
-	char *end = field + length;
-
-	*rest = *end ? end + 1 : end;
-	*end = '\0';
-	while (end > field && isspace((unsigned char)end[-1]))
-		*--end = '\0';
-	return field;
-}
-
 static bool csv_route_type(struct reader *reader, const struct group *group, struct place at,
 			   const char *field, int *ret_type)
 {
@@ -264,11 +249,13 @@ static bool csv_route_type(struct reader *reader, const struct group *group, str
 	return true;
 }
 
-static void csv_line(struct reader *reader, const struct group *group, struct place at, char *line)
+static void csv_line(struct reader *reader, struct place at, char *line, void *arg)
 {
+	const struct group *group = arg;
 	struct pending registration = { .at = at, .service = group->service_index };
 	char *start = line, *rest = line;
-	char *number = next_field(&rest), *type = next_field(&rest), *service = next_field(&rest);
+	char *number = line_next_field(&rest), *type = line_next_field(&rest),
+	     *service = line_next_field(&rest);
 	struct place type_at = at, service_at = at;
 	int route_type;
 
@@ -293,56 +280,6 @@ static void csv_line(struct reader *reader, const struct group *group, struct pl
 		return;
 	registration.route_type = (uint8_t)route_type;
 	(void)pending_add(reader, registration);
-}
-
-static void csv_read(struct reader *reader, const struct group *group, FILE *file, uint32_t index)
-{
-	struct place at = { index, 0, 1 };
-	char *line = NULL;
-	size_t room = 0;
-	ssize_t length;
-
-	while ((length = getline(&line, &room, file)) >= 0) {
-		char *text = line;
-
-		if (!at.line++ && str_starts(text, "\xef\xbb\xbf")) /* byte order mark */
-			text += 3;
-		if ((size_t)length != strlen(line)) {
-			find_error(reader->findings, at, "a NUL character. Save the file as text");
-			break;
-		}
-		text[strcspn(text, "#\r\n")] = '\0';
-		if (text[strspn(text, " \t")])
-			csv_line(reader, group, at, text);
-	}
-	if (ferror(file))
-		find_error(reader->findings, at, "cannot be read: %s", strerror(errno));
-	free(line);
-}
-
-static void read_file(struct reader *reader, const struct group *group)
-{
-	uint32_t index;
-	struct stat st;
-	FILE *file;
-
-	/* Looked at first: opening a pipe would wait for its writer. */
-	if (!stat(group->file, &st) && !S_ISREG(st.st_mode)) {
-		find_error(reader->findings, group->at, "%s is not a file. Name a CSV file",
-			   group->file);
-		return;
-	}
-	index = findings_add_file(reader->findings, group->file);
-	file = fopen(group->file, "re");
-	if (!file) {
-		find_error(reader->findings, group->at,
-			   "cannot read %s: %s. Check path and permissions", group->file,
-			   strerror(errno));
-		return;
-	}
-	if (index)
-		csv_read(reader, group, file, index);
-	(void)fclose(file); /* only read from */
 }
 
 static void add_numbers(struct reader *reader, const struct group *group,
@@ -393,7 +330,7 @@ static void read_group(struct reader *reader, const struct node *node)
 		add_numbers(reader, &group, group.numbers, group.numbers_count);
 	}
 	if (group.file)
-		read_file(reader, &group);
+		lines_read(reader, group.file, group.at, csv_line, &group);
 }
 
 static void read_registrations(struct reader *reader, const struct value *value)

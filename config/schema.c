@@ -106,7 +106,7 @@ static void read_one(struct reader *reader, const struct value *value)
 			   shape_hints[shape]);
 		return;
 	}
-	if (shape == NODE_SCALAR && !scalar_sound(reader, value))
+	if (value->node->kind == NODE_SCALAR && !scalar_sound(reader, value))
 		return;
 	value->key->kind->read(reader, value);
 }
@@ -120,13 +120,13 @@ static void read_list(struct reader *reader, const struct value *value)
 	size_t count = value->node->count;
 	char *memory;
 
-	if (value->node->kind == NODE_MAP ||
+	if ((value->node->kind == NODE_MAP && key->kind->shape != NODE_ANY) ||
 	    (value->node->kind == NODE_SCALAR && key->kind->shape == NODE_MAP)) {
 		find_error(reader->findings, value->node->at, "`%s` must be a list, not %s. %s",
 			   value->name, shape_names[value->node->kind], shape_hints[NODE_LIST]);
 		return;
 	}
-	if (value->node->kind == NODE_SCALAR) {
+	if (value->node->kind != NODE_LIST) {
 		items = &single;
 		count = 1;
 	}

@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "config/pattern.h"
 #include "config/ring.h"
 #include "config/trunk.h"
 #include "config/webhook.h"
+#include "config/when.h"
 
 static struct config_sound *find_sound(const struct config *config, const char *path)
 {
@@ -295,60 +295,7 @@ const char *call_direction_name(enum call_direction direction)
 	return "unknown";
 }
 
-static void read_direction(struct reader *reader, const struct value *value)
-{
-	static const char *const words[] = { "mo", "mt", "unknown" }; /* bits of call_direction */
-	struct node *const single = (struct node *)value->node;
-	bool list = value->node->kind == NODE_LIST;
-	size_t count = list ? value->node->count : 1;
-
-	*(unsigned *)value->target = 0;
-	for (size_t i = 0; i < count; i++) {
-		struct value item = *value;
-		int word;
-
-		item.node = list ? value->node->items[i] : single;
-		if (item.node->kind != NODE_SCALAR) {
-			find_error(reader->findings, item.node->at,
-				   "`%s` must be mo, mt or unknown, or a list of them",
-				   value->name);
-			return;
-		}
-		word = value_word(reader, &item, words, ARRAY_SIZE(words));
-		if (word >= 0)
-			*(unsigned *)value->target |= 1u << word;
-	}
-	if (!count)
-		find_error(reader->findings, value->node->at,
-			   "`%s` is an empty list. Leave the key out to match every call",
-			   value->name);
-}
-
-_Static_assert(DIRECTION_MO == 1 && DIRECTION_MT == 2 && DIRECTION_UNKNOWN == 4,
-	       "read_direction() shifts by the index of the word");
-
-static const struct kind kind_direction = { "mo, mt, unknown", NODE_ANY, read_direction };
 static const struct kind kind_actions = { "actions", NODE_ANY, read_actions };
-
-static const struct key when_keys[] = {
-	{ .name = "direction",
-	  .kind = &kind_direction,
-	  .offset = offsetof(struct config_rule, directions),
-	  .help = "mo, mt, unknown or a list of them; every call" },
-	{ .name = "caller",
-	  .kind = &kind_caller,
-	  .offset = offsetof(struct config_rule, callers),
-	  .item_size = sizeof(struct config_pattern),
-	  .count_offset = offsetof(struct config_rule, caller_count),
-	  .help = "numbers, ranges, beginnings or anonymous; every caller" },
-	{ .name = "called",
-	  .kind = &kind_pattern,
-	  .offset = offsetof(struct config_rule, called),
-	  .item_size = sizeof(struct config_pattern),
-	  .count_offset = offsetof(struct config_rule, called_count),
-	  .help = "numbers, ranges or beginnings; every called number" },
-};
-static const struct schema when_schema = { "when", when_keys, ARRAY_SIZE(when_keys) };
 
 static const struct key rule_keys[] = {
 	{ .name = "when",
@@ -362,16 +309,6 @@ static const struct key rule_keys[] = {
 };
 static const struct schema rule_schema = { "rules[]", rule_keys, ARRAY_SIZE(rule_keys) };
 
-/* An empty list would match every call, which nobody means by it. */
-static void refuse_empty(struct reader *reader, const struct node *when, const char *name)
-{
-	const struct node *list = when && when->kind == NODE_MAP ? node_find(when, name) : NULL;
-
-	if (list && list->kind == NODE_LIST && !list->count)
-		find_error(reader->findings, list->at,
-			   "`%s` is an empty list. Leave the key out to match every call", name);
-}
-
 static void read_rule(struct reader *reader, const struct value *value)
 {
 	struct config_rule *rule = value->target;
@@ -379,8 +316,7 @@ static void read_rule(struct reader *reader, const struct value *value)
 
 	rule->directions = DIRECTION_MO | DIRECTION_MT | DIRECTION_UNKNOWN;
 	schema_read(reader, &rule_schema, value->node, value->node->at, rule);
-	refuse_empty(reader, when, "caller");
-	refuse_empty(reader, when, "called");
+	when_check(reader, when);
 }
 
 static void read_on_failure(struct reader *reader, const struct value *value)

@@ -22,6 +22,7 @@
 #include <sys/un.h>
 #include <sysexits.h>
 #include <unistd.h>
+#include "base/errand.h"
 #include "base/log.h"
 #include "config/config.h"
 #include "hook/hook.h"
@@ -42,6 +43,16 @@
 
 enum stopping { STOP_NOT, STOP_DRAINING, STOP_ENDING };
 
+/* What a reading of the configuration came to. */
+struct reading {
+	const char *path;
+	const struct media_sounds *before; /* what need not be read again; may be NULL */
+	int err;
+	struct config *config;
+	struct media_sounds *sounds;
+	struct str findings;
+};
+
 struct daemon {
 	const char *config_path;
 	bool level_given;            /* on the command line; the configuration's counts no more */
@@ -56,6 +67,9 @@ struct daemon {
 	struct hook_room *hooks;
 	struct service_room *service;
 	struct admin *admin;
+	struct errand *errand;  /* a reload under way; NULL: none */
+	struct reading reading; /* the errand's until it is done */
+	bool reload_again;      /* asked for meanwhile */
 	int signal_fd;
 	enum stopping stopping;
 	mono_ms linger_until;
@@ -214,23 +228,43 @@ static void log_findings(const char *findings)
 	}
 }
 
-static int load(const struct daemon *daemon, struct config **ret_config,
-		struct media_sounds **ret_sounds)
+static void read_files(void *arg)
 {
-	struct str findings = { 0 };
-	int err = config_load(daemon->config_path, true, ret_config, &findings);
+	struct reading *reading = arg;
 
-	if (!err) {
-		err = media_sounds_create(ret_sounds, *ret_config, daemon->sounds, &findings);
-		if (err)
-			*ret_config = config_destroy(*ret_config);
-	}
-	log_findings(findings.text);
-	str_done(&findings);
+	reading->err = config_load(reading->path, true, &reading->config, &reading->findings);
+	if (reading->err)
+		return;
+	reading->err = media_sounds_create(&reading->sounds, reading->config, reading->before,
+					   &reading->findings);
+	if (reading->err)
+		reading->config = config_destroy(reading->config);
+}
+
+static void reading_done(struct reading *reading)
+{
+	config_destroy(reading->config);
+	media_sounds_destroy(reading->sounds);
+	str_done(&reading->findings);
+	*reading = (struct reading){ 0 };
+}
+
+static int load(struct daemon *daemon)
+{
+	struct reading reading = { .path = daemon->config_path };
+	int err;
+
+	read_files(&reading);
+	log_findings(reading.findings.text);
+	err = reading.err;
+	daemon->config = reading.config;
+	daemon->sounds = reading.sounds;
+	reading.config = NULL;
+	reading.sounds = NULL;
+	reading_done(&reading);
 	return err;
 }
 
-/* All or nothing: the first room that refuses leaves everything as it is. */
 static struct call_limits limits_of(const struct config *config)
 {
 	return (struct call_limits){ .calls = config->max_calls,
@@ -238,34 +272,71 @@ static struct call_limits limits_of(const struct config *config)
 				     .duration_s = config->max_call_s };
 }
 
-static void reload(struct daemon *daemon)
+/* The registrar has taken it: it was the last that could refuse. */
+static void apply(struct daemon *daemon, struct reading *reading)
 {
-	struct config *fresh = NULL;
-	struct media_sounds *sounds = NULL;
-	struct call_limits limits;
-	int err = load(daemon, &fresh, &sounds);
+	struct config *fresh = reading->config;
+	struct call_limits limits = limits_of(fresh);
 
-	if (!err && daemon->stopping == STOP_NOT)
-		err = registrar_reconfigure(daemon->registrar, fresh);
-	if (err) {
-		config_destroy(fresh);
-		media_sounds_destroy(sounds);
-		log_error("main", "reload refused, the old configuration stays: %s",
-			  strerror(-err));
-		return;
-	}
-	service_reconfigure(daemon->service, fresh, sounds);
+	service_reconfigure(daemon->service, fresh, reading->sounds);
 	media_sounds_destroy(daemon->sounds); /* calls keep theirs */
-	daemon->sounds = sounds;
-	limits = limits_of(fresh);
+	daemon->sounds = reading->sounds;
 	call_room_set_limits(daemon->calls, &limits);
 	if (!daemon->level_given)
 		log_set_level(fresh->log_level);
 	if (daemon->config != daemon->first)
 		config_destroy(daemon->config);
 	daemon->config = fresh;
-	log_info("main", "reloaded registrations=%zu services=%zu trunks=%zu",
-		 fresh->registration_count, fresh->service_count, fresh->trunk_count);
+	reading->config = NULL;
+	reading->sounds = NULL;
+	log_info("main", "reloaded registrations=%zu services=%zu trunks=%zu config=%s",
+		 fresh->registration_count, fresh->service_count, fresh->trunk_count,
+		 fresh->version);
+}
+
+static void refuse_reload(int err)
+{
+	log_error("main", "reload refused, the old configuration stays: %s", strerror(-err));
+}
+
+static void reload(struct daemon *daemon);
+
+/* The files have been read on another thread; calls went on meanwhile. */
+static void on_reload(void *arg)
+{
+	struct reading *reading = arg;
+	struct daemon *daemon = CONTAINER_OF(reading, struct daemon, reading);
+	bool again = daemon->reload_again;
+	int err = reading->err;
+
+	daemon->errand = errand_destroy(daemon->errand);
+	log_findings(reading->findings.text);
+	if (!err && daemon->stopping == STOP_NOT)
+		err = registrar_reconfigure(daemon->registrar, reading->config);
+	if (err)
+		refuse_reload(err);
+	else
+		apply(daemon, reading);
+	reading_done(reading);
+	if (again)
+		reload(daemon);
+}
+
+/* A second one while the first is under way reads the files once more. */
+static void reload(struct daemon *daemon)
+{
+	const struct errand_work work = { .run = read_files,
+					  .done = on_reload,
+					  .arg = &daemon->reading };
+	int err;
+
+	daemon->reload_again = daemon->errand != NULL;
+	if (daemon->errand)
+		return;
+	daemon->reading = (struct reading){ .path = daemon->config_path, .before = daemon->sounds };
+	err = errand_create(&daemon->errand, sip_loop_mailbox(daemon->loop), &work);
+	if (err)
+		refuse_reload(err);
 }
 
 static void on_signal(int fd, void *arg)
@@ -295,6 +366,21 @@ static void on_invite(struct leg *leg, void *arg)
 	const struct daemon *daemon = arg;
 
 	service_invite(daemon->service, leg);
+}
+
+static bool is_registered(const char *number, void *arg)
+{
+	const struct daemon *daemon = arg;
+	struct reg_info info;
+
+	return registrar_lookup(daemon->registrar, number, &info) == 0;
+}
+
+static unsigned load_percent(void *arg)
+{
+	const struct daemon *daemon = arg;
+
+	return (unsigned)(call_room_count(daemon->calls) * 100 / daemon->config->max_calls);
 }
 
 static int options_status(void *arg)
@@ -437,11 +523,13 @@ static int start_rooms(struct daemon *daemon)
 		return err;
 	err = service_create(&daemon->service,
 			     &(struct service_options){ .config = config,
-							.registrar = daemon->registrar,
 							.calls = daemon->calls,
 							.hooks = daemon->hooks,
 							.sounds = daemon->sounds,
-							.endpoint = daemon->endpoint });
+							.endpoint = daemon->endpoint,
+							.is_registered = is_registered,
+							.load = load_percent,
+							.arg = daemon });
 	return err ? failed("services", err) : 0;
 }
 
@@ -487,9 +575,10 @@ static void say_ready(const struct daemon *daemon)
 		str_addf(&ports, "%s%s:%u", i ? "," : "",
 			 sip_transport_name(config->sip.listen[i].transport),
 			 sip_endpoint_port(daemon->endpoint, i));
-	log_info("main", "ready version=%s listen=%s media=%s:%u-%u registrations=%zu",
-		 BREAKOUT_VERSION, ports.text ? ports.text : "", config->media.address,
-		 config->media.port_min, config->media.port_max, config->registration_count);
+	log_info("main", "ready version=%s config=%s listen=%s media=%s:%u-%u registrations=%zu",
+		 BREAKOUT_VERSION, config->version, ports.text ? ports.text : "",
+		 config->media.address, config->media.port_min, config->media.port_max,
+		 config->registration_count);
 	str_done(&ports);
 	notify("READY=1");
 }
@@ -523,6 +612,8 @@ static int start(struct daemon *daemon, const sigset_t *signals)
 static void take_down(struct daemon *daemon)
 {
 	daemon->admin = admin_destroy(daemon->admin);
+	daemon->errand = errand_destroy(daemon->errand);
+	reading_done(&daemon->reading);
 	if (daemon->registrar)
 		registrar_stop(daemon->registrar, daemon->config->withdraw_at_stop, WITHDRAW_MS);
 	daemon->calls = call_room_destroy(daemon->calls);
@@ -584,7 +675,7 @@ static int serve(struct daemon *daemon)
 
 	block_signals(&signals);
 	guard_process();
-	if (load(daemon, &daemon->config, &daemon->sounds) < 0)
+	if (load(daemon) < 0)
 		return EX_CONFIG;
 	daemon->first = daemon->config;
 	if (!daemon->level_given)
@@ -601,23 +692,19 @@ static int serve(struct daemon *daemon)
 
 static int check(const char *path)
 {
-	struct config *config = NULL;
-	struct media_sounds *sounds = NULL;
-	struct str findings = { 0 };
+	struct reading reading = { .path = path };
 	char error[256] = "";
-	int err = config_load(path, true, &config, &findings);
+	int err;
 
+	read_files(&reading);
+	err = reading.err;
+	if (reading.findings.text)
+		fputs(reading.findings.text, stderr);
 	if (!err)
-		err = media_sounds_create(&sounds, config, NULL, &findings);
-	if (findings.text)
-		fputs(findings.text, stderr);
-	if (!err)
-		err = tls_check_config(config, error, sizeof(error));
+		err = tls_check_config(reading.config, error, sizeof(error));
 	if (error[0])
 		fprintf(stderr, "%s: error: %s\n", path, error);
-	str_done(&findings);
-	media_sounds_destroy(sounds);
-	config_destroy(config);
+	reading_done(&reading);
 	return err ? EX_CONFIG : EXIT_SUCCESS;
 }
 

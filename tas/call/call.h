@@ -102,6 +102,7 @@ struct call_plan {
 	char number[E164_ROOM]; /* the registered number; "" unknown */
 	char *service;          /* and rule: "office/2" */
 	bool emergency;         /* past every limit */
+	char *record;           /* more JSON members for it, each after a comma; or NULL */
 };
 struct call_plan *call_plan_free(struct call_plan *plan); /* heap; NULL fine; returns NULL */
 

@@ -32,6 +32,7 @@ struct call_plan *call_plan_free(struct call_plan *plan)
 		call_step_done(&plan->steps[i]);
 	free(plan->steps);
 	free(plan->service);
+	free(plan->record);
 	free(plan);
 	return NULL;
 }

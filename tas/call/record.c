@@ -194,6 +194,7 @@ static void write_cdr(const struct call *call, const struct ending *ending, mono
 	add_text(&json, "media", media_name(call));
 	add_side(&json, "a", &call->receipt[MEDIA_A]);
 	add_side(&json, "b", &call->receipt[MEDIA_B]);
+	str_add(&json, text_or(call->plan->record, ""));
 	str_add(&json, "}");
 
 	line = str_take(&json);

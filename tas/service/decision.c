@@ -5,7 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/str.h"
 #include "tas/service/caller.h"
+#include "tas/service/match.h"
+
+#define RECORD_STEPS_MAX   16
+#define RECORD_HEADERS_MAX 32
+#define RECORD_VALUE_ROOM  128 /* bytes of a header's value */
 
 char *decision_text(struct decision *decision, char *take_text)
 {
@@ -59,8 +65,98 @@ bool decision_wants_privacy(const struct sip_headers *headers)
 	return privacy_hides(&privacy);
 }
 
+const char *decision_sender(const struct decision *decision)
+{
+	int peer = decision->info->peer;
+
+	if (peer > 0 && (size_t)peer <= decision->config->trunk_count)
+		return decision->config->trunks[peer - 1].name;
+	return "core";
+}
+
+void decision_trace(const struct decision *decision, const struct service_thought *thought)
+{
+	if (decision->trace)
+		decision->trace(thought, decision->trace_arg);
+}
+
+void decision_note(const struct decision *decision, const char *format, ...)
+{
+	char note[256];
+	va_list args;
+
+	if (!decision->trace)
+		return;
+	va_start(args, format);
+	vsnprintf(note, sizeof(note), format, args);
+	va_end(args);
+	decision_trace(decision, &(struct service_thought){ .note = note });
+}
+
+/* What was decided and from what, as members of the call record: enough to
+ * decide it again under other rules. */
+static void add_rules(const struct decision *decision, struct str *json)
+{
+	str_add(json, ",\"rules\":[");
+	for (size_t i = 0; i < decision->tried_count && i < DECISION_TRIED_MAX; i++)
+		str_addf(json, "%s\"%s\"", i ? "," : "", match_word(decision->tried[i]));
+	str_add(json, decision->tried_count > DECISION_TRIED_MAX ? ",\"...\"]" : "]");
+}
+
+static void add_steps(const struct decision *decision, struct str *json)
+{
+	const struct call_plan *plan = decision->plan;
+
+	str_add(json, ",\"plan\":[");
+	for (size_t i = 0; i < plan->step_count && i < RECORD_STEPS_MAX; i++) {
+		str_add(json, i ? "," : "");
+		str_add_json(json, plan->steps[i].label);
+	}
+	str_add(json, plan->step_count > RECORD_STEPS_MAX ? ",\"...\"]" : "]");
+}
+
+/* Those that some rule may look at; null for one that is not there. */
+static void add_headers(const struct decision *decision, struct str *json)
+{
+	const struct config *config = decision->config;
+
+	str_addf(json, ",\"privacy\":%s,\"headers\":{",
+		 decision_wants_privacy(decision->info->headers) ? "true" : "false");
+	for (size_t i = 0; i < config->watched_header_count && i < RECORD_HEADERS_MAX; i++) {
+		const char *name = config->watched_headers[i];
+		const char *value = sip_headers_find(decision->info->headers, name);
+		char cut[RECORD_VALUE_ROOM];
+
+		str_add(json, i ? "," : "");
+		str_add_json(json, name);
+		str_add(json, ":");
+		if (value)
+			snprintf(cut, sizeof(cut), "%s", value);
+		if (value)
+			str_add_json(json, cut);
+		else
+			str_add(json, "null");
+	}
+	str_add(json, "}");
+}
+
+static void write_record(struct decision *decision)
+{
+	struct str json = { 0 };
+
+	str_addf(&json, ",\"config\":\"%s\",\"sender\":", decision->config->version);
+	str_add_json(&json, decision_sender(decision));
+	str_addf(&json, ",\"load\":%u", decision->load);
+	add_rules(decision, &json);
+	add_steps(decision, &json);
+	add_headers(decision, &json);
+	decision->plan->record = decision_text(decision, str_take(&json));
+}
+
 struct call_plan *decision_finish(struct decision *decision)
 {
+	if (!decision->failed)
+		write_record(decision);
 	if (decision->failed)
 		return call_plan_free(decision->plan);
 	return decision->plan;

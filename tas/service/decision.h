@@ -21,11 +21,13 @@ struct trunk_host {
 };
 
 struct service_room {
-	const struct config *config;       /* borrowed */
-	struct registrar *registrar;       /* borrowed; may be NULL */
-	struct call_room *calls;           /* borrowed; may be NULL */
-	const struct media_sounds *sounds; /* borrowed; of the configuration */
-	struct trunk_host *hosts;          /* own */
+	const struct config *config;                          /* borrowed */
+	struct call_room *calls;                              /* borrowed; may be NULL */
+	const struct media_sounds *sounds;                    /* borrowed; of the configuration */
+	bool (*is_registered)(const char *number, void *arg); /* may be NULL */
+	unsigned (*load)(void *arg);                          /* may be NULL */
+	void *arg;
+	struct trunk_host *hosts; /* own */
 	size_t host_count;
 	struct sip_endpoint *endpoint; /* borrowed; NULL: trunks are not watched */
 	struct sip_peer **peers;       /* own; one for each of config.trunks, NULL: no memory */
@@ -38,6 +40,8 @@ struct service_room {
 	struct log_limit unknown_log, webhook_log;
 };
 
+#define DECISION_TRIED_MAX 32 /* rules that a record names */
+
 struct decision {
 	struct service_room *room;
 	const struct config *config;
@@ -46,6 +50,16 @@ struct decision {
 	struct call_plan *plan;
 	bool full;   /* the trunk it comes from has its limit of calls */
 	bool failed; /* no memory for some text */
+	wall_ms now;
+	unsigned load;                     /* percent of limits.calls */
+	char caller[64];                   /* as rules see it, without parameters; "": none */
+	char called[64];                   /* the same of the dialled number */
+	bool anonymous;                    /* the caller hides or has no number */
+	uint8_t tried[DECISION_TRIED_MAX]; /* match_word() of each rule looked at */
+	size_t tried_count;                /* all, noted or not */
+	bool rehearsal;                    /* nothing is remembered */
+	service_trace_fn *trace;           /* NULL: nobody listens */
+	void *trace_arg;
 };
 
 /* decision.c: a zeroed step at the end of the plan, or NULL (failed is set) */
@@ -57,6 +71,10 @@ struct call_step *decision_reject(struct decision *decision, int status, const c
 				  enum cause cause);
 /* Whether the caller asks not to be shown. */
 bool decision_wants_privacy(const struct sip_headers *headers);
+/* Who sent the call: a trunk's name, or "core". */
+const char *decision_sender(const struct decision *decision);
+void decision_trace(const struct decision *decision, const struct service_thought *thought);
+void decision_note(const struct decision *decision, const char *format, ...) PRINTF_LIKE(2, 3);
 /* The plan, or NULL without memory. */
 struct call_plan *decision_finish(struct decision *decision);
 
@@ -89,6 +107,9 @@ void webhook_add(struct decision *decision, const struct config_webhook *webhook
  * logged, and its webhook is not asked. 0 or -ENOMEM. */
 int webhook_secrets_read(struct service_room *room) MUST_CHECK;
 void webhook_secrets_done(struct service_room *room);
+
+/* service.c: as service_decide(); full: the trunk has its limit of calls */
+struct call_plan *decide_now(struct service_room *room, const struct leg_info *info, bool full);
 
 /* ingress.c: a call from a trunk */
 void ingress_trunk(struct decision *decision, size_t trunk);

@@ -153,8 +153,11 @@ void ring_add(struct decision *decision, const struct config_action *action, boo
 	struct call_plan *plan = decision->plan;
 	size_t first = plan->step_count, rung = 0;
 	size_t count = collect(decision, action, core_rings, targets);
+	/* A rehearsal takes nobody's turn. */
+	enum ring_order order =
+		decision->rehearsal && takes_turns(action) ? RING_SEQUENCE : action->order;
 
-	count = order_targets(decision->room->orders, action->order, plan->service, targets, count);
+	count = order_targets(decision->room->orders, order, plan->service, targets, count);
 	for (size_t i = 0; i < count; i++) {
 		size_t before = plan->step_count;
 

@@ -10,6 +10,7 @@
 #include <strings.h>
 #include "base/str.h"
 #include "tas/service/decision.h"
+#include "tas/service/match.h"
 
 static const char *without_plus(const char *number)
 {
@@ -102,59 +103,6 @@ void route_add_action(struct decision *decision, const struct config_action *act
 	}
 }
 
-/* The caller's number without parameters ("+47...;npdi"), "" for none. */
-static void caller_of(const struct leg_info *info, char *ret_number, size_t room)
-{
-	const char *user = info->asserted_user[0] ? info->asserted_user : info->from_user;
-
-	snprintf(ret_number, room, "%.*s", (int)strcspn(user, ";"), user);
-	if (str_equal_nocase(ret_number, "anonymous")) /* RFC 3323 4.1.1.3 */
-		*ret_number = '\0';
-}
-
-static bool caller_matches(const struct config_rule *rule, const struct leg_info *info)
-{
-	char number[64];
-	bool anonymous;
-
-	if (!rule->caller_count)
-		return true;
-	caller_of(info, number, sizeof(number));
-	anonymous = !number[0] || decision_wants_privacy(info->headers);
-	for (size_t i = 0; i < rule->caller_count; i++)
-		if (rule->callers[i].kind == PATTERN_ANONYMOUS
-			    ? anonymous
-			    : config_pattern_matches(&rule->callers[i], number))
-			return true;
-	return false;
-}
-
-static bool called_matches(const struct config_rule *rule, const char *called)
-{
-	char number[64];
-
-	snprintf(number, sizeof(number), "%.*s", (int)strcspn(called, ";"), called);
-	for (size_t i = 0; i < rule->called_count; i++)
-		if (config_pattern_matches(&rule->called[i], number))
-			return true;
-	return !rule->called_count;
-}
-
-/* The first that matches, from index `from` on. */
-static const struct config_rule *find_rule(const struct config_service *service, size_t from,
-					   const struct decision *decision)
-{
-	for (size_t i = from; i < service->rule_count; i++) {
-		const struct config_rule *rule = &service->rules[i];
-
-		if ((rule->directions & (unsigned)decision->class.direction) &&
-		    caller_matches(rule, decision->info) &&
-		    called_matches(rule, decision->class.called))
-			return rule;
-	}
-	return NULL;
-}
-
 static void name_rule(struct decision *decision, const struct config_service *service,
 		      const struct config_rule *rule)
 {
@@ -193,9 +141,11 @@ static void add_rescue(struct decision *decision)
 	step->turn = unadvised ? CALL_TURN_ADVISED : CALL_TURN_ALWAYS;
 }
 
-/* No rule says anything. */
+/* No rule says anything, or nothing that can be done. */
 static void add_default(struct decision *decision, enum route_type type)
 {
+	decision_note(decision, "no rule has steps for this call: it is %s",
+		      core_rings(type) ? "unavailable" : "looped");
 	if (core_rings(type))
 		decision_reject(decision, 480, NULL, CAUSE_UNAVAILABLE);
 	else
@@ -224,7 +174,7 @@ static void add_rules(struct decision *decision, const struct config_service *se
 	       plan->steps[plan->step_count - 1].kind == CALL_STEP_ASK) {
 		size_t first = plan->step_count;
 
-		rule = find_rule(service, (size_t)(rule - service->rules) + 1, decision);
+		rule = match_rules(decision, service, (size_t)(rule - service->rules) + 1);
 		add_rule(decision, rule, type);
 		for (size_t i = first; i < plan->step_count; i++)
 			plan->steps[i].turn = CALL_TURN_UNADVISED;
@@ -236,12 +186,15 @@ static void route_registered(struct decision *decision,
 {
 	const struct config_service *service = &decision->config->services[registration->service];
 	enum route_type type = (enum route_type)registration->route_type;
-	const struct config_rule *rule = find_rule(service, 0, decision);
 	struct call_plan *plan = decision->plan;
+	const struct config_rule *rule;
 
-	name_rule(decision, service, rule);
 	plan->route_type = type;
 	memcpy(plan->number, registration->number, sizeof(plan->number));
+	decision_note(decision, "%s is registered as %s with the service %s", plan->number,
+		      route_type_name(type), service->name);
+	rule = match_rules(decision, service, 0);
+	name_rule(decision, service, rule);
 	add_rules(decision, service, rule, type);
 	if (service->fail_to_loop && !core_rings(type) && plan->step_count > 0)
 		add_rescue(decision);
@@ -262,21 +215,27 @@ void route_core(struct decision *decision)
 	decision->plan->emergency = is_emergency(decision);
 	/* RFC 3261 16.3: the next hop gets one less, and an emergency call its last. */
 	if (decision->info->max_forwards < (decision->plan->emergency ? 1 : 2)) {
+		decision_note(decision, "Max-Forwards: %d is spent", decision->info->max_forwards);
 		decision_reject(decision, 483, NULL, CAUSE_LOOP);
 		return;
 	}
 	if (decision->plan->emergency) {
+		decision_note(decision, "an emergency call goes to the core before any rule");
 		loop_untouched(decision, "emergency");
 		return;
 	}
 	if (hop_seen(&decision->room->hop_key, decision->info->headers, decision->class.direction,
 		     decision->class.called)) {
+		decision_note(decision, "the call carries our own mark: it goes round in a circle");
 		decision_reject(decision, 482, NULL, CAUSE_LOOP);
 		return;
 	}
 	registration = config_find_number(decision->config, decision->class.subscriber);
-	if (!registration || registration->route_type == ROUTE_TYPE_INGRESS)
+	if (!registration || registration->route_type == ROUTE_TYPE_INGRESS) {
+		decision_note(decision,
+			      "neither side has rules here: the call is looped untouched");
 		loop_untouched(decision, "unknown");
-	else
+	} else {
 		route_registered(decision, registration);
+	}
 }

@@ -8,21 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/log.h"
-#include "base/metrics.h"
 #include "base/str.h"
 #include "tas/service/decision.h"
 #include "tas/service/numbering.h"
 #include "tas/service/order.h"
 #include "tas/service/uri.h"
-
-static struct metric unknown_total =
-	METRIC_COUNTER_INIT("breakout_calls_unknown_number_total", NULL,
-			    "Calls from the core for a number or prefix that is not configured");
-static struct metric no_session_id_total =
-	METRIC_COUNTER_INIT("breakout_calls_leg2_without_session_id_total", NULL,
-			    "Calls from the core without the header that leg 3 is matched by");
-static struct metric emergency_total =
-	METRIC_COUNTER_INIT("breakout_calls_emergency_total", NULL, "Emergency calls sent on");
 
 /* ---- who is it ---- */
 
@@ -166,7 +156,9 @@ int service_create(struct service_room **ret_room, const struct service_options 
 	if (!room)
 		return -ENOMEM;
 	room->config = options->config;
-	room->registrar = options->registrar;
+	room->is_registered = options->is_registered;
+	room->load = options->load;
+	room->arg = options->arg;
 	room->calls = options->calls;
 	room->sounds = options->sounds;
 	room->hooks = options->hooks;
@@ -219,11 +211,29 @@ void service_reconfigure(struct service_room *room, const struct config *config,
 static bool is_registered(const char *number, void *arg)
 {
 	const struct service_room *room = arg;
-	struct reg_info info;
 
-	if (config_find_number(room->config, number))
-		return true;
-	return room->registrar && registrar_lookup(room->registrar, number, &info) == 0;
+	return config_find_number(room->config, number) ||
+	       (room->is_registered && room->is_registered(number, room->arg));
+}
+
+/* A number without parameters ("+47...;npdi"). */
+static void plain_number(const char *user, char *ret_number, size_t room)
+{
+	snprintf(ret_number, room, "%.*s", (int)strcspn(user, ";"), user);
+}
+
+/* What rules compare, and whether the caller shows itself. */
+static void look_at_numbers(struct decision *decision)
+{
+	const struct leg_info *info = decision->info;
+
+	plain_number(info->asserted_user[0] ? info->asserted_user : info->from_user,
+		     decision->caller, sizeof(decision->caller));
+	if (str_equal_nocase(decision->caller, "anonymous")) /* RFC 3323 4.1.1.3 */
+		decision->caller[0] = '\0';
+	decision->anonymous =
+		!decision->caller[0] || decision_wants_privacy(decision->info->headers);
+	plain_number(decision->class.called, decision->called, sizeof(decision->called));
 }
 
 static void decide_core(struct decision *decision)
@@ -234,6 +244,10 @@ static void decide_core(struct decision *decision)
 
 	classify(config->prefix_mo, config->prefix_mt, info->request_user, caller, is_registered,
 		 (void *)decision->room, &decision->class);
+	look_at_numbers(decision);
+	decision_note(decision, "a call from the core, direction %s by %s",
+		      call_direction_name(decision->class.direction),
+		      decision->class.prefix_found ? "its prefix" : "who is registered");
 	route_core(decision);
 }
 
@@ -244,6 +258,8 @@ static void decide_trunk(struct decision *decision, size_t trunk)
 
 	number_from_peer(&decision->config->trunks[trunk].identity, info->request_user, called);
 	classify(NULL, NULL, called, "", is_registered, (void *)decision->room, &decision->class);
+	look_at_numbers(decision);
+	decision_note(decision, "a call from the trunk %s", decision_sender(decision));
 	if (info->max_forwards < 2)
 		decision_reject(decision, 483, NULL, CAUSE_LOOP);
 	else if (decision->full)
@@ -252,77 +268,47 @@ static void decide_trunk(struct decision *decision, size_t trunk)
 		ingress_trunk(decision, trunk);
 }
 
-static struct call_plan *decide(struct service_room *room, const struct leg_info *info, bool full)
+static struct call_plan *decide(struct decision *decision)
 {
-	struct decision decision = {
-		.room = room, .config = room->config, .info = info, .full = full
-	};
+	const struct leg_info *info = decision->info;
 
-	decision.plan = calloc(1, sizeof(*decision.plan));
-	if (!decision.plan)
+	decision->plan = calloc(1, sizeof(*decision->plan));
+	if (!decision->plan)
 		return NULL;
-	decision.plan->direction = DIRECTION_UNKNOWN;
+	decision->plan->direction = DIRECTION_UNKNOWN;
 	if (info->peer == SERVICE_PEER_CORE)
-		decide_core(&decision);
-	else if (info->peer > 0 && (size_t)info->peer <= room->config->trunk_count)
-		decide_trunk(&decision, (size_t)info->peer - 1);
+		decide_core(decision);
+	else if (info->peer > 0 && (size_t)info->peer <= decision->config->trunk_count)
+		decide_trunk(decision, (size_t)info->peer - 1);
 	else /* a trunk that a reload took away while its call was on the way */
-		decision_reject(&decision, 403, NULL, CAUSE_REJECTED);
-	return decision_finish(&decision);
+		decision_reject(decision, 403, NULL, CAUSE_REJECTED);
+	return decision_finish(decision);
+}
+
+struct call_plan *decide_now(struct service_room *room, const struct leg_info *info, bool full)
+{
+	return decide(&(struct decision){ .room = room,
+					  .config = room->config,
+					  .info = info,
+					  .full = full,
+					  .now = clock_wall(),
+					  .load = room->load ? room->load(room->arg) : 0 });
 }
 
 struct call_plan *service_decide(struct service_room *room, const struct leg_info *info)
 {
-	return decide(room, info, false);
+	return decide_now(room, info, false);
 }
 
-static void count_core(struct service_room *room, const struct leg_info *info,
-		       const struct call_plan *plan)
+struct call_plan *service_rehearse(struct service_room *room, const struct leg_info *info,
+				   const struct service_rehearsal *rehearsal)
 {
-	char number[32];
-	unsigned suppressed;
-
-	if (!info->session_id[0])
-		metric_add(&no_session_id_total, 1);
-	if (plan->emergency) {
-		metric_add(&emergency_total, 1);
-		log_notice("service", "emergency call from=%s call_id=%s goes straight to the core",
-			   info->source, info->call_id);
-		return;
-	}
-	if (plan->number[0])
-		return;
-	metric_add(&unknown_total, 1);
-	if (!log_limit_pass(&room->unknown_log, 1, 60 * 1000, &suppressed))
-		return;
-	e164_mask(info->request_user, number, sizeof(number));
-	log_notice("service",
-		   "call to=%s is for no configured number, looped untouched; "
-		   "not_logged=%u: compare registrations and prefixes",
-		   number, suppressed);
-}
-
-/* False: its trunk has as many calls as it may. */
-static bool count_for_trunk(const struct service_room *room, struct leg *leg)
-{
-	int peer = leg_info(leg)->peer;
-	struct sip_peer *trunk = peer > 0 ? trunks_find(room, (size_t)peer - 1) : NULL;
-
-	return !trunk || leg_count_for(leg, trunk) == 0;
-}
-
-void service_invite(struct service_room *room, struct leg *take_leg)
-{
-	const struct leg_info *info = leg_info(take_leg);
-	struct call_plan *plan = decide(room, info, !count_for_trunk(room, take_leg));
-
-	if (!plan) {
-		leg_release(take_leg, &(struct leg_farewell){ .status = 500 });
-		return;
-	}
-	if (info->peer == SERVICE_PEER_CORE)
-		count_core(room, info, plan);
-	/* A call that could not start was refused and counted there. */
-	if (call_start(room->calls, take_leg, plan) < 0)
-		log_debug("service", "call not started");
+	return decide(&(struct decision){ .room = room,
+					  .config = room->config,
+					  .info = info,
+					  .now = rehearsal->now,
+					  .load = rehearsal->load,
+					  .trace = rehearsal->trace,
+					  .trace_arg = rehearsal->arg,
+					  .rehearsal = true });
 }

@@ -9,10 +9,10 @@
 #ifndef BREAKOUT_TAS_SERVICE_SERVICE_H
 #define BREAKOUT_TAS_SERVICE_SERVICE_H
 
+#include "base/clock.h"
 #include "base/macros.h"
 #include "config/config.h"
 #include "hook/hook.h"
-#include "registrar/registrar.h"
 #include "tas/call/call.h"
 #include "tas/sip/endpoint.h"
 
@@ -20,13 +20,16 @@ struct service_room; /* opaque */
 
 struct service_options {
 	const struct config *config; /* borrowed until service_reconfigure() */
-	struct registrar *registrar; /* borrowed; may be NULL (tests) */
 	struct call_room *calls;     /* borrowed, destroyed before; may be NULL (explain only) */
 	struct hook_room *hooks;     /* borrowed; NULL: webhooks are not asked */
 	/* Of the configuration, borrowed like it; NULL: nothing is played. */
 	const struct media_sounds *sounds;
 	struct sip_endpoint *endpoint; /* borrowed; NULL: trunks are not watched. Destroy the
 					* room before it */
+	/* Asked besides the configuration; NULL: nothing is. */
+	bool (*is_registered)(const char *number, void *arg);
+	unsigned (*load)(void *arg); /* calls, in percent of limits.calls */
+	void *arg;
 };
 int service_create(struct service_room **ret_room,
 		   const struct service_options *options) MUST_CHECK;
@@ -45,8 +48,29 @@ void service_invite(struct service_room *room, struct leg *take_leg);
 void service_each_line(const struct service_room *room,
 		       void (*visit)(const struct sip_line_info *info, void *arg), void *arg);
 
-/* The decision alone (also for tests and explain): a heap plan, never NULL
- * unless memory is out. */
+/* The decision alone, for a call that comes now: a heap plan, never NULL unless
+ * memory is out. */
 struct call_plan *service_decide(struct service_room *room, const struct leg_info *info);
+
+/* One step on the way to a decision. */
+struct service_thought {
+	const char *note;      /* one sentence about the call; NULL: it is about a rule */
+	size_t rule;           /* of the service, from 1 */
+	const char *condition; /* a key of `when`; NULL: the verdict on the whole rule */
+	bool holds;
+	const char *is, *wanted; /* of a condition: the call's value, the rule's */
+};
+typedef void service_trace_fn(const struct service_thought *thought, void *arg);
+
+/* The same decision for a call at any moment, thought aloud. Nothing is
+ * remembered of it. */
+struct service_rehearsal {
+	wall_ms now;
+	unsigned load;
+	service_trace_fn *trace;
+	void *arg;
+};
+struct call_plan *service_rehearse(struct service_room *room, const struct leg_info *info,
+				   const struct service_rehearsal *rehearsal);
 
 #endif

@@ -132,8 +132,7 @@ static bool listed(const char *const *names, size_t count, const char *name, con
 	return false;
 }
 
-/* The full form in its usual spelling; `name` itself if it is not known. */
-static const char *canonical(const char *name)
+const char *sip_header_full_name(const char *name)
 {
 	const char *known = name;
 
@@ -252,8 +251,8 @@ int sip_headers_add_raw(struct sip_headers *headers, const char *name, size_t na
 	if (!item.value)
 		return -errno;
 	item.name = strndup(name, name_length);
-	if (item.name && canonical(item.name) != item.name) {
-		const char *full = canonical(item.name);
+	if (item.name && sip_header_full_name(item.name) != item.name) {
+		const char *full = sip_header_full_name(item.name);
 
 		free(item.name);
 		item.name = strdup(full);
@@ -273,7 +272,7 @@ int sip_headers_add(struct sip_headers *headers, const char *name, const char *v
 
 const char *sip_headers_find(const struct sip_headers *headers, const char *name)
 {
-	name = canonical(name);
+	name = sip_header_full_name(name);
 	for (size_t i = 0; i < headers->count; i++)
 		if (str_equal_nocase(headers->items[i].name, name))
 			return headers->items[i].value;
@@ -284,7 +283,7 @@ void sip_headers_remove(struct sip_headers *headers, const char *name)
 {
 	size_t kept = 0;
 
-	name = canonical(name);
+	name = sip_header_full_name(name);
 	for (size_t i = 0; i < headers->count; i++) {
 		if (str_equal_nocase(headers->items[i].name, name)) {
 			free(headers->items[i].name);
@@ -321,7 +320,7 @@ void sip_headers_done(struct sip_headers *headers)
 
 bool sip_header_is_own(const char *name)
 {
-	return listed(own_names, ARRAY_SIZE(own_names), canonical(name), NULL);
+	return listed(own_names, ARRAY_SIZE(own_names), sip_header_full_name(name), NULL);
 }
 
 int sip_headers_copy_transparent(struct sip_headers *to, const struct sip_headers *from)
@@ -349,7 +348,7 @@ int sip_headers_copy_allowed(struct sip_headers *to, const struct sip_headers *f
 		int err;
 
 		for (size_t k = 0; k < name_count && !allowed; k++)
-			allowed = str_equal_nocase(canonical(names[k]), item->name);
+			allowed = str_equal_nocase(sip_header_full_name(names[k]), item->name);
 		if (!allowed || sip_header_is_own(item->name))
 			continue;
 		err = sip_headers_add(to, item->name, item->value);

@@ -32,6 +32,9 @@ int sip_headers_set(struct sip_headers *headers, const char *name, const char *v
 void sip_headers_remove(struct sip_headers *headers, const char *name);
 void sip_headers_done(struct sip_headers *headers);
 
+/* The full form in its usual spelling; `name` itself if it is not known. */
+const char *sip_header_full_name(const char *name);
+
 /* Belongs to one transaction or dialog (Via, From, CSeq, Contact, Content-*, ...):
  * never among leg_info.headers, and not to be sent on a leg. `name` in any form. */
 bool sip_header_is_own(const char *name);

@@ -20,14 +20,6 @@
 #define TEXT(text) ((char *)(text))
 
 /* The doors below, as far as a decision looks. */
-int registrar_lookup(struct registrar *registrar, const char *number, struct reg_info *ret_info)
-{
-	(void)registrar;
-	(void)number;
-	(void)ret_info;
-	return -ENOENT;
-}
-
 static unsigned rig_started;
 static char rig_label[64]; /* of the first step of the last call started */
 

@@ -256,7 +256,7 @@ static void mistakes_in_numbers_are_found(void **state)
 						     "`when.called`: `4790-+479`" PATTERN_HELP)
 			       ERROR(17, 23, "`when.called`: `+4712345678901234`" PATTERN_HELP)
 				       ERROR(19, 23,
-					     "`caller` is an empty list. Leave the key out to "
+					     "`when.caller` is an empty list. Leave the key out to "
 					     "match every call"));
 }
 
@@ -268,7 +268,7 @@ static void mistakes_of_rules_are_found(void **state)
 		    "    - when: { direction: up }\n"
 		    "    - do: []\n"
 		    "    - loop\n"
-		    "    - { when: { time: now, direction: [[mo]] }, do: loop }\n"
+		    "    - { when: { tame: now, direction: [[mo]] }, do: loop }\n"
 		    "    - { when: mo, do: loop }\n"
 		    "    - { when: { direction: [] }, do: loop }\n",
 	       ERROR(7, 7,
@@ -280,13 +280,13 @@ static void mistakes_of_rules_are_found(void **state)
 				       ERROR(9, 7,
 					     "`service.rules` must be a mapping, not a single "
 					     "value. Write its keys "
-					     "indented below it") ERROR(10, 17,
-									"unknown key `time` in "
-									"`when`. Known: direction, "
-									"caller, called")
-					       ERROR(10, 40,
-						     "`when.direction` must be mo, mt or unknown, "
-						     "or a list of them")
+					     "indented below it")
+					       ERROR(10, 17,
+						     "unknown key `tame` in `when`. Did you mean "
+						     "`time`?") ERROR(10, 40,
+								      "`when.direction` must be "
+								      "mo, mt or unknown, "
+								      "or a list of them")
 						       ERROR(11, 15,
 							     "`rules[].when` must be a mapping, "
 							     "not a single value. Write its keys "

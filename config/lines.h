@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lines.h - text files of one entry a line: numbers, dates. */
+#ifndef BREAKOUT_CONFIG_LINES_H
+#define BREAKOUT_CONFIG_LINES_H
+
+#include "config/schema.h"
+
+/* One line with something on it, without comment and line end; may be written
+ * to. */
+typedef void line_fn(struct reader *reader, struct place at, char *line, void *arg);
+
+/* Calls for every line. What is wrong with the file itself is found at `at`,
+ * where the configuration names it. */
+void lines_read(struct reader *reader, const char *path, struct place at, line_fn *line, void *arg);
+
+/* Cuts the next comma-separated field off, without the space around it. */
+char *line_next_field(char **rest);
+
+/* Reads `{ file: PATH }`; NULL after adding an error. */
+char *lines_file(struct reader *reader, const struct node *node);
+
+#endif

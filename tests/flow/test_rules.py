@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules by list, by time of the week and by header, and what is told of a decision."""
+
+import datetime
+import json
+import sys
+
+import yaml
+
+from core import Core, Daemon, expect, run_tests, wait_until
+
+SCREENED, HOURS, CLOSED_NOW = "+4799000101", "+4799000102", "+4799000103"
+OUT, BLOCKED, FORBIDDEN = "+4790000099", "+4790000666", "+4790000777"
+TWO_WAY = {"outcome": "answered", "status": 200, "verdict": "two-way"}
+
+core = Core()
+
+
+def window(begin_h, end_h):
+    """Around this moment, in a zone that is hardly this machine's."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    begin, end = (now + datetime.timedelta(hours=h) for h in (begin_h, end_h))
+    return (f"{begin:%a %H:%M}-{end:%a %H:%M} UTC" if begin.day != end.day
+            else f"{begin:%a %H:%M}-{end:%H:%M} UTC")
+
+
+def write_rules(folder, closed=False):
+    (folder / "blocked.csv").write_text(f"# callers\n{BLOCKED}, a nuisance\n")
+    (folder / "do-not-call.csv").write_text(f"{FORBIDDEN}\n")
+    (folder / "conf.d").mkdir(exist_ok=True)
+    screened = [
+        {"when": {"direction": "mt", "caller": {"file": "blocked.csv"}}, "do": {"reject": 603}},
+        {"when": {"direction": "mo", "called": {"file": "do-not-call.csv"}},
+         "do": {"reject": {"status": 403, "reason": "On The Do-Not-Call List"}}},
+        {"do": "loop"}]
+    services = {
+        "screened": [{"do": {"reject": 480}}] if closed else screened,
+        "open-now": [{"when": {"time": window(-1, 2)}, "do": "loop"}, {"do": {"reject": 480}}],
+        "closed-now": [{"when": {"time": window(2, 3)}, "do": "loop"},
+                       {"when": {"header": {"name": "X-Key", "matches": "let me*"}}, "do": "loop"},
+                       {"do": {"reject": 480}}]}
+    registrations = [{"number": n, "route_type": "loop", "service": s} for n, s in
+                     ((SCREENED, "screened"), (HOURS, "open-now"), (CLOSED_NOW, "closed-now"))]
+    (folder / "conf.d" / "rules.yaml").write_text(
+        yaml.safe_dump({"services": services, "registrations": registrations}))
+
+
+tas = Daemon(core)
+write_rules(core.folder)
+tas.numbers += [SCREENED, HOURS, CLOSED_NOW]
+tas.start()
+tas.wait_registered()
+
+
+def records():
+    path = core.folder / "cdr.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def record_of(number, seen):
+    def found():
+        return [r for r in records()[seen:] if r["number"] == number]
+    return wait_until(found, 5, "a call record")[0]
+
+
+def a_blocked_caller_is_turned_away():
+    seen = len(records())
+    expect(core.call(BLOCKED, SCREENED), outcome="refused", status=603, legs="12")
+    record = record_of(SCREENED, seen)
+    assert record["rules"] == ["taken"] and record["plan"] == ["reject 603"], record
+
+
+def any_other_caller_gets_through():
+    seen = len(records())
+    core.phone(SCREENED, "answer")
+    expect(core.call(OUT, SCREENED), **TWO_WAY, plan="loop", legs="1234")
+    record = record_of(SCREENED, seen)
+    assert record["rules"] == ["caller", "direction", "taken"], record
+    assert record["service"] == "screened/3" and record["plan"] == ["loop"], record
+
+
+def a_number_on_the_do_not_call_list_is_not_called():
+    expect(core.call(SCREENED, FORBIDDEN), outcome="refused", status=403, legs="12")
+
+
+def within_its_hours_a_number_is_reached():
+    core.phone(HOURS, "answer")
+    expect(core.call(OUT, HOURS), **TWO_WAY, plan="loop", legs="1234")
+
+
+def outside_its_hours_it_is_not():
+    seen = len(records())
+    expect(core.call(OUT, CLOSED_NOW), outcome="refused", status=480, legs="12")
+    record = record_of(CLOSED_NOW, seen)
+    assert record["rules"] == ["time", "header", "taken"], record
+    assert record["headers"] == {"X-Key": None}, record
+
+
+def a_reload_reads_lists_again_while_calls_go_on():
+    (core.folder / "blocked.csv").write_text(f"{OUT}\n")
+    tas.process.send_signal(1)
+    wait_until(lambda: "reloaded" in tas.log_path.read_text(), 10, "the reload")
+    expect(core.call(OUT, SCREENED), outcome="refused", status=603, legs="12")
+    core.phone(SCREENED, "answer")
+    expect(core.call(BLOCKED, SCREENED), **TWO_WAY, plan="loop")
+
+
+def a_mistake_in_a_list_is_named_with_its_line_and_changes_nothing():
+    (core.folder / "blocked.csv").write_text(f"{OUT}\nnobody\n")
+    tas.process.send_signal(1)
+    wait_until(lambda: "reload refused" in tas.log_path.read_text(), 10, "the refusal")
+    assert "blocked.csv:2:1: error: " in tas.log_path.read_text()
+    expect(core.call(OUT, SCREENED), outcome="refused", status=603)
+
+
+TESTS = [value for name, value in list(globals().items())
+         if callable(value) and getattr(value, "__module__", "") == "__main__"
+         and name not in ("window", "write_rules", "records", "record_of")]
+
+failed = run_tests(TESTS, core)
+stopped = tas.close()
+if failed or stopped:
+    print(tas.log_path.read_text(errors="replace")[-3000:])
+status = core.close()
+sys.exit(1 if failed or stopped or status else 0)
