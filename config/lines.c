@@ -57,6 +57,43 @@ void lines_read(struct reader *reader, const char *path, struct place at, line_f
 	(void)fclose(file); /* only read from */
 }
 
+void *line_items_room(struct reader *reader, struct place at, struct line_items *list)
+{
+	size_t room = list->room ? list->room * 2 : 256;
+	void *items;
+
+	if (list->count == list->max) {
+		find_error(reader->findings, at, "more than %zu %s. Use fewer", list->max,
+			   list->what);
+		list->count++; /* said once */
+	}
+	if (list->count > list->max)
+		return NULL;
+	if (list->count == list->room) {
+		items = realloc(list->items, room * list->size);
+		if (!items) {
+			reader->arena->failed = true;
+			return NULL;
+		}
+		list->items = items;
+		list->room = room;
+	}
+	return (char *)list->items + list->count * list->size;
+}
+
+void *line_items_settle(struct reader *reader, struct line_items *list)
+{
+	void *items;
+
+	if (list->count > list->max) /* there is a finding */
+		list->count = list->max;
+	items = arena_alloc(reader->arena, list->count, list->size);
+	if (items && list->count)
+		memcpy(items, list->items, list->count * list->size);
+	free(list->items);
+	return items;
+}
+
 char *line_next_field(char **rest)
 {
 	char *field = *rest + strspn(*rest, " \t");

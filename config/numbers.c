@@ -36,48 +36,18 @@ bool config_numbers_contain(const struct config_numbers *numbers, const char *nu
 	return key && bsearch(&key, numbers->keys, numbers->count, sizeof(key), compare);
 }
 
-/* A file's numbers while they are read. */
-struct key_list {
-	uint64_t *keys;
-	size_t count, room;
-};
-
-static bool make_room(struct reader *reader, struct place at, struct key_list *list)
-{
-	size_t room = list->room ? list->room * 2 : 1024;
-	uint64_t *keys;
-
-	if (list->count == NUMBERS_MAX) {
-		find_error(reader->findings, at, "more than %u numbers. Write ranges into the rule",
-			   NUMBERS_MAX);
-		list->count++; /* said once */
-	}
-	if (list->count > NUMBERS_MAX)
-		return false;
-	if (list->count < list->room)
-		return true;
-	keys = realloc(list->keys, room * sizeof(*keys));
-	if (!keys) {
-		reader->arena->failed = true;
-		return false;
-	}
-	list->keys = keys;
-	list->room = room;
-	return true;
-}
-
 static void number_line(struct reader *reader, struct place at, char *line, void *arg)
 {
-	struct key_list *list = arg;
 	char *text = line_next_field(&line), masked[64];
-	uint64_t key = key_of(text);
+	struct line_items *list = arg;
+	uint64_t *room = line_items_room(reader, at, list), key = key_of(text);
 
-	if (!make_room(reader, at, list))
-		return;
-	if (key) {
-		list->keys[list->count++] = key;
-		return;
+	if (room && key) {
+		*room = key;
+		list->count++;
 	}
+	if (!room || key)
+		return;
 	e164_mask(text, masked, sizeof(masked));
 	find_error(reader->findings, at,
 		   "`%s` is not a number. Write 1 to 15 digits, with + and country code as the "
@@ -85,35 +55,31 @@ static void number_line(struct reader *reader, struct place at, char *line, void
 		   masked);
 }
 
-static size_t sort_unique(struct key_list *list)
+static size_t sort_unique(uint64_t *keys, size_t count)
 {
 	size_t kept = 0;
 
-	qsort(list->keys, list->count, sizeof(*list->keys), compare);
-	for (size_t i = 0; i < list->count; i++)
-		if (!kept || list->keys[kept - 1] != list->keys[i])
-			list->keys[kept++] = list->keys[i];
+	qsort(keys, count, sizeof(*keys), compare);
+	for (size_t i = 0; i < count; i++)
+		if (!kept || keys[kept - 1] != keys[i])
+			keys[kept++] = keys[i];
 	return kept;
 }
 
 static struct config_numbers *read_file(struct reader *reader, const char *path, struct place at)
 {
 	struct config_numbers *numbers = arena_alloc(reader->arena, 1, sizeof(*numbers));
-	struct key_list list = { 0 };
+	struct line_items list = { .size = sizeof(uint64_t),
+				   .max = NUMBERS_MAX,
+				   .what = "numbers" };
 
 	if (!numbers)
 		return NULL;
 	lines_read(reader, path, at, number_line, &list);
-	if (list.count && list.count <= NUMBERS_MAX) {
-		size_t count = sort_unique(&list);
-
-		numbers->keys = arena_alloc(reader->arena, count, sizeof(*numbers->keys));
-		if (numbers->keys) {
-			memcpy(numbers->keys, list.keys, count * sizeof(*list.keys));
-			numbers->count = count;
-		}
-	}
-	free(list.keys);
+	if (list.count && list.count <= list.max)
+		list.count = sort_unique(list.items, list.count);
+	numbers->keys = line_items_settle(reader, &list);
+	numbers->count = numbers->keys ? list.count : 0;
 	return numbers;
 }
 

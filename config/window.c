@@ -214,45 +214,15 @@ static bool date_parse(const char *text, struct config_date *ret_date)
 	return date_valid(&date);
 }
 
-/* A file's dates while they are read. */
-struct date_list {
-	struct config_date *dates;
-	size_t count, room;
-};
-
-static bool date_room(struct reader *reader, struct place at, struct date_list *list)
-{
-	size_t room = list->room ? list->room * 2 : 64;
-	struct config_date *dates;
-
-	if (list->count == DATES_MAX) {
-		find_error(reader->findings, at, "more than %d dates. Remove old ones", DATES_MAX);
-		list->count++; /* said once */
-	}
-	if (list->count > DATES_MAX)
-		return false;
-	if (list->count < list->room)
-		return true;
-	dates = realloc(list->dates, room * sizeof(*dates));
-	if (!dates) {
-		reader->arena->failed = true;
-		return false;
-	}
-	list->dates = dates;
-	list->room = room;
-	return true;
-}
-
 static void date_line(struct reader *reader, struct place at, char *line, void *arg)
 {
-	struct date_list *list = arg;
+	struct line_items *list = arg;
+	struct config_date *room = line_items_room(reader, at, list);
 	char *text = line_next_field(&line);
 
-	if (!date_room(reader, at, list))
-		return;
-	if (date_parse(text, &list->dates[list->count]))
+	if (room && date_parse(text, room))
 		list->count++;
-	else
+	else if (room)
 		find_error(reader->findings, at,
 			   "`%.40s` is not a date. Write 2026-12-25, or 12-25 for every year",
 			   text);
@@ -262,16 +232,14 @@ static void read_date_file(struct reader *reader, const struct value *value,
 			   struct config_dates *dates)
 {
 	const char *path = lines_file(reader, value->node);
-	struct date_list list = { 0 };
+	struct line_items list = { .size = sizeof(struct config_date),
+				   .max = DATES_MAX,
+				   .what = "dates" };
 
 	if (path)
 		lines_read(reader, path, value->node->at, date_line, &list);
-	dates->dates = arena_alloc(reader->arena, list.count, sizeof(*dates->dates));
-	if (dates->dates && list.count && list.count <= DATES_MAX) {
-		memcpy(dates->dates, list.dates, list.count * sizeof(*list.dates));
-		dates->count = list.count;
-	}
-	free(list.dates);
+	dates->dates = line_items_settle(reader, &list);
+	dates->count = dates->dates ? list.count : 0;
 }
 
 static void read_dates(struct reader *reader, const struct value *value)
