@@ -26,6 +26,9 @@
 /* RFC 3326: what a callee's phone knows not to be a missed call by. */
 #define ELSEWHERE "SIP;cause=200;text=\"Call completed elsewhere\""
 
+/* RFC 3261 13.3.1.1: a 180 is repeated every minute, or proxies give up. */
+#define AGAIN_MS (60 * 1000)
+
 /* As CALL_TIMER_MEDIA. */
 #define MEDIA_MS (5 * 1000)
 
@@ -58,6 +61,7 @@ struct best {
 struct ring {
 	struct best best;
 	bool told;            /* A has its 180 */
+	struct timer again;   /* and gets another one */
 	bool refused_for_all; /* 6xx */
 	struct call_try *winner;
 	size_t count;
@@ -285,6 +289,7 @@ void ring_destroy(struct call *call)
 
 	if (!ring)
 		return;
+	timer_cancel(&ring->again);
 	for (size_t i = 0; i < ring->count; i++)
 		branch_done(&ring->branches[i]);
 	best_done(&ring->best);
@@ -329,6 +334,7 @@ static void go_on_with(struct branch *branch, const struct leg_event *event)
 	mono_ms due = branch->timer.due_ms;
 
 	adopt(branch);
+	timer_cancel(&call->ring->again);
 	call_enter(call, CALL_DIALLING);
 	if (timer_active(&branch->timer) && due < call->timer[CALL_TIMER_RING].due_ms)
 		timer_start(call->room->wheel, &call->timer[CALL_TIMER_RING], due);
@@ -380,18 +386,30 @@ static void proceed(struct call *call)
 
 /* ---- what can happen ---- */
 
-/* 183 without the SDP says no more than 180, and makes no phone ring back. */
-static void tell_ringing(struct call *call)
+static void say_ringing(struct call *call)
 {
 	static const struct sip_headers none;
 
-	if (call->ring->told)
-		return;
-	call->ring->told = true;
 	early_push(call, &(struct leg_event){ .type = LEG_EV_PROVISIONAL,
 					      .status = 180,
 					      .reason = "Ringing",
 					      .headers = &none });
+	timer_start(call->room->wheel, &call->ring->again, clock_now() + AGAIN_MS);
+}
+
+static void on_again(struct timer *timer, void *arg)
+{
+	(void)timer;
+	say_ringing(arg);
+}
+
+/* 183 without the SDP says no more than 180, and makes no phone ring back. */
+static void tell_ringing(struct call *call)
+{
+	if (call->ring->told)
+		return;
+	call->ring->told = true;
+	say_ringing(call);
 }
 
 static void heard(struct branch *branch, const struct leg_event *event)
@@ -558,6 +576,7 @@ void ring_start(struct call *call, const struct call_step *step)
 		return;
 	}
 	call->ring = ring;
+	timer_init(&ring->again, on_again, call);
 	for (size_t i = 0; i < step->target_count; i++)
 		add_branch(ring, call, &step->targets[i]);
 	call_enter(call, CALL_RINGING);

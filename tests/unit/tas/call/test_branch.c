@@ -195,6 +195,25 @@ static void caller_hears_one_180_without_sdp_while_several_ring(void **state)
 	assert_int_equal(fake_media_nth(0)->answers + fake_media_nth(1)->answers, 0);
 }
 
+static void caller_hears_it_again_every_minute(void **state)
+{
+	struct rig *rig = *state;
+	struct call_step ring = RIG_RING(rig_dial("one"), rig_dial("two"));
+
+	ring.ring_ms = 150 * 1000;
+	rig_ringing(rig, RIG_PLAN(ring));
+	rig_advance(rig, 70 * 1000);
+	assert_int_equal(provisionals(rig->a), 0); /* nobody rings yet */
+	fake_leg_event(fake_leg_out(0), LEG_EV_PROVISIONAL, 180, NULL);
+	rig_advance(rig, 59 * 1000);
+	assert_int_equal(provisionals(rig->a), 1);
+	rig_advance(rig, 2 * 1000);
+	assert_int_equal(provisionals(rig->a), 2);
+	assert_did(rig->a, FAKE_LEG_PROVISIONAL, 180, NULL);
+	rig_advance(rig, 20 * 1000);
+	assert_true(ended(rig));
+}
+
 static void early_media_follows_when_one_is_left(void **state)
 {
 	struct rig *rig = *state;
@@ -748,6 +767,7 @@ int main(void)
 		T(record_lists_each_target_with_its_outcome),
 		T(record_tells_of_sixteen_targets_at_most),
 		T(caller_hears_one_180_without_sdp_while_several_ring),
+		T(caller_hears_it_again_every_minute),
 		T(early_media_follows_when_one_is_left),
 		T(last_one_left_rings_like_a_single_target),
 		T(early_media_that_cannot_be_carried_is_left_out),
