@@ -20,7 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "base/str.h"
+#include "tas/call/best.h"
 #include "tas/call/call_state.h"
 
 /* RFC 3326: what a callee's phone knows not to be a missed call by. */
@@ -48,16 +48,6 @@ struct branch {
 	struct call_try *try;
 };
 
-/* The best of what failed branches said. */
-struct best {
-	unsigned rank; /* 0: nobody said anything */
-	struct ending ending;
-	const struct call_step *step;
-	char *phrase, *warning;
-	struct sip_headers headers;
-	bool decided; /* somebody failed by decision, not by trouble */
-};
-
 struct ring {
 	struct best best;
 	bool told;            /* A has its 180 */
@@ -70,56 +60,12 @@ struct ring {
 
 /* ---- what becomes of failures ---- */
 
-/* RFC 3261 16.7 step 6: a 6xx before all, else the lowest class. Among the 4xx,
- * what somebody did with the call tells the caller more than what a branch
- * could not do; trouble that is nobody's decision comes last. */
-static unsigned rank(const struct ending *ending)
-{
-	int status = ending->status;
-
-	if (status >= 600)
-		return 6;
-	if (ending->trouble)
-		return 1;
-	if (status == 486)
-		return 5;
-	if (status == 480 || status == 408 || ending->cause == CAUSE_NO_ANSWER)
-		return 4;
-	return status >= 400 && status < 500 ? 3 : 2;
-}
-
-static void best_done(struct best *best)
-{
-	free(best->phrase);
-	free(best->warning);
-	sip_headers_done(&best->headers);
-}
-
-/* Without memory the status alone says it. */
-static void best_note(struct best *best, const struct call_step *step, const struct ending *ending)
-{
-	best->decided = best->decided || !ending->trouble;
-	if (rank(ending) <= best->rank)
-		return;
-	best_done(best);
-	best->rank = rank(ending);
-	best->step = step;
-	best->ending = *ending;
-	best->ending.phrase = best->phrase = str_dup_or_null(ending->phrase);
-	best->ending.warning = best->warning = str_dup_or_null(ending->warning);
-	best->ending.headers = best->ending.bye = NULL;
-	if (ending->headers && sip_headers_copy_transparent(&best->headers, ending->headers) == 0)
-		best->ending.headers = &best->headers;
-}
-
 struct ending ring_best(struct call *call)
 {
-	struct best *best = &call->ring->best;
-	struct ending ending = best->ending;
+	const struct best *best = &call->ring->best;
 
-	ending.trouble = !best->decided;
 	call->target = best->step; /* its headers cross as its kind says */
-	return ending;
+	return best->ending;
 }
 
 void ring_note(struct call *call, const struct ending *ending)
@@ -569,7 +515,8 @@ void ring_start(struct call *call, const struct call_step *step)
 	struct ring *ring =
 		calloc(1, sizeof(*ring) + step->target_count * sizeof(ring->branches[0]));
 
-	if (!ring) {
+	if (!ring || step->target_count == 0) {
+		free(ring);
 		call_step_over(
 			call,
 			&(struct ending){ .cause = CAUSE_INTERNAL, .by = "us", .trouble = true });

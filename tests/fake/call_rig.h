@@ -171,6 +171,8 @@ static inline struct call_step rig_ring(const struct call_step *targets, size_t 
 				  .ring_ms = 25 * 1000,
 				  .target_count = count };
 
+	if (count == 0)
+		return step;
 	step.targets = calloc(count, sizeof(*targets));
 	assert_non_null(step.targets);
 	memcpy(step.targets, targets, count * sizeof(*targets));

@@ -655,6 +655,15 @@ static void invite_that_cannot_be_built_fails_its_branch(void **state)
 
 /* ---- the caller ---- */
 
+static void group_of_nobody_is_our_trouble(void **state)
+{
+	struct rig *rig = *state;
+
+	rig_start(rig, "offer-a", RIG_PLAN(rig_ring(NULL, 0), rig_rescue()));
+	assert_int_equal(fake_leg_invite_count(), 1);
+	assert_string_equal(leg_info(fake_leg_out(0))->sdp, "offer-a");
+}
+
 static void callers_cancel_stops_all(void **state)
 {
 	struct rig *rig = *state;
@@ -797,6 +806,7 @@ int main(void)
 		T(offer_of_a_that_no_session_takes_gets_488_and_a_warning),
 		T(media_that_fails_while_ringing_ends_that_branch),
 		T(invite_that_cannot_be_built_fails_its_branch),
+		T(group_of_nobody_is_our_trouble),
 		T(callers_cancel_stops_all),
 		T(caller_may_cancel_before_anybody_is_invited),
 		T(room_that_empties_ends_ringing_calls),
