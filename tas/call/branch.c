@@ -2,8 +2,9 @@
 /* branch.c - a RING step: several targets, of which one gets the call.
  *
  * Each target is a branch with a leg and a media session of its own, so kinds may
- * be mixed. The first branch that answers hands both to the call and the others
- * are let go, with a reason that keeps them off the lists of missed calls. While
+ * be mixed. The first branch that answers hands both to the call; once its answer
+ * has reached A the others are let go, with a reason that keeps them off the lists
+ * of missed calls. Should media refuse that answer, they still ring. While
  * more than one may still win, A hears one 180 without SDP and nothing else: two
  * answers in one dialog would contradict each other, and the early media of a
  * branch that loses is worth nothing to A, whose phone makes its own ringback
@@ -50,10 +51,11 @@ struct branch {
 
 struct ring {
 	struct best best;
-	bool told;            /* A has its 180 */
-	struct timer again;   /* and gets another one */
-	bool refused_for_all; /* 6xx */
-	struct call_try *winner;
+	bool told;               /* A has its 180 */
+	struct timer again;      /* and gets another one */
+	bool refused_for_all;    /* 6xx */
+	struct call_try *winner; /* who has the call, for the time being */
+	mono_ms due_ms;          /* they have rung long enough */
 	size_t count;
 	struct branch branches[];
 };
@@ -263,6 +265,13 @@ static void adopt(struct branch *branch)
 	branch->state = BRANCH_OVER;
 }
 
+bool ring_is_open(const struct call *call)
+{
+	struct branch *one;
+
+	return call->ring && count_open(call->ring, &one) > 0;
+}
+
 void ring_answered(struct call *call)
 {
 	if (!call->ring)
@@ -313,14 +322,16 @@ static void finish(struct call *call)
 	call_step_over(call, &ending);
 }
 
-/* What follows once a branch is over. The ring may be gone when this
- * returns. */
+/* What follows once a branch is over, unless one has the call. The ring may be
+ * gone when this returns. */
 static void proceed(struct call *call)
 {
 	struct ring *ring = call->ring;
 	struct branch *branch = NULL;
 	size_t open;
 
+	if (call->state != CALL_RINGING)
+		return;
 	while (!ring->refused_for_all && (branch = find_next(ring)))
 		branch_begin(branch);
 	open = count_open(ring, &branch);
@@ -328,6 +339,19 @@ static void proceed(struct call *call)
 		finish(call);
 	else if (open == 1 && branch->heard)
 		go_on_late(branch);
+}
+
+void ring_go_on(struct call *call)
+{
+	struct ring *ring = call->ring;
+
+	call->target = NULL;
+	call->pass_through = false;
+	call_enter(call, CALL_RINGING);
+	timer_start(call->room->wheel, &call->timer[CALL_TIMER_RING], ring->due_ms);
+	if (ring->told)
+		timer_start(call->room->wheel, &ring->again, clock_now() + AGAIN_MS);
+	proceed(call);
 }
 
 /* ---- what can happen ---- */
@@ -366,14 +390,31 @@ static void heard(struct branch *branch, const struct leg_event *event)
 	if (event->status < 180)
 		return;
 	branch->heard = true;
-	if (count_open(call->ring, &open) == 1) {
+	if (call->state == CALL_RINGING && count_open(call->ring, &open) == 1) {
 		go_on_with(branch, event);
 		return;
 	}
 	if (event->sdp && call_remember_sdp(&branch->early_sdp, event->sdp) == 0)
 		branch->early_status = event->status;
-	if (event->status == 180 || event->status == 183)
+	if (call->state == CALL_RINGING && (event->status == 180 || event->status == 183))
 		tell_ringing(call);
+}
+
+/* A second answer comes while the first is on its way to A: too late, as if A
+ * had it already. */
+static void answered(struct branch *branch, const struct leg_event *event)
+{
+	struct call *call = branch->call;
+
+	if (call->state != CALL_RINGING) {
+		record_try_over(branch->try, "elsewhere", event->status);
+		branch_release(branch, ELSEWHERE);
+		return;
+	}
+	timer_cancel(&call->ring->again);
+	timer_cancel(&branch->timer);
+	adopt(branch);
+	call_b_answered(call, event);
 }
 
 /* The next gateway stands in for a dead one that had not been heard. */
@@ -396,8 +437,7 @@ static void on_leg(struct branch *branch, const struct leg_event *event)
 	if (event->type == LEG_EV_PROVISIONAL) {
 		heard(branch, event);
 	} else if (event->type == LEG_EV_ANSWERED) {
-		adopt(branch);
-		call_b_answered(call, event);
+		answered(branch, event);
 	} else if (event->type == LEG_EV_ENDED) {
 		ending = call_judge(call, branch->step, event);
 		if (!stand_in(branch, &ending))
@@ -528,6 +568,7 @@ void ring_start(struct call *call, const struct call_step *step)
 		add_branch(ring, call, &step->targets[i]);
 	call_enter(call, CALL_RINGING);
 	call_timer_begin(call, CALL_TIMER_RING, step->ring_ms);
+	ring->due_ms = call->timer[CALL_TIMER_RING].due_ms;
 	for (size_t i = 0; i < ring->count && !step->in_sequence; i++) {
 		struct branch *branch = &ring->branches[i];
 

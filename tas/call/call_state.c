@@ -171,18 +171,12 @@ static bool next_step(struct call *call, const struct ending *ending)
 
 static void run_step(struct call *call);
 
-void call_step_over(struct call *call, const struct ending *ending)
+/* What leg B has begun is undone; A has not been answered. */
+static void let_b_go(struct call *call, enum cause cause)
 {
-	const char *label = call_current_step(call)->label;
 	char reason[128];
 
-	if (call->a_answered || !next_step(call, ending)) {
-		call_end(call, ending);
-		return;
-	}
-	log_info("call", "call=%s step=\"%s\" failed cause=%s, going on with step=\"%s\"", call->id,
-		 label, cause_name(ending->cause), call_current_step(call)->label);
-	cause_to_reason(ending->cause, reason, sizeof(reason));
+	cause_to_reason(cause, reason, sizeof(reason));
 	early_clear(call);
 	exchange_give_up(call, 500, NULL);
 	tell_b_is_free(call);
@@ -192,6 +186,19 @@ void call_step_over(struct call *call, const struct ending *ending)
 	call_timer_stop(call, CALL_TIMER_RING);
 	call_timer_stop(call, CALL_TIMER_MEDIA);
 	call_timer_stop(call, CALL_TIMER_PEER);
+}
+
+void call_step_over(struct call *call, const struct ending *ending)
+{
+	const char *label = call_current_step(call)->label;
+
+	if (call->a_answered || !next_step(call, ending)) {
+		call_end(call, ending);
+		return;
+	}
+	log_info("call", "call=%s step=\"%s\" failed cause=%s, going on with step=\"%s\"", call->id,
+		 label, cause_name(ending->cause), call_current_step(call)->label);
+	let_b_go(call, ending->cause);
 	ring_destroy(call);
 	call_enter(call, CALL_INCOMING);
 	run_step(call);
@@ -201,12 +208,19 @@ void call_step_failed(struct call *call, const struct ending *ending)
 {
 	struct ending best;
 
-	if (call->ring) { /* others have failed before it */
-		ring_note(call, ending);
-		best = ring_best(call);
-		ending = &best;
+	if (!call->ring) {
+		call_step_over(call, ending);
+		return;
 	}
-	call_step_over(call, ending);
+	ring_note(call, ending);
+	if (ring_is_open(call)) { /* it was to have the call, but others still ring */
+		let_b_go(call, ending->cause);
+		drop_session(call);
+		ring_go_on(call);
+		return;
+	}
+	best = ring_best(call);
+	call_step_over(call, &best);
 }
 
 static void trouble(struct call *call, enum cause cause)
@@ -417,6 +431,7 @@ void call_answer_a(struct call *call, const char *sdp, const struct sip_headers 
 		end_for(call, CAUSE_INTERNAL, "us");
 		return;
 	}
+	ring_answered(call);
 	call->a_answered = true;
 	call->answered_ms = clock_now();
 	if (call->pdd_ms < 0)
@@ -575,7 +590,6 @@ static void on_incoming(struct call *call, const struct happening *h)
 
 void call_b_answered(struct call *call, const struct leg_event *event)
 {
-	ring_answered(call);
 	call_enter(call, CALL_ANSWERING);
 	call_timer_stop(call, CALL_TIMER_RING);
 	if (!call->delayed)
@@ -701,11 +715,20 @@ static void answering_media(struct call *call, const struct media_event *event)
 	}
 }
 
+/* An answer that comes to nothing: its leg is gone, or the media room is silent. */
+static bool b_fails(const struct happening *h)
+{
+	return h->what == HAPPENED_LEG ? h->side == MEDIA_B && h->leg->type == LEG_EV_ENDED
+				       : h->what == HAPPENED_TIMER;
+}
+
 static void on_answering(struct call *call, const struct happening *h)
 {
 	if (exchanged(call, h))
 		return;
-	if (h->what == HAPPENED_MEDIA) {
+	if (ring_is_open(call) && b_fails(h)) { /* A has not been answered yet */
+		call_step_failed(call, &(struct ending){ .cause = CAUSE_UNAVAILABLE, .by = "b" });
+	} else if (h->what == HAPPENED_MEDIA) {
 		answering_media(call, h->media);
 	} else if (h->what == HAPPENED_TIMER) {
 		end_for(call, h->timer == CALL_TIMER_PEER ? CAUSE_DIALOG_LOST : CAUSE_MEDIA_FAILED,
@@ -775,7 +798,7 @@ static bool happened_anywhere(struct call *call, const struct happening *h)
 		question_handle(call, h);
 		return true;
 	}
-	if (h->what == HAPPENED_MEDIA && !h->branch && h->media->type == MEDIA_EV_FLOWING) {
+	if (h->what == HAPPENED_MEDIA && h->media->type == MEDIA_EV_FLOWING) {
 		log_debug("call", "call=%s media side=%c flows", call->id,
 			  h->side == MEDIA_A ? 'a' : 'b');
 		call->flowing[h->side] = true;
@@ -795,7 +818,9 @@ static void leave(struct call *call)
 void call_handle(struct call *call, const struct happening *h)
 {
 	call->depth++;
-	if (call->state != CALL_ENDED && !happened_anywhere(call, h)) {
+	if (call->state != CALL_ENDED && h->branch) {
+		ring_handle(call, h);
+	} else if (call->state != CALL_ENDED && !happened_anywhere(call, h)) {
 		switch (call->state) { /* no default: a new state must be placed here */
 		case CALL_INCOMING:
 			on_incoming(call, h);

@@ -216,6 +216,9 @@ void ring_note(struct call *call, const struct ending *ending);
 struct ending ring_best(struct call *call); /* of all that failed; texts are the ring's */
 struct branch *ring_find(const struct call *call, const struct leg *leg,
 			 const struct media_session *session); /* one of both; NULL: none */
+/* Others may still get the call if who was to have it fails. */
+bool ring_is_open(const struct call *call);
+void ring_go_on(struct call *call);    /* with those */
 void ring_answered(struct call *call); /* the others are let go; fine without a ring */
 void ring_release(struct call *call, const char *reason);
 void ring_destroy(struct call *call); /* fine without one */

@@ -78,12 +78,13 @@ static void first_to_answer_has_the_call_and_the_others_know_why_they_stop(void 
 	mobile = fake_leg_out(1);
 	fake_leg_event(mobile, LEG_EV_PROVISIONAL, 180, NULL);
 	fake_leg_event(pbx, LEG_EV_ANSWERED, 200, "answer-pbx");
+	assert_false(mobile->released);
+	assert_true(fake_media_reply(fake_media_nth(0), "answer-for-a"));
+	assert_did(rig->a, FAKE_LEG_ANSWER, 200, "answer-for-a");
 	assert_true(mobile->released && !pbx->released);
 	assert_string_equal(mobile->farewell_reason, ELSEWHERE);
 	assert_int_equal(fake_media_count(), 1);
 	assert_int_equal(fake_media_last()->kind[MEDIA_B], MEDIA_LEG_RTP);
-	assert_true(fake_media_reply(fake_media_last(), "answer-for-a"));
-	assert_did(rig->a, FAKE_LEG_ANSWER, 200, "answer-for-a");
 	fake_leg_event(rig->a, LEG_EV_CONFIRMED, 0, NULL);
 	fake_leg_end(pbx, LEG_END_BYE, 200);
 	assert_true(rig_ended_with(rig, "normal", "b"));
@@ -96,8 +97,9 @@ static void second_to_answer_is_let_go(void **state)
 
 	two_ring(rig);
 	fake_leg_event(fake_leg_out(1), LEG_EV_ANSWERED, 200, "answer-mobile");
-	assert_true(fake_leg_out(0)->released); /* leg_release() acknowledges and hangs up */
 	fake_leg_event(fake_leg_out(0), LEG_EV_ANSWERED, 200, "answer-pbx");
+	assert_true(fake_leg_out(0)->released); /* leg_release() acknowledges and hangs up */
+	assert_string_equal(fake_leg_out(0)->farewell_reason, ELSEWHERE);
 	assert_false(fake_leg_out(1)->released);
 	assert_true(fake_media_reply(fake_media_last(), "answer-for-a"));
 	assert_did(rig->a, FAKE_LEG_ANSWER, 200, "answer-for-a");
@@ -133,15 +135,64 @@ static void delayed_offer_comes_from_whoever_answers(void **state)
 	assert_did(b, FAKE_LEG_ACK, 0, "answer-for-b");
 }
 
-static void answer_of_the_winner_that_media_refuses_is_the_steps_failure(void **state)
+static void others_still_ring_when_an_answer_cannot_be_used(void **state)
 {
 	struct rig *rig = *state;
 
 	two_ring(rig);
 	fake_leg_event(fake_leg_out(0), LEG_EV_ANSWERED, 200, "answer-pbx");
-	fake_media_refuse(fake_media_last(), MEDIA_B, 488);
+	fake_media_refuse(fake_media_nth(0), MEDIA_B, 488);
+	assert_true(fake_leg_out(0)->released);
+	assert_false(fake_leg_out(1)->released);
+	assert_int_equal(fake_media_count(), 1);
+	fake_leg_event(fake_leg_out(1), LEG_EV_PROVISIONAL, 183, "early-mobile");
+	assert_true(fake_media_reply(fake_media_last(), "early-for-a"));
+	assert_did(rig->a, FAKE_LEG_PROVISIONAL, 183, "early-for-a");
+	fake_leg_event(fake_leg_out(1), LEG_EV_ANSWERED, 200, "early-mobile");
+	assert_did(rig->a, FAKE_LEG_ANSWER, 200, "early-for-a");
+}
+
+static void others_still_ring_when_an_answer_is_taken_back(void **state)
+{
+	struct rig *rig = *state;
+
+	two_ring(rig);
+	fake_leg_event(fake_leg_out(0), LEG_EV_ANSWERED, 200, "answer-pbx");
+	fake_leg_event(fake_leg_out(1), LEG_EV_PROVISIONAL, 180, NULL);
+	fake_leg_end(fake_leg_out(0), LEG_END_BYE, 200);
+	assert_false(ended(rig));
+	rig_advance(rig, 26 * 1000);
 	assert_true(ended(rig));
-	assert_int_equal(rig->a->farewell_status, 488);
+	assert_true(fake_leg_out(1)->released);
+	assert_true(rig_ended_with(rig, "unavailable", "b") ||
+		    rig_ended_with(rig, "no_answer", "us"));
+}
+
+static void others_still_ring_when_media_says_nothing_of_an_answer(void **state)
+{
+	struct rig *rig = *state;
+
+	two_ring(rig);
+	fake_leg_event(fake_leg_out(0), LEG_EV_ANSWERED, 200, "answer-pbx");
+	rig_advance(rig, 5100);
+	assert_true(fake_leg_out(0)->released);
+	assert_false(ended(rig) || fake_leg_out(1)->released);
+	fake_leg_event(fake_leg_out(1), LEG_EV_ANSWERED, 200, "answer-mobile");
+	assert_true(fake_media_reply(fake_media_last(), "answer-for-a"));
+	assert_did(rig->a, FAKE_LEG_ANSWER, 200, "answer-for-a");
+}
+
+static void others_that_refuse_meanwhile_are_counted(void **state)
+{
+	struct rig *rig = *state;
+
+	two_ring(rig);
+	fake_leg_event(fake_leg_out(0), LEG_EV_ANSWERED, 200, "answer-pbx");
+	fake_leg_end(fake_leg_out(1), LEG_END_REFUSED, 486);
+	assert_false(ended(rig));
+	fake_media_refuse(fake_media_nth(0), MEDIA_B, 488);
+	assert_true(ended(rig));
+	assert_int_equal(rig->a->farewell_status, 486);
 }
 
 static void record_lists_each_target_with_its_outcome(void **state)
@@ -154,6 +205,7 @@ static void record_lists_each_target_with_its_outcome(void **state)
 	fake_leg_end(fake_leg_out(0), LEG_END_REFUSED, 486);
 	rig_advance(rig, 700);
 	fake_leg_event(fake_leg_out(2), LEG_EV_ANSWERED, 200, "answer");
+	assert_true(fake_media_reply(fake_media_nth(1), "answer-for-a"));
 	fake_leg_end(rig->a, LEG_END_CANCELLED, 487);
 	assert_cdr_has(
 		rig, "\"targets\":["
@@ -413,8 +465,8 @@ static void ring_step_follows_a_ring_step(void **state)
 	offers_made();
 	assert_int_equal(fake_leg_invite_count(), 4);
 	fake_leg_event(fake_leg_out(3), LEG_EV_ANSWERED, 200, "answer");
-	assert_true(fake_leg_out(2)->released);
 	assert_true(fake_media_reply(fake_media_last(), "answer-for-a"));
+	assert_true(fake_leg_out(2)->released);
 	assert_did(rig->a, FAKE_LEG_ANSWER, 200, "answer-for-a");
 }
 
@@ -478,6 +530,7 @@ static void delayed_target_rings_later(void **state)
 	offers_made();
 	assert_int_equal(fake_leg_invite_count(), 2);
 	fake_leg_event(fake_leg_out(1), LEG_EV_ANSWERED, 200, "answer");
+	assert_true(fake_media_reply(fake_media_last(), "answer-for-a"));
 	assert_string_equal(fake_leg_out(0)->farewell_reason, ELSEWHERE);
 }
 
@@ -739,7 +792,8 @@ static void target_that_had_the_call_is_told_from_one_that_had_not(void **state)
 					   named(rig_dial("dial b"), "b"), rig_loop())));
 	assert_string_equal(news, "a taken, b taken, ");
 	fake_leg_event(fake_leg_out(0), LEG_EV_ANSWERED, 200, "answer");
-	assert_true(fake_media_reply(fake_media_last(), "answer-for-a"));
+	assert_string_equal(news, "a taken, b taken, ");
+	assert_true(fake_media_reply(fake_media_nth(0), "answer-for-a"));
 	assert_string_equal(news, "a taken, b taken, b free, ");
 	fake_leg_event(rig->a, LEG_EV_CONFIRMED, 0, NULL);
 	fake_leg_end(rig->a, LEG_END_BYE, 200);
@@ -772,7 +826,10 @@ int main(void)
 		T(second_to_answer_is_let_go),
 		T(passed_through_target_and_pbx_ring_together),
 		T(delayed_offer_comes_from_whoever_answers),
-		T(answer_of_the_winner_that_media_refuses_is_the_steps_failure),
+		T(others_still_ring_when_an_answer_cannot_be_used),
+		T(others_still_ring_when_an_answer_is_taken_back),
+		T(others_still_ring_when_media_says_nothing_of_an_answer),
+		T(others_that_refuse_meanwhile_are_counted),
 		T(record_lists_each_target_with_its_outcome),
 		T(record_tells_of_sixteen_targets_at_most),
 		T(caller_hears_one_180_without_sdp_while_several_ring),
