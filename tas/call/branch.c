@@ -120,6 +120,27 @@ static void branch_trouble(struct branch *branch, enum cause cause)
 	branch_failed(branch, &(struct ending){ .cause = cause, .by = "us", .trouble = true });
 }
 
+static void branch_begin(struct branch *branch);
+
+/* The next gateway stands in for a dead one that had not been heard. */
+static bool stand_in(struct branch *branch, const struct ending *ending)
+{
+	if (!ending->failover || branch->heard || branch->step + 1 == branch->end)
+		return false;
+	record_try_over(branch->try, cause_name(ending->cause), ending->status);
+	branch_hang_up(branch, NULL);
+	branch->step++;
+	branch_begin(branch);
+	return true;
+}
+
+/* To who stands in, if there is anybody. */
+static void branch_fail_over(struct branch *branch, const struct ending *ending)
+{
+	if (!stand_in(branch, ending))
+		branch_failed(branch, ending);
+}
+
 static void branch_timer(struct branch *branch, mono_ms ms)
 {
 	timer_start(branch->call->room->wheel, &branch->timer, clock_now() + ms);
@@ -132,7 +153,10 @@ static void branch_dial(struct branch *branch, const char *sdp)
 	timer_cancel(&branch->timer);
 	err = call_invite(branch->call, branch->step, sdp, &branch->leg);
 	if (err) {
-		branch_trouble(branch, call_invite_cause(err));
+		branch_fail_over(branch, &(struct ending){ .cause = call_invite_cause(err),
+							   .by = "us",
+							   .trouble = true,
+							   .failover = true });
 		return;
 	}
 	branch->state = BRANCH_RINGING;
@@ -417,18 +441,6 @@ static void answered(struct branch *branch, const struct leg_event *event)
 	call_b_answered(call, event);
 }
 
-/* The next gateway stands in for a dead one that had not been heard. */
-static bool stand_in(struct branch *branch, const struct ending *ending)
-{
-	if (!ending->failover || branch->heard || branch->step + 1 == branch->end)
-		return false;
-	record_try_over(branch->try, cause_name(ending->cause), ending->status);
-	branch_hang_up(branch, NULL);
-	branch->step++;
-	branch_begin(branch);
-	return true;
-}
-
 static void on_leg(struct branch *branch, const struct leg_event *event)
 {
 	struct call *call = branch->call;
@@ -440,8 +452,7 @@ static void on_leg(struct branch *branch, const struct leg_event *event)
 		answered(branch, event);
 	} else if (event->type == LEG_EV_ENDED) {
 		ending = call_judge(call, branch->step, event);
-		if (!stand_in(branch, &ending))
-			branch_failed(branch, &ending);
+		branch_fail_over(branch, &ending);
 		proceed(call);
 	}
 }

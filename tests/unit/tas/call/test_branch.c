@@ -708,6 +708,18 @@ static void invite_that_cannot_be_built_fails_its_branch(void **state)
 
 /* ---- the caller ---- */
 
+static void address_that_takes_no_more_calls_has_a_stand_in(void **state)
+{
+	struct rig *rig = *state;
+
+	rig_start(rig, "offer-a",
+		  RIG_PLAN(RIG_RING(rig_dial("dial pbx"), rig_stand_in("dial pbx/2"), rig_loop())));
+	fake_leg_invite_fails(-16);
+	offers_made();
+	assert_int_equal(fake_leg_invite_count(), 2);
+	assert_string_equal(leg_info(fake_leg_out(0))->sdp, "offer-for-b1");
+}
+
 static void group_of_nobody_is_our_trouble(void **state)
 {
 	struct rig *rig = *state;
@@ -863,6 +875,7 @@ int main(void)
 		T(offer_of_a_that_no_session_takes_gets_488_and_a_warning),
 		T(media_that_fails_while_ringing_ends_that_branch),
 		T(invite_that_cannot_be_built_fails_its_branch),
+		T(address_that_takes_no_more_calls_has_a_stand_in),
 		T(group_of_nobody_is_our_trouble),
 		T(callers_cancel_stops_all),
 		T(caller_may_cancel_before_anybody_is_invited),
