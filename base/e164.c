@@ -57,3 +57,11 @@ void e164_mask(const char *number, char *ret_masked, size_t room)
 		front = 5;
 	(void)snprintf(ret_masked, room, "%.*s***%s", (int)front, number, number + length - 2);
 }
+
+void e164_mask_name(const char *name, char *ret_masked, size_t room)
+{
+	if (strspn(name, "+0123456789") == strlen(name))
+		e164_mask(name, ret_masked, room);
+	else
+		(void)snprintf(ret_masked, room, "%s", name);
+}

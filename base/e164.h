@@ -21,5 +21,8 @@ void e164_unpack(uint64_t packed, char ret_text[static E164_ROOM]);
  * "+4799000012" -> "+4799***12", "112" -> "112" (up to 4 digits stay),
  * anything else keeps first two and last two characters. Always NUL-ended. */
 void e164_mask(const char *number, char *ret_masked, size_t room);
+/* The same for a name that may be a number: what has other characters than
+ * digits and a plus stays. */
+void e164_mask_name(const char *name, char *ret_masked, size_t room);
 
 #endif

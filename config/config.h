@@ -168,6 +168,7 @@ enum action_kind {
 	ACTION_DIAL,   /* a trunk */
 	ACTION_RING,   /* several targets, one of which gets the call */
 	ACTION_ANSWER, /* ourselves */
+	ACTION_VOICEMAIL,
 	ACTION_REJECT,
 	ACTION_WEBHOOK /* somebody's server says which of the others */
 };
@@ -223,7 +224,14 @@ struct config_action {
 	int status;              /* REJECT: 400..699; 603 */
 	char *reason;            /* REJECT: reason phrase or NULL */
 	struct config_webhook *webhook;
-	/* What is played: ANSWER_SOUND, and before a REJECT; NULL: nothing. */
+	/* VOICEMAIL */
+	char *mailbox;       /* a folder of this name in: */
+	char *voicemail_dir; /* path */
+	bool beep;
+	unsigned message_s; /* a message ends after; 180 */
+	unsigned silence_s; /* and when nobody speaks for so long; 5; 0: it does not */
+	/* What is played: ANSWER_SOUND, the greeting of VOICEMAIL, and before a REJECT;
+	 * NULL: nothing. */
 	const struct config_sound *sound;
 	unsigned repeat;   /* times it is played; 0: until the caller hangs up */
 	bool answer_first; /* REJECT: play it in an answered call, not as early media */

@@ -179,7 +179,8 @@ static bool takes_call(const struct config_action *action)
 	for (size_t i = 0; i < action->target_count; i++)
 		if (action->targets[i].kind != TARGET_SUBSCRIBER)
 			return true;
-	return action->kind == ACTION_DIAL || action->kind == ACTION_ANSWER;
+	return action->kind == ACTION_DIAL || action->kind == ACTION_ANSWER ||
+	       action->kind == ACTION_VOICEMAIL;
 }
 
 /* Whether a service can take a call that the core does not want back. */

@@ -110,6 +110,58 @@ static const struct key answer_keys[] = {
 };
 static const struct schema answer_schema = { "answer", answer_keys, ARRAY_SIZE(answer_keys) };
 
+/* It becomes the name of a folder. */
+static void read_mailbox(struct reader *reader, const struct value *value)
+{
+	const char *text = value->node->text;
+
+	if (strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-_.") !=
+		    strlen(text) ||
+	    *text == '.' || strlen(text) > 64)
+		value_error(reader, value,
+			    "cannot name a mailbox. Write up to 64 letters, digits and + - _ ., "
+			    "the first no dot");
+	else
+		kind_text.read(reader, value);
+}
+
+static const struct kind kind_mailbox = { "mailbox name", NODE_SCALAR, read_mailbox };
+
+static const struct key voicemail_keys[] = {
+	{ .name = "box",
+	  .kind = &kind_mailbox,
+	  .offset = offsetof(struct config_action, mailbox),
+	  .flags = KEY_REQUIRED,
+	  .help = "the name of the folder its messages go to" },
+	SOUND_KEY("greeting", 0, "a file to play first"),
+	REPEAT_KEY,
+	{ .name = "beep",
+	  .kind = &kind_bool,
+	  .offset = offsetof(struct config_action, beep),
+	  .fallback = "yes",
+	  .help = "whether a tone says that the message begins" },
+	{ .name = "max_length",
+	  .kind = &kind_seconds,
+	  .offset = offsetof(struct config_action, message_s),
+	  .fallback = "3m",
+	  .min = 2,
+	  .max = 3600,
+	  .help = "how long a message may be" },
+	{ .name = "silence",
+	  .kind = &kind_seconds,
+	  .offset = offsetof(struct config_action, silence_s),
+	  .fallback = "5s",
+	  .max = 60,
+	  .help = "how long nobody speaks at its end; 0: that does not end it" },
+	{ .name = "dir",
+	  .kind = &kind_path,
+	  .offset = offsetof(struct config_action, voicemail_dir),
+	  .fallback = "/var/lib/breakout/voicemail",
+	  .help = "the folder of all mailboxes" },
+};
+static const struct schema voicemail_schema = { "voicemail", voicemail_keys,
+						ARRAY_SIZE(voicemail_keys) };
+
 static const struct key reject_keys[] = {
 	{ .name = "status",
 	  .kind = &kind_number,
@@ -144,6 +196,7 @@ static const struct verb {
 	{ "dial", ACTION_DIAL, &dial_schema, "trunk", false },
 	{ "ring", ACTION_RING, &ring_schema, "targets", true },
 	{ "answer", ACTION_ANSWER, &answer_schema, NULL, false },
+	{ "voicemail", ACTION_VOICEMAIL, &voicemail_schema, "box", false },
 	{ "reject", ACTION_REJECT, &reject_schema, "status", false },
 	{ "webhook", ACTION_WEBHOOK, &webhook_schema, "url", false },
 };
@@ -195,10 +248,11 @@ static void settle_mapping(struct reader *reader, const struct node *node,
 {
 	if (action->kind == ACTION_ANSWER)
 		settle_answer(reader, node, action);
-	if (action->kind == ACTION_REJECT && action->sound && !action->repeat)
+	else if (action->sound && !action->repeat)
 		find_error(reader->findings, node->at,
-			   "a `reject` that plays forever never rejects. Write a number after "
-			   "`repeat`");
+			   "what is played forever is never followed by %s. Write a number after "
+			   "`repeat`",
+			   action->kind == ACTION_REJECT ? "the rejection" : "the message");
 }
 
 static void read_verb(struct reader *reader, const struct verb *verb, const struct node *word,

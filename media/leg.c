@@ -127,7 +127,7 @@ static void on_ice_deadline(struct timer *timer, void *arg)
 
 int leg_init(struct leg *leg, const struct leg_setup *setup)
 {
-	const struct local_handlers local = { setup->played, setup->arg };
+	const struct local_handlers local = { setup->played, setup->recorded, setup->arg };
 	int err = 0;
 
 	memset(leg, 0, sizeof(*leg));
@@ -139,7 +139,7 @@ int leg_init(struct leg *leg, const struct leg_setup *setup)
 		err = plain_create(&leg->path.plain, setup->worker, &leg->path, setup->fds);
 	else if (setup->kind == MEDIA_LEG_LOCAL)
 		err = local_create(&leg->path.local, worker_wheel(setup->worker), &leg->path,
-				   &setup->local, &local);
+				   &setup->local, setup->recording, &local);
 	if (!err && getrandom(&leg->session_id, sizeof(leg->session_id), 0) < 0)
 		err = -EIO;
 	leg->session_id >>= 2; /* some parsers keep it in 63 bits with a sign */

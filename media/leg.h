@@ -27,6 +27,7 @@ struct leg_setup {
 	union net_address address; /* ours with the port taken; plain RTP: of the even one */
 	int fds[2];                /* plain RTP: the bound pair */
 	struct media_local local;
+	struct recording *recording;          /* of a local side: taken; NULL: none */
 	const struct dtls_identity *identity; /* borrowed, outlives the leg */
 	struct worker *worker;
 	struct relay_leg *peer_path;
@@ -34,7 +35,8 @@ struct leg_setup {
 	const char *label; /* for logs: "call side=A"; borrowed */
 	void (*flowing)(void *arg);
 	void (*failed)(const char *reason, void *arg);
-	void (*played)(void *arg); /* local */
+	void (*played)(void *arg);                    /* local */
+	void (*recorded)(const char *why, void *arg); /* local */
 	void *arg;
 };
 
@@ -51,7 +53,7 @@ struct leg {
 	char *written;
 };
 
-/* Takes setup->fds, also on failure. 0, -ENOMEM, -EIO. */
+/* Takes setup->fds and recording, also on failure. 0, -ENOMEM, -EIO. */
 int leg_init(struct leg *leg, const struct leg_setup *setup) MUST_CHECK;
 void leg_done(struct leg *leg);
 

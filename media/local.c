@@ -5,15 +5,18 @@
 #include <string.h>
 #include <sys/random.h>
 #include "base/str.h"
+#include "media/dictation.h"
 #include "media/sounds.h"
 #include "media/tone.h"
 
 #define FRAME_SAMPLES (TONE_RATE / 1000 * LOCAL_FRAME_MS)
 /* Silence before a sound: the caller's phone has heard of the answer by then. */
 #define LEAD_SAMPLES (TONE_RATE / 5)
+#define BEEP_HZ      1000
+#define BEEP_SAMPLES (TONE_RATE * 2 / 5)
 #define STALE_MS     500 /* without a packet, what was detected no longer holds */
 
-enum law { LAW_NONE, LAW_A, LAW_U };
+enum law { LAW_NONE, LAW_A, LAW_U, LAW_EVENT };
 
 struct local {
 	struct relay_leg *leg;
@@ -25,6 +28,12 @@ struct local {
 	const int16_t *sound; /* NULL: over, or none */
 	size_t sound_count, sound_at, lead;
 	unsigned times; /* it is still to be played; 0: without end */
+	/* The message, until it is over. */
+	struct dictation dictation;
+	struct tone_source beep;
+	size_t beep_left;
+	bool key, key_known; /* a key ended it; key_at is valid */
+	uint32_t key_at;
 	struct tone_source source;
 	struct tone_detector detector;
 	uint8_t laws[128]; /* enum law by payload type */
@@ -64,6 +73,8 @@ static enum law law_of(const struct sdp_codec *codec)
 {
 	if (str_equal_nocase(codec->name, "PCMA"))
 		return LAW_A;
+	if (str_equal_nocase(codec->name, "telephone-event"))
+		return LAW_EVENT;
 	return str_equal_nocase(codec->name, "PCMU") ? LAW_U : LAW_NONE;
 }
 
@@ -84,19 +95,33 @@ static void write_header(struct local *local, uint8_t *packet, uint8_t type, uin
 /* The next sample of the sound; the last one ends it or begins it anew. */
 static int16_t sound_next(struct local *local)
 {
-	int16_t sample;
+	int16_t sample = local->sound[local->sound_at++];
 
-	if (local->lead > 0) {
-		local->lead--;
-		return 0;
-	}
-	sample = local->sound[local->sound_at++];
 	if (local->sound_at < local->sound_count)
 		return sample;
 	local->sound_at = 0;
 	if (local->times > 0 && --local->times == 0)
 		local->sound = NULL;
 	return sample;
+}
+
+static bool has_to_say(const struct local *local)
+{
+	return local->sound || local->beep_left > 0;
+}
+
+static int16_t next_sample(struct local *local)
+{
+	if (!has_to_say(local))
+		return tone_source_next(&local->source);
+	if (local->lead > 0) {
+		local->lead--;
+		return 0;
+	}
+	if (local->sound)
+		return sound_next(local);
+	local->beep_left--;
+	return tone_source_next(&local->beep);
 }
 
 static void play_frame(struct local *local)
@@ -106,8 +131,7 @@ static void play_frame(struct local *local)
 
 	write_header(local, packet, local->type, local->timestamp);
 	for (unsigned i = 0; i < FRAME_SAMPLES; i++) {
-		int16_t sample =
-			local->sound ? sound_next(local) : tone_source_next(&local->source);
+		int16_t sample = next_sample(local);
 
 		packet[12 + i] = law_a ? g711_encode_a(sample) : g711_encode_u(sample);
 	}
@@ -118,7 +142,38 @@ static void play_frame(struct local *local)
  * come. */
 static bool heard_by_nobody(const struct local *local)
 {
-	return local->sound && local->leg->peer->ops == &relay_ops_closed;
+	return has_to_say(local) && local->leg->peer->ops == &relay_ops_closed;
+}
+
+static void end_message(struct local *local, const char *why)
+{
+	struct dictation *dictation = &local->dictation;
+
+	dictation->running = false;
+	dictation->recording =
+		recording_close(dictation->recording, dictation_ms(dictation) > 0, why);
+}
+
+/* One after the other: the sound, the beep, the message. */
+static void step_on(struct local *local, bool was_playing, mono_ms now)
+{
+	struct dictation *dictation = &local->dictation;
+	const char *why;
+
+	if (has_to_say(local))
+		return;
+	if (!dictation->recording) {
+		if (was_playing)
+			local->handlers.played(local->handlers.arg);
+		return;
+	}
+	if (!dictation->running)
+		dictation_begin(dictation, now);
+	why = local->key ? "key" : dictation_over(dictation, now);
+	if (!why)
+		return;
+	end_message(local, why);
+	local->handlers.recorded(why, local->handlers.arg);
 }
 
 static void on_frame(struct timer *timer, void *arg)
@@ -126,12 +181,11 @@ static void on_frame(struct timer *timer, void *arg)
 	struct local *local = arg;
 	mono_ms now = clock_now();
 	mono_ms next = timer->due_ms + LOCAL_FRAME_MS;
-	bool playing = local->sound != NULL;
+	bool was_playing = local->sound != NULL;
 
 	if (local->sending && !local->options.echo && !heard_by_nobody(local))
 		play_frame(local);
-	if (playing && !local->sound)
-		local->handlers.played(local->handlers.arg);
+	step_on(local, was_playing, now);
 	local->timestamp += FRAME_SAMPLES;
 	if (local->options.detect && now - local->heard_ms > STALE_MS)
 		atomic_store_explicit(&local->leg->receipt->detected_hz, 0, memory_order_relaxed);
@@ -165,20 +219,60 @@ static const uint8_t *payload_of(const uint8_t *packet, size_t length, size_t *r
 	return packet + header;
 }
 
+/* Codes 10 and 11 are * and #; all packets of one event have its timestamp (RFC
+ * 4733 2.3 and 3.2). In the greeting such a key leads to the beep. */
+static void press_key(struct local *local, const uint8_t *packet, const uint8_t *payload,
+		      size_t count)
+{
+	uint32_t at = relay_word_at(packet + 4);
+
+	if (!local->dictation.recording || count < 4 || (payload[0] != 10 && payload[0] != 11) ||
+	    (local->key_known && at == local->key_at))
+		return;
+	local->key_known = true;
+	local->key_at = at;
+	if (local->sound)
+		local->sound = NULL;
+	else
+		local->key = local->dictation.running;
+}
+
+static void hear(struct local *local, const struct dictation_piece *piece)
+{
+	struct receipt *receipt = local->leg->receipt;
+
+	local->heard_ms = clock_now();
+	if (local->options.detect) {
+		for (size_t i = 0; i < piece->count; i++)
+			tone_detector_add(&local->detector, piece->samples[i]);
+		atomic_store_explicit(&receipt->detected_hz, local->detector.hz,
+				      memory_order_relaxed);
+	}
+	if (!local->dictation.running)
+		return;
+	dictation_hear(&local->dictation, piece, local->heard_ms);
+	atomic_store_explicit(&receipt->recorded_ms, dictation_ms(&local->dictation),
+			      memory_order_relaxed);
+}
+
 static void listen_to(struct local *local, const uint8_t *packet, size_t length)
 {
 	uint8_t law = local->laws[packet[1] & 0x7f];
+	int16_t samples[RELAY_PACKET_MAX];
 	size_t count;
 	const uint8_t *payload = payload_of(packet, length, &count);
+	const struct dictation_piece piece = { .ssrc = relay_word_at(packet + 8),
+					       .timestamp = relay_word_at(packet + 4),
+					       .samples = samples,
+					       .count = count };
 
-	if (law == LAW_NONE)
+	if (law == LAW_EVENT)
+		press_key(local, packet, payload, count);
+	if (law != LAW_A && law != LAW_U)
 		return;
-	local->heard_ms = clock_now();
 	for (size_t i = 0; i < count; i++)
-		tone_detector_add(&local->detector, law == LAW_A ? g711_decode_a(payload[i])
-								 : g711_decode_u(payload[i]));
-	atomic_store_explicit(&local->leg->receipt->detected_hz, local->detector.hz,
-			      memory_order_relaxed);
+		samples[i] = law == LAW_A ? g711_decode_a(payload[i]) : g711_decode_u(payload[i]);
+	hear(local, &piece);
 }
 
 static void local_send_rtp(struct relay_leg *leg, uint8_t *packet, size_t length)
@@ -186,7 +280,7 @@ static void local_send_rtp(struct relay_leg *leg, uint8_t *packet, size_t length
 	struct local *local = leg->local;
 
 	relay_count_out(leg, length, /* sent= */ true);
-	if (local->options.detect)
+	if (local->options.detect || local->dictation.recording)
 		listen_to(local, packet, length);
 	if (local->options.echo && local->sending)
 		echo(local, packet, length);
@@ -201,18 +295,37 @@ static void local_send_rtcp(struct relay_leg *leg, uint8_t *packet, size_t lengt
 
 static const struct relay_ops relay_ops_local = { local_send_rtp, local_send_rtcp };
 
+static void take_message(struct local *local, struct recording *take_recording)
+{
+	const struct media_recording *options;
+
+	if (!take_recording)
+		return;
+	options = recording_options(take_recording);
+	local->dictation = (struct dictation){ .recording = take_recording,
+					       .max_ms = options->max_ms,
+					       .silence_ms = options->silence_ms };
+	local->beep_left = options->beep ? BEEP_SAMPLES : 0;
+	tone_source_init(&local->beep, BEEP_HZ);
+}
+
 int local_create(struct local **ret_local, struct timer_wheel *wheel, struct relay_leg *leg,
-		 const struct media_local *options, const struct local_handlers *handlers)
+		 const struct media_local *options, struct recording *take_recording,
+		 const struct local_handlers *handlers)
 {
 	struct local *local = calloc(1, sizeof(*local));
 
-	if (!local)
+	if (!local) {
+		recording_close(take_recording, /* keep= */ false, "");
 		return -ENOMEM;
+	}
+	timer_init(&local->frame, on_frame, local);
+	take_message(local, take_recording);
 	/* RFC 3550 5.1: all three start at random. */
 	if (getrandom(&local->ssrc, sizeof(local->ssrc), 0) < 0 ||
 	    getrandom(&local->timestamp, sizeof(local->timestamp), 0) < 0 ||
 	    getrandom(&local->sequence, sizeof(local->sequence), 0) < 0) {
-		free(local);
+		local_destroy(local);
 		return -EIO;
 	}
 	/* A receiver that misses the first packets before a wrap guesses the rollover
@@ -227,7 +340,6 @@ int local_create(struct local **ret_local, struct timer_wheel *wheel, struct rel
 	local->times = options->repeat;
 	local->lead = LEAD_SAMPLES;
 	tone_source_init(&local->source, options->tone_hz);
-	timer_init(&local->frame, on_frame, local);
 	*ret_local = local;
 	return 0;
 }
@@ -237,8 +349,15 @@ struct local *local_destroy(struct local *local)
 	if (!local)
 		return NULL;
 	timer_cancel(&local->frame);
+	end_message(local, "hangup");
 	free(local);
 	return NULL;
+}
+
+enum recording_state local_recording_state(const struct local *local)
+{
+	return local->dictation.recording ? recording_state(local->dictation.recording)
+					  : RECORDING_OPEN;
 }
 
 void local_agree(struct local *local, const struct media_desc *agreed, bool sending)

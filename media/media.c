@@ -29,6 +29,7 @@ struct media_engine {
 	unsigned rtp_timeout_s, hold_timeout_s;
 	struct ports *ports;
 	struct dtls_identity *identity;
+	struct recorder *recorder;
 	struct mailbox *inbox;        /* news from the media threads */
 	struct ticket_table *tickets; /* of handles */
 	struct worker *workers[THREADS_MAX];
@@ -341,6 +342,8 @@ int media_engine_create(struct media_engine **ret_engine,
 	if (!err)
 		err = ticket_table_create(&engine->tickets);
 	if (!err)
+		err = recorder_create(&engine->recorder);
+	if (!err)
 		err = start_workers(engine, options->threads);
 	if (err) {
 		media_engine_destroy(engine);
@@ -356,12 +359,18 @@ struct media_engine *media_engine_destroy(struct media_engine *engine)
 		return NULL;
 	for (unsigned i = 0; i < engine->worker_count; i++)
 		worker_destroy(engine->workers[i]);
+	recorder_destroy(engine->recorder);
 	mailbox_destroy(engine->inbox, news_free);
 	ticket_table_destroy(engine->tickets);
 	dtls_identity_destroy(engine->identity);
 	ports_destroy(engine->ports);
 	free(engine);
 	return NULL;
+}
+
+int media_recover(struct media_engine *engine, const char *folder)
+{
+	return recorder_recover(engine->recorder, folder);
 }
 
 int media_engine_fd(const struct media_engine *engine)
@@ -423,6 +432,7 @@ static int fill_setup(struct session_setup *setup, struct media_engine *engine,
 {
 	memcpy(setup->kind, options->kind, sizeof(setup->kind));
 	setup->local = options->local;
+	setup->local.recording = NULL; /* setup->recording knows */
 	media_sound_ref(setup->local.sound);
 	setup->identity = engine->identity;
 	setup->receipts = shared->receipts;
@@ -492,6 +502,9 @@ int media_session_create(struct media_session **ret_session, struct media_engine
 	err = fill_setup(create->setup, engine, session->shared, options);
 	if (!err)
 		err = take_ports(engine, session->shared, create->setup);
+	if (!err && options->local.recording)
+		err = recording_create(&create->setup->recording, engine->recorder,
+				       options->local.recording);
 	if (!err)
 		err = ticket_issue(engine->tickets, session, &session->ticket);
 	if (err)
@@ -504,6 +517,7 @@ give_back:
 	give_back(engine, session->shared, create->setup);
 	free(create->setup->local_offer);
 	media_sound_unref(create->setup->local.sound);
+	recording_close(create->setup->recording, /* keep= */ false, "");
 fail:
 	if (create)
 		request_free(create);

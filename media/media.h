@@ -41,6 +41,19 @@ enum media_leg_kind {
 	MEDIA_LEG_LOCAL   /* plays `local` towards the other side */
 };
 
+/* A message of the peer's, kept as a WAV file (8000 Hz, 16 bit, mono) and a
+ * JSON file beside it. It begins after the sound and the beep, and ends with
+ * MEDIA_EV_RECORDED or with the session. The offer is answered only once the
+ * files could be made; else it is refused with 503. */
+struct media_recording {
+	const char *folder; /* made if need be */
+	const char *name;   /* of the file, without .wav; not longer than 200 bytes */
+	const char *about;  /* the JSON file up to what only the end knows: "{\"to\":\"...\"" */
+	bool beep;
+	unsigned max_ms, silence_ms; /* it ends after; silence 0: never by it */
+};
+#define MEDIA_RECORDING_SHORTEST_MS 1000 /* less, or nothing heard, is no message */
+
 struct media_local {
 	bool echo;        /* send back what comes in */
 	unsigned tone_hz; /* play this tone; 0: silence (comfort-free PCM zeros) */
@@ -49,6 +62,8 @@ struct media_local {
 	 * NULL: none. The session has a reference of its own. */
 	struct media_sound *sound;
 	unsigned repeat; /* times; 0: without end */
+	/* Then this is taken; NULL: nothing. Copied. */
+	const struct media_recording *recording;
 };
 
 enum media_event_type {
@@ -58,16 +73,17 @@ enum media_event_type {
 	MEDIA_EV_FLOWING, /* first authenticated RTP from the peer of `side` */
 	MEDIA_EV_FAILED,  /* ICE, DTLS or fingerprint failed on `side`: reason says which and how */
 	MEDIA_EV_SILENT,  /* nothing from `side` for rtp_timeout_s, on hold for hold_timeout_s */
-	MEDIA_EV_PLAYED   /* the local side has played its sound to the end */
+	MEDIA_EV_PLAYED,  /* the local side has played its sound to the end */
+	MEDIA_EV_RECORDED /* the message is over: reason is silence, max_length, key or disk */
 };
-#define MEDIA_EV_COUNT (MEDIA_EV_PLAYED + 1)
+#define MEDIA_EV_COUNT (MEDIA_EV_RECORDED + 1)
 
 struct media_event {
 	enum media_event_type type;
 	enum media_side side;
 	const char *sdp;    /* OFFER, ANSWER */
 	int status;         /* REFUSED: a SIP status, 488 unless our fault (500, 503) */
-	const char *reason; /* REFUSED, FAILED: one sentence */
+	const char *reason; /* REFUSED, FAILED: one sentence; RECORDED: one word */
 };
 
 /* Engine thread. May call any media_ function, media_session_destroy() too. */
@@ -102,6 +118,9 @@ int media_engine_create(struct media_engine **ret_engine,
 			const struct media_engine_options *options) MUST_CHECK;
 /* All sessions must be destroyed before. Joins the threads. */
 struct media_engine *media_engine_destroy(struct media_engine *engine);
+/* Completes, in the background, the messages that a process that died left in a
+ * folder. 0 or -ENOMEM. */
+int media_recover(struct media_engine *engine, const char *folder) MUST_CHECK;
 int media_engine_fd(const struct media_engine *engine); /* readable: call media_engine_drain() */
 void media_engine_drain(struct media_engine *engine);   /* delivers events */
 
@@ -144,6 +163,7 @@ struct media_receipt {
 	char remote[64];                 /* address:port media goes to, "" unknown */
 	bool ice_ok, dtls_ok;
 	unsigned detected_hz; /* local side with detect: strongest tone, 0 none */
+	unsigned recorded_ms; /* local side: of the message so far; 0: nothing heard */
 };
 /* A snapshot of counters that the media thread keeps moving; lock-free. */
 void media_receipt(const struct media_session *session, enum media_side side,

@@ -54,6 +54,7 @@ void receipt_read(const struct receipt *receipt, struct media_receipt *ret_recei
 		.ice_ok = atomic_load_explicit(&receipt->ice_ok, memory_order_relaxed),
 		.dtls_ok = atomic_load_explicit(&receipt->dtls_ok, memory_order_relaxed),
 		.detected_hz = atomic_load_explicit(&receipt->detected_hz, memory_order_relaxed),
+		.recorded_ms = atomic_load_explicit(&receipt->recorded_ms, memory_order_relaxed),
 	};
 	memcpy(ret_receipt->codec, texts.codec, sizeof(texts.codec));
 	memcpy(ret_receipt->profile, texts.profile, sizeof(texts.profile));

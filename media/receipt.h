@@ -25,7 +25,7 @@ struct receipt {
 	_Atomic uint64_t dropped_auth, dropped_source, dropped_other, lost;
 	_Atomic int64_t first_in_ms, last_in_ms;
 	_Atomic bool ice_ok, dtls_ok;
-	_Atomic unsigned detected_hz;
+	_Atomic unsigned detected_hz, recorded_ms;
 
 	union receipt_texts texts; /* the writer's copy */
 	_Atomic unsigned version;  /* odd while the words below change */

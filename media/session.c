@@ -9,7 +9,8 @@
 #include "base/str.h"
 #include "media/local.h"
 
-#define CHECK_MS 1000 /* how often silence is looked for */
+#define CHECK_MS   1000 /* how often silence is looked for */
+#define OPENING_MS 10   /* how often the files of a message are */
 
 /* One offer and what became of it (RFC 3264). Kept after its answer because
  * an answer may come again, in a 18x and in the 2xx. */
@@ -35,7 +36,7 @@ struct session {
 	struct end ends[2];
 	struct exchange pending; /* offer set: waits for its answer */
 	struct exchange current; /* in force */
-	struct timer check;
+	struct timer check, opening;
 	mono_ms agreed_ms;
 };
 
@@ -95,6 +96,16 @@ static void on_played(void *arg)
 {
 	struct end *end = arg;
 	const struct media_event event = { .type = MEDIA_EV_PLAYED, .side = end->side };
+
+	tell(end->session, &event);
+}
+
+static void on_recorded(const char *why, void *arg)
+{
+	struct end *end = arg;
+	const struct media_event event = { .type = MEDIA_EV_RECORDED,
+					   .side = end->side,
+					   .reason = why };
 
 	tell(end->session, &event);
 }
@@ -160,6 +171,7 @@ static int start_leg(struct session *session, enum media_side side)
 		.address = setup->address[side],
 		.fds = { setup->fds[side][0], setup->fds[side][1] },
 		.local = setup->local,
+		.recording = is_local(session, side) ? setup->recording : NULL,
 		.identity = setup->identity,
 		.worker = setup->worker,
 		.peer_path = &session->legs[other(side)].path,
@@ -168,6 +180,7 @@ static int start_leg(struct session *session, enum media_side side)
 		.flowing = on_flowing,
 		.failed = on_failed,
 		.played = on_played,
+		.recorded = on_recorded,
 		.arg = end,
 	};
 
@@ -177,6 +190,8 @@ static int start_leg(struct session *session, enum media_side side)
 		       side == MEDIA_A ? 'A' : 'B');
 	return leg_init(&session->legs[side], &leg);
 }
+
+static timer_fn on_opening;
 
 int session_create(struct session **ret_session, const struct session_setup *setup)
 {
@@ -191,10 +206,12 @@ int session_create(struct session **ret_session, const struct session_setup *set
 			}
 		free(setup->local_offer);
 		media_sound_unref(setup->local.sound);
+		recording_close(setup->recording, /* keep= */ false, "");
 		return -ENOMEM;
 	}
 	session->setup = *setup;
 	timer_init(&session->check, on_check, session);
+	timer_init(&session->opening, on_opening, session);
 	err_a = start_leg(session, MEDIA_A); /* both: each takes its sockets */
 	err_b = start_leg(session, MEDIA_B);
 	if (err_a || err_b) {
@@ -210,6 +227,7 @@ struct session *session_destroy(struct session *session)
 	if (!session)
 		return NULL;
 	timer_cancel(&session->check);
+	timer_cancel(&session->opening);
 	leg_done(&session->legs[MEDIA_A]);
 	leg_done(&session->legs[MEDIA_B]);
 	exchange_clear(&session->pending);
@@ -428,6 +446,36 @@ static void answer_locally(struct session *session)
 	exchange_clear(&session->pending); /* empty if it has become the current one */
 }
 
+/* Answers, or offers what we offer, once the message that is to be taken has its
+ * files: a caller is not let into a mailbox that takes nothing. */
+static void serve_locally(struct session *session)
+{
+	enum media_side local = is_local(session, MEDIA_A) ? MEDIA_A : MEDIA_B;
+	enum recording_state state = local_recording_state(session->legs[local].path.local);
+
+	if (state == RECORDING_OPENING) {
+		timer_start(worker_wheel(session->setup.worker), &session->opening,
+			    clock_now() + OPENING_MS);
+	} else if (state == RECORDING_FAILED) {
+		refuse(session, other(local), 503, "no message can be kept");
+		exchange_clear(&session->pending);
+	} else if (session->pending.offerer == local) {
+		forward_offer(session, session->pending.offer, other(local));
+	} else {
+		answer_locally(session);
+	}
+}
+
+/* A rollback may have come meanwhile. */
+static void on_opening(struct timer *timer, void *arg)
+{
+	struct session *session = arg;
+
+	(void)timer;
+	if (session->pending.offer)
+		serve_locally(session);
+}
+
 void session_offer(struct session *session, enum media_side from, const char *sdp)
 {
 	struct media_desc *offer = take_sdp(session, from, sdp, /* is_offer= */ true);
@@ -438,7 +486,7 @@ void session_offer(struct session *session, enum media_side from, const char *sd
 	session->pending.offerer = from;
 	session->pending.offer = offer;
 	if (is_local(session, other(from)))
-		answer_locally(session);
+		serve_locally(session);
 	else
 		forward_offer(session, offer, other(from));
 }
@@ -478,7 +526,7 @@ void session_start(struct session *session, enum media_side to)
 	exchange_clear(&session->pending);
 	session->pending.offerer = other(to);
 	session->pending.offer = offer;
-	forward_offer(session, offer, to);
+	serve_locally(session);
 }
 
 void session_rollback(struct session *session)

@@ -16,6 +16,7 @@ struct session; /* opaque */
 struct session_setup {
 	enum media_leg_kind kind[2];
 	struct media_local local;       /* its reference to a sound is taken */
+	struct recording *recording;    /* taken: of the local side; NULL: none */
 	struct media_desc *local_offer; /* taken: codecs of the local side; NULL without one */
 	union net_address address[2];
 	int fds[2][2];
@@ -30,7 +31,7 @@ struct session_setup {
 	void *arg;
 };
 
-/* 0, -ENOMEM or -EIO. Takes fds, sound and local_offer also on failure. */
+/* 0, -ENOMEM or -EIO. What is taken is so also on failure. */
 int session_create(struct session **ret_session, const struct session_setup *setup) MUST_CHECK;
 struct session *session_destroy(struct session *session);
 

@@ -410,6 +410,35 @@ static int failed(const char *what, int err)
 	return err;
 }
 
+/* What a process that was killed left in the mailboxes; it is no reason not to
+ * start. */
+static void recover_mailbox(struct daemon *daemon, const struct config_action *action)
+{
+	struct str folder = { 0 };
+	char *path;
+
+	str_addf(&folder, "%s/%s", action->voicemail_dir, action->mailbox);
+	path = str_take(&folder);
+	if (!path || media_recover(daemon->media, path) < 0)
+		log_error("main", "start: no memory to complete the messages of %s",
+			  action->mailbox);
+	free(path);
+}
+
+static void recover_mailboxes(struct daemon *daemon)
+{
+	const struct config *config = daemon->config;
+
+	for (size_t i = 0; i < config->service_count; i++)
+		for (size_t k = 0; k < config->services[i].rule_count; k++) {
+			const struct config_rule *rule = &config->services[i].rules[k];
+
+			for (size_t a = 0; a < rule->action_count; a++)
+				if (rule->actions[a].kind == ACTION_VOICEMAIL)
+					recover_mailbox(daemon, &rule->actions[a]);
+		}
+}
+
 static int start_media(struct daemon *daemon)
 {
 	const struct config_media *config = &daemon->config->media;
@@ -438,6 +467,7 @@ static int start_media(struct daemon *daemon)
 		(void)failed("media engine", err);
 	if (err)
 		return err;
+	recover_mailboxes(daemon);
 	return sip_loop_watch(daemon->loop, media_engine_fd(daemon->media), on_media, daemon);
 }
 

@@ -95,6 +95,7 @@ void call_free(struct call *call)
 	uncount_number(call);
 	early_clear(call);
 	free(call->exchange.offered);
+	free(call->message_path);
 	free(call->tries);
 	str_done(&call->asked);
 	call_plan_free(call->plan);

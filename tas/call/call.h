@@ -48,6 +48,14 @@ enum call_step_turn {
 	CALL_TURN_ADVISED    /* only if one did */
 };
 
+/* Where a message goes, and what is said about it beside it. Texts are the plan's. */
+struct call_mailbox {
+	char *name, *folder;
+	char *caller, *called; /* "" for a caller that hides */
+	bool beep;
+	unsigned max_ms, silence_ms; /* as in struct media_recording */
+};
+
 struct call_step {
 	enum call_step_kind kind;
 	char *label; /* "loop", "dial pbx", for log and CDR */
@@ -82,6 +90,8 @@ struct call_step {
 	 * reference to the sound. */
 	struct media_local local;
 	bool early; /* play it as early media: a 183 instead of the 200 */
+	/* ANSWER: takes a message after the sound; NULL: none. */
+	struct call_mailbox *mailbox;
 	/* REJECT */
 	int status;
 	char *phrase;

@@ -372,10 +372,26 @@ static void start_dial(struct call *call, const struct call_step *step)
 		call_expect(call, MEDIA_EV_OFFER, MEDIA_B);
 }
 
+static int open_local(struct call *call, const struct call_step *step)
+{
+	struct media_local local = step->local;
+	struct message message = { 0 };
+	int err = 0;
+
+	if (step->mailbox) {
+		err = message_init(&message, call, step->mailbox);
+		local.recording = &message.recording;
+	}
+	if (!err)
+		err = open_session(call, MEDIA_LEG_LOCAL, &local);
+	message_done(&message);
+	return err;
+}
+
 static void start_answer(struct call *call, const struct call_step *step)
 {
 	const char *offer = leg_info(call->leg[MEDIA_A])->sdp;
-	int err = open_session(call, MEDIA_LEG_LOCAL, &step->local);
+	int err = open_local(call, step);
 
 	call->pass_through = false;
 	if (!err && offer)
@@ -470,6 +486,18 @@ static void played(struct call *call)
 		reject(call);
 	else
 		end_for(call, CAUSE_NORMAL, "us");
+}
+
+/* What the local side has to tell, once the call is answered. */
+static bool local_side_is_over(struct call *call, const struct media_event *event)
+{
+	if (event->type == MEDIA_EV_PLAYED)
+		played(call);
+	else if (event->type == MEDIA_EV_RECORDED)
+		end_for(call, strcmp(event->reason, "disk") ? CAUSE_NORMAL : CAUSE_INTERNAL, "us");
+	else
+		return false;
+	return true;
 }
 
 static void media_refused(struct call *call, const struct media_event *event)
@@ -701,8 +729,8 @@ static void answering_media(struct call *call, const struct media_event *event)
 
 	if (event->type == MEDIA_EV_SILENT) {
 		end_for(call, CAUSE_MEDIA_SILENT, "us");
-	} else if (event->type == MEDIA_EV_PLAYED) {
-		played(call);
+	} else if (local_side_is_over(call, event)) {
+		; /* and so is the call */
 	} else if (!for_b) {
 		media_of_response(call, event);
 	} else if (call_expected(call, event)) {
@@ -747,8 +775,8 @@ static void talking_media(struct call *call, const struct media_event *event)
 {
 	if (event->type == MEDIA_EV_SILENT) {
 		end_for(call, CAUSE_MEDIA_SILENT, "us");
-	} else if (event->type == MEDIA_EV_PLAYED) {
-		played(call);
+	} else if (local_side_is_over(call, event)) {
+		; /* and so is the call */
 	} else if (event->type == MEDIA_EV_FAILED) {
 		log_notice("call", "call=%s media side=%c failed: %s", call->id,
 			   event->side == MEDIA_A ? 'a' : 'b', event->reason);

@@ -104,7 +104,8 @@ struct call {
 	char call_id_b[128];
 	bool counted; /* in room->numbers */
 	bool flowing[2];
-	bool anchored; /* the last step had a session */
+	bool anchored;      /* the last step had a session */
+	char *message_path; /* of the WAV file begun last; NULL: none */
 	struct media_receipt receipt[2];
 };
 
@@ -222,6 +223,18 @@ void ring_go_on(struct call *call);    /* with those */
 void ring_answered(struct call *call); /* the others are let go; fine without a ring */
 void ring_release(struct call *call, const char *reason);
 void ring_destroy(struct call *call); /* fine without one */
+
+/* message.c: what a caller says after the beep */
+struct message {
+	struct media_recording recording; /* borrows from the mailbox and from below */
+	char name[40];
+	char *about;
+};
+/* 0 or -ENOMEM; ended by message_done() in both cases. Zero-initialise. */
+int message_init(struct message *message, struct call *call,
+		 const struct call_mailbox *mailbox) MUST_CHECK;
+void message_done(struct message *message);
+const char *message_left(const struct call *call); /* path of the file, or NULL: none is kept */
 
 /* record.c: what stays of a call */
 struct call_try *record_try(struct call *call, const char *label);           /* NULL: not told */

@@ -4,6 +4,17 @@
 #include <string.h>
 #include "tas/call/call_state.h"
 
+static void mailbox_free(struct call_mailbox *mailbox)
+{
+	if (!mailbox)
+		return;
+	free(mailbox->name);
+	free(mailbox->folder);
+	free(mailbox->caller);
+	free(mailbox->called);
+	free(mailbox);
+}
+
 void call_step_done(struct call_step *step)
 {
 	for (size_t i = 0; i < step->target_count; i++)
@@ -19,6 +30,7 @@ void call_step_done(struct call_step *step)
 	free(step->to_uri);
 	free(step->phrase);
 	media_sound_unref(step->local.sound);
+	mailbox_free(step->mailbox);
 	sip_headers_done(&step->headers);
 	if (step->question)
 		step->question->destroy(step->question);

@@ -191,6 +191,10 @@ static void write_cdr(const struct call *call, const struct ending *ending, mono
 		add_tries(&json, call);
 	if (call->asked.length)
 		str_addf(&json, ",\"asked\":[%s]", call->asked.text);
+	if (message_left(call)) {
+		add_text(&json, "recording", message_left(call));
+		str_addf(&json, ",\"recording_ms\":%u", call->receipt[MEDIA_B].recorded_ms);
+	}
 	add_text(&json, "media", media_name(call));
 	add_side(&json, "a", &call->receipt[MEDIA_A]);
 	add_side(&json, "b", &call->receipt[MEDIA_B]);

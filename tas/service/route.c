@@ -66,6 +66,33 @@ static void add_answer(struct decision *decision, const struct config_action *ac
 	add_sound(decision, step, action);
 }
 
+static void add_voicemail(struct decision *decision, const struct config_action *action)
+{
+	struct call_mailbox *mailbox;
+	struct call_step *step;
+	struct str folder = { 0 };
+	char shown[80];
+
+	e164_mask_name(action->mailbox, shown, sizeof(shown)); /* labels show in the log */
+	step = decision_add_step(decision, CALL_STEP_ANSWER, "voicemail %s", shown);
+	mailbox = step ? calloc(1, sizeof(*mailbox)) : NULL;
+	if (!mailbox) {
+		decision->failed = true;
+		return;
+	}
+	step->mailbox = mailbox;
+	str_addf(&folder, "%s/%s", action->voicemail_dir, action->mailbox);
+	mailbox->folder = decision_text(decision, str_take(&folder));
+	mailbox->name = decision_text(decision, strdup(action->mailbox));
+	mailbox->caller =
+		decision_text(decision, strdup(decision->anonymous ? "" : decision->caller));
+	mailbox->called = decision_text(decision, strdup(decision->called));
+	mailbox->beep = action->beep;
+	mailbox->max_ms = action->message_s * 1000;
+	mailbox->silence_ms = action->silence_s * 1000;
+	add_sound(decision, step, action);
+}
+
 static void add_reject(struct decision *decision, const struct config_action *action)
 {
 	struct call_step *step =
@@ -93,6 +120,9 @@ void route_add_action(struct decision *decision, const struct config_action *act
 		break;
 	case ACTION_ANSWER:
 		add_answer(decision, action);
+		break;
+	case ACTION_VOICEMAIL:
+		add_voicemail(decision, action);
 		break;
 	case ACTION_REJECT:
 		add_reject(decision, action);

@@ -12,6 +12,7 @@ static struct media_session *sessions;
 static unsigned created;
 static int create_error, offer_error, answer_error;
 static int sound_references;
+static unsigned recorded_ms;
 
 void fake_media_create_fails(int err)
 {
@@ -66,12 +67,18 @@ struct media_sound *fake_media_sound(void)
 	return media_sound_ref((struct media_sound *)&sound);
 }
 
+void fake_media_recorded(unsigned ms)
+{
+	recorded_ms = ms;
+}
+
 void fake_media_reset(void)
 {
 	assert(!sessions);
 	assert(sound_references == 0);
 	created = 0;
 	create_error = offer_error = answer_error = 0;
+	recorded_ms = 0;
 }
 
 void fake_media_event(struct media_session *session, enum media_event_type type,
@@ -121,6 +128,20 @@ static enum media_side other(enum media_side side)
 
 /* ---- media.h ---- */
 
+static void keep_recording(struct media_session *session, const struct media_recording *recording)
+{
+	session->local.recording = NULL;
+	if (!recording)
+		return;
+	session->recording = *recording;
+	snprintf(session->folder, sizeof(session->folder), "%s", recording->folder);
+	snprintf(session->name, sizeof(session->name), "%s", recording->name);
+	snprintf(session->about, sizeof(session->about), "%s", recording->about);
+	session->recording.folder = session->folder;
+	session->recording.name = session->name;
+	session->recording.about = session->about;
+}
+
 int media_session_create(struct media_session **ret_session, struct media_engine *engine,
 			 const struct media_session_options *options)
 {
@@ -134,6 +155,7 @@ int media_session_create(struct media_session **ret_session, struct media_engine
 	session->kind[0] = options->kind[0];
 	session->kind[1] = options->kind[1];
 	session->local = options->local;
+	keep_recording(session, options->local.recording);
 	session->on_event = options->on_event;
 	session->arg = options->arg;
 	session->next = sessions;
@@ -204,6 +226,7 @@ void media_receipt(const struct media_session *session, enum media_side side,
 	(void)session;
 	memset(ret_receipt, 0, sizeof(*ret_receipt));
 	ret_receipt->packets_in = side == MEDIA_A ? 111 : 222;
+	ret_receipt->recorded_ms = side == MEDIA_A ? 0 : recorded_ms;
 	snprintf(ret_receipt->codec, sizeof(ret_receipt->codec), "PCMA");
 }
 

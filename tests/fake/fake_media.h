@@ -13,7 +13,9 @@
 struct media_session {
 	struct media_session *next;
 	enum media_leg_kind kind[2];
-	struct media_local local;
+	struct media_local local; /* but for its recording: */
+	struct media_recording recording;
+	char folder[64], name[64], about[512];
 	media_event_fn *on_event;
 	void *arg;
 
@@ -31,6 +33,7 @@ struct media_session *fake_media_last(void);      /* newest living, or NULL */
 struct media_session *fake_media_nth(size_t nth); /* of those living, the oldest first */
 size_t fake_media_count(void);                    /* living */
 unsigned fake_media_created(void);                /* since reset */
+void fake_media_recorded(unsigned ms);            /* receipts say so from here on */
 #define FAKE_SOUND_MS 2000
 struct media_sound *fake_media_sound(void); /* with a reference */
 void fake_media_reset(void);                /* asserts that nothing lives */

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What breakoutd plays itself: announcements, heard by the simulated phones."""
+"""What breakoutd plays and records itself: announcements and voicemail, with the
+simulated phones at the other end."""
 
+import json
 import math
 import signal
 import struct
@@ -114,6 +116,118 @@ def a_file_that_is_no_sound_leaves_the_old_configuration():
     expect(call_ends(OUT, ECHO), outcome="dropped", verdict="tone 1900 Hz")
 
 
+# Voicemail.
+
+MAIL = core.folder / "mail"
+
+
+def mailbox(options):
+    reload("[{ do: reject }]",
+           f"[{{ do: {{ voicemail: {{ box: office, dir: {MAIL}, {options} }} }} }}]",
+           "[{ do: loop }]")
+
+
+def new_message(known):
+    """The JSON of the message that was not there before; its file's name is in `wav`."""
+    def look():
+        return [path for path in MAIL.glob("office/*.json") if path not in known]
+    path = wait_until(look, 5, "a message")[0]
+    return {**json.loads(path.read_text()), "wav": path.with_suffix(".wav")}
+
+
+def messages():
+    return set(MAIL.glob("office/*.json"))
+
+
+def frequency(path):
+    """By the zeros the sound crosses upwards, and its length in seconds."""
+    with wave.open(str(path), "rb") as file:
+        rate, count = file.getframerate(), file.getnframes()
+        assert (rate, file.getnchannels(), file.getsampwidth()) == (8000, 1, 2), path
+        samples = struct.unpack(f"<{count}h", file.readframes(count))
+    middle = samples[count // 4:count * 3 // 4]
+    ups = sum(1 for a, b in zip(middle, middle[1:]) if a < 0 <= b)
+    return ups * rate / len(middle), count / rate
+
+
+def cdr():
+    lines = (core.folder / "cdr.jsonl").read_text().splitlines()
+    return json.loads(lines[-1])
+
+
+def a_caller_leaves_a_message_and_hangs_up():
+    write_tone("greeting.wav", 1700, 0.6)
+    mailbox("greeting: greeting.wav")
+    result = core.call(OUT, ECHO, talk_ms=3500)
+    expect(result, outcome="answered", answered_by="tas", legs="12")
+    message = new_message(set())
+    heard, seconds = frequency(message["wav"])
+    assert abs(heard - result["caller"]["tone_hz"]) < 15, (heard, result["caller"])
+    assert 1.5 < seconds < 3, seconds
+    assert abs(message["length_ms"] - seconds * 1000) < 30, message
+    assert message["mailbox"] == "office" and message["ended"] == "hangup", message
+    assert message["caller"] == OUT and message["called"] == ECHO, message
+    assert message["wav"].stat().st_mode & 0o777 == 0o640
+    assert (MAIL / "office").stat().st_mode & 0o777 == 0o750
+    record = cdr()
+    assert record["id"] == message["id"], (record, message)
+    assert record["recording"] == str(message["wav"]), record
+    assert abs(record["recording_ms"] - message["length_ms"]) < 200, record
+
+
+def a_message_has_a_longest_length():
+    known = messages()
+    mailbox("max_length: 2s, beep: no")
+    result = call_ends(OUT, ECHO)
+    expect(result, outcome="dropped", answered_by="tas")
+    message = new_message(known)
+    assert message["ended"] == "max_length" and message["length_ms"] <= 2000, message
+    assert 1900 <= result["end_ms"] - result["answer_ms"] < 4000, result
+
+
+def a_caller_that_hides_is_not_named():
+    known = messages()
+    result = core.call(OUT, ECHO, talk_ms=2500, anonymous=True)
+    expect(result, outcome="dropped")
+    message = new_message(known)
+    assert message["caller"] == "", message
+    assert OUT not in message["wav"].with_suffix(".json").read_text()
+
+
+def a_caller_that_says_nothing_leaves_nothing():
+    known = messages()
+    mailbox("greeting: greeting.wav")
+    expect(core.call(OUT, ECHO, talk_ms=400), outcome="answered")
+    wait_until(lambda: not list(MAIL.glob("office/*.part")), 5, "nothing is half done")
+    assert messages() == known
+
+
+def a_mailbox_that_takes_nothing_leaves_the_call_to_the_core():
+    (core.folder / "file").write_text("in the way")
+    reload("[{ do: reject }]",
+           f"[{{ do: {{ voicemail: {{ box: office, dir: {core.folder}/file }} }} }}]",
+           "[{ do: loop }]")
+    core.phone(ECHO, "answer")
+    expect(core.call(OUT, ECHO), outcome="answered", answered_by="phone", verdict="two-way")
+    assert "cannot be made: Not a directory" in tas.log_path.read_text()
+
+
+def a_killed_process_loses_no_message():
+    known = messages()
+    mailbox("greeting: greeting.wav, beep: no")
+    core.call(OUT, ECHO, talk_ms=2500, hangup="keep")
+    part = wait_until(lambda: [p for p in MAIL.glob("office/*.wav.part")
+                               if p.stat().st_size > 44 + 16000], 5, "a second of the message")[0]
+    tas.kill()
+    assert abs(frequency(part)[0] - core.last["caller"]["tone_hz"]) < 15  # can be heard as it is
+    tas.start()
+    message = new_message(known)
+    assert message["ended"] == "interrupted" and message["length_ms"] >= 1000, message
+    assert abs(frequency(message["wav"])[0] - core.last["caller"]["tone_hz"]) < 15
+    core.must("hangup", id=core.last["id"])
+    tas.wait_registered()
+
+
 def nothing_is_left_behind():
     wait_until(lambda: core.must("status")["calls"] == 0, 10, "calls are over")
     assert core.must("status")["ua_calls"] == 0, core.must("status")
@@ -121,6 +235,7 @@ def nothing_is_left_behind():
 
 TESTS = [value for name, value in list(globals().items())
          if callable(value) and getattr(value, "__module__", "") == "__main__"
-         and name not in ("write_tone", "reload", "call_ends")]
+         and name not in ("write_tone", "reload", "call_ends", "mailbox", "new_message",
+                          "messages", "frequency", "cdr")]
 
 finish(run_tests(TESTS, core), core, tas)

@@ -26,7 +26,7 @@ static void set_up(void)
 	relay_leg_init(&legs[1], &legs[0], &receipts[1]);
 	if (srtp_start(&why) || srtp_pair_create(&pair, &keys) ||
 	    timer_wheel_create(&wheel, clock_now()) ||
-	    local_create(&legs[1].local, wheel, &legs[1], &options, &nobody) ||
+	    local_create(&legs[1].local, wheel, &legs[1], &options, NULL, &nobody) ||
 	    local_codecs(NULL, 0, &desc))
 		abort();
 	for (unsigned i = 0; i < 128; i++)

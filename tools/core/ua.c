@@ -321,6 +321,7 @@ static void on_media(struct media_session *session, const struct media_event *ev
 	case MEDIA_EV_FLOWING:
 	case MEDIA_EV_SILENT:
 	case MEDIA_EV_PLAYED:
+	case MEDIA_EV_RECORDED:
 		break;
 	}
 }

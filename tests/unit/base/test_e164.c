@@ -71,6 +71,19 @@ static void masking_hides_the_middle(void **state)
 	}
 }
 
+static void masking_a_name_leaves_what_is_no_number(void **state)
+{
+	char masked[64];
+
+	(void)state;
+	e164_mask_name("+4799000012", masked, sizeof(masked));
+	assert_string_equal(masked, "+4799***12");
+	e164_mask_name("4799000012", masked, sizeof(masked));
+	assert_string_equal(masked, "47***12");
+	e164_mask_name("office-2", masked, sizeof(masked));
+	assert_string_equal(masked, "office-2");
+}
+
 static void masking_stays_within_a_small_room(void **state)
 {
 	char masked[4] = "xxx";
@@ -90,6 +103,7 @@ int main(void)
 		cmocka_unit_test(anything_else_is_not_a_number),
 		cmocka_unit_test(packing_and_unpacking_gives_the_number_back),
 		cmocka_unit_test(masking_hides_the_middle),
+		cmocka_unit_test(masking_a_name_leaves_what_is_no_number),
 		cmocka_unit_test(masking_stays_within_a_small_room),
 	};
 	return cmocka_run_group_tests_name("e164", tests, NULL, NULL);

@@ -110,6 +110,61 @@ static void files_to_play_are_listed_once_with_their_place(void **state)
 	config_destroy(config);
 }
 
+static void a_mailbox_is_read_in_full_or_by_its_name(void **state)
+{
+	struct config *config = expect_config(
+		BASE
+		"services:\n"
+		"  s:\n"
+		"    - do:\n"
+		"        - voicemail: office\n"
+		"        - voicemail: { box: +4799000001, greeting: hello.wav, repeat: 2,\n"
+		"                       beep: no, max_length: 30s, silence: 0, dir: mail }\n"
+		"registrations: [ { number: '+4799000001', route_type: fork, service: s } ]\n");
+	const struct config_action *action = config->services[1].rules[0].actions;
+	char wanted[160];
+
+	(void)state;
+	assert_int_equal(action[0].kind, ACTION_VOICEMAIL);
+	assert_string_equal(action[0].mailbox, "office");
+	assert_string_equal(action[0].voicemail_dir, "/var/lib/breakout/voicemail");
+	assert_null(action[0].sound);
+	assert_true(action[0].beep);
+	assert_int_equal(action[0].message_s, 180);
+	assert_int_equal(action[0].silence_s, 5);
+	assert_string_equal(action[1].mailbox, "+4799000001");
+	(void)snprintf(wanted, sizeof(wanted), "%s/mail", folder);
+	assert_string_equal(action[1].voicemail_dir, wanted);
+	assert_non_null(action[1].sound);
+	assert_int_equal(action[1].repeat, 2);
+	assert_false(action[1].beep);
+	assert_int_equal(action[1].message_s, 30);
+	assert_int_equal(action[1].silence_s, 0);
+	config_destroy(config);
+}
+
+static void mistakes_about_a_mailbox_are_told(void **state)
+{
+	(void)state;
+	expect(BASE "services:\n"
+		    "  s:\n"
+		    "    - do:\n"
+		    "        - voicemail\n"
+		    "        - voicemail: ../etc\n"
+		    "        - voicemail: .hidden\n"
+		    "        - voicemail: { box: a, greeting: a.wav, repeat: forever }\n",
+	       ERROR(8, 11, "`voicemail.box` is missing: the name of the folder its messages go to")
+		       ERROR(9, 22,
+			     "`voicemail.box`: `../etc` cannot name a mailbox. Write up to 64 "
+			     "letters, digits and + - _ ., the first no dot")
+			       ERROR(10, 22,
+				     "`voicemail.box`: `.hidden` cannot name a mailbox. Write up "
+				     "to 64 letters, digits and + - _ ., the first no dot")
+				       ERROR(11, 22,
+					     "what is played forever is never followed by the "
+					     "message. Write a number after `repeat`"));
+}
+
 static void mistakes_about_what_to_play_are_told(void **state)
 {
 	(void)state;
@@ -132,10 +187,10 @@ static void mistakes_about_what_to_play_are_told(void **state)
 				     "digits only")
 				       ERROR(11, 42,
 					     "`answer.repeat`: `0` is out of range. Write 1 to "
-					     "1000")
-					       ERROR(12, 19,
-						     "a `reject` that plays forever never "
-						     "rejects. Write a number after `repeat`"));
+					     "1000") ERROR(12, 19,
+							   "what is played forever is never "
+							   "followed by the rejection. Write a "
+							   "number after `repeat`"));
 }
 
 static void a_file_to_play_that_is_not_there_is_told(void **state)
@@ -319,7 +374,8 @@ static void mistakes_of_actions_are_found(void **state)
 		      "        - reject: busy\n"
 		      "        - loop: fast\n",
 	       ERROR(9, 11,
-		     "no action is called `conference`. Known: loop, dial, ring, answer, reject, "
+		     "no action is called `conference`. Known: loop, dial, ring, answer, "
+		     "voicemail, reject, "
 		     "webhook") ERROR(10, 11, "no action is called `diall`. Did you mean `dial`?")
 		       ERROR(11, 11,
 			     "an action is one word or one `word: ...`. Begin each with `- `")
@@ -378,6 +434,8 @@ int main(void)
 		IN_FOLDER(every_action_is_read),
 		IN_FOLDER(files_to_play_are_listed_once_with_their_place),
 		IN_FOLDER(mistakes_about_what_to_play_are_told),
+		IN_FOLDER(a_mailbox_is_read_in_full_or_by_its_name),
+		IN_FOLDER(mistakes_about_a_mailbox_are_told),
 		IN_FOLDER(a_file_to_play_that_is_not_there_is_told),
 		IN_FOLDER(a_service_in_full_says_what_failure_means),
 		IN_FOLDER(mistakes_of_services_are_found),

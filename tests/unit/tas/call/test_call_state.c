@@ -906,6 +906,11 @@ static void media_rolls(void)
 		if (session->due)
 			fake_media_refuse(session, dice(2), dice(3) ? 488 : 503);
 		break;
+	case 4:
+		if (session->kind[MEDIA_B] == MEDIA_LEG_LOCAL && !session->due)
+			fake_media_event(session, dice(2) ? MEDIA_EV_PLAYED : MEDIA_EV_RECORDED,
+					 MEDIA_B, NULL);
+		break;
 	default:
 		(void)fake_media_reply(session, dice(2) ? "text one" : "text two");
 		break;
@@ -972,9 +977,10 @@ static struct call_plan *some_plan(void)
 	case 3:
 		return RIG_PLAN(rig_dial("dial 1"), rig_answer(), rig_rescue());
 	case 4:
-		return RIG_PLAN(rig_answer(), rig_rescue());
+		return RIG_PLAN(dice(2) ? rig_answer() : rig_play(), rig_rescue());
 	default:
-		return RIG_PLAN(rig_dial("dial 1"), rig_reject(480));
+		return RIG_PLAN(rig_dial("dial 1"),
+				dice(2) ? rig_reject(480) : rig_announced_reject(dice(2)));
 	}
 }
 

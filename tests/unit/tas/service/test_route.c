@@ -145,6 +145,34 @@ static void action_that_plays_says_what_and_how_often(void **state)
 	rig_echo[0] = before;
 }
 
+static void voicemail_tells_the_caller_unless_it_hides(void **state)
+{
+	struct service_rig *rig = *state;
+	struct config_action before = rig_echo[0];
+	const struct call_mailbox *mailbox;
+	struct call_plan *plan;
+
+	rig_echo[0] = (struct config_action){ .kind = ACTION_VOICEMAIL,
+					      .mailbox = TEXT("office"),
+					      .voicemail_dir = TEXT("/mail"),
+					      .beep = true,
+					      .message_s = 60,
+					      .silence_s = 4 };
+	plan = rig_decide(rig, "+004712345678", "+4799000009");
+	assert_labels(plan, "voicemail office");
+	mailbox = plan->steps[0].mailbox;
+	assert_string_equal(mailbox->folder, "/mail/office");
+	assert_string_equal(mailbox->name, "office");
+	assert_string_equal(mailbox->caller, "+4799000009");
+	assert_string_equal(mailbox->called, "+4712345678");
+	assert_int_equal(mailbox->max_ms, 60000);
+	assert_int_equal(mailbox->silence_ms, 4000);
+	rig_header(rig, "Privacy", "id");
+	plan = rig_decide(rig, "+004712345678", "+4799000009");
+	assert_string_equal(plan->steps[0].mailbox->caller, "");
+	rig_echo[0] = before;
+}
+
 static void forked_call_is_never_looped(void **state)
 {
 	struct service_rig *rig = *state;
@@ -260,6 +288,7 @@ int main(void)
 		T(answer_is_rescued_when_media_has_no_room),
 		T(announcement_of_a_rejection_is_early_media_unless_told_otherwise),
 		T(action_that_plays_says_what_and_how_often),
+		T(voicemail_tells_the_caller_unless_it_hides),
 		T(forked_call_is_never_looped),
 		T(fallback_without_another_step_is_unavailable),
 		T(unknown_number_is_looped_untouched),
