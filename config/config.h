@@ -129,6 +129,13 @@ struct config_identity {
 /* Which of a trunk's addresses is tried first. */
 enum trunk_order { TRUNK_IN_ORDER, TRUNK_WEIGHTED, TRUNK_ROUND_ROBIN };
 
+/* A user name, and the file whose first line is its password. */
+struct config_trunk_auth {
+	char *username, *password_file; /* NULL: none */
+	char *realm;                    /* the only one that is answered; NULL: any */
+	bool md5;                       /* MD5 will do where nothing better is offered */
+};
+
 struct config_trunk {
 	char *name;
 	char **uris; /* sip:host[:port][;transport=tcp] */
@@ -143,9 +150,10 @@ struct config_trunk {
 	unsigned up_after;   /* answers in a row: 2 */
 	unsigned *down_on;   /* statuses 400 to 599 that are as bad as no answer: 408, 503 */
 	size_t down_count;
-	unsigned max_calls;          /* at the same time, both directions; 0: no limit */
-	unsigned max_rate;           /* new calls a second, both directions; 0: no limit */
-	struct config_cidr *trusted; /* source addresses besides the uris' literal hosts */
+	unsigned max_calls;            /* at the same time, both directions; 0: no limit */
+	unsigned max_rate;             /* new calls a second, both directions; 0: no limit */
+	struct config_trunk_auth auth; /* who we are to it */
+	struct config_cidr *trusted;   /* source addresses besides the uris' literal hosts */
 	size_t trusted_count;
 	enum media_kind media; /* default rtp */
 	char **allow_headers;  /* names that may cross to the trunk, besides the standard ones */

@@ -53,6 +53,44 @@ static const struct key limit_keys[] = {
 };
 static const struct schema limit_schema = { "trunks[].limits", limit_keys, ARRAY_SIZE(limit_keys) };
 
+/* What stands between quotes in a header: RFC 3261 section 25.1. */
+static void read_quotable(struct reader *reader, const struct value *value)
+{
+	for (const char *at = value->node->text; *at; at++) {
+		if ((unsigned char)*at < 0x20 || strchr("\"\\\x7f", *at)) {
+			value_error(reader, value,
+				    "has quotes, backslashes or control characters. "
+				    "Write it without");
+			return;
+		}
+	}
+	kind_text.read(reader, value);
+}
+
+static const struct kind kind_quotable = { "text", NODE_SCALAR, read_quotable };
+
+static const struct key auth_keys[] = {
+	{ .name = "username",
+	  .kind = &kind_quotable,
+	  .offset = offsetof(struct config_trunk, auth.username),
+	  .help = "who we are to it" },
+	{ .name = "password_file",
+	  .kind = &kind_path,
+	  .offset = offsetof(struct config_trunk, auth.password_file),
+	  .flags = KEY_FILE | KEY_SECRET,
+	  .help = "file whose first line is the password" },
+	{ .name = "realm",
+	  .kind = &kind_quotable,
+	  .offset = offsetof(struct config_trunk, auth.realm),
+	  .help = "the only realm that is answered; any" },
+	{ .name = "md5",
+	  .kind = &kind_bool,
+	  .offset = offsetof(struct config_trunk, auth.md5),
+	  .fallback = "false",
+	  .help = "answer with MD5 where nothing better is offered" },
+};
+static const struct schema auth_schema = { "trunks[].auth", auth_keys, ARRAY_SIZE(auth_keys) };
+
 static const struct key trunk_keys[] = {
 	{ .name = "name",
 	  .kind = &kind_text,
@@ -122,6 +160,10 @@ static const struct key trunk_keys[] = {
 	  .kind = &kind_map,
 	  .schema = &limit_schema,
 	  .help = "how many calls it takes" },
+	{ .name = "auth",
+	  .kind = &kind_map,
+	  .schema = &auth_schema,
+	  .help = "how its challenges are answered" },
 	{ .name = "trusted",
 	  .kind = &kind_cidr,
 	  .offset = offsetof(struct config_trunk, trusted),
@@ -172,6 +214,15 @@ static void remember(struct reader *reader, const char *name, struct place at)
 		reader->arena->failed = true;
 }
 
+static void check_auth(struct reader *reader, const struct node *node)
+{
+	if (node && node->kind == NODE_MAP &&
+	    (!node_find(node, "username") || !node_find(node, "password_file")))
+		find_error(reader->findings, node->at,
+			   "`trunks[].auth` needs both username and password_file. Write the "
+			   "missing one");
+}
+
 static void check_weights(struct reader *reader, const struct config_trunk *trunk,
 			  const struct node *node)
 {
@@ -197,6 +248,7 @@ static void read_trunk(struct reader *reader, const struct value *value)
 			   "`trunks[].uris` is an empty list. Write at least one SIP URI");
 	identity_check_allowed(reader, node_find(value->node, "allow_headers"));
 	check_weights(reader, trunk, value->node);
+	check_auth(reader, node_find(value->node, "auth"));
 	if (trunk->name)
 		remember(reader, trunk->name, node_find(value->node, "name")->at);
 }

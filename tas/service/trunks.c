@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/log.h"
+#include "base/secret.h"
 #include "tas/service/decision.h"
+#include "tas/sip/digest.h"
 #include "tas/sip/watch.h"
 
 static struct sip_peer *take_by_name(struct service_room *room, const char *name)
@@ -38,6 +40,34 @@ void trunks_done(struct service_room *room)
 	room->peer_count = 0;
 }
 
+/* A secret that cannot be read leaves the last one in force. */
+static int read_identity(struct sip_peer *peer, const struct config_trunk *trunk)
+{
+	const struct config_trunk_auth *auth = &trunk->auth;
+	struct digest_identity *identity = NULL;
+	char password[SECRET_ROOM];
+	int err = auth->username ? secret_read(auth->password_file, password) : 0;
+
+	if (err) {
+		log_error("service",
+			  "trunk=%s auth.password_file %s cannot be used (%s): put the password "
+			  "on its first line and reload",
+			  trunk->name, auth->password_file, strerror(-err));
+		return 0;
+	}
+	if (auth->username) {
+		err = digest_identity_create(
+			&identity, &(struct digest_identity_options){ .username = auth->username,
+								      .password = password,
+								      .realm = auth->realm,
+								      .md5 = auth->md5 });
+		explicit_bzero(password, sizeof(password));
+	}
+	if (!err)
+		sip_peer_set_identity(peer, identity);
+	return err;
+}
+
 /* NULL without memory: the trunk is not dialled then. */
 static struct sip_peer *bring_up(struct service_room *room, const struct config_trunk *trunk)
 {
@@ -46,6 +76,8 @@ static struct sip_peer *bring_up(struct service_room *room, const struct config_
 
 	if (!err)
 		err = sip_peer_configure(peer, trunk);
+	if (!err)
+		err = read_identity(peer, trunk);
 	if (!err && room->endpoint)
 		err = sip_watch(peer, room->endpoint);
 	if (err)

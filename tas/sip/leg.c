@@ -76,6 +76,8 @@ static void leg_free(struct leg *leg)
 	nta_leg_destroy(leg->dialog);
 	leave_peer(leg);
 	sip_line_unref(leg->line);
+	digest_identity_unref(leg->identity);
+	free(leg->auth_text);
 	*leg->link = leg->next;
 	if (leg->next)
 		leg->next->link = leg->link;
@@ -272,6 +274,7 @@ nta_outgoing_t *leg_request(struct leg *leg, const struct leg_request *request)
 {
 	nta_leg_t *dialog = request->dialog ? request->dialog : leg_dialog(leg);
 	bool ack = request->method == sip_method_ack, timed;
+	struct leg_authorization authorization = leg_authorize(leg, ack);
 	su_home_t home[1] = { SU_HOME_INIT(home) };
 	nta_outgoing_t *sent;
 	char cseq[32] = "", expires[40] = "";
@@ -292,6 +295,9 @@ nta_outgoing_t *leg_request(struct leg *leg, const struct leg_request *request)
 		TAG_IF(timed, SIPTAG_SUPPORTED_STR("timer")),
 		TAG_IF(timed, SIPTAG_SESSION_EXPIRES_STR(expires)),
 		TAG_IF(request->rack, SIPTAG_RACK_STR(request->rack)),
+		TAG_IF(authorization.to_server, SIPTAG_AUTHORIZATION_STR(authorization.to_server)),
+		TAG_IF(authorization.to_proxy,
+		       SIPTAG_PROXY_AUTHORIZATION_STR(authorization.to_proxy)),
 		SIPTAG_USER_AGENT_STR(leg->endpoint->user_agent),
 		TAG_IF(request->reason, SIPTAG_REASON_STR(request->reason)),
 		TAG_IF(request->method == sip_method_bye && leg->farewell,
@@ -331,28 +337,37 @@ void leg_heard(struct leg *leg, const sip_t *sip)
 			sip_is_allowed(sip->sip_allow, SIP_METHOD_UPDATE) ? LEG_ALLOWS_UPDATE : 0;
 }
 
+static nta_response_f on_bye_response;
+
+static nta_outgoing_t *send_bye(struct leg *leg, const char *reason)
+{
+	return leg_request(leg, &(struct leg_request){ SIP_METHOD_BYE, on_bye_response,
+						       .dialog = leg->dialog, .reason = reason });
+}
+
 static int on_bye_response(void *arg, nta_outgoing_t *request, const sip_t *sip)
 {
 	struct leg *leg = arg;
 	int status = sip ? sip->sip_status->st_status : 408;
 
-	(void)request;
 	if (status < 200)
 		return 0;
-	/* Whatever it says, the dialog is over (RFC 3261 section 15.1.1). A
-	 * challenge is not answered: nobody gets our credentials for a BYE. */
-	nta_outgoing_destroy(leg->bye_out);
-	leg->bye_out = NULL;
-	leg_enter(leg, LEG_OVER);
+	if (leg_auth_answer(leg, request, sip))
+		leg->bye_out = send_bye(leg, leg->reason);
+	else /* whatever it says, the dialog is over: RFC 3261 section 15.1.1 */
+		leg->bye_out = NULL;
+	nta_outgoing_destroy(request);
+	if (!leg->bye_out)
+		leg_enter(leg, LEG_OVER);
 	return 0;
 }
 
 void leg_hang_up(struct leg *leg, const char *reason)
 {
 	leg_enter(leg, LEG_HANGING_UP);
-	leg->bye_out =
-		leg_request(leg, &(struct leg_request){ SIP_METHOD_BYE, on_bye_response,
-							.dialog = leg->dialog, .reason = reason });
+	if (leg->identity && !leg->reason) /* for a second one, if it is challenged */
+		leg->reason = str_dup_or_null(reason);
+	leg->bye_out = send_bye(leg, reason);
 	if (!leg->bye_out)
 		leg_enter(leg, LEG_OVER);
 }

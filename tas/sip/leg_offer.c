@@ -264,6 +264,8 @@ static void on_offer_accepted(struct leg *leg, nta_outgoing_t *request, const si
 	free(sdp);
 }
 
+static int send_offer(struct leg *leg);
+
 static int on_offer_response(void *arg, nta_outgoing_t *request, const sip_t *sip)
 {
 	struct leg *leg = arg;
@@ -276,7 +278,9 @@ static int on_offer_response(void *arg, nta_outgoing_t *request, const sip_t *si
 	leg->offer_out = NULL;
 	leg->offers.ours = false;
 	if (leg->state != LEG_HANGING_UP && leg->state != LEG_OVER) {
-		if (status < 300)
+		if (leg_auth_answer(leg, request, sip) && send_offer(leg) == 0)
+			; /* the same again, with our answer */
+		else if (status < 300)
 			on_offer_accepted(leg, request, sip, msg);
 		else
 			on_offer_failed(leg, status, sip, msg);

@@ -10,7 +10,7 @@
 #include "base/str.h"
 #include "tas/sip/address.h"
 
-#define INVITES_MAX 3 /* a peer that asks for one more each time is left alone */
+#define INVITES_MAX 5 /* a peer that asks for one more each time is left alone */
 
 /* The SDP of a provisional response, if it belongs to the first early dialog:
  * offers and answers go on in that one; a 2xx may come from any. */
@@ -98,13 +98,24 @@ static bool asks_for_longer(struct leg *leg, const sip_t *sip)
 	return leg_invite_again(leg) == 0;
 }
 
+/* True: a second INVITE is on its way. */
+static bool answers_challenge(struct leg *leg, nta_outgoing_t *request, const sip_t *sip)
+{
+	return leg->state == LEG_CALLING && leg->invites < INVITES_MAX &&
+	       leg_auth_answer(leg, request, sip) && leg_invite_again(leg) == 0;
+}
+
 static void on_failure(struct leg *leg, int status, const sip_t *sip, const msg_t *msg)
 {
 	bool internal = nta_sip_is_internal((sip_t *)sip);
+	nta_outgoing_t *request = leg->invite_out;
+	bool again;
 
-	nta_outgoing_destroy(leg->invite_out);
 	leg->invite_out = NULL;
-	if (sip && !internal && asks_for_longer(leg, sip))
+	again = (sip && !internal && asks_for_longer(leg, sip)) ||
+		answers_challenge(leg, request, sip);
+	nta_outgoing_destroy(request);
+	if (again)
 		return;
 	leg_drop_early(leg);
 	leg->offers.ours = false;
@@ -134,6 +145,7 @@ static int on_invite_response(void *arg, nta_outgoing_t *request, const sip_t *s
 	leg->heard = true;
 	timer_cancel(&leg->connect_timer);
 	leg_heard(leg, sip);
+	leg_auth_saw(leg, msg);
 	tell_line(leg, status, sip);
 	if (status >= 300)
 		on_failure(leg, status, sip, msg);
@@ -268,6 +280,7 @@ static int add_extensions(struct leg *leg, msg_t *msg)
 
 static int build(struct leg *leg, const struct leg_invite *invite, msg_t *msg)
 {
+	struct leg_authorization authorization = leg_authorize(leg, false);
 	sip_t *sip = sip_object(msg);
 	char hops[16];
 	int err = message_add(msg, invite->headers, invite->sdp);
@@ -278,6 +291,10 @@ static int build(struct leg *leg, const struct leg_invite *invite, msg_t *msg)
 		return err;
 	(void)snprintf(hops, sizeof(hops), "%d", leg->info.max_forwards);
 	if (sip_add_tl(msg, sip, SIPTAG_CONTACT_STR(leg->contact), SIPTAG_MAX_FORWARDS_STR(hops),
+		       TAG_IF(authorization.to_server,
+			      SIPTAG_AUTHORIZATION_STR(authorization.to_server)),
+		       TAG_IF(authorization.to_proxy,
+			      SIPTAG_PROXY_AUTHORIZATION_STR(authorization.to_proxy)),
 		       TAG_IF(!message_find(invite->headers, "User-Agent"),
 			      SIPTAG_USER_AGENT_STR(leg->endpoint->user_agent)),
 		       TAG_IF(!message_find(invite->headers, "Allow"),
@@ -346,6 +363,7 @@ static int take_line(struct leg *leg, struct sip_line *line)
 		return err;
 	leg->line = sip_line_ref(line);
 	leg->peer = sip_peer_ref(sip_line_peer(line));
+	leg->identity = digest_identity_ref(sip_peer_identity(leg->peer));
 	return 0;
 }
 

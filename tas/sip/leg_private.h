@@ -18,6 +18,7 @@
 #include "tas/sip/endpoint_private.h"
 
 #include "base/timer_wheel.h"
+#include "tas/sip/digest.h"
 #include "tas/sip/leg.h"
 #include "tas/sip/message.h"
 #include "tas/sip/offer_answer.h"
@@ -57,6 +58,13 @@ struct leg {
 
 	struct sip_peer *peer; /* own reference; counts us as long as it is set */
 	struct sip_line *line; /* own reference; NULL: incoming, or to nobody's line */
+
+	struct digest_identity *identity; /* own reference: who we are to the line's peer */
+	struct digest_session auth_session;
+	su_sockaddr_t auth_host; /* who answered our INVITE */
+	char *auth_text;         /* of the last answer to a challenge; NULL: none */
+	bool auth_proxy;         /* for a proxy */
+	bool auth_fresh;         /* not sent yet */
 
 	su_home_t *home; /* texts below */
 	nta_leg_t *dialog;
@@ -167,6 +175,18 @@ timer_fn leg_session_due;
 
 /* leg_out.c: the same INVITE once more, after a response that asks for it */
 int leg_invite_again(struct leg *leg) MUST_CHECK;
+
+/* leg_auth.c */
+/* A response to our INVITE came from there. */
+void leg_auth_saw(struct leg *leg, msg_t *response);
+/* True: the response is a challenge and has been answered; the next request of the
+ * same method carries the answer. */
+bool leg_auth_answer(struct leg *leg, nta_outgoing_t *request, const sip_t *sip);
+/* Header values for the next request, NULL for none; borrowed. */
+struct leg_authorization {
+	const char *to_server, *to_proxy;
+};
+struct leg_authorization leg_authorize(struct leg *leg, bool ack);
 
 /* leg_offer.c */
 int leg_on_offer(struct leg *leg, nta_incoming_t *request, const sip_t *sip); /* nta's status */

@@ -155,9 +155,21 @@ struct sip_peer *sip_peer_unref(struct sip_peer *peer)
 {
 	if (!peer || --peer->references > 0)
 		return NULL;
+	digest_identity_unref(peer->identity);
 	free(peer->name);
 	free(peer);
 	return NULL;
+}
+
+void sip_peer_set_identity(struct sip_peer *peer, struct digest_identity *take_identity)
+{
+	digest_identity_unref(peer->identity);
+	peer->identity = take_identity;
+}
+
+struct digest_identity *sip_peer_identity(const struct sip_peer *peer)
+{
+	return peer->identity;
 }
 
 const char *sip_peer_name(const struct sip_peer *peer)

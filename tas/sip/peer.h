@@ -19,13 +19,17 @@
 #include "config/config.h"
 #include "tas/sip/health.h"
 
-struct sip_peer; /* opaque */
-struct sip_line; /* opaque */
+struct sip_peer;        /* opaque */
+struct sip_line;        /* opaque */
+struct digest_identity; /* digest.h */
 
 int sip_peer_create(struct sip_peer **ret_peer, const char *name) MUST_CHECK;
 /* Takes over what a configuration says of it. A line whose URI stays keeps its
  * state. -ENOMEM: the peer stays as it was. */
 int sip_peer_configure(struct sip_peer *peer, const struct config_trunk *config) MUST_CHECK;
+/* Who we are to it; NULL: a challenge is not answered. */
+void sip_peer_set_identity(struct sip_peer *peer, struct digest_identity *take_identity);
+struct digest_identity *sip_peer_identity(const struct sip_peer *peer); /* borrowed */
 /* No longer configured: its lines are not watched any more. */
 void sip_peer_retire(struct sip_peer *peer);
 struct sip_peer *sip_peer_ref(struct sip_peer *peer);   /* NULL is fine */

@@ -3,6 +3,7 @@
 #ifndef BREAKOUT_TAS_SIP_PEER_PRIVATE_H
 #define BREAKOUT_TAS_SIP_PEER_PRIVATE_H
 
+#include "tas/sip/digest.h"
 #include "tas/sip/peer.h"
 
 struct probe;
@@ -34,6 +35,7 @@ struct sip_peer {
 	size_t count;
 	enum trunk_order order;
 	struct health_rules rules;
+	struct digest_identity *identity; /* own reference */
 	struct status_set failover_on, down_on;
 	unsigned options_s, max_calls, max_rate;
 	unsigned calls;    /* now */

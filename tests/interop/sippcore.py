@@ -50,24 +50,29 @@ key = {self.pki.key}
                 "-p", str(port), "-m", str(calls), "-nostdin", "-timeout", "90", "-timeout_error",
                 "-key", "sbc_port", str(self.sbc_port), *more]
 
-    def run(self, calls, rate, dialled, manner=""):
-        """Places the calls; (successful, failed) as SIPp's caller counted. manner: which
-        scenarios, such as "_reliable"."""
-        with open(self.folder / "uas.out", "wb") as out:
-            uas = subprocess.Popen(self.sipp(f"leg3{manner}.xml", self.uas_port, calls), cwd=self.folder,
-                                   stdout=out, stderr=out)
-            self.children.append(uas)
-            wait_listening(self.uas_port)
-            uac = subprocess.run(
-                self.sipp(f"leg2{manner}.xml", free_port(), calls, "-r", str(rate), "-key", "dialled",
-                          dialled, "-trace_err", f"127.0.0.1:{self.uac_tunnel}"),
-                cwd=self.folder, capture_output=True, text=True, timeout=120)
-            uas_status = uas.wait(20)
+    def call(self, calls, rate, dialled, manner=""):
+        """Places leg 2 so many times; (successful, failed, errors) as SIPp counted."""
+        uac = subprocess.run(
+            self.sipp(f"leg2{manner}.xml", free_port(), calls, "-r", str(rate), "-key", "dialled",
+                      dialled, "-trace_err", f"127.0.0.1:{self.uac_tunnel}"),
+            cwd=self.folder, capture_output=True, text=True, timeout=120)
         counts = [int(re.findall(name + r"\s*\|\s*\d+\s*\|\s*(\d+)", uac.stdout)[-1])
                   for name in ("Successful call", "Failed call")]
         errors = "".join(p.read_text(errors="replace")[:2000]
                          for p in self.folder.glob("*errors.log"))
-        return (*counts, uas_status, errors)
+        return (*counts, errors)
+
+    def run(self, calls, rate, dialled, manner=""):
+        """Places the calls and takes their leg 3; (successful, failed, the callee's status,
+        errors). manner: which scenarios, such as "_reliable"."""
+        with open(self.folder / "uas.out", "wb") as out:
+            uas = subprocess.Popen(self.sipp(f"leg3{manner}.xml", self.uas_port, calls),
+                                   cwd=self.folder, stdout=out, stderr=out)
+            self.children.append(uas)
+            wait_listening(self.uas_port)
+            done, failed, errors = self.call(calls, rate, dialled, manner)
+            uas_status = uas.wait(20)
+        return done, failed, uas_status, errors
 
     def close(self):
         for child in self.children:

@@ -4,14 +4,14 @@
 static void a_trunk_is_read_with_its_defaults(void **state)
 {
 	struct config *config = expect_config(
-		BASE
-		"trunks:\n"
-		"  - { name: a, uris: sip:pbx }\n"
-		"  - { name: b, uris: ['sip:[::1]:5070;transport=tcp', 'sips:pbx2'],\n"
-		"      trusted: [10.0.0.0/8, 10.1.1.1], media: webrtc,\n"
-		"      allow_headers: [X-Account, Subject], ingress: on, order: weighted,\n"
-		"      weights: [3, 1], failover_on: 503, options_every: 1m, down_after: 5,\n"
-		"      up_after: 1, down_on: [], limits: { calls: 30, calls_per_second: 5 } }\n");
+		BASE "trunks:\n"
+		     "  - { name: a, uris: sip:pbx }\n"
+		     "  - { name: b, uris: ['sip:[::1]:5070;transport=tcp', 'sips:pbx2'],\n"
+		     "      trusted: [10.0.0.0/8, 10.1.1.1], media: webrtc,\n"
+		     "      allow_headers: [X-Account, Subject], ingress: on, order: weighted,\n"
+		     "      weights: [3, 1], failover_on: 503, options_every: 1m, down_after: 5,\n"
+		     "      up_after: 1, down_on: [], limits: { calls: 30, calls_per_second: 5 },\n"
+		     "      auth: { username: tas, password_file: pw, realm: r, md5: yes } }\n");
 	const struct config_trunk *a = &config->trunks[0], *b = &config->trunks[1];
 
 	(void)state;
@@ -47,6 +47,12 @@ static void a_trunk_is_read_with_its_defaults(void **state)
 	assert_int_equal(b->down_count, 0);
 	assert_int_equal(b->max_calls, 30);
 	assert_int_equal(b->max_rate, 5);
+	assert_null(a->auth.username);
+	assert_false(a->auth.md5);
+	assert_string_equal(b->auth.username, "tas");
+	assert_non_null(strstr(b->auth.password_file, "/pw"));
+	assert_string_equal(b->auth.realm, "r");
+	assert_true(b->auth.md5);
 	config_destroy(config);
 }
 
@@ -104,6 +110,20 @@ static void mistakes_of_orders_and_statuses_are_found(void **state)
 						    "`calls`?"));
 }
 
+static void an_identity_needs_a_name_and_a_password(void **state)
+{
+	(void)state;
+	expect(BASE "trunks:\n"
+		    "  - { name: f, uris: sip:f, auth: { username: a } }\n"
+		    "  - { name: g, uris: sip:g, auth: { username: 'a\"', password_file: b } }\n",
+	       ERROR(6, 35,
+		     "`trunks[].auth` needs both username and password_file. Write the missing "
+		     "one")
+		       ERROR(7, 47,
+			     "`trunks[].auth.username`: `a\"` has quotes, backslashes or control "
+			     "characters. Write it without"));
+}
+
 static void a_name_given_twice_names_the_first(void **state)
 {
 	(void)state;
@@ -129,6 +149,7 @@ int main(void)
 		IN_FOLDER(a_trunk_is_read_with_its_defaults),
 		IN_FOLDER(mistakes_of_trunks_are_found),
 		IN_FOLDER(mistakes_of_orders_and_statuses_are_found),
+		IN_FOLDER(an_identity_needs_a_name_and_a_password),
 		IN_FOLDER(a_name_given_twice_names_the_first),
 		IN_FOLDER(dialling_an_unknown_trunk_gets_the_likely_one),
 	};

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* leg_auth.c - challenges (401, 407) to requests of ours: answered for the trunk
+ * that the leg calls, and for nobody else.
+ *
+ * Our INVITE goes to the trunk's own next hop, so its challenge is answered. A
+ * later request goes where the dialog's peer says, which may be anybody's host
+ * (EnableSecurity ES2021-05): its challenge is answered only if it comes from the
+ * host that answered the INVITE. A leg towards the core has no identity at all.
+ */
+#include "tas/sip/leg_private.h"
+
+#include <errno.h>
+#include <sofia-sip/msg_addr.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CHALLENGES_MAX 8
+
+static bool same_host(const su_sockaddr_t *a, const su_sockaddr_t *b)
+{
+	if (a->su_family != b->su_family)
+		return false;
+	if (a->su_family == AF_INET6)
+		return memcmp(&a->su_sin6.sin6_addr, &b->su_sin6.sin6_addr,
+			      sizeof(a->su_sin6.sin6_addr)) == 0;
+	return a->su_family == AF_INET && a->su_sin.sin_addr.s_addr == b->su_sin.sin_addr.s_addr;
+}
+
+void leg_auth_saw(struct leg *leg, msg_t *response)
+{
+	if (leg->identity && response)
+		memcpy(&leg->auth_host, msg_addr(response), sizeof(leg->auth_host));
+}
+
+static size_t read_challenges(su_home_t *home, const sip_t *sip,
+			      const char *ret_texts[CHALLENGES_MAX])
+{
+	const msg_auth_t *challenge = sip->sip_status->st_status == 407
+					      ? sip->sip_proxy_authenticate
+					      : sip->sip_www_authenticate;
+	size_t count = 0;
+
+	for (; challenge && count < CHALLENGES_MAX; challenge = challenge->au_next) {
+		ret_texts[count] = sip_header_as_string(home, (const sip_header_t *)challenge);
+		if (ret_texts[count])
+			count++;
+	}
+	return count;
+}
+
+static void complain(const struct leg *leg, const char *why)
+{
+	log_error("sip",
+		  "trunk=%s address=%s a challenge is not answered: %s: check the trunk's `auth`",
+		  sip_peer_name(sip_line_peer(leg->line)), sip_line_uri(leg->line), why);
+}
+
+static int answer(struct leg *leg, su_home_t *home, const sip_t *request, const sip_t *sip)
+{
+	const char *challenges[CHALLENGES_MAX];
+	size_t count = read_challenges(home, sip, challenges);
+	const char *uri = url_as_string(home, request->sip_request->rq_url);
+	struct digest_answer said;
+	int err;
+
+	if (!uri)
+		return -ENOMEM;
+	err = digest_answer(leg->identity, &leg->auth_session, request->sip_request->rq_method_name,
+			    uri, challenges, count, &said);
+	if (err == -EACCES)
+		complain(leg, said.why);
+	if (err)
+		return err;
+	free(leg->auth_text);
+	leg->auth_text = said.text;
+	leg->auth_proxy = sip->sip_status->st_status == 407;
+	leg->auth_fresh = true;
+	return 0;
+}
+
+bool leg_auth_answer(struct leg *leg, nta_outgoing_t *request, const sip_t *sip)
+{
+	bool first = leg->state == LEG_CALLING;
+	su_home_t home[1] = { SU_HOME_INIT(home) };
+	msg_t *sent, *response;
+	bool answered = false;
+
+	if (!leg->identity || !sip || nta_sip_is_internal((sip_t *)sip) ||
+	    (sip->sip_status->st_status != 401 && sip->sip_status->st_status != 407))
+		return false;
+	sent = nta_outgoing_getrequest(request);
+	response = nta_outgoing_getresponse(request);
+	if (sent && response && (first || same_host(msg_addr(response), &leg->auth_host)))
+		answered = answer(leg, home, sip_object(sent), sip) == 0;
+	else if (sent && response)
+		complain(leg, "it comes from another host than the call was answered by");
+	msg_destroy(response);
+	msg_destroy(sent);
+	su_home_deinit(home);
+	return answered;
+}
+
+struct leg_authorization leg_authorize(struct leg *leg, bool ack)
+{
+	struct leg_authorization none = { NULL, NULL };
+
+	if (!leg->auth_fresh && !ack)
+		leg->auth_session.answered = false; /* a new request, a new challenge */
+	/* RFC 3261 section 22.1: an ACK says what its INVITE said. */
+	if (!leg->auth_text || (!leg->auth_fresh && !ack))
+		return none;
+	leg->auth_fresh = ack && leg->auth_fresh;
+	return leg->auth_proxy ? (struct leg_authorization){ NULL, leg->auth_text }
+			       : (struct leg_authorization){ leg->auth_text, NULL };
+}
