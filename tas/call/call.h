@@ -60,7 +60,7 @@ struct call_step {
 	enum call_step_kind kind;
 	char *label; /* "loop", "dial pbx", for log and CDR */
 	/* DIAL. Texts are owned by the plan; sdp is filled in by the call. */
-	char *request_uri, *next_hop, *from_uri, *from_display, *to_uri;
+	char *request_uri, *next_hop, *from_uri, *from_display, *to_uri, *to_display;
 	struct sip_headers headers;
 	int max_forwards;
 	enum media_leg_kind media; /* of the new leg */

@@ -250,6 +250,7 @@ int call_invite(struct call *call, const struct call_step *step, const char *sdp
 		.from_uri = step->from_uri,
 		.from_display = step->from_display,
 		.to_uri = step->to_uri,
+		.to_display = step->to_display,
 		.headers = &step->headers,
 		.max_forwards = step->max_forwards,
 		.line = step->line,
@@ -520,8 +521,9 @@ static void media_refused(struct call *call, const struct media_event *event)
 						 .warning = event->reason });
 }
 
-/* A final response below 400 sends the caller elsewhere, and a challenge asks
- * it for our password at the trunk: neither is for leg A. */
+/* A trunk's response below 400 sends the caller elsewhere, and its challenge asks
+ * for our password there: neither is for leg A. What the core says in leg 3 is
+ * for leg 2 all the same. */
 static struct ending judge_refusal(const struct call_step *step, const struct leg_event *event)
 {
 	bool challenge = event->status == 401 || event->status == 407;
@@ -538,7 +540,7 @@ static struct ending judge_refusal(const struct call_step *step, const struct le
 		.failover = failover,
 	};
 
-	if (event->status >= 400 && !ours) {
+	if ((event->status >= 400 && !ours) || (step->to_core && event->headers->redirect)) {
 		ending.status = event->status;
 		ending.phrase = event->reason;
 	}

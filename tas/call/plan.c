@@ -28,6 +28,7 @@ void call_step_done(struct call_step *step)
 	free(step->from_uri);
 	free(step->from_display);
 	free(step->to_uri);
+	free(step->to_display);
 	free(step->phrase);
 	media_sound_unref(step->local.sound);
 	mailbox_free(step->mailbox);

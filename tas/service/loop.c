@@ -5,6 +5,7 @@
  * The core finds leg 2 again by Session-ID; it and every other header that is
  * not of one hop or one dialog cross byte for byte.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -12,6 +13,7 @@
 #include "base/str.h"
 #include "tas/service/decision.h"
 #include "tas/service/uri.h"
+#include "tas/sip/address.h"
 
 /* The dialled user without prefix, its parameters kept ("+47...;npdi"). */
 static char *dialled_user(const struct decision *decision)
@@ -25,6 +27,29 @@ static char *dialled_user(const struct decision *decision)
 	if (parameters)
 		str_add(&user, parameters);
 	return str_take(&user);
+}
+
+/* RFC 3261 section 19.1.1: where a request goes is the next hop's matter; what
+ * it is for goes along (user, cause and target of RFC 4458, and unknown ones),
+ * unless our own URI says it. */
+static void add_params(struct str *text, const char *params, const char *own_uri)
+{
+	static const char *const of_hop[] = { "transport", "maddr", "ttl", "method", "lr", "ob" };
+	const char *own = sip_address_uri_params(own_uri);
+	char name[32], value[8];
+
+	while (*params == ';') {
+		size_t length = strcspn(params + 1, ";?") + 1;
+		bool drop = false;
+
+		(void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(params + 1, "=;?"),
+			       params + 1);
+		for (size_t i = 0; i < ARRAY_SIZE(of_hop); i++)
+			drop = drop || str_equal_nocase(name, of_hop[i]);
+		if (!drop && !sip_address_param(own, name, value, sizeof(value)))
+			str_add_n(text, params, length);
+		params += length;
+	}
 }
 
 static char *request_uri(const struct decision *decision)
@@ -43,11 +68,10 @@ static char *request_uri(const struct decision *decision)
 		return NULL;
 	uri = uri_with_user(&sbc, NULL, user);
 	free(user);
-	/* RFC 3261 19.1.1: user=phone says how to read the user part. */
-	if (!uri || !strcasestr(received.rest, ";user=phone") || strchr(uri, '?'))
+	if (!uri || strchr(uri, '?'))
 		return uri;
 	str_add(&text, uri);
-	str_add(&text, ";user=phone");
+	add_params(&text, sip_address_uri_params(received.rest), uri);
 	free(uri);
 	return str_take(&text);
 }
@@ -117,6 +141,8 @@ struct call_step *loop_add(struct decision *decision, bool pass_through, unsigne
 		return NULL;
 	step->request_uri = decision_text(decision, request_uri(decision));
 	step->to_uri = decision_text(decision, to_uri(decision));
+	if (decision->info->to_display[0])
+		step->to_display = decision_text(decision, strdup(decision->info->to_display));
 	fill_leg3(decision, step, decision->class.called);
 	step->pass_through = pass_through;
 	step->ring_ms = ring_s * 1000;

@@ -3,10 +3,12 @@
 #include "tas/sip/headers.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/str.h"
+#include "tas/sip/body.h"
 
 #define ROOM_MAX 256 /* headers a message; more is nobody's call */
 
@@ -61,12 +63,10 @@ static const char *const hop_names[] = {
 	"Supported",
 	"Require",
 	"Proxy-Require",
-	"Unsupported",
 	"Allow",
 	"Allow-Events",
 	"Accept",
 	"Accept-Encoding",
-	"Accept-Language",
 	"Session-Expires",
 	"Min-SE",
 	"RSeq",
@@ -76,10 +76,7 @@ static const char *const hop_names[] = {
 	"WWW-Authenticate",
 	"Proxy-Authenticate",
 	"Authentication-Info",
-	"User-Agent",
-	"Server",
 	"Timestamp",
-	"Expires",
 	"Replaces",
 	"Join",
 	"Event",
@@ -91,6 +88,15 @@ static const char *const hop_names[] = {
 	"SIP-ETag",
 	"SIP-If-Match",
 	"Flow-Timer",
+	"Security-Client",
+	"Security-Server",
+	"Security-Verify",
+};
+
+/* Extensions that live in headers or bodies we carry as they are: RFC 7044, RFC
+ * 4412, RFC 6442, RFC 5373, RFC 7433. */
+static const char *const transparent_options[] = {
+	"histinfo", "resource-priority", "geolocation-http", "geolocation-sip", "answermode", "uui",
 };
 
 /* Spelling of names that peers write in other ways. */
@@ -118,6 +124,17 @@ static const char *const known_names[] = {
 	"Reject-Contact",
 	"Request-Disposition",
 	"Identity",
+	"User-Agent",
+	"Server",
+	"Accept-Language",
+	"Unsupported",
+	"Expires",
+	"Geolocation",
+	"User-to-User",
+	"P-Charging-Vector",
+	"P-Access-Network-Info",
+	"P-Early-Media",
+	"Remote-Party-ID",
 };
 
 static bool listed(const char *const *names, size_t count, const char *name, const char **ret_name)
@@ -315,6 +332,9 @@ void sip_headers_done(struct sip_headers *headers)
 		free(headers->items[i].value);
 	}
 	free(headers->items);
+	free(headers->features);
+	free(headers->redirect);
+	sip_body_destroy(headers->body);
 	*headers = (struct sip_headers){ 0 };
 }
 
@@ -323,20 +343,78 @@ bool sip_header_is_own(const char *name)
 	return listed(own_names, ARRAY_SIZE(own_names), sip_header_full_name(name), NULL);
 }
 
+bool sip_option_is_transparent(const char *tag)
+{
+	return listed(transparent_options, ARRAY_SIZE(transparent_options), tag, NULL);
+}
+
+/* The transparent ones among option tags, "" for none. */
+static char *transparent_tags(const char *tags)
+{
+	static const char separators[] = ", \t";
+	struct str kept = { 0 };
+	char tag[32];
+
+	for (tags += strspn(tags, separators); *tags; tags += strspn(tags, separators)) {
+		size_t length = strcspn(tags, separators);
+
+		(void)snprintf(tag, sizeof(tag), "%.*s", (int)length, tags);
+		tags += length;
+		if (length < sizeof(tag) && sip_option_is_transparent(tag))
+			str_addf(&kept, "%s%s", kept.length ? ", " : "", tag);
+	}
+	return str_take(&kept);
+}
+
+static int copy_options(struct sip_headers *to, const struct sip_header *item)
+{
+	char *tags = transparent_tags(item->value);
+	int err = !tags ? -ENOMEM : *tags ? sip_headers_add(to, item->name, tags) : 0;
+
+	free(tags);
+	return err;
+}
+
+/* What is end to end of Contact and body. */
+static int copy_rest(struct sip_headers *to, const struct sip_headers *from)
+{
+	if (from->features && !to->features) {
+		to->features = strdup(from->features);
+		if (!to->features)
+			return -ENOMEM;
+	}
+	if (from->redirect && !to->redirect) {
+		to->redirect = strdup(from->redirect);
+		if (!to->redirect)
+			return -ENOMEM;
+	}
+	return from->body && !to->body ? sip_body_copy(&to->body, from->body) : 0;
+}
+
 int sip_headers_copy_transparent(struct sip_headers *to, const struct sip_headers *from)
 {
-	for (size_t i = 0; i < from->count; i++) {
-		const struct sip_header *item = &from->items[i];
-		int err;
+	int err = 0;
 
-		if (sip_header_is_own(item->name) ||
-		    listed(hop_names, ARRAY_SIZE(hop_names), item->name, NULL))
-			continue;
-		err = sip_headers_add(to, item->name, item->value);
-		if (err)
-			return err;
+	for (size_t i = 0; !err && i < from->count; i++) {
+		const struct sip_header *item = &from->items[i];
+
+		if (str_equal_nocase(item->name, "Supported") ||
+		    str_equal_nocase(item->name, "Require"))
+			err = copy_options(to, item);
+		else if (!sip_header_is_own(item->name) &&
+			 !listed(hop_names, ARRAY_SIZE(hop_names), item->name, NULL))
+			err = sip_headers_add(to, item->name, item->value);
 	}
-	return 0;
+	return err ? err : copy_rest(to, from);
+}
+
+int sip_headers_copy_all(struct sip_headers *to, const struct sip_headers *from)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < from->count; i++)
+		err = sip_headers_add(to, from->items[i].name, from->items[i].value);
+	return err ? err : copy_rest(to, from);
 }
 
 int sip_headers_copy_allowed(struct sip_headers *to, const struct sip_headers *from,

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include "base/macros.h"
 
+struct sip_body; /* body.h */
+
 struct sip_header {
 	char *name; /* full form, as RFC 3261 spells it where known */
 	char *value;
@@ -20,6 +22,10 @@ struct sip_header {
 struct sip_headers {
 	struct sip_header *items;
 	size_t count, room;
+	/* What of the headers that belong to us is still end to end; NULL: nothing. */
+	char *features;        /* what the user agent can, of its Contact (RFC 3840): ";a;+b=c" */
+	char *redirect;        /* of a 3xx response: all of its Contacts */
+	struct sip_body *body; /* around the SDP, if it is more than that */
 };
 
 int sip_headers_add(struct sip_headers *headers, const char *name, const char *value) MUST_CHECK;
@@ -39,9 +45,16 @@ const char *sip_header_full_name(const char *name);
  * never among leg_info.headers, and not to be sent on a leg. `name` in any form. */
 bool sip_header_is_own(const char *name);
 
+/* Whether an option tag (Supported, Require) asks nothing of a B2BUA: what it is
+ * about crosses as it is. */
+bool sip_option_is_transparent(const char *tag);
+
 /* Towards the core (leg 2 to leg 3): everything but what belongs to one hop or
- * one dialog (Via, Contact, Route, CSeq, Supported, Content-*, ...). */
+ * one dialog (Via, Contact, Route, CSeq, Allow, Session-Expires, ...). Of
+ * Supported and Require the tags cross that are transparent. */
 int sip_headers_copy_transparent(struct sip_headers *to, const struct sip_headers *from) MUST_CHECK;
+/* All there is. */
+int sip_headers_copy_all(struct sip_headers *to, const struct sip_headers *from) MUST_CHECK;
 /* Towards a trunk: only the names given. */
 int sip_headers_copy_allowed(struct sip_headers *to, const struct sip_headers *from,
 			     const char *const *names, size_t name_count) MUST_CHECK;

@@ -270,11 +270,21 @@ static bool refreshes_target(sip_method_t method)
 	return method == sip_method_invite || method == sip_method_update;
 }
 
+/* The other side's user agent, told on. */
+static bool names_agent(const sip_unknown_t *more)
+{
+	for (; more; more = more->un_next)
+		if (str_equal_nocase(more->un_name, "User-Agent"))
+			return true;
+	return false;
+}
+
 nta_outgoing_t *leg_request(struct leg *leg, const struct leg_request *request)
 {
 	nta_leg_t *dialog = request->dialog ? request->dialog : leg_dialog(leg);
 	bool ack = request->method == sip_method_ack, timed;
 	struct leg_authorization authorization = leg_authorize(leg, ack);
+	const sip_unknown_t *farewell = request->method == sip_method_bye ? leg->farewell : NULL;
 	su_home_t home[1] = { SU_HOME_INIT(home) };
 	nta_outgoing_t *sent;
 	char cseq[32] = "", expires[40] = "";
@@ -298,10 +308,10 @@ nta_outgoing_t *leg_request(struct leg *leg, const struct leg_request *request)
 		TAG_IF(authorization.to_server, SIPTAG_AUTHORIZATION_STR(authorization.to_server)),
 		TAG_IF(authorization.to_proxy,
 		       SIPTAG_PROXY_AUTHORIZATION_STR(authorization.to_proxy)),
-		SIPTAG_USER_AGENT_STR(leg->endpoint->user_agent),
+		TAG_IF(!farewell || !names_agent(farewell),
+		       SIPTAG_USER_AGENT_STR(leg->endpoint->user_agent)),
 		TAG_IF(request->reason, SIPTAG_REASON_STR(request->reason)),
-		TAG_IF(request->method == sip_method_bye && leg->farewell,
-		       SIPTAG_UNKNOWN(leg->farewell)),
+		TAG_IF(farewell, SIPTAG_UNKNOWN(farewell)),
 		TAG_IF(request->sdp, SIPTAG_CONTENT_TYPE_STR("application/sdp")),
 		TAG_IF(request->sdp, SIPTAG_PAYLOAD_STR(request->sdp)), TAG_END());
 	su_home_deinit(home);
@@ -362,6 +372,23 @@ static int on_bye_response(void *arg, nta_outgoing_t *request, const sip_t *sip)
 	return 0;
 }
 
+int leg_take_features(struct leg *leg, const struct sip_headers *headers)
+{
+	const char *features = headers && headers->features ? headers->features : "";
+	char *contact;
+
+	if (leg->contact && !*features)
+		return 0; /* a response without leaves what an earlier one said */
+	contact = su_sprintf(leg->home, "%s%s", leg->address, features);
+	if (!contact)
+		return -ENOMEM;
+	if (leg->contact && strcmp(leg->contact, contact) == 0)
+		su_free(leg->home, contact);
+	else
+		leg->contact = contact;
+	return 0;
+}
+
 void leg_hang_up(struct leg *leg, const char *reason)
 {
 	leg_enter(leg, LEG_HANGING_UP);
@@ -394,7 +421,7 @@ msg_t *leg_make_reply(struct leg *leg, nta_incoming_t *request, int status, cons
 		return NULL;
 	if (timed)
 		session_timer_text(&leg->session, false, expires, sizeof(expires));
-	if (message_add(msg, headers, sdp) < 0 ||
+	if (leg_take_features(leg, headers) < 0 || message_add(msg, headers, sdp) < 0 ||
 	    nta_incoming_complete_response(
 		    request, msg, status, phrase ? message_phrase(msg_home(msg), phrase) : NULL,
 		    TAG_IF(success, SIPTAG_CONTACT_STR(leg->contact)),

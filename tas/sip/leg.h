@@ -77,7 +77,7 @@ struct leg_info {
 	const char *request_user; /* user part of the request URI, unescaped; "" none */
 	const char *request_uri;
 	const char *from_uri, *from_user, *from_display; /* "" if absent */
-	const char *to_uri, *to_user;
+	const char *to_uri, *to_user, *to_display;
 	const char *asserted_user; /* P-Asserted-Identity's first user part (RFC 3325) or "" */
 	const char *call_id;
 	const char *session_id; /* Session-ID header or "" */
@@ -97,13 +97,13 @@ struct leg_invite {
 	const char *next_hop;    /* URI to send to, as a loose route that is not written; NULL:
 				    request_uri */
 	const char *from_uri, *from_display; /* tag is the leg's; display may be NULL */
-	const char *to_uri;
-	const struct sip_headers *headers; /* added as they are; NULL: none */
-	int max_forwards;                  /* value to send; 0: 70 */
-	enum leg_100rel rel100;            /* what to say of reliable responses */
-	struct sip_line *line;             /* counts the leg among its peer's calls, and hears what
-					      becomes of it; NULL: none */
-	const char *sdp;                   /* NULL: no offer */
+	const char *to_uri, *to_display;     /* display may be NULL */
+	const struct sip_headers *headers;   /* added as they are; NULL: none */
+	int max_forwards;                    /* value to send; 0: 70 */
+	enum leg_100rel rel100;              /* what to say of reliable responses */
+	struct sip_line *line; /* counts the leg among its peer's calls, and hears what
+				  becomes of it; NULL: none */
+	const char *sdp;       /* NULL: no offer */
 };
 
 /* 0, -EBUSY (the line's peer has its limit of calls), -EINVAL (a URI or header

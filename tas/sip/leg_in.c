@@ -82,6 +82,7 @@ static int fill_info(struct leg *leg, const sip_t *sip, const msg_t *msg,
 	info->from_display = display_name(home, sip->sip_from->a_display);
 	info->to_uri = url_as_string(home, sip->sip_to->a_url);
 	info->to_user = message_user(home, sip->sip_to->a_url);
+	info->to_display = display_name(home, sip->sip_to->a_display);
 	info->asserted_user = asserted_user(leg);
 	info->call_id = su_strdup(home, sip->sip_call_id->i_id);
 	info->session_id = message_find(&leg->headers, "Session-ID");
@@ -92,7 +93,7 @@ static int fill_info(struct leg *leg, const sip_t *sip, const msg_t *msg,
 	if (!info->request_user || !info->from_user || !info->to_user)
 		return -EINVAL;
 	return info->source && info->request_uri && info->from_uri && info->from_display &&
-			       info->to_uri && info->call_id
+			       info->to_uri && info->to_display && info->call_id
 		       ? 0
 		       : -ENOMEM;
 }
@@ -200,11 +201,13 @@ int leg_create_incoming(struct leg **ret_leg, struct sip_endpoint *endpoint,
 	if (leg) {
 		leg->info.sdp = take_sdp;
 		take_sdp = NULL;
-		leg->contact =
+		leg->address =
 			endpoint_contact(endpoint, leg->home, listener, tport, wants_sips(sip));
-		err = fill_info(leg, sip, msg, source, peer);
+		err = leg->address ? leg_take_features(leg, NULL) : -ENOMEM;
 		if (!err)
-			err = leg->contact ? make_dialog(leg, request, sip) : -ENOMEM;
+			err = fill_info(leg, sip, msg, source, peer);
+		if (!err)
+			err = make_dialog(leg, request, sip);
 	}
 	if (tport)
 		tport_unref(tport);

@@ -206,20 +206,32 @@ static int choose_hop(struct leg *leg, const char *uri)
 	return leg->next_hop ? 0 : -ENOMEM;
 }
 
+/* "Display" <uri>, with the rest behind it; NULL: no memory. */
+static char *name_addr(su_home_t *home, const char *display, const char *uri, const char *rest)
+{
+	struct str text = { 0 };
+	char *taken, *copy;
+
+	if (display && display[0]) {
+		sip_address_quote(&text, display);
+		str_add(&text, " ");
+	}
+	str_addf(&text, "<%s>%s", uri, rest);
+	taken = str_take(&text);
+	copy = taken ? su_strdup(home, taken) : NULL;
+	free(taken);
+	return copy;
+}
+
 static int make_dialog(struct leg *leg, const struct leg_invite *invite)
 {
-	char tag[17];
-	struct str display = { 0 };
-	char *from, *to, *quoted;
+	char tag[17], rest[24];
+	char *from, *to;
 
 	leg_new_tag(tag);
-	if (invite->from_display && invite->from_display[0])
-		sip_address_quote(&display, invite->from_display);
-	quoted = str_take(&display);
-	from = quoted ? su_sprintf(leg->home, "%s <%s>;tag=%s", quoted, invite->from_uri, tag)
-		      : NULL;
-	free(quoted);
-	to = su_sprintf(leg->home, "<%s>", invite->to_uri);
+	(void)snprintf(rest, sizeof(rest), ";tag=%s", tag);
+	from = name_addr(leg->home, invite->from_display, invite->from_uri, rest);
+	to = name_addr(leg->home, invite->to_display, invite->to_uri, "");
 	if (!from || !to)
 		return -ENOMEM;
 	leg->dialog = nta_leg_tcreate(leg->endpoint->agent, leg_on_request, leg,
@@ -240,19 +252,15 @@ static int fill_info(struct leg *leg, const struct leg_invite *invite, const sip
 	info->from_display = su_strdup(home, invite->from_display ? invite->from_display : "");
 	info->to_uri = su_strdup(home, invite->to_uri);
 	info->to_user = message_user(home, sip->sip_to->a_url);
+	info->to_display = su_strdup(home, invite->to_display ? invite->to_display : "");
 	info->asserted_user = "";
 	info->call_id = su_strdup(home, sip->sip_call_id->i_id);
 	info->source = "";
 	info->sdp = str_dup_or_null(invite->sdp);
 	if (leg_remember_local(leg, invite->sdp) < 0)
 		return -ENOMEM;
-	for (size_t i = 0; invite->headers && i < invite->headers->count; i++) {
-		const struct sip_header *item = &invite->headers->items[i];
-		int err = sip_headers_add(&leg->headers, item->name, item->value);
-
-		if (err)
-			return err;
-	}
+	if (invite->headers && sip_headers_copy_all(&leg->headers, invite->headers) < 0)
+		return -ENOMEM;
 	info->session_id = message_find(&leg->headers, "Session-ID");
 	if (!info->session_id)
 		info->session_id = "";
@@ -351,8 +359,8 @@ static int choose_contact(struct leg *leg, const struct leg_invite *invite, cons
 			  sip_transport_name(leg->info.transport));
 		return -EPROTONOSUPPORT;
 	}
-	leg->contact = endpoint_contact(leg->endpoint, leg->home, listener, NULL, sips);
-	return leg->contact ? 0 : -ENOMEM;
+	leg->address = endpoint_contact(leg->endpoint, leg->home, listener, NULL, sips);
+	return leg->address ? leg_take_features(leg, invite->headers) : -ENOMEM;
 }
 
 static int take_line(struct leg *leg, struct sip_line *line)

@@ -71,7 +71,8 @@ struct leg {
 	nta_incoming_t *invite_in;
 	nta_outgoing_t *invite_out;
 	nta_outgoing_t *bye_out;
-	char *contact;           /* our Contact header value */
+	char *address;           /* our Contact, without features */
+	char *contact;           /* and as we send it */
 	char *next_hop;          /* for a dialog whose peer gave no Contact; or NULL */
 	char *reason;            /* Reason for a BYE that has to wait; or NULL */
 	sip_unknown_t *farewell; /* more headers of its BYE or CANCEL; or NULL */
@@ -131,6 +132,8 @@ nta_outgoing_t *leg_request(struct leg *leg, const struct leg_request *request);
 /* The dialog that requests go into: before the 2xx an early one. */
 nta_leg_t *leg_dialog(const struct leg *leg);
 void leg_send_ack(struct leg *leg, const char *sdp);
+/* From now on our Contact has the features of the other side's (RFC 3840). */
+int leg_take_features(struct leg *leg, const struct sip_headers *headers) MUST_CHECK;
 void leg_hang_up(struct leg *leg, const char *reason);
 int leg_reply(struct leg *leg, nta_incoming_t *request, int status, const char *phrase,
 	      const char *sdp, const struct sip_headers *headers) MUST_CHECK;

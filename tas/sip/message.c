@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/macros.h"
 #include "base/str.h"
 #include "tas/sip/body.h"
 #include "tas/sip/hosts.h"
@@ -40,9 +41,9 @@ static int add_line(struct sip_headers *headers, const char *line, size_t length
 	return 0;
 }
 
-int message_headers(const msg_t *msg, struct sip_headers *ret_headers)
+static int add_lines(const msg_t *msg, struct sip_headers *headers)
 {
-	msg_header_t *const *head = msg ? msg_chain_head(msg) : NULL;
+	msg_header_t *const *head = msg_chain_head(msg);
 
 	for (const msg_header_t *h = head ? *head : NULL; h; h = h->sh_succ) {
 		const msg_hclass_t *class = h->sh_class;
@@ -51,10 +52,130 @@ int message_headers(const msg_t *msg, struct sip_headers *ret_headers)
 		    class == sip_separator_class || class == sip_payload_class || !h->sh_data ||
 		    !h->sh_len)
 			continue;
-		if (add_line(ret_headers, h->sh_data, h->sh_len) < 0)
+		if (add_line(headers, h->sh_data, h->sh_len) < 0)
 			return -ENOMEM;
 	}
 	return 0;
+}
+
+/* RFC 3840 section 9: what a user agent can, as far as we leave it able to; the
+ * methods, events and schemes it knows are not those that we take. */
+static bool is_feature(const char *param)
+{
+	static const char *const names[] = {
+		"audio",    "automata",    "class", "duplex",      "data",     "control",
+		"mobility", "description", "video", "text",        "priority", "isfocus",
+		"type",     "language",    "actor", "application",
+	};
+	size_t length = strcspn(param, "= \t");
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (length == strlen(names[i]) && strncasecmp(param, names[i], length) == 0)
+			return true;
+	return param[0] == '+';
+}
+
+static int take_features(const sip_contact_t *contact, struct sip_headers *headers)
+{
+	struct str features = { 0 };
+	char *text;
+
+	for (const char *const *param = (const char *const *)contact->m_params; param && *param;
+	     param++)
+		if (is_feature(*param))
+			str_addf(&features, ";%s", *param);
+	text = str_take(&features);
+	if (!text)
+		return -ENOMEM;
+	if (*text)
+		headers->features = text;
+	else
+		free(text);
+	return 0;
+}
+
+static int take_redirect(const sip_contact_t *contact, struct sip_headers *headers)
+{
+	struct str all = { 0 };
+
+	for (; contact; contact = contact->m_next) {
+		char *one = sip_header_as_string(NULL, (const sip_header_t *)contact);
+
+		str_addf(&all, "%s%s", all.length ? ", " : "", one ? one : "");
+		all.failed = all.failed || !one;
+		su_free(NULL, one);
+	}
+	headers->redirect = str_take(&all);
+	return headers->redirect ? 0 : -ENOMEM;
+}
+
+/* A header's value as it came, but for folds; NULL: no memory, or not to be told
+ * on. */
+static char *raw_value(const void *header)
+{
+	const sip_header_t *h = header;
+	const char *line = h->sh_data, *colon = line ? memchr(line, ':', h->sh_len) : NULL;
+	struct sip_headers one = { 0 };
+	char *value = NULL;
+
+	if (colon && sip_headers_add_raw(&one, "X", 1, colon + 1,
+					 h->sh_len - (size_t)(colon + 1 - line)) == 0) {
+		value = one.items[0].value;
+		one.items[0].value = NULL;
+	}
+	sip_headers_done(&one);
+	return value;
+}
+
+static int fill_body(struct sip_headers *headers, const char *type, const sip_payload_t *payload,
+		     const void *const *fields)
+{
+	int err = sip_body_create(&headers->body, type, payload->pl_data, payload->pl_len);
+
+	for (int i = 0; !err && i < BODY_FIELDS; i++) {
+		if (!fields[i])
+			continue;
+		headers->body->fields[i] = raw_value(fields[i]);
+		err = headers->body->fields[i] ? 0 : -ENOMEM;
+	}
+	return err;
+}
+
+/* A body that is just SDP needs no keeping: its Content-Type says it all. */
+static int take_body(const sip_t *sip, struct sip_headers *headers)
+{
+	const void *fields[BODY_FIELDS] = { [BODY_MIME_VERSION] = sip->sip_mime_version,
+					    [BODY_DISPOSITION] = sip->sip_content_disposition,
+					    [BODY_LANGUAGE] = sip->sip_content_language,
+					    [BODY_ENCODING] = sip->sip_content_encoding };
+	bool more = false;
+	char *type;
+	int err = 0;
+
+	if (!sip->sip_payload || !sip->sip_payload->pl_len || !sip->sip_content_type)
+		return 0;
+	type = raw_value(sip->sip_content_type);
+	for (int i = 0; i < BODY_FIELDS; i++)
+		more = more || fields[i];
+	if (type && (more || !str_equal_nocase(type, "application/sdp")))
+		err = fill_body(headers, type, sip->sip_payload, fields);
+	free(type);
+	return err;
+}
+
+int message_headers(const msg_t *msg, struct sip_headers *ret_headers)
+{
+	const sip_t *sip = msg ? sip_object((msg_t *)msg) : NULL;
+	int status = sip && sip->sip_status ? sip->sip_status->st_status : 0;
+	int err = sip ? add_lines(msg, ret_headers) : 0;
+
+	if (err || !sip)
+		return err;
+	if (sip->sip_contact && status >= 300 && status < 400)
+		err = take_redirect(sip->sip_contact, ret_headers);
+	else if (sip->sip_contact)
+		err = take_features(sip->sip_contact, ret_headers);
+	return err ? err : take_body(sip, ret_headers);
 }
 
 int message_sdp(const sip_t *sip, char **ret_sdp)
@@ -96,6 +217,32 @@ static int add_header(msg_t *msg, const struct sip_header *header)
 	return sip_add_make(msg, sip_object(msg), sip_unknown_class, line) < 0 ? -EINVAL : 0;
 }
 
+/* A received body with our SDP in it. */
+static int add_body(msg_t *msg, const struct sip_body *body, const char *sdp)
+{
+	su_home_t *home = msg_home(msg);
+	sip_t *sip = sip_object(msg);
+	sip_payload_t *payload;
+	size_t length;
+	char *text;
+	int err = sip_body_with(body, sdp, &text, &length);
+
+	if (err)
+		return err;
+	payload = sip_payload_create(home, text, (isize_t)length);
+	free(text);
+	if (!payload || sip_header_insert(msg, sip, (sip_header_t *)payload) < 0)
+		return -ENOMEM;
+	for (int i = 0; i < BODY_FIELDS; i++) {
+		struct sip_header field = { (char *)body_field_name(i), body->fields[i] };
+
+		err = body->fields[i] ? add_header(msg, &field) : 0;
+		if (err)
+			return err;
+	}
+	return add_header(msg, &(struct sip_header){ (char *)"Content-Type", body->type });
+}
+
 int message_add(msg_t *msg, const struct sip_headers *headers, const char *sdp)
 {
 	sip_t *sip = sip_object(msg);
@@ -109,6 +256,11 @@ int message_add(msg_t *msg, const struct sip_headers *headers, const char *sdp)
 		if (err)
 			return err;
 	}
+	if (headers && headers->redirect &&
+	    sip_add_make(msg, sip, sip_contact_class, headers->redirect) < 0)
+		return -EINVAL;
+	if (headers && headers->body && !sdp == !headers->body->sdp_length)
+		return add_body(msg, headers->body, sdp);
 	if (!sdp)
 		return 0;
 	if (sip_add_make(msg, sip, sip_content_type_class, "application/sdp") < 0 ||

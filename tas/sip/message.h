@@ -12,7 +12,8 @@
 #define MESSAGE_ALLOW "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE"
 
 /* Every header that may be told on, in the order received, as sent but for
- * folds. What cannot be told on safely is left out. */
+ * folds; and what of Contact and body is end to end. What cannot be told on
+ * safely is left out. */
 int message_headers(const msg_t *msg, struct sip_headers *ret_headers) MUST_CHECK;
 
 /* As body_find_sdp() for a message. */
@@ -20,7 +21,8 @@ int message_sdp(const sip_t *sip, char **ret_sdp) MUST_CHECK;
 /* Where it is too late to complain: what cannot be read counts as none. */
 char *message_sdp_or_null(const sip_t *sip);
 
-/* Adds headers and, if there is one, the SDP. -EINVAL, -ENOMEM. */
+/* Adds headers and, if there is one, the SDP, in the body that came with the
+ * headers if that had one. -EINVAL, -ENOMEM. */
 int message_add(msg_t *msg, const struct sip_headers *headers, const char *sdp) MUST_CHECK;
 
 /* The headers as a list to be added to any message; NULL: none, or no memory. */

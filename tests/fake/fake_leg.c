@@ -39,7 +39,8 @@ static struct leg *leg_new(bool outgoing)
 	leg->info.transport = SIP_TRANSPORT_TLS;
 	snprintf(call_id, sizeof(call_id), "call-%lu", ++call_ids);
 	leg->info.call_id = keep(leg, call_id);
-	leg->info.from_display = leg->info.asserted_user = leg->info.session_id = "";
+	leg->info.from_display = leg->info.to_display = leg->info.asserted_user =
+		leg->info.session_id = "";
 	leg->info.to_user = leg->info.from_user = leg->info.request_user = "";
 	leg->info.from_uri = leg->info.to_uri = leg->info.request_uri = "";
 	leg->info.source = "192.0.2.1:5061";

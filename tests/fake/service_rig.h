@@ -194,6 +194,7 @@ static inline int rig_setup(void **state)
 	rig->info = (struct leg_info){ .headers = &rig->headers,
 				       .from_display = "",
 				       .asserted_user = "",
+				       .to_display = "",
 				       .call_id = "call-1",
 				       .session_id = "",
 				       .source = "198.51.100.1:5061",

@@ -442,6 +442,20 @@ static void redirection_is_not_followed_and_not_passed_on(void **state)
 	assert_true(ended(rig));
 }
 
+static void redirection_of_leg_3_is_for_leg_2(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b = rig_dialling(rig, RIG_PLAN(rig_loop()));
+	struct sip_headers headers = { .redirect = strdup("<sip:+47@h>") };
+
+	fake_leg_end_headers(b, LEG_END_REFUSED, 302, &headers);
+	sip_headers_done(&headers);
+	assert_int_equal(rig->a->farewell_status, 302);
+	b = rig_dialling(rig, RIG_PLAN(rig_loop()));
+	fake_leg_end(b, LEG_END_REFUSED, 302); /* names nobody to go to */
+	assert_int_equal(rig->a->farewell_status, 603);
+}
+
 static void dead_next_hop_shows_the_legs_status(void **state)
 {
 	struct rig *rig = *state;
@@ -1068,6 +1082,7 @@ int main(void)
 		T(trouble_is_rescued_by_a_passed_through_loop),
 		T(challenge_of_a_trunk_never_reaches_the_caller),
 		T(redirection_is_not_followed_and_not_passed_on),
+		T(redirection_of_leg_3_is_for_leg_2),
 		T(dead_next_hop_shows_the_legs_status),
 		T(second_gateway_gets_the_offer_the_dead_one_did_not_answer),
 		T(gateway_that_spoke_leaves_a_fresh_session_to_the_next),

@@ -53,6 +53,30 @@ static void user_parameters_survive_the_prefix(void **state)
 			    "sips:+4799000002;npdi@sbc.core.example.net:5061");
 }
 
+static void what_the_request_is_for_survives_in_its_uri(void **state)
+{
+	static const char *const params[][2] = {
+		{ "", "" },
+		{ ";cause=302;target=x%40y", ";cause=302;target=x%40y" },
+		{ ";transport=tls;lr;user=phone;ob", ";user=phone" },
+		{ ";maddr=1.2.3.4;x;ttl=3;method=BYE;y=;transport", ";x;y=" },
+		{ ";Transport=udp;transports=a", ";transports=a" },
+	};
+	struct service_rig *rig = *state;
+	char wanted[128];
+
+	for (size_t i = 0; i < ARRAY_SIZE(params); i++) {
+		rig_decide(rig, "+014799000002", "+4712345678");
+		snprintf(rig->request_uri, sizeof(rig->request_uri),
+			 "sips:+014799000002@tas.example.com:5061%s", params[i][0]);
+		call_plan_free(rig->plan);
+		rig->plan = service_decide(rig->room, &rig->info);
+		snprintf(wanted, sizeof(wanted), "sips:+4799000002@sbc.core.example.net:5061%s",
+			 params[i][1]);
+		assert_string_equal(rig->plan->steps[0].request_uri, wanted);
+	}
+}
+
 static void user_phone_survives(void **state)
 {
 	struct service_rig *rig = *state;
@@ -100,6 +124,7 @@ int main(void)
 		T(identity_headers_cross_byte_for_byte),
 		T(unknown_user_is_kept_whole),
 		T(user_parameters_survive_the_prefix),
+		T(what_the_request_is_for_survives_in_its_uri),
 		T(user_phone_survives),
 		T(to_with_another_number_keeps_what_is_no_prefix),
 	};

@@ -129,9 +129,62 @@ static void random_multiparts_are_survived(void **state)
 	}
 }
 
+static void assert_with(const struct sip_body *body, const char *sdp, const char *wanted)
+{
+	size_t length;
+	char *text;
+
+	assert_int_equal(sip_body_with(body, sdp, &text, &length), 0);
+	assert_string_equal(text, wanted);
+	assert_int_equal(length, strlen(wanted));
+	free(text);
+}
+
+static void another_sdp_takes_the_place_of_the_first(void **state)
+{
+	static const char text[] = "--b\r\nContent-Type: text/x\r\n\r\n1\r\n--b\r\n"
+				   "Content-Type: application/sdp\r\n\r\nv=0\r\n--b--\r\nend";
+	struct sip_body *body, *copy;
+
+	(void)state;
+	assert_int_equal(sip_body_create(&body, "multipart/mixed;boundary=b", text, strlen(text)),
+			 0);
+	assert_int_equal(sip_body_copy(&copy, body), 0);
+	sip_body_destroy(body);
+	assert_with(copy, "v=1\r\nx=long\r\n",
+		    "--b\r\nContent-Type: text/x\r\n\r\n1\r\n--b\r\n"
+		    "Content-Type: application/sdp\r\n\r\nv=1\r\nx=long\r\n--b--\r\nend");
+	assert_with(copy, "v=0\r\n", text);
+	sip_body_destroy(copy);
+}
+
+static void a_body_without_sdp_stays_as_it_is(void **state)
+{
+	static const char bytes[] = "a\0b";
+	struct sip_body *body;
+	size_t length;
+	char *text;
+
+	(void)state;
+	assert_int_equal(sip_body_create(&body, "application/x", bytes, 3), 0);
+	assert_int_equal(body->sdp_length, 0);
+	assert_int_equal(sip_body_with(body, NULL, &text, &length), 0);
+	assert_int_equal(length, 3);
+	assert_memory_equal(text, bytes, 3);
+	free(text);
+	sip_body_destroy(body);
+	assert_int_equal(sip_body_create(&body, "multipart/mixed;boundary=b", "--b\r\nno end", 12),
+			 0);
+	assert_int_equal(body->sdp_length, 0);
+	sip_body_destroy(body);
+	assert_null(sip_body_destroy(NULL));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(another_sdp_takes_the_place_of_the_first),
+		cmocka_unit_test(a_body_without_sdp_stays_as_it_is),
 		cmocka_unit_test(a_plain_body_is_taken_whole),
 		cmocka_unit_test(other_types_cannot_be_read),
 		cmocka_unit_test(nul_in_sdp_is_refused),

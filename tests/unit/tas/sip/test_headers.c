@@ -12,6 +12,7 @@
 #include <errno.h>
 
 #include "base/macros.h"
+#include "tas/sip/body.h"
 #include "tas/sip/headers.h"
 
 static int add_raw(struct sip_headers *headers, const char *name, const char *value, size_t length)
@@ -121,11 +122,11 @@ static void set_replaces_all_and_remove_takes_all(void **state)
 
 static void towards_the_core_all_cross_but_those_of_a_hop_or_dialog(void **state)
 {
-	static const char *const cross[] = { "Session-ID",   "P-Asserted-Identity",
-					     "Privacy",      "Diversion",
-					     "History-Info", "X-Unknown",
-					     "Reason",       "Priority",
-					     "X-Unknown" };
+	static const char *const cross[] = {
+		"Session-ID",   "P-Asserted-Identity", "Privacy",  "Diversion",
+		"History-Info", "X-Unknown",           "Reason",   "Priority",
+		"User-Agent",   "Accept-Language",     "X-Unknown"
+	};
 	static const char *const stay[] = { "Via",
 					    "v",
 					    "CONTACT",
@@ -142,7 +143,7 @@ static void towards_the_core_all_cross_but_those_of_a_hop_or_dialog(void **state
 					    "Session-Expires",
 					    "x",
 					    "Authorization",
-					    "User-Agent" };
+					    "Security-Verify" };
 	struct sip_headers from = { 0 }, to = { 0 };
 
 	(void)state;
@@ -156,6 +157,47 @@ static void towards_the_core_all_cross_but_those_of_a_hop_or_dialog(void **state
 		assert_string_equal(to.items[i].name, cross[i]);
 		assert_string_equal(to.items[i].value, "yes");
 	}
+	sip_headers_done(&from);
+	sip_headers_done(&to);
+}
+
+static void of_option_tags_the_transparent_ones_cross(void **state)
+{
+	struct sip_headers from = { 0 }, to = { 0 };
+
+	(void)state;
+	assert_int_equal(sip_headers_add(&from, "k", "100rel,histinfo , timer,\tUUI"), 0);
+	assert_int_equal(sip_headers_add(&from, "Supported", "replaces"), 0);
+	assert_int_equal(sip_headers_add(&from, "Require", ",resource-priority,,"), 0);
+	assert_int_equal(sip_headers_add(&from, "Supported",
+					 "histinfo-but-longer-than-any-option-tag-there-is"),
+			 0);
+	assert_int_equal(sip_headers_copy_transparent(&to, &from), 0);
+	assert_int_equal(to.count, 2);
+	assert_string_equal(to.items[0].value, "histinfo, UUI");
+	assert_string_equal(to.items[1].value, "resource-priority");
+	sip_headers_done(&from);
+	sip_headers_done(&to);
+}
+
+static void what_is_end_to_end_of_contact_and_body_goes_along_to_the_core_only(void **state)
+{
+	struct sip_headers from = { 0 }, to = { 0 }, trunk = { 0 };
+
+	(void)state;
+	from.features = strdup(";+sip.instance=\"x\"");
+	from.redirect = strdup("<sip:a@b>");
+	assert_int_equal(sip_body_create(&from.body, "text/x", "hello", 5), 0);
+	from.body->fields[BODY_DISPOSITION] = strdup("render");
+	assert_int_equal(sip_headers_copy_transparent(&to, &from), 0);
+	assert_string_equal(to.features, from.features);
+	assert_string_equal(to.redirect, from.redirect);
+	assert_string_equal(to.body->fields[BODY_DISPOSITION], "render");
+	assert_string_equal(to.body->text, "hello");
+	assert_int_equal(sip_headers_copy_allowed(&trunk, &from, NULL, 0), 0);
+	assert_null(trunk.features);
+	assert_null(trunk.redirect);
+	assert_null(trunk.body);
 	sip_headers_done(&from);
 	sip_headers_done(&to);
 }
@@ -200,6 +242,9 @@ int main(void)
 		cmocka_unit_test(compact_forms_get_their_full_names),
 		cmocka_unit_test(set_replaces_all_and_remove_takes_all),
 		cmocka_unit_test(towards_the_core_all_cross_but_those_of_a_hop_or_dialog),
+		cmocka_unit_test(of_option_tags_the_transparent_ones_cross),
+		cmocka_unit_test(
+			what_is_end_to_end_of_contact_and_body_goes_along_to_the_core_only),
 		cmocka_unit_test(towards_a_trunk_only_the_named_cross),
 		cmocka_unit_test(a_flood_of_headers_is_cut),
 	};
