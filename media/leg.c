@@ -143,6 +143,10 @@ int leg_init(struct leg *leg, const struct leg_setup *setup)
 	if (!err && getrandom(&leg->session_id, sizeof(leg->session_id), 0) < 0)
 		err = -EIO;
 	leg->session_id >>= 2; /* some parsers keep it in 63 bits with a sign */
+	if (setup->origin.session_id) {
+		leg->session_id = setup->origin.session_id;
+		leg->version = setup->origin.version;
+	}
 	return err;
 }
 

@@ -22,6 +22,11 @@
 
 struct leg;
 
+/* What the o= line of our next text says. */
+struct sdp_origin {
+	uint64_t session_id, version;
+};
+
 struct leg_setup {
 	enum media_leg_kind kind;
 	union net_address address; /* ours with the port taken; plain RTP: of the even one */
@@ -29,6 +34,7 @@ struct leg_setup {
 	struct media_local local;
 	struct recording *recording;          /* of a local side: taken; NULL: none */
 	const struct dtls_identity *identity; /* borrowed, outlives the leg */
+	struct sdp_origin origin;             /* goes on from there; 0: a new one */
 	struct worker *worker;
 	struct relay_leg *peer_path;
 	struct receipt *receipt;

@@ -42,11 +42,12 @@ struct shared {
 	atomic_uint references;
 	struct receipt receipts[2];
 	/* The media thread's: */
-	struct session *session; /* NULL: could not be made, or ended */
-	struct mailbox *inbox;   /* borrowed: the engine outlives its sessions */
-	struct ticket ticket;    /* of the handle */
-	uint16_t ports[2];       /* taken for each side, 0: none */
-	bool pair[2];            /* two ports from there on */
+	struct session *session;        /* NULL: could not be made, or ended */
+	struct mailbox *inbox;          /* borrowed: the engine outlives its sessions */
+	struct ticket ticket;           /* of the handle */
+	struct dtls_identity *identity; /* own; NULL: the engine's */
+	uint16_t ports[2];              /* taken for each side, 0: none */
+	bool pair[2];                   /* two ports from there on */
 };
 
 enum exchange_state {
@@ -90,10 +91,18 @@ struct news {
 	bool pair[2];
 };
 
+static void shared_free(struct shared *shared)
+{
+	if (!shared)
+		return;
+	dtls_identity_destroy(shared->identity);
+	free(shared);
+}
+
 static void shared_unref(struct shared *shared)
 {
 	if (atomic_fetch_sub_explicit(&shared->references, 1, memory_order_acq_rel) == 1)
-		free(shared);
+		shared_free(shared);
 }
 
 static enum media_side other(enum media_side side)
@@ -427,14 +436,34 @@ static void give_back(struct media_engine *engine, struct shared *shared,
 	give_ports(engine, shared->ports, shared->pair);
 }
 
+/* "o=- 1234 5 IN IP4 ...": ours, as sdp_write() writes it. */
+static void read_origin(const char *sdp, struct sdp_origin *ret_origin)
+{
+	static const char start[] = "o=- ";
+	const char *line = strstr(sdp, start);
+	char *end;
+
+	if (!line)
+		return;
+	ret_origin->session_id = strtoull(line + sizeof(start) - 1, &end, 10);
+	ret_origin->version = strtoull(end, NULL, 10) + 1;
+}
+
 static int fill_setup(struct session_setup *setup, struct media_engine *engine,
 		      struct shared *shared, const struct media_session_options *options)
 {
+	int err = options->replaces ? dtls_identity_create(&shared->identity) : 0;
+
+	if (err)
+		return err;
 	memcpy(setup->kind, options->kind, sizeof(setup->kind));
 	setup->local = options->local;
 	setup->local.recording = NULL; /* setup->recording knows */
 	media_sound_ref(setup->local.sound);
-	setup->identity = engine->identity;
+	setup->identity = shared->identity ? shared->identity : engine->identity;
+	for (unsigned side = 0; side < 2; side++)
+		if (options->before[side])
+			read_origin(options->before[side], &setup->origin[side]);
 	setup->receipts = shared->receipts;
 	setup->rtp_timeout_s = engine->rtp_timeout_s;
 	setup->hold_timeout_s = engine->hold_timeout_s;
@@ -523,7 +552,7 @@ fail:
 		request_free(create);
 	if (session->farewell)
 		request_free(session->farewell);
-	free(session->shared);
+	shared_free(session->shared);
 	free(session);
 	return err;
 }

@@ -132,6 +132,12 @@ struct media_session_options {
 	 * "telephone-event". Copied; 0: PCMA, PCMU, telephone-event. */
 	const char *const *codecs;
 	unsigned codec_count;
+	/* The session takes the place of another in the same dialogs. `before`: the SDP
+	 * that the peer of a side has of us, whose o= line goes on (RFC 3264 section
+	 * 8); NULL: none. A certificate of its own makes the peer begin a new DTLS
+	 * association instead of keeping the old one's keys (RFC 8842 section 4). */
+	const char *before[2];
+	bool replaces;
 	media_event_fn *on_event;
 	void *arg;
 };

@@ -173,6 +173,7 @@ static int start_leg(struct session *session, enum media_side side)
 		.local = setup->local,
 		.recording = is_local(session, side) ? setup->recording : NULL,
 		.identity = setup->identity,
+		.origin = setup->origin[side],
 		.worker = setup->worker,
 		.peer_path = &session->legs[other(side)].path,
 		.receipt = &setup->receipts[side],

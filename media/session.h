@@ -20,6 +20,7 @@ struct session_setup {
 	struct media_desc *local_offer; /* taken: codecs of the local side; NULL without one */
 	union net_address address[2];
 	int fds[2][2];
+	struct sdp_origin origin[2]; /* 0: a new one */
 	char name[48];
 	struct worker *worker;
 	const struct dtls_identity *identity;

@@ -560,7 +560,10 @@ static int start_rooms(struct daemon *daemon)
 							.is_registered = is_registered,
 							.load = load_percent,
 							.arg = daemon });
-	return err ? failed("services", err) : 0;
+	if (err)
+		return failed("services", err);
+	call_room_on_transfer(daemon->calls, service_transfer, daemon->service);
+	return 0;
 }
 
 /* Calls matter more than the operator's socket, unless the socket says that

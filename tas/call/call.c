@@ -96,6 +96,7 @@ void call_free(struct call *call)
 	early_clear(call);
 	free(call->exchange.offered);
 	free(call->message_path);
+	transfer_done(call);
 	free(call->tries);
 	str_done(&call->asked);
 	call_plan_free(call->plan);
@@ -220,7 +221,13 @@ const char *call_id(const struct call *call)
 
 const struct leg_info *call_caller(const struct call *call)
 {
-	return leg_info(call->leg[MEDIA_A]);
+	return call->first ? call->first : leg_info(call->leg[MEDIA_A]);
+}
+
+void call_room_on_transfer(struct call_room *room, call_transfer_fn *decide, void *arg)
+{
+	room->transfer = decide;
+	room->transfer_arg = arg;
 }
 
 size_t call_room_count(const struct call_room *room)

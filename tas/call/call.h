@@ -63,6 +63,7 @@ struct call_step {
 	char *request_uri, *next_hop, *from_uri, *from_display, *to_uri, *to_display;
 	struct sip_headers headers;
 	int max_forwards;
+	int peer;                  /* who it calls, numbered as leg_info.peer; 0: the core */
 	enum media_leg_kind media; /* of the new leg */
 	bool pass_through;         /* SDP untouched, no media session */
 	bool to_core;              /* leg 3: answers' headers cross untouched, and media trouble
@@ -165,6 +166,21 @@ void call_room_on_target(struct call_room *room,
 			 void (*on_target)(const char *target, enum call_target_news news,
 					   void *arg),
 			 void *arg);
+
+/* A side of a call asks for a transfer (RFC 3515): the other side is to talk to
+ * somebody else. */
+struct call_transfer {
+	int peer;                          /* who asks, numbered as leg_info.peer */
+	bool caller_asks;                  /* it is leg A's */
+	const struct leg_info *a;          /* the call's first INVITE */
+	const struct leg_refer *refer;     /* who is to be called */
+	const struct sip_headers *headers; /* of the REFER */
+};
+/* DIAL steps for the new call, tried in order; NULL refuses with *ret_status. */
+typedef struct call_plan *call_transfer_fn(const struct call_transfer *transfer, int *ret_status,
+					   void *arg);
+/* Without one every transfer to a new target is refused. */
+void call_room_on_transfer(struct call_room *room, call_transfer_fn *decide, void *arg);
 
 size_t call_room_count(const struct call_room *room);
 /* Refuses new calls with 503 from now on, emergency calls excepted; running ones

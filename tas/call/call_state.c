@@ -118,12 +118,12 @@ static void drop_session(struct call *call)
 
 /* ---- the end ---- */
 
-/* Before leg B goes. */
-static void tell_b_is_free(const struct call *call)
+void call_b_leaves(struct call *call)
 {
-	if (call->leg[MEDIA_B])
+	if (call->step_b)
 		call_tell_target(call, call->step_b,
 				 call->a_answered ? CALL_TARGET_DONE : CALL_TARGET_FREE);
+	call->step_b = NULL;
 }
 
 void call_end(struct call *call, const struct ending *ending)
@@ -135,7 +135,8 @@ void call_end(struct call *call, const struct ending *ending)
 	for (int i = 0; i < CALL_TIMER_COUNT; i++)
 		timer_cancel(&call->timer[i]);
 	record_end(call, ending); /* reads legs and session */
-	tell_b_is_free(call);
+	call_b_leaves(call);
+	transfer_abandon(call);
 	farewell_say(call, ending);
 	drop_session(call);
 	ring_destroy(call);
@@ -179,7 +180,7 @@ static void let_b_go(struct call *call, enum cause cause)
 	cause_to_reason(cause, reason, sizeof(reason));
 	early_clear(call);
 	exchange_give_up(call, 500, NULL);
-	tell_b_is_free(call);
+	call_b_leaves(call);
 	call->leg[MEDIA_B] =
 		leg_release(call->leg[MEDIA_B], &(struct leg_farewell){ .reason = reason });
 	call->expecting = false;
@@ -234,10 +235,11 @@ static void trouble(struct call *call, enum cause cause)
  * several that ring none is: its SDP would be agreed before it has won. */
 static enum leg_100rel rel100_of(const struct call *call, const struct call_step *step)
 {
-	enum leg_100rel a = leg_info(call->leg[MEDIA_A])->rel100;
+	enum leg_100rel a;
 
-	if (call->ring)
+	if (call->ring || call->transfer)
 		return LEG_100REL_NONE;
+	a = leg_info(call->leg[MEDIA_A])->rel100;
 	return a == LEG_100REL_REQUIRED && !step->to_core ? LEG_100REL_SUPPORTED : a;
 }
 
@@ -261,7 +263,9 @@ int call_invite(struct call *call, const struct call_step *step, const char *sdp
 
 	if (err)
 		return err;
-	snprintf(call->call_id_b, sizeof(call->call_id_b), "%s", leg_info(*ret_leg)->call_id);
+	if (!call->transfer)
+		snprintf(call->call_id_b, sizeof(call->call_id_b), "%s",
+			 leg_info(*ret_leg)->call_id);
 	call_tell_target(call, step, CALL_TARGET_TAKEN);
 	return 0;
 }
@@ -800,6 +804,12 @@ static void talking_leg(struct call *call, enum media_side side, const struct le
 		exchange_answered(call, side, event);
 	else if (event->type == LEG_EV_CONFIRMED)
 		exchange_confirmed(call, side, event->sdp);
+	else if (event->type == LEG_EV_INFO)
+		inform(call, side, event);
+	else if (event->type == LEG_EV_INFO_ANSWERED)
+		inform_answered(call, side, event->status);
+	else if (event->type == LEG_EV_REFER)
+		transfer_asked(call, side, event);
 }
 
 static void on_talking(struct call *call, const struct happening *h)
@@ -850,7 +860,8 @@ void call_handle(struct call *call, const struct happening *h)
 	call->depth++;
 	if (call->state != CALL_ENDED && h->branch) {
 		ring_handle(call, h);
-	} else if (call->state != CALL_ENDED && !happened_anywhere(call, h)) {
+	} else if (call->state != CALL_ENDED && !transfer_handle(call, h) &&
+		   !happened_anywhere(call, h)) {
 		switch (call->state) { /* no default: a new state must be placed here */
 		case CALL_INCOMING:
 			on_incoming(call, h);
@@ -896,6 +907,7 @@ void call_on_leg(struct leg *leg, const struct leg_event *event, void *arg)
 	struct happening h = { .what = HAPPENED_LEG, .leg = event };
 
 	h.branch = ring_find(call, leg, NULL);
+	h.transfer = transfer_owns(call, leg, NULL);
 	h.side = leg == call->leg[MEDIA_A] ? MEDIA_A : MEDIA_B;
 	call_handle(call, &h);
 }
@@ -905,7 +917,8 @@ void call_on_media(struct media_session *session, const struct media_event *even
 	call_handle(arg, &(struct happening){ .what = HAPPENED_MEDIA,
 					      .side = event->side,
 					      .media = event,
-					      .branch = ring_find(arg, NULL, session) });
+					      .branch = ring_find(arg, NULL, session),
+					      .transfer = transfer_owns(arg, NULL, session) });
 }
 
 void call_on_timer(struct timer *timer, void *arg)

@@ -89,13 +89,17 @@ struct call {
 	struct early *early, **early_end;
 	unsigned early_count;
 	struct exchange exchange;
+	struct transfer *transfer;     /* on its way; NULL: none */
+	struct transfer *lent_to;      /* another call's that has one of our legs; NULL: none */
+	struct call_plan *transferred; /* whose step the call talks by; NULL: its own plan's */
+	struct leg_info *first;        /* A's, as it was before a transfer; NULL: leg A's own */
 	struct timer timer[CALL_TIMER_COUNT];
 
 	/* For the record. */
 	wall_ms started_wall;
 	mono_ms started_ms, ringing_ms, answered_ms; /* 0: not yet */
 	mono_ms pdd_ms;                              /* -1: A heard nothing of B */
-	unsigned steps_tried;
+	unsigned steps_tried, transfers;
 	struct call_try *tries; /* CALL_TRY_MAX of them; NULL: none */
 	size_t try_count;
 	struct str asked; /* JSON objects, one a question that ended */
@@ -124,6 +128,8 @@ struct call_room {
 	void *empty_arg;
 	void (*on_target)(const char *target, enum call_target_news news, void *arg);
 	void *on_target_arg;
+	call_transfer_fn *transfer; /* NULL: none */
+	void *transfer_arg;
 	struct log_limit shed_log;
 };
 
@@ -135,6 +141,7 @@ struct happening {
 	const struct media_event *media;  /* MEDIA */
 	enum call_timer timer;            /* TIMER */
 	const struct call_advice *advice; /* ADVICE */
+	bool transfer;                    /* of the transfer's new leg or session */
 	struct branch *branch;            /* of a RING step; NULL: the call's own */
 };
 
@@ -159,7 +166,8 @@ void call_handle(struct call *call, const struct happening *happening);
 void call_finish(struct call *call, const struct ending *ending); /* from outside its handlers */
 void call_end(struct call *call, const struct ending *ending);
 void call_step_failed(struct call *call, const struct ending *ending); /* leg B's */
-void call_step_over(struct call *call, const struct ending *ending);   /* all of it */
+void call_b_leaves(struct call *call); /* before leg B goes: its target may be told */
+void call_step_over(struct call *call, const struct ending *ending); /* all of it */
 void call_go_on(struct call *call); /* with the next step; INCOMING, nothing under way */
 void call_b_answered(struct call *call, const struct leg_event *event);
 int call_invite(struct call *call, const struct call_step *step, const char *sdp,
@@ -204,6 +212,18 @@ void exchange_confirmed(struct call *call, enum media_side side, const char *sdp
 void exchange_media(struct call *call, const struct media_event *event);
 void exchange_refuse(struct call *call, enum media_side side, int status, const char *reason);
 void exchange_give_up(struct call *call, int status, const char *reason);
+
+/* inform.c: INFO while talking */
+void inform(struct call *call, enum media_side from, const struct leg_event *event);
+void inform_answered(struct call *call, enum media_side side, int status);
+
+/* transfer.c: one side is replaced by somebody else */
+void transfer_asked(struct call *call, enum media_side by, const struct leg_event *event);
+bool transfer_handle(struct call *call, const struct happening *happening); /* true: that was it */
+bool transfer_owns(const struct call *call, const struct leg *leg,
+		   const struct media_session *session); /* one of both */
+void transfer_abandon(struct call *call);                /* the call ends */
+void transfer_done(struct call *call);                   /* frees what is left of earlier ones */
 
 /* farewell.c: what each side is told when a call ends */
 void farewell_say(struct call *call, const struct ending *ending);

@@ -61,7 +61,7 @@ static void put(char *to, size_t room, const char *from)
 
 void record_info(const struct call *call, struct call_info *ret_info)
 {
-	const struct leg_info *a = leg_info(call->leg[MEDIA_A]);
+	const struct leg_info *a = call_caller(call);
 
 	memset(ret_info, 0, sizeof(*ret_info));
 	put(ret_info->id, sizeof(ret_info->id), call->id);
@@ -156,7 +156,7 @@ static void add_tries(struct str *json, const struct call *call)
 
 static void write_cdr(const struct call *call, const struct ending *ending, mono_ms now)
 {
-	const struct leg_info *a = leg_info(call->leg[MEDIA_A]);
+	const struct leg_info *a = call_caller(call);
 	struct str json = { 0 };
 	char *line;
 
@@ -187,6 +187,8 @@ static void write_cdr(const struct call *call, const struct ending *ending, mono
 		 (long long)(now - call->started_ms));
 	str_addf(&json, ",\"steps\":%u,\"emergency\":%s", call->steps_tried,
 		 call->plan->emergency ? "true" : "false");
+	if (call->transfers)
+		str_addf(&json, ",\"transfers\":%u", call->transfers);
 	if (call->try_count)
 		add_tries(&json, call);
 	if (call->asked.length)

@@ -113,5 +113,10 @@ struct call_plan *decide_now(struct service_room *room, const struct leg_info *i
 
 /* ingress.c: a call from a trunk */
 void ingress_trunk(struct decision *decision, size_t trunk);
+/* The core's phone. */
+void ingress_add(struct decision *decision, const struct config_trunk *trunk, const char *number);
+
+/* service.c: whether a number is ours, for classify() */
+bool service_is_registered(const char *number, void *arg);
 
 #endif

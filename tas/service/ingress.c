@@ -11,8 +11,7 @@
 #include "tas/service/identity.h"
 #include "tas/service/uri.h"
 
-static void add_call_to_core(struct decision *decision, const struct config_trunk *trunk,
-			     const char *number)
+void ingress_add(struct decision *decision, const struct config_trunk *trunk, const char *number)
 {
 	const char *sbc = decision->config->core.sbc.uri;
 	struct uri_view core;
@@ -53,5 +52,5 @@ void ingress_trunk(struct decision *decision, size_t trunk)
 	}
 	decision->plan->route_type = ROUTE_TYPE_INGRESS;
 	memcpy(decision->plan->number, registration->number, sizeof(decision->plan->number));
-	add_call_to_core(decision, &config->trunks[trunk], registration->number);
+	ingress_add(decision, &config->trunks[trunk], registration->number);
 }

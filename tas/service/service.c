@@ -208,7 +208,7 @@ void service_reconfigure(struct service_room *room, const struct config *config,
 
 /* A number that was withdrawn from the configuration may still be known to the
  * core; its calls keep their direction and loop. */
-static bool is_registered(const char *number, void *arg)
+bool service_is_registered(const char *number, void *arg)
 {
 	const struct service_room *room = arg;
 
@@ -242,8 +242,8 @@ static void decide_core(struct decision *decision)
 	const struct config *config = decision->config;
 	const char *caller = info->asserted_user[0] ? info->asserted_user : info->from_user;
 
-	classify(config->prefix_mo, config->prefix_mt, info->request_user, caller, is_registered,
-		 (void *)decision->room, &decision->class);
+	classify(config->prefix_mo, config->prefix_mt, info->request_user, caller,
+		 service_is_registered, (void *)decision->room, &decision->class);
 	look_at_numbers(decision);
 	decision_note(decision, "a call from the core, direction %s by %s",
 		      call_direction_name(decision->class.direction),
@@ -257,7 +257,8 @@ static void decide_trunk(struct decision *decision, size_t trunk)
 	char called[NUMBER_ROOM];
 
 	number_from_peer(&decision->config->trunks[trunk].identity, info->request_user, called);
-	classify(NULL, NULL, called, "", is_registered, (void *)decision->room, &decision->class);
+	classify(NULL, NULL, called, "", service_is_registered, (void *)decision->room,
+		 &decision->class);
 	look_at_numbers(decision);
 	decision_note(decision, "a call from the trunk %s", decision_sender(decision));
 	if (info->max_forwards < 2)

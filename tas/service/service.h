@@ -48,6 +48,9 @@ void service_invite(struct service_room *room, struct leg *take_leg);
 void service_each_line(const struct service_room *room,
 		       void (*visit)(const struct sip_line_info *info, void *arg), void *arg);
 
+/* For call_room_on_transfer(); arg is the room. */
+call_transfer_fn service_transfer;
+
 /* The decision alone, for a call that comes now: a heap plan, never NULL unless
  * memory is out. */
 struct call_plan *service_decide(struct service_room *room, const struct leg_info *info);

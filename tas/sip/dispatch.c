@@ -203,6 +203,7 @@ static void known_peer(struct sip_endpoint *endpoint, msg_t *msg, sip_t *sip,
 		      NULL);
 		break;
 	case sip_method_bye:
+	case sip_method_info:
 	case sip_method_prack:
 	case sip_method_update:
 		reply(endpoint, msg, SIP_481_NO_TRANSACTION);

@@ -67,6 +67,8 @@ static void leg_free(struct leg *leg)
 	struct sip_endpoint *endpoint = leg->endpoint;
 
 	leg_drop_offers(leg);
+	leg_drop_refer(leg);
+	leg_drop_inform(leg);
 	leg_drop_early(leg);
 	timer_cancel(&leg->connect_timer);
 	timer_cancel(&leg->reaper);
@@ -135,6 +137,7 @@ struct leg *leg_new(struct sip_endpoint *endpoint, bool incoming)
 	leg->incoming = incoming;
 	leg->state = incoming ? LEG_INVITED : LEG_CALLING;
 	leg->info.headers = &leg->headers;
+	leg->allows = LEG_ALLOWS_INFO; /* a peer that sends no Allow may know it: RFC 3261 20.5 */
 	timer_init(&leg->connect_timer, on_connect_timer, leg);
 	timer_init(&leg->offer_timer, leg_offer_again, leg);
 	timer_init(&leg->session_timer, leg_session_due, leg);
@@ -170,6 +173,8 @@ void leg_enter(struct leg *leg, enum leg_state state)
 		timer_cancel(&leg->connect_timer);
 	if (state == LEG_HANGING_UP || state == LEG_OVER) {
 		leg_drop_offers(leg);
+		leg_drop_refer(leg);
+		leg_drop_inform(leg);
 		leg_session_stop(leg);
 		leave_peer(leg);
 	} else if (state == LEG_TALKING) {
@@ -312,6 +317,10 @@ nta_outgoing_t *leg_request(struct leg *leg, const struct leg_request *request)
 		       SIPTAG_USER_AGENT_STR(leg->endpoint->user_agent)),
 		TAG_IF(request->reason, SIPTAG_REASON_STR(request->reason)),
 		TAG_IF(farewell, SIPTAG_UNKNOWN(farewell)),
+		TAG_IF(request->event, SIPTAG_EVENT_STR(request->event)),
+		TAG_IF(request->state, SIPTAG_SUBSCRIPTION_STATE_STR(request->state)),
+		TAG_IF(request->body, SIPTAG_CONTENT_TYPE_STR(request->body_type)),
+		TAG_IF(request->body, SIPTAG_PAYLOAD_STR(request->body)),
 		TAG_IF(request->sdp, SIPTAG_CONTENT_TYPE_STR("application/sdp")),
 		TAG_IF(request->sdp, SIPTAG_PAYLOAD_STR(request->sdp)), TAG_END());
 	su_home_deinit(home);
@@ -342,9 +351,13 @@ int leg_remember_local(struct leg *leg, const char *sdp)
 
 void leg_heard(struct leg *leg, const sip_t *sip)
 {
-	if (sip && sip->sip_allow)
-		leg->allows =
-			sip_is_allowed(sip->sip_allow, SIP_METHOD_UPDATE) ? LEG_ALLOWS_UPDATE : 0;
+	if (!sip || !sip->sip_allow)
+		return;
+	leg->allows = 0;
+	if (sip_is_allowed(sip->sip_allow, SIP_METHOD_UPDATE))
+		leg->allows |= LEG_ALLOWS_UPDATE;
+	if (sip_is_allowed(sip->sip_allow, SIP_METHOD_INFO))
+		leg->allows |= LEG_ALLOWS_INFO;
 }
 
 static nta_response_f on_bye_response;
@@ -495,6 +508,10 @@ int leg_on_request(struct leg *leg, nta_leg_t *dialog, nta_incoming_t *request, 
 	case sip_method_invite:
 	case sip_method_update:
 		return leg_on_offer(leg, request, sip);
+	case sip_method_refer:
+		return leg_on_refer(leg, request, sip);
+	case sip_method_info:
+		return leg_on_info(leg, request, sip);
 	case sip_method_options:
 		nta_incoming_treply(request, SIP_200_OK, SIPTAG_ALLOW_STR(MESSAGE_ALLOW),
 				    SIPTAG_ACCEPT_STR("application/sdp"), TAG_END());

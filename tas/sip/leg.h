@@ -42,6 +42,11 @@ enum leg_event_type {
 				* leg_offer_accept() or leg_offer_refuse(). May come before the
 				* final response, once an 18x has carried SDP reliably */
 	LEG_EV_OFFER_ANSWERED, /* our leg_offer(): status; sdp if 2xx. ACK was sent */
+	LEG_EV_REFER,          /* the peer asks for a transfer (RFC 3515): refer. Answer with
+				* leg_refer_answer() */
+	LEG_EV_INFO,           /* INFO (RFC 6086): body of body_type, NULL: none. Answer with
+				* leg_inform_answer() */
+	LEG_EV_INFO_ANSWERED,  /* our leg_inform(): status */
 	LEG_EV_ENDED           /* last event: the leg is over; see leg_end_reason */
 };
 
@@ -57,6 +62,13 @@ enum leg_end_reason {
 };
 const char *leg_end_reason_name(enum leg_end_reason reason);
 
+/* Who the peer wants the other side to talk to. */
+struct leg_refer {
+	const char *uri;      /* Refer-To without its headers */
+	const char *user;     /* unescaped; "" none */
+	const char *replaces; /* Replaces (RFC 3891) as the new INVITE would have it; NULL: none */
+};
+
 struct leg_event {
 	enum leg_event_type type;
 	enum leg_end_reason end; /* ENDED */
@@ -66,6 +78,8 @@ struct leg_event {
 	const char *sdp;         /* NULL: none */
 	bool reliable;           /* PROVISIONAL: it was sent reliably */
 	bool update;             /* OFFER: not by a re-INVITE */
+	const struct leg_refer *refer;     /* REFER */
+	const char *body, *body_type;      /* INFO */
 	const struct sip_headers *headers; /* of the message; never NULL, may be empty */
 };
 typedef void leg_event_fn(struct leg *leg, const struct leg_event *event, void *arg);
@@ -138,6 +152,18 @@ int leg_prack(struct leg *leg, const char *sdp);
 int leg_offer(struct leg *leg, const char *sdp, bool update) MUST_CHECK;
 int leg_offer_accept(struct leg *leg, const char *sdp) MUST_CHECK;
 int leg_offer_refuse(struct leg *leg, int status, const char *reason) MUST_CHECK;
+
+/* 202 takes the transfer on, any other status refuses it. -EINVAL: none waits. */
+int leg_refer_answer(struct leg *leg, int status);
+/* How it goes, to who asked for it: a status of the new call; 200 and above ends
+ * it. Nothing happens if nobody wants to know. */
+void leg_refer_report(struct leg *leg, int status, const char *phrase);
+/* The dialog that a Replaces value names, if it is one of ours and talks; NULL. */
+struct leg *leg_by_replaces(struct sip_endpoint *endpoint, const char *replaces);
+
+/* INFO; -EBUSY: one is on its way, -EOPNOTSUPP: the peer allows none. */
+int leg_inform(struct leg *leg, const char *body_type, const char *body) MUST_CHECK;
+int leg_inform_answer(struct leg *leg, int status);
 
 /* Why it ends, for the wire: `status` and `phrase` for an unanswered incoming
  * leg, `reason` as Reason header value (RFC 3326) for BYE and CANCEL. */

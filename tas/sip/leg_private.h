@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* leg_private.h - a leg from inside: leg.c (life, dialog), leg_in.c and
  * leg_out.c (its INVITE), leg_prack.c (its reliable 18x), leg_offer.c (re-INVITE
- * and UPDATE), leg_refresh.c (session timer).
+ * and UPDATE), leg_refresh.c (session timer), leg_refer.c, leg_inform.c.
  *
  *   in:  INVITED --2xx--> ACCEPTED --ACK--> TALKING --BYE--> HANGING_UP -> OVER
  *           |                 +--released--> UNACKED --ACK or time-out--^
@@ -45,6 +45,7 @@ struct early_dialog {
 
 /* What the peer's Allow says; of those we care for. */
 #define LEG_ALLOWS_UPDATE 1u
+#define LEG_ALLOWS_INFO   2u
 
 struct leg {
 	struct sip_endpoint *endpoint;
@@ -104,6 +105,13 @@ struct leg {
 	char *local_sdp; /* the last one the peer has of us; NULL: none */
 	unsigned offer_tries;
 
+	nta_incoming_t *refer_in;   /* waits for leg_refer_answer() */
+	uint32_t refer_id;          /* its CSeq; names a second subscription */
+	unsigned refers;            /* so far */
+	bool refer_told;            /* who asked wants to know how it goes */
+	nta_incoming_t *inform_in;  /* INFO that waits for leg_inform_answer() */
+	nta_outgoing_t *inform_out; /* ours */
+
 	struct timer connect_timer, offer_timer, reaper;
 
 	leg_event_fn *on_event; /* NULL: nobody listens any more */
@@ -127,6 +135,8 @@ struct leg_request {
 	nta_response_f *on_response;     /* NULL: nobody waits */
 	nta_leg_t *dialog;               /* NULL: leg_dialog() */
 	const char *sdp, *reason, *rack; /* NULL: none */
+	const char *body, *body_type;    /* instead of SDP */
+	const char *event, *state;       /* of a NOTIFY */
 };
 nta_outgoing_t *leg_request(struct leg *leg, const struct leg_request *request);
 /* The dialog that requests go into: before the 2xx an early one. */
@@ -175,6 +185,12 @@ void leg_session_agreed(struct leg *leg, const sip_t *response);
 void leg_session_begin(struct leg *leg); /* the dialog is up; again: no harm */
 void leg_session_stop(struct leg *leg);
 timer_fn leg_session_due;
+
+/* leg_refer.c, leg_inform.c; nta's status */
+int leg_on_refer(struct leg *leg, nta_incoming_t *request, const sip_t *sip);
+int leg_on_info(struct leg *leg, nta_incoming_t *request, const sip_t *sip);
+void leg_drop_refer(struct leg *leg);
+void leg_drop_inform(struct leg *leg);
 
 /* leg_out.c: the same INVITE once more, after a response that asks for it */
 int leg_invite_again(struct leg *leg) MUST_CHECK;

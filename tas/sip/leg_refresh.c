@@ -111,7 +111,7 @@ static void on_refused(struct leg *leg, nta_outgoing_t *request, int status, con
 		try_later(leg, 0);
 	} else if (nta_outgoing_method(request) == sip_method_update &&
 		   (status == 405 || status == 501)) {
-		leg->allows = 0; /* it said otherwise before */
+		leg->allows &= ~LEG_ALLOWS_UPDATE; /* it said otherwise before */
 		try_later(leg, 0);
 	} else { /* the dialog is there: what it will not do is no reason to end the call */
 		try_later(leg, status == 491 ? RETRY_MS : (mono_ms)leg->session.interval_s * 250);

@@ -9,7 +9,7 @@
 #include "config/config.h"
 #include "tas/sip/headers.h"
 
-#define MESSAGE_ALLOW "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE"
+#define MESSAGE_ALLOW "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER"
 
 /* Every header that may be told on, in the order received, as sent but for
  * folds; and what of Contact and body is end to end. What cannot be told on

@@ -13,6 +13,7 @@ static struct leg *legs;
 static size_t invites;
 static int invite_error;
 static unsigned long call_ids;
+static struct leg *replaced;
 
 static const char *keep(struct leg *leg, const char *text)
 {
@@ -33,6 +34,7 @@ static struct leg *leg_new(bool outgoing)
 
 	assert(leg);
 	leg->outgoing = outgoing;
+	leg->informs = true;
 	leg->info.peer = outgoing ? -1 : 0;
 	leg->info.max_forwards = 70;
 	leg->info.headers = &leg->headers;
@@ -129,6 +131,7 @@ void fake_legs_reset(void)
 		legs = next;
 	}
 	invites = 0;
+	replaced = NULL;
 	invite_error = 0;
 }
 
@@ -158,6 +161,8 @@ void fake_leg_event_headers(struct leg *leg, enum leg_event_type type, int statu
 		leg->offer_out = false;
 		leg->ack_owed = leg->offer_asked && status < 300;
 	}
+	if (type == LEG_EV_INFO_ANSWERED)
+		leg->inform_out = false;
 	if (type == LEG_EV_PRACKED)
 		leg->agreed_early = true;
 	if (type == LEG_EV_ANSWERED)
@@ -176,6 +181,28 @@ void fake_leg_reliable(struct leg *leg, int status, const char *sdp)
 	leg->rang = true;
 	leg->prack_owed = sdp && !leg->info.sdp && !leg->agreed_early;
 	leg->agreed_early = leg->agreed_early || (sdp && leg->info.sdp);
+	deliver(leg, &event, NULL);
+}
+
+void fake_leg_refer(struct leg *leg, const char *user, const char *replaces)
+{
+	struct leg_refer refer = { .uri = "sip:x@pbx", .user = user, .replaces = replaces };
+	struct leg_event event = { .type = LEG_EV_REFER, .refer = &refer };
+
+	leg->refer_asked = true;
+	deliver(leg, &event, NULL);
+}
+
+void fake_leg_replaced(struct leg *leg)
+{
+	replaced = leg;
+}
+
+void fake_leg_info(struct leg *leg, const char *type, const char *body)
+{
+	struct leg_event event = { .type = LEG_EV_INFO, .body_type = type, .body = body };
+
+	leg->inform_in = true;
 	deliver(leg, &event, NULL);
 }
 
@@ -368,6 +395,50 @@ int leg_offer_refuse(struct leg *leg, int status, const char *reason)
 		return -EINVAL; /* cancelled */
 	leg->offer_in = false;
 	return note(leg, FAKE_LEG_OFFER_REFUSE, status, NULL, NULL);
+}
+
+int leg_refer_answer(struct leg *leg, int status)
+{
+	if (!leg->refer_asked)
+		return -EINVAL;
+	leg->refer_asked = false;
+	leg->refer_told = status == 202;
+	return note(leg, FAKE_LEG_REFER_ANSWER, status, NULL, NULL);
+}
+
+void leg_refer_report(struct leg *leg, int status, const char *phrase)
+{
+	(void)phrase;
+	if (!leg->refer_told || leg->ended)
+		return;
+	leg->refer_told = status < 200;
+	note(leg, FAKE_LEG_REFER_REPORT, status, NULL, NULL);
+}
+
+struct leg *leg_by_replaces(struct sip_endpoint *endpoint, const char *replaces)
+{
+	(void)endpoint;
+	(void)replaces;
+	return replaced && !replaced->released ? replaced : NULL;
+}
+
+int leg_inform(struct leg *leg, const char *body_type, const char *body)
+{
+	(void)body_type;
+	if (!leg->informs)
+		return -EOPNOTSUPP;
+	if (leg->inform_out)
+		return -EBUSY;
+	leg->inform_out = true;
+	return note(leg, FAKE_LEG_INFORM, 0, body, NULL);
+}
+
+int leg_inform_answer(struct leg *leg, int status)
+{
+	if (!leg->inform_in)
+		return -EINVAL;
+	leg->inform_in = false;
+	return note(leg, FAKE_LEG_INFORM_ANSWER, status, NULL, NULL);
 }
 
 struct leg *leg_release(struct leg *leg, const struct leg_farewell *farewell)

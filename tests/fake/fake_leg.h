@@ -17,6 +17,10 @@ struct fake_leg_done {
 	enum {
 		FAKE_LEG_PROVISIONAL,
 		FAKE_LEG_PRACK,
+		FAKE_LEG_REFER_ANSWER,
+		FAKE_LEG_REFER_REPORT,
+		FAKE_LEG_INFORM,
+		FAKE_LEG_INFORM_ANSWER,
 		FAKE_LEG_ANSWER,
 		FAKE_LEG_ACK,
 		FAKE_LEG_OFFER,
@@ -26,7 +30,7 @@ struct fake_leg_done {
 	int status;
 	bool reliably; /* PROVISIONAL */
 	bool update;   /* OFFER */
-	char *sdp;     /* NULL: none */
+	char *sdp;     /* NULL: none; the body of INFO */
 	char *headers; /* "Name: value\n" each; "" none */
 };
 
@@ -49,8 +53,10 @@ struct leg {
 	/* What the owner must not do twice or out of order; asserted inside. */
 	bool answered, confirmed, acked, offer_out, offer_in;
 	bool offer_asked, ack_owed; /* our offerless re-INVITE, its 2xx */
-	bool prack_owed;            /* outgoing: an 18x carried the offer */
-	bool agreed_early;          /* an 18x carried SDP reliably: UPDATE may go */
+	bool refer_asked, refer_told;
+	bool inform_in, inform_out, informs; /* informs: it allows INFO */
+	bool prack_owed;                     /* outgoing: an 18x carried the offer */
+	bool agreed_early;                   /* an 18x carried SDP reliably: UPDATE may go */
 };
 
 /* Incoming leg; sdp NULL: no offer. request_user, from_user: as said. */
@@ -71,6 +77,11 @@ void fake_leg_event_headers(struct leg *leg, enum leg_event_type type, int statu
 			    const struct sip_headers *headers);
 /* Of an outgoing leg: a provisional response that came reliably. */
 void fake_leg_reliable(struct leg *leg, int status, const char *sdp);
+/* REFER; replaces NULL: none. And what leg_by_replaces() finds for any text. */
+void fake_leg_refer(struct leg *leg, const char *user, const char *replaces);
+void fake_leg_replaced(struct leg *leg);
+/* INFO; body NULL: none. */
+void fake_leg_info(struct leg *leg, const char *type, const char *body);
 /* An offer by UPDATE (or PRACK). */
 void fake_leg_update(struct leg *leg, const char *sdp);
 void fake_leg_end(struct leg *leg, enum leg_end_reason reason, int status);

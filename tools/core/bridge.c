@@ -228,6 +228,15 @@ static void on_candidate_ended(struct candidate *candidate, const struct leg_eve
 				 event->headers);
 }
 
+/* This SBC makes no transfers, and swallows digits. */
+static void more_than_a_call(struct leg *leg, const struct leg_event *event)
+{
+	if (event->type == LEG_EV_REFER)
+		(void)leg_refer_answer(leg, 603);
+	else if (event->type == LEG_EV_INFO)
+		(void)leg_inform_answer(leg, 200);
+}
+
 static void on_candidate(struct leg *leg, const struct leg_event *event, void *arg)
 {
 	struct candidate *candidate = arg;
@@ -249,6 +258,11 @@ static void on_candidate(struct leg *leg, const struct leg_event *event, void *a
 		break;
 	case LEG_EV_ENDED:
 		on_candidate_ended(candidate, event);
+		break;
+	case LEG_EV_REFER:
+	case LEG_EV_INFO:
+	case LEG_EV_INFO_ANSWERED:
+		more_than_a_call(leg, event);
 		break;
 	case LEG_EV_CONFIRMED: /* of incoming legs only */
 	case LEG_EV_PRACKED:
@@ -305,6 +319,11 @@ static void on_a(struct leg *leg, const struct leg_event *event, void *arg)
 	case LEG_EV_PRACKED:
 		if (bridge->candidate_count == 1 && bridge->candidates[0].leg)
 			(void)leg_prack(bridge->candidates[0].leg, event->sdp);
+		break;
+	case LEG_EV_REFER:
+	case LEG_EV_INFO:
+	case LEG_EV_INFO_ANSWERED:
+		more_than_a_call(leg, event);
 		break;
 	case LEG_EV_PROVISIONAL: /* of outgoing legs only */
 	case LEG_EV_ANSWERED:

@@ -391,6 +391,14 @@ static void on_leg(struct leg *leg, const struct leg_event *event, void *arg)
 	case LEG_EV_OFFER_ANSWERED:
 		on_reinvite_answered(call, event);
 		break;
+	case LEG_EV_REFER:
+		(void)leg_refer_answer(call->leg, 603);
+		break;
+	case LEG_EV_INFO:
+		(void)leg_inform_answer(call->leg, 200);
+		break;
+	case LEG_EV_INFO_ANSWERED:
+		break;
 	case LEG_EV_ENDED:
 		note_stopped(call, event);
 		call->leg = leg_release(call->leg, NULL);

@@ -841,7 +841,19 @@ static void leg_rolls(struct leg *leg)
 
 	if (!leg || leg->released || leg->ended)
 		return;
-	switch (dice(11)) {
+	switch (dice(14)) {
+	case 11:
+		if (leg->answered && !leg->refer_asked)
+			fake_leg_refer(leg, "201", NULL);
+		break;
+	case 12:
+		if (leg->answered && !leg->inform_in)
+			fake_leg_info(leg, "application/dtmf-relay", "Signal=1");
+		break;
+	case 13:
+		if (leg->inform_out)
+			fake_leg_event(leg, LEG_EV_INFO_ANSWERED, 200, NULL);
+		break;
 	case 8:
 		if (leg->outgoing && !leg->answered)
 			fake_leg_reliable(leg, 180 + (int)dice(4), some_sdp());
@@ -998,6 +1010,15 @@ static struct call_plan *some_plan(void)
 	}
 }
 
+static struct call_plan *some_transfer(const struct call_transfer *transfer, int *ret_status,
+				       void *arg)
+{
+	(void)transfer;
+	(void)arg;
+	*ret_status = 403;
+	return dice(4) ? RIG_PLAN(rig_dial("dial pbx"), rig_dial("dial pbx/2")) : NULL;
+}
+
 static unsigned long steps_taken;
 
 static void one_random_call(struct rig *rig, unsigned seed)
@@ -1005,6 +1026,7 @@ static void one_random_call(struct rig *rig, unsigned seed)
 	dice_state = seed;
 	rig->rel100 = (enum leg_100rel)dice(3);
 	fake_media_create_fails(dice(10) ? 0 : -28);
+	call_room_on_transfer(rig->room, some_transfer, NULL);
 	rig_start(rig, dice(4) ? "offer-a" : NULL, some_plan());
 	for (unsigned i = 0; i < 60 && call_room_count(rig->room); i++) {
 		steps_taken++;

@@ -27,6 +27,7 @@ struct party {
 	struct leg *leg;
 	char heard[2000]; /* " 180 183+sdp ANSWERED+sdp" */
 	char sdp[2000];   /* of the last event that had one */
+	char text[400];   /* of the last REFER or INFO */
 	char header[200]; /* the header `watch` of the last event that had it */
 	const char *watch;
 	int status;
@@ -87,6 +88,20 @@ static inline void party_on_event(struct leg *leg, const struct leg_event *event
 		break;
 	case LEG_EV_OFFER_ANSWERED:
 		(void)snprintf(word, sizeof(word), "OFFER_ANSWERED:%d", event->status);
+		break;
+	case LEG_EV_REFER:
+		(void)snprintf(word, sizeof(word), "REFER:%.24s", event->refer->user);
+		(void)snprintf(party->text, sizeof(party->text), "%s %s", event->refer->uri,
+			       event->refer->replaces ? event->refer->replaces : "-");
+		break;
+	case LEG_EV_INFO:
+		(void)snprintf(word, sizeof(word), "INFO");
+		(void)snprintf(party->text, sizeof(party->text), "%s|%s",
+			       event->body_type ? event->body_type : "-",
+			       event->body ? event->body : "-");
+		break;
+	case LEG_EV_INFO_ANSWERED:
+		(void)snprintf(word, sizeof(word), "INFO_ANSWERED:%d", event->status);
 		break;
 	case LEG_EV_ENDED:
 		party->end = event->end;

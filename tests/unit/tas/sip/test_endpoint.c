@@ -217,7 +217,7 @@ static void requests_inside_a_call_get_their_due(void **state)
 	scene_wait(&scene.callee, "CONFIRMED");
 	in_dialog("OPTIONS", 2, to, "", "");
 	wire_expect(&wire, "SIP/2.0 200 ");
-	in_dialog("INFO", 3, to, "", "");
+	in_dialog("MESSAGE", 3, to, "", "");
 	wire_expect(&wire, "SIP/2.0 405 ");
 	in_dialog("UPDATE", 4, to, CONTACT, "");
 	wire_expect(&wire, "SIP/2.0 200 ");
@@ -231,7 +231,7 @@ static void requests_inside_a_call_get_their_due(void **state)
 	wire_expect(&wire, ANSWER);
 	in_dialog("BYE", 2, to, "", ""); /* a number that was passed already */
 	wire_expect(&wire, "SIP/2.0 500 ");
-	in_dialog("REFER", 7, to, CONTACT "Refer-To: <sip:y@z>\r\n", "");
+	in_dialog("SUBSCRIBE", 7, to, CONTACT "Event: x\r\n", "");
 	wire_expect(&wire, "SIP/2.0 405 ");
 	in_dialog("BYE", 8, to, "", "");
 	wire_expect(&wire, "SIP/2.0 200 ");
