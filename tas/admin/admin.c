@@ -13,10 +13,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 #include "base/log.h"
+#include "base/str.h"
 #include "tas/admin/answer.h"
 
-#define REQUEST_MAX 128
-#define CLIENT_MS   2000 /* a client that says or takes nothing for so long is left */
+#define REQUEST_MAX 16384 /* a call record as a question is the longest */
+#define CLIENT_MS   2000  /* a client that says or takes nothing for so long is left */
 
 struct admin {
 	struct answerer answerer;
@@ -156,6 +157,9 @@ static int fill(struct admin *admin, const struct admin_options *options)
 	admin->answerer.options.socket_path = NULL;
 	admin->answerer.started_ms = clock_now();
 	admin->answerer.domain = strdup(options->config->domain);
+	admin->answerer.cdr_file = str_dup_or_null(options->config->cdr_file);
+	if (options->config->cdr_file && !admin->answerer.cdr_file)
+		return -ENOMEM;
 	return admin->answerer.domain ? 0 : -ENOMEM;
 }
 
@@ -205,6 +209,7 @@ struct admin *admin_destroy(struct admin *admin)
 	if (admin->stop_fd >= 0)
 		close(admin->stop_fd);
 	free(admin->answerer.domain);
+	free(admin->answerer.cdr_file);
 	free(admin);
 	return NULL;
 }

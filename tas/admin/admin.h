@@ -9,6 +9,7 @@
  *   trunks            {"trunks": [...]}, one object for each address
  *   refresh [NUMBER]  makes the next refresh due now
  *   drain             as SIGTERM does
+ *   explain QUESTION  why a call goes where it goes: see explain.h
  *   metrics           {"metrics": [...]}
  * What cannot be answered is {"error": "one sentence"}.
  *

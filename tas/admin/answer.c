@@ -10,6 +10,8 @@
 #include <unistd.h>
 #include "base/metrics.h"
 #include "base/str.h"
+#include "tas/admin/explain.h"
+#include "tas/admin/text.h"
 #include "tas/sip/endpoint.h"
 
 #define PAGE       1000 /* registrations in one answer */
@@ -22,25 +24,6 @@ static json_t *error_text(const char *sentence)
 	return json_pack("{s:s}", "error", sentence);
 }
 
-/* A peer's text may be no UTF-8; jansson takes nothing else. */
-static json_t *text(const char *peer_text)
-{
-	json_t *string = json_string(peer_text);
-	char *clean;
-
-	if (string)
-		return string;
-	clean = strdup(peer_text);
-	if (!clean)
-		return NULL;
-	for (char *c = clean; *c; c++)
-		if ((unsigned char)*c >= 0x80)
-			*c = '?';
-	string = json_string(clean);
-	free(clean);
-	return string;
-}
-
 /* ---- what the SIP thread is asked ---- */
 
 /* The asker and the mail hold one reference each, so that neither waits for
@@ -51,10 +34,10 @@ struct ask {
 	pthread_mutex_t lock;
 	pthread_cond_t answered;
 	struct admin_options options;
-	json_t *(*question)(const struct admin_options *options, const char *number);
-	char number[NUMBER_MAX];
+	json_t *(*question)(const struct admin_options *options, const char *argument);
 	bool done;
 	json_t *result;
+	char argument[]; /* of the question */
 };
 
 static void ask_unref(struct ask *ask)
@@ -68,7 +51,7 @@ static void ask_unref(struct ask *ask)
 static void ask_deliver(struct mail *mail, void *receiver)
 {
 	struct ask *ask = CONTAINER_OF(mail, struct ask, mail);
-	json_t *result = ask->question(&ask->options, ask->number);
+	json_t *result = ask->question(&ask->options, ask->argument);
 
 	(void)receiver;
 	pthread_mutex_lock(&ask->lock);
@@ -92,9 +75,10 @@ static void wait_slice(struct ask *ask)
 
 static json_t *ask_sip_thread(struct answerer *answerer,
 			      json_t *(*question)(const struct admin_options *, const char *),
-			      const char *number)
+			      const char *argument)
 {
-	struct ask *ask = calloc(1, sizeof(*ask));
+	size_t length = strlen(argument);
+	struct ask *ask = calloc(1, sizeof(*ask) + length + 1);
 	json_t *result = NULL;
 
 	if (!ask)
@@ -105,7 +89,7 @@ static json_t *ask_sip_thread(struct answerer *answerer,
 	ask->mail.deliver = ask_deliver;
 	ask->options = answerer->options;
 	ask->question = question;
-	snprintf(ask->number, sizeof(ask->number), "%s", number);
+	memcpy(ask->argument, argument, length + 1);
 	mailbox_post(sip_loop_mailbox(answerer->options.loop), &ask->mail);
 
 	pthread_mutex_lock(&ask->lock);
@@ -127,11 +111,11 @@ static json_t *receipt_json(const struct media_receipt *receipt)
 	uint64_t dropped = receipt->dropped_auth + receipt->dropped_source + receipt->dropped_other;
 
 	return json_pack("{s:o, s:o, s:o, s:b, s:b, s:I, s:I, s:I, s:I}", "codec",
-			 text(receipt->codec), "profile", text(receipt->profile), "remote",
-			 text(receipt->remote), "ice", receipt->ice_ok, "dtls", receipt->dtls_ok,
-			 "packets_in", (json_int_t)receipt->packets_in, "packets_out",
-			 (json_int_t)receipt->packets_out, "lost", (json_int_t)receipt->lost,
-			 "dropped", (json_int_t)dropped);
+			 text_json(receipt->codec), "profile", text_json(receipt->profile),
+			 "remote", text_json(receipt->remote), "ice", receipt->ice_ok, "dtls",
+			 receipt->dtls_ok, "packets_in", (json_int_t)receipt->packets_in,
+			 "packets_out", (json_int_t)receipt->packets_out, "lost",
+			 (json_int_t)receipt->lost, "dropped", (json_int_t)dropped);
 }
 
 static void add_call(const struct call_info *info, void *arg)
@@ -143,12 +127,12 @@ static void add_call(const struct call_info *info, void *arg)
 		"{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:b}", "id",
 		info->id, "state", call_state_name(info->state), "direction",
 		call_direction_name(info->direction), "route_type",
-		route_type_name(info->route_type), "number", text(info->number), "service",
-		text(info->service), "step", text(info->step), "from", text(info->from), "to",
-		text(info->to), "call_id_a", text(info->call_id_a), "call_id_b",
-		text(info->call_id_b), "session_id", text(info->session_id), "age_ms",
-		(json_int_t)(now - info->started_ms), "talk_ms",
-		(json_int_t)(info->answered_ms ? now - info->answered_ms : 0), "media",
+		route_type_name(info->route_type), "number", text_json(info->number), "service",
+		text_json(info->service), "step", text_json(info->step), "from",
+		text_json(info->from), "to", text_json(info->to), "call_id_a",
+		text_json(info->call_id_a), "call_id_b", text_json(info->call_id_b), "session_id",
+		text_json(info->session_id), "age_ms", (json_int_t)(now - info->started_ms),
+		"talk_ms", (json_int_t)(info->answered_ms ? now - info->answered_ms : 0), "media",
 		info->media);
 	if (!call)
 		return;
@@ -171,15 +155,15 @@ static json_t *sip_calls(const struct admin_options *options, const char *number
 
 static void add_line(const struct sip_line_info *info, void *arg)
 {
-	json_array_append_new(arg, json_pack("{s:o, s:o, s:s, s:I, s:i, s:o, s:I, s:I, s:I, s:I}",
-					     "trunk", text(info->peer), "address", text(info->uri),
-					     "state", health_state_name(info->state), "since_s",
-					     (json_int_t)((clock_now() - info->since_ms) / 1000),
-					     "last_status", info->status, "last_failure",
-					     text(info->why), "calls", (json_int_t)info->calls,
-					     "failures", (json_int_t)info->failures, "calls_now",
-					     (json_int_t)info->peer_calls, "calls_max",
-					     (json_int_t)info->peer_calls_max));
+	json_array_append_new(
+		arg, json_pack("{s:o, s:o, s:s, s:I, s:i, s:o, s:I, s:I, s:I, s:I}", "trunk",
+			       text_json(info->peer), "address", text_json(info->uri), "state",
+			       health_state_name(info->state), "since_s",
+			       (json_int_t)((clock_now() - info->since_ms) / 1000), "last_status",
+			       info->status, "last_failure", text_json(info->why), "calls",
+			       (json_int_t)info->calls, "failures", (json_int_t)info->failures,
+			       "calls_now", (json_int_t)info->peer_calls, "calls_max",
+			       (json_int_t)info->peer_calls_max));
 }
 
 static json_t *sip_trunks(const struct admin_options *options, const char *number)
@@ -213,12 +197,24 @@ static json_t *sip_status(const struct admin_options *options, const char *numbe
 	(void)number;
 	if (options->service)
 		service_each_line(options->service, count_line, &lines);
-	return json_pack("{s:I, s:I, s:o, s:b, s:i, s:i}", "calls",
+	return json_pack("{s:I, s:I, s:o, s:b, s:i, s:i, s:s}", "calls",
 			 (json_int_t)call_room_count(options->calls), "legs",
 			 (json_int_t)(endpoint ? sip_endpoint_leg_count(endpoint) : 0), "sbc_ok",
 			 asked ? json_boolean(sip_endpoint_keepalive_ok(endpoint)) : json_null(),
 			 "draining", options->draining(options->arg), "trunk_addresses",
-			 lines.known, "trunk_addresses_down", lines.down);
+			 lines.known, "trunk_addresses_down", lines.down, "config",
+			 options->service ? service_config(options->service)->version : "");
+}
+
+static json_t *sip_explain(const struct admin_options *options, const char *argument)
+{
+	json_t *question = json_loads(argument, 0, NULL);
+	json_t *result = json_is_object(question) && options->service
+				 ? explain(options->service, question)
+				 : error_text("the question is no JSON object");
+
+	json_decref(question);
+	return result;
 }
 
 static json_t *sip_drain(const struct admin_options *options, const char *number)
@@ -249,7 +245,7 @@ static json_t *reg_json(const struct reg_info *info)
 			 reg_state_name(info->state), "expires_s",
 			 (json_int_t)(info->expires_ms ? (info->expires_ms - now) / 1000 : 0),
 			 "next_s", (json_int_t)(info->next_ms ? (info->next_ms - now) / 1000 : 0),
-			 "failures", (int)info->failures, "error", text(info->last_error));
+			 "failures", (int)info->failures, "error", text_json(info->last_error));
 }
 
 static void add_reg(const struct reg_info *info, void *arg)
@@ -299,9 +295,11 @@ static json_t *summary_json(struct registrar *registrar)
 static json_t *answer_status(struct answerer *answerer, const char *unused)
 {
 	json_t *status = ask_sip_thread(answerer, sip_status, "");
-	json_t *more = json_pack("{s:s, s:i, s:o, s:I}", "version", BREAKOUT_VERSION, "pid",
-				 (int)getpid(), "domain", text(answerer->domain), "uptime_s",
-				 (json_int_t)((clock_now() - answerer->started_ms) / 1000));
+	json_t *more =
+		json_pack("{s:s, s:i, s:o, s:o, s:I}", "version", BREAKOUT_VERSION, "pid",
+			  (int)getpid(), "domain", text_json(answerer->domain), "cdr",
+			  text_json(answerer->cdr_file ? answerer->cdr_file : ""), "uptime_s",
+			  (json_int_t)((clock_now() - answerer->started_ms) / 1000));
 
 	(void)unused;
 	if (status && more)
@@ -325,6 +323,11 @@ static json_t *answer_trunks(struct answerer *answerer, const char *unused)
 {
 	(void)unused;
 	return ask_sip_thread(answerer, sip_trunks, "");
+}
+
+static json_t *answer_explain(struct answerer *answerer, const char *question)
+{
+	return ask_sip_thread(answerer, sip_explain, question);
 }
 
 static json_t *answer_drain(struct answerer *answerer, const char *unused)
@@ -362,25 +365,30 @@ static json_t *answer_metrics(struct answerer *answerer, const char *unused)
 
 static const struct request {
 	const char *name;
-	enum { NONE, OPTIONAL, NEEDED } number;
+	enum { NONE, OPTIONAL, NEEDED, DOCUMENT } argument;
 	bool registrar; /* is of no use without it */
 	json_t *(*answer)(struct answerer *answerer, const char *number);
 } requests[] = {
-	{ "status", NONE, false, answer_status },      { "regs", OPTIONAL, true, answer_regs },
-	{ "reg", NEEDED, true, answer_reg },           { "calls", NONE, false, answer_calls },
-	{ "refresh", OPTIONAL, true, answer_refresh }, { "drain", NONE, false, answer_drain },
-	{ "metrics", NONE, false, answer_metrics },    { "trunks", NONE, false, answer_trunks },
+	{ "status", NONE, false, answer_status },
+	{ "regs", OPTIONAL, true, answer_regs },
+	{ "reg", NEEDED, true, answer_reg },
+	{ "calls", NONE, false, answer_calls },
+	{ "refresh", OPTIONAL, true, answer_refresh },
+	{ "drain", NONE, false, answer_drain },
+	{ "metrics", NONE, false, answer_metrics },
+	{ "trunks", NONE, false, answer_trunks },
+	{ "explain", DOCUMENT, false, answer_explain },
 };
 
 static json_t *run(struct answerer *answerer, const struct request *request, const char *number)
 {
 	if (request->registrar && !answerer->options.registrar)
 		return error_text("this daemon keeps no registrations");
-	if (*number && request->number == NONE)
+	if (*number && request->argument == NONE)
 		return error_text("this request takes no number");
-	if (!*number && request->number == NEEDED)
+	if (!*number && request->argument == NEEDED)
 		return error_text("this request needs a number");
-	if (strlen(number) >= NUMBER_MAX)
+	if (request->argument != DOCUMENT && strlen(number) >= NUMBER_MAX)
 		return error_text("that is no number");
 	return request->answer(answerer, number);
 }
@@ -395,5 +403,6 @@ json_t *answer(struct answerer *answerer, const char *request)
 		    memcmp(requests[i].name, request, name) == 0)
 			return run(answerer, &requests[i], number);
 	return error_text(
-		"unknown request: status, regs, reg, calls, trunks, refresh, drain or metrics");
+		"unknown request: status, regs, reg, calls, trunks, explain, refresh, drain "
+		"or metrics");
 }

@@ -13,6 +13,7 @@
 struct answerer {
 	struct admin_options options; /* config and socket_path are not used */
 	char *domain;
+	char *cdr_file; /* NULL: none */
 	mono_ms started_ms;
 	_Atomic bool stopping; /* waiting for the SIP thread ends */
 };

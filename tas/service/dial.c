@@ -69,7 +69,7 @@ void dial_add(struct decision *decision, const struct config_trunk *trunk, const
 		return; /* nothing a PBX could dial; the core gets it back */
 	if (!identity_can_hide(decision->info, &trunk->identity))
 		return; /* RFC 3323 section 5.1: the core may be able to */
-	count = sip_peer_choose(peer, &lines);
+	count = decision->rehearsal ? sip_peer_peek(peer, &lines) : sip_peer_choose(peer, &lines);
 	for (size_t i = 0; i < count; i++)
 		add_gateway(decision, trunk, lines[i], number, ring_s);
 	stand_in(decision, first);

@@ -142,6 +142,13 @@ static int read_hop_key(struct service_room *room)
 	return hop_key_read(NULL, &room->hop_key);
 }
 
+static int read_secrets(struct service_room *room)
+{
+	int err = read_hop_key(room);
+
+	return err ? err : webhook_secrets_read(room);
+}
+
 static void on_target(const char *target, enum call_target_news news, void *arg)
 {
 	struct service_room *room = arg;
@@ -163,8 +170,9 @@ int service_create(struct service_room **ret_room, const struct service_options 
 	room->sounds = options->sounds;
 	room->hooks = options->hooks;
 	room->endpoint = options->endpoint;
-	if (collect_hosts(room) < 0 || trunks_apply(room) < 0 || read_hop_key(room) < 0 ||
-	    webhook_secrets_read(room) < 0 || order_book_create(&room->orders) < 0) {
+	if (collect_hosts(room) < 0 || trunks_apply(room) < 0 ||
+	    (!options->rehearsal && read_secrets(room) < 0) ||
+	    order_book_create(&room->orders) < 0) {
 		service_destroy(room);
 		return -ENOMEM;
 	}
@@ -172,6 +180,11 @@ int service_create(struct service_room **ret_room, const struct service_options 
 		call_room_on_target(room->calls, on_target, room);
 	*ret_room = room;
 	return 0;
+}
+
+const struct config *service_config(const struct service_room *room)
+{
+	return room->config;
 }
 
 struct service_room *service_destroy(struct service_room *room)

@@ -30,6 +30,7 @@ struct service_options {
 	bool (*is_registered)(const char *number, void *arg);
 	unsigned (*load)(void *arg); /* calls, in percent of limits.calls */
 	void *arg;
+	bool rehearsal; /* only service_rehearse() is called: no secret is read */
 };
 int service_create(struct service_room **ret_room,
 		   const struct service_options *options) MUST_CHECK;
@@ -54,6 +55,9 @@ call_transfer_fn service_transfer;
 /* The decision alone, for a call that comes now: a heap plan, never NULL unless
  * memory is out. */
 struct call_plan *service_decide(struct service_room *room, const struct leg_info *info);
+
+/* The one in force; borrowed, until it is exchanged. */
+const struct config *service_config(const struct service_room *room);
 
 /* One step on the way to a decision. */
 struct service_thought {

@@ -317,6 +317,15 @@ size_t sip_peer_choose(struct sip_peer *peer, struct sip_line *const **ret_lines
 	return count;
 }
 
+size_t sip_peer_peek(struct sip_peer *peer, struct sip_line *const **ret_lines)
+{
+	uint64_t turn = peer->turn;
+	size_t count = sip_peer_choose(peer, ret_lines);
+
+	peer->turn = turn;
+	return count;
+}
+
 bool sip_line_fails_over(const struct sip_line *line, int status)
 {
 	static const unsigned usual[] = { 408, 500, 502, 503, 504 };

@@ -44,6 +44,8 @@ struct sip_peer *sip_line_peer(const struct sip_line *line); /* borrowed; NULL f
 /* The lines to try for one call, in their order, borrowed until the next
  * sip_peer_configure(). One that is down is among them only if all are. */
 size_t sip_peer_choose(struct sip_peer *peer, struct sip_line *const **ret_lines);
+/* The same without taking a turn: what the next call will get. */
+size_t sip_peer_peek(struct sip_peer *peer, struct sip_line *const **ret_lines);
 
 /* A call begins, whatever its direction: -EBUSY if the peer has as many as it
  * may, or got too many this second. Each that began ends once. */

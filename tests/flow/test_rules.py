@@ -3,11 +3,12 @@
 
 import datetime
 import json
+import subprocess
 import sys
 
 import yaml
 
-from core import Core, Daemon, expect, run_tests, wait_until
+from core import BIN, Core, Daemon, expect, run_tests, wait_until
 
 SCREENED, HOURS, CLOSED_NOW = "+4799000101", "+4799000102", "+4799000103"
 OUT, BLOCKED, FORBIDDEN = "+4790000099", "+4790000666", "+4790000777"
@@ -96,6 +97,57 @@ def outside_its_hours_it_is_not():
     assert record["headers"] == {"X-Key": None}, record
 
 
+def ctl(*words, status=0):
+    done = subprocess.run([BIN / "breakoutctl", "-s", core.folder / "breakout.sock", *words],
+                          capture_output=True, text=True, timeout=20)
+    assert done.returncode == status, f"{done.returncode}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def a_made_up_call_is_explained_by_the_daemon():
+    answer = json.loads(ctl("-o", "json", "explain", "--from", BLOCKED, "--to", SCREENED,
+                            "--direction", "mt"))
+    assert answer["service"] == "screened/1" and answer["plan"][0]["step"] == "reject 603", answer
+    assert answer["config"] == json.loads(ctl("-o", "json", "status"))["config"]
+    text = ctl("explain", "--to", CLOSED_NOW, "--direction", "mt", "--header", "X-Key: let me in")
+    assert "header     yes  is X-Key: let me in; wanted X-Key: let me*" in text, text
+
+
+def a_past_call_is_explained_from_its_record():
+    expect(core.call(BLOCKED, SCREENED), outcome="refused", status=603)
+    record = wait_until(lambda: [r for r in records() if r["status"] == 603], 5, "a record")[-1]
+    for name in (record["id"], record["call_id_a"]):
+        answer = json.loads(ctl("-o", "json", "explain", name))
+        assert answer["record"]["id"] == record["id"], answer
+        assert answer["rules"][0]["conditions"][1]["is"] == BLOCKED, answer
+    text = ctl("explain", record["id"], "--config", str(tas.config))
+    assert "service screened/1, plan:\n  reject 603" in text, text
+    assert "which is not the one below" not in text, text
+    ctl("explain", "no-such-call", status=1)
+
+
+def a_replay_lists_the_calls_that_go_differently():
+    path = str(core.folder / "cdr.jsonl")
+    assert ctl("explain", "--replay", path, "--with", str(tas.config)) == ""
+    write_rules(core.folder, closed=True)
+    try:
+        changed = json.loads(ctl("-o", "json", "explain", "--replay", path, "--with",
+                                 str(tas.config), status=4))
+    finally:
+        write_rules(core.folder)
+    assert changed and {c["number"] for c in changed} == {SCREENED}, changed
+    assert {c["after"] for c in changed} == {"reject 480"}, changed
+    assert {c["before"] for c in changed} == {"reject 603", "reject 403", "loop"}, changed
+
+
+def questions_that_make_no_sense_get_a_status():
+    ctl("explain", status=2)
+    ctl("explain", "--to", "1", "--replay", "x", status=2)
+    ctl("calls", "--to", "1", status=2)
+    ctl("explain", "--to", "1", "--at", "noon", status=1)
+    ctl("explain", "--to", "1", "--config", "/nowhere.yaml", status=1)
+
+
 def a_reload_reads_lists_again_while_calls_go_on():
     (core.folder / "blocked.csv").write_text(f"{OUT}\n")
     tas.process.send_signal(1)
@@ -115,7 +167,7 @@ def a_mistake_in_a_list_is_named_with_its_line_and_changes_nothing():
 
 TESTS = [value for name, value in list(globals().items())
          if callable(value) and getattr(value, "__module__", "") == "__main__"
-         and name not in ("window", "write_rules", "records", "record_of")]
+         and name not in ("window", "write_rules", "records", "record_of", "ctl")]
 
 failed = run_tests(TESTS, core)
 stopped = tas.close()

@@ -47,6 +47,7 @@ FOREIGN = {
     "speexdsp": (["speex/"], ["media/sound_file.c"]),
     "libyaml": (["yaml.h"], ["config/tree.c"]),
     "jansson": (["jansson.h"], ["proto/api_token.c", "tas/admin/answer.h",
+                               "tas/admin/explain.", "tas/admin/text.h",
                                 "tas/service/webhook_answer.c", "tools/"]),
     "libmicrohttpd": (["microhttpd.h"], ["tools/core/token.c"]),
 }

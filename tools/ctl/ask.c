@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -62,4 +63,29 @@ int ask(const char *socket_path, const char *request, json_t **ret_answer)
 	}
 	str_done(&answer);
 	return err;
+}
+
+json_t *ask_or_say(const struct options *options, const char *request, int *ret_status)
+{
+	json_t *answer = NULL;
+	int err = ask(options->socket_path, request, &answer);
+	const char *error;
+
+	if (err) {
+		fprintf(stderr, "breakoutctl: %s: %s%s\n", options->socket_path,
+			err == -EPROTO ? "no answer" : strerror(-err),
+			err == -ENOENT || err == -ECONNREFUSED
+				? ": is breakoutd running? is -s its admin.socket?"
+				: "");
+		*ret_status = STATUS_UNREACHABLE;
+		return NULL;
+	}
+	error = json_string_value(json_object_get(answer, "error"));
+	/* A registration has a field of that name too: its last error. */
+	if (!error || json_object_get(answer, "number"))
+		return answer;
+	fprintf(stderr, "breakoutctl: %s\n", error);
+	json_decref(answer);
+	*ret_status = STATUS_NO;
+	return NULL;
 }

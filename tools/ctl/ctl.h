@@ -4,13 +4,44 @@
 #define BREAKOUT_TOOLS_CTL_CTL_H
 
 #include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include "base/macros.h"
+
+enum { STATUS_OK, STATUS_NO, STATUS_USAGE, STATUS_UNREACHABLE, STATUS_DIFFERENT };
+
+#define HEADERS_MAX 32
+
+/* Of `explain`; NULL: not given. */
+struct explain_options {
+	bool given; /* any of them */
+	const char *from, *to, *direction, *at, *trunk;
+	const char *headers[HEADERS_MAX];
+	size_t header_count;
+	unsigned load; /* percent */
+	const char *config, *cdr, *replay, *with;
+};
+
+struct options {
+	const char *socket_path;
+	bool json;
+	const char *argument; /* of the command; NULL: none */
+	struct explain_options explain;
+};
 
 /* Sends one request line, reads one JSON document. 0; -EPROTO (no JSON came),
  * or why the socket cannot be reached (-ENOENT, -ECONNREFUSED, -EACCES ...). */
 int ask(const char *socket_path, const char *request, json_t **ret_answer) MUST_CHECK;
 
+/* The daemon's answer, or NULL after saying why there is none. */
+json_t *ask_or_say(const struct options *options, const char *request, int *ret_status);
+
+int run_explain(const struct options *options);
+
+int print_json(const json_t *document); /* STATUS_OK */
 /* For people, on stdout. */
+void show_explanation(const json_t *explanation);
+void show_replay(const json_t *differences); /* array */
 void show_status(const json_t *status);
 void show_regs(const json_t *regs); /* array */
 void show_trunks(const json_t *lines);

@@ -14,47 +14,6 @@
 
 #define SOCKET_PATH "/run/breakout/breakout.sock"
 
-enum { STATUS_OK, STATUS_NO, STATUS_USAGE, STATUS_UNREACHABLE };
-
-struct options {
-	const char *socket_path;
-	bool json;
-	const char *argument; /* of the command; NULL: none */
-};
-
-static int print_json(const json_t *document)
-{
-	json_dumpf(document, stdout, JSON_INDENT(2));
-	putchar('\n');
-	return STATUS_OK;
-}
-
-/* The daemon's answer, or NULL after saying why there is none. */
-static json_t *ask_or_say(const struct options *options, const char *request, int *ret_status)
-{
-	json_t *answer = NULL;
-	int err = ask(options->socket_path, request, &answer);
-	const char *error;
-
-	if (err) {
-		fprintf(stderr, "breakoutctl: %s: %s%s\n", options->socket_path,
-			err == -EPROTO ? "no answer" : strerror(-err),
-			err == -ENOENT || err == -ECONNREFUSED
-				? ": is breakoutd running? is -s its admin.socket?"
-				: "");
-		*ret_status = STATUS_UNREACHABLE;
-		return NULL;
-	}
-	error = json_string_value(json_object_get(answer, "error"));
-	/* A registration has a field of that name too: its last error. */
-	if (!error || json_object_get(answer, "number"))
-		return answer;
-	fprintf(stderr, "breakoutctl: %s\n", error);
-	json_decref(answer);
-	*ret_status = STATUS_NO;
-	return NULL;
-}
-
 static int run_check(const struct options *options)
 {
 	struct config *config = NULL;
@@ -215,6 +174,7 @@ static const struct command {
 	{ "regs", OPTIONAL, run_regs },       { "calls", NONE, run_calls },
 	{ "refresh", OPTIONAL, run_refresh }, { "drain", NONE, run_drain },
 	{ "metrics", NONE, run_metrics },     { "trunks", NONE, run_trunks },
+	{ "explain", OPTIONAL, run_explain },
 };
 
 static void usage(FILE *to)
@@ -226,6 +186,7 @@ static void usage(FILE *to)
 	      "  regs [NUMBER]     registrations: state, expiry, next try, last error\n"
 	      "  calls             running calls\n"
 	      "  trunks            addresses of trunks: up or down, last answer, calls, failures\n"
+	      "  explain ...       why a call goes where it goes: see below\n"
 	      "  refresh [NUMBER]  refresh one registration, or all, now\n"
 	      "  drain             take no more calls and stop when the last has ended\n"
 	      "  metrics           counters and gauges, in Prometheus' text format\n"
@@ -234,8 +195,18 @@ static void usage(FILE *to)
 	      "  -o, --output table|json  for people or for programs\n"
 	      "      --version, -h, --help\n"
 	      "\n"
+	      "explain --to NUMBER [--from NUMBER] [--direction mo|mt] [--at TIME]\n"
+	      "        [--header \"Name: value\"]... [--trunk NAME] [--load PERCENT]\n"
+	      "                           of a made-up call; TIME is 2026-12-24T18:00, in the\n"
+	      "                           configuration's time_zone, or with Z or +01:00\n"
+	      "explain ID [--cdr FILE]    of a past call: its id, a Call-ID or Session-ID\n"
+	      "explain --replay CDRFILE --with CONFIG\n"
+	      "                           lists the calls of a record that would go differently\n"
+	      "        [--config FILE]    by the rules of a file; the daemon's\n"
+	      "\n"
 	      "Exit status: 0 fine, 1 a negative answer, 2 usage, 3 the daemon cannot be "
-	      "reached.\n",
+	      "reached,\n"
+	      "4 --replay found calls that would go differently.\n",
 	      to);
 }
 
@@ -247,6 +218,8 @@ static int wrong_usage(void)
 
 static int run(struct options *options, int argc, char **argv)
 {
+	int status;
+
 	if (argc < 1 || argc > 2)
 		return wrong_usage();
 	options->argument = argv[1]; /* NULL-ended */
@@ -254,20 +227,107 @@ static int run(struct options *options, int argc, char **argv)
 		if (strcmp(commands[i].name, argv[0]) != 0)
 			continue;
 		if ((commands[i].argument == NONE && argc == 2) ||
-		    (commands[i].argument == NEEDED && argc == 1))
+		    (commands[i].argument == NEEDED && argc == 1) ||
+		    (commands[i].run != run_explain && options->explain.given))
 			return wrong_usage();
-		return commands[i].run(options);
+		status = commands[i].run(options);
+		return status == STATUS_USAGE ? wrong_usage() : status;
 	}
 	return wrong_usage();
 }
 
+enum {
+	OPT_FROM = 256,
+	OPT_TO,
+	OPT_DIRECTION,
+	OPT_AT,
+	OPT_HEADER,
+	OPT_TRUNK,
+	OPT_LOAD,
+	OPT_CONFIG,
+	OPT_CDR,
+	OPT_REPLAY,
+	OPT_WITH
+};
+
+static const char **explain_text(struct explain_options *explain, int option)
+{
+	switch (option) {
+	case OPT_FROM:
+		return &explain->from;
+	case OPT_TO:
+		return &explain->to;
+	case OPT_DIRECTION:
+		return &explain->direction;
+	case OPT_AT:
+		return &explain->at;
+	case OPT_TRUNK:
+		return &explain->trunk;
+	case OPT_CONFIG:
+		return &explain->config;
+	case OPT_CDR:
+		return &explain->cdr;
+	case OPT_REPLAY:
+		return &explain->replay;
+	case OPT_WITH:
+		return &explain->with;
+	default:
+		return NULL;
+	}
+}
+
+static bool take_load(struct explain_options *explain, const char *value)
+{
+	char *rest;
+	unsigned long load = strtoul(value, &rest, 10);
+
+	explain->load = (unsigned)load;
+	return *value && !*rest && load <= 1000;
+}
+
+static bool take_header(struct explain_options *explain, const char *value)
+{
+	if (explain->header_count == HEADERS_MAX)
+		return false;
+	explain->headers[explain->header_count++] = value;
+	return true;
+}
+
+/* False: not one of explain's, or no value of it. */
+static bool take_explain_option(struct explain_options *explain, int option, const char *value)
+{
+	const char **text = explain_text(explain, option);
+
+	explain->given = true;
+	if (option == OPT_LOAD)
+		return take_load(explain, value);
+	if (option == OPT_HEADER)
+		return take_header(explain, value);
+	if (text)
+		*text = value;
+	return text != NULL;
+}
+
 int main(int argc, char **argv)
 {
-	static const struct option known[] = { { "socket", required_argument, NULL, 's' },
-					       { "output", required_argument, NULL, 'o' },
-					       { "version", no_argument, NULL, 'V' },
-					       { "help", no_argument, NULL, 'h' },
-					       { NULL, 0, NULL, 0 } };
+	static const struct option known[] = {
+		{ "socket", required_argument, NULL, 's' },
+		{ "output", required_argument, NULL, 'o' },
+		{ "version", no_argument, NULL, 'V' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "from", required_argument, NULL, OPT_FROM },
+		{ "to", required_argument, NULL, OPT_TO },
+		{ "direction", required_argument, NULL, OPT_DIRECTION },
+		{ "at", required_argument, NULL, OPT_AT },
+		{ "header", required_argument, NULL, OPT_HEADER },
+		{ "trunk", required_argument, NULL, OPT_TRUNK },
+		{ "load", required_argument, NULL, OPT_LOAD },
+		{ "config", required_argument, NULL, OPT_CONFIG },
+		{ "cdr", required_argument, NULL, OPT_CDR },
+		{ "replay", required_argument, NULL, OPT_REPLAY },
+		{ "with", required_argument, NULL, OPT_WITH },
+		{ NULL, 0, NULL, 0 },
+	};
 	struct options options = { .socket_path = SOCKET_PATH };
 	int option;
 
@@ -288,7 +348,8 @@ int main(int argc, char **argv)
 			usage(stdout);
 			return STATUS_OK;
 		default:
-			return wrong_usage();
+			if (!take_explain_option(&options.explain, option, optarg))
+				return wrong_usage();
 		}
 	}
 	return run(&options, argc - optind, argv + optind);

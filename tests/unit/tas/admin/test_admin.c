@@ -16,6 +16,7 @@
 #include <unistd.h>
 #include "base/metrics.h"
 #include "tas/admin/admin.h"
+#include "tas/admin/explain.h"
 #include "tas/sip/endpoint.h"
 
 /* The doors below, as far as an operator looks. */
@@ -41,6 +42,22 @@ bool sip_endpoint_keepalive_ok(const struct sip_endpoint *endpoint)
 {
 	(void)endpoint;
 	return true;
+}
+
+static struct config config = { .domain = (char[]){ "tas.example.com" },
+				.version = "0123456789abcdef",
+				.cdr_file = (char[]){ "/var/log/cdr.jsonl" } };
+
+const struct config *service_config(const struct service_room *room)
+{
+	(void)room;
+	return &config;
+}
+
+json_t *explain(struct service_room *room, const json_t *question)
+{
+	(void)room;
+	return json_pack("{s:O}", "asked", json_object_get(question, "called"));
 }
 
 void service_each_line(const struct service_room *room,
@@ -155,7 +172,6 @@ static bool draining(void *arg)
 
 static char path[64];
 static struct admin *admin;
-static struct config config = { .domain = (char[]){ "tas.example.com" } };
 
 static struct admin_options options(void)
 {
@@ -243,6 +259,8 @@ static void status_joins_what_the_rooms_know(void **state)
 
 	(void)state;
 	assert_text(json, "domain", "tas.example.com");
+	assert_text(json, "config", "0123456789abcdef");
+	assert_text(json, "cdr", "/var/log/cdr.jsonl");
 	assert_int_equal(json_integer_value(json_object_get(json, "calls")), 2);
 	assert_int_equal(json_integer_value(json_object_get(json, "legs")), 4);
 	assert_true(json_is_true(json_object_get(json, "sbc_ok")));
@@ -331,9 +349,24 @@ static void metrics_are_told_by_name(void **state)
 	json_decref(json);
 }
 
+static void an_explanation_is_asked_for_with_a_document(void **state)
+{
+	json_t *json = ask("explain {\"called\":\"+4799000001\"}\n");
+
+	(void)state;
+	assert_text(json, "asked", "+4799000001");
+	json_decref(json);
+}
+
 static void rubbish_gets_a_sentence(void **state)
 {
-	static const char *const requests[] = { "\n", "nonsense\n", "status 1\n", "reg\n",
+	static const char *const requests[] = { "\n",
+						"nonsense\n",
+						"explain\n",
+						"explain [1]\n",
+						"explain {\n",
+						"status 1\n",
+						"reg\n",
 						"reg 9999999999999999999999999999999999"
 						"99999999999999999999999999999999999\n" };
 
@@ -349,7 +382,7 @@ static void rubbish_gets_a_sentence(void **state)
 static void endless_request_is_hung_up_on(void **state)
 {
 	int fd = dial();
-	char flood[4096], byte;
+	char flood[32768], byte;
 
 	(void)state;
 	memset(flood, 'x', sizeof(flood));
@@ -432,6 +465,7 @@ int main(void)
 		T(calls_with_hostile_texts_are_still_json),
 		T(refresh_and_drain_reach_their_rooms),
 		T(metrics_are_told_by_name),
+		T(an_explanation_is_asked_for_with_a_document),
 		T(rubbish_gets_a_sentence),
 		T(endless_request_is_hung_up_on),
 		T(hanging_sip_thread_is_reported),
