@@ -3,12 +3,12 @@
 
 import json
 import signal
-import sys
-import time
 
-from core import Core, Daemon, expect, free_port, headers, legs, run_tests, trace, wait_until
+from core import (Core, Daemon, expect, finish, free_port, headers, legs, run_tests, trace,
+                  wait_until)
 
-BOTH, GROUP, TURNS, IDLE, OTHER, LATE, DEAD, FORKED = (f"+47990001{n:02}" for n in range(8))
+NUMBERS = BOTH, GROUP, TURNS, IDLE, OTHER, LATE, DEAD, FORKED, MAIL = [f"+47990001{n:02}"
+                                                                       for n in range(9)]
 CALLER, ELSEWHERE_NUMBER = "+4790000099", "+4788000001"
 ELSEWHERE = "SIP;cause=200;text=\"Call completed elsewhere\""
 TWO_WAY = {"outcome": "answered", "status": 200, "verdict": "two-way", "both_ends_hung_up": True}
@@ -43,6 +43,10 @@ services:
     - do: {{ ring: {{ targets: [ pbx, {{ subscriber: true, after: 1s }} ] }} }}
   dead:
     - do: {{ ring: [ nobody, {{ trunk: nobody, number: "201" }} ] }}
+  mail:
+    - do:
+        - ring: {{ targets: [ {{ trunk: pbx, number: "201" }}, subscriber ], for: 1s }}
+        - voicemail: {{ box: office, dir: {core.folder}/mail }}
 registrations:
   - {{ number: "{BOTH}", route_type: loop, service: both }}
   - {{ number: "{GROUP}", route_type: loop_mt, service: group }}
@@ -52,8 +56,9 @@ registrations:
   - {{ number: "{LATE}", route_type: loop, service: late }}
   - {{ number: "{DEAD}", route_type: loop, service: dead }}
   - {{ number: "{FORKED}", route_type: fork, service: both }}
+  - {{ number: "{MAIL}", route_type: loop_mt, service: mail }}
 """)
-tas.numbers += [BOTH, GROUP, TURNS, IDLE, OTHER, LATE, DEAD, FORKED]
+tas.numbers += NUMBERS
 tas.start()
 tas.wait_registered()
 
@@ -140,6 +145,15 @@ def a_group_that_nobody_answers_goes_on_to_the_next_action():
     assert result["answer_ms"] >= 2000, result["answer_ms"]
     assert "Call completed elsewhere" not in stopped("phones", BOTH) + stopped("pbx", "201")
     assert [o for _, o in outcomes()] == ["no_answer", "no_answer"], record()
+
+
+def voicemail_takes_what_nobody_answers():
+    desk("201", "no-answer", early=True)
+    core.phone(MAIL, "no-answer")
+    result = core.call(CALLER, MAIL, talk_ms=3000)
+    expect(result, outcome="answered", answered_by="tas", legs="1234")
+    nothing_rings()
+    wait_until(lambda: list((core.folder / "mail" / "office").glob("*.wav")), 5, "a message")
 
 
 def a_caller_who_cancels_stops_them_all():
@@ -250,10 +264,4 @@ TESTS = [value for name, value in list(globals().items())
          if callable(value) and getattr(value, "__module__", "") == "__main__"
          and name not in ("desk", "party", "stopped", "record", "outcomes", "nothing_rings")]
 
-failed = run_tests(TESTS, core)
-ended = tas.close()
-if failed or ended:
-    print(tas.log_path.read_text(errors="replace")[-6000:])
-    print(f"breakoutd ended with {ended}")
-status = core.close()
-sys.exit(1 if failed or ended or status else 0)
+finish(run_tests(TESTS, core), core, tas)
