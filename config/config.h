@@ -153,6 +153,8 @@ struct config_trunk {
 	unsigned max_calls;            /* at the same time, both directions; 0: no limit */
 	unsigned max_rate;             /* new calls a second, both directions; 0: no limit */
 	struct config_trunk_auth auth; /* who we are to it */
+	char *aor;                     /* sip:user@host we register as; NULL: we do not */
+	unsigned expires_s;            /* of that registration: 3600 */
 	struct config_cidr *trusted;   /* source addresses besides the uris' literal hosts */
 	size_t trusted_count;
 	enum media_kind media; /* default rtp */

@@ -2,7 +2,10 @@
 /* trunk.c - trunks by definition and by name. */
 #include "config/trunk.h"
 
+#include <stdio.h>
 #include <string.h>
+
+#include "config/address.h"
 
 #include "config/identity.h"
 
@@ -91,6 +94,47 @@ static const struct key auth_keys[] = {
 };
 static const struct schema auth_schema = { "trunks[].auth", auth_keys, ARRAY_SIZE(auth_keys) };
 
+/* A SIP URI with a user: RFC 3261 section 10.2, address-of-record. */
+static void read_aor(struct reader *reader, const struct value *value)
+{
+	const char *text = value->node->text;
+	const char *at = strchr(text, '@'), *colon = strchr(text, ':');
+	struct sip_uri uri;
+	char host[2 * HOST_ROOM];
+	const char *problem = NULL;
+
+	if (!at || !colon || at <= colon + 1)
+		problem = "names no user. Write sip:user@host";
+	else if (strcspn(text, " <>\"?;") < strlen(text))
+		problem = "has parameters or blanks. Write sip:user@host";
+	if (!problem) {
+		(void)snprintf(host, sizeof(host), "%.*s%s", (int)(colon + 1 - text), text, at + 1);
+		problem = sip_uri_parse(host, &uri);
+	}
+	if (problem)
+		value_error(reader, value, "%s", problem);
+	else
+		kind_text.read(reader, value);
+}
+
+static const struct kind kind_aor = { "SIP URI with a user", NODE_SCALAR, read_aor };
+
+static const struct key register_keys[] = {
+	{ .name = "aor",
+	  .kind = &kind_aor,
+	  .offset = offsetof(struct config_trunk, aor),
+	  .help = "who we register as, such as sip:tas@pbx.example.com" },
+	{ .name = "expires",
+	  .kind = &kind_seconds,
+	  .offset = offsetof(struct config_trunk, expires_s),
+	  .fallback = "1h",
+	  .min = 60,
+	  .max = 86400,
+	  .help = "how long the registration is asked to last" },
+};
+static const struct schema register_schema = { "trunks[].register", register_keys,
+					       ARRAY_SIZE(register_keys) };
+
 static const struct key trunk_keys[] = {
 	{ .name = "name",
 	  .kind = &kind_text,
@@ -164,6 +208,10 @@ static const struct key trunk_keys[] = {
 	  .kind = &kind_map,
 	  .schema = &auth_schema,
 	  .help = "how its challenges are answered" },
+	{ .name = "register",
+	  .kind = &kind_map,
+	  .schema = &register_schema,
+	  .help = "that we register there" },
 	{ .name = "trusted",
 	  .kind = &kind_cidr,
 	  .offset = offsetof(struct config_trunk, trusted),
@@ -223,6 +271,14 @@ static void check_auth(struct reader *reader, const struct node *node)
 			   "missing one");
 }
 
+static void check_register(struct reader *reader, const struct node *node)
+{
+	if (node && node->kind == NODE_MAP && !node_find(node, "aor"))
+		find_error(reader->findings, node->at,
+			   "`trunks[].register` needs an aor. Write who we register as, such as "
+			   "sip:tas@pbx.example.com");
+}
+
 static void check_weights(struct reader *reader, const struct config_trunk *trunk,
 			  const struct node *node)
 {
@@ -249,6 +305,7 @@ static void read_trunk(struct reader *reader, const struct value *value)
 	identity_check_allowed(reader, node_find(value->node, "allow_headers"));
 	check_weights(reader, trunk, value->node);
 	check_auth(reader, node_find(value->node, "auth"));
+	check_register(reader, node_find(value->node, "register"));
 	if (trunk->name)
 		remember(reader, trunk->name, node_find(value->node, "name")->at);
 }

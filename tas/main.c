@@ -126,7 +126,10 @@ static void on_linger(struct timer *timer, void *arg)
 {
 	struct daemon *daemon = arg;
 
-	if (sip_endpoint_leg_count(daemon->endpoint) == 0 || clock_now() >= daemon->linger_until)
+	bool quiet = sip_endpoint_leg_count(daemon->endpoint) == 0 &&
+		     sip_endpoint_binding_count(daemon->endpoint) == 0;
+
+	if (quiet || clock_now() >= daemon->linger_until)
 		sip_loop_stop(daemon->loop);
 	else
 		timer_start(sip_loop_wheel(daemon->loop), timer, clock_now() + LINGER_STEP_MS);
@@ -180,6 +183,7 @@ static void drain(void *arg)
 		 daemon->config->drain_s);
 	notify("STOPPING=1");
 	call_room_drain(daemon->calls);
+	service_leave_trunks(daemon->service);
 	if (daemon->config->withdraw_at_stop)
 		withdraw(daemon);
 	if (call_room_count(daemon->calls) == 0) {

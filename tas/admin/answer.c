@@ -156,14 +156,15 @@ static json_t *sip_calls(const struct admin_options *options, const char *number
 static void add_line(const struct sip_line_info *info, void *arg)
 {
 	json_array_append_new(
-		arg, json_pack("{s:o, s:o, s:s, s:I, s:i, s:o, s:I, s:I, s:I, s:I}", "trunk",
-			       text_json(info->peer), "address", text_json(info->uri), "state",
-			       health_state_name(info->state), "since_s",
-			       (json_int_t)((clock_now() - info->since_ms) / 1000), "last_status",
-			       info->status, "last_failure", text_json(info->why), "calls",
-			       (json_int_t)info->calls, "failures", (json_int_t)info->failures,
-			       "calls_now", (json_int_t)info->peer_calls, "calls_max",
-			       (json_int_t)info->peer_calls_max));
+		arg,
+		json_pack("{s:o, s:o, s:s, s:I, s:i, s:o, s:s, s:I, s:I, s:I, s:I}", "trunk",
+			  text_json(info->peer), "address", text_json(info->uri), "state",
+			  health_state_name(info->state), "since_s",
+			  (json_int_t)((clock_now() - info->since_ms) / 1000), "last_status",
+			  info->status, "last_failure", text_json(info->why), "registered",
+			  info->binding, "calls", (json_int_t)info->calls, "failures",
+			  (json_int_t)info->failures, "calls_now", (json_int_t)info->peer_calls,
+			  "calls_max", (json_int_t)info->peer_calls_max));
 }
 
 static json_t *sip_trunks(const struct admin_options *options, const char *number)

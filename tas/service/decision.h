@@ -20,6 +20,12 @@ struct trunk_host {
 	size_t trunk; /* index into config.trunks */
 };
 
+/* A configured trunk at work. */
+struct trunk {
+	struct sip_peer *peer;   /* own reference; NULL: no memory */
+	struct binding *binding; /* own; NULL: we do not register there */
+};
+
 struct service_room {
 	const struct config *config;                          /* borrowed */
 	struct call_room *calls;                              /* borrowed; may be NULL */
@@ -30,8 +36,8 @@ struct service_room {
 	struct trunk_host *hosts; /* own */
 	size_t host_count;
 	struct sip_endpoint *endpoint; /* borrowed; NULL: trunks are not watched */
-	struct sip_peer **peers;       /* own; one for each of config.trunks, NULL: no memory */
-	size_t peer_count;
+	struct trunk *trunks;          /* own; one for each of config.trunks */
+	size_t trunk_count;
 	struct hop_key hop_key;
 	struct order_book *orders; /* own */
 	struct hook_room *hooks;   /* borrowed; may be NULL */

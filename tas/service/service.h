@@ -45,6 +45,9 @@ int service_identify(struct service_room *room, const struct sip_source *source)
 /* Classifies, decides, starts the call. Takes the leg in every case. */
 void service_invite(struct service_room *room, struct leg *take_leg);
 
+/* Unregisters from every PBX: we are about to stop. */
+void service_leave_trunks(struct service_room *room);
+
 /* Every address of every trunk, in the configuration's order. */
 void service_each_line(const struct service_room *room,
 		       void (*visit)(const struct sip_line_info *info, void *arg), void *arg);

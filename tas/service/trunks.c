@@ -8,36 +8,36 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "tas/service/decision.h"
+#include "tas/sip/binding.h"
 #include "tas/sip/digest.h"
 #include "tas/sip/watch.h"
 
-static struct sip_peer *take_by_name(struct service_room *room, const char *name)
+static struct trunk take_by_name(struct service_room *room, const char *name)
 {
-	for (size_t i = 0; i < room->peer_count; i++) {
-		struct sip_peer *peer = room->peers[i];
+	struct trunk none = { NULL, NULL };
 
-		if (!peer || strcmp(sip_peer_name(peer), name) != 0)
+	for (size_t i = 0; i < room->trunk_count; i++) {
+		struct trunk taken = room->trunks[i];
+
+		if (!taken.peer || strcmp(sip_peer_name(taken.peer), name) != 0)
 			continue;
-		room->peers[i] = NULL;
-		return peer;
+		room->trunks[i] = none;
+		return taken;
 	}
-	return NULL;
-}
-
-static void drop_peer(struct sip_peer *peer)
-{
-	if (peer)
-		sip_peer_retire(peer);
-	sip_peer_unref(peer);
+	return none;
 }
 
 void trunks_done(struct service_room *room)
 {
-	for (size_t i = 0; i < room->peer_count; i++)
-		drop_peer(room->peers[i]);
-	free(room->peers);
-	room->peers = NULL;
-	room->peer_count = 0;
+	for (size_t i = 0; i < room->trunk_count; i++) {
+		binding_leave(room->trunks[i].binding);
+		if (room->trunks[i].peer)
+			sip_peer_retire(room->trunks[i].peer);
+		sip_peer_unref(room->trunks[i].peer);
+	}
+	free(room->trunks);
+	room->trunks = NULL;
+	room->trunk_count = 0;
 }
 
 /* A secret that cannot be read leaves the last one in force. */
@@ -68,47 +68,69 @@ static int read_identity(struct sip_peer *peer, const struct config_trunk *trunk
 	return err;
 }
 
-/* NULL without memory: the trunk is not dialled then. */
-static struct sip_peer *bring_up(struct service_room *room, const struct config_trunk *trunk)
+/* Registers there, goes on doing so, or no longer does. */
+static int keep_registered(struct service_room *room, struct trunk *trunk,
+			   const struct config_trunk *config)
 {
-	struct sip_peer *peer = take_by_name(room, trunk->name);
-	int err = peer ? 0 : sip_peer_create(&peer, trunk->name);
+	const struct binding_options options = { .aor = config->aor,
+						 .expires_s = config->expires_s };
+
+	if (trunk->binding && (!config->aor || !binding_is_for(trunk->binding, &options)))
+		trunk->binding = binding_leave(trunk->binding);
+	if (!config->aor || trunk->binding)
+		return 0;
+	return binding_create(&trunk->binding, room->endpoint, trunk->peer, &options);
+}
+
+static void bring_up(struct service_room *room, struct trunk *trunk,
+		     const struct config_trunk *config)
+{
+	int err = trunk->peer ? 0 : sip_peer_create(&trunk->peer, config->name);
 
 	if (!err)
-		err = sip_peer_configure(peer, trunk);
+		err = sip_peer_configure(trunk->peer, config);
 	if (!err)
-		err = read_identity(peer, trunk);
+		err = read_identity(trunk->peer, config);
 	if (!err && room->endpoint)
-		err = sip_watch(peer, room->endpoint);
+		err = sip_watch(trunk->peer, room->endpoint);
+	if (!err && room->endpoint)
+		err = keep_registered(room, trunk, config);
 	if (err)
-		log_error("service", "trunk=%s cannot be set up: %s", trunk->name, strerror(-err));
-	return peer;
+		log_error("service", "trunk=%s cannot be set up: %s", config->name, strerror(-err));
 }
 
 int trunks_apply(struct service_room *room)
 {
 	const struct config *config = room->config;
-	struct sip_peer **peers = calloc(config->trunk_count + 1, sizeof(struct sip_peer *));
+	struct trunk *trunks = calloc(config->trunk_count + 1, sizeof(*trunks));
 
-	if (!peers)
+	if (!trunks)
 		return -ENOMEM;
-	for (size_t i = 0; i < config->trunk_count; i++)
-		peers[i] = bring_up(room, &config->trunks[i]);
+	for (size_t i = 0; i < config->trunk_count; i++) {
+		trunks[i] = take_by_name(room, config->trunks[i].name);
+		bring_up(room, &trunks[i], &config->trunks[i]);
+	}
 	trunks_done(room); /* those that are left */
-	room->peers = peers;
-	room->peer_count = config->trunk_count;
+	room->trunks = trunks;
+	room->trunk_count = config->trunk_count;
 	return 0;
 }
 
 struct sip_peer *trunks_find(const struct service_room *room, size_t trunk)
 {
-	return trunk < room->peer_count ? room->peers[trunk] : NULL;
+	return trunk < room->trunk_count ? room->trunks[trunk].peer : NULL;
+}
+
+void service_leave_trunks(struct service_room *room)
+{
+	for (size_t i = 0; i < room->trunk_count; i++)
+		room->trunks[i].binding = binding_leave(room->trunks[i].binding);
 }
 
 void service_each_line(const struct service_room *room,
 		       void (*visit)(const struct sip_line_info *info, void *arg), void *arg)
 {
-	for (size_t i = 0; i < room->peer_count; i++)
-		if (room->peers[i])
-			sip_peer_each_line(room->peers[i], visit, arg);
+	for (size_t i = 0; i < room->trunk_count; i++)
+		if (room->trunks[i].peer)
+			sip_peer_each_line(room->trunks[i].peer, visit, arg);
 }

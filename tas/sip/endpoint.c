@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "tas/sip/binding.h"
 #include "tas/sip/leg_private.h"
 #include "tas/sip/probe.h"
 #include "tas/sip/sip_root.h"
@@ -349,12 +350,18 @@ bool sip_endpoint_keepalive_ok(const struct sip_endpoint *endpoint)
 	return endpoint->keepalive.ok;
 }
 
+size_t sip_endpoint_binding_count(const struct sip_endpoint *endpoint)
+{
+	return endpoint->binding_count;
+}
+
 struct sip_endpoint *sip_endpoint_destroy(struct sip_endpoint *endpoint)
 {
 	if (!endpoint)
 		return NULL;
 	while (endpoint->legs)
 		leg_discard(endpoint->legs);
+	binding_forget_all(endpoint);
 	keepalive_stop(endpoint);
 	timer_cancel(&endpoint->sweep);
 	if (endpoint->agent)

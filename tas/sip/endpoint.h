@@ -66,6 +66,8 @@ int sip_endpoint_create(struct sip_endpoint **ret_endpoint, struct sip_loop *loo
 
 /* Legs not yet gone, those that end in the background included. */
 size_t sip_endpoint_leg_count(const struct sip_endpoint *endpoint);
+/* Registrations of ours at PBXs, those that are about to leave included. */
+size_t sip_endpoint_binding_count(const struct sip_endpoint *endpoint);
 struct sip_endpoint *sip_endpoint_destroy(struct sip_endpoint *endpoint);
 
 /* The port listener `index` got (for port 0). 0 if there is no such listener. */

@@ -24,6 +24,7 @@ struct sip_endpoint;
 #include "tas/sip/health.h"
 #include "tas/sip/session_timer.h"
 
+struct binding;
 struct probe;
 struct tls_profile;
 
@@ -68,6 +69,8 @@ struct sip_endpoint {
 	struct strangers strangers;
 	struct keepalive keepalive;
 	struct probe *probes; /* all of them */
+	struct binding *bindings;
+	size_t binding_count;
 };
 
 /* endpoint.c */

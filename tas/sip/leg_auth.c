@@ -7,14 +7,13 @@
  * (EnableSecurity ES2021-05): its challenge is answered only if it comes from the
  * host that answered the INVITE. A leg towards the core has no identity at all.
  */
+#include "tas/sip/challenge.h"
 #include "tas/sip/leg_private.h"
 
 #include <errno.h>
 #include <sofia-sip/msg_addr.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define CHALLENGES_MAX 8
 
 static bool same_host(const su_sockaddr_t *a, const su_sockaddr_t *b)
 {
@@ -32,22 +31,6 @@ void leg_auth_saw(struct leg *leg, msg_t *response)
 		memcpy(&leg->auth_host, msg_addr(response), sizeof(leg->auth_host));
 }
 
-static size_t read_challenges(su_home_t *home, const sip_t *sip,
-			      const char *ret_texts[CHALLENGES_MAX])
-{
-	const msg_auth_t *challenge = sip->sip_status->st_status == 407
-					      ? sip->sip_proxy_authenticate
-					      : sip->sip_www_authenticate;
-	size_t count = 0;
-
-	for (; challenge && count < CHALLENGES_MAX; challenge = challenge->au_next) {
-		ret_texts[count] = sip_header_as_string(home, (const sip_header_t *)challenge);
-		if (ret_texts[count])
-			count++;
-	}
-	return count;
-}
-
 static void complain(const struct leg *leg, const char *why)
 {
 	log_error("sip",
@@ -57,16 +40,14 @@ static void complain(const struct leg *leg, const char *why)
 
 static int answer(struct leg *leg, su_home_t *home, const sip_t *request, const sip_t *sip)
 {
-	const char *challenges[CHALLENGES_MAX];
-	size_t count = read_challenges(home, sip, challenges);
 	const char *uri = url_as_string(home, request->sip_request->rq_url);
 	struct digest_answer said;
 	int err;
 
 	if (!uri)
 		return -ENOMEM;
-	err = digest_answer(leg->identity, &leg->auth_session, request->sip_request->rq_method_name,
-			    uri, challenges, count, &said);
+	err = challenge_answer(leg->identity, &leg->auth_session,
+			       request->sip_request->rq_method_name, uri, sip, &said);
 	if (err == -EACCES)
 		complain(leg, said.why);
 	if (err)

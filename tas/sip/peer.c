@@ -466,6 +466,7 @@ void sip_peer_each_line(const struct sip_peer *peer,
 			.why = line->why,
 			.calls = line->calls,
 			.failures = line->failures,
+			.binding = peer->binding ? peer->binding : "",
 			.peer_calls = peer->calls,
 			.peer_calls_max = peer->max_calls,
 		};

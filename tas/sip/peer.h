@@ -68,6 +68,7 @@ struct sip_line_info {
 	int status;      /* last answer to OPTIONS or a call; 0: none */
 	const char *why; /* the last failure; "" none */
 	uint64_t calls, failures;
+	const char *binding; /* our registration at the peer, in a word or two; "" none */
 	unsigned peer_calls, peer_calls_max; /* now, both directions; 0: no limit */
 };
 void sip_peer_each_line(const struct sip_peer *peer,

@@ -36,6 +36,7 @@ struct sip_peer {
 	enum trunk_order order;
 	struct health_rules rules;
 	struct digest_identity *identity; /* own reference */
+	const char *binding;              /* static, binding.c's; NULL: none */
 	struct status_set failover_on, down_on;
 	unsigned options_s, max_calls, max_rate;
 	unsigned calls;    /* now */

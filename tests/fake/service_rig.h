@@ -13,6 +13,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include "tas/service/service.h"
+#include "tas/sip/binding.h"
 #include "tas/sip/watch.h"
 #include "tests/fake/fake_hook.h"
 
@@ -63,11 +64,42 @@ struct leg *leg_release(struct leg *leg, const struct leg_farewell *farewell)
 /* Trunks are full when the test says so; nothing is ever watched. */
 static bool rig_full;
 
+/* What was registered at PBXs ("+aor/expires") and left ("-"); one at a time. */
+static char rig_bindings[256];
+static struct binding_options rig_bound;
+
 int leg_count_for(struct leg *leg, struct sip_peer *peer)
 {
 	(void)leg;
 	(void)peer;
 	return rig_full ? -EBUSY : 0;
+}
+
+int binding_create(struct binding **ret_binding, struct sip_endpoint *endpoint,
+		   struct sip_peer *peer, const struct binding_options *options)
+{
+	(void)endpoint;
+	(void)peer;
+	snprintf(rig_bindings + strlen(rig_bindings), sizeof(rig_bindings) - strlen(rig_bindings),
+		 "+%s/%u ", options->aor, options->expires_s);
+	*ret_binding = (struct binding *)rig_bindings;
+	rig_bound = *options;
+	return 0;
+}
+
+bool binding_is_for(const struct binding *binding, const struct binding_options *options)
+{
+	(void)binding;
+	return strcmp(rig_bound.aor, options->aor) == 0 &&
+	       rig_bound.expires_s == options->expires_s;
+}
+
+struct binding *binding_leave(struct binding *take_binding)
+{
+	if (take_binding)
+		snprintf(rig_bindings + strlen(rig_bindings),
+			 sizeof(rig_bindings) - strlen(rig_bindings), "- ");
+	return NULL;
 }
 
 int sip_watch(struct sip_peer *peer, struct sip_endpoint *endpoint)

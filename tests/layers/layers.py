@@ -22,7 +22,7 @@ ROOMS = {
                     "tas/call/call.h", "tas/sip/leg.h", "tas/sip/headers.h",
                     "tas/sip/address.h", "tas/sip/diversion.h",
                     "tas/sip/endpoint.h", "tas/sip/cause_map.h", "tas/sip/watch.h",
-                    "tas/sip/digest.h"],
+                    "tas/sip/digest.h", "tas/sip/binding.h"],
     "tas/admin": ["base", "config", "registrar/registrar.h", "media/media.h", "tas/call/call.h",
                   "tas/service/service.h", "tas/sip/leg.h", "tas/sip/headers.h",
                   "tas/sip/endpoint.h", "tas/sip/sip_loop.h", "tas/sip/cause_map.h"],

@@ -157,13 +157,15 @@ static void line_row(const json_t *line, char cells[COLUMNS_MAX][CELL])
 		snprintf(cells[7], CELL, "%lld/%lld", number_of(line, "calls_now"), max);
 	else
 		snprintf(cells[7], CELL, "%lld", number_of(line, "calls_now"));
-	snprintf(cells[8], CELL, "%s", text_of(line, "last_failure"));
+	snprintf(cells[8], CELL, "%s", text_of(line, "registered"));
+	snprintf(cells[9], CELL, "%s", text_of(line, "last_failure"));
 }
 
 void show_trunks(const json_t *lines)
 {
-	static const char *const titles[] = { "TRUNK", "ADDRESS",  "STATE", "SINCE",        "LAST",
-					      "CALLS", "FAILURES", "NOW",   "LAST FAILURE", NULL };
+	static const char *const titles[] = { "TRUNK",      "ADDRESS",      "STATE",    "SINCE",
+					      "LAST",       "CALLS",        "FAILURES", "NOW",
+					      "REGISTERED", "LAST FAILURE", NULL };
 
 	show_table(lines, titles, line_row);
 }

@@ -11,7 +11,8 @@ static void a_trunk_is_read_with_its_defaults(void **state)
 		     "      allow_headers: [X-Account, Subject], ingress: on, order: weighted,\n"
 		     "      weights: [3, 1], failover_on: 503, options_every: 1m, down_after: 5,\n"
 		     "      up_after: 1, down_on: [], limits: { calls: 30, calls_per_second: 5 },\n"
-		     "      auth: { username: tas, password_file: pw, realm: r, md5: yes } }\n");
+		     "      auth: { username: tas, password_file: pw, realm: r, md5: yes },\n"
+		     "      register: { aor: 'sip:tas@pbx:5070', expires: 5m } }\n");
 	const struct config_trunk *a = &config->trunks[0], *b = &config->trunks[1];
 
 	(void)state;
@@ -53,6 +54,9 @@ static void a_trunk_is_read_with_its_defaults(void **state)
 	assert_non_null(strstr(b->auth.password_file, "/pw"));
 	assert_string_equal(b->auth.realm, "r");
 	assert_true(b->auth.md5);
+	assert_null(a->aor);
+	assert_string_equal(b->aor, "sip:tas@pbx:5070");
+	assert_int_equal(b->expires_s, 300);
 	config_destroy(config);
 }
 
@@ -124,6 +128,28 @@ static void an_identity_needs_a_name_and_a_password(void **state)
 			     "characters. Write it without"));
 }
 
+static void mistakes_of_registrations_are_found(void **state)
+{
+	(void)state;
+	expect(BASE "trunks:\n"
+		    "  - { name: a, uris: sip:a, register: { expires: 5m } }\n"
+		    "  - { name: b, uris: sip:b, register: { aor: 'sip:b' } }\n"
+		    "  - { name: c, uris: sip:c, register: { aor: 'sip:a@b;x=1' } }\n"
+		    "  - { name: d, uris: sip:d, register: { aor: 'tel:a@b' } }\n",
+	       ERROR(6, 39,
+		     "`trunks[].register` needs an aor. Write who we register as, such as "
+		     "sip:tas@pbx.example.com")
+		       ERROR(7, 46,
+			     "`trunks[].register.aor`: `sip:b` names no user. Write sip:user@host")
+			       ERROR(8, 46,
+				     "`trunks[].register.aor`: `sip:a@b;x=1` has parameters or "
+				     "blanks. Write sip:user@host")
+				       ERROR(9, 46,
+					     "`trunks[].register.aor`: `tel:a@b` does not begin "
+					     "with sip: or sips:. Write sips:host or "
+					     "sips:host:port"));
+}
+
 static void a_name_given_twice_names_the_first(void **state)
 {
 	(void)state;
@@ -150,6 +176,7 @@ int main(void)
 		IN_FOLDER(mistakes_of_trunks_are_found),
 		IN_FOLDER(mistakes_of_orders_and_statuses_are_found),
 		IN_FOLDER(an_identity_needs_a_name_and_a_password),
+		IN_FOLDER(mistakes_of_registrations_are_found),
 		IN_FOLDER(a_name_given_twice_names_the_first),
 		IN_FOLDER(dialling_an_unknown_trunk_gets_the_likely_one),
 	};

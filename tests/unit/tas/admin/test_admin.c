@@ -68,6 +68,7 @@ void service_each_line(const struct service_room *room,
 				      .state = HEALTH_DOWN,
 				      .since_ms = clock_now() - 61500,
 				      .why = "no response in time",
+				      .binding = "registered",
 				      .calls = 7,
 				      .failures = 3,
 				      .peer_calls = 2,
@@ -303,6 +304,7 @@ static void trunks_are_told_address_by_address(void **state)
 	assert_text(line, "address", "sip:192.0.2.10");
 	assert_text(line, "state", "down");
 	assert_text(line, "last_failure", "no response in time");
+	assert_text(line, "registered", "registered");
 	assert_int_equal(json_integer_value(json_object_get(line, "since_s")), 61);
 	assert_int_equal(json_integer_value(json_object_get(line, "failures")), 3);
 	assert_int_equal(json_integer_value(json_object_get(line, "calls_max")), 30);

@@ -70,6 +70,38 @@ static void call_over_its_trunks_limit_gets_503(void **state)
 	assert_string_equal(rig_label, "ingress");
 }
 
+static void trunks_are_registered_at_as_the_configuration_says(void **state)
+{
+	struct config_trunk trunk = rig_trunks[0];
+	struct config config = { .trunks = &trunk, .trunk_count = 1 };
+	struct service_room *room;
+
+	(void)state;
+	config.core = ((struct service_rig *)*state)->config.core;
+	rig_bindings[0] = '\0';
+	trunk.aor = TEXT("sip:tas@pbx");
+	trunk.expires_s = 60;
+	assert_int_equal(service_create(&room,
+					&(struct service_options){
+						.config = &config,
+						.endpoint = (struct sip_endpoint *)&config }),
+			 0);
+	service_reconfigure(room, &config, NULL); /* nothing new */
+	assert_string_equal(rig_bindings, "+sip:tas@pbx/60 ");
+	trunk.expires_s = 90;
+	service_reconfigure(room, &config, NULL);
+	assert_string_equal(rig_bindings, "+sip:tas@pbx/60 - +sip:tas@pbx/90 ");
+	trunk.aor = NULL;
+	service_reconfigure(room, &config, NULL);
+	trunk.aor = TEXT("sip:tas@pbx");
+	service_reconfigure(room, &config, NULL);
+	assert_string_equal(rig_bindings, "+sip:tas@pbx/60 - +sip:tas@pbx/90 - +sip:tas@pbx/90 ");
+	rig_bindings[0] = '\0';
+	service_leave_trunks(room);
+	service_destroy(room);
+	assert_string_equal(rig_bindings, "- ");
+}
+
 static void reconfigured_room_knows_the_new_trunks(void **state)
 {
 	struct service_rig *rig = *state;
@@ -129,6 +161,7 @@ int main(void)
 		T(core_shows_a_certificate_where_one_is_asked_for),
 		T(trunk_is_known_by_address_or_literal_uri),
 		T(call_over_its_trunks_limit_gets_503),
+		T(trunks_are_registered_at_as_the_configuration_says),
 		T(reconfigured_room_knows_the_new_trunks),
 		T(unknown_numbers_and_missing_session_ids_are_counted),
 	};
