@@ -153,9 +153,10 @@ struct config_trunk {
 	unsigned max_calls;            /* at the same time, both directions; 0: no limit */
 	unsigned max_rate;             /* new calls a second, both directions; 0: no limit */
 	struct config_trunk_auth auth; /* who we are to it */
-	char *aor;                     /* sip:user@host we register as; NULL: we do not */
-	unsigned expires_s;            /* of that registration: 3600 */
-	struct config_cidr *trusted;   /* source addresses besides the uris' literal hosts */
+	struct config_trunk_auth ingress_auth; /* who it is when it calls us */
+	char *aor;                             /* sip:user@host we register as; NULL: we do not */
+	unsigned expires_s;                    /* of that registration: 3600 */
+	struct config_cidr *trusted; /* source addresses besides the uris' literal hosts */
 	size_t trusted_count;
 	enum media_kind media; /* default rtp */
 	char **allow_headers;  /* names that may cross to the trunk, besides the standard ones */

@@ -75,24 +75,27 @@ static const struct kind kind_quotable = { "text", NODE_SCALAR, read_quotable };
 static const struct key auth_keys[] = {
 	{ .name = "username",
 	  .kind = &kind_quotable,
-	  .offset = offsetof(struct config_trunk, auth.username),
-	  .help = "who we are to it" },
+	  .offset = offsetof(struct config_trunk_auth, username),
+	  .help = "the user name" },
 	{ .name = "password_file",
 	  .kind = &kind_path,
-	  .offset = offsetof(struct config_trunk, auth.password_file),
+	  .offset = offsetof(struct config_trunk_auth, password_file),
 	  .flags = KEY_FILE | KEY_SECRET,
 	  .help = "file whose first line is the password" },
-	{ .name = "realm",
-	  .kind = &kind_quotable,
-	  .offset = offsetof(struct config_trunk, auth.realm),
-	  .help = "the only realm that is answered; any" },
 	{ .name = "md5",
 	  .kind = &kind_bool,
-	  .offset = offsetof(struct config_trunk, auth.md5),
+	  .offset = offsetof(struct config_trunk_auth, md5),
 	  .fallback = "false",
-	  .help = "answer with MD5 where nothing better is offered" },
+	  .help = "let MD5 do where nothing better is offered" },
+	{ .name = "realm",
+	  .kind = &kind_quotable,
+	  .offset = offsetof(struct config_trunk_auth, realm),
+	  .help = "the only realm that is answered; any" },
 };
 static const struct schema auth_schema = { "trunks[].auth", auth_keys, ARRAY_SIZE(auth_keys) };
+/* Without realm: there it is our domain. */
+static const struct schema ingress_auth_schema = { "trunks[].ingress_auth", auth_keys,
+						   ARRAY_SIZE(auth_keys) - 1 };
 
 /* A SIP URI with a user: RFC 3261 section 10.2, address-of-record. */
 static void read_aor(struct reader *reader, const struct value *value)
@@ -206,8 +209,14 @@ static const struct key trunk_keys[] = {
 	  .help = "how many calls it takes" },
 	{ .name = "auth",
 	  .kind = &kind_map,
+	  .offset = offsetof(struct config_trunk, auth),
 	  .schema = &auth_schema,
 	  .help = "how its challenges are answered" },
+	{ .name = "ingress_auth",
+	  .kind = &kind_map,
+	  .offset = offsetof(struct config_trunk, ingress_auth),
+	  .schema = &ingress_auth_schema,
+	  .help = "how it proves who it is when it calls" },
 	{ .name = "register",
 	  .kind = &kind_map,
 	  .schema = &register_schema,
@@ -262,13 +271,16 @@ static void remember(struct reader *reader, const char *name, struct place at)
 		reader->arena->failed = true;
 }
 
-static void check_auth(struct reader *reader, const struct node *node)
+static void check_auth(struct reader *reader, const struct node *trunk, const char *key)
 {
+	const struct node *node = node_find(trunk, key);
+
 	if (node && node->kind == NODE_MAP &&
 	    (!node_find(node, "username") || !node_find(node, "password_file")))
 		find_error(reader->findings, node->at,
-			   "`trunks[].auth` needs both username and password_file. Write the "
-			   "missing one");
+			   "`trunks[].%s` needs both username and password_file. Write the "
+			   "missing one",
+			   key);
 }
 
 static void check_register(struct reader *reader, const struct node *node)
@@ -304,7 +316,8 @@ static void read_trunk(struct reader *reader, const struct value *value)
 			   "`trunks[].uris` is an empty list. Write at least one SIP URI");
 	identity_check_allowed(reader, node_find(value->node, "allow_headers"));
 	check_weights(reader, trunk, value->node);
-	check_auth(reader, node_find(value->node, "auth"));
+	check_auth(reader, value->node, "auth");
+	check_auth(reader, value->node, "ingress_auth");
 	check_register(reader, node_find(value->node, "register"));
 	if (trunk->name)
 		remember(reader, trunk->name, node_find(value->node, "name")->at);

@@ -365,6 +365,13 @@ static int identify(const struct sip_source *source, void *arg)
 	return service_identify(daemon->service, source);
 }
 
+static int authenticate(const struct sip_proof *proof, struct sip_demand *ret_demand, void *arg)
+{
+	const struct daemon *daemon = arg;
+
+	return service_authenticate(daemon->service, proof, ret_demand);
+}
+
 static void on_invite(struct leg *leg, void *arg)
 {
 	const struct daemon *daemon = arg;
@@ -490,6 +497,7 @@ static int start_endpoint(struct daemon *daemon)
 {
 	const struct config_sip *config = &daemon->config->sip;
 	const struct sip_endpoint_handlers handlers = { .identify = identify,
+							.authenticate = authenticate,
 							.invite = on_invite,
 							.options_status = options_status,
 							.arg = daemon };

@@ -13,6 +13,7 @@
 #include "tas/service/classify.h"
 #include "tas/service/hop.h"
 #include "tas/service/service.h"
+#include "tas/sip/digest.h"
 
 /* A literal address in a trunk's URI. */
 struct trunk_host {
@@ -24,6 +25,7 @@ struct trunk_host {
 struct trunk {
 	struct sip_peer *peer;   /* own reference; NULL: no memory */
 	struct binding *binding; /* own; NULL: we do not register there */
+	char *password;          /* own: what it calls us with; NULL: nobody may */
 };
 
 struct service_room {
@@ -43,7 +45,9 @@ struct service_room {
 	struct hook_room *hooks;   /* borrowed; may be NULL */
 	char **secrets;            /* own; by config_webhook.index, NULL: none */
 	size_t secret_count;
-	struct log_limit unknown_log, webhook_log;
+	struct digest_guard *guard; /* own */
+	bool rehearsal;             /* no secret is read */
+	struct log_limit unknown_log, webhook_log, refused_log;
 };
 
 #define DECISION_TRIED_MAX 32 /* rules that a record names */

@@ -14,6 +14,9 @@
 #include "tas/service/order.h"
 #include "tas/service/uri.h"
 
+/* A trunk answers a challenge in a round trip. */
+#define NONCE_S 32
+
 /* ---- who is it ---- */
 
 static bool literal_address(const struct uri_view *view, struct config_cidr *ret_address)
@@ -170,8 +173,9 @@ int service_create(struct service_room **ret_room, const struct service_options 
 	room->sounds = options->sounds;
 	room->hooks = options->hooks;
 	room->endpoint = options->endpoint;
-	if (collect_hosts(room) < 0 || trunks_apply(room) < 0 ||
-	    (!options->rehearsal && read_secrets(room) < 0) ||
+	room->rehearsal = options->rehearsal;
+	if (collect_hosts(room) < 0 || digest_guard_create(&room->guard, NONCE_S) < 0 ||
+	    trunks_apply(room) < 0 || (!options->rehearsal && read_secrets(room) < 0) ||
 	    order_book_create(&room->orders) < 0) {
 		service_destroy(room);
 		return -ENOMEM;
@@ -192,6 +196,7 @@ struct service_room *service_destroy(struct service_room *room)
 	if (!room)
 		return NULL;
 	trunks_done(room);
+	digest_guard_destroy(room->guard);
 	order_book_destroy(room->orders);
 	free(room->hosts);
 	webhook_secrets_done(room);

@@ -42,6 +42,10 @@ void service_reconfigure(struct service_room *room, const struct config *config,
 enum { SERVICE_PEER_CORE = 0 };
 int service_identify(struct service_room *room, const struct sip_source *source);
 
+/* For sip_endpoint_handlers.authenticate: proof.c. */
+int service_authenticate(struct service_room *room, const struct sip_proof *proof,
+			 struct sip_demand *ret_demand);
+
 /* Classifies, decides, starts the call. Takes the leg in every case. */
 void service_invite(struct service_room *room, struct leg *take_leg);
 

@@ -14,7 +14,7 @@
 
 static struct trunk take_by_name(struct service_room *room, const char *name)
 {
-	struct trunk none = { NULL, NULL };
+	struct trunk none = { .peer = NULL };
 
 	for (size_t i = 0; i < room->trunk_count; i++) {
 		struct trunk taken = room->trunks[i];
@@ -31,6 +31,7 @@ void trunks_done(struct service_room *room)
 {
 	for (size_t i = 0; i < room->trunk_count; i++) {
 		binding_leave(room->trunks[i].binding);
+		secret_free(room->trunks[i].password);
 		if (room->trunks[i].peer)
 			sip_peer_retire(room->trunks[i].peer);
 		sip_peer_unref(room->trunks[i].peer);
@@ -68,6 +69,29 @@ static int read_identity(struct sip_peer *peer, const struct config_trunk *trunk
 	return err;
 }
 
+static void read_password(struct trunk *trunk, const struct config_trunk *config)
+{
+	char password[SECRET_ROOM];
+	int err = config->ingress_auth.username
+			  ? secret_read(config->ingress_auth.password_file, password)
+			  : 0;
+
+	secret_free(trunk->password);
+	trunk->password = NULL;
+	if (!config->ingress_auth.username)
+		return;
+	if (!err) {
+		trunk->password = strdup(password);
+		explicit_bzero(password, sizeof(password));
+	}
+	if (!trunk->password)
+		log_error("service",
+			  "trunk=%s ingress_auth.password_file %s cannot be used (%s): its calls "
+			  "are refused until it holds the password on its first line and the "
+			  "configuration is reloaded",
+			  config->name, config->ingress_auth.password_file, strerror(-err));
+}
+
 /* Registers there, goes on doing so, or no longer does. */
 static int keep_registered(struct service_room *room, struct trunk *trunk,
 			   const struct config_trunk *config)
@@ -87,9 +111,12 @@ static void bring_up(struct service_room *room, struct trunk *trunk,
 {
 	int err = trunk->peer ? 0 : sip_peer_create(&trunk->peer, config->name);
 
+	if (!room->rehearsal)
+		read_password(trunk, config);
+
 	if (!err)
 		err = sip_peer_configure(trunk->peer, config);
-	if (!err)
+	if (!err && !room->rehearsal)
 		err = read_identity(trunk->peer, config);
 	if (!err && room->endpoint)
 		err = sip_watch(trunk->peer, room->endpoint);

@@ -418,6 +418,10 @@ struct binding *binding_leave(struct binding *take_binding)
 
 void binding_forget_all(struct sip_endpoint *endpoint)
 {
-	while (endpoint->bindings)
-		binding_free(endpoint->bindings);
+	struct binding *next;
+
+	for (struct binding *binding = endpoint->bindings; binding; binding = next) {
+		next = binding->next;
+		binding_free(binding);
+	}
 }

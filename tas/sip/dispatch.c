@@ -135,6 +135,51 @@ static bool passes(struct sip_endpoint *endpoint, msg_t *msg, const sip_t *sip)
 	return true;
 }
 
+/* ---- passwords ---- */
+
+#define ANSWERS_MAX 4
+
+static void demand(struct sip_endpoint *endpoint, msg_t *msg, int status,
+		   const struct sip_demand *demanded)
+{
+	char *const *challenges = demanded->challenges;
+
+	nta_msg_treply(endpoint->agent, msg, status, NULL, SIPTAG_SERVER_STR(endpoint->user_agent),
+		       TAG_IF(demanded->count > 0, SIPTAG_WWW_AUTHENTICATE_STR(challenges[0])),
+		       TAG_IF(demanded->count > 1, SIPTAG_WWW_AUTHENTICATE_STR(challenges[1])),
+		       TAG_IF(demanded->count > 2, SIPTAG_WWW_AUTHENTICATE_STR(challenges[2])),
+		       TAG_END());
+	for (size_t i = 0; i < demanded->count; i++)
+		free(challenges[i]);
+}
+
+/* False: `msg` was answered. */
+static bool is_proven(struct sip_endpoint *endpoint, msg_t *msg, const sip_t *sip,
+		      const struct sip_source *source, int peer)
+{
+	const struct sip_endpoint_handlers *handlers = &endpoint->handlers;
+	const char *answers[ANSWERS_MAX];
+	struct sip_proof proof = { .peer = peer,
+				   .source = source,
+				   .method = sip->sip_request->rq_method_name,
+				   .answers = answers };
+	struct sip_demand demanded = { .count = 0 };
+	int status;
+
+	for (const sip_authorization_t *at = sip->sip_authorization;
+	     at && proof.answer_count < ANSWERS_MAX; at = at->au_next) {
+		answers[proof.answer_count] =
+			sip_header_as_string(msg_home(msg), (const sip_header_t *)at);
+		if (answers[proof.answer_count])
+			proof.answer_count++;
+	}
+	status = handlers->authenticate ? handlers->authenticate(&proof, &demanded, handlers->arg)
+					: 0;
+	if (status)
+		demand(endpoint, msg, status, &demanded);
+	return !status;
+}
+
 /* ---- calls ---- */
 
 static const char *refusal(int err, int *ret_status)
@@ -211,7 +256,7 @@ static void known_peer(struct sip_endpoint *endpoint, msg_t *msg, sip_t *sip,
 	case sip_method_invite:
 		if (sip->sip_to->a_tag)
 			reply(endpoint, msg, SIP_481_NO_TRANSACTION);
-		else
+		else if (is_proven(endpoint, msg, sip, source, peer))
 			invited(endpoint, msg, sip, source, peer);
 		break;
 	default:

@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include "base/macros.h"
 #include "config/config.h"
+#include "tas/sip/digest_hash.h"
 #include "tas/sip/leg.h"
 #include "tas/sip/sip_loop.h"
 
@@ -26,11 +27,30 @@ struct sip_source {
 	const char *const *certificate_names; /* verified TLS client names, NULL-ended; or NULL */
 };
 
+/* An INVITE from somebody who may have to prove who it is. */
+struct sip_proof {
+	int peer; /* as identify() named it */
+	const struct sip_source *source;
+	const char *method;
+	const char *const *answers; /* values of its Authorization headers */
+	size_t answer_count;
+};
+
+/* Values for WWW-Authenticate; the receiver frees each. */
+struct sip_demand {
+	char *challenges[DIGEST_ALGORITHM_COUNT];
+	size_t count;
+};
+
 struct sip_endpoint_handlers {
 	/* Names the sender: any number >= 0 that the owner understands (leg_info.peer),
 	 * or -1 for a stranger, who gets 403 (once a second per address, then
 	 * nothing) without any state kept. */
 	int (*identify)(const struct sip_source *source, void *arg);
+	/* Before a new call: 0 to go on, else the status it is refused with: 401 with
+	 * what to demand, 403, 500. NULL: nobody is asked. */
+	int (*authenticate)(const struct sip_proof *proof, struct sip_demand *ret_demand,
+			    void *arg);
 	/* A new call. The receiver owns the leg and sets its handler. 100 Trying
 	 * was sent. */
 	void (*invite)(struct leg *leg, void *arg);

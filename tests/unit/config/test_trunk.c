@@ -12,6 +12,7 @@ static void a_trunk_is_read_with_its_defaults(void **state)
 		     "      weights: [3, 1], failover_on: 503, options_every: 1m, down_after: 5,\n"
 		     "      up_after: 1, down_on: [], limits: { calls: 30, calls_per_second: 5 },\n"
 		     "      auth: { username: tas, password_file: pw, realm: r, md5: yes },\n"
+		     "      ingress_auth: { username: pbx, password_file: pw2 },\n"
 		     "      register: { aor: 'sip:tas@pbx:5070', expires: 5m } }\n");
 	const struct config_trunk *a = &config->trunks[0], *b = &config->trunks[1];
 
@@ -55,6 +56,10 @@ static void a_trunk_is_read_with_its_defaults(void **state)
 	assert_string_equal(b->auth.realm, "r");
 	assert_true(b->auth.md5);
 	assert_null(a->aor);
+	assert_null(a->ingress_auth.username);
+	assert_string_equal(b->ingress_auth.username, "pbx");
+	assert_non_null(strstr(b->ingress_auth.password_file, "/pw2"));
+	assert_false(b->ingress_auth.md5);
 	assert_string_equal(b->aor, "sip:tas@pbx:5070");
 	assert_int_equal(b->expires_s, 300);
 	config_destroy(config);

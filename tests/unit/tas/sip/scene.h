@@ -141,7 +141,27 @@ static inline int scene_options_status(void *arg)
 	return scene.options_status;
 }
 
+/* What a caller must say; NULL: nothing. */
+static const char *scene_password;
+
+static inline int scene_authenticate(const struct sip_proof *proof, struct sip_demand *ret_demand,
+				     void *arg)
+{
+	(void)arg;
+	if (!scene_password)
+		return 0;
+	assert_string_equal(proof->method, "INVITE");
+	for (size_t i = 0; i < proof->answer_count; i++)
+		if (strstr(proof->answers[i], scene_password))
+			return 0;
+	ret_demand->challenges[0] = strdup("Digest realm=\"r\", nonce=\"1\"");
+	ret_demand->challenges[1] = strdup("Digest realm=\"r\", nonce=\"2\"");
+	ret_demand->count = 2;
+	return 401;
+}
+
 static const struct sip_endpoint_handlers scene_handlers = { .identify = scene_identify,
+							     .authenticate = scene_authenticate,
 							     .invite = scene_on_invite,
 							     .options_status =
 								     scene_options_status };

@@ -120,6 +120,33 @@ static void options_tells_our_true_state(void **state)
 	close_wire();
 }
 
+static void an_invite_may_have_to_prove_who_sends_it(void **state)
+{
+	const char *message;
+	char value[100];
+
+	(void)state;
+	open_wire(SIP_TRANSPORT_UDP);
+	scene_password = "open sesame";
+	wire_request(&wire, "INVITE", "sip:x@127.0.0.1", "UDP", CONTACT, "");
+	message = wire_expect(&wire, "SIP/2.0 401 ");
+	assert_string_equal(wire_header(message, "WWW-Authenticate", value, sizeof(value)),
+			    "Digest realm=\"r\", nonce=\"1\"");
+	assert_non_null(strstr(message, "nonce=\"2\""));
+	wire_request(&wire, "INVITE", "sip:x@127.0.0.1", "UDP",
+		     CONTACT "Authorization: Digest realm=\"other\"\r\n"
+			     "Authorization: Digest realm=\"r\", nonce=\"wrong\"\r\n",
+		     "");
+	wire_expect(&wire, "SIP/2.0 401 ");
+	assert_int_equal(scene.invites, 0);
+	assert_int_equal(sip_endpoint_leg_count(scene.b), 0);
+	wire_request(&wire, "INVITE", "sip:x@127.0.0.1", "UDP",
+		     CONTACT "Authorization: Digest realm=\"r\", nonce=\"open sesame\"\r\n", "");
+	scene_wait_invite(1);
+	scene_password = NULL;
+	close_wire();
+}
+
 static void an_invite_without_sdp_body_forms_is_told_what_it_carried(void **state)
 {
 	static const char multipart[] =
@@ -373,6 +400,7 @@ int main(void)
 		cmocka_unit_test(a_strangers_connection_is_closed),
 		cmocka_unit_test(what_we_do_not_do_is_refused_with_the_right_status),
 		cmocka_unit_test(options_tells_our_true_state),
+		cmocka_unit_test(an_invite_may_have_to_prove_who_sends_it),
 		cmocka_unit_test(an_invite_without_sdp_body_forms_is_told_what_it_carried),
 		cmocka_unit_test(headers_arrive_as_sent_whatever_their_shape),
 		cmocka_unit_test(requests_inside_a_call_get_their_due),
