@@ -6,21 +6,21 @@
 #   make check      build and run every test (ctest)
 #   make check-asan the same tests under AddressSanitizer and UBSan
 #   make check-tsan the unit tests under ThreadSanitizer
-#   make bench      cost per call, per relayed packet and per upsert
+#   make bench      cost per call (next to Kamailio), per relayed packet and per upsert
 #   make format     clang-format over our sources;  make lint: clang-tidy
 .DEFAULT_GOAL := all
 JOBS ?= $(shell nproc)
 CTEST_FLAGS ?= --output-on-failure --no-tests=error --stop-on-failure
 OURS = $(shell git ls-files '*.c' '*.h')
 
-.PHONY: all build build-all configure check check-asan check-tsan demo bench format lint clean packages-build packages-check
+.PHONY: all build build-all configure check check-asan check-tsan demo bench format lint clean packages-build packages-check packages-bench
 
 all: build
 
 # In the order written, whatever -j says: cmake looks for what apt installs.
 .NOTPARALLEL:
 
-packages-build packages-check:
+packages-build packages-check packages-bench:
 	@packaging/install-packages.sh $(@:packages-%=%)
 
 build: packages-build configure
@@ -51,7 +51,7 @@ check-tsan: packages-check
 demo: build
 	@build/bin/breakout-core demo --breakoutd build/bin/breakoutd
 
-bench: build-all
+bench: packages-bench build-all
 	@tests/perf/run.sh build
 
 format:

@@ -1,17 +1,18 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Installs what is missing for a purpose: install-packages.sh build|check
-# (check includes build). Asks apt only when something is missing, so a
+# Installs what is missing for a purpose: install-packages.sh build|check|bench
+# (each includes those before it). Asks apt only when something is missing, so a
 # machine that has everything needs neither network nor root.
 set -eu
-purpose=${1:?usage: install-packages.sh build|check}
+purpose=${1:?usage: install-packages.sh build|check|bench}
 list=$(dirname "$0")/build-packages.txt
 
 case $purpose in
 build) wanted=$(awk '$1 !~ /^#/ && $2 == "build" { print $1 }' "$list") ;;
-check) wanted=$(awk '$1 !~ /^#/ && NF { print $1 }' "$list") ;;
-*) echo "install-packages.sh: unknown purpose '$purpose': build or check" >&2; exit 2 ;;
+check) wanted=$(awk '$1 !~ /^#/ && ($2 == "build" || $2 == "check") { print $1 }' "$list") ;;
+bench) wanted=$(awk '$1 !~ /^#/ && NF { print $1 }' "$list") ;;
+*) echo "install-packages.sh: unknown purpose '$purpose': build, check or bench" >&2; exit 2 ;;
 esac
 
 missing=

@@ -12,6 +12,15 @@ from harness import Daemon, free_port, wait_listening
 HERE = pathlib.Path(__file__).resolve().parent
 
 
+def ended(process, seconds=20):
+    """Its status; one that does not end by itself is ended, and failed."""
+    try:
+        return process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
+
+
 class SippCore:
     """SIPp behind stunnel as SBC: `sbc_port` speaks TLS and is where leg 3 goes."""
 
@@ -45,33 +54,37 @@ key = {self.pki.key}
             said = (self.folder / "stunnel.log").read_text(errors="replace")
             raise AssertionError(f"{error}; stunnel said:\n{said}") from None
 
-    def sipp(self, scenario, port, calls, *more):
+    def sipp(self, scenario, port, calls, *more, seconds=90):
         return ["sipp", "-sf", HERE / "sipp" / scenario, "-t", "t1", "-i", "127.0.0.1",
-                "-p", str(port), "-m", str(calls), "-nostdin", "-timeout", "90", "-timeout_error",
-                "-key", "sbc_port", str(self.sbc_port), *more]
+                "-p", str(port), "-m", str(calls), "-nostdin", "-timeout", str(seconds),
+                "-timeout_error", "-key", "sbc_port", str(self.sbc_port), *more]
 
-    def call(self, calls, rate, dialled, manner=""):
-        """Places leg 2 so many times; (successful, failed, errors) as SIPp counted."""
+    def call(self, calls, rate, dialled, manner="", talk_ms=200, seconds=90):
+        """Places leg 2 so many times, each `talk_ms` long; (successful, failed, errors) as
+        SIPp counted. seconds: for all of it."""
         uac = subprocess.run(
             self.sipp(f"leg2{manner}.xml", free_port(), calls, "-r", str(rate), "-key", "dialled",
-                      dialled, "-trace_err", f"127.0.0.1:{self.uac_tunnel}"),
-            cwd=self.folder, capture_output=True, text=True, timeout=120)
+                      dialled, "-d", str(talk_ms), "-l", str(calls), "-trace_err",
+                      f"127.0.0.1:{self.uac_tunnel}", seconds=seconds),
+            cwd=self.folder, capture_output=True, text=True, timeout=seconds + 30)
         counts = [int(re.findall(name + r"\s*\|\s*\d+\s*\|\s*(\d+)", uac.stdout)[-1])
                   for name in ("Successful call", "Failed call")]
         errors = "".join(p.read_text(errors="replace")[:2000]
                          for p in self.folder.glob("*errors.log"))
         return (*counts, errors)
 
-    def run(self, calls, rate, dialled, manner=""):
+    def run(self, calls, rate, dialled, manner="", talk_ms=200, seconds=90, guests=0):
         """Places the calls and takes their leg 3; (successful, failed, the callee's status,
-        errors). manner: which scenarios, such as "_reliable"."""
+        errors). manner: which scenarios, such as "_reliable"; guests: calls of others
+        that the callee's SIPp shall take too."""
         with open(self.folder / "uas.out", "wb") as out:
-            uas = subprocess.Popen(self.sipp(f"leg3{manner}.xml", self.uas_port, calls),
+            uas = subprocess.Popen(self.sipp(f"leg3{manner}.xml", self.uas_port, calls + guests,
+                                             seconds=seconds),
                                    cwd=self.folder, stdout=out, stderr=out)
             self.children.append(uas)
             wait_listening(self.uas_port)
-            done, failed, errors = self.call(calls, rate, dialled, manner)
-            uas_status = uas.wait(20)
+            done, failed, errors = self.call(calls, rate, dialled, manner, talk_ms, seconds)
+            uas_status = ended(uas)
         return done, failed, uas_status, errors
 
     def close(self):
