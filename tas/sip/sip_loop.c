@@ -19,6 +19,7 @@ struct watch;
 #include <sofia-sip/su_wait.h>
 
 #include "base/clock.h"
+#include "tas/sip/one_piece.h"
 #include "tas/sip/sip_root.h"
 #include "tas/sip/tls_guard.h"
 
@@ -120,6 +121,7 @@ int sip_loop_create(struct sip_loop **ret_loop)
 	if (!loop)
 		return -ENOMEM;
 	tls_guard_install(); /* its clock comes before the first su timer */
+	one_piece_install();
 	if (su_init() < 0) {
 		free(loop);
 		return -ENOMEM;

@@ -109,6 +109,8 @@ class Sbc:
     def connect(self, port):
         context = ssl.create_default_context(cafile=self.ca)
         raw = socket.create_connection(("127.0.0.1", port), 5)
+        # A request may follow the handshake or an ACK at once: Nagle would hold it for 40 ms.
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock = context.wrap_socket(raw, server_hostname="127.0.0.1")
         sock.settimeout(None)
         return Flow(sock, self.inbox)
