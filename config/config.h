@@ -162,7 +162,8 @@ struct config_trunk {
 	char **allow_headers;  /* names that may cross to the trunk, besides the standard ones */
 	size_t allow_header_count;
 	struct config_identity identity;
-	bool ingress; /* may place calls to ingress registrations */
+	size_t service; /* index into config.services: rules for its calls; 0: none */
+	bool ingress;   /* may place calls to ingress registrations */
 };
 
 /* A file to be played. The media room reads it; `at` is where it is named. */
@@ -181,7 +182,8 @@ enum action_kind {
 	ACTION_ANSWER, /* ourselves */
 	ACTION_VOICEMAIL,
 	ACTION_REJECT,
-	ACTION_WEBHOOK /* somebody's server says which of the others */
+	ACTION_REDIRECT, /* the caller is told where to go instead */
+	ACTION_WEBHOOK   /* somebody's server says which of the others */
 };
 enum answer_kind { ANSWER_ECHO, ANSWER_TONE, ANSWER_SOUND };
 
@@ -222,6 +224,18 @@ enum ring_order {
 };
 #define CONFIG_TARGETS_MAX 16
 
+/* Which of several numbers a call shows. */
+enum caller_pick { PICK_IN_TURN, PICK_BY_CALLED };
+
+/* What becomes of a called number; all NULL: nothing. */
+struct config_rewrite {
+	char *strip, *prepend; /* at the front; NULL: nothing */
+	char *replace;         /* the whole number; NULL: not */
+};
+/* False: the number stays as it is. */
+bool config_rewrite(const struct config_rewrite *rewrite, const char *number, char *ret_number,
+		    size_t room);
+
 struct config_action {
 	enum action_kind kind;
 	size_t trunk;          /* DIAL: index into config.trunks */
@@ -234,6 +248,12 @@ struct config_action {
 	unsigned tone_hz;        /* ANSWER_TONE: 425 */
 	int status;              /* REJECT: 400..699; 603 */
 	char *reason;            /* REJECT: reason phrase or NULL */
+	char *contact;           /* REDIRECT: URI */
+	char **callers;          /* LOOP: shown instead of who calls; none: nobody */
+	size_t caller_count;
+	enum caller_pick pick;        /* LOOP: which of them */
+	size_t turn;                  /* LOOP: of config.turn_count, its own */
+	struct config_rewrite number; /* LOOP, DIAL: of the called one */
 	struct config_webhook *webhook;
 	/* VOICEMAIL */
 	char *mailbox;       /* a folder of this name in: */
@@ -382,6 +402,7 @@ struct config {
 	size_t holiday_count;
 	char **watched_headers; /* names that some rule looks at, once each */
 	size_t watched_header_count;
+	size_t turn_count;            /* actions that take turns */
 	struct config_zone *zones;    /* every one that is named somewhere */
 	struct config_numbers *lists; /* every file that is named somewhere */
 	char **emergency;             /* numbers sent to leg 3 first and untouched */

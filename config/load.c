@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/change.h"
 #include "config/check.h"
 #include "config/keys.h"
 #include "config/registration.h"
@@ -92,8 +93,10 @@ static void read_config(struct reader *reader, const struct node *root)
 	if (reader->arena->failed)
 		return;
 	schema_read(reader, &config_schema, root, top, reader->config);
+	services_settle(reader);
 	registrations_settle(reader);
 	when_settle(reader);
+	change_settle(reader);
 	check_all(reader, root);
 	version_settle(reader->config, root);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "config/lines.h"
+#include "config/service.h"
 
 #define REGISTRATIONS_MAX 2000000u
 
@@ -169,18 +170,13 @@ static bool pending_add(struct reader *reader, struct pending registration)
 	return true;
 }
 
-static const char *service_name(const void *list, size_t i)
-{
-	return ((const struct config_service *)list)[i].name;
-}
-
 static bool takes_call(const struct config_action *action)
 {
 	for (size_t i = 0; i < action->target_count; i++)
 		if (action->targets[i].kind != TARGET_SUBSCRIBER)
 			return true;
 	return action->kind == ACTION_DIAL || action->kind == ACTION_ANSWER ||
-	       action->kind == ACTION_VOICEMAIL;
+	       action->kind == ACTION_VOICEMAIL || action->kind == ACTION_REDIRECT;
 }
 
 /* Whether a service can take a call that the core does not want back. */
@@ -210,8 +206,7 @@ static bool service_resolve(struct reader *reader, struct place at, int route_ty
 	}
 	if (!index) {
 		find_error(reader->findings, at, "no service is called `%.60s`%s", name,
-			   suggestion(reader, name, service_name, config->services,
-				      config->service_count));
+			   service_suggestion(reader, name));
 		return false;
 	}
 	if (hands_over && !takes_calls(&config->services[index - 1])) {

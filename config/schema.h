@@ -21,6 +21,8 @@ struct reader {
 	struct str_map *trunks;       /* name -> trunk.c's struct named */
 	struct str_map *services;     /* name -> its index + 1 */
 	struct pending_list *pending; /* registrations so far */
+	struct service_ref *refs;     /* service.c's: services named before they are defined */
+	struct claim *claims;         /* change.c's: numbers that calls may show */
 };
 
 /* One value on its way from a node into a struct. */

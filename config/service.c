@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "config/change.h"
 #include "config/ring.h"
 #include "config/trunk.h"
 #include "config/webhook.h"
@@ -72,7 +73,28 @@ static const struct kind kind_repeat = { "number or forever", NODE_SCALAR, read_
 		.help = "how long to ring; 180s"                                                   \
 	}
 
-static const struct key loop_keys[] = { RING_KEY };
+#define NUMBER_KEY                                                                                 \
+	{                                                                                          \
+		.name = "number", .kind = &kind_rewrite,                                           \
+		.offset = offsetof(struct config_action, number),                                  \
+		.help = "what to make of the called number; as it is"                              \
+	}
+
+static const struct key loop_keys[] = {
+	RING_KEY,
+	NUMBER_KEY,
+	{ .name = "caller",
+	  .kind = &kind_presented,
+	  .offset = offsetof(struct config_action, callers),
+	  .item_size = sizeof(char *),
+	  .count_offset = offsetof(struct config_action, caller_count),
+	  .help = "a number of yours, or several, to show instead of who calls" },
+	{ .name = "pick",
+	  .kind = &kind_pick,
+	  .offset = offsetof(struct config_action, pick),
+	  .fallback = "in_turn",
+	  .help = "which of several: in_turn, or by_called, so that a callee sees one only" },
+};
 static const struct schema loop_schema = { "loop", loop_keys, ARRAY_SIZE(loop_keys) };
 
 static const struct key dial_keys[] = {
@@ -82,6 +104,7 @@ static const struct key dial_keys[] = {
 	  .flags = KEY_REQUIRED,
 	  .help = "a name from trunks" },
 	RING_KEY,
+	NUMBER_KEY,
 };
 static const struct schema dial_schema = { "dial", dial_keys, ARRAY_SIZE(dial_keys) };
 
@@ -184,6 +207,16 @@ static const struct key reject_keys[] = {
 };
 static const struct schema reject_schema = { "reject", reject_keys, ARRAY_SIZE(reject_keys) };
 
+static const struct key redirect_keys[] = {
+	{ .name = "to",
+	  .kind = &kind_contact,
+	  .offset = offsetof(struct config_action, contact),
+	  .flags = KEY_REQUIRED,
+	  .help = "the URI to call instead" },
+};
+static const struct schema redirect_schema = { "redirect", redirect_keys,
+					       ARRAY_SIZE(redirect_keys) };
+
 /* What stands after the colon of an action may be short for one key. */
 static const struct verb {
 	const char *name;
@@ -198,6 +231,7 @@ static const struct verb {
 	{ "answer", ACTION_ANSWER, &answer_schema, NULL, false },
 	{ "voicemail", ACTION_VOICEMAIL, &voicemail_schema, "box", false },
 	{ "reject", ACTION_REJECT, &reject_schema, "status", false },
+	{ "redirect", ACTION_REDIRECT, &redirect_schema, "to", false },
 	{ "webhook", ACTION_WEBHOOK, &webhook_schema, "url", false },
 };
 
@@ -282,6 +316,8 @@ static void read_verb(struct reader *reader, const struct verb *verb, const stru
 		find_error(reader->findings, node->at,
 			   "`%s` must be followed by a mapping. Write `{ %s: { %s: ... } }`",
 			   verb->name, verb->name, verb->schema->keys[0].name);
+	if (action->caller_count)
+		action->turn = reader->config->turn_count++;
 	if (verb->kind == ACTION_WEBHOOK)
 		webhook_check(reader, action->webhook, word->at);
 	else if (verb->kind == ACTION_RING)
@@ -449,6 +485,52 @@ static void read_services(struct reader *reader, const struct value *value)
 }
 
 const struct kind kind_services = { "services", NODE_MAP, read_services };
+
+static const char *service_name(const void *list, size_t i)
+{
+	return ((const struct config_service *)list)[i].name;
+}
+
+struct service_ref {
+	struct service_ref *next;
+	const char *name;
+	struct place at;
+	size_t *index;
+};
+
+static void read_service_name(struct reader *reader, const struct value *value)
+{
+	struct service_ref *ref = arena_alloc(reader->arena, 1, sizeof(*ref));
+
+	if (!ref)
+		return;
+	*ref = (struct service_ref){ .next = reader->refs,
+				     .name = value->node->text,
+				     .at = value->node->at,
+				     .index = value->target };
+	reader->refs = ref;
+}
+
+const struct kind kind_service_name = { "service", NODE_SCALAR, read_service_name };
+
+const char *service_suggestion(struct reader *reader, const char *name)
+{
+	return suggestion(reader, name, service_name, reader->config->services,
+			  reader->config->service_count);
+}
+
+void services_settle(struct reader *reader)
+{
+	for (const struct service_ref *ref = reader->refs; ref; ref = ref->next) {
+		uintptr_t found = (uintptr_t)str_map_find(reader->services, ref->name);
+
+		if (found)
+			*ref->index = found - 1;
+		else
+			find_error(reader->findings, ref->at, "no service is called `%.60s`%s",
+				   ref->name, service_suggestion(reader, ref->name));
+	}
+}
 
 void services_begin(struct reader *reader, const struct node *node)
 {

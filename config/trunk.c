@@ -8,6 +8,7 @@
 #include "config/address.h"
 
 #include "config/identity.h"
+#include "config/service.h"
 
 /* What reader.trunks maps a name to. */
 struct named {
@@ -242,6 +243,10 @@ static const struct key trunk_keys[] = {
 	  .kind = &kind_identity,
 	  .offset = offsetof(struct config_trunk, identity),
 	  .help = "what it is believed and told about who calls" },
+	{ .name = "service",
+	  .kind = &kind_service_name,
+	  .offset = offsetof(struct config_trunk, service),
+	  .help = "the service whose rules are for calls it sends; none" },
 	{ .name = "ingress",
 	  .kind = &kind_bool,
 	  .offset = offsetof(struct config_trunk, ingress),

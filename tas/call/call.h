@@ -93,7 +93,7 @@ struct call_step {
 	bool early; /* play it as early media: a 183 instead of the 200 */
 	/* ANSWER: takes a message after the sound; NULL: none. */
 	struct call_mailbox *mailbox;
-	/* REJECT */
+	/* REJECT; a 3xx: request_uri is where to go instead */
 	int status;
 	char *phrase;
 	enum cause cause;

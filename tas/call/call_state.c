@@ -305,7 +305,8 @@ static void reject(struct call *call)
 	call_end(call, &(struct ending){ .cause = step->cause,
 					 .by = "us",
 					 .status = step->status,
-					 .phrase = step->phrase });
+					 .phrase = step->phrase,
+					 .contact = step->request_uri });
 }
 
 void call_media_trouble(struct call *call, int err)

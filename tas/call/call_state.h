@@ -151,6 +151,7 @@ struct ending {
 	const char *by;                    /* "a", "b", "us" */
 	int status;                        /* for an unanswered A; 0: the cause's */
 	const char *phrase;                /* NULL: the standard one */
+	const char *contact;               /* where a 3xx sends the caller; NULL: none */
 	int q850;                          /* as received; 0: the cause's */
 	const struct sip_headers *headers; /* of B's response; NULL: none */
 	const struct sip_headers *bye;     /* of the BYE or CANCEL that ended it; NULL: none */

@@ -106,6 +106,7 @@ static void say_a(struct call *call, const struct ending *ending, struct leg_far
 	if (farewell.status < 300) /* hung up normally, but before A was answered */
 		farewell.status = 480;
 	farewell.phrase = ending->phrase;
+	farewell.contact = ending->contact;
 	if (!call->a_answered) { /* else the BYE's are in it already */
 		farewell.headers = NULL;
 		if (final_headers(call, ending, farewell.reason, &headers) == 0)

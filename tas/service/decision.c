@@ -65,13 +65,20 @@ bool decision_wants_privacy(const struct sip_headers *headers)
 	return privacy_hides(&privacy);
 }
 
-const char *decision_sender(const struct decision *decision)
+const struct config_trunk *decision_trunk(const struct decision *decision)
 {
 	int peer = decision->info->peer;
 
-	if (peer > 0 && (size_t)peer <= decision->config->trunk_count)
-		return decision->config->trunks[peer - 1].name;
-	return "core";
+	return peer > 0 && (size_t)peer <= decision->config->trunk_count
+		       ? &decision->config->trunks[peer - 1]
+		       : NULL;
+}
+
+const char *decision_sender(const struct decision *decision)
+{
+	const struct config_trunk *trunk = decision_trunk(decision);
+
+	return trunk ? trunk->name : "core";
 }
 
 void decision_trace(const struct decision *decision, const struct service_thought *thought)
@@ -147,6 +154,8 @@ static void write_record(struct decision *decision)
 	str_addf(&json, ",\"config\":\"%s\",\"sender\":", decision->config->version);
 	str_add_json(&json, decision_sender(decision));
 	str_addf(&json, ",\"load\":%u", decision->load);
+	if (decision->presented[0])
+		str_addf(&json, ",\"presented\":\"%s\"", decision->presented);
 	add_rules(decision, &json);
 	add_steps(decision, &json);
 	add_headers(decision, &json);

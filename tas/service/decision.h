@@ -41,6 +41,8 @@ struct service_room {
 	struct trunk *trunks;          /* own; one for each of config.trunks */
 	size_t trunk_count;
 	struct hop_key hop_key;
+	size_t *turns; /* own; by config_action.turn */
+	size_t turn_count;
 	struct order_book *orders; /* own */
 	struct hook_room *hooks;   /* borrowed; may be NULL */
 	char **secrets;            /* own; by config_webhook.index, NULL: none */
@@ -67,6 +69,7 @@ struct decision {
 	bool anonymous;                    /* the caller hides or has no number */
 	uint8_t tried[DECISION_TRIED_MAX]; /* match_word() of each rule looked at */
 	size_t tried_count;                /* all, noted or not */
+	char presented[E164_ROOM];         /* shown instead of the caller; "" nobody */
 	bool rehearsal;                    /* nothing is remembered */
 	service_trace_fn *trace;           /* NULL: nobody listens */
 	void *trace_arg;
@@ -81,6 +84,8 @@ struct call_step *decision_reject(struct decision *decision, int status, const c
 				  enum cause cause);
 /* Whether the caller asks not to be shown. */
 bool decision_wants_privacy(const struct sip_headers *headers);
+/* The trunk that sent the call; NULL: the core did. */
+const struct config_trunk *decision_trunk(const struct decision *decision);
 /* Who sent the call: a trunk's name, or "core". */
 const char *decision_sender(const struct decision *decision);
 void decision_trace(const struct decision *decision, const struct service_thought *thought);
@@ -107,6 +112,8 @@ void ring_add(struct decision *decision, const struct config_action *action, boo
 
 /* route.c: a call from the core */
 void route_core(struct decision *decision);
+/* A call from a trunk that has rules for its calls. */
+void route_trunk(struct decision *decision, const struct config_service *service);
 /* The steps of one action. */
 void route_add_action(struct decision *decision, const struct config_action *action,
 		      enum route_type type);
@@ -123,6 +130,8 @@ struct call_plan *decide_now(struct service_room *room, const struct leg_info *i
 
 /* ingress.c: a call from a trunk */
 void ingress_trunk(struct decision *decision, size_t trunk);
+/* On to the number it is for, if the trunk and the number allow it. */
+void ingress_to_core(struct decision *decision);
 /* The core's phone. */
 void ingress_add(struct decision *decision, const struct config_trunk *trunk, const char *number);
 

@@ -341,6 +341,13 @@ static void copy_allowed(struct telling *telling, const struct config_trunk *tru
 	}
 }
 
+static const struct config_identity *sender_identity(const struct decision *decision)
+{
+	const struct config_trunk *sender = decision_trunk(decision);
+
+	return sender ? &sender->identity : &caller_core;
+}
+
 void identity_tell_trunk(struct decision *decision, struct call_step *step,
 			 const struct config_trunk *trunk)
 {
@@ -349,11 +356,11 @@ void identity_tell_trunk(struct decision *decision, struct call_step *step,
 	struct telling telling = { .decision = decision,
 				   .step = step,
 				   .identity = identity,
-				   .said_by = &caller_core,
+				   .said_by = sender_identity(decision),
 				   .caller = &caller,
 				   .privacy = privacy_read(decision->info->headers) };
 
-	if (caller_read(&caller, decision->info, &caller_core) < 0) {
+	if (caller_read(&caller, decision->info, telling.said_by) < 0) {
 		decision->failed = true;
 		return;
 	}

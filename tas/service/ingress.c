@@ -32,25 +32,49 @@ void ingress_add(struct decision *decision, const struct config_trunk *trunk, co
 	step->media = MEDIA_LEG_WEBRTC;
 }
 
+static void name_service(struct decision *decision)
+{
+	if (!decision->plan->service)
+		decision->plan->service = decision_text(decision, strdup("ingress"));
+}
+
+void ingress_to_core(struct decision *decision)
+{
+	const struct config_trunk *trunk = decision_trunk(decision);
+	const struct call_plan *plan = decision->plan;
+
+	if (!trunk->ingress)
+		decision_reject(decision, 403, "Trunk May Not Place Calls", CAUSE_REJECTED);
+	else if (!plan->number[0] || plan->route_type != ROUTE_TYPE_INGRESS)
+		decision_reject(decision, 404, NULL, CAUSE_UNKNOWN_NUMBER);
+	else
+		ingress_add(decision, trunk, plan->number);
+}
+
+/* What the number is to us; a call past the trunk's rights is told nothing of it. */
+static void find_number(struct decision *decision)
+{
+	const struct config_registration *registration =
+		config_find_number(decision->config, decision->class.subscriber);
+	struct call_plan *plan = decision->plan;
+
+	if (!registration || registration->route_type != ROUTE_TYPE_INGRESS)
+		return;
+	plan->route_type = ROUTE_TYPE_INGRESS;
+	memcpy(plan->number, registration->number, sizeof(plan->number));
+}
+
 void ingress_trunk(struct decision *decision, size_t trunk)
 {
 	const struct config *config = decision->config;
-	const struct config_registration *registration;
 
 	decision->plan->media_a =
 		config->trunks[trunk].media == MEDIA_WEBRTC ? MEDIA_LEG_WEBRTC : MEDIA_LEG_RTP;
 	decision->plan->direction = DIRECTION_MT;
-	decision->plan->service = decision_text(decision, strdup("ingress"));
-	if (!config->trunks[trunk].ingress) {
-		decision_reject(decision, 403, "Trunk May Not Place Calls", CAUSE_REJECTED);
-		return;
-	}
-	registration = config_find_number(config, decision->class.subscriber);
-	if (!registration || registration->route_type != ROUTE_TYPE_INGRESS) {
-		decision_reject(decision, 404, NULL, CAUSE_UNKNOWN_NUMBER);
-		return;
-	}
-	decision->plan->route_type = ROUTE_TYPE_INGRESS;
-	memcpy(decision->plan->number, registration->number, sizeof(decision->plan->number));
-	ingress_add(decision, &config->trunks[trunk], registration->number);
+	find_number(decision);
+	if (config->trunks[trunk].service)
+		route_trunk(decision, &config->services[config->trunks[trunk].service]);
+	else
+		ingress_to_core(decision);
+	name_service(decision);
 }

@@ -12,6 +12,7 @@
 #include "base/e164.h"
 #include "base/str.h"
 #include "tas/service/decision.h"
+#include "tas/service/identity.h"
 #include "tas/service/uri.h"
 #include "tas/sip/address.h"
 
@@ -113,24 +114,38 @@ static char *to_uri(const struct decision *decision)
 	return uri;
 }
 
+/* As it came, but for the trunk's part in it. */
+static void copy_caller(struct decision *decision, struct call_step *step)
+{
+	const struct leg_info *info = decision->info;
+	const struct config_trunk *trunk = decision_trunk(decision);
+
+	if (trunk) { /* not everything it says is believed */
+		identity_tell_core(decision, step, trunk);
+		identity_allow_responses(step, trunk, false);
+		return;
+	}
+	step->from_uri = decision_text(decision, strdup(info->from_uri));
+	if (info->from_display[0])
+		step->from_display = decision_text(decision, strdup(info->from_display));
+	if (sip_headers_copy_transparent(&step->headers, info->headers) < 0)
+		decision->failed = true;
+}
+
 /* Leg 3 to what the URIs say; `called` is whom they name. */
 static void fill_leg3(struct decision *decision, struct call_step *step, const char *called)
 {
 	const struct leg_info *info = decision->info;
 
 	step->next_hop = decision_text(decision, strdup(decision->config->core.sbc.uri));
-	step->from_uri = decision_text(decision, strdup(info->from_uri));
-	if (info->from_display[0])
-		step->from_display = decision_text(decision, strdup(info->from_display));
-	if (sip_headers_copy_transparent(&step->headers, info->headers) < 0)
-		decision->failed = true;
+	copy_caller(decision, step);
 	if (!decision->plan->emergency && /* goes untouched */
 	    hop_mark(&decision->room->hop_key, &step->headers, decision->class.direction, called) <
 		    0)
 		decision->failed = true;
 	step->max_forwards = info->max_forwards > 1 ? info->max_forwards - 1 : 1;
 	step->media = MEDIA_LEG_WEBRTC;
-	step->to_core = true;
+	step->to_core = !decision_trunk(decision);
 }
 
 struct call_step *loop_add(struct decision *decision, bool pass_through, unsigned ring_s)

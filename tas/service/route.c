@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 #include "base/str.h"
+#include "tas/service/change.h"
 #include "tas/service/decision.h"
 #include "tas/service/match.h"
 
@@ -104,19 +105,33 @@ static void add_reject(struct decision *decision, const struct config_action *ac
 	add_sound(decision, step, action);
 }
 
+static void add_redirect(struct decision *decision, const struct config_action *action)
+{
+	struct call_step *step = decision_reject(decision, 302, NULL, CAUSE_REDIRECTED);
+
+	if (!step)
+		return;
+	step->request_uri = decision_text(decision, strdup(action->contact));
+	free(step->label);
+	step->label = decision_text(decision, strdup("redirect"));
+}
+
 void route_add_action(struct decision *decision, const struct config_action *action,
 		      enum route_type type)
 {
 	switch (action->kind) {
 	case ACTION_LOOP:
-		if (!core_rings(type))
-			(void)loop_add(decision, false, action->ring_s); /* failed is in decision */
+		if (decision_trunk(decision))
+			ingress_to_core(decision);
+		else if (!core_rings(type))
+			change_loop(decision, action);
 		break;
 	case ACTION_DIAL:
-		dial_add(decision, &decision->config->trunks[action->trunk], NULL, action->ring_s);
+		change_dial(decision, action);
 		break;
 	case ACTION_RING:
-		ring_add(decision, action, core_rings(type));
+		/* Nor is a trunk's call a subscriber's to be looped. */
+		ring_add(decision, action, core_rings(type) || decision_trunk(decision));
 		break;
 	case ACTION_ANSWER:
 		add_answer(decision, action);
@@ -126,6 +141,9 @@ void route_add_action(struct decision *decision, const struct config_action *act
 		break;
 	case ACTION_REJECT:
 		add_reject(decision, action);
+		break;
+	case ACTION_REDIRECT:
+		add_redirect(decision, action);
 		break;
 	case ACTION_WEBHOOK:
 		webhook_add(decision, action->webhook);
@@ -174,6 +192,11 @@ static void add_rescue(struct decision *decision)
 /* No rule says anything, or nothing that can be done. */
 static void add_default(struct decision *decision, enum route_type type)
 {
+	if (decision_trunk(decision)) {
+		decision_note(decision, "no rule has steps for this call: it is for the core");
+		ingress_to_core(decision);
+		return;
+	}
 	decision_note(decision, "no rule has steps for this call: it is %s",
 		      core_rings(type) ? "unavailable" : "looped");
 	if (core_rings(type))
@@ -228,6 +251,14 @@ static void route_registered(struct decision *decision,
 	add_rules(decision, service, rule, type);
 	if (service->fail_to_loop && !core_rings(type) && plan->step_count > 0)
 		add_rescue(decision);
+}
+
+void route_trunk(struct decision *decision, const struct config_service *service)
+{
+	const struct config_rule *rule = match_rules(decision, service, 0);
+
+	name_rule(decision, service, rule);
+	add_rules(decision, service, rule, decision->plan->route_type);
 }
 
 static void loop_untouched(struct decision *decision, const char *service)

@@ -9,6 +9,7 @@
 #include <string.h>
 #include "base/log.h"
 #include "base/str.h"
+#include "tas/service/change.h"
 #include "tas/service/decision.h"
 #include "tas/service/numbering.h"
 #include "tas/service/order.h"
@@ -180,6 +181,10 @@ int service_create(struct service_room **ret_room, const struct service_options 
 		service_destroy(room);
 		return -ENOMEM;
 	}
+	if (change_turns_apply(room) < 0) {
+		service_destroy(room);
+		return -ENOMEM;
+	}
 	if (room->calls)
 		call_room_on_target(room->calls, on_target, room);
 	*ret_room = room;
@@ -199,6 +204,7 @@ struct service_room *service_destroy(struct service_room *room)
 	digest_guard_destroy(room->guard);
 	order_book_destroy(room->orders);
 	free(room->hosts);
+	free(room->turns);
 	webhook_secrets_done(room);
 	free(room);
 	return NULL;
@@ -215,6 +221,9 @@ void service_reconfigure(struct service_room *room, const struct config *config,
 	if (trunks_apply(room) < 0)
 		log_error("service", "no memory for the trunks: they stay as they were until the "
 				     "next reload");
+	if (change_turns_apply(room) < 0)
+		log_error("service", "no memory for the turns of callers: rules that are new show "
+				     "their first number until the next reload");
 	if (config->core.sbc.hop_key_file && read_hop_key(room) < 0)
 		log_error("service", "no random numbers for a hop key: the last one stays");
 	if (webhook_secrets_read(room) < 0)

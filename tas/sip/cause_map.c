@@ -83,6 +83,8 @@ static const struct entry {
 				"Recovery on timer expiry", .from_status = { 481 } },
 	[CAUSE_SESSION_EXPIRED] = { "session_expired", 408, "Request Timeout", 102,
 				    "Recovery on timer expiry" },
+	[CAUSE_REDIRECTED] = { "redirected", 302, "Moved Temporarily", 23,
+			       "Redirection to new destination", NO_WAY_BACK },
 };
 
 static const struct entry *entry(enum cause cause)

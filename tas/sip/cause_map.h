@@ -27,6 +27,7 @@ enum cause {
 	CAUSE_INTERNAL,
 	CAUSE_DIALOG_LOST,
 	CAUSE_SESSION_EXPIRED, /* RFC 4028: not refreshed in time */
+	CAUSE_REDIRECTED,      /* by a rule: the caller is to go elsewhere */
 	CAUSE_COUNT
 };
 

@@ -172,6 +172,7 @@ struct leg_farewell {
 	const char *phrase;                /* NULL: the standard one */
 	const char *reason;                /* "Q.850;cause=16;text=\"...\"" or NULL */
 	const struct sip_headers *headers; /* for the final response, BYE or CANCEL; NULL: none */
+	const char *contact;               /* of a 3xx: the URI to call instead; NULL: none */
 };
 /* NULL leg is fine; farewell may be NULL. No event comes after it. Returns NULL. */
 struct leg *leg_release(struct leg *leg, const struct leg_farewell *farewell);

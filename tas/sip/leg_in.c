@@ -271,6 +271,31 @@ int leg_answer(struct leg *leg, const char *sdp, const struct sip_headers *heade
 	return 0;
 }
 
+/* In angle brackets: parameters are the URI's (RFC 3261 section 20.10). */
+static bool add_contact(msg_t *msg, const char *uri)
+{
+	const char *text = su_sprintf(msg_home(msg), "<%s>", uri);
+
+	return text && sip_add_make(msg, sip_object(msg), sip_contact_class, text) == 0;
+}
+
+/* False: the status alone has to say it. */
+static bool send_refusal(struct leg *leg, int status, const struct leg_farewell *farewell)
+{
+	msg_t *msg = leg_make_reply(leg, leg->invite_in, status, farewell->phrase, NULL,
+				    farewell->headers);
+
+	if (!msg)
+		return false;
+	/* RFC 3261 section 21.3: where to. */
+	if (farewell->contact && status < 400 && !add_contact(msg, farewell->contact)) {
+		msg_destroy(msg);
+		return false;
+	}
+	(void)nta_incoming_mreply(leg->invite_in, msg); /* sofia repeats what cannot be sent now */
+	return true;
+}
+
 void leg_refuse_invite(struct leg *leg, const struct leg_farewell *farewell)
 {
 	static const struct leg_farewell plain;
@@ -279,7 +304,7 @@ void leg_refuse_invite(struct leg *leg, const struct leg_farewell *farewell)
 	if (!farewell)
 		farewell = &plain;
 	status = farewell->status >= 300 && farewell->status <= 699 ? farewell->status : 487;
-	if (leg_reply(leg, leg->invite_in, status, farewell->phrase, NULL, farewell->headers) < 0)
+	if (!send_refusal(leg, status, farewell))
 		nta_incoming_treply(leg->invite_in, status, NULL, TAG_END());
 	nta_incoming_destroy(leg->invite_in); /* sofia waits for its ACK */
 	leg->invite_in = NULL;

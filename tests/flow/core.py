@@ -160,7 +160,7 @@ def tls_exchange(port, ca, request, source="127.0.0.1", seconds=5):
             sock.sendall(request.replace("\n", "\r\n").encode())
             text = ""
             try:
-                while not re.search(r"^SIP/2.0 [2-6]\d\d", text, re.M):
+                while not re.search(r"^SIP/2.0 [2-6]\d\d.*?\r\n\r\n", text, re.M | re.S):
                     part = sock.recv(65536)
                     if not part:
                         break

@@ -4,13 +4,13 @@
 import datetime
 import json
 import subprocess
-import sys
 
 import yaml
 
-from core import BIN, Core, Daemon, expect, run_tests, wait_until
+from core import BIN, Core, Daemon, expect, finish, headers, invite, legs, run_tests, tls_exchange, wait_until
 
 SCREENED, HOURS, CLOSED_NOW = "+4799000101", "+4799000102", "+4799000103"
+AGENT, MOVED = "+4799000104", "+4799000105"
 OUT, BLOCKED, FORBIDDEN = "+4790000099", "+4790000666", "+4790000777"
 TWO_WAY = {"outcome": "answered", "status": 200, "verdict": "two-way"}
 
@@ -39,16 +39,20 @@ def write_rules(folder, closed=False):
         "open-now": [{"when": {"time": window(-1, 2)}, "do": "loop"}, {"do": {"reject": 480}}],
         "closed-now": [{"when": {"time": window(2, 3)}, "do": "loop"},
                        {"when": {"header": {"name": "X-Key", "matches": "let me*"}}, "do": "loop"},
-                       {"do": {"reject": 480}}]}
+                       {"do": {"reject": 480}}],
+        "agent": [{"when": {"direction": "mo"}, "do": {"loop": {
+            "caller": [SCREENED, HOURS], "number": {"strip": "0", "prepend": "+47"}}}}],
+        "moved": [{"do": {"redirect": f"sips:{HOURS}@pbx.example.com"}}]}
     registrations = [{"number": n, "route_type": "loop", "service": s} for n, s in
-                     ((SCREENED, "screened"), (HOURS, "open-now"), (CLOSED_NOW, "closed-now"))]
+                     ((SCREENED, "screened"), (HOURS, "open-now"), (CLOSED_NOW, "closed-now"),
+                      (AGENT, "agent"), (MOVED, "moved"))]
     (folder / "conf.d" / "rules.yaml").write_text(
         yaml.safe_dump({"services": services, "registrations": registrations}))
 
 
 tas = Daemon(core)
 write_rules(core.folder)
-tas.numbers += [SCREENED, HOURS, CLOSED_NOW]
+tas.numbers += [SCREENED, HOURS, CLOSED_NOW, AGENT, MOVED]
 tas.start()
 tas.wait_registered()
 
@@ -95,6 +99,35 @@ def outside_its_hours_it_is_not():
     record = record_of(CLOSED_NOW, seen)
     assert record["rules"] == ["time", "header", "taken"], record
     assert record["headers"] == {"X-Key": None}, record
+
+
+def an_agent_shows_its_numbers_in_turn():
+    core.phone(OUT, "answer")
+    for wanted in (SCREENED, HOURS, SCREENED):
+        seen = len(records())
+        result = core.call(AGENT, OUT)
+        expect(result, **TWO_WAY, plan="loop", legs="1234")
+        assert record_of(AGENT, seen)["presented"] == wanted
+        assert AGENT not in str(legs(result)[3]["headers"]), legs(result)[3]["headers"]
+        assert headers(result, 2, "Session-ID") == headers(result, 3, "Session-ID")
+        for asserted in headers(result, 3, "P-Asserted-Identity"):
+            assert wanted in asserted, asserted
+
+
+def a_national_number_is_made_international():
+    result = core.call(AGENT, f"0{OUT[3:]}")
+    assert f"{OUT}@" in legs(result)[3]["request_uri"], legs(result)[3]
+
+
+def a_caller_is_told_where_to_go_instead():
+    seen = len(records())
+    result = core.call(OUT, MOVED)
+    expect(result, outcome="refused", status=302, legs="12")
+    record = record_of(MOVED, seen)
+    assert record["cause"] == "redirected" and record["plan"] == ["redirect"], record
+    text = tls_exchange(tas.port, core.about["ca_file"], invite(f"+01{MOVED[1:]}", tas.port))
+    assert "302 Moved Temporarily" in text, text
+    assert f"Contact: <sips:{HOURS}@pbx.example.com>" in text, text
 
 
 def ctl(*words, status=0):
@@ -170,8 +203,4 @@ TESTS = [value for name, value in list(globals().items())
          and name not in ("window", "write_rules", "records", "record_of", "ctl")]
 
 failed = run_tests(TESTS, core)
-stopped = tas.close()
-if failed or stopped:
-    print(tas.log_path.read_text(errors="replace")[-3000:])
-status = core.close()
-sys.exit(1 if failed or stopped or status else 0)
+finish(failed, core, tas)

@@ -375,7 +375,7 @@ static void mistakes_of_actions_are_found(void **state)
 		      "        - loop: fast\n",
 	       ERROR(9, 11,
 		     "no action is called `conference`. Known: loop, dial, ring, answer, "
-		     "voicemail, reject, "
+		     "voicemail, reject, redirect, "
 		     "webhook") ERROR(10, 11, "no action is called `diall`. Did you mean `dial`?")
 		       ERROR(11, 11,
 			     "an action is one word or one `word: ...`. Begin each with `- `")

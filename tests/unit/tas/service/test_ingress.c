@@ -55,6 +55,72 @@ static void looping_trunk_gets_483(void **state)
 	assert_labels(rig_decide(rig, "+4799000005", "200"), "reject 483");
 }
 
+/* The calls of pbx go through the service's rules first. */
+static void with_rules(struct service_rig *rig, size_t service)
+{
+	rig->info.peer = 1;
+	rig_trunks[0].service = service;
+}
+
+static void a_trunk_s_service_decides_first(void **state)
+{
+	struct service_rig *rig = *state;
+
+	with_rules(rig, RIG_REFUSE);
+	assert_labels(rig_decide(rig, "+4799000005", "200"), "reject 603");
+	assert_string_equal(rig->plan->service, "refuse/1");
+	assert_string_equal(rig->plan->number, "+4799000005");
+	with_rules(rig, RIG_ECHO);
+	assert_labels(rig_decide(rig, "12345", "200"), "answer echo");
+	with_rules(rig, 0);
+}
+
+static void a_loop_of_a_trunk_reaches_only_what_the_trunk_may(void **state)
+{
+	struct service_rig *rig = *state;
+
+	with_rules(rig, RIG_LOOPED);
+	assert_labels(rig_decide(rig, "+4799000005", "200"), "ingress");
+	assert_labels(rig_decide(rig, "+4712345678", "200"), "reject 404");
+	assert_labels(rig_decide(rig, "+4799000001", "200"), "reject 404");
+	with_rules(rig, 0);
+}
+
+static void without_a_rule_for_it_a_trunk_s_call_is_as_ever(void **state)
+{
+	struct service_rig *rig = *state;
+	struct config_rule never = {
+		.directions = 7, .load = 100, .actions = rig_refuse, .action_count = 1
+	};
+
+	rig_services[RIG_STRICT].rules = &never;
+	rig_services[RIG_STRICT].rule_count = 1;
+	with_rules(rig, RIG_STRICT);
+	assert_labels(rig_decide(rig, "+4799000005", "200"), "ingress");
+	assert_labels(rig_decide(rig, "+4712345678", "200"), "reject 404");
+	rig_services[RIG_STRICT].rules = rig_office_rules;
+	rig_services[RIG_STRICT].rule_count = 2;
+	with_rules(rig, 0);
+}
+
+/* What a trunk says is not believed because it goes on to another one. */
+static void a_trunk_is_not_believed_by_another_one(void **state)
+{
+	struct service_rig *rig = *state;
+	struct config_rule rule = { .directions = 7, .actions = rig_dial_pbx, .action_count = 1 };
+
+	rig_services[RIG_STRICT].rules = &rule;
+	rig_services[RIG_STRICT].rule_count = 1;
+	rig_header(rig, "P-Asserted-Identity", "<sip:+4700000000@pbx>");
+	rig->info.asserted_user = "+4700000000";
+	with_rules(rig, RIG_STRICT);
+	assert_labels(rig_decide(rig, "+4712345678", "200"), "dial pbx, dial pbx/2?");
+	assert_null(strstr(rig->plan->steps[0].from_uri, "+4700000000"));
+	rig_services[RIG_STRICT].rules = rig_office_rules;
+	rig_services[RIG_STRICT].rule_count = 2;
+	with_rules(rig, 0);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 
 int main(void)
@@ -64,6 +130,10 @@ int main(void)
 		T(trunk_reaches_nothing_else),
 		T(trunk_without_the_right_gets_403),
 		T(looping_trunk_gets_483),
+		T(a_trunk_s_service_decides_first),
+		T(a_loop_of_a_trunk_reaches_only_what_the_trunk_may),
+		T(without_a_rule_for_it_a_trunk_s_call_is_as_ever),
+		T(a_trunk_is_not_believed_by_another_one),
 	};
 
 	return cmocka_run_group_tests_name("tas/service/ingress", tests, NULL, NULL);

@@ -24,7 +24,7 @@ static void every_cause_has_name_status_phrase_and_q850(void **state)
 		assert_true(strlen(cause_to_phrase(cause)) > 0);
 		assert_in_range(cause_to_q850(cause), 1, 127);
 		assert_true(cause == CAUSE_NORMAL ? cause_to_status(cause) == 200
-						  : cause_to_status(cause) >= 400 &&
+						  : cause_to_status(cause) >= 300 &&
 							    cause_to_status(cause) < 700);
 		cause_to_reason(cause, reason, sizeof(reason));
 		(void)snprintf(expected, sizeof(expected),
