@@ -80,8 +80,10 @@ void exchange_give_up(struct call *call, int status, const char *reason)
 static void to_peer(struct call *call, const char *sdp)
 {
 	struct exchange *exchange = &call->exchange;
-	int err = leg_offer(call->leg[other_of(exchange->from)], sdp, exchange->update);
+	int err;
 
+	exchange->phase = EXCHANGE_PEER; /* else giving up would find nothing to refuse */
+	err = leg_offer(call->leg[other_of(exchange->from)], sdp, exchange->update);
 	if (err) {
 		/* RFC 3261 14.2: an offer of its own is in flight there. Or its INVITE is
 		 * not answered yet, and no UPDATE may go: later it may. */
@@ -90,7 +92,6 @@ static void to_peer(struct call *call, const char *sdp)
 		exchange_give_up(call, later ? 491 : 500, NULL);
 		return;
 	}
-	exchange->phase = EXCHANGE_PEER;
 	call_timer_begin(call, CALL_TIMER_PEER, 0);
 }
 

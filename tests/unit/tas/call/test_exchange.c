@@ -243,6 +243,19 @@ static void passed_through_reinvites_are_untouched(void **state)
 	assert_did(b, FAKE_LEG_OFFER_REFUSE, 606, NULL);
 }
 
+static void busy_other_leg_means_491_for_a_passed_through_reinvite_too(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b = rig_talking_passed(rig);
+
+	rig->a->offer_in = true; /* the ACK of its own is still on its way */
+	fake_leg_event(b, LEG_EV_OFFER, 0, "re-offer-b");
+	assert_did(b, FAKE_LEG_OFFER_REFUSE, 491, NULL);
+	rig->a->offer_in = false;
+	fake_leg_event(b, LEG_EV_OFFER, 0, "again");
+	assert_did(rig->a, FAKE_LEG_OFFER, 0, "again");
+}
+
 static void local_side_answers_a_reinvite_itself(void **state)
 {
 	struct rig *rig = *state;
@@ -425,6 +438,7 @@ int main(void)
 		T(offerless_reinvite_whose_offer_media_refuses_gets_488),
 		T(offerless_reinvite_given_up_acks_a_late_offer),
 		T(passed_through_reinvites_are_untouched),
+		T(busy_other_leg_means_491_for_a_passed_through_reinvite_too),
 		T(local_side_answers_a_reinvite_itself),
 		T(cancelled_reoffer_leaves_the_call_alone),
 		T(hanging_up_during_a_reinvite_ends_the_call),
