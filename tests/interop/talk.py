@@ -19,6 +19,17 @@ def webrtc_sdp(which, setup):
             "a=candidate:1 1 udp 2130706431 127.0.0.1 40000 typ host\r\n")
 
 
+def in_step(sbc, flow):
+    """Returns when the daemon has handled all that was sent on `flow`: an ACK has no answer,
+    and what is sent on another connection meanwhile may overtake it."""
+    options = sbc.invite("sips:127.0.0.1", f"sip:{STRANGER}@core.example", "sip:x@core.example", "")
+    options.start = options.start.replace("INVITE", "OPTIONS", 1)
+    options.headers = [(n, v.replace("INVITE", "OPTIONS") if n == "cseq" else v)
+                       for n, v in options.headers]
+    flow.send(options)
+    sbc.wait(lambda m: m.status and m.get("call-id") == options.get("call-id"))
+
+
 class Talk:
     """One looped call: leg 2 on `flow`, leg 3 taken by the same SBC."""
 
@@ -63,6 +74,7 @@ class Talk:
         self.flow.send(self.sbc.in_dialog("ACK", self.leg2, self.ok2))
         self.sbc.wait(lambda m: m.start.startswith("ACK") and
                       m.get("call-id") == self.leg3.get("call-id"))
+        in_step(self.sbc, self.flow)
         return self
 
     def bye_from(self, leg):

@@ -12,7 +12,7 @@ import time
 
 from harness import Daemon, Pki, Tally
 from sipwire import Sbc
-from talk import CALLEE, RTP_OFFER, STRANGER, Talk, session, talk, webrtc_sdp
+from talk import CALLEE, RTP_OFFER, STRANGER, Talk, in_step, session, talk, webrtc_sdp
 
 # One registered number for each service that a flow needs.
 DIRECT, FORWARD_BUSY, FORWARD_SILENT, SCREENED, BARRED = (f"+479900000{n}" for n in range(1, 6))
@@ -100,6 +100,7 @@ def acknowledge(sbc, flow, request, ok, outgoing=True, sdp=""):
         target = re.search("<(.*?)>", ok.get("contact")).group(1)
         ack.start = f"ACK {target} SIP/2.0"
     flow.send(ack)
+    in_step(sbc, flow)
 
 
 def streams(direction, port=40000):
