@@ -55,7 +55,8 @@ class Flow:
 
     def __init__(self, sock, inbox):
         self.sock, self.inbox = sock, inbox
-        threading.Thread(target=self._read, daemon=True).start()
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
 
     def send(self, message):
         self.sock.sendall(message.encode())
@@ -77,6 +78,11 @@ class Flow:
             pass
 
     def close(self):
+        """A reader still in recv() would take the bytes of the next connection that
+        gets this descriptor."""
+        with contextlib.suppress(OSError):
+            self.sock.shutdown(socket.SHUT_RDWR)
+        self.reader.join(5)
         self.sock.close()
 
 
