@@ -176,10 +176,11 @@ struct config_sound {
 
 /* What a step of a rule does with the call. */
 enum action_kind {
-	ACTION_LOOP,   /* leg 3 to the core */
-	ACTION_DIAL,   /* a trunk */
-	ACTION_RING,   /* several targets, one of which gets the call */
-	ACTION_ANSWER, /* ourselves */
+	ACTION_LOOP,     /* leg 3 to the core */
+	ACTION_DIAL,     /* a trunk */
+	ACTION_RING,     /* several targets, one of which gets the call */
+	ACTION_ANNOUNCE, /* something to hear before the next action */
+	ACTION_ANSWER,   /* ourselves */
 	ACTION_VOICEMAIL,
 	ACTION_REJECT,
 	ACTION_REDIRECT, /* the caller is told where to go instead */
@@ -261,7 +262,7 @@ struct config_action {
 	bool beep;
 	unsigned message_s; /* a message ends after; 180 */
 	unsigned silence_s; /* and when nobody speaks for so long; 5; 0: it does not */
-	/* What is played: ANSWER_SOUND, the greeting of VOICEMAIL, and before a REJECT;
+	/* What is played: ANNOUNCE, ANSWER_SOUND, the greeting of VOICEMAIL, and before a REJECT;
 	 * NULL: nothing. */
 	const struct config_sound *sound;
 	unsigned repeat;   /* times it is played; 0: until the caller hangs up */

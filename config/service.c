@@ -133,6 +133,13 @@ static const struct key answer_keys[] = {
 };
 static const struct schema answer_schema = { "answer", answer_keys, ARRAY_SIZE(answer_keys) };
 
+static const struct key announce_keys[] = {
+	SOUND_KEY("play", KEY_REQUIRED, "the file to play"),
+	REPEAT_KEY,
+};
+static const struct schema announce_schema = { "announce", announce_keys,
+					       ARRAY_SIZE(announce_keys) };
+
 /* It becomes the name of a folder. */
 static void read_mailbox(struct reader *reader, const struct value *value)
 {
@@ -228,6 +235,7 @@ static const struct verb {
 	{ "loop", ACTION_LOOP, &loop_schema, NULL, false },
 	{ "dial", ACTION_DIAL, &dial_schema, "trunk", false },
 	{ "ring", ACTION_RING, &ring_schema, "targets", true },
+	{ "announce", ACTION_ANNOUNCE, &announce_schema, "play", false },
 	{ "answer", ACTION_ANSWER, &answer_schema, NULL, false },
 	{ "voicemail", ACTION_VOICEMAIL, &voicemail_schema, "box", false },
 	{ "reject", ACTION_REJECT, &reject_schema, "status", false },
@@ -286,7 +294,9 @@ static void settle_mapping(struct reader *reader, const struct node *node,
 		find_error(reader->findings, node->at,
 			   "what is played forever is never followed by %s. Write a number after "
 			   "`repeat`",
-			   action->kind == ACTION_REJECT ? "the rejection" : "the message");
+			   action->kind == ACTION_REJECT      ? "the rejection"
+			   : action->kind == ACTION_VOICEMAIL ? "the message"
+							      : "the next action");
 }
 
 static void read_verb(struct reader *reader, const struct verb *verb, const struct node *word,
@@ -355,6 +365,28 @@ static void read_action(struct reader *reader, const struct node *node,
 		read_verb(reader, verb, node, &none, action);
 }
 
+/* An announcement goes before something else. Targets that ring together have
+ * each an answer of its own, and the caller has had its one by then. */
+static void check_announcements(struct reader *reader, const struct node *node,
+				const struct config_rule *rule)
+{
+	bool announced = false;
+
+	for (size_t i = 0; i < rule->action_count; i++) {
+		const struct node *at = node->kind == NODE_LIST ? node->items[i] : node;
+		enum action_kind kind = rule->actions[i].kind;
+
+		if (kind == ACTION_ANNOUNCE && i + 1 == rule->action_count)
+			find_error(reader->findings, at->at,
+				   "nothing follows the announcement. Write the action it goes "
+				   "before, or `answer: { play: FILE.wav }`");
+		if (kind == ACTION_RING && announced)
+			find_error(reader->findings, at->at,
+				   "`ring` cannot follow `announce`. Write `dial` or `loop`");
+		announced = announced || kind == ACTION_ANNOUNCE;
+	}
+}
+
 static void read_actions(struct reader *reader, const struct value *value)
 {
 	struct config_rule *rule = value->target;
@@ -370,6 +402,7 @@ static void read_actions(struct reader *reader, const struct value *value)
 			   "the rule does nothing. Write `do: loop` or another action");
 	for (size_t i = 0; i < rule->action_count; i++)
 		read_action(reader, list ? node->items[i] : node, &rule->actions[i]);
+	check_announcements(reader, node, rule);
 }
 
 const char *call_direction_name(enum call_direction direction)

@@ -77,7 +77,8 @@ struct request {
 	struct shared *shared;
 	enum media_side side;
 	char *sdp;                   /* owned */
-	struct session_setup *setup; /* owned; only to create */
+	struct session_setup *setup; /* owned; only to create and to turn */
+	uint16_t port;               /* of the new side B; only to turn */
 };
 
 /* Media thread to caller. */
@@ -213,6 +214,55 @@ static void on_rollback(struct mail *mail, void *receiver)
 
 static void on_closed_news(struct mail *mail, void *receiver);
 
+/* What of a setup its local side takes. */
+static void drop_local(struct session_setup *setup)
+{
+	free(setup->local_offer);
+	media_sound_unref(setup->local.sound);
+	recording_close(setup->recording, /* keep= */ false, "");
+}
+
+/* A turn that found no session. */
+static void drop_setup(struct session_setup *setup)
+{
+	drop_local(setup);
+	if (setup->kind[MEDIA_B] == MEDIA_LEG_RTP) {
+		close(setup->fds[MEDIA_B][0]);
+		close(setup->fds[MEDIA_B][1]);
+	}
+}
+
+/* The ports in `closed` are free again. */
+static void tell_closed(struct news *closed, struct shared *shared)
+{
+	closed->mail.deliver = on_closed_news;
+	mailbox_post(shared->inbox, &closed->mail);
+}
+
+static void on_turn(struct mail *mail, void *receiver)
+{
+	struct request *request = CONTAINER_OF(mail, struct request, mail);
+	struct shared *shared = request->shared;
+	struct session *session = session_of(request);
+	struct news *news = calloc(1, sizeof(*news));
+
+	(void)receiver;
+	if (session)
+		session_turn(session, request->setup);
+	else
+		drop_setup(request->setup);
+	if (news) {
+		news->ports[MEDIA_B] = shared->ports[MEDIA_B];
+		news->pair[MEDIA_B] = shared->pair[MEDIA_B];
+		tell_closed(news, shared);
+	} else {
+		log_error("media", "ports lost: out of memory");
+	}
+	shared->ports[MEDIA_B] = request->port;
+	shared->pair[MEDIA_B] = request->setup->kind[MEDIA_B] == MEDIA_LEG_RTP;
+	request_free(request);
+}
+
 static void on_destroy(struct mail *mail, void *receiver)
 {
 	struct request *request = CONTAINER_OF(mail, struct request, mail);
@@ -222,10 +272,9 @@ static void on_destroy(struct mail *mail, void *receiver)
 	(void)receiver;
 	shared->session = session_destroy(shared->session);
 	if (news) {
-		news->mail.deliver = on_closed_news;
 		memcpy(news->ports, shared->ports, sizeof(news->ports));
 		memcpy(news->pair, shared->pair, sizeof(news->pair));
-		mailbox_post(shared->inbox, &news->mail);
+		tell_closed(news, shared);
 	} else {
 		log_error("media", "ports lost: out of memory");
 	}
@@ -404,22 +453,28 @@ static struct request *request_create(struct shared *shared, mail_fn *deliver, e
 	return request;
 }
 
+static int take_port(struct media_engine *engine, struct session_setup *setup, enum media_side side,
+		     uint16_t *ret_port)
+{
+	int err = 0;
+
+	if (setup->kind[side] == MEDIA_LEG_RTP)
+		err = ports_take_pair(engine->ports, &engine->address, ret_port, setup->fds[side]);
+	else if (setup->kind[side] == MEDIA_LEG_WEBRTC)
+		err = ports_take(engine->ports, &engine->address, ret_port);
+	setup->address[side] = engine->address;
+	net_set_port(&setup->address[side], *ret_port);
+	return err;
+}
+
 static int take_ports(struct media_engine *engine, struct shared *shared,
 		      struct session_setup *setup)
 {
 	int err = 0;
 
 	for (unsigned side = 0; side < 2 && !err; side++) {
-		uint16_t *port = &shared->ports[side];
-
 		shared->pair[side] = setup->kind[side] == MEDIA_LEG_RTP;
-		if (setup->kind[side] == MEDIA_LEG_RTP)
-			err = ports_take_pair(engine->ports, &engine->address, port,
-					      setup->fds[side]);
-		else if (setup->kind[side] == MEDIA_LEG_WEBRTC)
-			err = ports_take(engine->ports, &engine->address, port);
-		setup->address[side] = engine->address;
-		net_set_port(&setup->address[side], *port);
+		err = take_port(engine, setup, (enum media_side)side, &shared->ports[side]);
 	}
 	return err;
 }
@@ -449,6 +504,26 @@ static void read_origin(const char *sdp, struct sdp_origin *ret_origin)
 	ret_origin->version = strtoull(end, NULL, 10) + 1;
 }
 
+static int fill_local(struct session_setup *setup, struct media_engine *engine,
+		      const struct media_local *local, const char *const *codecs, unsigned count)
+{
+	setup->local = *local;
+	setup->local.recording = NULL; /* setup->recording knows */
+	media_sound_ref(setup->local.sound);
+	setup->local_offer = calloc(1, sizeof(*setup->local_offer));
+	if (!setup->local_offer)
+		return -ENOMEM;
+	setup->local_offer->direction = SDP_SENDRECV;
+	setup->local_offer->ptime = LOCAL_FRAME_MS;
+	if (local->recording) {
+		int err = recording_create(&setup->recording, engine->recorder, local->recording);
+
+		if (err)
+			return err;
+	}
+	return local_codecs(codecs, count, setup->local_offer);
+}
+
 static int fill_setup(struct session_setup *setup, struct media_engine *engine,
 		      struct shared *shared, const struct media_session_options *options)
 {
@@ -457,9 +532,6 @@ static int fill_setup(struct session_setup *setup, struct media_engine *engine,
 	if (err)
 		return err;
 	memcpy(setup->kind, options->kind, sizeof(setup->kind));
-	setup->local = options->local;
-	setup->local.recording = NULL; /* setup->recording knows */
-	media_sound_ref(setup->local.sound);
 	setup->identity = shared->identity ? shared->identity : engine->identity;
 	for (unsigned side = 0; side < 2; side++)
 		if (options->before[side])
@@ -473,12 +545,7 @@ static int fill_setup(struct session_setup *setup, struct media_engine *engine,
 		strncpy(setup->name, options->name, sizeof(setup->name) - 1);
 	if (options->kind[MEDIA_A] != MEDIA_LEG_LOCAL && options->kind[MEDIA_B] != MEDIA_LEG_LOCAL)
 		return 0;
-	setup->local_offer = calloc(1, sizeof(*setup->local_offer));
-	if (!setup->local_offer)
-		return -ENOMEM;
-	setup->local_offer->direction = SDP_SENDRECV;
-	setup->local_offer->ptime = LOCAL_FRAME_MS;
-	return local_codecs(options->codecs, options->codec_count, setup->local_offer);
+	return fill_local(setup, engine, &options->local, options->codecs, options->codec_count);
 }
 
 static bool options_fine(const struct media_session_options *options)
@@ -531,9 +598,6 @@ int media_session_create(struct media_session **ret_session, struct media_engine
 	err = fill_setup(create->setup, engine, session->shared, options);
 	if (!err)
 		err = take_ports(engine, session->shared, create->setup);
-	if (!err && options->local.recording)
-		err = recording_create(&create->setup->recording, engine->recorder,
-				       options->local.recording);
 	if (!err)
 		err = ticket_issue(engine->tickets, session, &session->ticket);
 	if (err)
@@ -544,9 +608,7 @@ int media_session_create(struct media_session **ret_session, struct media_engine
 
 give_back:
 	give_back(engine, session->shared, create->setup);
-	free(create->setup->local_offer);
-	media_sound_unref(create->setup->local.sound);
-	recording_close(create->setup->recording, /* keep= */ false, "");
+	drop_local(create->setup);
 fail:
 	if (create)
 		request_free(create);
@@ -626,6 +688,59 @@ int media_answer(struct media_session *session, enum media_side from, const char
 	if (!err)
 		session->state = EXCHANGE_ANSWERED;
 	return err;
+}
+
+/* Whether A's offer has been answered and nothing of A's is open. */
+static bool may_turn(const struct media_session *session)
+{
+	if (session->kind[MEDIA_A] == MEDIA_LEG_LOCAL)
+		return false;
+	if (session->state == EXCHANGE_ANSWERED)
+		return session->offerer == MEDIA_A;
+	return session->state == EXCHANGE_OFFERED && session->before == EXCHANGE_ANSWERED &&
+	       session->offerer == MEDIA_A && session->offerer_before == MEDIA_A;
+}
+
+static int fill_turn(struct request *request, struct media_engine *engine, enum media_leg_kind kind,
+		     const struct media_local *local)
+{
+	struct session_setup *setup = request->setup;
+	int err = 0;
+
+	setup->kind[MEDIA_B] = kind;
+	if (kind == MEDIA_LEG_LOCAL)
+		err = fill_local(setup, engine, local, NULL, 0);
+	if (!err)
+		err = take_port(engine, setup, MEDIA_B, &request->port);
+	if (err)
+		drop_local(setup);
+	return err;
+}
+
+int media_turn(struct media_session *session, enum media_leg_kind kind,
+	       const struct media_local *local)
+{
+	struct request *request;
+	int err = -ENOMEM;
+
+	if (!may_turn(session))
+		return -EINVAL;
+	request = request_create(session->shared, on_turn, MEDIA_A);
+	if (request)
+		request->setup = calloc(1, sizeof(*request->setup));
+	if (request && request->setup)
+		err = fill_turn(request, session->engine, kind, local);
+	if (err) {
+		if (request)
+			request_free(request);
+		return err;
+	}
+	worker_post(session->worker, &request->mail);
+	session->kind[MEDIA_B] = kind;
+	session->state = EXCHANGE_OFFERED;
+	session->before = EXCHANGE_ANSWERED;
+	session->offerer = session->offerer_before = MEDIA_A;
+	return 0;
 }
 
 void media_rollback(struct media_session *session)

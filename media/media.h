@@ -155,6 +155,14 @@ int media_answer(struct media_session *session, enum media_side from, const char
 int media_start(struct media_session *session, enum media_side to) MUST_CHECK;
 void media_rollback(struct media_session *session);
 
+/* Side B becomes another peer, or local with this to say, and what A was answered
+ * stays in force: what B was is over, an offer it has not answered too. MEDIA_EV_OFFER
+ * comes for the new B, of the codecs that A was told; if it is local,
+ * MEDIA_EV_ANSWER for A, the same text again. 0, -EINVAL (A has made no offer that was
+ * answered), -ENOMEM, -ENOSPC. */
+int media_turn(struct media_session *session, enum media_leg_kind kind,
+	       const struct media_local *local) MUST_CHECK;
+
 struct media_receipt {
 	uint64_t packets_in, packets_out; /* RTP, of this side's peer */
 	uint64_t bytes_in, bytes_out;     /* RTP payload and header, decrypted */

@@ -534,3 +534,70 @@ void session_rollback(struct session *session)
 {
 	exchange_clear(&session->pending);
 }
+
+/* A's offer, of the codecs it was told. NULL: there is none, or no memory. */
+static struct media_desc *agreed_offer(const struct session *session)
+{
+	const struct exchange *current = &session->current;
+	struct media_desc *answer = NULL, *told = NULL, *offer = NULL;
+	const char *why;
+	bool known = false;
+
+	if (!current->offer || current->offerer != MEDIA_A)
+		return NULL;
+	told = calloc(1, sizeof(*told));
+	if (told && current->answer)
+		known = sdp_parse(current->answer, &answer, &why) == 0 &&
+			codecs_answer(current->offer, answer, told);
+	else if (told && session->setup.local_offer)
+		known = codecs_common(current->offer, session->setup.local_offer, told);
+	if (known)
+		offer = copy_desc(current->offer);
+	if (offer) {
+		memcpy(offer->codecs, told->codecs, sizeof(offer->codecs));
+		offer->codec_count = told->codec_count;
+	}
+	free(told);
+	free(answer);
+	return offer;
+}
+
+/* What was of side B goes, with its reference and description. */
+static int replace_b(struct session *session, const struct session_setup *b)
+{
+	struct session_setup *setup = &session->setup;
+
+	leg_done(&session->legs[MEDIA_B]);
+	media_sound_unref(setup->local.sound);
+	setup->kind[MEDIA_B] = b->kind[MEDIA_B];
+	setup->address[MEDIA_B] = b->address[MEDIA_B];
+	memcpy(setup->fds[MEDIA_B], b->fds[MEDIA_B], sizeof(setup->fds[MEDIA_B]));
+	setup->local = b->local;
+	setup->recording = b->recording;
+	if (b->local_offer) { /* else the last stays: it may be what A was answered by */
+		free(setup->local_offer);
+		setup->local_offer = b->local_offer;
+	}
+	session->ends[MEDIA_B].silent = false;
+	return start_leg(session, MEDIA_B);
+}
+
+void session_turn(struct session *session, const struct session_setup *b)
+{
+	struct media_desc *offer = agreed_offer(session);
+	int err = replace_b(session, b);
+
+	timer_cancel(&session->opening);
+	exchange_clear(&session->pending);
+	if (err || !offer) {
+		free(offer);
+		refuse(session, MEDIA_A, 500, "the other side cannot be exchanged");
+		return;
+	}
+	session->pending.offerer = MEDIA_A;
+	session->pending.offer = offer;
+	if (is_local(session, MEDIA_B))
+		serve_locally(session);
+	else
+		forward_offer(session, offer, MEDIA_B);
+}

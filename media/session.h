@@ -40,5 +40,7 @@ void session_offer(struct session *session, enum media_side from, const char *sd
 void session_answer(struct session *session, enum media_side from, const char *sdp);
 void session_start(struct session *session, enum media_side to);
 void session_rollback(struct session *session);
+/* Side B begins anew, as `b` says of it; takes what of it is taken. */
+void session_turn(struct session *session, const struct session_setup *b);
 
 #endif

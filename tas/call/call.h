@@ -90,7 +90,9 @@ struct call_step {
 	/* ANSWER; with a sound also REJECT, which plays it first. The plan has the
 	 * reference to the sound. */
 	struct media_local local;
-	bool early; /* play it as early media: a 183 instead of the 200 */
+	/* Play it as early media: a 183 instead of the 200. An ANSWER that is early goes
+	 * on with the next step. */
+	bool early;
 	/* ANSWER: takes a message after the sound; NULL: none. */
 	struct call_mailbox *mailbox;
 	/* REJECT; a 3xx: request_uri is where to go instead */

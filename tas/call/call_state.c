@@ -108,6 +108,7 @@ static void drop_session(struct call *call)
 	call->session = media_session_destroy(call->session);
 	call->expecting = false;
 	call->b_spoke = false;
+	call->announced = false;
 	for (size_t i = 0; i < ARRAY_SIZE(call->sent); i++) {
 		free(call->sent[i]);
 		call->sent[i] = NULL;
@@ -317,6 +318,8 @@ void call_media_trouble(struct call *call, int err)
 		reject(call);
 		return;
 	}
+	if (call_current_step(call)->early) /* the next step begins with A anew */
+		drop_session(call);
 	if (call_current_step(call)->to_core && call->state == CALL_INCOMING) {
 		log_notice("call", "call=%s no media session (%s): the call goes on without us",
 			   call->id, strerror(-err));
@@ -340,13 +343,38 @@ int call_open_session(struct call *call, enum media_leg_kind kind_b,
 	return media_session_create(ret_session, call->room->media, &options);
 }
 
+/* A has heard us: what it was told of our side stays. */
+static bool may_turn(const struct call *call)
+{
+	return call->session && call->announced;
+}
+
+static int turn_session(struct call *call, enum media_leg_kind kind_b,
+			const struct media_local *local)
+{
+	call->session_kind_b = kind_b;
+	call->b_spoke = false;
+	free(call->sent[MEDIA_B]);
+	call->sent[MEDIA_B] = NULL;
+	free(call->answer_b);
+	call->answer_b = NULL;
+	return media_turn(call->session, kind_b, local);
+}
+
+/* A session in which side B is of this kind, and A's offer on its way to it. */
 static int open_session(struct call *call, enum media_leg_kind kind_b,
 			const struct media_local *local)
 {
+	const char *offer = leg_info(call->leg[MEDIA_A])->sdp;
+	int err;
+
+	if (may_turn(call))
+		return turn_session(call, kind_b, local);
 	drop_session(call);
 	call->anchored = true;
 	call->session_kind_b = kind_b;
-	return call_open_session(call, kind_b, local, &call->session);
+	err = call_open_session(call, kind_b, local, &call->session);
+	return !err && offer ? media_offer(call->session, MEDIA_A, offer) : err;
 }
 
 static void start_dial(struct call *call, const struct call_step *step)
@@ -355,10 +383,11 @@ static void start_dial(struct call *call, const struct call_step *step)
 	int err;
 
 	call->pass_through = step->pass_through;
-	if (step->pass_through) {
+	if (step->pass_through && !may_turn(call)) {
 		dial_passed_through(call);
 		return;
 	}
+	call->pass_through = false;
 	/* The next gateway of a trunk gets the offer the dead one did not answer. */
 	if (call->session && call->sent[MEDIA_B] && !call->b_spoke &&
 	    call->session_kind_b == step->media) {
@@ -370,8 +399,6 @@ static void start_dial(struct call *call, const struct call_step *step)
 		dial(call, NULL);
 		return;
 	}
-	if (!err)
-		err = media_offer(call->session, MEDIA_A, offer);
 	if (err)
 		call_media_trouble(call, err);
 	else
@@ -400,9 +427,7 @@ static void start_answer(struct call *call, const struct call_step *step)
 	int err = open_local(call, step);
 
 	call->pass_through = false;
-	if (!err && offer)
-		err = media_offer(call->session, MEDIA_A, offer);
-	else if (!err)
+	if (!err && !offer)
 		err = media_start(call->session, MEDIA_A);
 	if (err)
 		call_media_trouble(call, err);
@@ -432,10 +457,13 @@ static void run_step(struct call *call)
 		ring_start(call, step);
 		break;
 	case CALL_STEP_ANSWER:
-		start_answer(call, step);
+		/* An offer of ours in a 183 would find its answer only by PRACK. */
+		if (step->early && call->delayed)
+			call_go_on(call);
+		else
+			start_answer(call, step);
 		break;
 	case CALL_STEP_REJECT:
-		/* An offer of ours in a 183 would find its answer only by PRACK. */
 		if (step->local.sound && !(step->early && call->delayed))
 			start_answer(call, step);
 		else
@@ -474,6 +502,7 @@ static void announce(struct call *call, const char *sdp)
 	if (call->pdd_ms < 0)
 		call->pdd_ms = clock_now() - call->started_ms;
 	(void)leg_provisional(call->leg[MEDIA_A], 183, NULL, sdp, NULL); /* the final one counts */
+	call->announced = true;
 	call_timer_begin(call, CALL_TIMER_RING, ms + ANNOUNCE_GRACE_MS);
 }
 
@@ -488,8 +517,13 @@ static void answer_ourselves(struct call *call, const char *sdp)
 /* What we had to say is said. */
 static void played(struct call *call)
 {
-	if (call_current_step(call)->kind == CALL_STEP_REJECT)
+	const struct call_step *step = call_current_step(call);
+
+	call_timer_stop(call, CALL_TIMER_RING);
+	if (step->kind == CALL_STEP_REJECT)
 		reject(call);
+	else if (step->early)
+		call_go_on(call);
 	else
 		end_for(call, CAUSE_NORMAL, "us");
 }
@@ -510,7 +544,8 @@ static void media_refused(struct call *call, const struct media_event *event)
 {
 	call->expecting = false;
 	call_timer_stop(call, CALL_TIMER_MEDIA);
-	if (event->status >= 500 || call_current_step(call)->kind == CALL_STEP_REJECT) {
+	if (event->status >= 500 || call_current_step(call)->early ||
+	    call_current_step(call)->kind == CALL_STEP_REJECT) {
 		call_media_trouble(call, -EIO);
 		return;
 	}
@@ -605,6 +640,8 @@ static void on_incoming(struct call *call, const struct happening *h)
 		played(call);
 		return;
 	}
+	if (h->what == HAPPENED_LEG && h->leg->type == LEG_EV_OFFER) /* an UPDATE */
+		exchange_refuse(call, h->side, 491, NULL);
 	if (h->what != HAPPENED_MEDIA)
 		return;
 	if (h->media->type == MEDIA_EV_PLAYED)

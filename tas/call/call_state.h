@@ -109,6 +109,7 @@ struct call {
 	bool counted; /* in room->numbers */
 	bool flowing[2];
 	bool anchored;      /* the last step had a session */
+	bool announced;     /* A has our SDP in a 183: the session lives on from step to step */
 	char *message_path; /* of the WAV file begun last; NULL: none */
 	struct media_receipt receipt[2];
 };

@@ -52,6 +52,16 @@ static void add_sound(struct decision *decision, struct call_step *step,
 	step->local.repeat = action->repeat;
 }
 
+static void add_announcement(struct decision *decision, const struct config_action *action)
+{
+	struct call_step *step = decision_add_step(decision, CALL_STEP_ANSWER, "announce");
+
+	if (!step)
+		return;
+	step->early = true;
+	add_sound(decision, step, action);
+}
+
 static void add_answer(struct decision *decision, const struct config_action *action)
 {
 	static const char *const names[] = {
@@ -132,6 +142,9 @@ void route_add_action(struct decision *decision, const struct config_action *act
 	case ACTION_RING:
 		/* Nor is a trunk's call a subscriber's to be looped. */
 		ring_add(decision, action, core_rings(type) || decision_trunk(decision));
+		break;
+	case ACTION_ANNOUNCE:
+		add_announcement(decision, action);
 		break;
 	case ACTION_ANSWER:
 		add_answer(decision, action);

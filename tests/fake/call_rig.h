@@ -207,6 +207,14 @@ static inline struct call_step rig_play(void)
 				   .local = { .sound = fake_media_sound(), .repeat = 1 } };
 }
 
+static inline struct call_step rig_announce(void)
+{
+	struct call_step step = rig_play();
+
+	step.early = true;
+	return step;
+}
+
 static inline struct call_step rig_announced_reject(bool early)
 {
 	struct call_step step = rig_reject(603);

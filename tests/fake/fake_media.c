@@ -214,6 +214,17 @@ int media_start(struct media_session *session, enum media_side to)
 	return next(session, MEDIA_EV_OFFER, to);
 }
 
+int media_turn(struct media_session *session, enum media_leg_kind kind,
+	       const struct media_local *local)
+{
+	session->turns++;
+	session->kind[MEDIA_B] = kind;
+	session->local = *local;
+	keep_recording(session, local->recording);
+	return kind == MEDIA_LEG_LOCAL ? next(session, MEDIA_EV_ANSWER, MEDIA_A)
+				       : next(session, MEDIA_EV_OFFER, MEDIA_B);
+}
+
 void media_rollback(struct media_session *session)
 {
 	session->rollbacks++;

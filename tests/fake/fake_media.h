@@ -19,7 +19,7 @@ struct media_session {
 	media_event_fn *on_event;
 	void *arg;
 
-	unsigned offers, answers, starts, rollbacks;
+	unsigned offers, answers, starts, rollbacks, turns;
 	/* What the door says comes next. */
 	bool due;
 	enum media_event_type due_type;

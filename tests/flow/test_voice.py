@@ -116,6 +116,34 @@ def a_file_that_is_no_sound_leaves_the_old_configuration():
     expect(call_ends(OUT, ECHO), outcome="dropped", verdict="tone 1900 Hz")
 
 
+def announced_then(action):
+    write_tone("welcome.wav", 700, 1)
+    reload("[{ do: reject }]", f"[{{ do: [ {{ announce: welcome.wav }}, {action} ] }}]",
+           "[{ do: loop }]")
+    result = core.call(OUT, ECHO)
+    assert result["early_ms"] is not None, result
+    assert result["answer_ms"] - result["early_ms"] >= 1000, result
+    return result
+
+
+def an_announcement_goes_before_a_pbx():
+    core.pbx("answer")
+    expect(announced_then("{ dial: pbx }"), outcome="answered", answered_by="pbx",
+           verdict="two-way")
+
+
+def an_announcement_goes_before_the_loop():
+    core.phone(ECHO, "answer")
+    expect(announced_then("loop"), outcome="answered", answered_by="phone", legs="1234",
+           verdict="two-way")
+
+
+def an_announcement_is_followed_by_the_next_action_when_a_pbx_is_busy():
+    core.pbx("busy")
+    expect(announced_then("{ dial: pbx }, { answer: tone }"), outcome="answered",
+           answered_by="tas", verdict="tone 425 Hz")
+
+
 # Voicemail.
 
 MAIL = core.folder / "mail"
@@ -235,7 +263,7 @@ def nothing_is_left_behind():
 
 TESTS = [value for name, value in list(globals().items())
          if callable(value) and getattr(value, "__module__", "") == "__main__"
-         and name not in ("write_tone", "reload", "call_ends", "mailbox", "new_message",
+         and name not in ("write_tone", "reload", "call_ends", "announced_then", "mailbox", "new_message",
                           "messages", "frequency", "cdr")]
 
 finish(run_tests(TESTS, core), core, tas)

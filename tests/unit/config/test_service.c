@@ -143,6 +143,35 @@ static void a_mailbox_is_read_in_full_or_by_its_name(void **state)
 	config_destroy(config);
 }
 
+static void announcements_go_before_something_else(void **state)
+{
+	struct config *config = expect_config(
+		TRUNKS
+		"services:\n"
+		"  s: [ { do: [ announce: a.wav, dial: a, announce: { play: b.wav, repeat: 2 },"
+		" loop ] } ]\n");
+	const struct config_action *action = config->services[1].rules[0].actions;
+
+	(void)state;
+	assert_int_equal(action[0].kind, ACTION_ANNOUNCE);
+	assert_int_equal(action[0].repeat, 1);
+	assert_int_equal(action[2].repeat, 2);
+	assert_int_equal(config->sound_count, 2);
+	config_destroy(config);
+	expect(TRUNKS "services:\n"
+		      "  s: [ { do: { announce: a.wav } } ]\n"
+		      "  t: [ { do: [ announce: { play: a.wav, repeat: forever }, loop ] } ]\n"
+		      "  u: [ { do: [ announce: a.wav, dial: a, ring: [ a, b ] ] } ]\n",
+	       ERROR(7, 14,
+		     "nothing follows the announcement. Write the action it goes before, or "
+		     "`answer: { play: FILE.wav }`")
+		       ERROR(8, 26,
+			     "what is played forever is never followed by the next action. Write a "
+			     "number after `repeat`")
+			       ERROR(9, 42,
+				     "`ring` cannot follow `announce`. Write `dial` or `loop`"));
+}
+
 static void mistakes_about_a_mailbox_are_told(void **state)
 {
 	(void)state;
@@ -374,8 +403,8 @@ static void mistakes_of_actions_are_found(void **state)
 		      "        - reject: busy\n"
 		      "        - loop: fast\n",
 	       ERROR(9, 11,
-		     "no action is called `conference`. Known: loop, dial, ring, answer, "
-		     "voicemail, reject, redirect, "
+		     "no action is called `conference`. Known: loop, dial, ring, announce, "
+		     "answer, voicemail, reject, redirect, "
 		     "webhook") ERROR(10, 11, "no action is called `diall`. Did you mean `dial`?")
 		       ERROR(11, 11,
 			     "an action is one word or one `word: ...`. Begin each with `- `")
@@ -435,6 +464,7 @@ int main(void)
 		IN_FOLDER(files_to_play_are_listed_once_with_their_place),
 		IN_FOLDER(mistakes_about_what_to_play_are_told),
 		IN_FOLDER(a_mailbox_is_read_in_full_or_by_its_name),
+		IN_FOLDER(announcements_go_before_something_else),
 		IN_FOLDER(mistakes_about_a_mailbox_are_told),
 		IN_FOLDER(a_file_to_play_that_is_not_there_is_told),
 		IN_FOLDER(a_service_in_full_says_what_failure_means),

@@ -402,6 +402,70 @@ static void a_sound_without_end_goes_on_until_the_session_ends(void **state)
 	party_destroy(player);
 }
 
+/* ---- side B is exchanged ---- */
+
+static void turn_over(enum media_leg_kind a, enum media_leg_kind b)
+{
+	static const struct media_local tone_1000 = { .tone_hz = 1000, .detect = true };
+	static const struct media_local tone_1900 = { .tone_hz = 1900 };
+	struct party *caller = phone(a, &tone_440), *callee = phone(b, &tone_1000);
+	struct party *relay = party_create(a, MEDIA_LEG_LOCAL, &tone_600);
+	char told[8192];
+
+	connect_directly(caller, relay);
+	await_tone(caller, MEDIA_B, 600);
+	(void)snprintf(told, sizeof(told), "%s", relay->sdp[MEDIA_EV_ANSWER][0]);
+	assert_int_equal(media_turn(relay->session, b, &tone_600), 0);
+	await_event(relay, MEDIA_EV_OFFER, MEDIA_B, 1);
+	/* Nobody answers; another one does. */
+	assert_int_equal(media_turn(relay->session, b, &tone_600), 0);
+	await_event(relay, MEDIA_EV_OFFER, MEDIA_B, 2);
+	assert_int_equal(media_offer(callee->session, MEDIA_A, relay->sdp[MEDIA_EV_OFFER][1]), 0);
+	await_event(callee, MEDIA_EV_ANSWER, MEDIA_A, 1);
+	assert_int_equal(media_answer(relay->session, MEDIA_B, callee->sdp[MEDIA_EV_ANSWER][0]), 0);
+	await_event(relay, MEDIA_EV_ANSWER, MEDIA_A, 2);
+	assert_string_equal(relay->sdp[MEDIA_EV_ANSWER][0], told);
+	await_tone(caller, MEDIA_B, 1000);
+	await_tone(callee, MEDIA_B, 440);
+	assert_int_equal(media_turn(relay->session, MEDIA_LEG_LOCAL, &tone_1900), 0);
+	await_event(relay, MEDIA_EV_ANSWER, MEDIA_A, 3);
+	assert_string_equal(relay->sdp[MEDIA_EV_ANSWER][0], told);
+	await_tone(caller, MEDIA_B, 1900);
+	party_destroy(caller);
+	party_destroy(callee);
+	party_destroy(relay);
+}
+
+static void a_webrtc_side_hears_another_one_without_being_told(void **state)
+{
+	(void)state;
+	turn_over(MEDIA_LEG_WEBRTC, MEDIA_LEG_RTP);
+	turn_over(MEDIA_LEG_WEBRTC, MEDIA_LEG_WEBRTC);
+}
+
+static void a_plain_side_hears_another_one_without_being_told(void **state)
+{
+	(void)state;
+	turn_over(MEDIA_LEG_RTP, MEDIA_LEG_RTP);
+}
+
+static void only_what_a_was_told_is_offered_to_the_new_one(void **state)
+{
+	struct party *relay = party_create(MEDIA_LEG_RTP, MEDIA_LEG_LOCAL, &tone_600);
+
+	(void)state;
+	assert_int_equal(media_turn(relay->session, MEDIA_LEG_RTP, &tone_600), -EINVAL);
+	assert_int_equal(media_offer(relay->session, MEDIA_A,
+				     "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 30000 RTP/AVP 96 8\r\n"
+				     "a=rtpmap:96 opus/48000/2\r\n"),
+			 0);
+	await_event(relay, MEDIA_EV_ANSWER, MEDIA_A, 1);
+	assert_int_equal(media_turn(relay->session, MEDIA_LEG_RTP, &tone_600), 0);
+	await_event(relay, MEDIA_EV_OFFER, MEDIA_B, 1);
+	assert_non_null(strstr(relay->sdp[MEDIA_EV_OFFER][1], "RTP/AVP 8\r\n"));
+	party_destroy(relay);
+}
+
 /* ---- messages ---- */
 
 static void no_log(enum log_level level, const char *area, const char *line, void *arg)
@@ -1049,6 +1113,9 @@ int main(void)
 		cmocka_unit_test(a_sound_is_played_as_often_as_wanted_and_its_end_told),
 		cmocka_unit_test(a_sound_waits_for_a_peer_that_can_hear_it),
 		cmocka_unit_test(a_sound_without_end_goes_on_until_the_session_ends),
+		cmocka_unit_test(a_webrtc_side_hears_another_one_without_being_told),
+		cmocka_unit_test(a_plain_side_hears_another_one_without_being_told),
+		cmocka_unit_test(only_what_a_was_told_is_offered_to_the_new_one),
 		cmocka_unit_test(a_message_is_taken_after_the_beep),
 		cmocka_unit_test(a_mailbox_that_takes_nothing_is_not_answered_for),
 		cmocka_unit_test(a_key_ends_a_message),

@@ -322,6 +322,95 @@ static void rejection_may_be_told_in_an_answered_call(void **state)
 	assert_string_equal(rig->a->farewell_reason, "Q.850;cause=21;text=\"Call rejected\"");
 }
 
+/* Up to the end of what A hears first. */
+static struct media_session *announced(struct rig *rig, struct call_plan *plan)
+{
+	struct media_session *session;
+
+	rig_start(rig, "offer-a", plan);
+	session = fake_media_last();
+	fake_media_reply(session, "told");
+	assert_did(rig->a, FAKE_LEG_PROVISIONAL, 183, "told");
+	fake_media_event(session, MEDIA_EV_PLAYED, MEDIA_B, NULL);
+	return session;
+}
+
+static void call_goes_on_after_an_announcement_in_the_same_session(void **state)
+{
+	struct rig *rig = *state;
+	struct media_session *session =
+		announced(rig, RIG_PLAN(rig_announce(), rig_dial("dial pbx")));
+	struct leg *b;
+
+	assert_int_equal(session->turns, 1);
+	assert_int_equal(session->kind[MEDIA_B], MEDIA_LEG_RTP);
+	fake_media_reply(session, "offer-for-b");
+	b = fake_leg_last();
+	assert_string_equal(leg_info(b)->sdp, "offer-for-b");
+	fake_leg_event(b, LEG_EV_ANSWERED, 200, "answer-b");
+	fake_media_reply(session, "told");
+	assert_did(rig->a, FAKE_LEG_ANSWER, 200, "told");
+	fake_leg_event(rig->a, LEG_EV_CONFIRMED, 0, NULL);
+	fake_leg_end(b, LEG_END_BYE, 200);
+	assert_true(rig_ended_with(rig, "normal", "b"));
+	assert_int_equal(fake_media_created(), 1);
+}
+
+static void gateway_that_fails_after_an_announcement_is_turned_from_too(void **state)
+{
+	struct rig *rig = *state;
+	struct media_session *session = announced(
+		rig, RIG_PLAN(rig_announce(), rig_dial("dial pbx"), rig_play(), rig_rescue()));
+
+	fake_media_reply(session, "offer-for-b");
+	fake_leg_event(fake_leg_last(), LEG_EV_PROVISIONAL, 183, "early-b");
+	fake_media_reply(session, "told");
+	fake_leg_end(fake_leg_last(), LEG_END_REFUSED, 486);
+	assert_int_equal(session->turns, 2);
+	assert_int_equal(session->kind[MEDIA_B], MEDIA_LEG_LOCAL);
+	fake_media_reply(session, "told");
+	assert_did(rig->a, FAKE_LEG_ANSWER, 200, "told");
+	assert_int_equal(fake_media_created(), 1);
+}
+
+static void rescue_after_an_announcement_keeps_what_the_caller_was_told(void **state)
+{
+	struct rig *rig = *state;
+	struct media_session *session =
+		announced(rig, RIG_PLAN(rig_announce(), rig_dial("dial pbx"), rig_rescue()));
+
+	fake_media_reply(session, "offer-for-b");
+	fake_leg_end(fake_leg_last(), LEG_END_TIMEOUT, 503);
+	fake_media_reply(session, "offer-for-core");
+	assert_int_equal(fake_leg_invite_count(), 2);
+	assert_string_equal(leg_info(fake_leg_last())->sdp, "offer-for-core");
+}
+
+static void announcement_that_cannot_be_played_is_passed_over(void **state)
+{
+	struct rig *rig = *state;
+
+	rig_start(rig, "offer-a", RIG_PLAN(rig_announce(), rig_loop()));
+	fake_media_refuse(fake_media_last(), MEDIA_A, 488);
+	assert_int_equal(fake_media_created(), 2); /* begun anew */
+	fake_media_reply(fake_media_last(), "offer-for-b");
+	assert_string_equal(leg_info(fake_leg_last())->sdp, "offer-for-b");
+	fake_leg_end(rig->a, LEG_END_CANCELLED, 487);
+	/* Without an offer there is nothing to answer early. */
+	rig_start(rig, NULL, RIG_PLAN(rig_announce(), rig_passed()));
+	assert_int_equal(fake_media_count(), 0);
+	assert_null(leg_info(fake_leg_last())->sdp);
+}
+
+static void announcement_with_nothing_behind_it_ends_unanswered(void **state)
+{
+	struct rig *rig = *state;
+
+	announced(rig, RIG_PLAN(rig_announce(), rig_rescue()));
+	assert_int_equal(rig->a->farewell_status, 480);
+	assert_true(rig_ended_with(rig, "unavailable", "us"));
+}
+
 /* Each of these may go wrong with the announcement; the rejection stands. */
 static void rejection_without_its_announcement_is_the_same(void **state)
 {
@@ -999,6 +1088,9 @@ static struct call_plan *some_plan(void)
 	case 1:
 		return RIG_PLAN(rig_passed());
 	case 2:
+		if (dice(2))
+			return RIG_PLAN(rig_announce(), rig_dial("dial 1"), rig_play(),
+					rig_rescue());
 		return RIG_PLAN(rig_dial("dial 1"), rig_dial("dial 2"), rig_rescue());
 	case 3:
 		return RIG_PLAN(rig_dial("dial 1"), rig_answer(), rig_rescue());
@@ -1097,6 +1189,11 @@ int main(void)
 		T(caller_that_gives_up_during_an_announcement_gets_487),
 		T(rejection_may_be_told_in_an_answered_call),
 		T(rejection_without_its_announcement_is_the_same),
+		T(call_goes_on_after_an_announcement_in_the_same_session),
+		T(gateway_that_fails_after_an_announcement_is_turned_from_too),
+		T(rescue_after_an_announcement_keeps_what_the_caller_was_told),
+		T(announcement_that_cannot_be_played_is_passed_over),
+		T(announcement_with_nothing_behind_it_ends_unanswered),
 		T(refusal_of_b_reaches_a_with_its_reason),
 		T(refusal_of_leg_3_keeps_unknown_headers),
 		T(busy_callee_moves_on_to_the_next_step),
