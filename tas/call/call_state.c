@@ -437,7 +437,9 @@ static void start_answer(struct call *call, const struct call_step *step)
 
 void call_go_on(struct call *call)
 {
-	if (next_step(call, false))
+	static const struct ending no_trouble;
+
+	if (next_step(call, &no_trouble))
 		run_step(call);
 	else
 		end_for(call, CAUSE_UNAVAILABLE, "us");

@@ -128,6 +128,16 @@ static void without_steps_the_plan_goes_on(void **state)
 	assert_int_equal(stopped, 0);
 }
 
+static void a_question_without_steps_is_no_trouble_to_be_rescued_from(void **state)
+{
+	struct rig *rig = *state;
+
+	rig_start(rig, "offer-a", RIG_PLAN(ask(), rig_rescue()));
+	advise("next", NULL, 0);
+	assert_int_equal(fake_leg_invite_count(), 0);
+	assert_true(rig_ended_with(rig, "unavailable", "us"));
+}
+
 static void the_deadline_stops_the_question_and_the_plan_goes_on(void **state)
 {
 	struct rig *rig = *state;
@@ -264,6 +274,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(the_call_waits_and_takes_the_steps_it_is_told),
 		T(without_steps_the_plan_goes_on),
+		T(a_question_without_steps_is_no_trouble_to_be_rescued_from),
 		T(the_deadline_stops_the_question_and_the_plan_goes_on),
 		T(a_question_that_cannot_be_asked_costs_nothing),
 		T(a_caller_who_gives_up_stops_the_question),
