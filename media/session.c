@@ -571,6 +571,7 @@ static int replace_b(struct session *session, const struct session_setup *b)
 	media_sound_unref(setup->local.sound);
 	setup->kind[MEDIA_B] = b->kind[MEDIA_B];
 	setup->address[MEDIA_B] = b->address[MEDIA_B];
+	setup->origin[MEDIA_B] = b->origin[MEDIA_B];
 	memcpy(setup->fds[MEDIA_B], b->fds[MEDIA_B], sizeof(setup->fds[MEDIA_B]));
 	setup->local = b->local;
 	setup->recording = b->recording;

@@ -468,14 +468,6 @@ static void only_what_a_was_told_is_offered_to_the_new_one(void **state)
 
 /* ---- messages ---- */
 
-static void no_log(enum log_level level, const char *area, const char *line, void *arg)
-{
-	(void)level;
-	(void)area;
-	(void)line;
-	(void)arg;
-}
-
 static void message_in(struct media_recording *recording, struct media_local *local, char *where,
 		       unsigned max_ms)
 {
@@ -537,10 +529,8 @@ static void a_mailbox_that_takes_nothing_is_not_answered_for(void **state)
 	message_in(&recording, &local, where, 1400);
 	recording.folder = "/proc/no/such/box";
 	box = party_create(MEDIA_LEG_RTP, MEDIA_LEG_LOCAL, &local);
-	log_set_sink(no_log, NULL);
 	assert_int_equal(media_offer(box->session, MEDIA_A, offer_of(caller)), 0);
 	await_event(box, MEDIA_EV_REFUSED, MEDIA_A, 1);
-	log_set_sink(NULL, NULL);
 	assert_int_equal(box->status, 503);
 	assert_int_equal(box->count[MEDIA_EV_ANSWER][MEDIA_A], 0);
 	party_destroy(caller);
