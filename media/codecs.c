@@ -104,6 +104,13 @@ void codecs_map_types(const struct media_desc *offer, const struct media_desc *a
 		if (!has_type(offer, theirs->type))
 			from_answerer[theirs->type] = offered->type;
 	}
+	for (unsigned i = 0; i < offer->codec_count; i++) {
+		const struct sdp_codec *offered = &offer->codecs[i];
+
+		if (from_answerer[offered->type] == CODECS_DROP &&
+		    !str_equal_nocase(offered->name, "red"))
+			from_answerer[offered->type] = offered->type;
+	}
 }
 
 void codecs_list(const struct media_desc *desc, char *ret_text, size_t room)

@@ -27,7 +27,9 @@ bool codecs_common(const struct media_desc *offer, const struct media_desc *ours
 
 /* The maps for packets from the offerer and from the answerer (RFC 3264 6.1:
  * each side receives what its own description says; an answerer that sends
- * by its own numbers all the same is understood). */
+ * by its own numbers all the same is understood, and so is one that sends what
+ * was offered but not answered, as Chromium does after a re-offer: the offerer
+ * may still listen to it, section 7). */
 void codecs_map_types(const struct media_desc *offer, const struct media_desc *answer,
 		      codecs_map from_offerer, codecs_map from_answerer);
 

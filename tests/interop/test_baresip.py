@@ -2,7 +2,9 @@
 """baresip as the PBX of a trunk: plain RTP over UDP, its tone must
 reach Chromium on the core's side, and Chromium's tone must reach it."""
 
+import json
 import pathlib
+import socket
 import struct
 import subprocess
 import sys
@@ -12,7 +14,7 @@ import wave
 
 from harness import Daemon, Pki, Tally, free_port
 from sipwire import Sbc
-from webdriver import ACCEPT, HEARD, OFFER, PEERS, Browser
+from webdriver import ACCEPT, HEARD, OFFER, PEERS, REANSWER, Browser
 
 MODULES = "/usr/lib/baresip/modules"
 CALLER, CALLEE = "sip:+4722334455@core.example", "sip:+4799000001@core.example"
@@ -31,8 +33,8 @@ def write_tone(path, hz, seconds=30):
 class Baresip:
     """Answers every call on UDP; plays a tone, writes what it hears to a file."""
 
-    def __init__(self, folder, hz):
-        self.folder, self.port = folder, free_port()
+    def __init__(self, folder, hz, number):
+        self.folder, self.port, self.control = folder, free_port(), free_port()
         write_tone(folder / "tone.wav", hz)
         (folder / "config").write_text(f"""
 sip_listen 127.0.0.1:{self.port}
@@ -43,6 +45,8 @@ module aufile.so
 module sndfile.so
 module_tmp account.so
 module_app menu.so
+module_app ctrl_tcp.so
+ctrl_tcp_listen 127.0.0.1:{self.control}
 audio_source aufile,{folder}/tone.wav
 audio_player aufile,{folder}/heard.wav
 audio_alert aufile,{folder}/alert.wav
@@ -50,7 +54,8 @@ snd_path {folder}
 net_interface 127.0.0.1
 rtp_ports 31000-31999
 """)
-        (folder / "accounts").write_text(f"<sip:+4799000001@127.0.0.1:{self.port}>;regint=0;answermode=auto\n")
+        (folder / "accounts").write_text(
+            f"<sip:{number}@127.0.0.1:{self.port}>;regint=0;answermode=auto\n")
         (folder / "contacts").write_text("")
         self.out = open(folder / "baresip.log", "wb")
         self.process = subprocess.Popen(["baresip", "-f", folder], stdin=subprocess.PIPE,
@@ -58,6 +63,14 @@ rtp_ports 31000-31999
         end = time.monotonic() + 10
         while "baresip is ready" not in self.log() and time.monotonic() < end:
             time.sleep(0.1)
+
+    def command(self, command, params=""):
+        """One command of baresip's menu, as a netstring of JSON."""
+        text = json.dumps({"command": command, "params": params})
+        with socket.create_connection(("127.0.0.1", self.control), 5) as sock:
+            sock.sendall(f"{len(text)}:{text},".encode())
+            sock.settimeout(5)
+            return sock.recv(4096).decode(errors="replace")
 
     def log(self):
         return (self.folder / "baresip.log").read_text(errors="replace")
@@ -112,16 +125,58 @@ def call_to_pbx(page, sbc, daemon, pbx):
     assert "session closed" in pbx.log(), "the BYE did not reach baresip\n" + pbx.log()[-2000:]
 
 
+def the_pbx_transfers_the_caller(page, sbc, daemon, pbx, colleague):
+    """baresip answers and sends the caller on by REFER. Chromium, on the core's side, is
+    re-invited to the colleague: new ports, a new certificate, so a new DTLS association."""
+    flow = sbc.connect(daemon.port)
+    offer = page.run(OFFER, "transferred", 500, ["audio/PCMA", "audio/telephone-event"])
+    leg = sbc.invite("sips:+4799000001@127.0.0.1", CALLER, CALLEE, offer,
+                     [("session-id", "00112233445566778899aabbccddeeff")])
+    flow.send(leg)
+    mine = lambda m: m.get("call-id") == leg.get("call-id")
+    _, ok = sbc.wait(lambda m: m.status >= 200 and mine(m))
+    assert ok.status == 200, ok.start
+    flow.send(sbc.in_dialog("ACK", leg, ok))
+    page.run(ACCEPT, "transferred", ok.body)
+    assert page.wait(HEARD, "transferred", 800), "Chromium does not hear the first baresip"
+
+    said = pbx.command("transfer", f"sip:+4799000002@127.0.0.1:{pbx.port}")
+    assert '"ok":true' in said, said
+    flow, again = sbc.wait(lambda m: m.method == "INVITE" and not m.status and mine(m))
+    origin = [next(line for line in body.splitlines() if line.startswith("o="))
+              for body in (ok.body, again.body)]
+    assert origin[0].split()[1] == origin[1].split()[1], origin
+    assert int(origin[0].split()[2]) < int(origin[1].split()[2]), origin
+    answer = page.run(REANSWER, "transferred", again.body)
+    response = sbc.reply(again, 200, "OK", answer)
+    flow.send(response)
+    sbc.wait(lambda m: m.method == "ACK" and mine(m))
+    heard = page.wait(HEARD, "transferred", 620)
+    assert heard, "Chromium does not hear the colleague"
+    end = time.monotonic() + 10
+    while abs((there := colleague.heard_hz()) - 500) > 20 and time.monotonic() < end:
+        time.sleep(0.3)
+    assert abs(there - 500) <= 20, f"the colleague hears {there} Hz\n{colleague.log()[-2000:]}"
+    assert "session closed" in pbx.log(), "the first baresip was not let go\n" + pbx.log()[-2000:]
+    flow.send(sbc.in_dialog("BYE", leg, ok))
+    sbc.wait(lambda m: m.status == 200 and m.method == "BYE" and mine(m))
+
+
 def main():
     tally = Tally()
     with tempfile.TemporaryDirectory(prefix="breakout-sbc-") as name:
         folder = pathlib.Path(name)
         pki = Pki(folder)
-        (folder / "pbx").mkdir()
-        pbx = Baresip(folder / "pbx", 800)
+        for name in ("pbx", "colleague"):
+            (folder / name).mkdir()
+        pbx = Baresip(folder / "pbx", 800, "+4799000001")
+        colleague = Baresip(folder / "colleague", 620, "+4799000002")
         sbc = Sbc(pki.cert, pki.key, pki.ca)
         changes = {
-            "trunks": [{"name": "pbx", "uris": [f"sip:127.0.0.1:{pbx.port}"]}],
+            # The second address has the numbers that the first one does not know.
+            "trunks": [{"name": "pbx", "failover_on": [404],
+                        "uris": [f"sip:127.0.0.1:{pbx.port}",
+                                 f"sip:127.0.0.1:{colleague.port}"]}],
             "services": {"office": [{"do": [{"dial": "pbx"}]}]},
             "registrations": [{"number": "+4799000001", "route_type": "fork",
                                "service": "office"}],
@@ -135,7 +190,11 @@ def main():
             if not tally.run("baresip as PBX: audio both ways with Chromium as the core's side",
                              call_to_pbx, page, sbc, daemon, pbx):
                 print(daemon.log()[-4000:])
+            if not tally.run("baresip transfers the caller: REFER, and Chromium talks to another",
+                             the_pbx_transfers_the_caller, page, sbc, daemon, pbx, colleague):
+                print(daemon.log()[-4000:])
         pbx.close()
+        colleague.close()
         sbc.close()
     return tally.close()
 

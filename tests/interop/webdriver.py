@@ -146,6 +146,13 @@ await pc.setLocalDescription(await pc.createAnswer());
 await pc.gathered();
 return pc.localDescription.sdp;
 """
+REANSWER = """
+const pc = peers[args[0]];
+await pc.setRemoteDescription({type: 'offer', sdp: args[1]});
+await pc.setLocalDescription(await pc.createAnswer());
+await pc.gathered();
+return pc.localDescription.sdp;
+"""
 ACCEPT = "await peers[args[0]].setRemoteDescription({type: 'answer', sdp: args[1]});"
 HEARD = "const hz = peers[args[0]].heard(); return Math.abs(hz - args[1]) < 30 ? hz : 0;"
 STATE = "const pc = peers[args[0]]; return pc.connectionState;"

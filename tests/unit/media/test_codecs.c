@@ -60,6 +60,8 @@ static void an_answer_comes_back_in_the_offers_numbers(void **state)
 	assert_int_equal(to_offerer[111], 111); /* by our offer */
 	assert_int_equal(to_offerer[96], 111);  /* by its own answer */
 	assert_int_equal(to_offerer[97], 110);
+	assert_int_equal(to_offerer[8], 8); /* offered, not answered: still understood */
+	assert_int_equal(to_offerer[63], CODECS_DROP);
 	free(offer);
 	free(answer);
 }
