@@ -43,6 +43,13 @@ static bool stranger_is_due(struct strangers *strangers, const struct sockaddr_s
 	return true;
 }
 
+static void drop(struct sip_endpoint *endpoint, msg_t *msg, tport_t *tport)
+{
+	nta_msg_discard(endpoint->agent, msg);
+	if (tport && tport_is_secondary(tport))
+		(void)tport_shutdown(tport, 2);
+}
+
 static void turn_away(struct sip_endpoint *endpoint, msg_t *msg, const sip_t *sip,
 		      const struct sip_source *source, tport_t *tport)
 {
@@ -61,9 +68,7 @@ static void turn_away(struct sip_endpoint *endpoint, msg_t *msg, const sip_t *si
 			       TAG_END());
 		return;
 	}
-	nta_msg_discard(endpoint->agent, msg);
-	if (tport && tport_is_secondary(tport))
-		(void)tport_shutdown(tport, 2);
+	drop(endpoint, msg, tport);
 }
 
 /* ---- what a request may be ---- */
@@ -265,6 +270,31 @@ static void known_peer(struct sip_endpoint *endpoint, msg_t *msg, sip_t *sip,
 	}
 }
 
+/* Who proves who he is with a password; `peer` is who he is by his address, -1 if
+ * that says nothing. */
+static void visited(struct sip_endpoint *endpoint, msg_t *msg, sip_t *sip,
+		    const struct sip_source *source, tport_t *tport, int peer)
+{
+	sip_method_t method = sip->sip_request->rq_method;
+	int visitor = visitor_identify(endpoint, msg, sip, source);
+	struct sip_source let_in = *source;
+
+	let_in.visitor = true;
+
+	if (visitor == SIP_VISITOR_IGNORED)
+		drop(endpoint, msg, tport);
+	else if (visitor == SIP_VISITOR_UNANSWERED)
+		nta_msg_discard(endpoint->agent, msg);
+	else if (visitor == SIP_VISITOR_STRANGER && peer < 0)
+		turn_away(endpoint, msg, sip, source, tport);
+	else if (visitor == SIP_VISITOR_STRANGER)
+		known_peer(endpoint, msg, sip, source, peer);
+	else if (visitor >= 0 && method != sip_method_register)
+		known_peer(endpoint, msg, sip, &let_in, visitor);
+	else if (visitor >= 0 && passes(endpoint, msg, sip))
+		visitor_register(endpoint, msg, sip, source, visitor);
+}
+
 int endpoint_on_message(struct sip_endpoint *endpoint, nta_agent_t *agent, msg_t *msg, sip_t *sip)
 {
 	tport_t *tport = tport_delivered_by(nta_agent_tports(agent), msg);
@@ -283,7 +313,10 @@ int endpoint_on_message(struct sip_endpoint *endpoint, nta_agent_t *agent, msg_t
 	if (listener->transport == SIP_TRANSPORT_TLS)
 		source.certificate_names = tls_guard_client_names(endpoint->tls, tport);
 	peer = endpoint->handlers.identify(&source, endpoint->handlers.arg);
-	if (peer < 0)
+	if (endpoint->handlers.visit &&
+	    (peer < 0 || sip->sip_request->rq_method == sip_method_register))
+		visited(endpoint, msg, sip, &source, tport, peer);
+	else if (peer < 0)
 		turn_away(endpoint, msg, sip, &source, tport);
 	else
 		known_peer(endpoint, msg, sip, &source, peer);

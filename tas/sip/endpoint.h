@@ -13,10 +13,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/macros.h"
+#include "base/str.h"
 #include "config/config.h"
 #include "tas/sip/digest_hash.h"
 #include "tas/sip/leg.h"
 #include "tas/sip/sip_loop.h"
+#include "tas/sip/visitor.h"
 
 struct sip_endpoint; /* opaque */
 
@@ -25,6 +27,7 @@ struct sip_source {
 	struct sockaddr_storage address;
 	enum sip_transport transport;
 	const char *const *certificate_names; /* verified TLS client names, NULL-ended; or NULL */
+	bool visitor;                         /* let in for what it proved, not for its address */
 };
 
 /* An INVITE from somebody who may have to prove who it is. */
@@ -47,6 +50,13 @@ struct sip_endpoint_handlers {
 	 * or -1 for a stranger, who gets 403 (once a second per address, then
 	 * nothing) without any state kept. */
 	int (*identify)(const struct sip_source *source, void *arg);
+	/* Whom identify() does not know, and who registers: may be let in for what he
+	 * can prove. What identify() would return, or a SIP_VISITOR_; ret_headers:
+	 * lines for a 401. NULL: nobody registers, strangers stay strangers. */
+	int (*visit)(const struct sip_visitor *visitor, struct str *ret_headers, void *arg);
+	/* A REGISTER of somebody who was let in: the status, and lines for the response. */
+	int (*enrol)(int peer, const struct sip_register *request, struct str *ret_headers,
+		     void *arg);
 	/* Before a new call: 0 to go on, else the status it is refused with: 401 with
 	 * what to demand, 403, 500. NULL: nobody is asked. */
 	int (*authenticate)(const struct sip_proof *proof, struct sip_demand *ret_demand,

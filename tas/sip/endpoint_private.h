@@ -93,6 +93,16 @@ void endpoint_connection_failed(struct sip_endpoint *endpoint, tport_t *tport,
 /* dispatch.c: nta's callback for what belongs to no dialog or transaction. */
 nta_message_f endpoint_on_message;
 
+/* visitor.c: as handlers.visit(), which has been asked, and answered for if it
+ * lets nobody in. Then `msg` is gone, but for SIP_VISITOR_STRANGER, _IGNORED and
+ * _UNANSWERED. */
+int visitor_identify(struct sip_endpoint *endpoint, msg_t *msg, const sip_t *sip,
+		     const struct sip_source *source);
+/* The URI by which a source is reached, over the same connection; from the home. */
+char *visitor_hop(su_home_t *home, const struct sip_source *source);
+void visitor_register(struct sip_endpoint *endpoint, msg_t *msg, sip_t *sip,
+		      const struct sip_source *source, int peer);
+
 /* keepalive.c */
 int keepalive_start(struct sip_endpoint *endpoint, const char *uri, unsigned every_s) MUST_CHECK;
 void keepalive_stop(struct sip_endpoint *endpoint);

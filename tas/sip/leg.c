@@ -263,7 +263,7 @@ static char *dialog_hop(const struct leg *leg, nta_leg_t *dialog, su_home_t *hom
 		return NULL;
 	if (routes)
 		return message_hop(home, routes->r_url, leg->info.transport);
-	if (target)
+	if (target && !leg->keep_hop)
 		return message_hop(home, target->m_url, leg->info.transport);
 	return su_strdup(home, leg->next_hop);
 }

@@ -110,6 +110,8 @@ struct leg_invite {
 	const char *request_uri; /* whole URI */
 	const char *next_hop;    /* URI to send to, as a loose route that is not written; NULL:
 				    request_uri */
+	bool keep_hop;           /* for what follows in the dialog too: behind a NAT a Contact names
+				  * nobody, and RFC 5626 section 5.3 has the flow instead */
 	const char *from_uri, *from_display; /* tag is the leg's; display may be NULL */
 	const char *to_uri, *to_display;     /* display may be NULL */
 	const struct sip_headers *headers;   /* added as they are; NULL: none */

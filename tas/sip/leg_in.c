@@ -36,7 +36,7 @@ static const char *display_name(su_home_t *home, const char *display)
 	return plain;
 }
 
-static const char *source_text(su_home_t *home, const struct sockaddr_storage *address)
+const char *leg_source_text(su_home_t *home, const struct sockaddr_storage *address)
 {
 	char host[INET6_ADDRSTRLEN] = "";
 
@@ -74,7 +74,7 @@ static int fill_info(struct leg *leg, const sip_t *sip, const msg_t *msg,
 		return err;
 	info->peer = peer;
 	info->transport = source->transport;
-	info->source = source_text(home, &source->address);
+	info->source = leg_source_text(home, &source->address);
 	info->request_uri = url_as_string(home, sip->sip_request->rq_url);
 	info->request_user = message_user(home, sip->sip_request->rq_url);
 	info->from_uri = url_as_string(home, sip->sip_from->a_url);
@@ -206,6 +206,8 @@ int leg_create_incoming(struct leg **ret_leg, struct sip_endpoint *endpoint,
 		err = leg->address ? leg_take_features(leg, NULL) : -ENOMEM;
 		if (!err)
 			err = fill_info(leg, sip, msg, source, peer);
+		leg->keep_hop = source->visitor;
+		leg->next_hop = source->visitor ? visitor_hop(leg->home, source) : NULL;
 		if (!err)
 			err = make_dialog(leg, request, sip);
 	}

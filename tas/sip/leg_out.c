@@ -389,6 +389,7 @@ int leg_invite(struct leg **ret_leg, struct sip_endpoint *endpoint, const struct
 		return -ENOMEM;
 	leg->info.max_forwards = invite->max_forwards ? invite->max_forwards : 70;
 	leg->info.rel100 = invite->rel100;
+	leg->keep_hop = invite->keep_hop;
 	leg->expires_s = endpoint->session_terms.expires_s;
 	leg->min_se_s = leg->expires_s && endpoint->session_terms.min_se_s > SESSION_MIN_SE_S
 				? endpoint->session_terms.min_se_s

@@ -75,6 +75,7 @@ struct leg {
 	char *address;           /* our Contact, without features */
 	char *contact;           /* and as we send it */
 	char *next_hop;          /* for a dialog whose peer gave no Contact; or NULL */
+	bool keep_hop;           /* and whatever Contact it gave, unless it gave a route */
 	char *reason;            /* Reason for a BYE that has to wait; or NULL */
 	sip_unknown_t *farewell; /* more headers of its BYE or CANCEL; or NULL */
 
@@ -154,6 +155,7 @@ void leg_heard(struct leg *leg, const sip_t *sip);        /* any message of the 
 int leg_remember_local(struct leg *leg, const char *sdp); /* NULL: nothing new */
 nta_request_f leg_on_request;
 uint32_t leg_random(void);
+const char *leg_source_text(su_home_t *home, const struct sockaddr_storage *address);
 void leg_new_tag(char ret_tag[17]);
 
 /* leg_in.c. Takes nothing: on failure the caller answers the request. */
