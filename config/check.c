@@ -8,6 +8,7 @@
 #include <sys/un.h>
 
 #include "config/address.h"
+#include "config/device.h"
 
 const char *check_local_ports_path = "/proc/sys/net/ipv4/ip_local_port_range";
 
@@ -239,11 +240,13 @@ static void check_ingress(struct reader *reader, const struct node *root)
 		wanted = config->registrations[i].route_type == ROUTE_TYPE_INGRESS;
 	for (size_t i = 0; i < config->trunk_count; i++)
 		possible = possible || config->trunks[i].ingress;
+	for (size_t i = 0; i < config->device_count; i++)
+		possible = possible || config->devices[i].number;
 	if (wanted && !possible)
 		find_warning(
 			reader->findings, place_of(root, "registrations"),
 			"there are ingress registrations, but no trunk may place calls to them. "
-			"Set `ingress: true` on one");
+			"Set `ingress: true` on one, or give a device a number");
 }
 
 static void check_rest(struct reader *reader, const struct node *root)
@@ -271,5 +274,6 @@ void check_all(struct reader *reader, const struct node *root)
 	check_ports(reader, root);
 	default_address(reader, root);
 	check_ingress(reader, root);
+	devices_check(reader, root);
 	check_rest(reader, root);
 }

@@ -50,6 +50,13 @@ struct config_cidr {
 /* IPv4-mapped IPv6 addresses compare as IPv4. */
 bool config_cidr_contains(const struct config_cidr *cidr, const struct sockaddr *address);
 
+/* What devices are asked to prove their password with. */
+enum device_digest {
+	DEVICE_DIGEST_MD5, /* alone: many soft phones give up when they are offered another */
+	DEVICE_DIGEST_SHA256,
+	DEVICE_DIGEST_BOTH
+};
+
 struct config_sip {
 	struct config_listen *listen;
 	size_t listen_count;
@@ -63,6 +70,7 @@ struct config_sip {
 	unsigned t1_ms;             /* RFC 3261 17.1.1.1: 500 */
 	unsigned session_expires_s; /* RFC 4028: 1800; 0: only if the peer asks */
 	unsigned min_se_s;          /* RFC 4028: 90 */
+	enum device_digest device_digest; /* md5 */
 };
 
 struct config_api {
@@ -174,10 +182,20 @@ struct config_sound {
 	size_t index;
 };
 
+/* A soft phone that registers with us. */
+struct config_device {
+	char *name, *username; /* username: the name if not given */
+	char *password_file;   /* one line */
+	char *number; /* an ingress registration, which it calls as; NULL: it cannot call */
+	enum media_kind media; /* default rtp */
+	unsigned max_contacts; /* phones at the same time: 3 */
+};
+
 /* What a step of a rule does with the call. */
 enum action_kind {
 	ACTION_LOOP,     /* leg 3 to the core */
 	ACTION_DIAL,     /* a trunk */
+	ACTION_DEVICE,   /* a registered soft phone */
 	ACTION_RING,     /* several targets, one of which gets the call */
 	ACTION_ANNOUNCE, /* something to hear before the next action */
 	ACTION_ANSWER,   /* ourselves */
@@ -202,15 +220,18 @@ struct config_webhook {
 	size_t index; /* counts the configuration's webhooks from 0 */
 	struct config_webhook *next;
 };
+
 /* Who can be rung together with others. */
 enum target_kind {
 	TARGET_TRUNK,      /* a PBX, or one of its phones */
 	TARGET_SUBSCRIBER, /* the phone of who is called, by leg 3; not where the core rings it */
-	TARGET_NUMBER      /* another number, by leg 3 */
+	TARGET_NUMBER,     /* another number, by leg 3 */
+	TARGET_DEVICE      /* a registered soft phone */
 };
 struct config_target {
 	enum target_kind kind;
 	size_t trunk;     /* TRUNK: index into config.trunks */
+	size_t device;    /* DEVICE: index into config.devices */
 	char *number;     /* TRUNK: dialled there, NULL: the called one; NUMBER: E.164 */
 	unsigned after_s; /* rings so much later than the others */
 	unsigned ring_s;  /* give up on it after; 0: as the action says */
@@ -239,10 +260,11 @@ bool config_rewrite(const struct config_rewrite *rewrite, const char *number, ch
 
 struct config_action {
 	enum action_kind kind;
-	size_t trunk;          /* DIAL: index into config.trunks */
-	unsigned ring_s;       /* LOOP, DIAL: give up after; 0: 180. RING: on all, or on each one
-				* of an order that takes turns; 0: 180, or 30 */
-	enum ring_order order; /* RING */
+	size_t trunk;    /* DIAL: index into config.trunks */
+	size_t device;   /* DEVICE: index into config.devices */
+	unsigned ring_s; /* LOOP, DIAL, DEVICE: give up after; 0: 180. RING: on all, or on each one
+			  * of an order that takes turns; 0: 180, or 30 */
+	enum ring_order order;         /* RING */
 	struct config_target *targets; /* RING */
 	size_t target_count;
 	enum answer_kind answer; /* ANSWER */
@@ -410,6 +432,9 @@ struct config {
 	size_t emergency_count;
 	struct config_trunk *trunks;
 	size_t trunk_count;
+	struct config_device *devices;
+	size_t device_count;
+	unsigned device_attempts;        /* log-ins of one source a minute that may fail: 30 */
 	struct config_service *services; /* [0] is the built-in "loop" */
 	size_t service_count;
 	struct config_webhook *webhooks; /* all actions', a list */

@@ -2,6 +2,7 @@
 /* keys.c - every key of the file: name, kind, member, default, bounds, meaning. */
 #include "config/keys.h"
 
+#include "config/device.h"
 #include "config/registration.h"
 #include "config/service.h"
 #include "config/trunk.h"
@@ -98,6 +99,11 @@ static const struct key sip_keys[] = {
 	  .min = 90,
 	  .max = 86400,
 	  .help = "the shortest session timer a peer may ask for, RFC 4028 section 5" },
+	{ .name = "device_digest",
+	  .kind = &kind_device_digest,
+	  AT(sip.device_digest),
+	  .fallback = "md5",
+	  .help = "what devices prove their password with: md5, sha-256 or both" },
 };
 static const struct schema sip_schema = { "sip", sip_keys, ARRAY_SIZE(sip_keys) };
 
@@ -305,6 +311,13 @@ static const struct key limit_keys[] = {
 	  .min = 0,
 	  .max = 1000000,
 	  .help = "calls at the same time of one registered number; 0: no limit" },
+	{ .name = "device_attempts",
+	  .kind = &kind_number,
+	  AT(device_attempts),
+	  .fallback = "30",
+	  .min = 2, /* one challenge and one answer */
+	  .max = 100000,
+	  .help = "requests of one address a minute that no password goes with, or a wrong one" },
 	{ .name = "duration",
 	  .kind = &kind_seconds,
 	  AT(max_call_s),
@@ -331,7 +344,7 @@ static const struct key stop_keys[] = {
 };
 static const struct schema stop_schema = { "stop", stop_keys, ARRAY_SIZE(stop_keys) };
 
-/* In order of reading: rules name trunks, registrations name services. */
+/* In order of reading: rules name trunks and devices, registrations name services. */
 static const struct key top_keys[] = {
 	{ .name = "domain",
 	  .kind = &kind_host,
@@ -376,6 +389,11 @@ static const struct key top_keys[] = {
 	  LIST(trunks, struct config_trunk),
 	  COUNT(trunk_count),
 	  .help = "PBXs" },
+	{ .name = "devices",
+	  .kind = &kind_device,
+	  LIST(devices, struct config_device),
+	  COUNT(device_count),
+	  .help = "soft phones that register with us" },
 	{ .name = "services",
 	  .kind = &kind_services,
 	  AT(services),

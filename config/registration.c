@@ -175,8 +175,20 @@ static bool takes_call(const struct config_action *action)
 	for (size_t i = 0; i < action->target_count; i++)
 		if (action->targets[i].kind != TARGET_SUBSCRIBER)
 			return true;
-	return action->kind == ACTION_DIAL || action->kind == ACTION_ANSWER ||
-	       action->kind == ACTION_VOICEMAIL || action->kind == ACTION_REDIRECT;
+	switch (action->kind) {
+	case ACTION_DIAL:
+	case ACTION_DEVICE:
+	case ACTION_ANSWER:
+	case ACTION_VOICEMAIL:
+	case ACTION_REDIRECT:
+	case ACTION_WEBHOOK: /* it may say any of them */
+		return true;
+	case ACTION_LOOP:
+	case ACTION_RING:
+	case ACTION_REJECT:
+		break;
+	}
+	return false;
 }
 
 /* Whether a service can take a call that the core does not want back. */

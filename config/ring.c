@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "config/device.h"
 #include "config/trunk.h"
 
 /* ---- one target ---- */
@@ -17,6 +18,7 @@ static const struct {
 	{ "trunk", TARGET_TRUNK },
 	{ "subscriber", TARGET_SUBSCRIBER },
 	{ "number", TARGET_NUMBER },
+	{ "device", TARGET_DEVICE },
 };
 
 /* `subscriber: true`; there is nothing else to say of it. */
@@ -34,6 +36,10 @@ static const struct key target_keys[] = {
 	  .kind = &kind_trunk_name,
 	  .offset = offsetof(struct config_target, trunk),
 	  .help = "a name from trunks" },
+	{ .name = "device",
+	  .kind = &kind_device_name,
+	  .offset = offsetof(struct config_target, device),
+	  .help = "a name from devices" },
 	{ .name = "subscriber",
 	  .kind = &kind_subscriber,
 	  .help = "true: the phone of who is called" },
@@ -97,11 +103,11 @@ static bool find_kind(struct reader *reader, const struct node *node, struct con
 	if (count == 2 && target->kind == TARGET_TRUNK && node_find(node, "number"))
 		count--; /* dialled there */
 	if (count != 1)
-		find_error(
-			reader->findings, node->at,
-			"the target names %s. Write one of `trunk: NAME`, `subscriber: true` and "
-			"`number: \"+4799000001\"`; with `trunk`, `number` is dialled there",
-			count ? "more than one" : "nobody");
+		find_error(reader->findings, node->at,
+			   "the target names %s. Write one of `trunk: NAME`, `device: NAME`, "
+			   "`subscriber: true` and `number: \"+4799000001\"`; with `trunk`, "
+			   "`number` is dialled there",
+			   count ? "more than one" : "nobody");
 	return count == 1;
 }
 

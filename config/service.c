@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "config/change.h"
+#include "config/device.h"
 #include "config/ring.h"
 #include "config/trunk.h"
 #include "config/webhook.h"
@@ -107,6 +108,16 @@ static const struct key dial_keys[] = {
 	NUMBER_KEY,
 };
 static const struct schema dial_schema = { "dial", dial_keys, ARRAY_SIZE(dial_keys) };
+
+static const struct key device_keys[] = {
+	{ .name = "device",
+	  .kind = &kind_device_name,
+	  .offset = offsetof(struct config_action, device),
+	  .flags = KEY_REQUIRED,
+	  .help = "a name from devices" },
+	RING_KEY,
+};
+static const struct schema device_schema = { "dial", device_keys, ARRAY_SIZE(device_keys) };
 
 #define SOUND_KEY(name_, flags_, help_)                                                            \
 	{                                                                                          \
@@ -243,6 +254,9 @@ static const struct verb {
 	{ "webhook", ACTION_WEBHOOK, &webhook_schema, "url", false },
 };
 
+/* `dial: { device: anna }` */
+static const struct verb dial_device = { "dial", ACTION_DEVICE, &device_schema, NULL, false };
+
 static const char *verb_name(const void *list, size_t i)
 {
 	return ((const struct verb *)list)[i].name;
@@ -352,6 +366,9 @@ static void read_action(struct reader *reader, const struct node *node,
 	}
 	if (node->kind == NODE_MAP) {
 		verb = verb_find(reader, node->keys[0]);
+		if (verb && verb->kind == ACTION_DIAL && node->items[0]->kind == NODE_MAP &&
+		    node_find(node->items[0], "device"))
+			verb = &dial_device;
 		if (verb)
 			read_verb(reader, verb, node->keys[0], node->items[0], action);
 		return;

@@ -37,7 +37,7 @@ static void read_order(struct reader *reader, const struct value *value)
 
 static const struct kind kind_order = { "in_order, weighted or round_robin", NODE_SCALAR,
 					read_order };
-static const struct kind kind_media = { "rtp or webrtc", NODE_SCALAR, read_media };
+const struct kind kind_media = { "rtp or webrtc", NODE_SCALAR, read_media };
 
 static const struct key limit_keys[] = {
 	{ .name = "calls",

@@ -5,6 +5,7 @@
 
 #include "config/schema.h"
 
+extern const struct kind kind_media;      /* enum media_kind */
 extern const struct kind kind_trunk;      /* one trunk, defined */
 extern const struct kind kind_trunk_name; /* one of them, named; a size_t index */
 

@@ -183,7 +183,7 @@ static void ingress_needs_a_trunk_that_may(void **state)
 	expect(BASE "registrations: [ { number: +4799000001, route_type: ingress } ]\n",
 	       WARNING(5, 1,
 		       "there are ingress registrations, but no trunk may place calls to them. "
-		       "Set `ingress: true` on one"));
+		       "Set `ingress: true` on one, or give a device a number"));
 	expect(BASE "registrations: [ { number: +4799000001, route_type: ingress } ]\n"
 		    "trunks: [ { name: a, uris: sip:a, ingress: true } ]\n",
 	       "");

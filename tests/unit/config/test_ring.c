@@ -76,19 +76,22 @@ static void unknown_targets_are_found(void **state)
 		     "a target is a word or a mapping, not a list. Write all targets in one list"));
 	expect(RING("[ a, { weight: 1 } ]"),
 	       ERROR(8, 24,
-		     "the target names nobody. Write one of `trunk: NAME`, `subscriber: true` and "
+		     "the target names nobody. Write one of `trunk: NAME`, `device: NAME`, "
+		     "`subscriber: true` and "
 		     "`number: \"+4799000001\"`; with `trunk`, `number` is dialled there")
 		       ERROR(8, 34,
 			     "`ring.targets[].weight` counts with `order: weighted` only. Leave it "
 			     "out"));
 	expect(RING("[ { trunk: a, subscriber: true } ]"),
 	       ERROR(8, 21,
-		     "the target names more than one. Write one of `trunk: NAME`, `subscriber: "
+		     "the target names more than one. Write one of `trunk: NAME`, `device: NAME`, "
+		     "`subscriber: "
 		     "true` and `number: \"+4799000001\"`; with `trunk`, `number` is dialled "
 		     "there"));
 	expect(RING("[ { subscriber: true, number: \"+4799000001\" } ]"),
 	       ERROR(8, 21,
-		     "the target names more than one. Write one of `trunk: NAME`, `subscriber: "
+		     "the target names more than one. Write one of `trunk: NAME`, `device: NAME`, "
+		     "`subscriber: "
 		     "true` and `number: \"+4799000001\"`; with `trunk`, `number` is dialled "
 		     "there"));
 	expect(RING("[ { subscriber: no } ]"),
