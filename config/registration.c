@@ -184,6 +184,7 @@ static bool takes_call(const struct config_action *action)
 	case ACTION_WEBHOOK: /* it may say any of them */
 		return true;
 	case ACTION_LOOP:
+	case ACTION_ANNOUNCE:
 	case ACTION_RING:
 	case ACTION_REJECT:
 		break;

@@ -30,6 +30,7 @@
 #include "registrar/registrar.h"
 #include "tas/admin/admin.h"
 #include "tas/call/call.h"
+#include "tas/device/device.h"
 #include "tas/service/service.h"
 #include "tas/sip/endpoint.h"
 #include "tas/sip/sip_loop.h"
@@ -65,6 +66,7 @@ struct daemon {
 	struct registrar *registrar;
 	struct call_room *calls;
 	struct hook_room *hooks;
+	struct device_room *devices;
 	struct service_room *service;
 	struct admin *admin;
 	struct errand *errand;  /* a reload under way; NULL: none */
@@ -282,6 +284,7 @@ static void apply(struct daemon *daemon, struct reading *reading)
 	struct config *fresh = reading->config;
 	struct call_limits limits = limits_of(fresh);
 
+	device_reconfigure(daemon->devices, fresh);
 	service_reconfigure(daemon->service, fresh, reading->sounds);
 	media_sounds_destroy(daemon->sounds); /* calls keep theirs */
 	daemon->sounds = reading->sounds;
@@ -394,6 +397,20 @@ static unsigned load_percent(void *arg)
 	return (unsigned)(call_room_count(daemon->calls) * 100 / daemon->config->max_calls);
 }
 
+static int visit(const struct sip_visitor *visitor, struct str *ret_headers, void *arg)
+{
+	const struct daemon *daemon = arg;
+
+	return device_visit(daemon->devices, visitor, ret_headers);
+}
+
+static int enrol(int peer, const struct sip_register *request, struct str *ret_headers, void *arg)
+{
+	const struct daemon *daemon = arg;
+
+	return device_enrol(daemon->devices, peer, request, ret_headers);
+}
+
 static int options_status(void *arg)
 {
 	return draining(arg) ? 503 : 200;
@@ -497,6 +514,8 @@ static int start_endpoint(struct daemon *daemon)
 {
 	const struct config_sip *config = &daemon->config->sip;
 	const struct sip_endpoint_handlers handlers = { .identify = identify,
+							.visit = visit,
+							.enrol = enrol,
 							.authenticate = authenticate,
 							.invite = on_invite,
 							.options_status = options_status,
@@ -563,10 +582,14 @@ static int start_rooms(struct daemon *daemon)
 	err = start_hooks(daemon);
 	if (err)
 		return err;
+	err = device_room_create(&daemon->devices, config);
+	if (err)
+		return failed("devices", err);
 	err = service_create(&daemon->service,
 			     &(struct service_options){ .config = config,
 							.calls = daemon->calls,
 							.hooks = daemon->hooks,
+							.devices = daemon->devices,
 							.sounds = daemon->sounds,
 							.endpoint = daemon->endpoint,
 							.is_registered = is_registered,
@@ -588,6 +611,7 @@ static int start_admin(struct daemon *daemon)
 					       .calls = daemon->calls,
 					       .service = daemon->service,
 					       .endpoint = daemon->endpoint,
+					       .devices = daemon->devices,
 					       .loop = daemon->loop,
 					       .asks_sbc = daemon->config->sip.keepalive_s > 0,
 					       .drain = drain,
@@ -663,6 +687,7 @@ static void take_down(struct daemon *daemon)
 		registrar_stop(daemon->registrar, daemon->config->withdraw_at_stop, WITHDRAW_MS);
 	daemon->calls = call_room_destroy(daemon->calls);
 	daemon->service = service_destroy(daemon->service);
+	daemon->devices = device_room_destroy(daemon->devices);
 	daemon->endpoint = sip_endpoint_destroy(daemon->endpoint);
 	if (daemon->hooks)
 		sip_loop_unwatch(daemon->loop, hook_room_fd(daemon->hooks));

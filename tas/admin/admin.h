@@ -7,6 +7,7 @@
  *   reg NUMBER        one registration
  *   calls             {"calls": [...]}
  *   trunks            {"trunks": [...]}, one object for each address
+ *   devices           {"devices": [...]}, one for each contact
  *   refresh [NUMBER]  makes the next refresh due now
  *   drain             as SIGTERM does
  *   explain QUESTION  why a call goes where it goes: see explain.h
@@ -26,6 +27,7 @@
 #include "config/config.h"
 #include "registrar/registrar.h"
 #include "tas/call/call.h"
+#include "tas/device/device.h"
 #include "tas/service/service.h"
 #include "tas/sip/sip_loop.h"
 
@@ -38,6 +40,7 @@ struct admin_options {
 	struct call_room *calls;       /* borrowed */
 	struct service_room *service;  /* borrowed; may be NULL (tests) */
 	struct sip_endpoint *endpoint; /* borrowed; may be NULL (tests) */
+	struct device_room *devices;   /* borrowed; may be NULL (tests) */
 	struct sip_loop *loop;         /* borrowed */
 	bool asks_sbc;                 /* OPTIONS go to the SBC, so that one knows how it is */
 	/* Called on the SIP thread. */

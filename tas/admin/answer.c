@@ -153,6 +153,25 @@ static json_t *sip_calls(const struct admin_options *options, const char *number
 	return json_pack("{s:o}", "calls", calls);
 }
 
+static void add_device(const struct device_info *info, void *arg)
+{
+	json_array_append_new(
+		arg, json_pack("{s:o, s:o, s:o, s:o, s:I, s:I}", "name", text_json(info->name),
+			       "contact", text_json(info->uri), "hop", text_json(info->hop),
+			       "user_agent", text_json(info->user_agent), "expires_s",
+			       (json_int_t)info->expires_s, "since_s", (json_int_t)info->since_s));
+}
+
+static json_t *sip_devices(const struct admin_options *options, const char *number)
+{
+	json_t *devices = json_array();
+
+	(void)number;
+	if (devices && options->devices)
+		device_each(options->devices, add_device, devices);
+	return json_pack("{s:o}", "devices", devices);
+}
+
 static void add_line(const struct sip_line_info *info, void *arg)
 {
 	json_array_append_new(
@@ -331,6 +350,12 @@ static json_t *answer_explain(struct answerer *answerer, const char *question)
 	return ask_sip_thread(answerer, sip_explain, question);
 }
 
+static json_t *answer_devices(struct answerer *answerer, const char *unused)
+{
+	(void)unused;
+	return ask_sip_thread(answerer, sip_devices, "");
+}
+
 static json_t *answer_drain(struct answerer *answerer, const char *unused)
 {
 	(void)unused;
@@ -379,6 +404,7 @@ static const struct request {
 	{ "metrics", NONE, false, answer_metrics },
 	{ "trunks", NONE, false, answer_trunks },
 	{ "explain", DOCUMENT, false, answer_explain },
+	{ "devices", NONE, false, answer_devices },
 };
 
 static json_t *run(struct answerer *answerer, const struct request *request, const char *number)
@@ -404,6 +430,6 @@ json_t *answer(struct answerer *answerer, const char *request)
 		    memcmp(requests[i].name, request, name) == 0)
 			return run(answerer, &requests[i], number);
 	return error_text(
-		"unknown request: status, regs, reg, calls, trunks, explain, refresh, drain "
-		"or metrics");
+		"unknown request: status, regs, reg, calls, devices, trunks, explain, refresh, "
+		"drain or metrics");
 }

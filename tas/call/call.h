@@ -64,6 +64,7 @@ struct call_step {
 	struct sip_headers headers;
 	int max_forwards;
 	int peer;                  /* who it calls, numbered as leg_info.peer; 0: the core */
+	bool keep_hop;             /* the whole dialog goes to next_hop */
 	enum media_leg_kind media; /* of the new leg */
 	bool pass_through;         /* SDP untouched, no media session */
 	bool to_core;              /* leg 3: answers' headers cross untouched, and media trouble

@@ -250,6 +250,7 @@ int call_invite(struct call *call, const struct call_step *step, const char *sdp
 	struct leg_invite invite = {
 		.request_uri = step->request_uri,
 		.next_hop = step->next_hop,
+		.keep_hop = step->keep_hop,
 		.from_uri = step->from_uri,
 		.from_display = step->from_display,
 		.to_uri = step->to_uri,

@@ -77,7 +77,10 @@ const struct config_trunk *decision_trunk(const struct decision *decision)
 const char *decision_sender(const struct decision *decision)
 {
 	const struct config_trunk *trunk = decision_trunk(decision);
+	int device = decision->info->peer - DEVICE_PEER;
 
+	if (device >= 0 && (size_t)device < decision->config->device_count)
+		return decision->config->devices[device].name;
 	return trunk ? trunk->name : "core";
 }
 

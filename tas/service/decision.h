@@ -43,9 +43,10 @@ struct service_room {
 	struct hop_key hop_key;
 	size_t *turns; /* own; by config_action.turn */
 	size_t turn_count;
-	struct order_book *orders; /* own */
-	struct hook_room *hooks;   /* borrowed; may be NULL */
-	char **secrets;            /* own; by config_webhook.index, NULL: none */
+	struct order_book *orders;   /* own */
+	struct hook_room *hooks;     /* borrowed; may be NULL */
+	struct device_room *devices; /* borrowed; may be NULL */
+	char **secrets;              /* own; by config_webhook.index, NULL: none */
 	size_t secret_count;
 	struct digest_guard *guard; /* own */
 	bool rehearsal;             /* no secret is read */
@@ -109,6 +110,13 @@ void dial_add(struct decision *decision, const struct config_trunk *trunk, const
 
 /* ring.c: several targets; core_rings: the subscriber's phone is not ours to ring */
 void ring_add(struct decision *decision, const struct config_action *action, bool core_rings);
+/* The plan's steps from `first` on become the targets of one RING step. */
+void ring_fold(struct decision *decision, size_t first, bool in_sequence, unsigned ring_ms);
+
+/* device.c: a soft phone, wherever it is registered; nowhere: no step. Its phones
+ * ring together, or have a step each. */
+void device_add(struct decision *decision, size_t index, unsigned ring_s);
+void device_add_each(struct decision *decision, size_t index, unsigned ring_s);
 
 /* route.c: a call from the core */
 void route_core(struct decision *decision);
@@ -130,10 +138,13 @@ struct call_plan *decide_now(struct service_room *room, const struct leg_info *i
 
 /* ingress.c: a call from a trunk */
 void ingress_trunk(struct decision *decision, size_t trunk);
+/* and from a device that has a number */
+void ingress_device(struct decision *decision, size_t device);
 /* On to the number it is for, if the trunk and the number allow it. */
 void ingress_to_core(struct decision *decision);
-/* The core's phone. */
-void ingress_add(struct decision *decision, const struct config_trunk *trunk, const char *number);
+/* The core's phone; NULL without memory. */
+struct call_step *ingress_add(struct decision *decision, const struct config_trunk *trunk,
+			      const char *number);
 
 /* service.c: whether a number is ours, for classify() */
 bool service_is_registered(const char *number, void *arg);

@@ -6,22 +6,45 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include "base/log.h"
+#include "base/str.h"
 #include "tas/service/decision.h"
 #include "tas/service/identity.h"
 #include "tas/service/uri.h"
 
-void ingress_add(struct decision *decision, const struct config_trunk *trunk, const char *number)
+/* A device that calls as anybody else but its number. */
+static const struct config_trunk device_as_trunk;
+
+/* Who has proved who he is; in From unless he hides (RFC 3325 section 5). */
+static void assert_caller(struct decision *decision, struct call_step *step, const char *number)
+{
+	struct uri_view ours = { .rest = decision->config->domain };
+	char *uri = decision_text(decision, uri_with_user(&ours, "sips", number));
+	struct str value = { 0 };
+
+	str_addf(&value, "<%s>", uri ? uri : "");
+	if (value.failed || sip_headers_set(&step->headers, "P-Asserted-Identity", value.text) < 0)
+		decision->failed = true;
+	str_done(&value);
+	if (decision_wants_privacy(decision->info->headers)) {
+		free(uri);
+		return;
+	}
+	free(step->from_uri);
+	step->from_uri = uri;
+}
+
+struct call_step *ingress_add(struct decision *decision, const struct config_trunk *trunk,
+			      const char *number)
 {
 	const char *sbc = decision->config->core.sbc.uri;
 	struct uri_view core;
 	struct call_step *step = decision_add_step(decision, CALL_STEP_DIAL, "ingress");
 
 	if (!step)
-		return;
+		return NULL;
 	if (!uri_split(sbc, &core)) { /* the config room has checked it */
 		decision->failed = true;
-		return;
+		return NULL;
 	}
 	step->request_uri = decision_text(decision, uri_with_user(&core, NULL, number));
 	step->to_uri = decision_text(decision, uri_with_user(&core, NULL, number));
@@ -30,6 +53,7 @@ void ingress_add(struct decision *decision, const struct config_trunk *trunk, co
 	identity_allow_responses(step, trunk, false);
 	step->max_forwards = decision->info->max_forwards - 1;
 	step->media = MEDIA_LEG_WEBRTC;
+	return step;
 }
 
 static void name_service(struct decision *decision)
@@ -38,17 +62,27 @@ static void name_service(struct decision *decision)
 		decision->plan->service = decision_text(decision, strdup("ingress"));
 }
 
+static bool is_ingress(const struct call_plan *plan)
+{
+	return plan->number[0] && plan->route_type == ROUTE_TYPE_INGRESS;
+}
+
 void ingress_to_core(struct decision *decision)
 {
 	const struct config_trunk *trunk = decision_trunk(decision);
-	const struct call_plan *plan = decision->plan;
 
 	if (!trunk->ingress)
 		decision_reject(decision, 403, "Trunk May Not Place Calls", CAUSE_REJECTED);
-	else if (!plan->number[0] || plan->route_type != ROUTE_TYPE_INGRESS)
+	else if (!is_ingress(decision->plan))
 		decision_reject(decision, 404, NULL, CAUSE_UNKNOWN_NUMBER);
 	else
-		ingress_add(decision, trunk, plan->number);
+		(void)ingress_add(decision, trunk, decision->plan->number); /* failed is there */
+}
+
+static void begin(struct decision *decision, enum media_kind media)
+{
+	decision->plan->media_a = media == MEDIA_WEBRTC ? MEDIA_LEG_WEBRTC : MEDIA_LEG_RTP;
+	decision->plan->direction = DIRECTION_MT;
 }
 
 /* What the number is to us; a call past the trunk's rights is told nothing of it. */
@@ -64,17 +98,35 @@ static void find_number(struct decision *decision)
 	memcpy(plan->number, registration->number, sizeof(plan->number));
 }
 
-void ingress_trunk(struct decision *decision, size_t trunk)
+void ingress_trunk(struct decision *decision, size_t index)
 {
 	const struct config *config = decision->config;
+	const struct config_trunk *trunk = &config->trunks[index];
 
-	decision->plan->media_a =
-		config->trunks[trunk].media == MEDIA_WEBRTC ? MEDIA_LEG_WEBRTC : MEDIA_LEG_RTP;
-	decision->plan->direction = DIRECTION_MT;
+	begin(decision, trunk->media);
 	find_number(decision);
-	if (config->trunks[trunk].service)
-		route_trunk(decision, &config->services[config->trunks[trunk].service]);
+	if (trunk->service)
+		route_trunk(decision, &config->services[trunk->service]);
 	else
 		ingress_to_core(decision);
 	name_service(decision);
+}
+
+void ingress_device(struct decision *decision, size_t index)
+{
+	const struct config_device *device = &decision->config->devices[index];
+	struct call_step *step;
+
+	begin(decision, device->media);
+	find_number(decision);
+	name_service(decision);
+	if (!device->number) {
+		decision_reject(decision, 403, "Device May Not Place Calls", CAUSE_REJECTED);
+	} else if (!is_ingress(decision->plan)) {
+		decision_reject(decision, 404, NULL, CAUSE_UNKNOWN_NUMBER);
+	} else {
+		step = ingress_add(decision, &device_as_trunk, decision->plan->number);
+		if (step)
+			assert_caller(decision, step, device->number);
+	}
 }

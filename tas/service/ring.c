@@ -38,6 +38,11 @@ static void name_target(const struct decision *decision, const struct config_tar
 	case TARGET_NUMBER:
 		(void)snprintf(named->name, sizeof(named->name), "%s", target->number);
 		break;
+	case TARGET_DEVICE:
+		(void)snprintf(named->name, sizeof(named->name), "device %s",
+			       decision->config->devices[target->device].name);
+		named->one_phone = true;
+		break;
 	}
 }
 
@@ -73,6 +78,9 @@ static void add_target_steps(struct decision *decision, const struct config_targ
 		break;
 	case TARGET_NUMBER:
 		loop_add_number(decision, target->number, ring_s);
+		break;
+	case TARGET_DEVICE:
+		device_add_each(decision, target->device, ring_s);
 		break;
 	}
 }
@@ -124,8 +132,7 @@ static unsigned group_ms(const struct config_action *action, const struct call_s
 	return ms;
 }
 
-/* The plan's steps from `first` on become the targets of one RING step. */
-static void fold(struct decision *decision, const struct config_action *action, size_t first)
+void ring_fold(struct decision *decision, size_t first, bool in_sequence, unsigned ring_ms)
 {
 	struct call_plan *plan = decision->plan;
 	size_t count = plan->step_count - first;
@@ -140,8 +147,8 @@ static void fold(struct decision *decision, const struct config_action *action, 
 						 .label = decision_text(decision, strdup("ring")),
 						 .targets = targets,
 						 .target_count = count,
-						 .in_sequence = takes_turns(action),
-						 .ring_ms = group_ms(action, targets, count) };
+						 .in_sequence = in_sequence,
+						 .ring_ms = ring_ms };
 	for (size_t i = 0; i < count; i++)
 		plan->steps[first].loops = plan->steps[first].loops || targets[i].loops;
 	plan->step_count = first + 1;
@@ -162,10 +169,13 @@ void ring_add(struct decision *decision, const struct config_action *action, boo
 		size_t before = plan->step_count;
 
 		add_target(decision, action, &targets[i]);
-		rung += plan->step_count > before;
+		rung += action->targets[targets[i].index].kind == TARGET_DEVICE
+				? plan->step_count - before /* each phone of it */
+				: plan->step_count > before;
 	}
 	if (rung > 1)
-		fold(decision, action, first);
+		ring_fold(decision, first, takes_turns(action),
+			  group_ms(action, &plan->steps[first], plan->step_count - first));
 	for (size_t i = first; rung == 1 && i < plan->step_count; i++)
 		if (!plan->steps[i].ring_ms)
 			plan->steps[i].ring_ms = action->ring_s * 1000;

@@ -146,6 +146,9 @@ void route_add_action(struct decision *decision, const struct config_action *act
 	case ACTION_ANNOUNCE:
 		add_announcement(decision, action);
 		break;
+	case ACTION_DEVICE:
+		device_add(decision, action->device, action->ring_s);
+		break;
 	case ACTION_ANSWER:
 		add_answer(decision, action);
 		break;

@@ -173,6 +173,7 @@ int service_create(struct service_room **ret_room, const struct service_options 
 	room->calls = options->calls;
 	room->sounds = options->sounds;
 	room->hooks = options->hooks;
+	room->devices = options->devices;
 	room->endpoint = options->endpoint;
 	room->rehearsal = options->rehearsal;
 	if (collect_hosts(room) < 0 || digest_guard_create(&room->guard, NONCE_S) < 0 ||
@@ -278,22 +279,28 @@ static void decide_core(struct decision *decision)
 	route_core(decision);
 }
 
-static void decide_trunk(struct decision *decision, size_t trunk)
+/* How a device writes numbers. */
+static const struct config_identity as_dialled;
+
+/* A call that does not come from the core can only go to it. */
+static void decide_ingress(struct decision *decision, size_t index,
+			   const struct config_identity *identity,
+			   void (*ingress)(struct decision *decision, size_t index))
 {
 	const struct leg_info *info = decision->info;
 	char called[NUMBER_ROOM];
 
-	number_from_peer(&decision->config->trunks[trunk].identity, info->request_user, called);
+	number_from_peer(identity, info->request_user, called);
 	classify(NULL, NULL, called, "", service_is_registered, (void *)decision->room,
 		 &decision->class);
 	look_at_numbers(decision);
-	decision_note(decision, "a call from the trunk %s", decision_sender(decision));
+	decision_note(decision, "a call from %s", decision_sender(decision));
 	if (info->max_forwards < 2)
 		decision_reject(decision, 483, NULL, CAUSE_LOOP);
 	else if (decision->full)
 		decision_reject(decision, 503, "Trunk Has Its Limit Of Calls", CAUSE_OVERLOAD);
 	else
-		ingress_trunk(decision, trunk);
+		ingress(decision, index);
 }
 
 static struct call_plan *decide(struct decision *decision)
@@ -307,7 +314,12 @@ static struct call_plan *decide(struct decision *decision)
 	if (info->peer == SERVICE_PEER_CORE)
 		decide_core(decision);
 	else if (info->peer > 0 && (size_t)info->peer <= decision->config->trunk_count)
-		decide_trunk(decision, (size_t)info->peer - 1);
+		decide_ingress(decision, (size_t)info->peer - 1,
+			       &decision->config->trunks[info->peer - 1].identity, ingress_trunk);
+	else if (info->peer >= DEVICE_PEER &&
+		 (size_t)(info->peer - DEVICE_PEER) < decision->config->device_count)
+		decide_ingress(decision, (size_t)(info->peer - DEVICE_PEER), &as_dialled,
+			       ingress_device);
 	else /* a trunk that a reload took away while its call was on the way */
 		decision_reject(decision, 403, NULL, CAUSE_REJECTED);
 	return decision_finish(decision);

@@ -14,6 +14,7 @@
 #include "config/config.h"
 #include "hook/hook.h"
 #include "tas/call/call.h"
+#include "tas/device/device.h"
 #include "tas/sip/endpoint.h"
 
 struct service_room; /* opaque */
@@ -22,6 +23,7 @@ struct service_options {
 	const struct config *config; /* borrowed until service_reconfigure() */
 	struct call_room *calls;     /* borrowed, destroyed before; may be NULL (explain only) */
 	struct hook_room *hooks;     /* borrowed; NULL: webhooks are not asked */
+	struct device_room *devices; /* borrowed; NULL: no device is registered */
 	/* Of the configuration, borrowed like it; NULL: nothing is played. */
 	const struct media_sounds *sounds;
 	struct sip_endpoint *endpoint; /* borrowed; NULL: trunks are not watched. Destroy the
@@ -38,7 +40,8 @@ struct service_room *service_destroy(struct service_room *room);
 void service_reconfigure(struct service_room *room, const struct config *config,
 			 const struct media_sounds *sounds);
 
-/* For sip_endpoint_handlers.identify: SERVICE_PEER_CORE, trunk index + 1, or -1. */
+/* For sip_endpoint_handlers.identify: SERVICE_PEER_CORE, trunk index + 1, or -1.
+ * Peers from DEVICE_PEER on are devices. */
 enum { SERVICE_PEER_CORE = 0 };
 int service_identify(struct service_room *room, const struct sip_source *source);
 

@@ -31,7 +31,8 @@ static void add_target(struct decision *decision, const struct config_trunk *tru
 		config_find_number(decision->config, decision->class.subscriber);
 
 	if (trunk->ingress && registration && registration->route_type == ROUTE_TYPE_INGRESS)
-		ingress_add(decision, trunk, registration->number);
+		(void)ingress_add(decision, trunk,
+				  registration->number); /* failed is in decision */
 	else
 		dial_add(decision, trunk, NULL, 0);
 }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""baresip as the PBX of a trunk: plain RTP over UDP, its tone must
-reach Chromium on the core's side, and Chromium's tone must reach it."""
+"""baresip as the PBX of a trunk and as a device that registers: plain RTP, its
+tone must reach Chromium on the core's side, and Chromium's tone must reach it."""
 
 import json
 import pathlib
@@ -31,9 +31,10 @@ def write_tone(path, hz, seconds=30):
 
 
 class Baresip:
-    """Answers every call on UDP; plays a tone, writes what it hears to a file."""
+    """Answers every call; plays a tone, writes what it hears to a file. account: who it
+    is and where it registers; None: nobody, on UDP."""
 
-    def __init__(self, folder, hz, number):
+    def __init__(self, folder, hz, number="+4799000001", account=None):
         self.folder, self.port, self.control = folder, free_port(), free_port()
         write_tone(folder / "tone.wav", hz)
         (folder / "config").write_text(f"""
@@ -54,8 +55,8 @@ snd_path {folder}
 net_interface 127.0.0.1
 rtp_ports 31000-31999
 """)
-        (folder / "accounts").write_text(
-            f"<sip:{number}@127.0.0.1:{self.port}>;regint=0;answermode=auto\n")
+        account = account or f"<sip:{number}@127.0.0.1:{self.port}>;regint=0"
+        (folder / "accounts").write_text(account + ";answermode=auto\n")
         (folder / "contacts").write_text("")
         self.out = open(folder / "baresip.log", "wb")
         self.process = subprocess.Popen(["baresip", "-f", folder], stdin=subprocess.PIPE,
@@ -162,6 +163,39 @@ def the_pbx_transfers_the_caller(page, sbc, daemon, pbx, colleague):
     sbc.wait(lambda m: m.status == 200 and m.method == "BYE" and mine(m))
 
 
+def call_to_device(page, sbc, daemon, folder, port):
+    """The same with a soft phone that has registered over TCP, with a password."""
+    account = (f"<sip:anna@localhost;transport=tcp>;auth_user=anna;auth_pass=a-secret;regint=60;"
+               f'outbound="sip:127.0.0.1:{port};transport=tcp"')
+    phone = Baresip(folder, 800, account=account)
+    try:
+        daemon.wait_log("device=anna contacts=1")
+        assert "baresip" in daemon.ctl("devices").stdout
+        call_to_pbx(page, sbc, daemon, phone)
+    finally:
+        phone.close()
+
+
+def device_main(tally, folder, pki, sbc):
+    port = free_port()
+    (folder / "phone").mkdir()
+    (folder / "password").write_text("a-secret\n")
+    (folder / "password").chmod(0o600)
+    changes = {
+        "devices": [{"name": "anna", "password_file": str(folder / "password")}],
+        "services": {"office": [{"do": {"ring": [{"device": "anna"}]}}]},
+        "registrations": [{"number": "+4799000001", "route_type": "fork", "service": "office"}],
+    }
+    with Daemon(sbc.port, pki, changes) as daemon, Browser() as page:
+        daemon.changes["sip"] = daemon.config()["sip"]
+        daemon.changes["sip"]["listen"].append(f"tcp://127.0.0.1:{port}")
+        daemon.start()
+        page.run(PEERS)
+        if not tally.run("baresip registers over TCP, is rung, and has audio both ways",
+                         call_to_device, page, sbc, daemon, folder / "phone", port):
+            print(daemon.log()[-4000:])
+
+
 def main():
     tally = Tally()
     with tempfile.TemporaryDirectory(prefix="breakout-sbc-") as name:
@@ -195,6 +229,7 @@ def main():
                 print(daemon.log()[-4000:])
         pbx.close()
         colleague.close()
+        device_main(tally, folder, pki, sbc)
         sbc.close()
     return tally.close()
 

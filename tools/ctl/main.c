@@ -135,6 +135,11 @@ static int run_trunks(const struct options *options)
 	return run_list(options, "trunks", show_trunks);
 }
 
+static int run_devices(const struct options *options)
+{
+	return run_list(options, "devices", show_devices);
+}
+
 static int run_metrics(const struct options *options)
 {
 	return run_list(options, "metrics", show_metrics);
@@ -174,7 +179,7 @@ static const struct command {
 	{ "regs", OPTIONAL, run_regs },       { "calls", NONE, run_calls },
 	{ "refresh", OPTIONAL, run_refresh }, { "drain", NONE, run_drain },
 	{ "metrics", NONE, run_metrics },     { "trunks", NONE, run_trunks },
-	{ "explain", OPTIONAL, run_explain },
+	{ "explain", OPTIONAL, run_explain }, { "devices", NONE, run_devices },
 };
 
 static void usage(FILE *to)
@@ -185,6 +190,7 @@ static void usage(FILE *to)
 	      "  status            is the daemon well?\n"
 	      "  regs [NUMBER]     registrations: state, expiry, next try, last error\n"
 	      "  calls             running calls\n"
+	      "  devices           soft phones: where each is registered\n"
 	      "  trunks            addresses of trunks: up or down, last answer, calls, failures\n"
 	      "  explain ...       why a call goes where it goes: see below\n"
 	      "  refresh [NUMBER]  refresh one registration, or all, now\n"

@@ -206,6 +206,24 @@ void show_calls(const json_t *calls)
 	show_table(calls, titles, call_row);
 }
 
+static void device_row(const json_t *device, char cells[COLUMNS_MAX][CELL])
+{
+	snprintf(cells[0], CELL, "%s", text_of(device, "name"));
+	snprintf(cells[1], CELL, "%s", text_of(device, "contact"));
+	snprintf(cells[2], CELL, "%s", text_of(device, "hop"));
+	span_text(number_of(device, "expires_s"), cells[3], CELL);
+	span_text(number_of(device, "since_s"), cells[4], CELL);
+	snprintf(cells[5], CELL, "%s", text_of(device, "user_agent"));
+}
+
+void show_devices(const json_t *devices)
+{
+	static const char *const titles[] = { "DEVICE", "CONTACT",    "REACHED BY", "EXPIRES",
+					      "SINCE",  "USER AGENT", NULL };
+
+	show_table(devices, titles, device_row);
+}
+
 static bool named_before(const json_t *metrics, size_t index, const char *name)
 {
 	for (size_t i = 0; i < index; i++)

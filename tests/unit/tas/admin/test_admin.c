@@ -157,6 +157,19 @@ void registrar_summary(struct registrar *registrar, struct registrar_summary *re
 	ret_summary->by_state[REG_ACTIVE] = 1;
 }
 
+void device_each(struct device_room *room, void (*visit)(const struct device_info *info, void *arg),
+		 void *arg)
+{
+	const struct device_info info = { .name = "anna",
+					  .uri = "sip:x@10.0.0.1",
+					  .hop = "sip:192.0.2.1:5555;transport=tcp",
+					  .user_agent = "\xff",
+					  .expires_s = 60 };
+
+	(void)room;
+	visit(&info, arg);
+}
+
 static void drain(void *arg)
 {
 	(void)arg;
@@ -181,6 +194,7 @@ static struct admin_options options(void)
 				       .registrar = (struct registrar *)&config,
 				       .service = (struct service_room *)&config,
 				       .endpoint = (struct sip_endpoint *)&config,
+				       .devices = (struct device_room *)&config,
 				       .asks_sbc = true,
 				       .drain = drain,
 				       .draining = draining };
@@ -291,6 +305,19 @@ static void registrations_are_listed_and_looked_up(void **state)
 	one = ask("reg +47\n");
 	assert_non_null(json_object_get(one, "error"));
 	json_decref(one);
+}
+
+static void devices_are_listed(void **state)
+{
+	json_t *json = ask("devices\n"), *device;
+
+	(void)state;
+	device = json_array_get(json_object_get(json, "devices"), 0);
+	assert_text(device, "name", "anna");
+	assert_text(device, "contact", "sip:x@10.0.0.1");
+	assert_text(device, "user_agent", "?");
+	assert_int_equal(json_integer_value(json_object_get(device, "expires_s")), 60);
+	json_decref(json);
 }
 
 static void trunks_are_told_address_by_address(void **state)
@@ -465,6 +492,7 @@ int main(void)
 		T(registrations_are_listed_and_looked_up),
 		T(trunks_are_told_address_by_address),
 		T(calls_with_hostile_texts_are_still_json),
+		T(devices_are_listed),
 		T(refresh_and_drain_reach_their_rooms),
 		T(metrics_are_told_by_name),
 		T(an_explanation_is_asked_for_with_a_document),
