@@ -137,6 +137,9 @@ static void the_samples_load_without_a_finding(void **state)
 	(void)state;
 	load_sample("config/samples/minimal.yaml", 1);
 	load_sample("config/samples/breakout.yaml", 5);
+	load_sample("config/samples/pbx.yaml", 3);
+	load_sample("config/samples/call-centre.yaml", 4);
+	load_sample("config/samples/byod.yaml", 3);
 }
 
 static void the_full_sample_shows_the_defaults(void **state)
