@@ -9,13 +9,13 @@ import sys
 
 import yaml
 
-from core import Core, Daemon, expect, legs, run_tests, wait_until
+from core import Core, Daemon, expect, headers, run_tests, wait_until
 
 SAMPLES = pathlib.Path(__file__).resolve().parents[2] / "config" / "samples"
 CUSTOMER, UNWANTED, NOT_TO_CALL = "+4722000001", "+4722000777", "+4722000666"
 TWO_WAY = {"outcome": "answered", "status": 200, "verdict": "two-way", "both_ends_hung_up": True}
 
-core = Core()
+core = None  # each profile has one of its own: registrations outlive a daemon
 
 
 def at(moment, open_now):
@@ -39,6 +39,8 @@ class Profile(Daemon):
     """breakoutd with a sample of config/samples, at a time when it is open or closed."""
 
     def __init__(self, name, open_now=True):
+        global core
+        core = Core()
         super().__init__(core)
         sample = yaml.safe_load((SAMPLES / f"{name}.yaml").read_text())
         config = yaml.safe_load(self.config.read_text())
@@ -78,6 +80,7 @@ class Profile(Daemon):
 
     def __exit__(self, *_):
         self.close()
+        core.close()
 
     def messages(self):
         return [json.loads(path.read_text()) for path in sorted(self.mail.glob("*/*.json"))]
@@ -94,7 +97,7 @@ def pbx_in_working_hours():
     with Profile("pbx") as tas:
         desk("201", "answer")
         result = core.call(mobile, "201")
-        expect(result, **TWO_WAY, answered_by="pbx", legs="123")
+        expect(result, **TWO_WAY, answered_by="pbx", legs="12")
         core.phone(CUSTOMER, "answer")
         expect(core.call(mobile, CUSTOMER), **TWO_WAY, answered_by="phone", legs="1234")
         desk(mobile, "answer", ring_ms=400)
@@ -107,9 +110,9 @@ def pbx_in_working_hours():
         expect(core.call("200", ingress, at="pbx"), **TWO_WAY)
         desk(mobile, "busy")
         core.phone(mobile, "busy")
-        expect(core.call(CUSTOMER, mobile, talk_ms=1500), outcome="answered", answered_by="tas")
+        expect(core.call(CUSTOMER, mobile, talk_ms=3000), outcome="answered", answered_by="tas")
         message = wait_until(tas.messages, 5, "a message")[0]
-        assert message["to"] == mobile or mobile in json.dumps(message), message
+        assert mobile in json.dumps(message), message
 
 
 def pbx_at_night():
@@ -122,7 +125,7 @@ def pbx_at_night():
 
 def shown(result):
     """Who the callee sees."""
-    return legs(result)[4]["from_uri"].split(":")[1].split("@")[0]
+    return headers(result, 4, "P-Asserted-Identity")[0].split(":")[1].split("@")[0]
 
 
 def call_centre_in_its_hours():
@@ -159,7 +162,7 @@ def byod_in_working_hours():
         expect(core.call(CUSTOMER, person), **TWO_WAY, answered_by="phone", legs="1234")
         expect(core.call(UNWANTED, person), outcome="refused", status=603)
         core.phone(person, "busy")
-        expect(core.call(CUSTOMER, person, talk_ms=1500), outcome="answered", answered_by="tas")
+        expect(core.call(CUSTOMER, person, talk_ms=3000), outcome="answered", answered_by="tas")
         wait_until(tas.messages, 5, "a message")
         for number in ("201", "202"):
             desk(number, "answer")
@@ -175,12 +178,17 @@ def byod_at_night():
     person = "+4799000002"
     with Profile("byod", open_now=False) as tas:
         core.phone(person, "answer")
-        result = core.call(CUSTOMER, person, talk_ms=1500)
+        result = core.call(CUSTOMER, person, talk_ms=3000)
         expect(result, outcome="answered", answered_by="tas", legs="12")
         wait_until(tas.messages, 5, "a message")
 
 
-failed = run_tests([pbx_in_working_hours, pbx_at_night, call_centre_in_its_hours,
-                    call_centre_outside_its_hours, byod_in_working_hours, byod_at_night], core)
-status = core.close()
-sys.exit(1 if failed or status else 0)
+class Latest:
+    """What run_tests() shows of a failed call."""
+    def __getattr__(self, name):
+        return getattr(core, name)
+
+
+sys.exit(1 if run_tests([pbx_in_working_hours, pbx_at_night, call_centre_in_its_hours,
+                         call_centre_outside_its_hours, byod_in_working_hours, byod_at_night],
+                        Latest()) else 0)

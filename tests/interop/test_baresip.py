@@ -2,6 +2,7 @@
 """baresip as the PBX of a trunk and as a device that registers: plain RTP, its
 tone must reach Chromium on the core's side, and Chromium's tone must reach it."""
 
+import contextlib
 import json
 import pathlib
 import socket
@@ -203,9 +204,12 @@ def main():
         pki = Pki(folder)
         for name in ("pbx", "colleague"):
             (folder / name).mkdir()
-        pbx = Baresip(folder / "pbx", 800, "+4799000001")
-        colleague = Baresip(folder / "colleague", 620, "+4799000002")
-        sbc = Sbc(pki.cert, pki.key, pki.ca)
+        ends = contextlib.ExitStack()  # whatever fails: nobody plays on
+        pbx = ends.enter_context(
+            contextlib.closing(Baresip(folder / "pbx", 800, "+4799000001")))
+        colleague = ends.enter_context(
+            contextlib.closing(Baresip(folder / "colleague", 620, "+4799000002")))
+        sbc = ends.enter_context(contextlib.closing(Sbc(pki.cert, pki.key, pki.ca)))
         changes = {
             # The second address has the numbers that the first one does not know.
             "trunks": [{"name": "pbx", "failover_on": [404],
@@ -215,7 +219,7 @@ def main():
             "registrations": [{"number": "+4799000001", "route_type": "fork",
                                "service": "office"}],
         }
-        with Daemon(sbc.port, pki, changes) as daemon, Browser() as page:
+        with ends, Daemon(sbc.port, pki, changes) as daemon, Browser() as page:
             config = daemon.config()
             config["sip"]["listen"].append(f"udp://127.0.0.1:{free_port()}")
             daemon.changes["sip"] = config["sip"]
@@ -227,10 +231,8 @@ def main():
             if not tally.run("baresip transfers the caller: REFER, and Chromium talks to another",
                              the_pbx_transfers_the_caller, page, sbc, daemon, pbx, colleague):
                 print(daemon.log()[-4000:])
-        pbx.close()
-        colleague.close()
-        device_main(tally, folder, pki, sbc)
-        sbc.close()
+        with contextlib.closing(Sbc(pki.cert, pki.key, pki.ca)) as sbc:
+            device_main(tally, folder, pki, sbc)
     return tally.close()
 
 
