@@ -142,8 +142,6 @@ static bool passes(struct sip_endpoint *endpoint, msg_t *msg, const sip_t *sip)
 
 /* ---- passwords ---- */
 
-#define ANSWERS_MAX 4
-
 static void demand(struct sip_endpoint *endpoint, msg_t *msg, int status,
 		   const struct sip_demand *demanded)
 {
@@ -163,7 +161,8 @@ static bool is_proven(struct sip_endpoint *endpoint, msg_t *msg, const sip_t *si
 		      const struct sip_source *source, int peer)
 {
 	const struct sip_endpoint_handlers *handlers = &endpoint->handlers;
-	const char *answers[ANSWERS_MAX];
+	const char *answers[MESSAGE_AUTHORIZATION_MAX];
+	struct sip_headers authorizations = { 0 };
 	struct sip_proof proof = { .peer = peer,
 				   .source = source,
 				   .method = sip->sip_request->rq_method_name,
@@ -171,15 +170,14 @@ static bool is_proven(struct sip_endpoint *endpoint, msg_t *msg, const sip_t *si
 	struct sip_demand demanded = { .count = 0 };
 	int status;
 
-	for (const sip_authorization_t *at = sip->sip_authorization;
-	     at && proof.answer_count < ANSWERS_MAX; at = at->au_next) {
-		answers[proof.answer_count] =
-			sip_header_as_string(msg_home(msg), (const sip_header_t *)at);
-		if (answers[proof.answer_count])
-			proof.answer_count++;
+	message_authorizations(sip, &authorizations);
+	while (proof.answer_count < authorizations.count) {
+		answers[proof.answer_count] = authorizations.items[proof.answer_count].value;
+		proof.answer_count++;
 	}
 	status = handlers->authenticate ? handlers->authenticate(&proof, &demanded, handlers->arg)
 					: 0;
+	sip_headers_done(&authorizations);
 	if (status)
 		demand(endpoint, msg, status, &demanded);
 	return !status;

@@ -178,6 +178,20 @@ int message_headers(const msg_t *msg, struct sip_headers *ret_headers)
 	return err ? err : take_body(sip, ret_headers);
 }
 
+void message_authorizations(const sip_t *sip, struct sip_headers *ret_headers)
+{
+	for (const sip_authorization_t *au = sip->sip_authorization; au; au = au->au_next) {
+		const char *line = au->au_common->h_data;
+		const char *colon = line ? memchr(line, ':', au->au_common->h_len) : NULL;
+
+		if (!colon || ret_headers->count == MESSAGE_AUTHORIZATION_MAX)
+			continue;
+		/* What cannot be taken proves nothing. */
+		(void)!sip_headers_add_raw(ret_headers, "Authorization", 13, colon + 1,
+					   au->au_common->h_len - (size_t)(colon + 1 - line));
+	}
+}
+
 int message_sdp(const sip_t *sip, char **ret_sdp)
 {
 	const sip_payload_t *payload = sip ? sip->sip_payload : NULL;

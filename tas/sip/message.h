@@ -16,6 +16,12 @@
  * safely is left out. */
 int message_headers(const msg_t *msg, struct sip_headers *ret_headers) MUST_CHECK;
 
+/* Authorization headers (RFC 3261 section 20.7) as they came: sofia loses the last
+ * parameter of some when it writes them again. Those that cannot be taken, and
+ * those after MESSAGE_AUTHORIZATION_MAX, prove nothing. */
+#define MESSAGE_AUTHORIZATION_MAX 8 /* a phone that knows several realms sends one each */
+void message_authorizations(const sip_t *sip, struct sip_headers *ret_headers);
+
 /* As body_find_sdp() for a message. */
 int message_sdp(const sip_t *sip, char **ret_sdp) MUST_CHECK;
 /* Where it is too late to complain: what cannot be read counts as none. */

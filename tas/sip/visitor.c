@@ -11,8 +11,6 @@
 #include "base/str.h"
 #include "tas/sip/leg_private.h"
 
-#define AUTHORIZATION_MAX 8 /* a phone that knows several realms sends one each */
-
 static void reply(struct sip_endpoint *endpoint, msg_t *msg, int status, const char *headers)
 {
 	nta_msg_treply(endpoint->agent, msg, status, NULL, SIPTAG_SERVER_STR(endpoint->user_agent),
@@ -31,25 +29,10 @@ static void put_address(const struct sockaddr_storage *source, char ret_text[INE
 
 /* ---- who ---- */
 
-/* As they came: sofia loses the last parameter when it writes one again. */
-static void collect(const sip_t *sip, struct sip_headers *authorizations)
-{
-	for (const sip_authorization_t *au = sip->sip_authorization; au; au = au->au_next) {
-		const char *line = au->au_common->h_data;
-		const char *colon = line ? memchr(line, ':', au->au_common->h_len) : NULL;
-
-		if (!colon || authorizations->count == AUTHORIZATION_MAX)
-			continue;
-		/* What cannot be taken proves nothing. */
-		(void)!sip_headers_add_raw(authorizations, "Authorization", 13, colon + 1,
-					   au->au_common->h_len - (size_t)(colon + 1 - line));
-	}
-}
-
 int visitor_identify(struct sip_endpoint *endpoint, msg_t *msg, const sip_t *sip,
 		     const struct sip_source *source)
 {
-	const char *values[AUTHORIZATION_MAX];
+	const char *values[MESSAGE_AUTHORIZATION_MAX];
 	struct sip_headers authorizations = { 0 };
 	char address[INET6_ADDRSTRLEN];
 	struct sip_visitor visitor = { .source = &source->address,
@@ -60,7 +43,7 @@ int visitor_identify(struct sip_endpoint *endpoint, msg_t *msg, const sip_t *sip
 	int peer;
 
 	put_address(&source->address, address);
-	collect(sip, &authorizations);
+	message_authorizations(sip, &authorizations);
 	for (size_t i = 0; i < authorizations.count; i++)
 		values[i] = authorizations.items[i].value;
 	visitor.authorization_count = authorizations.count;

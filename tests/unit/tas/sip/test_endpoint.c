@@ -140,8 +140,11 @@ static void an_invite_may_have_to_prove_who_sends_it(void **state)
 	wire_expect(&wire, "SIP/2.0 401 ");
 	assert_int_equal(scene.invites, 0);
 	assert_int_equal(sip_endpoint_leg_count(scene.b), 0);
-	wire_request(&wire, "INVITE", "sip:x@127.0.0.1", "UDP",
-		     CONTACT "Authorization: Digest realm=\"r\", nonce=\"open sesame\"\r\n", "");
+	wire_request(
+		&wire, "INVITE", "sip:x@127.0.0.1", "UDP",
+		CONTACT
+		"Authorization: Digest realm=\"r\",\r\n cnonce=\"b,c\", nonce=\"open sesame\"\r\n",
+		"");
 	scene_wait_invite(1);
 	scene_password = NULL;
 	close_wire();
