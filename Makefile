@@ -6,6 +6,7 @@
 #   make check      build and run every test (ctest)
 #   make check-asan the same tests under AddressSanitizer and UBSan
 #   make check-tsan the unit tests under ThreadSanitizer
+#   make deb        Debian packages in build-deb/;  make check-package: try them in a clean Debian
 #   make bench      cost per call (next to Kamailio), per relayed packet and per upsert
 #   make format     clang-format over our sources;  make lint: clang-tidy
 .DEFAULT_GOAL := all
@@ -13,14 +14,15 @@ JOBS ?= $(shell nproc)
 CTEST_FLAGS ?= --output-on-failure --no-tests=error --stop-on-failure
 OURS = $(shell git ls-files '*.c' '*.h')
 
-.PHONY: all build build-all configure check check-asan check-tsan demo bench format lint clean packages-build packages-check packages-bench
+.PHONY: all build build-all configure check check-asan check-tsan demo bench deb check-package format lint clean \
+	packages-build packages-check packages-bench packages-package
 
 all: build
 
 # In the order written, whatever -j says: cmake looks for what apt installs.
 .NOTPARALLEL:
 
-packages-build packages-check packages-bench:
+packages-build packages-check packages-bench packages-package:
 	@packaging/install-packages.sh $(@:packages-%=%)
 
 build: packages-build configure
@@ -53,6 +55,13 @@ demo: build
 
 bench: packages-bench build-all
 	@tests/perf/run.sh build
+
+deb: packages-package
+	@packaging/make-deb.sh build-deb
+
+# In a folder with a Debian 12 of its own: as root, and with an archive in reach.
+check-package: deb
+	@tests/package/deb.sh build-deb
 
 format:
 	clang-format -i $(OURS)

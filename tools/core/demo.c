@@ -307,7 +307,7 @@ static int start_core(struct demo *demo)
 	json_t *description = NULL;
 
 	if (readlink("/proc/self/exe", self, sizeof(self) - 1) <= 0)
-		return -errno;
+		return give_up(demo, "no /proc/self/exe to start the core from: mount /proc");
 	(void)snprintf(log, sizeof(log), "%s/core.log", demo->folder);
 	(void)snprintf(ports, sizeof(ports), "%u-%u", demo->media_min + 500u,
 		       demo->media_min + 999u);
