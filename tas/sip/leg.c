@@ -69,6 +69,7 @@ static void leg_free(struct leg *leg)
 	leg_drop_offers(leg);
 	leg_drop_refer(leg);
 	leg_drop_inform(leg);
+	leg_drop_errands(leg);
 	leg_drop_early(leg);
 	timer_cancel(&leg->connect_timer);
 	timer_cancel(&leg->reaper);
@@ -192,9 +193,11 @@ int leg_count_for(struct leg *leg, struct sip_peer *peer)
 {
 	int err = sip_peer_enter(peer);
 
-	if (!err)
-		leg->peer = sip_peer_ref(peer);
-	return err;
+	if (err)
+		return err;
+	leg->peer = sip_peer_ref(peer);
+	leg_auth_as(leg, peer);
+	return 0;
 }
 
 void leg_set_handler(struct leg *leg, leg_event_fn *on_event, void *arg)
@@ -246,10 +249,9 @@ void leg_end(struct leg *leg, enum leg_end_reason end, int status, const char *r
 
 nta_leg_t *leg_dialog(const struct leg *leg)
 {
-	for (const struct early_dialog *early = leg->early; early; early = early->next)
-		if (leg->early_tag && strcmp(early->tag, leg->early_tag) == 0)
-			return early->dialog;
-	return leg->dialog;
+	nta_leg_t *early = leg->early_tag ? leg_early_dialog(leg, leg->early_tag) : NULL;
+
+	return early ? early : leg->dialog;
 }
 
 /* Where the dialog's next request goes (RFC 3261 section 12.2.1.1). NULL:
@@ -307,7 +309,7 @@ nta_outgoing_t *leg_request(struct leg *leg, const struct leg_request *request)
 		TAG_IF(cseq[0], SIPTAG_CSEQ_STR(cseq)),
 		TAG_IF(request->method != sip_method_bye, SIPTAG_CONTACT_STR(leg->contact)),
 		TAG_IF(request->method == sip_method_invite, SIPTAG_ALLOW_STR(MESSAGE_ALLOW)),
-		TAG_IF(timed, SIPTAG_SUPPORTED_STR("timer")),
+		TAG_IF(timed, SIPTAG_SUPPORTED_STR(LEG_SUPPORTED)),
 		TAG_IF(timed, SIPTAG_SESSION_EXPIRES_STR(expires)),
 		TAG_IF(request->rack, SIPTAG_RACK_STR(request->rack)),
 		TAG_IF(authorization.to_server, SIPTAG_AUTHORIZATION_STR(authorization.to_server)),
@@ -360,14 +362,6 @@ void leg_heard(struct leg *leg, const sip_t *sip)
 		leg->allows |= LEG_ALLOWS_INFO;
 }
 
-static nta_response_f on_bye_response;
-
-static nta_outgoing_t *send_bye(struct leg *leg, const char *reason)
-{
-	return leg_request(leg, &(struct leg_request){ SIP_METHOD_BYE, on_bye_response,
-						       .dialog = leg->dialog, .reason = reason });
-}
-
 static int on_bye_response(void *arg, nta_outgoing_t *request, const sip_t *sip)
 {
 	struct leg *leg = arg;
@@ -375,12 +369,9 @@ static int on_bye_response(void *arg, nta_outgoing_t *request, const sip_t *sip)
 
 	if (status < 200)
 		return 0;
-	if (leg_auth_answer(leg, request, sip))
-		leg->bye_out = send_bye(leg, leg->reason);
-	else /* whatever it says, the dialog is over: RFC 3261 section 15.1.1 */
-		leg->bye_out = NULL;
+	leg->bye_out = leg_auth_again(leg, request, sip, on_bye_response);
 	nta_outgoing_destroy(request);
-	if (!leg->bye_out)
+	if (!leg->bye_out) /* whatever it says: RFC 3261 section 15.1.1 */
 		leg_enter(leg, LEG_OVER);
 	return 0;
 }
@@ -405,9 +396,9 @@ int leg_take_features(struct leg *leg, const struct sip_headers *headers)
 void leg_hang_up(struct leg *leg, const char *reason)
 {
 	leg_enter(leg, LEG_HANGING_UP);
-	if (leg->identity && !leg->reason) /* for a second one, if it is challenged */
-		leg->reason = str_dup_or_null(reason);
-	leg->bye_out = send_bye(leg, reason);
+	leg->bye_out = leg_request(leg, &(struct leg_request){ SIP_METHOD_BYE, on_bye_response,
+							       .dialog = leg->dialog,
+							       .reason = reason });
 	if (!leg->bye_out)
 		leg_enter(leg, LEG_OVER);
 }
@@ -443,7 +434,7 @@ msg_t *leg_make_reply(struct leg *leg, nta_incoming_t *request, int status, cons
 		    TAG_IF(timed, SIPTAG_SESSION_EXPIRES_STR(expires)),
 		    /* RFC 4028 section 9: it has to know that it refreshes. */
 		    TAG_IF(timed && !leg->session.ours, SIPTAG_REQUIRE_STR("timer")),
-		    TAG_IF(timed, SIPTAG_SUPPORTED_STR("timer")),
+		    TAG_IF(timed, SIPTAG_SUPPORTED_STR(LEG_SUPPORTED)),
 		    TAG_IF(!message_find(headers, "Server"),
 			   SIPTAG_SERVER_STR(leg->endpoint->user_agent)),
 		    TAG_END()) < 0) {
@@ -466,6 +457,19 @@ int leg_reply(struct leg *leg, nta_incoming_t *request, int status, const char *
 }
 
 /* ---- requests inside the dialog ---- */
+
+int leg_refuse_request(const struct leg *leg, nta_incoming_t *request, int status)
+{
+	char seconds[16], min_se[16];
+
+	(void)snprintf(seconds, sizeof(seconds), "%u", offer_answer_retry_after_s(leg_random()));
+	(void)snprintf(min_se, sizeof(min_se), "%u", leg->endpoint->session_terms.min_se_s);
+	nta_incoming_treply(request, status, NULL,
+			    TAG_IF(status == 500, SIPTAG_RETRY_AFTER_STR(seconds)),
+			    TAG_IF(status == 422, SIPTAG_MIN_SE_STR(min_se)), TAG_END());
+	nta_incoming_destroy(request);
+	return status;
+}
 
 static int on_bye(struct leg *leg, nta_incoming_t *request)
 {

@@ -206,6 +206,7 @@ int leg_create_incoming(struct leg **ret_leg, struct sip_endpoint *endpoint,
 		err = leg->address ? leg_take_features(leg, NULL) : -ENOMEM;
 		if (!err)
 			err = fill_info(leg, sip, msg, source, peer);
+		leg_auth_saw(leg, msg);
 		leg->keep_hop = source->visitor;
 		leg->next_hop = source->visitor ? visitor_hop(leg->home, source) : NULL;
 		if (!err)

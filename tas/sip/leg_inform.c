@@ -20,13 +20,6 @@ static char *body_of(const sip_t *sip)
 	return strndup(payload->pl_data, payload->pl_len);
 }
 
-static int refuse(nta_incoming_t *request, int status)
-{
-	nta_incoming_treply(request, status, NULL, TAG_END());
-	nta_incoming_destroy(request);
-	return status;
-}
-
 int leg_on_info(struct leg *leg, nta_incoming_t *request, const sip_t *sip)
 {
 	struct leg_event event = { .type = LEG_EV_INFO, .reason = "" };
@@ -34,9 +27,9 @@ int leg_on_info(struct leg *leg, nta_incoming_t *request, const sip_t *sip)
 	msg_t *msg;
 
 	if (leg->state == LEG_HANGING_UP || leg->state == LEG_OVER)
-		return refuse(request, 481);
+		return leg_refuse_request(leg, request, 481);
 	if (leg->inform_in || !leg->on_event || leg->state != LEG_TALKING)
-		return refuse(request, 491);
+		return leg_refuse_request(leg, request, 491);
 	if (sip->sip_content_type)
 		type = sip_header_as_string(NULL, (sip_header_t *)sip->sip_content_type);
 	body = body_of(sip);
@@ -73,25 +66,66 @@ static int on_response(void *arg, nta_outgoing_t *request, const sip_t *sip)
 
 	if (event.status < 200)
 		return 0;
-	leg->inform_out = NULL;
-	leg_tell(leg, &event, NULL);
+	leg->inform_out = leg_auth_again(leg, request, sip, on_response);
+	if (!leg->inform_out)
+		leg_tell(leg, &event, NULL);
 	nta_outgoing_destroy(request);
 	return 0;
 }
 
-int leg_inform(struct leg *leg, const char *body_type, const char *body)
+static int send_info(struct leg *leg, const char *body_type, const char *body)
 {
 	struct leg_request request = { SIP_METHOD_INFO, on_response, .body = body,
 				       .body_type = body_type };
 
+	leg->inform_out = leg_request(leg, &request);
+	return leg->inform_out ? 0 : -ENOMEM;
+}
+
+static void forget_held(struct leg *leg)
+{
+	free(leg->inform_type);
+	free(leg->inform_body);
+	leg->inform_type = leg->inform_body = NULL;
+	leg->inform_waits = false;
+}
+
+static int hold_back(struct leg *leg, const char *body_type, const char *body)
+{
+	leg->inform_type = str_dup_or_null(body_type);
+	leg->inform_body = str_dup_or_null(body);
+	leg->inform_waits = true;
+	if ((!body_type || leg->inform_type) && (!body || leg->inform_body))
+		return 0;
+	forget_held(leg);
+	return -ENOMEM;
+}
+
+void leg_inform_held(struct leg *leg)
+{
+	struct leg_event lost = { .type = LEG_EV_INFO_ANSWERED, .status = 500, .reason = "" };
+	int err;
+
+	if (!leg->inform_waits)
+		return;
+	err = leg->state == LEG_TALKING ? send_info(leg, leg->inform_type, leg->inform_body)
+					: -EINVAL;
+	forget_held(leg);
+	if (err)
+		leg_tell(leg, &lost, NULL);
+}
+
+int leg_inform(struct leg *leg, const char *body_type, const char *body)
+{
 	if (leg->state != LEG_TALKING)
 		return -EINVAL;
 	if (!(leg->allows & LEG_ALLOWS_INFO))
 		return -EOPNOTSUPP;
-	if (leg->inform_out)
+	if (leg->inform_out || leg->inform_waits)
 		return -EBUSY;
-	leg->inform_out = leg_request(leg, &request);
-	return leg->inform_out ? 0 : -ENOMEM;
+	if (leg_pracking(leg)) /* it would overtake what the PRACK is about */
+		return hold_back(leg, body_type, body);
+	return send_info(leg, body_type, body);
 }
 
 void leg_drop_inform(struct leg *leg)
@@ -100,4 +134,5 @@ void leg_drop_inform(struct leg *leg)
 	leg->inform_in = NULL;
 	nta_outgoing_destroy(leg->inform_out);
 	leg->inform_out = NULL;
+	forget_held(leg);
 }

@@ -51,19 +51,6 @@ static int on_ack_cancel(struct leg *leg, nta_incoming_t *request, const sip_t *
 	return 0;
 }
 
-static int refuse(const struct leg *leg, nta_incoming_t *request, int status)
-{
-	char seconds[16], min_se[16];
-
-	(void)snprintf(seconds, sizeof(seconds), "%u", offer_answer_retry_after_s(leg_random()));
-	(void)snprintf(min_se, sizeof(min_se), "%u", leg->endpoint->session_terms.min_se_s);
-	nta_incoming_treply(request, status, NULL,
-			    TAG_IF(status == 500, SIPTAG_RETRY_AFTER_STR(seconds)),
-			    TAG_IF(status == 422, SIPTAG_MIN_SE_STR(min_se)), TAG_END());
-	nta_incoming_destroy(request);
-	return status;
-}
-
 /* An UPDATE without offer refreshes the target (RFC 3311 section 5.2) and the
  * session (RFC 4028 section 10). */
 static int refresh(struct leg *leg, nta_incoming_t *request, const sip_t *sip)
@@ -112,12 +99,12 @@ int leg_on_offer(struct leg *leg, nta_incoming_t *request, const sip_t *sip)
 	int status, err;
 
 	if (leg->state == LEG_HANGING_UP || leg->state == LEG_OVER)
-		return refuse(leg, request, 481);
+		return leg_refuse_request(leg, request, 481);
 	if (session_timer_too_small(&leg->endpoint->session_terms, &said))
-		return refuse(leg, request, 422);
+		return leg_refuse_request(leg, request, 422);
 	err = message_sdp(sip, &sdp);
 	if (err)
-		return refuse(leg, request, err == -ENOTSUP ? 415 : err == -EINVAL ? 400 : 500);
+		return leg_refuse_request(leg, request, err == -ENOTSUP ? 415 : err == -EINVAL ? 400 : 500);
 	if (is_update && !sdp) {
 		leg_session_reanswer(leg, &said);
 		return refresh(leg, request, sip);
@@ -125,7 +112,7 @@ int leg_on_offer(struct leg *leg, nta_incoming_t *request, const sip_t *sip)
 	status = judge(leg, sip, is_update);
 	if (status) {
 		free(sdp);
-		return refuse(leg, request, status);
+		return leg_refuse_request(leg, request, status);
 	}
 	if (sip->sip_request->rq_method != sip_method_prack)
 		leg_session_reanswer(leg, &said);
@@ -204,10 +191,10 @@ void leg_offer_again(struct timer *timer, void *arg)
 
 	(void)timer;
 	leg->offers.retry = false;
-	if (!may_offer(leg))
+	if (!may_offer(leg) && leg->state != LEG_ANSWERED)
 		return;
 	if (offer_answer_may_send(&leg->offers) < 0)
-		on_glare(leg); /* theirs came first: after it */
+		on_glare(leg); /* theirs came first, or our ACK has to: after it */
 	else if (send_offer(leg) < 0)
 		leg_tell(leg, &event, NULL);
 }
@@ -278,7 +265,9 @@ static int on_offer_response(void *arg, nta_outgoing_t *request, const sip_t *si
 	leg->offer_out = NULL;
 	leg->offers.ours = false;
 	if (leg->state != LEG_HANGING_UP && leg->state != LEG_OVER) {
-		if (leg_auth_answer(leg, request, sip) && send_offer(leg) == 0)
+		leg->offer_out = leg_auth_again(leg, request, sip, on_offer_response);
+		leg->offers.ours = leg->offer_out != NULL;
+		if (leg->offer_out)
 			; /* the same again, with our answer */
 		else if (status < 300)
 			on_offer_accepted(leg, request, sip, msg);
@@ -321,7 +310,17 @@ int leg_offer(struct leg *leg, const char *sdp, bool update)
 	if (sdp && !leg->offer_sdp)
 		return -ENOMEM;
 	leg->offer_tries = 0;
+	if (leg_pracking(leg)) { /* RFC 3262 section 5: that offer or answer is not through yet */
+		leg->offers.retry = true;
+		return 0;
+	}
 	return send_offer(leg);
+}
+
+void leg_offer_held(struct leg *leg)
+{
+	if (leg->offers.retry && !timer_active(&leg->offer_timer))
+		leg_offer_again(&leg->offer_timer, leg);
 }
 
 void leg_drop_offers(struct leg *leg)

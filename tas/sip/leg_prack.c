@@ -92,6 +92,13 @@ static struct early_dialog *find(const struct leg *leg, const char *tag)
 	return NULL;
 }
 
+nta_leg_t *leg_early_dialog(const struct leg *leg, const char *tag)
+{
+	struct early_dialog *early = find(leg, tag);
+
+	return early ? early->dialog : NULL;
+}
+
 static struct early_dialog *open_early(struct leg *leg, const sip_t *sip)
 {
 	const char *tag = sip->sip_to->a_tag;
@@ -128,16 +135,12 @@ static void close_early(struct early_dialog *early)
 static int send_prack(struct leg *leg, struct early_dialog *early, uint32_t rseq, const char *sdp)
 {
 	char rack[48];
-	nta_outgoing_t *prack;
 
 	(void)snprintf(rack, sizeof(rack), "%u %u INVITE", rseq,
 		       nta_outgoing_cseq(leg->invite_out));
-	prack = leg_request(leg, &(struct leg_request){ SIP_METHOD_PRACK, .dialog = early->dialog,
-							.sdp = sdp, .rack = rack });
-	if (!prack)
-		return -ENOMEM;
-	nta_outgoing_destroy(prack); /* sofia repeats it; its answer changes nothing */
-	return 0;
+	return leg_send_errand(leg,
+			       &(struct leg_request){ SIP_METHOD_PRACK, .dialog = early->dialog,
+						      .sdp = sdp, .rack = rack });
 }
 
 bool leg_take_reliable(struct leg *leg, const sip_t *sip, bool with_sdp)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* leg_private.h - a leg from inside: leg.c (life, dialog), leg_in.c and
  * leg_out.c (its INVITE), leg_prack.c (its reliable 18x), leg_offer.c (re-INVITE
- * and UPDATE), leg_refresh.c (session timer), leg_refer.c, leg_inform.c.
+ * and UPDATE), leg_refresh.c (session timer), leg_refer.c, leg_inform.c,
+ * leg_errand.c (PRACK and NOTIFY), leg_auth.c.
  *
  *   in:  INVITED --2xx--> ACCEPTED --ACK--> TALKING --BYE--> HANGING_UP -> OVER
  *           |                 +--released--> UNACKED --ACK or time-out--^
@@ -22,6 +23,9 @@
 #include "tas/sip/leg.h"
 #include "tas/sip/message.h"
 #include "tas/sip/offer_answer.h"
+
+/* Extensions that any dialog of ours knows. */
+#define LEG_SUPPORTED "timer"
 
 enum leg_state {
 	LEG_INVITED,    /* incoming: no final response yet */
@@ -60,9 +64,10 @@ struct leg {
 	struct sip_peer *peer; /* own reference; counts us as long as it is set */
 	struct sip_line *line; /* own reference; NULL: incoming, or to nobody's line */
 
-	struct digest_identity *identity; /* own reference: who we are to the line's peer */
+	struct digest_identity *identity; /* own reference: who we are to the peer; NULL: nobody */
+	char auth_name[64];               /* the peer's */
 	struct digest_session auth_session;
-	su_sockaddr_t auth_host; /* who answered our INVITE */
+	su_sockaddr_t auth_host; /* who answered our INVITE, or sent theirs */
 	char *auth_text;         /* of the last answer to a challenge; NULL: none */
 	bool auth_proxy;         /* for a proxy */
 	bool auth_fresh;         /* not sent yet */
@@ -112,6 +117,10 @@ struct leg {
 	bool refer_told;            /* who asked wants to know how it goes */
 	nta_incoming_t *inform_in;  /* INFO that waits for leg_inform_answer() */
 	nta_outgoing_t *inform_out; /* ours */
+	bool inform_waits; /* ours, held back for the 2xx to a PRACK: */
+	char *inform_type, *inform_body;
+
+	struct leg_errand *errands; /* leg_errand.c */
 
 	struct timer connect_timer, offer_timer, reaper;
 
@@ -155,6 +164,8 @@ void leg_heard(struct leg *leg, const sip_t *sip);        /* any message of the 
 int leg_remember_local(struct leg *leg, const char *sdp); /* NULL: nothing new */
 nta_request_f leg_on_request;
 uint32_t leg_random(void);
+/* Answers a request in the dialog with a failure, which ends it. Returns the status. */
+int leg_refuse_request(const struct leg *leg, nta_incoming_t *request, int status);
 const char *leg_source_text(su_home_t *home, const struct sockaddr_storage *address);
 void leg_new_tag(char ret_tag[17]);
 
@@ -177,6 +188,7 @@ bool leg_take_reliable(struct leg *leg, const sip_t *sip, bool with_sdp);
 /* The 2xx has chosen a dialog: it becomes leg->dialog if it was an early one. */
 bool leg_choose_early(struct leg *leg, const char *tag);
 void leg_drop_early(struct leg *leg);
+nta_leg_t *leg_early_dialog(const struct leg *leg, const char *tag); /* NULL: none */
 
 /* leg_refresh.c */
 struct session_timer_said leg_session_said(const sip_t *sip);
@@ -193,27 +205,39 @@ int leg_on_refer(struct leg *leg, nta_incoming_t *request, const sip_t *sip);
 int leg_on_info(struct leg *leg, nta_incoming_t *request, const sip_t *sip);
 void leg_drop_refer(struct leg *leg);
 void leg_drop_inform(struct leg *leg);
+void leg_inform_held(struct leg *leg); /* no PRACK is in the way any more */
 
 /* leg_out.c: the same INVITE once more, after a response that asks for it */
 int leg_invite_again(struct leg *leg) MUST_CHECK;
 
 /* leg_auth.c */
-/* A response to our INVITE came from there. */
-void leg_auth_saw(struct leg *leg, msg_t *response);
+void leg_auth_as(struct leg *leg, const struct sip_peer *peer); /* who we are to it */
+/* The peer's INVITE, or a response to ours: it came from there. */
+void leg_auth_saw(struct leg *leg, msg_t *msg);
 /* True: the response is a challenge and has been answered; the next request of the
  * same method carries the answer. */
 bool leg_auth_answer(struct leg *leg, nta_outgoing_t *request, const sip_t *sip);
+/* That request, if it is one inside the dialog: the same as before. NULL: the
+ * response is no challenge, or not one to be answered. */
+nta_outgoing_t *leg_auth_again(struct leg *leg, nta_outgoing_t *request, const sip_t *sip,
+			       nta_response_f *on_response);
 /* Header values for the next request, NULL for none; borrowed. */
 struct leg_authorization {
 	const char *to_server, *to_proxy;
 };
 struct leg_authorization leg_authorize(struct leg *leg, bool ack);
 
+/* leg_errand.c: sends it; only a challenge changes anything. */
+int leg_send_errand(struct leg *leg, const struct leg_request *request) MUST_CHECK;
+bool leg_pracking(const struct leg *leg); /* a PRACK of ours waits for its answer */
+void leg_drop_errands(struct leg *leg);
+
 /* leg_offer.c */
 int leg_on_offer(struct leg *leg, nta_incoming_t *request, const sip_t *sip); /* nta's status */
 /* A 2xx to a re-INVITE gets its ACK, now or by leg_ack(). */
 void leg_acknowledge(struct leg *leg, nta_outgoing_t *request, bool now);
 void leg_drop_offers(struct leg *leg);
+void leg_offer_held(struct leg *leg); /* no PRACK is in the way any more */
 timer_fn leg_offer_again;
 
 #endif

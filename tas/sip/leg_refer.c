@@ -10,13 +10,6 @@
 
 #include "base/str.h"
 
-static int refuse(nta_incoming_t *request, int status, const char *phrase)
-{
-	nta_incoming_treply(request, status, phrase, TAG_END());
-	nta_incoming_destroy(request);
-	return status;
-}
-
 /* ---- what it says ---- */
 
 /* Replaces among the headers of the Refer-To URI (RFC 3891 section 4). */
@@ -73,7 +66,7 @@ int leg_on_refer(struct leg *leg, nta_incoming_t *request, const sip_t *sip)
 		status = 491; /* one at a time */
 	if (status) {
 		su_home_deinit(home);
-		return refuse(request, status, NULL);
+		return leg_refuse_request(leg, request, status);
 	}
 	leg->refer_in = request;
 	leg->refer_id = sip->sip_cseq->cs_seq;
@@ -128,7 +121,7 @@ void leg_refer_report(struct leg *leg, int status, const char *phrase)
 {
 	char event[32] = "refer", fragment[160];
 	const char *standard = sip_status_phrase(status);
-	nta_outgoing_t *notify;
+	int err;
 
 	if (!leg->refer_told || leg->state != LEG_TALKING)
 		return;
@@ -138,15 +131,16 @@ void leg_refer_report(struct leg *leg, int status, const char *phrase)
 		       phrase     ? phrase
 		       : standard ? standard
 				  : "Unknown");
-	notify = leg_request(leg, &(struct leg_request){
-					  SIP_METHOD_NOTIFY,
-					  .event = event,
-					  .state = status >= 200 ? "terminated;reason=noresource"
-								 : "active;expires=180",
-					  .body = fragment,
-					  .body_type = "message/sipfrag;version=2.0",
-				  });
-	nta_outgoing_destroy(notify); /* its answer changes nothing */
+	err = leg_send_errand(leg, &(struct leg_request){
+					   SIP_METHOD_NOTIFY,
+					   .event = event,
+					   .state = status >= 200 ? "terminated;reason=noresource"
+								  : "active;expires=180",
+					   .body = fragment,
+					   .body_type = "message/sipfrag;version=2.0",
+				   });
+	if (err)
+		log_debug("sip", "leg=%s no memory for a NOTIFY", leg->info.call_id);
 	leg->refer_told = status < 200;
 }
 

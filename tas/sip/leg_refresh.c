@@ -126,7 +126,11 @@ static int on_response(void *arg, nta_outgoing_t *request, const sip_t *sip)
 
 	if (status < 200)
 		return 0;
-	leg->refresh_out = NULL;
+	leg->refresh_out = leg_auth_again(leg, request, sip, on_response);
+	if (leg->refresh_out) {
+		nta_outgoing_destroy(request);
+		return 0;
+	}
 	if (invite)
 		leg->offers.ours = false;
 	if (leg->state == LEG_TALKING && status < 300) {

@@ -16,7 +16,7 @@ struct offer_answer {
 	bool to_ack;  /* a 2xx to our INVITE waits for our ACK */
 	bool theirs;  /* their INVITE or UPDATE waits for our final response */
 	bool unacked; /* our 2xx waits for their ACK */
-	bool retry;   /* our offer met a 491 and waits for its second try */
+	bool retry;   /* our offer met a 491 or a PRACK, and waits for its time */
 };
 
 /* May we send an offer? 0 or -EBUSY. */

@@ -318,6 +318,74 @@ static void repetitions_and_gaps_are_not_told(void **state)
 	end();
 }
 
+static void what_follows_a_prack_waits_for_its_answer(void **state)
+{
+	const char *invite, *prack, *update;
+
+	(void)state;
+	open_pair(LEG_100REL_SUPPORTED);
+	invite = call_wire(OFFER);
+	ring(invite, "t", 7, ANSWER);
+	prack = wire_expect(&wire, "PRACK sip:");
+	scene_wait(&scene.caller, "R183+sdp");
+	assert_int_equal(leg_offer(scene.caller.leg, OFFER, true), 0);
+	assert_int_equal(leg_offer(scene.caller.leg, OFFER, true), -EBUSY); /* one at a time */
+	wire_settle(&wire);
+	assert_null(strstr(wire.got + wire.seen, "UPDATE sip:"));
+	wire_respond(&wire, prack, "200 OK", NULL, "", "");
+	update = wire_expect(&wire, "UPDATE sip:");
+	wire_respond(&wire, update, "200 OK", NULL, "", ANSWER);
+	scene_wait(&scene.caller, "OFFER_ANSWERED:200+sdp");
+	end();
+}
+
+static void what_was_held_back_goes_after_the_2xx_that_came_first(void **state)
+{
+	const char *invite, *prack;
+
+	(void)state;
+	open_pair(LEG_100REL_SUPPORTED);
+	clock_fake_set(clock_now());
+	invite = call_wire(OFFER);
+	ring(invite, "t", 7, ANSWER);
+	prack = wire_expect(&wire, "PRACK sip:");
+	scene_wait(&scene.caller, "R183+sdp");
+	assert_int_equal(leg_offer(scene.caller.leg, OFFER, true), 0);
+	wire_respond(&wire, invite, "200 OK", "t", "Allow: UPDATE, INFO\r\n", "");
+	scene_wait(&scene.caller, "ANSWERED");
+	wire_respond(&wire, prack, "200 OK", NULL, "", "");
+	wire_settle(&wire);
+	assert_null(strstr(wire.got + wire.seen, "UPDATE sip:")); /* our ACK first */
+	assert_int_equal(leg_ack(scene.caller.leg, NULL), 0);
+	scene_pass(4100); /* the pause of RFC 3261 section 14.1 */
+	wire_expect(&wire, "ACK sip:");
+	wire_expect(&wire, "UPDATE sip:");
+	end();
+}
+
+static void info_waits_for_the_answer_to_a_prack_too(void **state)
+{
+	const char *invite, *prack;
+
+	(void)state;
+	open_pair(LEG_100REL_SUPPORTED);
+	invite = call_wire(OFFER);
+	ring(invite, "t", 7, ANSWER);
+	prack = wire_expect(&wire, "PRACK sip:");
+	wire_respond(&wire, invite, "200 OK", "t", "Allow: UPDATE, INFO\r\n", "");
+	scene_wait(&scene.caller, "ANSWERED");
+	assert_int_equal(leg_ack(scene.caller.leg, NULL), 0);
+	assert_int_equal(leg_inform(scene.caller.leg, "application/dtmf", "5"), 0);
+	assert_int_equal(leg_inform(scene.caller.leg, "application/dtmf", "6"), -EBUSY);
+	wire_expect(&wire, "ACK sip:");
+	wire_settle(&wire);
+	assert_null(strstr(wire.got + wire.seen, "INFO sip:"));
+	wire_respond(&wire, prack, "200 OK", NULL, "", "");
+	wire_respond(&wire, wire_expect(&wire, "INFO sip:"), "200 OK", NULL, "", "");
+	scene_wait(&scene.caller, "INFO_ANSWERED:200");
+	end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -335,6 +403,9 @@ int main(void)
 		cmocka_unit_test(an_update_before_anything_is_agreed_has_to_wait),
 		cmocka_unit_test(a_fork_is_acknowledged_branch_by_branch),
 		cmocka_unit_test(repetitions_and_gaps_are_not_told),
+		cmocka_unit_test(what_follows_a_prack_waits_for_its_answer),
+		cmocka_unit_test(what_was_held_back_goes_after_the_2xx_that_came_first),
+		cmocka_unit_test(info_waits_for_the_answer_to_a_prack_too),
 	};
 
 	wire.fd = -1;
