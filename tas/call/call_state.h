@@ -161,6 +161,11 @@ struct ending {
 	bool failover; /* another address of the same trunk may be tried */
 };
 
+static inline enum media_side call_other_side(enum media_side side)
+{
+	return side == MEDIA_A ? MEDIA_B : MEDIA_A;
+}
+
 /* call_state.c */
 void call_enter(struct call *call, enum call_state next);
 void call_begin(struct call *call);

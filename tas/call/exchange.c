@@ -14,16 +14,11 @@
 #include "base/log.h"
 #include "tas/call/call_state.h"
 
-static enum media_side other_of(enum media_side side)
-{
-	return side == MEDIA_A ? MEDIA_B : MEDIA_A;
-}
-
 /* The 2xx to an offerless re-INVITE needs an answer even when there is none
  * (RFC 3261 13.2.2.4): what was agreed before stays. */
 static void pay_ack(struct call *call, const char *sdp)
 {
-	enum media_side other = other_of(call->exchange.from);
+	enum media_side other = call_other_side(call->exchange.from);
 
 	if (!call->exchange.owes_ack)
 		return;
@@ -33,7 +28,7 @@ static void pay_ack(struct call *call, const char *sdp)
 
 static void finish(struct call *call)
 {
-	pay_ack(call, call->pass_through ? NULL : call->sent[other_of(call->exchange.from)]);
+	pay_ack(call, call->pass_through ? NULL : call->sent[call_other_side(call->exchange.from)]);
 	call_timer_stop(call, CALL_TIMER_PEER);
 	call_timer_stop(call, CALL_TIMER_MEDIA);
 	call->expecting = false;
@@ -83,7 +78,7 @@ static void to_peer(struct call *call, const char *sdp)
 	int err;
 
 	exchange->phase = EXCHANGE_PEER; /* else giving up would find nothing to refuse */
-	err = leg_offer(call->leg[other_of(exchange->from)], sdp, exchange->update);
+	err = leg_offer(call->leg[call_other_side(exchange->from)], sdp, exchange->update);
 	if (err) {
 		/* RFC 3261 14.2: an offer of its own is in flight there. Or its INVITE is
 		 * not answered yet, and no UPDATE may go: later it may. */
@@ -108,7 +103,7 @@ static void to_media(struct call *call, const char *sdp)
 	else if (local)
 		call_expect(call, MEDIA_EV_ANSWER, exchange->from);
 	else
-		call_expect(call, MEDIA_EV_OFFER, other_of(exchange->from));
+		call_expect(call, MEDIA_EV_OFFER, call_other_side(exchange->from));
 }
 
 static void wait_for_ack(struct call *call, const char *offer)
@@ -179,7 +174,7 @@ static void answer_through(struct call *call, enum media_side side, const char *
 		return;
 	}
 	call->exchange.phase = EXCHANGE_MEDIA_ANSWER;
-	call_expect(call, MEDIA_EV_ANSWER, other_of(side));
+	call_expect(call, MEDIA_EV_ANSWER, call_other_side(side));
 }
 
 void exchange_answered(struct call *call, enum media_side side, const struct leg_event *event)
@@ -187,7 +182,7 @@ void exchange_answered(struct call *call, enum media_side side, const struct leg
 	struct exchange *exchange = &call->exchange;
 	bool asked = exchange->offerless && !exchange->accepted; /* it, too, for an offer */
 
-	if (exchange->phase != EXCHANGE_PEER || side != other_of(exchange->from)) {
+	if (exchange->phase != EXCHANGE_PEER || side != call_other_side(exchange->from)) {
 		/* Given up before; an offer in it wants its ACK all the same. */
 		if (event->status < 300 && exchange->phase == EXCHANGE_NONE)
 			(void)leg_ack(call->leg[side], call->sent[side]); /* none owed: no harm */
@@ -235,11 +230,12 @@ void exchange_confirmed(struct call *call, enum media_side side, const char *sdp
 static void agree(struct call *call, const char *sdp)
 {
 	struct exchange *exchange = &call->exchange;
-	enum media_side answered = exchange->owes_ack ? other_of(exchange->from) : exchange->from;
+	enum media_side answered =
+		exchange->owes_ack ? call_other_side(exchange->from) : exchange->from;
 
 	if (call_remember_sdp(&call->sent[answered], sdp) < 0 ||
 	    (exchange->offered &&
-	     call_remember_sdp(&call->sent[other_of(answered)], exchange->offered) < 0))
+	     call_remember_sdp(&call->sent[call_other_side(answered)], exchange->offered) < 0))
 		log_debug("call", "call=%s no memory for its last SDP", call->id);
 	if (exchange->owes_ack)
 		pay_ack(call, sdp);

@@ -38,7 +38,7 @@ static int status_of(int err)
 
 void inform(struct call *call, enum media_side from, const struct leg_event *event)
 {
-	struct leg *other = call->leg[from == MEDIA_A ? MEDIA_B : MEDIA_A];
+	struct leg *other = call->leg[call_other_side(from)];
 	int err, status = 0;
 
 	if (!call_current_step(call)->to_core && !is_digits(event->body_type))
@@ -56,7 +56,7 @@ void inform(struct call *call, enum media_side from, const struct leg_event *eve
 
 void inform_answered(struct call *call, enum media_side side, int status)
 {
-	struct leg *from = call->leg[side == MEDIA_A ? MEDIA_B : MEDIA_A];
+	struct leg *from = call->leg[call_other_side(side)];
 
 	if (from)
 		(void)leg_inform_answer(from, status); /* none waits: no harm */

@@ -56,7 +56,7 @@ struct transfer {
 
 static enum media_side stays(const struct transfer *transfer)
 {
-	return transfer->by == MEDIA_A ? MEDIA_B : MEDIA_A;
+	return call_other_side(transfer->by);
 }
 
 static void wait(struct transfer *transfer, mono_ms ms)
@@ -279,7 +279,7 @@ static struct call *owner_of(const struct call_room *room, const struct leg *leg
 static bool may_join(const struct call *call, enum media_side by, const struct call *other,
 		     enum media_side side)
 {
-	enum media_side far = side == MEDIA_A ? MEDIA_B : MEDIA_A;
+	enum media_side far = call_other_side(side);
 
 	return other && other != call && other->state == CALL_TALKING && !other->transfer &&
 	       !other->lent_to && !exchange_active(other) && other->leg[far] &&
@@ -290,7 +290,7 @@ static void to_other_call(struct call *call, enum media_side by, struct leg *rep
 {
 	enum media_side side = MEDIA_A;
 	struct call *other = owner_of(call->room, replaced, &side);
-	enum media_side far = side == MEDIA_A ? MEDIA_B : MEDIA_A;
+	enum media_side far = call_other_side(side);
 	struct transfer *transfer;
 
 	if (!may_join(call, by, other, side) || remember_first(other) < 0) {
@@ -322,7 +322,7 @@ static void to_other_call(struct call *call, enum media_side by, struct leg *rep
 
 void transfer_asked(struct call *call, enum media_side by, const struct leg_event *event)
 {
-	enum media_side other = by == MEDIA_A ? MEDIA_B : MEDIA_A;
+	enum media_side other = call_other_side(by);
 	const char *replaces = event->refer->replaces;
 	struct leg *replaced = replaces ? leg_by_replaces(call->room->endpoint, replaces) : NULL;
 

@@ -12,14 +12,14 @@
 #include "base/metrics.h"
 #include "base/secret.h"
 #include "tas/device/attempts.h"
-#include "tas/device/binding.h"
+#include "tas/device/phone.h"
 #include "tas/sip/digest.h"
 
 #define NONCE_S 60 /* a phone answers at once; a slow network takes seconds */
 
 struct device {
 	char *name, *password; /* password NULL: cannot log in */
-	struct bindings bindings;
+	struct phones phones;
 };
 
 struct device_room {
@@ -57,7 +57,7 @@ static void devices_done(struct device *devices, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		free(devices[i].name);
 		secret_free(devices[i].password);
-		bindings_done(&devices[i].bindings);
+		phones_done(&devices[i].phones);
 	}
 	free(devices);
 }
@@ -128,14 +128,14 @@ struct device_room *device_room_destroy(struct device_room *room)
 }
 
 /* Those that stay keep where they are. */
-static void move_bindings(struct device_room *room, struct device *fresh, size_t count)
+static void move_phones(struct device_room *room, struct device *fresh, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		for (size_t k = 0; k < room->count; k++) {
 			if (strcmp(fresh[i].name, room->devices[k].name) != 0)
 				continue;
-			fresh[i].bindings = room->devices[k].bindings;
-			room->devices[k].bindings = (struct bindings){ .first = NULL };
+			fresh[i].phones = room->devices[k].phones;
+			room->devices[k].phones = (struct phones){ .first = NULL };
 		}
 	}
 }
@@ -148,7 +148,7 @@ void device_reconfigure(struct device_room *room, const struct config *config)
 		log_error("device", "no memory for the devices: none can log in until the next "
 				    "reload");
 	} else {
-		move_bindings(room, fresh, config->device_count);
+		move_phones(room, fresh, config->device_count);
 	}
 	devices_done(room->devices, room->count);
 	room->devices = fresh;
@@ -177,7 +177,7 @@ static int find_source(struct device_room *room, const struct sockaddr_storage *
 	mono_ms now = clock_now();
 
 	for (size_t i = 0; i < room->count; i++)
-		for (const struct binding *b = room->devices[i].bindings.first; b; b = b->next)
+		for (const struct phone *b = room->devices[i].phones.first; b; b = b->next)
 			if (b->expires_ms > now && same_source(&b->source, source))
 				return DEVICE_PEER + (int)i;
 	return SIP_VISITOR_STRANGER;
@@ -292,11 +292,11 @@ int device_visit(struct device_room *room, const struct sip_visitor *visitor,
 
 /* ---- where ---- */
 
-static void add_contacts(const struct bindings *bindings, struct str *headers)
+static void add_contacts(const struct phones *phones, struct str *headers)
 {
 	mono_ms now = clock_now();
 
-	for (const struct binding *b = bindings->first; b; b = b->next)
+	for (const struct phone *b = phones->first; b; b = b->next)
 		str_addf(headers, "Contact: <%s>;expires=%lld\r\n", b->uri,
 			 (long long)(b->expires_ms - now + 999) / 1000);
 }
@@ -304,9 +304,9 @@ static void add_contacts(const struct bindings *bindings, struct str *headers)
 static void log_change(const struct device *device, size_t before,
 		       const struct sip_register *request)
 {
-	if (device->bindings.count != before)
+	if (device->phones.count != before)
 		log_info("device", "device=%s contacts=%zu hop=%s", device->name,
-			 device->bindings.count, request->hop);
+			 device->phones.count, request->hop);
 }
 
 int device_enrol(struct device_room *room, int peer, const struct sip_register *request,
@@ -320,16 +320,16 @@ int device_enrol(struct device_room *room, int peer, const struct sip_register *
 	if (strcmp(request->user, device->name) != 0 &&
 	    strcmp(request->user, room->config->devices[index].username) != 0)
 		return 403;
-	before = device->bindings.count;
-	err = bindings_update(&device->bindings, request, room->config->devices[index].max_contacts,
-			      clock_now());
+	before = device->phones.count;
+	err = phones_update(&device->phones, request, room->config->devices[index].max_contacts,
+			    clock_now());
 	switch (err) {
 	case 0:
 		log_change(device, before, request);
-		add_contacts(&device->bindings, ret_headers);
+		add_contacts(&device->phones, ret_headers);
 		return 200;
 	case -ERANGE:
-		str_addf(ret_headers, "Min-Expires: %d\r\n", BINDING_MIN_S);
+		str_addf(ret_headers, "Min-Expires: %d\r\n", PHONE_MIN_S);
 		return 423;
 	case -EINVAL:
 		return 400;
@@ -345,8 +345,8 @@ size_t device_contacts(struct device_room *room, size_t device,
 
 	if (device >= room->count)
 		return 0;
-	bindings_expire(&room->devices[device].bindings, clock_now());
-	for (const struct binding *b = room->devices[device].bindings.first;
+	phones_expire(&room->devices[device].phones, clock_now());
+	for (const struct phone *b = room->devices[device].phones.first;
 	     b && count < SIP_CONTACT_MAX; b = b->next)
 		ret_contacts[count++] = (struct device_contact){ .uri = b->uri, .hop = b->hop };
 	return count;
@@ -363,10 +363,10 @@ void device_each(struct device_room *room, void (*visit)(const struct device_inf
 			.name = device->name, .uri = "", .hop = "", .user_agent = ""
 		};
 
-		bindings_expire(&device->bindings, now);
-		if (!device->bindings.first)
+		phones_expire(&device->phones, now);
+		if (!device->phones.first)
 			visit(&info, arg);
-		for (const struct binding *b = device->bindings.first; b; b = b->next) {
+		for (const struct phone *b = device->phones.first; b; b = b->next) {
 			info.uri = b->uri;
 			info.hop = b->hop;
 			info.user_agent = b->user_agent;

@@ -22,7 +22,7 @@ struct device_room; /* opaque */
  * logged; its device cannot log in. */
 int device_room_create(struct device_room **ret_room, const struct config *config) MUST_CHECK;
 struct device_room *device_room_destroy(struct device_room *room);
-/* Devices keep their bindings by name. */
+/* Devices keep their phones by name. */
 void device_reconfigure(struct device_room *room, const struct config *config);
 
 /* Peers' numbers begin here: this and the device's index. */
@@ -44,7 +44,7 @@ struct device_contact {
 size_t device_contacts(struct device_room *room, size_t device,
 		       struct device_contact ret_contacts[static SIP_CONTACT_MAX]);
 
-/* One binding, or a device without any (uri is ""). */
+/* One phone, or a device without any (uri is ""). */
 struct device_info {
 	const char *name, *uri, *hop, *user_agent;
 	unsigned expires_s; /* from now on */

@@ -396,9 +396,9 @@ int leg_take_features(struct leg *leg, const struct sip_headers *headers)
 void leg_hang_up(struct leg *leg, const char *reason)
 {
 	leg_enter(leg, LEG_HANGING_UP);
-	leg->bye_out = leg_request(leg, &(struct leg_request){ SIP_METHOD_BYE, on_bye_response,
-							       .dialog = leg->dialog,
-							       .reason = reason });
+	leg->bye_out =
+		leg_request(leg, &(struct leg_request){ SIP_METHOD_BYE, on_bye_response,
+							.dialog = leg->dialog, .reason = reason });
 	if (!leg->bye_out)
 		leg_enter(leg, LEG_OVER);
 }

@@ -62,8 +62,7 @@ static int answer(struct leg *leg, su_home_t *home, const sip_t *request, const 
 
 bool leg_auth_answer(struct leg *leg, nta_outgoing_t *request, const sip_t *sip)
 {
-	bool first = leg->state == LEG_CALLING &&
-		     nta_outgoing_method(request) == sip_method_invite;
+	bool first = leg->state == LEG_CALLING && nta_outgoing_method(request) == sip_method_invite;
 	su_home_t home[1] = { SU_HOME_INIT(home) };
 	msg_t *sent, *response;
 	bool answered = false;

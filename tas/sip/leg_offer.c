@@ -104,7 +104,10 @@ int leg_on_offer(struct leg *leg, nta_incoming_t *request, const sip_t *sip)
 		return leg_refuse_request(leg, request, 422);
 	err = message_sdp(sip, &sdp);
 	if (err)
-		return leg_refuse_request(leg, request, err == -ENOTSUP ? 415 : err == -EINVAL ? 400 : 500);
+		return leg_refuse_request(leg, request,
+					  err == -ENOTSUP  ? 415
+					  : err == -EINVAL ? 400
+							   : 500);
 	if (is_update && !sdp) {
 		leg_session_reanswer(leg, &said);
 		return refresh(leg, request, sip);

@@ -278,10 +278,11 @@ static int add_extensions(struct leg *leg, msg_t *msg)
 
 	(void)snprintf(expires, sizeof(expires), "%u", leg->expires_s);
 	(void)snprintf(min_se, sizeof(min_se), "%u", leg->min_se_s);
-	return sip_add_tl(msg, sip_object(msg), TAG_IF(required, SIPTAG_REQUIRE_STR("100rel")),
-			  SIPTAG_SUPPORTED_STR(supported ? LEG_SUPPORTED ", 100rel" : LEG_SUPPORTED),
-			  TAG_IF(leg->expires_s, SIPTAG_SESSION_EXPIRES_STR(expires)),
-			  TAG_IF(leg->min_se_s, SIPTAG_MIN_SE_STR(min_se)), TAG_END()) < 0
+	return sip_add_tl(
+		       msg, sip_object(msg), TAG_IF(required, SIPTAG_REQUIRE_STR("100rel")),
+		       SIPTAG_SUPPORTED_STR(supported ? LEG_SUPPORTED ", 100rel" : LEG_SUPPORTED),
+		       TAG_IF(leg->expires_s, SIPTAG_SESSION_EXPIRES_STR(expires)),
+		       TAG_IF(leg->min_se_s, SIPTAG_MIN_SE_STR(min_se)), TAG_END()) < 0
 		       ? -ENOMEM
 		       : 0;
 }

@@ -117,7 +117,7 @@ struct leg {
 	bool refer_told;            /* who asked wants to know how it goes */
 	nta_incoming_t *inform_in;  /* INFO that waits for leg_inform_answer() */
 	nta_outgoing_t *inform_out; /* ours */
-	bool inform_waits; /* ours, held back for the 2xx to a PRACK: */
+	bool inform_waits;          /* ours, held back for the 2xx to a PRACK: */
 	char *inform_type, *inform_body;
 
 	struct leg_errand *errands; /* leg_errand.c */

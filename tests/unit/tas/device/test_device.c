@@ -257,7 +257,7 @@ static void contacts_are_handed_out_newest_first(void **state)
 	assert_int_equal(device_contacts(room, 0, contacts), 1);
 }
 
-static void a_reload_keeps_bindings_and_reads_passwords_again(void **state)
+static void a_reload_keeps_phones_and_reads_passwords_again(void **state)
 {
 	struct device_contact contacts[SIP_CONTACT_MAX];
 	struct config_device turned[2] = { devices[1], devices[0] };
@@ -306,7 +306,7 @@ int main(void)
 		T(without_devices_all_are_strangers),
 		T(a_register_is_answered_with_all_contacts),
 		T(contacts_are_handed_out_newest_first),
-		T(a_reload_keeps_bindings_and_reads_passwords_again),
+		T(a_reload_keeps_phones_and_reads_passwords_again),
 		T(every_device_is_shown),
 	};
 

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_leg_auth.c - a trunk that challenges us, and others that would like to. */
-#include "tests/unit/tas/sip/wire.h"
+#include "tests/unit/tas/sip/pbx.h"
 
 #include "tas/sip/digest.h"
 
-static struct wire wire, other; /* the trunk; somebody at 127.0.0.2 */
-static struct sip_peer *peer;
+static struct wire other; /* somebody at 127.0.0.2 */
 static struct digest_guard *guard;
-static char uri[64], *uris[] = { uri };
-static struct config_trunk config;
 
 static void be_known_as(const char *password, bool md5)
 {
@@ -19,7 +16,7 @@ static void be_known_as(const char *password, bool md5)
 									       .password = password,
 									       .md5 = md5 }),
 			 0);
-	sip_peer_set_identity(peer, identity);
+	sip_peer_set_identity(pbx.peer, identity);
 }
 
 static void open_other(void)
@@ -35,46 +32,26 @@ static void open_other(void)
 
 static int set_up(void **state)
 {
-	struct config_listen listen;
-	struct sip_endpoint_options options;
-
 	(void)state;
-	scene_open();
-	options = scene_options(&listen, SIP_TRANSPORT_UDP);
-	scene.a = scene_endpoint(&options);
-	scene.b = scene_endpoint(&options);
-	clock_fake_set(clock_now());
-	wire_open(&wire, SOCK_DGRAM, 0);
+	pbx_open();
 	open_other();
-	(void)snprintf(uri, sizeof(uri), "sip:x@127.0.0.1:%u", wire.port);
-	config = (struct config_trunk){ .uris = uris, .uri_count = 1, .down_after = 3 };
+	pbx.config.down_after = 3;
 	assert_int_equal(digest_guard_create(&guard, 60), 0);
-	return sip_peer_create(&peer, "pbx") || sip_peer_configure(peer, &config);
+	return sip_peer_configure(pbx.peer, &pbx.config);
 }
 
 static int tear_down(void **state)
 {
 	(void)state;
 	guard = digest_guard_destroy(guard);
-	sip_peer_retire(peer);
-	peer = sip_peer_unref(peer);
-	wire_close(&wire);
 	wire_close(&other);
-	scene_close();
+	pbx_close();
 	return 0;
 }
 
 static void call(void)
 {
-	struct sip_line *const *lines;
-	struct leg_invite invite = {
-		.request_uri = uri, .from_uri = "sip:a@example.com", .to_uri = uri, .sdp = OFFER
-	};
-
-	assert_int_equal(sip_peer_choose(peer, &lines), 1);
-	invite.line = lines[0];
-	assert_int_equal(
-		leg_invite(&scene.caller.leg, scene.a, &invite, party_on_event, &scene.caller), 0);
+	assert_int_equal(pbx_invite(&scene.caller.leg, OFFER), 0);
 }
 
 /* Challenges the request at `message`, with SHA-256. */
@@ -125,16 +102,16 @@ static void talk(uint32_t contact_port, const char *contact_host)
 	const char *message;
 
 	call();
-	message = wire_take_from(&wire, "INVITE");
+	message = wire_take_from(&pbx.wire, "INVITE");
 	assert_false(is_authorized(message));
-	challenge(&wire, message, true, false);
-	wire_expect(&wire, "ACK sip:");
-	message = wire_take_from(&wire, "INVITE");
+	challenge(&pbx.wire, message, true, false);
+	wire_expect(&pbx.wire, "ACK sip:");
+	message = wire_take_from(&pbx.wire, "INVITE");
 	assert_int_equal(verdict(message, "INVITE", true), DIGEST_ACCEPTED);
 	assert_non_null(strstr(message, "CSeq"));
 	(void)snprintf(extra, sizeof(extra), "Record-Route: <sip:%s:%u;lr>\r\n", contact_host,
 		       contact_port);
-	wire_respond(&wire, message, "200 OK", "t", extra, ANSWER);
+	wire_respond(&pbx.wire, message, "200 OK", "t", extra, ANSWER);
 	scene_wait(&scene.caller, "ANSWERED+sdp");
 	assert_int_equal(leg_ack(scene.caller.leg, NULL), 0);
 }
@@ -145,8 +122,8 @@ static void a_challenged_invite_is_sent_again_with_our_answer(void **state)
 
 	(void)state;
 	be_known_as("secret", false);
-	talk(wire.port, "127.0.0.1");
-	message = wire_expect(&wire, "ACK sip:");
+	talk(pbx.wire.port, "127.0.0.1");
+	message = wire_expect(&pbx.wire, "ACK sip:");
 	assert_true(is_authorized(message)); /* RFC 3261 section 22.1 */
 	assert_string_equal(scene.caller.heard, " ANSWERED+sdp");
 }
@@ -157,25 +134,25 @@ static void requests_in_the_dialog_are_answered_for_the_same_host(void **state)
 
 	(void)state;
 	be_known_as("secret", false);
-	talk(wire.port, "127.0.0.1");
-	wire_expect(&wire, "ACK sip:");
+	talk(pbx.wire.port, "127.0.0.1");
+	wire_expect(&pbx.wire, "ACK sip:");
 	assert_int_equal(leg_offer(scene.caller.leg, OFFER, false), 0);
-	message = wire_expect(&wire, "INVITE sip:");
+	message = wire_expect(&pbx.wire, "INVITE sip:");
 	assert_false(is_authorized(message));
-	challenge(&wire, message, false, false);
-	wire_expect(&wire, "ACK sip:");
-	message = wire_expect(&wire, "INVITE sip:");
+	challenge(&pbx.wire, message, false, false);
+	wire_expect(&pbx.wire, "ACK sip:");
+	message = wire_expect(&pbx.wire, "INVITE sip:");
 	assert_int_equal(verdict(message, "INVITE", false), DIGEST_ACCEPTED);
-	wire_respond(&wire, message, "200 OK", NULL, "", ANSWER);
+	wire_respond(&pbx.wire, message, "200 OK", NULL, "", ANSWER);
 	scene_wait(&scene.caller, "OFFER_ANSWERED:200+sdp");
 	scene.caller.leg =
 		leg_release(scene.caller.leg, &(struct leg_farewell){ .reason = "Q.850;cause=16" });
-	message = wire_expect(&wire, "BYE sip:");
-	challenge(&wire, message, true, false);
-	message = wire_expect(&wire, "BYE sip:");
+	message = wire_expect(&pbx.wire, "BYE sip:");
+	challenge(&pbx.wire, message, true, false);
+	message = wire_expect(&pbx.wire, "BYE sip:");
 	assert_int_equal(verdict(message, "BYE", true), DIGEST_ACCEPTED);
 	assert_non_null(strstr(message, "Reason: Q.850"));
-	wire_respond(&wire, message, "200 OK", NULL, "", "");
+	wire_respond(&pbx.wire, message, "200 OK", NULL, "", "");
 	scene_wait_gone();
 }
 
@@ -205,18 +182,18 @@ static void a_stale_nonce_is_answered_again_a_wrong_password_is_not(void **state
 	(void)state;
 	be_known_as("guess", false);
 	call();
-	challenge(&wire, wire_take_from(&wire, "INVITE"), false, false);
-	wire_expect(&wire, "ACK sip:");
-	message = wire_expect(&wire, "INVITE sip:");
-	challenge(&wire, message, false, true);
-	wire_expect(&wire, "ACK sip:");
-	message = wire_expect(&wire, "INVITE sip:");
+	challenge(&pbx.wire, wire_take_from(&pbx.wire, "INVITE"), false, false);
+	wire_expect(&pbx.wire, "ACK sip:");
+	message = wire_expect(&pbx.wire, "INVITE sip:");
+	challenge(&pbx.wire, message, false, true);
+	wire_expect(&pbx.wire, "ACK sip:");
+	message = wire_expect(&pbx.wire, "INVITE sip:");
 	assert_int_equal(verdict(message, "INVITE", false), DIGEST_REFUSED);
-	challenge(&wire, message, false, false);
+	challenge(&pbx.wire, message, false, false);
 	scene_wait(&scene.caller, "ENDED:refused:401");
-	wire_expect(&wire, "ACK sip:");
-	wire_settle(&wire);
-	assert_null(strstr(wire.got + wire.seen, "INVITE sip:"));
+	wire_expect(&pbx.wire, "ACK sip:");
+	wire_settle(&pbx.wire);
+	assert_null(strstr(pbx.wire.got + pbx.wire.seen, "INVITE sip:"));
 }
 
 static void md5_is_not_answered_unless_allowed(void **state)
@@ -224,18 +201,18 @@ static void md5_is_not_answered_unless_allowed(void **state)
 	(void)state;
 	be_known_as("secret", false);
 	call();
-	wire_respond(&wire, wire_take_from(&wire, "INVITE"), "401 Unauthorized", "c",
+	wire_respond(&pbx.wire, wire_take_from(&pbx.wire, "INVITE"), "401 Unauthorized", "c",
 		     "WWW-Authenticate: Digest realm=\"pbx\", nonce=\"n\", algorithm=MD5\r\n", "");
 	scene_wait(&scene.caller, "ENDED:refused:401");
-	assert_null(strstr(wire.got, "uthorization"));
+	assert_null(strstr(pbx.wire.got, "uthorization"));
 	scene.caller.leg = leg_release(scene.caller.leg, NULL);
 	scene.caller.heard[0] = '\0';
 	be_known_as("secret", true);
 	call();
-	wire_respond(&wire, wire_take_from(&wire, "INVITE"), "401 Unauthorized", "c",
+	wire_respond(&pbx.wire, wire_take_from(&pbx.wire, "INVITE"), "401 Unauthorized", "c",
 		     "WWW-Authenticate: Digest realm=\"pbx\", nonce=\"n\", algorithm=MD5\r\n", "");
-	wire_expect(&wire, "ACK sip:");
-	assert_true(is_authorized(wire_expect(&wire, "INVITE sip:")));
+	wire_expect(&pbx.wire, "ACK sip:");
+	assert_true(is_authorized(wire_expect(&pbx.wire, "INVITE sip:")));
 }
 
 static void a_challenge_after_the_caller_gave_up_is_not_answered(void **state)
@@ -245,12 +222,151 @@ static void a_challenge_after_the_caller_gave_up_is_not_answered(void **state)
 	(void)state;
 	be_known_as("secret", false);
 	call();
-	message = wire_take_from(&wire, "INVITE");
+	message = wire_take_from(&pbx.wire, "INVITE");
 	scene.caller.leg = leg_release(scene.caller.leg, NULL);
-	challenge(&wire, message, false, false);
+	challenge(&pbx.wire, message, false, false);
 	scene_wait_gone();
-	wire_settle(&wire);
-	assert_null(strstr(wire.got, "uthorization"));
+	wire_settle(&pbx.wire);
+	assert_null(strstr(pbx.wire.got, "uthorization"));
+}
+
+/* A call that the trunk answers without a challenge. */
+static const char *answered(const char *extra)
+{
+	const char *invite;
+
+	call();
+	invite = wire_take_from(&pbx.wire, "INVITE");
+	wire_respond(&pbx.wire, invite, "200 OK", "t", extra, ANSWER);
+	scene_wait(&scene.caller, "ANSWERED+sdp");
+	assert_int_equal(leg_ack(scene.caller.leg, NULL), 0);
+	wire_expect(&pbx.wire, "ACK sip:");
+	return invite;
+}
+
+/* The next request of this kind is challenged; the same with our answer follows. */
+static const char *challenged(const char *method)
+{
+	char start[32], before[100] = "", after[100] = "";
+	const char *message;
+
+	(void)snprintf(start, sizeof(start), "%s sip:", method);
+	message = wire_expect(&pbx.wire, start);
+	assert_false(is_authorized(message));
+	if (strcmp(method, "PRACK") == 0)
+		wire_header(message, "RAck", before, sizeof(before));
+	challenge(&pbx.wire, message, true, false);
+	message = wire_expect(&pbx.wire, start);
+	assert_int_equal(verdict(message, method, true), DIGEST_ACCEPTED);
+	if (before[0])
+		assert_string_equal(wire_header(message, "RAck", after, sizeof(after)), before);
+	return message;
+}
+
+static void a_challenged_prack_and_an_update_after_it_are_answered(void **state)
+{
+	const char *invite, *message;
+
+	(void)state;
+	be_known_as("secret", false);
+	scene.rel100 = LEG_100REL_SUPPORTED;
+	call();
+	invite = wire_take_from(&pbx.wire, "INVITE");
+	wire_respond(&pbx.wire, invite, "183 Session Progress", "t",
+		     "Require: 100rel\r\nRSeq: 7\r\nAllow: UPDATE\r\n", ANSWER);
+	message = challenged("PRACK");
+	assert_int_equal(leg_offer(scene.caller.leg, OFFER, true), 0);
+	wire_respond(&pbx.wire, message, "200 OK", NULL, "", "");
+	message = challenged("UPDATE");
+	assert_non_null(strstr(message, OFFER));
+	wire_respond(&pbx.wire, message, "200 OK", NULL, "", ANSWER);
+	scene_wait(&scene.caller, "OFFER_ANSWERED:200+sdp");
+}
+
+static void a_challenged_session_refresh_is_answered(void **state)
+{
+	const char *message;
+	char expires[40];
+
+	(void)state;
+	be_known_as("secret", false);
+	(void)answered("Allow: UPDATE\r\nSession-Expires: 90;refresher=uac\r\n");
+	scene_pass(45100);
+	message = challenged("UPDATE");
+	assert_string_equal(wire_header(message, "Session-Expires", expires, sizeof(expires)),
+			    "90;refresher=uac");
+	wire_respond(&pbx.wire, message, "200 OK", NULL, "Session-Expires: 90;refresher=uac\r\n",
+		     "");
+	scene_pass(44000);
+	assert_string_equal(scene.caller.heard, " ANSWERED+sdp");
+}
+
+static void a_challenged_notify_and_info_are_answered(void **state)
+{
+	const char *invite, *message;
+	char from[200], to[200], call_id[100];
+
+	(void)state;
+	be_known_as("secret", false);
+	invite = answered("Allow: INFO\r\n");
+	wire_send(&pbx.wire,
+		  "REFER sip:x@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP "
+		  "127.0.0.1:%u;branch=z9hG4bKr\r\nFrom: %s;tag=t\r\nTo: %s\r\nCall-ID: %s\r\n"
+		  "CSeq: 5 REFER\r\nContact: <sip:x@127.0.0.1:%u>\r\nRefer-To: <sip:y@h>\r\n"
+		  "Content-Length: 0\r\n\r\n",
+		  pbx.wire.port, wire_header(invite, "To", to, sizeof(to)),
+		  wire_header(invite, "From", from, sizeof(from)),
+		  wire_header(invite, "Call-ID", call_id, sizeof(call_id)), pbx.wire.port);
+	scene_wait(&scene.caller, "REFER:y");
+	assert_int_equal(leg_refer_answer(scene.caller.leg, 202), 0);
+	message = challenged("NOTIFY");
+	assert_non_null(strstr(message, "Subscription-State: active;expires=180"));
+	assert_non_null(strstr(message, "Event: refer"));
+	wire_expect(&pbx.wire, "SIP/2.0 100 Trying\r\n");
+	wire_respond(&pbx.wire, message, "200 OK", NULL, "", "");
+	assert_int_equal(leg_inform(scene.caller.leg, "application/dtmf", "5"), 0);
+	message = challenged("INFO");
+	assert_non_null(strstr(message, "Content-Type: application/dtmf\r\n"));
+	wire_respond(&pbx.wire, message, "200 OK", NULL, "", "");
+	scene_wait(&scene.caller, "INFO_ANSWERED:200");
+}
+
+/* The trunk's own call: we are its callee. */
+static void called_by_trunk(void)
+{
+	struct sockaddr_in there = wire_address(sip_endpoint_port(scene.b, 0));
+	const char *answer;
+	char to[200], extra[100];
+
+	(void)snprintf(extra, sizeof(extra),
+		       "Contact: <sip:w@127.0.0.1:%u>\r\nContent-Type: application/sdp\r\n",
+		       pbx.wire.port);
+	assert_int_equal(connect(pbx.wire.fd, (struct sockaddr *)&there, sizeof(there)), 0);
+	wire_request(&pbx.wire, "INVITE", "sip:x@127.0.0.1", "UDP", extra, OFFER);
+	scene_wait_invite(1);
+	assert_int_equal(leg_count_for(scene.callee.leg, pbx.peer), 0);
+	assert_int_equal(leg_answer(scene.callee.leg, ANSWER, NULL), 0);
+	answer = wire_expect(&pbx.wire, "SIP/2.0 200");
+	wire_send(&pbx.wire,
+		  "ACK sip:x@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:%u;branch=z9hG4bKa\r\n"
+		  "From: <sip:+4799000001@127.0.0.1:%u>;tag=wire\r\nTo: %s\r\nCall-ID: %s\r\n"
+		  "CSeq: 1 ACK\r\nContent-Length: 0\r\n\r\n",
+		  pbx.wire.port, pbx.wire.port, wire_header(answer, "To", to, sizeof(to)),
+		  leg_info(scene.callee.leg)->call_id);
+	scene_wait(&scene.callee, "CONFIRMED");
+}
+
+static void a_trunk_that_called_may_challenge_too(void **state)
+{
+	const char *message;
+
+	(void)state;
+	be_known_as("secret", false);
+	called_by_trunk();
+	scene.callee.leg = leg_release(scene.callee.leg, NULL);
+	message = challenged("BYE");
+	wire_respond(&pbx.wire, message, "200 OK", NULL, "", "");
+	scene_wait_gone();
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -264,6 +380,10 @@ int main(void)
 		T(a_stale_nonce_is_answered_again_a_wrong_password_is_not),
 		T(md5_is_not_answered_unless_allowed),
 		T(a_challenge_after_the_caller_gave_up_is_not_answered),
+		T(a_challenged_prack_and_an_update_after_it_are_answered),
+		T(a_challenged_session_refresh_is_answered),
+		T(a_challenged_notify_and_info_are_answered),
+		T(a_trunk_that_called_may_challenge_too),
 	};
 
 	return cmocka_run_group_tests_name("tas/sip/leg_auth", tests, NULL, NULL);

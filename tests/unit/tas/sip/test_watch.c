@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_watch.c - OPTIONS to a trunk's addresses, and what calls make of them. */
-#include "tests/unit/tas/sip/wire.h"
+#include "tests/unit/tas/sip/pbx.h"
 
 #include "tas/sip/watch.h"
 
-static struct wire wire;
-static struct sip_peer *peer;
-static char uri[64], *uris[] = { uri };
 static unsigned down_on[] = { 408, 503 };
-static struct config_trunk config;
 static struct sip_line_info last;
 
 static void look(const struct sip_line_info *info, void *arg)
@@ -19,55 +15,38 @@ static void look(const struct sip_line_info *info, void *arg)
 
 static enum health_state health(void)
 {
-	sip_peer_each_line(peer, look, NULL);
+	sip_peer_each_line(pbx.peer, look, NULL);
 	return last.state;
 }
 
 static int set_up(void **state)
 {
-	struct config_listen listen;
-	struct sip_endpoint_options options;
-
 	(void)state;
-	scene_open();
-	options = scene_options(&listen, SIP_TRANSPORT_UDP);
-	scene.a = scene_endpoint(&options);
-	scene.b = scene_endpoint(&options);
-	clock_fake_set(clock_now());
-	wire_open(&wire, SOCK_DGRAM, 0);
-	(void)snprintf(uri, sizeof(uri), "sip:127.0.0.1:%u", wire.port);
-	config = (struct config_trunk){ .name = uri,
-					.uris = uris,
-					.uri_count = 1,
-					.options_s = 30,
-					.down_after = 2,
-					.up_after = 2,
-					.down_on = down_on,
-					.down_count = 2 };
-	return sip_peer_create(&peer, "pbx") || sip_peer_configure(peer, &config) ||
-	       sip_watch(peer, scene.a);
+	pbx_open();
+	pbx.config.options_s = 30;
+	pbx.config.down_after = pbx.config.up_after = 2;
+	pbx.config.down_on = down_on;
+	pbx.config.down_count = 2;
+	return sip_peer_configure(pbx.peer, &pbx.config) || sip_watch(pbx.peer, scene.a);
 }
 
 static int tear_down(void **state)
 {
 	(void)state;
-	sip_peer_retire(peer);
-	peer = sip_peer_unref(peer);
-	wire_close(&wire);
-	scene_close();
+	pbx_close();
 	return 0;
 }
 
 /* Repetitions on UDP are not looked at. */
 static void skip_repeats(void)
 {
-	wire_settle(&wire);
-	wire.seen = wire.length;
+	wire_settle(&pbx.wire);
+	pbx.wire.seen = pbx.wire.length;
 }
 
 static void answer(const char *status)
 {
-	wire_respond(&wire, wire_take_from(&wire, "OPTIONS"), status, "t", "", "");
+	wire_respond(&pbx.wire, wire_take_from(&pbx.wire, "OPTIONS"), status, "t", "", "");
 	scene_settle();
 }
 
@@ -79,17 +58,17 @@ static void an_address_is_asked_soon_and_then_now_and_then(void **state)
 	(void)state;
 	assert_int_equal(health(), HEALTH_UNKNOWN);
 	scene_pass(2000);
-	message = wire_take_from(&wire, "OPTIONS");
+	message = wire_take_from(&pbx.wire, "OPTIONS");
 	assert_string_equal(wire_header(message, "Max-Forwards", value, sizeof(value)), "70");
 	assert_non_null(strstr(wire_header(message, "Contact", value, sizeof(value)), "<sip:"));
-	wire_respond(&wire, message, "404 Not Found", "t", "", "");
+	wire_respond(&pbx.wire, message, "404 Not Found", "t", "", "");
 	scene_settle();
 	assert_int_equal(health(), HEALTH_UP);
 	assert_int_equal(last.status, 404);
 	skip_repeats();
 	scene_pass(26000);
-	wire_settle(&wire);
-	assert_null(strstr(wire.got + wire.seen, "OPTIONS"));
+	wire_settle(&pbx.wire);
+	assert_null(strstr(pbx.wire.got + pbx.wire.seen, "OPTIONS"));
 	scene_pass(4000);
 	answer("200 OK");
 	assert_int_equal(last.status, 404); /* until one looks */
@@ -105,7 +84,7 @@ static void silence_and_503_take_it_down_and_two_answers_up(void **state)
 	assert_int_equal(health(), HEALTH_UNKNOWN);
 	skip_repeats();
 	scene_pass(4200); /* asked again soon, not after half a minute */
-	wire_expect(&wire, "OPTIONS");
+	wire_expect(&pbx.wire, "OPTIONS");
 	scene_pass(4200);
 	assert_int_equal(health(), HEALTH_DOWN);
 	assert_string_equal(last.why, "no response in time");
@@ -124,52 +103,38 @@ static void silence_and_503_take_it_down_and_two_answers_up(void **state)
 
 static void a_call_that_meets_silence_has_it_asked_at_once(void **state)
 {
-	struct sip_line *const *lines;
-	struct leg_invite invite = { .request_uri = uri,
-				     .from_uri = "sip:x@example.com",
-				     .to_uri = uri };
-
 	(void)state;
 	scene_pass(2000);
 	answer("200 OK");
-	assert_int_equal(sip_peer_choose(peer, &lines), 1);
-	invite.line = lines[0];
-	assert_int_equal(
-		leg_invite(&scene.caller.leg, scene.a, &invite, party_on_event, &scene.caller), 0);
-	wire_expect(&wire, "INVITE");
+	assert_int_equal(pbx_invite(&scene.caller.leg, NULL), 0);
+	wire_expect(&pbx.wire, "INVITE");
 	scene_pass(1100);
 	assert_int_equal(scene.caller.end, LEG_END_TIMEOUT);
 	assert_int_equal(health(), HEALTH_DOWN);
 	assert_int_equal(last.failures, 1);
-	wire_expect(&wire, "OPTIONS");
+	wire_expect(&pbx.wire, "OPTIONS");
 	scene.caller.leg = leg_release(scene.caller.leg, NULL);
 }
 
 static void a_leg_counts_until_it_ends(void **state)
 {
-	struct sip_line *const *lines;
-	struct leg_invite invite = { .request_uri = uri,
-				     .from_uri = "sip:x@example.com",
-				     .to_uri = uri };
 	struct leg *second = NULL;
 
 	(void)state;
-	config.max_calls = 1;
-	assert_int_equal(sip_peer_configure(peer, &config), 0);
-	assert_int_equal(sip_watch(peer, scene.a), 0);
-	assert_int_equal(sip_peer_choose(peer, &lines), 1);
-	invite.line = lines[0];
-	assert_int_equal(
-		leg_invite(&scene.caller.leg, scene.a, &invite, party_on_event, &scene.caller), 0);
-	assert_int_equal(leg_invite(&second, scene.a, &invite, party_on_event, NULL), -EBUSY);
+	pbx.config.max_calls = 1;
+	assert_int_equal(sip_peer_configure(pbx.peer, &pbx.config), 0);
+	assert_int_equal(sip_watch(pbx.peer, scene.a), 0);
+	assert_int_equal(pbx_invite(&scene.caller.leg, NULL), 0);
+	assert_int_equal(pbx_invite(&second, NULL), -EBUSY);
 	assert_null(second);
-	wire_respond(&wire, wire_take_from(&wire, "INVITE"), "180 Ringing", "t", "", "");
+	wire_respond(&pbx.wire, wire_take_from(&pbx.wire, "INVITE"), "180 Ringing", "t", "", "");
 	scene_wait(&scene.caller, "180");
-	assert_int_equal(sip_peer_enter(peer), -EBUSY);
-	wire_respond(&wire, strstr(wire.got, "INVITE"), "503 Service Unavailable", "t", "", "");
+	assert_int_equal(sip_peer_enter(pbx.peer), -EBUSY);
+	wire_respond(&pbx.wire, strstr(pbx.wire.got, "INVITE"), "503 Service Unavailable", "t", "",
+		     "");
 	scene_wait(&scene.caller, "ENDED:refused:503:rang");
-	assert_int_equal(sip_peer_enter(peer), 0);
-	sip_peer_leave(peer);
+	assert_int_equal(sip_peer_enter(pbx.peer), 0);
+	sip_peer_leave(pbx.peer);
 	(void)health();
 	assert_int_equal(last.calls, 1);
 	assert_int_equal(last.failures, 1);
@@ -178,15 +143,15 @@ static void a_leg_counts_until_it_ends(void **state)
 static void options_stop_when_they_are_no_longer_wanted(void **state)
 {
 	(void)state;
-	config.options_s = 0;
-	assert_int_equal(sip_peer_configure(peer, &config), 0);
-	assert_int_equal(sip_watch(peer, scene.a), 0);
+	pbx.config.options_s = 0;
+	assert_int_equal(sip_peer_configure(pbx.peer, &pbx.config), 0);
+	assert_int_equal(sip_watch(pbx.peer, scene.a), 0);
 	scene_pass(60000);
-	wire_settle(&wire);
-	assert_null(strstr(wire.got, "OPTIONS"));
-	config.options_s = 10;
-	assert_int_equal(sip_peer_configure(peer, &config), 0);
-	assert_int_equal(sip_watch(peer, scene.a), 0);
+	wire_settle(&pbx.wire);
+	assert_null(strstr(pbx.wire.got, "OPTIONS"));
+	pbx.config.options_s = 10;
+	assert_int_equal(sip_peer_configure(pbx.peer, &pbx.config), 0);
+	assert_int_equal(sip_watch(pbx.peer, scene.a), 0);
 	scene_pass(2000);
 	answer("200 OK");
 	assert_int_equal(health(), HEALTH_UP);

@@ -7,16 +7,16 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include "tas/device/binding.h"
+#include "tas/device/phone.h"
 
-static struct bindings bindings;
+static struct phones phones;
 
 static int teardown(void **state)
 {
 	(void)state;
-	bindings_done(&bindings);
-	assert_int_equal(bindings.count, 0);
-	assert_null(bindings.first);
+	phones_done(&phones);
+	assert_int_equal(phones.count, 0);
+	assert_null(phones.first);
 	return 0;
 }
 
@@ -32,7 +32,7 @@ static int update(const char *call_id, uint32_t cseq, const struct sip_contact *
 					      .user_agent = "phone",
 					      .hop = "sip:192.0.2.1:5555;transport=tcp" };
 
-	return bindings_update(&bindings, &request, 2, now);
+	return phones_update(&phones, &request, 2, now);
 }
 
 /* One contact whose key is its URI. */
@@ -49,19 +49,19 @@ static int star(const char *call_id, uint32_t cseq, unsigned expires_s)
 		.call_id = call_id, .cseq = cseq, .star = true, .expires_s = expires_s
 	};
 
-	return bindings_update(&bindings, &request, 2, 2000);
+	return phones_update(&phones, &request, 2, 2000);
 }
 
 static void a_contact_stays_until_it_expires(void **state)
 {
 	(void)state;
 	assert_int_equal(one("c", 1, "sip:a", 60, 1000), 0);
-	assert_string_equal(bindings.first->uri, "sip:a");
-	assert_string_equal(bindings.first->hop, "sip:192.0.2.1:5555;transport=tcp");
-	bindings_expire(&bindings, 60999);
-	assert_int_equal(bindings.count, 1);
-	bindings_expire(&bindings, 61000);
-	assert_int_equal(bindings.count, 0);
+	assert_string_equal(phones.first->uri, "sip:a");
+	assert_string_equal(phones.first->hop, "sip:192.0.2.1:5555;transport=tcp");
+	phones_expire(&phones, 60999);
+	assert_int_equal(phones.count, 1);
+	phones_expire(&phones, 61000);
+	assert_int_equal(phones.count, 0);
 }
 
 static void the_contacts_own_expiry_comes_first(void **state)
@@ -71,12 +71,12 @@ static void the_contacts_own_expiry_comes_first(void **state)
 
 	(void)state;
 	assert_int_equal(update("c", 1, contacts, 2, 200, 0), 0);
-	assert_int_equal(bindings.first->expires_ms, 200000); /* b */
-	assert_int_equal(bindings.first->next->expires_ms, 100000);
+	assert_int_equal(phones.first->expires_ms, 200000); /* b */
+	assert_int_equal(phones.first->next->expires_ms, 100000);
 	assert_int_equal(update("c", 2, contacts, 2, SIP_EXPIRES_NONE, 0), 0);
-	assert_int_equal(bindings.first->expires_ms, BINDING_DEFAULT_S * 1000);
+	assert_int_equal(phones.first->expires_ms, PHONE_DEFAULT_S * 1000);
 	assert_int_equal(one("c", 3, "sip:c", 1000000, 0), 0);
-	assert_int_equal(bindings.first->expires_ms, BINDING_MAX_S * 1000);
+	assert_int_equal(phones.first->expires_ms, PHONE_MAX_S * 1000);
 }
 
 static void an_expiry_too_brief_is_refused_in_whole(void **state)
@@ -85,7 +85,7 @@ static void an_expiry_too_brief_is_refused_in_whole(void **state)
 
 	(void)state;
 	assert_int_equal(update("c", 1, contacts, 2, 200, 0), -ERANGE);
-	assert_int_equal(bindings.count, 0);
+	assert_int_equal(phones.count, 0);
 }
 
 static void a_refresh_replaces_and_zero_removes(void **state)
@@ -93,11 +93,11 @@ static void a_refresh_replaces_and_zero_removes(void **state)
 	(void)state;
 	assert_int_equal(one("c", 1, "sip:a", 60, 1000), 0);
 	assert_int_equal(one("c", 2, "sip:a", 60, 31000), 0);
-	assert_int_equal(bindings.count, 1);
-	assert_int_equal(bindings.first->expires_ms, 91000);
-	assert_int_equal(bindings.first->since_ms, 1000);
+	assert_int_equal(phones.count, 1);
+	assert_int_equal(phones.first->expires_ms, 91000);
+	assert_int_equal(phones.first->since_ms, 1000);
 	assert_int_equal(one("c", 3, "sip:a", 0, 32000), 0);
-	assert_int_equal(bindings.count, 0);
+	assert_int_equal(phones.count, 0);
 	assert_int_equal(one("c", 4, "sip:never", 0, 32000), 0);
 }
 
@@ -108,9 +108,9 @@ static void what_comes_late_changes_nothing(void **state)
 	assert_int_equal(one("c", 5, "sip:a", 0, 2000), -ESTALE);
 	assert_int_equal(one("c", 4, "sip:a", 0, 2000), -ESTALE);
 	assert_int_equal(star("c", 5, 0), -ESTALE);
-	assert_int_equal(bindings.count, 1);
+	assert_int_equal(phones.count, 1);
 	assert_int_equal(one("another", 1, "sip:a", 60, 2000), 0); /* the phone has restarted */
-	assert_string_equal(bindings.first->call_id, "another");
+	assert_string_equal(phones.first->call_id, "another");
 }
 
 static void a_star_takes_all_and_stands_alone(void **state)
@@ -128,10 +128,10 @@ static void a_star_takes_all_and_stands_alone(void **state)
 	assert_int_equal(one("c", 2, "sip:b", 60, 1000), 0);
 	assert_int_equal(star("c", 3, 60), -EINVAL);
 	assert_int_equal(star("c", 3, SIP_EXPIRES_NONE), -EINVAL);
-	assert_int_equal(bindings_update(&bindings, &both, 2, 2000), -EINVAL);
-	assert_int_equal(bindings.count, 2);
+	assert_int_equal(phones_update(&phones, &both, 2, 2000), -EINVAL);
+	assert_int_equal(phones.count, 2);
 	assert_int_equal(star("c", 3, 0), 0);
-	assert_int_equal(bindings.count, 0);
+	assert_int_equal(phones.count, 0);
 }
 
 static void of_too_many_the_ones_refreshed_last_stay(void **state)
@@ -141,9 +141,9 @@ static void of_too_many_the_ones_refreshed_last_stay(void **state)
 	assert_int_equal(one("c", 2, "sip:b", 60, 1000), 0);
 	assert_int_equal(one("c", 3, "sip:a", 60, 1000), 0);
 	assert_int_equal(one("c", 4, "sip:c", 60, 1000), 0);
-	assert_int_equal(bindings.count, 2);
-	assert_string_equal(bindings.first->uri, "sip:c");
-	assert_string_equal(bindings.first->next->uri, "sip:a");
+	assert_int_equal(phones.count, 2);
+	assert_string_equal(phones.first->uri, "sip:c");
+	assert_string_equal(phones.first->next->uri, "sip:a");
 }
 
 static void one_key_twice_is_one_phone(void **state)
@@ -153,8 +153,8 @@ static void one_key_twice_is_one_phone(void **state)
 
 	(void)state;
 	assert_int_equal(update("c", 1, contacts, 2, 200, 0), 0);
-	assert_int_equal(bindings.count, 1);
-	assert_string_equal(bindings.first->uri, "sip:a:2");
+	assert_int_equal(phones.count, 1);
+	assert_string_equal(phones.first->uri, "sip:a:2");
 }
 
 static void asking_changes_nothing(void **state)
@@ -162,7 +162,7 @@ static void asking_changes_nothing(void **state)
 	(void)state;
 	assert_int_equal(one("c", 1, "sip:a", 60, 1000), 0);
 	assert_int_equal(update("c", 2, NULL, 0, SIP_EXPIRES_NONE, 1000), 0);
-	assert_int_equal(bindings.count, 1);
+	assert_int_equal(phones.count, 1);
 }
 
 int main(void)
