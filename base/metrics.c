@@ -2,6 +2,9 @@
 /* metrics.c - the list of metrics that have moved at least once. */
 #include "base/metrics.h"
 
+#include <inttypes.h>
+#include <string.h>
+
 static struct metric *_Atomic first;
 
 static void register_once(struct metric *metric)
@@ -35,9 +38,51 @@ int64_t metric_get(const struct metric *metric)
 	return atomic_load_explicit(&metric->value, memory_order_relaxed);
 }
 
+static struct metric *first_registered(void)
+{
+	return atomic_load_explicit(&first, memory_order_acquire);
+}
+
+static struct metric *next_of(const struct metric *metric)
+{
+	return atomic_load_explicit(&metric->next, memory_order_relaxed);
+}
+
 void metrics_each(void (*visit)(const struct metric *metric, void *arg), void *arg)
 {
-	for (struct metric *metric = atomic_load_explicit(&first, memory_order_acquire); metric;
-	     metric = atomic_load_explicit(&metric->next, memory_order_relaxed))
+	for (struct metric *metric = first_registered(); metric; metric = next_of(metric))
 		visit(metric, arg);
+}
+
+static bool named_before(const struct metric *head, const struct metric *metric)
+{
+	for (const struct metric *other = head; other != metric; other = next_of(other))
+		if (!strcmp(other->name, metric->name))
+			return true;
+	return false;
+}
+
+static void value_text(struct str *to, const struct metric *metric)
+{
+	if (metric->labels)
+		str_addf(to, "%s{%s}", metric->name, metric->labels);
+	else
+		str_add(to, metric->name);
+	str_addf(to, " %" PRId64 "\n", metric_get(metric));
+}
+
+void metrics_text(struct str *to)
+{
+	const struct metric *head = first_registered(); /* who registers meanwhile comes later */
+
+	for (const struct metric *metric = head; metric; metric = next_of(metric)) {
+		if (named_before(head, metric))
+			continue;
+		str_addf(to, "# HELP %s %s\n# TYPE %s %s\n", metric->name,
+			 metric->help ? metric->help : "", metric->name,
+			 metric->kind == METRIC_COUNTER ? "counter" : "gauge");
+		for (const struct metric *same = metric; same; same = next_of(same))
+			if (!strcmp(same->name, metric->name))
+				value_text(to, same);
+	}
 }

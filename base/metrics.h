@@ -10,6 +10,7 @@
 
 #include <stdatomic.h>
 #include <stdint.h>
+#include "base/str.h"
 
 enum metric_kind { METRIC_COUNTER, METRIC_GAUGE };
 
@@ -38,5 +39,9 @@ int64_t metric_get(const struct metric *metric);
 
 /* Visits every metric registered so far. */
 void metrics_each(void (*visit)(const struct metric *metric, void *arg), void *arg);
+
+/* All of them in Prometheus' text format, version 0.0.4: one HELP and TYPE a name,
+ * its label sets together. */
+void metrics_text(struct str *to);
 
 #endif

@@ -402,6 +402,31 @@ struct config_media {
 	unsigned hold_timeout_s;     /* nothing from a side on hold: 7200; 0: never */
 };
 
+/* What somebody may ask for over HTTP; each role may what those before it may. */
+enum http_role { HTTP_ROLE_NONE, HTTP_ROLE_READ, HTTP_ROLE_OPERATE, HTTP_ROLE_ADMIN };
+const char *http_role_name(enum http_role role);
+
+struct config_http_listen {
+	enum { HTTP_LISTEN_UNIX, HTTP_LISTEN_PLAIN, HTTP_LISTEN_TLS } kind;
+	char *host; /* literal address; path of a Unix socket */
+	uint16_t port;
+};
+
+struct config_http_token {
+	char *name; /* who has it, for the log */
+	enum http_role role;
+	char *file; /* its first line is the token */
+};
+
+struct config_http {
+	struct config_http_listen *listen;
+	size_t listen_count; /* 0: no HTTP side */
+	char *certificate, *private_key;
+	struct config_http_token *tokens;
+	size_t token_count;
+	unsigned rate; /* requests a second of one token or address: 20 */
+};
+
 struct config {
 	char *path;
 	char version[17];      /* a name for what it says, hexadecimal */
@@ -413,6 +438,7 @@ struct config {
 	char *store_sqlite;          /* path */
 	char *cdr_file;              /* JSON lines; NULL: only the log */
 	char *admin_socket;          /* path of the Unix socket */
+	struct config_http http;
 	enum log_level log_level;
 	struct config_media media;
 	bool withdraw_at_stop;               /* delete every registration at stop */

@@ -3,6 +3,7 @@
 #include "config/keys.h"
 
 #include "config/device.h"
+#include "config/http.h"
 #include "config/registration.h"
 #include "config/service.h"
 #include "config/trunk.h"
@@ -249,6 +250,11 @@ static const struct key admin_keys[] = {
 	  AT(admin_socket),
 	  .fallback = "/run/breakout/breakout.sock",
 	  .help = "Unix socket of breakoutctl" },
+	{ .name = "http",
+	  .kind = &kind_map,
+	  .schema = &http_schema,
+	  AT(http),
+	  .help = "page, API, metrics and health by HTTP" },
 };
 static const struct schema admin_schema = { "admin", admin_keys, ARRAY_SIZE(admin_keys) };
 

@@ -301,6 +301,7 @@ static void apply(struct daemon *daemon, struct reading *reading)
 	media_sounds_destroy(daemon->sounds); /* calls keep theirs */
 	daemon->sounds = reading->sounds;
 	call_room_set_limits(daemon->calls, &limits);
+	admin_reconfigure(daemon->admin, fresh);
 	if (!daemon->level_given)
 		log_set_level(fresh->log_level);
 	if (daemon->config != daemon->first)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* admin.c - the socket and its thread: one client at a time, none for long. */
+/* admin.c - breakoutctl's socket and its thread: one client at a time, none for
+ * long; and the HTTP side, if there is one. */
 #include "tas/admin/admin.h"
 
 #include <errno.h>
@@ -9,20 +10,21 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 #include "base/log.h"
 #include "base/str.h"
 #include "tas/admin/answer.h"
+#include "tas/admin/http.h"
+#include "tas/admin/unix_socket.h"
 
 #define REQUEST_MAX 16384 /* a call record as a question is the longest */
-#define CLIENT_MS   2000  /* a client that says or takes nothing for so long is left */
+#define BACKLOG     16
+#define CLIENT_MS   2000 /* a client that says or takes nothing for so long is left */
 
 struct admin {
 	struct answerer answerer;
-	struct sockaddr_un address;
-	bool bound; /* the path is ours to remove */
+	struct http *http; /* NULL: none */
+	char *path;        /* ours to remove once listen_fd is there */
 	int listen_fd, stop_fd;
 	pthread_t thread;
 	bool running;
@@ -111,56 +113,34 @@ static void *run(void *arg)
 	}
 }
 
-/* A socket nobody listens on is left over from a crash. */
-static int clear_stale(const struct sockaddr_un *address)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int err;
-
-	if (fd < 0)
-		return -errno;
-	err = connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ? errno : 0;
-	close(fd);
-	if (err == 0)
-		return -EADDRINUSE;
-	if (err == ECONNREFUSED && unlink(address->sun_path) < 0)
-		return -errno;
-	return 0;
-}
-
-static int open_socket(struct admin *admin)
-{
-	int err = clear_stale(&admin->address);
-
-	if (err)
-		return err;
-	admin->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (admin->listen_fd < 0)
-		return -errno;
-	if (bind(admin->listen_fd, (struct sockaddr *)&admin->address, sizeof(admin->address)) < 0)
-		return -errno;
-	admin->bound = true;
-	/* Before listen(): nobody gets in under the umask's mode. */
-	if (chmod(admin->address.sun_path, 0660) < 0 || listen(admin->listen_fd, 16) < 0)
-		return -errno;
-	return 0;
-}
-
 static int fill(struct admin *admin, const struct admin_options *options)
 {
-	if (strlen(options->socket_path) >= sizeof(admin->address.sun_path))
-		return -ENAMETOOLONG;
-	admin->address.sun_family = AF_UNIX;
-	memcpy(admin->address.sun_path, options->socket_path, strlen(options->socket_path) + 1);
 	admin->answerer.options = *options;
 	admin->answerer.options.config = NULL;
 	admin->answerer.options.socket_path = NULL;
 	admin->answerer.started_ms = clock_now();
+	admin->path = strdup(options->socket_path);
 	admin->answerer.domain = strdup(options->config->domain);
 	admin->answerer.cdr_file = str_dup_or_null(options->config->cdr_file);
 	if (options->config->cdr_file && !admin->answerer.cdr_file)
 		return -ENOMEM;
-	return admin->answerer.domain ? 0 : -ENOMEM;
+	return admin->path && admin->answerer.domain ? 0 : -ENOMEM;
+}
+
+/* Calls matter more than who looks on: a listener that cannot be had is logged. */
+static int start_http(struct admin *admin, const struct config *config)
+{
+	int err = 0;
+
+	if (config->http.listen_count)
+		err = http_create(&admin->http, &admin->answerer, &config->http);
+	return err == -ENOMEM ? err : 0;
+}
+
+void admin_reconfigure(struct admin *admin, const struct config *config)
+{
+	if (admin && admin->http && http_reconfigure(admin->http, &config->http) < 0)
+		log_error("admin", "no memory for the new tokens, the old ones count");
 }
 
 int admin_create(struct admin **ret_admin, const struct admin_options *options)
@@ -179,7 +159,10 @@ int admin_create(struct admin **ret_admin, const struct admin_options *options)
 		err = -errno;
 		goto fail;
 	}
-	err = open_socket(admin);
+	err = unix_socket_listen(admin->path, BACKLOG, &admin->listen_fd);
+	if (err)
+		goto fail;
+	err = start_http(admin, options->config);
 	if (err)
 		goto fail;
 	err = -pthread_create(&admin->thread, NULL, run, admin);
@@ -197,17 +180,19 @@ struct admin *admin_destroy(struct admin *admin)
 {
 	if (!admin)
 		return NULL;
+	admin->answerer.stopping = true;
 	if (admin->running) {
-		admin->answerer.stopping = true;
 		eventfd_write(admin->stop_fd, 1);
 		pthread_join(admin->thread, NULL);
 	}
-	if (admin->bound)
-		unlink(admin->address.sun_path);
-	if (admin->listen_fd >= 0)
+	admin->http = http_destroy(admin->http);
+	if (admin->listen_fd >= 0) {
+		unlink(admin->path);
 		close(admin->listen_fd);
+	}
 	if (admin->stop_fd >= 0)
 		close(admin->stop_fd);
+	free(admin->path);
 	free(admin->answerer.domain);
 	free(admin->answerer.cdr_file);
 	free(admin);

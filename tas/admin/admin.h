@@ -1,23 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* admin.h - the door to tas/admin: the operator's Unix socket.
+/* admin.h - the door to tas/admin: the operator's Unix socket and HTTP side.
  *
- * One request line in, one JSON document out, then the connection closes:
- *   status            one object
- *   regs [AFTER]      {"registrations": [...], "more": bool}, by number
- *   reg NUMBER        one registration
- *   calls             {"calls": [...]}
- *   trunks            {"trunks": [...]}, one object for each address
- *   devices           {"devices": [...]}, one for each contact
- *   refresh [NUMBER]  makes the next refresh due now
- *   drain             as SIGTERM does
- *   explain QUESTION  why a call goes where it goes: see explain.h
- *   metrics           {"metrics": [...]}
- * What cannot be answered is {"error": "one sentence"}.
+ * HTTP is described by tas/admin/page/openapi.json. On the Unix socket, one request line in, one
+ * JSON document out, then the connection closes: status            one object regs [AFTER]
+ * {"registrations": [...], "more": bool}, by number reg NUMBER        one registration calls
+ * {"calls": [...]} trunks            {"trunks": [...]}, one object for each address devices
+ * {"devices": [...]}, one for each contact refresh [NUMBER]  makes the next refresh due now drain
+ * as SIGTERM does explain QUESTION  why a call goes where it goes: see explain.h metrics
+ * {"metrics": [...], "text": what Prometheus reads} What cannot be answered is {"error": "one
+ * sentence"}.
  *
  * Reads other rooms, changes nothing but through their doors.
  *
- * Threads: one of its own; it asks the SIP thread by mail and waits for the
- * answer for at most two seconds.
+ * Threads: one of its own and one for each HTTP listener; they ask the SIP
+ * thread by mail and wait for the answer for at most two seconds.
  */
 #ifndef BREAKOUT_TAS_ADMIN_ADMIN_H
 #define BREAKOUT_TAS_ADMIN_ADMIN_H
@@ -53,5 +49,8 @@ struct admin_options {
  * loop and the rooms it looks into still exist. */
 int admin_create(struct admin **ret_admin, const struct admin_options *options) MUST_CHECK;
 struct admin *admin_destroy(struct admin *admin);
+/* Takes over tokens and rate of another configuration; listeners stay. NULL is
+ * fine. Threads: the SIP thread. */
+void admin_reconfigure(struct admin *admin, const struct config *config);
 
 #endif

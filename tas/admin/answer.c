@@ -99,7 +99,8 @@ static json_t *ask_sip_thread(struct answerer *answerer,
 		result = ask->result;
 		ask->result = NULL;
 	} else {
-		result = error_text("the SIP thread did not answer in time");
+		result = json_pack("{s:s, s:b}", "error", "the SIP thread did not answer in time",
+				   "busy", 1);
 	}
 	pthread_mutex_unlock(&ask->lock);
 	ask_unref(ask);
@@ -380,13 +381,17 @@ static void add_metric(const struct metric *metric, void *arg)
 
 static json_t *answer_metrics(struct answerer *answerer, const char *unused)
 {
-	json_t *metrics = json_array();
+	json_t *metrics = json_array(), *result;
+	struct str text = { 0 };
 
 	(void)answerer;
 	(void)unused;
 	if (metrics)
 		metrics_each(add_metric, metrics);
-	return json_pack("{s:o}", "metrics", metrics);
+	metrics_text(&text);
+	result = json_pack("{s:o, s:s}", "metrics", metrics, "text", text.text ? text.text : "");
+	str_done(&text);
+	return result;
 }
 
 static const struct request {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* answer.h - inside of tas/admin: from a request line to a JSON document.
  *
- * Threads: the admin thread; what needs the SIP thread is asked by mail.
+ * Threads: the admin thread and those of HTTP listeners; what needs the SIP thread
+ * is asked by mail.
  */
 #ifndef BREAKOUT_TAS_ADMIN_ANSWER_H
 #define BREAKOUT_TAS_ADMIN_ANSWER_H

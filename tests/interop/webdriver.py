@@ -2,6 +2,7 @@
 """Headless Chromium as a WebRTC peer, driven over the W3C WebDriver protocol
 (chromedriver speaks it over HTTP on loopback; no client library needed)."""
 
+import base64
 import json
 import re
 import subprocess
@@ -47,9 +48,11 @@ class Browser:
         raise RuntimeError("chromedriver did not start")
 
     def _post(self, path, body):
-        request = urllib.request.Request(
+        return self._ask(urllib.request.Request(
             f"http://127.0.0.1:{self.port}{path}", json.dumps(body).encode(),
-            {"Content-Type": "application/json"})
+            {"Content-Type": "application/json"}))
+
+    def _ask(self, request):
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(request, timeout=60) as reply:
@@ -79,10 +82,26 @@ class Browser:
                 return value
             time.sleep(0.1)
 
+    def go(self, url):
+        self._post(f"/session/{self.session}/url", {"url": url})
+
+    def picture(self):
+        """What the window shows, as a PNG."""
+        return base64.b64decode(self._ask(urllib.request.Request(
+            f"http://127.0.0.1:{self.port}/session/{self.session}/screenshot")))
+
+    def console(self):
+        """The lines of the page's console so far."""
+        log = self._post(f"/session/{self.session}/se/log", {"type": "browser"})
+        return [entry["message"] for entry in log]
+
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
+        self.close()
+
+    def close(self):
         try:
             request = urllib.request.Request(
                 f"http://127.0.0.1:{self.port}/session/{self.session}", method="DELETE")

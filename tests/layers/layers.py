@@ -50,10 +50,10 @@ FOREIGN = {
     "libsndfile": (["sndfile.h"], ["media/sound_file.c"]),
     "speexdsp": (["speex/"], ["media/sound_file.c"]),
     "libyaml": (["yaml.h"], ["config/tree.c"]),
-    "jansson": (["jansson.h"], ["proto/api_token.c", "tas/admin/answer.h",
+    "jansson": (["jansson.h"], ["proto/api_token.c", "tas/admin/answer.h", "tas/admin/api.c",
                                "tas/admin/explain.", "tas/admin/text.h",
                                 "tas/service/webhook_answer.c", "tools/"]),
-    "libmicrohttpd": (["microhttpd.h"], ["tools/core/token.c"]),
+    "libmicrohttpd": (["microhttpd.h"], ["tas/admin/http.c", "tools/core/token.c"]),
 }
 
 

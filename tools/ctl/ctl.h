@@ -47,6 +47,5 @@ void show_regs(const json_t *regs); /* array */
 void show_trunks(const json_t *lines);
 void show_calls(const json_t *calls);
 void show_devices(const json_t *devices);
-void show_metrics(const json_t *metrics); /* Prometheus text format 0.0.4 */
 
 #endif

@@ -142,7 +142,15 @@ static int run_devices(const struct options *options)
 
 static int run_metrics(const struct options *options)
 {
-	return run_list(options, "metrics", show_metrics);
+	int status = STATUS_OK;
+	json_t *answer = ask_or_say(options, "metrics", &status);
+
+	if (answer && options->json)
+		print_json(json_object_get(answer, "metrics"));
+	else if (answer)
+		fputs(json_string_value(json_object_get(answer, "text")), stdout);
+	json_decref(answer);
+	return status;
 }
 
 static int run_order(const struct options *options, const char *request)

@@ -224,47 +224,6 @@ void show_devices(const json_t *devices)
 	show_table(devices, titles, device_row);
 }
 
-static bool named_before(const json_t *metrics, size_t index, const char *name)
-{
-	for (size_t i = 0; i < index; i++)
-		if (strcmp(text_of(json_array_get(metrics, i), "name"), name) == 0)
-			return true;
-	return false;
-}
-
-static void show_value(const json_t *metric)
-{
-	const char *labels = json_string_value(json_object_get(metric, "labels"));
-
-	if (labels && *labels)
-		printf("%s{%s} %lld\n", text_of(metric, "name"), labels,
-		       number_of(metric, "value"));
-	else
-		printf("%s %lld\n", text_of(metric, "name"), number_of(metric, "value"));
-}
-
-void show_metrics(const json_t *metrics)
-{
-	size_t i, k;
-	json_t *metric, *same;
-
-	/* One HELP and TYPE a name, its label sets together. */
-	json_array_foreach(metrics, i, metric)
-	{
-		const char *name = text_of(metric, "name");
-
-		if (named_before(metrics, i, name))
-			continue;
-		printf("# HELP %s %s\n# TYPE %s %s\n", name, text_of(metric, "help"), name,
-		       text_of(metric, "type"));
-		json_array_foreach(metrics, k, same)
-		{
-			if (strcmp(text_of(same, "name"), name) == 0)
-				show_value(same);
-		}
-	}
-}
-
 static void show_rule(const json_t *rule)
 {
 	bool taken = json_is_true(json_object_get(rule, "taken"));

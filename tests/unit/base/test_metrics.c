@@ -68,10 +68,34 @@ static void threads_lose_no_counts_and_no_metrics(void **state)
 	assert_int_equal(seen, ARRAY_SIZE(shared));
 }
 
+static void the_text_has_one_head_a_name_and_its_label_sets_below(void **state)
+{
+	static struct metric up = METRIC_GAUGE_INIT("breakout_lines", "state=\"up\"", "lines");
+	static struct metric down = METRIC_GAUGE_INIT("breakout_lines", "state=\"down\"", "lines");
+	struct str text = { 0 };
+	const char *head;
+
+	(void)state;
+	metric_set(&up, 2);
+	metric_add(&calls, 0);
+	metric_set(&down, -1);
+	metrics_text(&text);
+	head = strstr(text.text, "# HELP breakout_lines lines\n# TYPE breakout_lines gauge\n");
+	assert_non_null(head);
+	assert_null(strstr(head + 1, "# HELP breakout_lines"));
+	head = strchr(strchr(head, '\n') + 1, '\n') + 1;
+	assert_true(str_starts(head, "breakout_lines{state=\"down\"} -1\n"
+				     "breakout_lines{state=\"up\"} 2\n"));
+	assert_non_null(strstr(text.text, "# TYPE breakout_calls_total counter\n"
+					  "breakout_calls_total 3\n"));
+	str_done(&text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_metric_is_listed_once_from_its_first_move_on),
+		cmocka_unit_test(the_text_has_one_head_a_name_and_its_label_sets_below),
 		cmocka_unit_test(threads_lose_no_counts_and_no_metrics),
 	};
 	return cmocka_run_group_tests_name("metrics", tests, NULL, NULL);

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tas/admin/api.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/metrics.h"
+#include "page_files.h"
+
+#define JSON_TYPE "application/json"
+#define TEXT_TYPE "text/plain; charset=utf-8"
+
+typedef void carry_out_fn(struct answerer *answerer, const struct api_route *route,
+			  const struct api_request *request, struct api_reply *reply);
+
+struct api_route {
+	const char *method;
+	const char *path; /* `*` is one part of it: the argument */
+	enum http_role role;
+	carry_out_fn *carry_out;
+	const char *request; /* for answer() */
+	const char *query;
+	const struct page_file *file;
+};
+
+void api_refuse(struct api_reply *ret_reply, int status, const char *sentence)
+{
+	*ret_reply = (struct api_reply){ .status = status, .type = JSON_TYPE };
+	str_add(&ret_reply->text, "{\"error\":");
+	str_add_json(&ret_reply->text, sentence);
+	str_add(&ret_reply->text, "}\n");
+}
+
+/* ---- what routes do ---- */
+
+/* An argument or a body in one line, as answer() wants it. */
+static char *request_line(const struct api_route *route, const struct api_request *request)
+{
+	const char *star = strchr(route->path, '*');
+	struct str line = { 0 };
+
+	str_add(&line, route->request);
+	if (star) {
+		const char *argument = request->path + (star - route->path);
+
+		str_add(&line, " ");
+		str_add_n(&line, argument, strcspn(argument, "/"));
+	} else if (request->argument) {
+		str_addf(&line, " %s", request->argument);
+	} else if (request->body) {
+		json_t *body = json_loads(request->body, JSON_REJECT_DUPLICATES, NULL);
+		char *compact = body ? json_dumps(body, JSON_COMPACT) : NULL;
+
+		str_addf(&line, " %s", compact ? compact : "{");
+		free(compact);
+		json_decref(body);
+	}
+	return str_take(&line);
+}
+
+/* A registration has an `error` too: its last one. */
+static bool is_error(const json_t *document)
+{
+	return json_object_get(document, "error") && !json_object_get(document, "number");
+}
+
+static int status_of(const json_t *document, const struct api_route *route)
+{
+	if (!is_error(document))
+		return 200;
+	if (json_is_true(json_object_get(document, "busy")))
+		return 503;
+	return strchr(route->path, '*') ? 404 : 400;
+}
+
+static void put_json(struct api_reply *reply, int status, const json_t *document)
+{
+	char *text = json_dumps(document, JSON_COMPACT);
+
+	*reply = (struct api_reply){ .status = status, .type = JSON_TYPE };
+	str_add(&reply->text, text ? text : "{\"error\":\"no memory\"}");
+	str_add(&reply->text, "\n");
+	if (!text)
+		reply->status = 503;
+	free(text);
+}
+
+/* It goes into a request line. */
+static bool is_word(const char *argument)
+{
+	return *argument && !argument[strcspn(argument, " \r\n\t")];
+}
+
+static void ask(struct answerer *answerer, const struct api_route *route,
+		const struct api_request *request, struct api_reply *reply)
+{
+	bool sound = !request->argument || is_word(request->argument);
+	char *line = sound ? request_line(route, request) : NULL;
+	json_t *document = line ? answer(answerer, line) : NULL;
+
+	if (!sound)
+		api_refuse(reply, 400, "the parameter is no number");
+	else if (document)
+		put_json(reply, status_of(document, route), document);
+	else
+		api_refuse(reply, 503, "no memory");
+	json_decref(document);
+	free(line);
+}
+
+static void put_metrics(struct answerer *answerer, const struct api_route *route,
+			const struct api_request *request, struct api_reply *reply)
+{
+	(void)answerer;
+	(void)route;
+	(void)request;
+	*reply = (struct api_reply){ .status = 200, .type = "text/plain; version=0.0.4" };
+	metrics_text(&reply->text);
+}
+
+static void put_file(struct answerer *answerer, const struct api_route *route,
+		     const struct api_request *request, struct api_reply *reply)
+{
+	(void)answerer;
+	(void)request;
+	*reply = (struct api_reply){ .status = 200,
+				     .type = route->file->type,
+				     .file = route->file->bytes,
+				     .file_length = route->file->length };
+}
+
+/* Alive: the thread that takes the calls answers. */
+static void put_livez(struct answerer *answerer, const struct api_route *route,
+		      const struct api_request *request, struct api_reply *reply)
+{
+	json_t *status = answer(answerer, "status");
+	bool alive = status && !is_error(status);
+
+	(void)route;
+	(void)request;
+	*reply = (struct api_reply){ .status = alive ? 200 : 503, .type = TEXT_TYPE };
+	str_add(&reply->text, alive ? "ok\n" : "the SIP thread does not answer\n");
+	json_decref(status);
+}
+
+/* Ready: a new call would be served. */
+static void put_readyz(struct answerer *answerer, const struct api_route *route,
+		       const struct api_request *request, struct api_reply *reply)
+{
+	json_t *status = answer(answerer, "status");
+	const char *why = NULL;
+
+	(void)route;
+	(void)request;
+	if (!status || is_error(status))
+		why = "the SIP thread does not answer";
+	else if (json_is_true(json_object_get(status, "draining")))
+		why = "draining";
+	else if (json_is_false(json_object_get(status, "sbc_ok")))
+		why = "the core's SBC does not answer";
+	*reply = (struct api_reply){ .status = why ? 503 : 200, .type = TEXT_TYPE };
+	str_addf(&reply->text, "%s\n", why ? why : "ok");
+	json_decref(status);
+}
+
+#define ROUTE(verb, where, who, how) .method = verb, .path = where, .role = who, .carry_out = how
+#define ASK(verb, where, who, what)  ROUTE(verb, where, who, ask), .request = what
+#define FILE_AT(where, which)        ROUTE("GET", where, HTTP_ROLE_NONE, put_file), .file = &which
+
+static const struct api_route routes[] = {
+	{ FILE_AT("/", page_index_html) },
+	{ FILE_AT("/page.js", page_page_js) },
+	{ FILE_AT("/page.css", page_page_css) },
+	{ FILE_AT("/openapi.json", page_openapi_json) },
+	{ ROUTE("GET", "/livez", HTTP_ROLE_NONE, put_livez) },
+	{ ROUTE("GET", "/readyz", HTTP_ROLE_NONE, put_readyz) },
+	{ ROUTE("GET", "/metrics", HTTP_ROLE_READ, put_metrics) },
+	{ ASK("GET", "/v1/status", HTTP_ROLE_READ, "status") },
+	{ ASK("GET", "/v1/calls", HTTP_ROLE_READ, "calls") },
+	{ ASK("GET", "/v1/trunks", HTTP_ROLE_READ, "trunks") },
+	{ ASK("GET", "/v1/devices", HTTP_ROLE_READ, "devices") },
+	{ ASK("GET", "/v1/registrations", HTTP_ROLE_READ, "regs"), .query = "after" },
+	{ ASK("GET", "/v1/registrations/*", HTTP_ROLE_READ, "reg") },
+	{ ASK("POST", "/v1/registrations/*/refresh", HTTP_ROLE_OPERATE, "refresh") },
+	{ ASK("POST", "/v1/explain", HTTP_ROLE_READ, "explain") },
+	{ ASK("POST", "/v1/drain", HTTP_ROLE_ADMIN, "drain") },
+};
+
+/* ---- finding one ---- */
+
+static bool path_matches(const char *pattern, const char *path)
+{
+	const char *star = strchr(pattern, '*');
+	size_t before = star ? (size_t)(star - pattern) : 0, part;
+
+	if (!star)
+		return !strcmp(pattern, path);
+	if (strncmp(pattern, path, before) != 0)
+		return false;
+	part = strcspn(path + before, "/");
+	/* One line and one word: it goes into a request line. */
+	if (part == 0 || part != strcspn(path + before, "/ \r\n\t"))
+		return false;
+	return !strcmp(star + 1, path + before + part);
+}
+
+const struct api_route *api_find(const struct api_request *request, struct api_reply *ret_reply)
+{
+	const char *method = strcmp(request->method, "HEAD") ? request->method : "GET";
+	const char *allow = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(routes); i++) {
+		if (!path_matches(routes[i].path, request->path))
+			continue;
+		if (!strcmp(routes[i].method, method))
+			return &routes[i];
+		allow = routes[i].method;
+	}
+	if (allow)
+		api_refuse(ret_reply, 405, "another method is meant: see Allow");
+	else
+		api_refuse(ret_reply, 404, "no such path: /openapi.json lists them");
+	ret_reply->allow = allow;
+	return NULL;
+}
+
+enum http_role api_role(const struct api_route *route)
+{
+	return route->role;
+}
+
+bool api_changes(const struct api_route *route)
+{
+	return strcmp(route->method, "GET") != 0;
+}
+
+const char *api_query(const struct api_route *route)
+{
+	return route->query;
+}
+
+void api_answer(struct answerer *answerer, const struct api_route *route,
+		const struct api_request *request, struct api_reply *ret_reply)
+{
+	route->carry_out(answerer, route, request, ret_reply);
+}
+
+void api_reply_done(struct api_reply *reply)
+{
+	str_done(&reply->text);
+}

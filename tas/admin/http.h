@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* http.h - inside of tas/admin: the HTTP listeners.
+ *
+ * Threads: one a listener, of libmicrohttpd's; a request that needs the SIP
+ * thread waits for it there, for at most two seconds.
+ */
+#ifndef BREAKOUT_TAS_ADMIN_HTTP_H
+#define BREAKOUT_TAS_ADMIN_HTTP_H
+
+#include "base/macros.h"
+#include "config/config.h"
+#include "tas/admin/answer.h"
+
+struct http; /* opaque */
+
+/* answerer: borrowed, outlives it. 0, -ENOMEM, or what a listener did not allow
+ * (-EADDRINUSE, -EACCES, -EINVAL for certificate or address; the log says which). */
+int http_create(struct http **ret_http, struct answerer *answerer,
+		const struct config_http *config) MUST_CHECK;
+struct http *http_destroy(struct http *http);
+
+/* Tokens and rate; listeners stay. 0 or -ENOMEM. */
+int http_reconfigure(struct http *http, const struct config_http *config) MUST_CHECK;
+
+#endif

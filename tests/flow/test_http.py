@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The operator's HTTP side: who may ask what, what the OpenAPI document promises,
+and what a proxy or a monitor looks at."""
+
+import http.client
+import json
+import re
+import socket
+import ssl
+import threading
+
+from core import Core, Daemon, expect, finish, free_port, run_tests, wait_until
+
+core = Core()
+tas = Daemon(core)
+ORIGINAL = tas.config.read_text()
+PLAIN, TLS = free_port(), free_port()
+TOKENS = {role: f"{role}-token-of-some-length" for role in ("read", "operate", "admin")}
+SOCKET = core.folder / "http.sock"
+for _role, _token in TOKENS.items():
+    (core.folder / f"{_role}.token").write_text(_token + "\n")
+    (core.folder / f"{_role}.token").chmod(0o600)
+(core.folder / "short.token").write_text("short\n")
+(core.folder / "short.token").chmod(0o600)
+
+
+def _configure(tokens, rate=1000):
+    text = ORIGINAL
+    pem = re.search(r"certificate: *\"?([^\",\n}]+)\"?", text).group(1)
+    key = re.search(r"private_key: *\"?([^\",\n} ]+)\"?", text).group(1)
+    http_text = (f"admin:\n  socket: {core.folder}/breakout.sock\n  http:\n"
+                 f"    listen: ['unix:{SOCKET}', 'http://127.0.0.1:{PLAIN}', "
+                 f"'https://127.0.0.1:{TLS}']\n    rate: {rate}\n"
+                 f"    certificate: {pem}\n    private_key: {key}\n    tokens:\n")
+    for role in tokens:
+        owner = "read" if role == "short" else role
+        http_text += (f"      - {{ name: {role}, role: {owner}, "
+                      f"token_file: {core.folder}/{role}.token }}\n")
+    text = re.sub(r"^admin:.*\n", lambda _: http_text, text, flags=re.M)
+    tas.config.write_text(text)
+
+
+def _reload():
+    before = tas.log_path.read_text(errors="replace").count("reloaded ")
+    tas.process.send_signal(1)
+    wait_until(lambda: tas.log_path.read_text(errors="replace").count("reloaded ") > before, 10,
+               "reloaded")
+
+
+class _Unix(http.client.HTTPConnection):
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(10)
+        self.sock.connect(str(SOCKET))
+
+
+def _ask(method, path, role=None, body=None, to="plain", **headers):
+    """(status, headers, text)"""
+    if to == "unix":
+        link = _Unix("localhost")
+    elif to == "tls":
+        trust = ssl.create_default_context(cafile=core.about["ca_file"])
+        link = http.client.HTTPSConnection("127.0.0.1", TLS, timeout=10, context=trust)
+    else:
+        link = http.client.HTTPConnection("127.0.0.1", PLAIN, timeout=10)
+    if role:
+        headers["Authorization"] = f"Bearer {TOKENS.get(role, role)}"
+    try:
+        link.request(method, path, body, {k.replace("_", "-"): v for k, v in headers.items()})
+        answer = link.getresponse()
+        return answer.status, answer.headers, answer.read().decode()
+    finally:
+        link.close()
+
+
+_configure(TOKENS)
+tas.start()
+tas.wait_registered()
+LOOP = tas.numbers[0]
+DOCUMENT = json.loads(_ask("GET", "/openapi.json")[2])
+
+
+def _fits(value, schema):
+    """Enough of JSON Schema for our own document."""
+    if "$ref" in schema:
+        return _fits(value, DOCUMENT["components"]["schemas"][schema["$ref"].split("/")[-1]])
+    if value is None:
+        return schema.get("nullable", False)
+    kinds = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool}
+    if not isinstance(value, kinds[schema.get("type", "object")]):
+        return False
+    if isinstance(value, list):
+        return all(_fits(item, schema["items"]) for item in value)
+    if isinstance(value, dict):
+        known, more = schema.get("properties", {}), schema.get("additionalProperties")
+        return (all(name in value for name in schema.get("required", [])) and
+                all(_fits(value[name], known[name]) for name in known if name in value) and
+                (not more or all(_fits(v, more) for v in value.values())))
+    return True
+
+
+def every_path_of_the_document_is_served_as_it_says():
+    served = 0
+    for path, methods in DOCUMENT["paths"].items():
+        for method, about in methods.items():
+            if path == "/v1/drain":
+                continue  # last
+            body = json.dumps({"called": LOOP}) if "requestBody" in about else None
+            status, headers, text = _ask(method.upper(), path.replace("{number}", LOOP),
+                                         "admin" if about["security"] else None, body)
+            assert status == 200, (path, status, text)
+            promised = about["responses"]["200"]["content"]
+            kind = headers["Content-Type"].split(";")[0]
+            assert kind in promised, (path, kind)
+            schema = promised[kind].get("schema")
+            assert not schema or _fits(json.loads(text), schema), (path, text)
+            served += 1
+    assert served == 15, served
+
+
+def the_socket_needs_no_token_and_may_do_everything():
+    assert _ask("GET", "/v1/status", to="unix")[0] == 200
+    assert _ask("POST", f"/v1/registrations/{LOOP}/refresh", to="unix")[0] == 200
+    assert (SOCKET.stat().st_mode & 0o777) == 0o660
+
+
+def tls_serves_the_same():
+    assert _ask("GET", "/v1/status", "read", to="tls")[0] == 200
+    assert _ask("GET", "/v1/status", to="tls")[0] == 401
+
+
+def roles_are_kept_apart():
+    wanted = {"GET /v1/status": "read", "GET /metrics": "read", "GET /v1/calls": "read",
+              f"POST /v1/registrations/{LOOP}/refresh": "operate", "POST /v1/drain": "admin"}
+    order = [None, "read", "operate", "admin"]
+    for request, least in wanted.items():
+        method, path = request.split(" ", 1)
+        for role in order:
+            enough = order.index(role) >= order.index(least)
+            if path == "/v1/drain" and enough:
+                continue
+            status, headers, _ = _ask(method, path, role)
+            assert status == (200 if enough else 401 if role is None else 403), (request, role)
+            assert status != 401 or headers["WWW-Authenticate"] == "Bearer"
+
+
+def a_wrong_token_is_as_good_as_none():
+    for token in ("x", "read-token-of-some-lengt", "read-token-of-some-length1",
+                  TOKENS["read"].upper(), "y" * 9000):
+        status, _, _ = _ask("GET", "/v1/status", token)
+        assert status in (401, 431), (token[:30], status)
+    assert _ask("GET", "/v1/status", Authorization="Basic cmVhZDpyZWFk")[0] == 401
+
+
+def a_foreign_page_cannot_use_the_operators_browser():
+    # DNS rebinding: the browser thinks that it talks to evil.example.
+    for to in ("plain", "unix"):
+        status, _, text = _ask("GET", "/v1/status", "admin", to=to, Host="evil.example")
+        assert status == 400 and "localhost" in text, (to, status, text)
+    # A form or a script of another page.
+    for origin in ("https://evil.example", "null"):
+        assert _ask("POST", "/v1/drain", to="unix", Origin=origin)[0] == 403, origin
+    own = f"http://127.0.0.1:{PLAIN}"
+    assert _ask("POST", f"/v1/registrations/{LOOP}/refresh", "operate", Origin=own)[0] == 200
+
+
+def the_page_may_load_nothing_from_elsewhere():
+    status, headers, text = _ask("GET", "/")
+    policy = headers["Content-Security-Policy"]
+    assert status == 200 and "default-src 'none'" in policy and "unsafe" not in policy, policy
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert not re.search(r"https?://|style=|onclick|<script>", text), "something foreign or inline"
+    assert "innerHTML" not in _ask("GET", "/page.js")[2]
+
+
+def metrics_are_prometheus_text():
+    status, headers, text = _ask("GET", "/metrics", "read")
+    assert status == 200 and headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    typed = set()
+    for line in text.splitlines():
+        if line.startswith("# TYPE "):
+            name = line.split()[2]
+            assert name not in typed, f"{name} twice"
+            typed.add(name)
+        elif not line.startswith("#"):
+            match = re.fullmatch(r"(breakout_\w+)(\{[^{}]+\})? (-?\d+)", line)
+            assert match and match[1] in typed, line
+            assert not re.search(r"\+?\d{8,}", match[2] or ""), f"a number as label: {line}"
+    assert "breakout_registrations" in typed, typed
+
+
+def rubbish_is_refused_and_the_daemon_goes_on():
+    for method, path, status in (("GET", "/nowhere", 404), ("GET", "/v1/registrations/a%20b", 404),
+                                 ("GET", "/v1/registrations/%0Adrain", 404),
+                                 ("GET", "/v1/registrations/+1", 404),
+                                 ("GET", "/v1/registrations//refresh", 404),
+                                 ("DELETE", "/v1/calls", 405), ("GET", "/v1/drain", 405),
+                                 ("GET", "/v1/registrations?after=%0Adrain", 400),
+                                 ("GET", "/../etc/passwd", 404)):
+        got, headers, text = _ask(method, path, "admin")
+        assert got == status and json.loads(text)["error"], (method, path, got, text)
+        assert got != 405 or headers["Allow"], headers
+    assert _ask("POST", "/v1/explain", "read", "{" * 20000)[0] == 413
+    for body in ("", "{", "[1]", '{"a":1,"a":2}', "\xff"):
+        assert _ask("POST", "/v1/explain", "read", body.encode("latin-1"))[0] == 400, body[:20]
+    for raw in (b"\0" * 100, b"GET / HTTP/1.1\r\n\r\n", b"GET /" + b"x" * 70000, b"\x16\x03\x01"):
+        with socket.create_connection(("127.0.0.1", PLAIN), 5) as link:
+            link.sendall(raw)
+    assert _ask("GET", "/livez")[0] == 200
+
+
+def a_head_has_no_body():
+    status, headers, text = _ask("HEAD", "/v1/status", "read")
+    assert status == 200 and text == "" and int(headers["Content-Length"]) > 0
+
+
+def tokens_follow_a_reload_and_a_short_one_counts_for_nothing():
+    _configure(["read", "short"])
+    _reload()
+    assert _ask("GET", "/v1/status", "read")[0] == 200
+    assert _ask("GET", "/v1/status", "admin")[0] == 401
+    assert _ask("GET", "/v1/status", "short")[0] == 401
+    log = tas.log_path.read_text(errors="replace")
+    assert "token of short" in log and "shorter than 16" in log
+    assert not any(token in log for token in TOKENS.values()), "a token in the log"
+    _configure(TOKENS)
+    _reload()
+    assert _ask("GET", "/v1/status", "admin")[0] == 200
+
+
+def who_asks_too_often_has_to_wait_and_the_others_have_not():
+    _configure(TOKENS, rate=5)
+    _reload()
+    seen = [_ask("GET", "/v1/status", "read")[0] for _ in range(30)]
+    assert seen.count(200) >= 5 and seen.count(429) >= 10, seen
+    assert _ask("GET", "/v1/status", "admin")[0] == 200
+    _configure(TOKENS)
+    _reload()
+
+
+def a_running_call_is_shown():
+    core.phone(LOOP, "answer")
+    result = core.call("+4790000098", LOOP, talk_ms=300)
+    expect(result, outcome="answered", verdict="two-way")
+    wait_until(lambda: json.loads(_ask("GET", "/v1/calls", "read")[2])["calls"] == [], 5, "over")
+
+
+def draining_is_not_ready_but_alive():
+    assert _ask("GET", "/readyz")[::2] == (200, "ok\n")
+    core.phone(LOOP, "answer")
+    # A call that goes on keeps the daemon from ending at once.
+    talk = threading.Thread(target=core.call, args=("+4790000097", LOOP),
+                            kwargs={"talk_ms": 2000})
+    talk.start()
+    wait_until(lambda: "TALKING" in _ask("GET", "/v1/calls", "read")[2], 5, "talking")
+    assert _ask("POST", "/v1/drain", "admin")[0] == 200
+    assert _ask("GET", "/readyz")[::2] == (503, "draining\n")
+    assert _ask("GET", "/livez")[0] == 200
+    talk.join()
+    expect(core.last, outcome="answered", verdict="two-way")
+    assert tas.process.wait(15) == 0 and not SOCKET.exists()
+
+
+TESTS = [value for name, value in list(globals().items())
+         if callable(value) and getattr(value, "__module__", "") == "__main__" and name[0] != "_"]
+
+finish(run_tests(TESTS, core), core, tas)
