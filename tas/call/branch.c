@@ -24,9 +24,6 @@
 #include "tas/call/best.h"
 #include "tas/call/call_state.h"
 
-/* RFC 3326: what a callee's phone knows not to be a missed call by. */
-#define ELSEWHERE "SIP;cause=200;text=\"Call completed elsewhere\""
-
 /* RFC 3261 13.3.1.1: a 180 is repeated every minute, or proxies give up. */
 #define AGAIN_MS (60 * 1000)
 
@@ -301,8 +298,15 @@ void ring_answered(struct call *call)
 	if (!call->ring)
 		return;
 	record_try_over(call->ring->winner, "answered", 200);
+	ring_picked_up(call);
+}
+
+void ring_picked_up(struct call *call)
+{
+	if (!call->ring)
+		return;
 	record_tries_over(call, "elsewhere");
-	ring_release(call, ELSEWHERE);
+	ring_release(call, CALL_ELSEWHERE);
 	ring_destroy(call);
 }
 
@@ -432,7 +436,7 @@ static void answered(struct branch *branch, const struct leg_event *event)
 
 	if (call->state != CALL_RINGING) {
 		record_try_over(branch->try, "elsewhere", event->status);
-		branch_release(branch, ELSEWHERE);
+		branch_release(branch, CALL_ELSEWHERE);
 		return;
 	}
 	timer_cancel(&call->ring->again);
@@ -534,6 +538,11 @@ struct branch *ring_find(const struct call *call, const struct leg *leg,
 			return branch;
 	}
 	return NULL;
+}
+
+const struct call_step *ring_step(const struct branch *branch)
+{
+	return branch->step;
 }
 
 static void on_branch_timer(struct timer *timer, void *arg)

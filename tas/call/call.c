@@ -85,6 +85,20 @@ static void link_call(struct call_room *room, struct call *call)
 	record_active(++room->count);
 }
 
+struct call *call_of_leg(const struct call_room *room, const struct leg *leg,
+			 enum media_side *ret_side)
+{
+	for (struct call *call = room->calls; call; call = call->next) {
+		for (int side = MEDIA_A; side <= MEDIA_B; side++) {
+			if (call->leg[side] != leg)
+				continue;
+			*ret_side = (enum media_side)side;
+			return call;
+		}
+	}
+	return NULL;
+}
+
 void call_free(struct call *call)
 {
 	struct call_room *room = call->room;

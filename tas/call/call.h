@@ -146,6 +146,10 @@ void call_room_set_limits(struct call_room *room, const struct call_limits *limi
  * a record says so. 0, -ESHUTDOWN, -EBUSY, -EINVAL (no steps), -ENOMEM. */
 int call_start(struct call_room *room, struct leg *take_a, struct call_plan *take_plan);
 
+/* For a leg whose INVITE names another dialog (leg_info.replaces): takes its place, or
+ * is refused. Takes the leg in every case. */
+void call_replace(struct call_room *room, struct leg *take_leg);
+
 /* What came of a question. */
 struct call_advice {
 	struct call_step *take_steps; /* heap; to be tried next; NULL: the plan goes on */

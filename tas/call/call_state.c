@@ -138,6 +138,7 @@ void call_end(struct call *call, const struct ending *ending)
 	record_end(call, ending); /* reads legs and session */
 	call_b_leaves(call);
 	transfer_abandon(call);
+	replace_drop(call, 480);
 	farewell_say(call, ending);
 	drop_session(call);
 	ring_destroy(call);
@@ -173,12 +174,8 @@ static bool next_step(struct call *call, const struct ending *ending)
 
 static void run_step(struct call *call);
 
-/* What leg B has begun is undone; A has not been answered. */
-static void let_b_go(struct call *call, enum cause cause)
+void call_let_b_go(struct call *call, const char *reason)
 {
-	char reason[128];
-
-	cause_to_reason(cause, reason, sizeof(reason));
 	early_clear(call);
 	exchange_give_up(call, 500, NULL);
 	call_b_leaves(call);
@@ -193,14 +190,17 @@ static void let_b_go(struct call *call, enum cause cause)
 void call_step_over(struct call *call, const struct ending *ending)
 {
 	const char *label = call_current_step(call)->label;
+	char reason[128];
 
+	replace_drop(call, 480); /* its chance is gone */
 	if (call->a_answered || !next_step(call, ending)) {
 		call_end(call, ending);
 		return;
 	}
 	log_info("call", "call=%s step=\"%s\" failed cause=%s, going on with step=\"%s\"", call->id,
 		 label, cause_name(ending->cause), call_current_step(call)->label);
-	let_b_go(call, ending->cause);
+	cause_to_reason(ending->cause, reason, sizeof(reason));
+	call_let_b_go(call, reason);
 	ring_destroy(call);
 	call_enter(call, CALL_INCOMING);
 	run_step(call);
@@ -209,6 +209,7 @@ void call_step_over(struct call *call, const struct ending *ending)
 void call_step_failed(struct call *call, const struct ending *ending)
 {
 	struct ending best;
+	char reason[128];
 
 	if (!call->ring) {
 		call_step_over(call, ending);
@@ -216,7 +217,8 @@ void call_step_failed(struct call *call, const struct ending *ending)
 	}
 	ring_note(call, ending);
 	if (ring_is_open(call)) { /* it was to have the call, but others still ring */
-		let_b_go(call, ending->cause);
+		cause_to_reason(ending->cause, reason, sizeof(reason));
+		call_let_b_go(call, reason);
 		drop_session(call);
 		ring_go_on(call);
 		return;
@@ -741,6 +743,7 @@ static void talk(struct call *call)
 {
 	call_timer_stop(call, CALL_TIMER_PEER);
 	call_enter(call, CALL_TALKING);
+	replace_join(call);
 }
 
 /* A's ACK for our 2xx; with a delayed offer it carries the answer. */
@@ -888,7 +891,7 @@ static bool happened_anywhere(struct call *call, const struct happening *h)
 	return false;
 }
 
-static void leave(struct call *call)
+void call_leave(struct call *call)
 {
 	assert(call->depth > 0);
 	if (--call->depth == 0 && call->state == CALL_ENDED)
@@ -899,7 +902,9 @@ static void leave(struct call *call)
 void call_handle(struct call *call, const struct happening *h)
 {
 	call->depth++;
-	if (call->state != CALL_ENDED && h->branch) {
+	if (call->state != CALL_ENDED && h->taker) {
+		replace_said(call, h->leg);
+	} else if (call->state != CALL_ENDED && h->branch) {
 		ring_handle(call, h);
 	} else if (call->state != CALL_ENDED && !transfer_handle(call, h) &&
 		   !happened_anywhere(call, h)) {
@@ -923,7 +928,7 @@ void call_handle(struct call *call, const struct happening *h)
 			break; /* late news is normal here */
 		}
 	}
-	leave(call);
+	call_leave(call);
 }
 
 void call_begin(struct call *call)
@@ -932,14 +937,14 @@ void call_begin(struct call *call)
 	call->delayed = !leg_info(call->leg[MEDIA_A])->sdp;
 	call_timer_begin(call, CALL_TIMER_LIFE, (mono_ms)call->room->limits.duration_s * 1000);
 	run_step(call);
-	leave(call);
+	call_leave(call);
 }
 
 void call_finish(struct call *call, const struct ending *ending)
 {
 	call->depth++;
 	call_end(call, ending);
-	leave(call);
+	call_leave(call);
 }
 
 void call_on_leg(struct leg *leg, const struct leg_event *event, void *arg)
@@ -949,6 +954,7 @@ void call_on_leg(struct leg *leg, const struct leg_event *event, void *arg)
 
 	h.branch = ring_find(call, leg, NULL);
 	h.transfer = transfer_owns(call, leg, NULL);
+	h.taker = leg == call->taker;
 	h.side = leg == call->leg[MEDIA_A] ? MEDIA_A : MEDIA_B;
 	call_handle(call, &h);
 }

@@ -13,6 +13,9 @@
 #include "tas/call/call.h"
 #include "tas/call/cdr.h"
 
+/* RFC 3326: what a callee's phone knows not to be a missed call by. */
+#define CALL_ELSEWHERE "SIP;cause=200;text=\"Call completed elsewhere\""
+
 enum call_timer {
 	CALL_TIMER_RING,
 	CALL_TIMER_MEDIA,
@@ -89,6 +92,7 @@ struct call {
 	struct early *early, **early_end;
 	unsigned early_count;
 	struct exchange exchange;
+	struct leg *taker;             /* picks the call up, once A is answered; NULL: nobody */
 	struct transfer *transfer;     /* on its way; NULL: none */
 	struct transfer *lent_to;      /* another call's that has one of our legs; NULL: none */
 	struct call_plan *transferred; /* whose step the call talks by; NULL: its own plan's */
@@ -143,6 +147,7 @@ struct happening {
 	enum call_timer timer;            /* TIMER */
 	const struct call_advice *advice; /* ADVICE */
 	bool transfer;                    /* of the transfer's new leg or session */
+	bool taker;                       /* LEG: of who picks the call up */
 	struct branch *branch;            /* of a RING step; NULL: the call's own */
 };
 
@@ -170,9 +175,12 @@ static inline enum media_side call_other_side(enum media_side side)
 void call_enter(struct call *call, enum call_state next);
 void call_begin(struct call *call);
 void call_handle(struct call *call, const struct happening *happening);
+void call_leave(struct call *call); /* undoes ++call->depth; the call may be gone then */
 void call_finish(struct call *call, const struct ending *ending); /* from outside its handlers */
 void call_end(struct call *call, const struct ending *ending);
 void call_step_failed(struct call *call, const struct ending *ending); /* leg B's */
+/* What leg B has begun is undone; A has not been answered. */
+void call_let_b_go(struct call *call, const char *reason);
 void call_b_leaves(struct call *call); /* before leg B goes: its target may be told */
 void call_step_over(struct call *call, const struct ending *ending); /* all of it */
 void call_go_on(struct call *call); /* with the next step; INCOMING, nothing under way */
@@ -229,8 +237,16 @@ void transfer_asked(struct call *call, enum media_side by, const struct leg_even
 bool transfer_handle(struct call *call, const struct happening *happening); /* true: that was it */
 bool transfer_owns(const struct call *call, const struct leg *leg,
 		   const struct media_session *session); /* one of both */
-void transfer_abandon(struct call *call);                /* the call ends */
-void transfer_done(struct call *call);                   /* frees what is left of earlier ones */
+bool transfer_may_begin(const struct call *call);
+/* The incoming leg takes the place of a side, which may be empty. */
+void transfer_replace(struct call *call, enum media_side side, struct leg *take_leg);
+void transfer_abandon(struct call *call); /* the call ends */
+void transfer_done(struct call *call);    /* frees what is left of earlier ones */
+
+/* replace.c: a new INVITE takes the place of a dialog */
+void replace_join(struct call *call);             /* A has acknowledged; fine without a taker */
+void replace_drop(struct call *call, int status); /* fine without */
+void replace_said(struct call *call, const struct leg_event *event);
 
 /* farewell.c: what each side is told when a call ends */
 void farewell_say(struct call *call, const struct ending *ending);
@@ -243,11 +259,13 @@ void ring_handle(struct call *call, const struct happening *happening);
 void ring_note(struct call *call, const struct ending *ending);
 struct ending ring_best(struct call *call); /* of all that failed; texts are the ring's */
 struct branch *ring_find(const struct call *call, const struct leg *leg,
-			 const struct media_session *session); /* one of both; NULL: none */
+			 const struct media_session *session);  /* one of both; NULL: none */
+const struct call_step *ring_step(const struct branch *branch); /* being tried */
 /* Others may still get the call if who was to have it fails. */
 bool ring_is_open(const struct call *call);
-void ring_go_on(struct call *call);    /* with those */
-void ring_answered(struct call *call); /* the others are let go; fine without a ring */
+void ring_go_on(struct call *call);     /* with those */
+void ring_answered(struct call *call);  /* the others are let go; fine without a ring */
+void ring_picked_up(struct call *call); /* all are; fine without */
 void ring_release(struct call *call, const char *reason);
 void ring_destroy(struct call *call); /* fine without one */
 
@@ -284,6 +302,9 @@ void question_stop(struct call *call, const char *summary);                 /* f
 int plan_insert(struct call_plan *plan, size_t after, const struct call_advice *advice) MUST_CHECK;
 
 /* call.c */
+/* Whose leg A or B it is; NULL: nobody's. */
+struct call *call_of_leg(const struct call_room *room, const struct leg *leg,
+			 enum media_side *ret_side);
 void call_free(struct call *call);
 void call_tell_target(const struct call *call, const struct call_step *step,
 		      enum call_target_news news);

@@ -13,6 +13,9 @@
  *   ASKING: with Replaces (RFC 3891) that names a dialog of ours the target is
  *   the far side of that other call, asked for an offer by a re-INVITE
  *
+ * A target that has called us itself, to take the place of a side (replace.c), begins
+ * with MEDIA_OFFER and is answered where others get an ACK.
+ *
  * Who asked is told by NOTIFY. It may hang up meanwhile: the transfer goes on. If it
  * fails and nobody is left to talk to, the call ends as the target's did.
  *
@@ -42,6 +45,7 @@ struct transfer {
 	size_t step;
 	enum media_leg_kind kind; /* of the target */
 	struct leg *target;       /* own, also while lent; NULL between two gateways */
+	bool called_us;           /* the target is an incoming leg; NULL plan, no lender */
 	struct call *lender;      /* whose leg the target is; NULL: nobody's, or it has ended */
 	enum media_side lent;     /* which of the lender's */
 	struct media_session *session;
@@ -88,12 +92,13 @@ static void give_back(struct transfer *transfer)
 	transfer->target = NULL;
 }
 
-static void drop_target(struct transfer *transfer, const char *reason)
+/* status: for one that has called us. */
+static void drop_target(struct transfer *transfer, int status)
 {
 	if (transfer->target && transfer->lender)
 		give_back(transfer);
 	transfer->target =
-		leg_release(transfer->target, &(struct leg_farewell){ .reason = reason });
+		leg_release(transfer->target, &(struct leg_farewell){ .status = status });
 }
 
 void transfer_abandon(struct call *call)
@@ -101,7 +106,7 @@ void transfer_abandon(struct call *call)
 	if (call->transfer) {
 		if (call->leg[call->transfer->by])
 			leg_refer_report(call->leg[call->transfer->by], 487, NULL);
-		drop_target(call->transfer, NULL);
+		drop_target(call->transfer, 480);
 		free_transfer(call->transfer);
 		call->transfer = NULL;
 	}
@@ -126,7 +131,7 @@ static void fail(struct call *call, const struct ending *ending)
 		 cause_name(ending->cause), status);
 	if (call->leg[by])
 		leg_refer_report(call->leg[by], status, ending->phrase);
-	drop_target(transfer, NULL);
+	drop_target(transfer, status);
 	free_transfer(transfer);
 	call->transfer = NULL;
 	if (!call->leg[by])
@@ -191,6 +196,12 @@ static void on_timer(struct timer *timer, void *arg)
 	(void)timer;
 	call_handle(transfer->call,
 		    &(struct happening){ .what = HAPPENED_TIMER, .transfer = true });
+}
+
+bool transfer_may_begin(const struct call *call)
+{
+	return call->state == CALL_TALKING && !call->transfer && !call->lent_to &&
+	       !exchange_active(call);
 }
 
 static struct transfer *begin(struct call *call, enum media_side by)
@@ -261,35 +272,20 @@ static enum media_leg_kind kind_of(const struct call *call, enum media_side side
 	return call->session ? call->session_kind_b : call_current_step(call)->media;
 }
 
-static struct call *owner_of(const struct call_room *room, const struct leg *leg,
-			     enum media_side *ret_side)
-{
-	for (struct call *call = room->calls; call; call = call->next) {
-		for (int side = MEDIA_A; side <= MEDIA_B; side++) {
-			if (call->leg[side] != leg)
-				continue;
-			*ret_side = (enum media_side)side;
-			return call;
-		}
-	}
-	return NULL;
-}
-
 /* Who asks for a dialog has to be its other end: the same peer. */
 static bool may_join(const struct call *call, enum media_side by, const struct call *other,
 		     enum media_side side)
 {
 	enum media_side far = call_other_side(side);
 
-	return other && other != call && other->state == CALL_TALKING && !other->transfer &&
-	       !other->lent_to && !exchange_active(other) && other->leg[far] &&
+	return other && other != call && transfer_may_begin(other) && other->leg[far] &&
 	       peer_of(other, side) == peer_of(call, by);
 }
 
 static void to_other_call(struct call *call, enum media_side by, struct leg *replaced)
 {
 	enum media_side side = MEDIA_A;
-	struct call *other = owner_of(call->room, replaced, &side);
+	struct call *other = call_of_leg(call->room, replaced, &side);
 	enum media_side far = call_other_side(side);
 	struct transfer *transfer;
 
@@ -324,14 +320,16 @@ void transfer_asked(struct call *call, enum media_side by, const struct leg_even
 {
 	enum media_side other = call_other_side(by);
 	const char *replaces = event->refer->replaces;
-	struct leg *replaced = replaces ? leg_by_replaces(call->room->endpoint, replaces) : NULL;
+	struct leg_named named;
+	bool ours = replaces && leg_by_replaces(call->room->endpoint, replaces, &named) == 0 &&
+		    named.stage == LEG_STAGE_TALKING;
 
-	if (call->transfer || call->lent_to || exchange_active(call))
+	if (!transfer_may_begin(call))
 		(void)leg_refer_answer(call->leg[by], 491);
 	else if (!call->leg[other]) /* it talks to ourselves */
 		(void)leg_refer_answer(call->leg[by], 603);
-	else if (replaced)
-		to_other_call(call, by, replaced);
+	else if (ours)
+		to_other_call(call, by, named.leg);
 	else
 		to_new_target(call, by, event);
 }
@@ -372,6 +370,22 @@ static void offered(struct call *call, const char *sdp)
 	wait(transfer, ANSWER_MS);
 }
 
+void transfer_replace(struct call *call, enum media_side side, struct leg *take_leg)
+{
+	enum media_leg_kind kind =
+		call->leg[side] ? kind_of(call, side) : call_current_step(call)->media;
+	struct transfer *transfer = begin(call, side);
+
+	if (!transfer) {
+		leg_release(take_leg, &(struct leg_farewell){ .status = 500 });
+		return;
+	}
+	transfer->called_us = true;
+	transfer->target = take_leg;
+	transfer->kind = kind;
+	offered(call, leg_info(take_leg)->sdp);
+}
+
 static void reoffer(struct call *call, const char *sdp)
 {
 	struct transfer *transfer = call->transfer;
@@ -405,7 +419,12 @@ static void complete(struct call *call, const char *answer)
 	enum media_side by = transfer->by;
 	struct call *lender = transfer->lender;
 
-	(void)leg_ack(transfer->target, answer); /* what fails there ends that leg */
+	if (transfer->called_us && leg_answer(transfer->target, answer, NULL) < 0) {
+		fail_for(call, CAUSE_INTERNAL, 500);
+		return;
+	}
+	if (!transfer->called_us)
+		(void)leg_ack(transfer->target, answer); /* what fails there ends that leg */
 	if (by == MEDIA_B)
 		snprintf(call->call_id_b, sizeof(call->call_id_b), "%s",
 			 leg_info(transfer->target)->call_id);
@@ -450,10 +469,16 @@ static void target_failed(struct call *call, const struct leg_event *event)
 {
 	struct transfer *transfer = call->transfer;
 	struct call *lender;
-	struct ending ending = call_judge(call,
-					  transfer->plan ? &transfer->plan->steps[transfer->step]
-							 : call_current_step(call),
-					  event);
+	struct ending ending;
+
+	if (transfer->called_us) { /* it has given up: nothing changes */
+		fail_for(call, CAUSE_CANCELLED, 487);
+		return;
+	}
+	ending = call_judge(call,
+			    transfer->plan ? &transfer->plan->steps[transfer->step]
+					   : call_current_step(call),
+			    event);
 
 	if (transfer->plan && transfer->phase == TRANSFER_CALLING && ending.trouble &&
 	    transfer->step + 1 < transfer->plan->step_count) {

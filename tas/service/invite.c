@@ -49,10 +49,33 @@ static bool count_for_trunk(const struct service_room *room, struct leg *leg)
 	return !trunk || leg_count_for(leg, trunk) == 0;
 }
 
+/* Behind the core's one address are all subscribers: who names a dialog there proves
+ * nothing by it. RFC 3261 section 8.2.2.3. */
+static void refuse_replaces(struct leg *take_leg)
+{
+	struct sip_headers headers = { 0 };
+	int err = sip_headers_add(&headers, "Unsupported", "replaces");
+
+	leg_release(take_leg,
+		    &(struct leg_farewell){ .status = 420, .headers = err ? NULL : &headers });
+	sip_headers_done(&headers);
+}
+
 void service_invite(struct service_room *room, struct leg *take_leg)
 {
 	const struct leg_info *info = leg_info(take_leg);
-	struct call_plan *plan = decide_now(room, info, !count_for_trunk(room, take_leg));
+	bool full = !count_for_trunk(room, take_leg);
+	struct call_plan *plan;
+
+	if (info->replaces && info->peer != SERVICE_PEER_CORE) {
+		call_replace(room->calls, take_leg); /* not one call more, even if it is full */
+		return;
+	}
+	if (info->needs_replaces) {
+		refuse_replaces(take_leg);
+		return;
+	}
+	plan = decide_now(room, info, full);
 
 	if (!plan) {
 		leg_release(take_leg, &(struct leg_farewell){ .status = 500 });

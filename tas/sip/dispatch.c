@@ -73,11 +73,12 @@ static void turn_away(struct sip_endpoint *endpoint, msg_t *msg, const sip_t *si
 
 /* ---- what a request may be ---- */
 
-/* Reliable provisional responses (RFC 3262) and session timers (RFC 4028). */
+/* Reliable provisional responses (RFC 3262), session timers (RFC 4028), and, which
+ * the owner judges, the place of another dialog (RFC 3891). */
 static bool known_feature(const char *name)
 {
 	return strcasecmp(name, "100rel") == 0 || strcasecmp(name, "timer") == 0 ||
-	       sip_option_is_transparent(name);
+	       strcasecmp(name, "replaces") == 0 || sip_option_is_transparent(name);
 }
 
 static bool has_unknown(const msg_list_t *features, bool invite, const char **ret_unknown)

@@ -88,6 +88,7 @@ static void leg_free(struct leg *leg)
 	sip_headers_done(&leg->headers);
 	free((char *)leg->info.sdp);
 	free(leg->ack_branch);
+	free(leg->peer_tag);
 	free(leg->early_tag);
 	free(leg->local_sdp);
 	free(leg->reason);

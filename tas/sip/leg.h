@@ -99,6 +99,8 @@ struct leg_info {
 	enum sip_transport transport;
 	int max_forwards;
 	enum leg_100rel rel100;            /* what the INVITE said of reliable responses */
+	const char *replaces;              /* RFC 3891: whose place it wants; NULL: nobody's */
+	bool needs_replaces;               /* and it is no use as a call of its own (Require) */
 	const struct sip_headers *headers; /* all, except those of transaction and dialog */
 	const char *sdp;                   /* NULL: the INVITE carried no offer */
 };
@@ -160,8 +162,21 @@ int leg_refer_answer(struct leg *leg, int status);
 /* How it goes, to who asked for it: a status of the new call; 200 and above ends
  * it. Nothing happens if nobody wants to know. */
 void leg_refer_report(struct leg *leg, int status, const char *phrase);
-/* The dialog that a Replaces value names, if it is one of ours and talks; NULL. */
-struct leg *leg_by_replaces(struct sip_endpoint *endpoint, const char *replaces);
+/* A dialog of ours that a Replaces value names (RFC 3891 section 3). */
+enum leg_stage {
+	LEG_STAGE_RINGING, /* outgoing, before its final response */
+	LEG_STAGE_TALKING,
+	LEG_STAGE_BETWEEN, /* incoming and not answered, or before the ACK */
+	LEG_STAGE_OVER     /* it has ended a moment ago: leg is NULL */
+};
+struct leg_named {
+	struct leg *leg; /* borrowed */
+	enum leg_stage stage;
+	bool early_only; /* wanted only while it rings */
+};
+/* 0, -EINVAL (no such value can be), -ENOENT. */
+int leg_by_replaces(struct sip_endpoint *endpoint, const char *replaces,
+		    struct leg_named *ret_named) MUST_CHECK;
 
 /* INFO; -EBUSY: one is on its way, -EOPNOTSUPP: the peer allows none. */
 int leg_inform(struct leg *leg, const char *body_type, const char *body) MUST_CHECK;

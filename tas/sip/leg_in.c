@@ -89,6 +89,9 @@ static int fill_info(struct leg *leg, const sip_t *sip, const msg_t *msg,
 	if (!info->session_id)
 		info->session_id = "";
 	info->rel100 = rel100_of(sip);
+	info->replaces = message_find(&leg->headers, "Replaces");
+	info->needs_replaces = sip_has_feature(sip->sip_require, "replaces");
+	leg->peer_tag = str_dup_or_null(sip->sip_from->a_tag);
 	info->max_forwards = sip->sip_max_forwards ? (int)sip->sip_max_forwards->mf_count : 70;
 	if (!info->request_user || !info->from_user || !info->to_user)
 		return -EINVAL;

@@ -301,7 +301,7 @@ int leg_offer(struct leg *leg, const char *sdp, bool update)
 	int err;
 
 	if (!may_offer(leg))
-		return -EINVAL;
+		return leg->state == LEG_ACCEPTED ? -EBUSY : -EINVAL;
 	if (leg->state != LEG_TALKING && !by_update)
 		return -EOPNOTSUPP;
 	err = offer_answer_may_send(&leg->offers);

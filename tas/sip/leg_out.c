@@ -42,6 +42,7 @@ static void on_provisional(struct leg *leg, const sip_t *sip, const msg_t *msg)
 				   .sdp = agreed ? NULL : sdp,
 				   .reliable = reliable };
 
+	leg_note_early(leg, sip);
 	if (!reliable || leg_take_reliable(leg, sip, sdp != NULL))
 		leg_tell(leg, &event, msg);
 	free(sdp);
@@ -54,6 +55,7 @@ static void establish(struct leg *leg, const sip_t *sip)
 
 	if (!tag || !leg->early_tag || strcmp(tag, leg->early_tag) != 0)
 		leg->agreed_early = false; /* another branch of a fork: its SDP is the answer */
+	leg->peer_tag = str_dup_or_null(tag);
 	if (!leg_choose_early(leg, tag) && tag)
 		(void)nta_leg_rtag(leg->dialog, tag);
 	(void)nta_leg_client_reroute(leg->dialog, sip->sip_record_route, sip->sip_contact, 1);
@@ -273,16 +275,19 @@ static int fill_info(struct leg *leg, const struct leg_invite *invite, const sip
 static int add_extensions(struct leg *leg, msg_t *msg)
 {
 	bool required = leg->info.rel100 == LEG_100REL_REQUIRED;
-	bool supported = leg->info.rel100 == LEG_100REL_SUPPORTED;
-	char expires[16], min_se[16];
+	/* Our peers, but for the core, may take the place of a dialog (RFC 3891). */
+	bool replaces = leg->line || leg->keep_hop;
+	char expires[16], min_se[16], supported[40];
 
+	(void)snprintf(supported, sizeof(supported), LEG_SUPPORTED "%s%s",
+		       replaces ? ", replaces" : "",
+		       leg->info.rel100 == LEG_100REL_SUPPORTED ? ", 100rel" : "");
 	(void)snprintf(expires, sizeof(expires), "%u", leg->expires_s);
 	(void)snprintf(min_se, sizeof(min_se), "%u", leg->min_se_s);
-	return sip_add_tl(
-		       msg, sip_object(msg), TAG_IF(required, SIPTAG_REQUIRE_STR("100rel")),
-		       SIPTAG_SUPPORTED_STR(supported ? LEG_SUPPORTED ", 100rel" : LEG_SUPPORTED),
-		       TAG_IF(leg->expires_s, SIPTAG_SESSION_EXPIRES_STR(expires)),
-		       TAG_IF(leg->min_se_s, SIPTAG_MIN_SE_STR(min_se)), TAG_END()) < 0
+	return sip_add_tl(msg, sip_object(msg), TAG_IF(required, SIPTAG_REQUIRE_STR("100rel")),
+			  SIPTAG_SUPPORTED_STR(supported),
+			  TAG_IF(leg->expires_s, SIPTAG_SESSION_EXPIRES_STR(expires)),
+			  TAG_IF(leg->min_se_s, SIPTAG_MIN_SE_STR(min_se)), TAG_END()) < 0
 		       ? -ENOMEM
 		       : 0;
 }

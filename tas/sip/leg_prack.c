@@ -13,7 +13,7 @@
 
 #include "base/str.h"
 
-#define EARLY_MAX 8 /* dialogs of one INVITE; what forks wider is not acknowledged */
+#define EARLY_MAX 8 /* dialogs of one INVITE; what forks wider is not acknowledged, nor found */
 
 /* ---- ours ---- */
 
@@ -92,6 +92,11 @@ static struct early_dialog *find(const struct leg *leg, const char *tag)
 	return NULL;
 }
 
+bool leg_has_early(const struct leg *leg, const char *tag)
+{
+	return find(leg, tag) != NULL;
+}
+
 nta_leg_t *leg_early_dialog(const struct leg *leg, const char *tag)
 {
 	struct early_dialog *early = find(leg, tag);
@@ -99,29 +104,38 @@ nta_leg_t *leg_early_dialog(const struct leg *leg, const char *tag)
 	return early ? early->dialog : NULL;
 }
 
-static struct early_dialog *open_early(struct leg *leg, const sip_t *sip)
+void leg_note_early(struct leg *leg, const sip_t *sip)
 {
 	const char *tag = sip->sip_to->a_tag;
 	struct early_dialog *early;
 	unsigned count = 0;
 
+	if (!tag || find(leg, tag))
+		return;
 	for (early = leg->early; early; early = early->next)
 		count++;
 	early = count < EARLY_MAX ? calloc(1, sizeof(*early) + strlen(tag) + 1) : NULL;
 	if (!early)
-		return NULL;
+		return;
 	memcpy(early->tag, tag, strlen(tag) + 1);
+	early->next = leg->early;
+	leg->early = early;
+}
+
+/* NULL: no such dialog, or no memory. */
+static struct early_dialog *open_early(struct leg *leg, const sip_t *sip)
+{
+	struct early_dialog *early = sip->sip_to->a_tag ? find(leg, sip->sip_to->a_tag) : NULL;
+
+	if (!early || early->dialog)
+		return early;
 	early->dialog =
 		nta_leg_tcreate(leg->endpoint->agent, leg_on_request, leg,
 				SIPTAG_CALL_ID(sip->sip_call_id), SIPTAG_FROM(sip->sip_from),
 				SIPTAG_TO(sip->sip_to), SIPTAG_CSEQ(sip->sip_cseq), TAG_END());
-	if (!early->dialog) {
-		free(early);
+	if (!early->dialog)
 		return NULL;
-	}
 	(void)nta_leg_client_reroute(early->dialog, sip->sip_record_route, sip->sip_contact, 1);
-	early->next = leg->early;
-	leg->early = early;
 	return early;
 }
 
@@ -145,12 +159,9 @@ static int send_prack(struct leg *leg, struct early_dialog *early, uint32_t rseq
 
 bool leg_take_reliable(struct leg *leg, const sip_t *sip, bool with_sdp)
 {
-	const char *tag = sip->sip_to->a_tag;
 	uint32_t rseq = (uint32_t)sip->sip_rseq->rs_response; /* 32 bits on the wire */
-	struct early_dialog *early = tag ? find(leg, tag) : NULL;
+	struct early_dialog *early = open_early(leg, sip);
 
-	if (tag && !early)
-		early = open_early(leg, sip);
 	if (!early)
 		return true; /* told as an ordinary one */
 	if (early->rseq && rseq != early->rseq + 1)
@@ -188,14 +199,15 @@ int leg_prack(struct leg *leg, const char *sdp)
 bool leg_choose_early(struct leg *leg, const char *tag)
 {
 	struct early_dialog *chosen = tag ? find(leg, tag) : NULL;
+	bool opened = chosen && chosen->dialog;
 
-	if (chosen) {
+	if (opened) {
 		nta_leg_destroy(leg->dialog);
 		leg->dialog = chosen->dialog;
 		chosen->dialog = NULL;
 	}
 	leg_drop_early(leg);
-	return chosen != NULL;
+	return opened;
 }
 
 void leg_drop_early(struct leg *leg)

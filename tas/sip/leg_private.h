@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* leg_private.h - a leg from inside: leg.c (life, dialog), leg_in.c and
  * leg_out.c (its INVITE), leg_prack.c (its reliable 18x), leg_offer.c (re-INVITE
- * and UPDATE), leg_refresh.c (session timer), leg_refer.c, leg_inform.c,
- * leg_errand.c (PRACK and NOTIFY), leg_auth.c.
+ * and UPDATE), leg_refresh.c (session timer), leg_refer.c, leg_replaces.c,
+ * leg_inform.c, leg_errand.c (PRACK and NOTIFY), leg_auth.c.
  *
  *   in:  INVITED --2xx--> ACCEPTED --ACK--> TALKING --BYE--> HANGING_UP -> OVER
  *           |                 +--released--> UNACKED --ACK or time-out--^
@@ -39,12 +39,13 @@ enum leg_state {
 	LEG_OVER
 };
 
-/* A dialog that a reliable 18x has opened (RFC 3262 section 4). */
+/* A dialog that an 18x has begun; a reliable one opens it for requests of ours (RFC
+ * 3262 section 4). */
 struct early_dialog {
 	struct early_dialog *next;
-	nta_leg_t *dialog;
-	uint32_t rseq; /* the last one taken */
-	char tag[];    /* the peer's */
+	nta_leg_t *dialog; /* NULL: not opened */
+	uint32_t rseq;     /* the last one taken */
+	char tag[];        /* the peer's */
 };
 
 /* What the peer's Allow says; of those we care for. */
@@ -87,6 +88,7 @@ struct leg {
 	char *ack_branch; /* of the INVITE whose 2xx we acknowledge */
 	uint32_t ack_seq;
 
+	char *peer_tag;  /* the dialog's, of the other end; NULL: not yet */
 	char *early_tag; /* the dialog whose early SDP is told on */
 	struct early_dialog *early;
 	uint32_t prack_rseq; /* of the 18x that waits for leg_prack(); 0: none */
@@ -183,12 +185,15 @@ void leg_unreached(struct leg *leg, enum leg_end_reason end, const char *reason,
 /* leg_prack.c */
 int leg_send_reliably(struct leg *leg, int status, const char *reason, const char *sdp,
 		      const struct sip_headers *headers) MUST_CHECK;
+/* Any provisional response: its dialog may be named from now on. */
+void leg_note_early(struct leg *leg, const sip_t *sip);
 /* A provisional response with RSeq. False: a repetition, or one out of order. */
 bool leg_take_reliable(struct leg *leg, const sip_t *sip, bool with_sdp);
 /* The 2xx has chosen a dialog: it becomes leg->dialog if it was an early one. */
 bool leg_choose_early(struct leg *leg, const char *tag);
 void leg_drop_early(struct leg *leg);
-nta_leg_t *leg_early_dialog(const struct leg *leg, const char *tag); /* NULL: none */
+bool leg_has_early(const struct leg *leg, const char *tag);
+nta_leg_t *leg_early_dialog(const struct leg *leg, const char *tag); /* NULL: not open */
 
 /* leg_refresh.c */
 struct session_timer_said leg_session_said(const sip_t *sip);

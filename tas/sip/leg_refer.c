@@ -150,17 +150,3 @@ void leg_drop_refer(struct leg *leg)
 	leg->refer_in = NULL;
 	leg->refer_told = false;
 }
-
-struct leg *leg_by_replaces(struct sip_endpoint *endpoint, const char *replaces)
-{
-	su_home_t home[1] = { SU_HOME_INIT(home) };
-	sip_replaces_t *parsed = sip_replaces_make(home, replaces);
-	nta_leg_t *dialog = parsed ? nta_leg_by_replaces(endpoint->agent, parsed) : NULL;
-	struct leg *found = NULL;
-
-	for (struct leg *leg = dialog ? endpoint->legs : NULL; leg && !found; leg = leg->next)
-		if (leg->dialog == dialog && leg->state == LEG_TALKING && !leg->released)
-			found = leg;
-	su_home_deinit(home);
-	return found;
-}

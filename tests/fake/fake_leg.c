@@ -13,7 +13,8 @@ static struct leg *legs;
 static size_t invites;
 static int invite_error;
 static unsigned long call_ids;
-static struct leg *replaced;
+static struct leg_named replaced;
+static int replaced_error;
 
 static const char *keep(struct leg *leg, const char *text)
 {
@@ -131,7 +132,8 @@ void fake_legs_reset(void)
 		legs = next;
 	}
 	invites = 0;
-	replaced = NULL;
+	replaced = (struct leg_named){ .leg = NULL };
+	replaced_error = 0;
 	invite_error = 0;
 }
 
@@ -195,7 +197,17 @@ void fake_leg_refer(struct leg *leg, const char *user, const char *replaces)
 
 void fake_leg_replaced(struct leg *leg)
 {
-	replaced = leg;
+	fake_leg_named(leg, LEG_STAGE_TALKING, false);
+}
+
+void fake_leg_named(struct leg *leg, enum leg_stage stage, bool early_only)
+{
+	replaced = (struct leg_named){ .leg = leg, .stage = stage, .early_only = early_only };
+}
+
+void fake_leg_named_fails(int err)
+{
+	replaced_error = err;
 }
 
 void fake_leg_info(struct leg *leg, const char *type, const char *body)
@@ -415,11 +427,17 @@ void leg_refer_report(struct leg *leg, int status, const char *phrase)
 	note(leg, FAKE_LEG_REFER_REPORT, status, NULL, NULL);
 }
 
-struct leg *leg_by_replaces(struct sip_endpoint *endpoint, const char *replaces)
+int leg_by_replaces(struct sip_endpoint *endpoint, const char *replaces,
+		    struct leg_named *ret_named)
 {
 	(void)endpoint;
-	(void)replaces;
-	return replaced && !replaced->released ? replaced : NULL;
+	assert(replaces);
+	if (replaced_error)
+		return replaced_error;
+	if (replaced.stage != LEG_STAGE_OVER && (!replaced.leg || replaced.leg->released))
+		return -ENOENT;
+	*ret_named = replaced;
+	return 0;
 }
 
 int leg_inform(struct leg *leg, const char *body_type, const char *body)

@@ -79,7 +79,9 @@ void fake_leg_event_headers(struct leg *leg, enum leg_event_type type, int statu
 void fake_leg_reliable(struct leg *leg, int status, const char *sdp);
 /* REFER; replaces NULL: none. And what leg_by_replaces() finds for any text. */
 void fake_leg_refer(struct leg *leg, const char *user, const char *replaces);
-void fake_leg_replaced(struct leg *leg);
+void fake_leg_replaced(struct leg *leg); /* it talks */
+void fake_leg_named(struct leg *leg, enum leg_stage stage, bool early_only);
+void fake_leg_named_fails(int err);
 /* INFO; body NULL: none. */
 void fake_leg_info(struct leg *leg, const char *type, const char *body);
 /* An offer by UPDATE (or PRACK). */

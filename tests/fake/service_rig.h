@@ -34,6 +34,14 @@ int call_start(struct call_room *room, struct leg *take_a, struct call_plan *tak
 	return 0;
 }
 
+static struct leg *rig_replacing; /* the last leg that was to take another's place */
+
+void call_replace(struct call_room *room, struct leg *take_leg)
+{
+	(void)room;
+	rig_replacing = take_leg;
+}
+
 /* Who wants to know whom calls ring. */
 static void (*rig_on_target)(const char *target, enum call_target_news news, void *arg);
 static void *rig_on_target_arg;
@@ -53,11 +61,13 @@ const struct leg_info *leg_info(const struct leg *leg)
 	return (const struct leg_info *)leg;
 }
 
+static int rig_refused; /* the last status a leg was let go with */
+
 /* A leg is its info here. */
 struct leg *leg_release(struct leg *leg, const struct leg_farewell *farewell)
 {
 	(void)leg;
-	(void)farewell;
+	rig_refused = farewell ? farewell->status : 0;
 	return NULL;
 }
 

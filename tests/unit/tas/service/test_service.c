@@ -70,6 +70,32 @@ static void call_over_its_trunks_limit_gets_503(void **state)
 	assert_string_equal(rig_label, "ingress");
 }
 
+static void who_wants_another_dialogs_place_is_no_new_call(void **state)
+{
+	struct service_rig *rig = *state;
+	struct leg *leg = (struct leg *)&rig->info;
+	unsigned started;
+
+	(void)rig_decide(rig, "+4799000005", "200");
+	started = rig_started;
+	rig->info.peer = 1;
+	rig->info.replaces = "c@h;to-tag=1;from-tag=2";
+	rig_full = true; /* not one more */
+	service_invite(rig->room, leg);
+	assert_ptr_equal(rig_replacing, leg);
+	assert_int_equal(rig_started, started);
+	rig_full = false;
+	rig_replacing = NULL;
+	rig->info.peer = SERVICE_PEER_CORE;
+	service_invite(rig->room, leg); /* a new call, as if it had not asked */
+	assert_null(rig_replacing);
+	assert_int_equal(rig_started, started + 1);
+	rig->info.needs_replaces = true;
+	service_invite(rig->room, leg);
+	assert_int_equal(rig_started, started + 1);
+	assert_int_equal(rig_refused, 420);
+}
+
 static void trunks_are_registered_at_as_the_configuration_says(void **state)
 {
 	struct config_trunk trunk = rig_trunks[0];
@@ -161,6 +187,8 @@ int main(void)
 		T(core_shows_a_certificate_where_one_is_asked_for),
 		T(trunk_is_known_by_address_or_literal_uri),
 		T(call_over_its_trunks_limit_gets_503),
+		T(who_wants_another_dialogs_place_is_no_new_call),
+		T(who_wants_another_dialogs_place_is_no_new_call),
 		T(trunks_are_registered_at_as_the_configuration_says),
 		T(reconfigured_room_knows_the_new_trunks),
 		T(unknown_numbers_and_missing_session_ids_are_counted),

@@ -140,40 +140,6 @@ static void what_is_no_transfer_is_refused(void **state)
 	end();
 }
 
-static void a_dialog_of_ours_is_found_by_replaces(void **state)
-{
-	const char *ok;
-	char tag[100], replaces[200], *end_of_tag;
-
-	(void)state;
-	scene_open_pair(SIP_TRANSPORT_UDP);
-	wire_open(&wire, SOCK_DGRAM, sip_endpoint_port(scene.b, 0));
-	wire_request(&wire, "INVITE", "sip:x@127.0.0.1", "UDP",
-		     "Contact: <sip:w@127.0.0.1:9>\r\nContent-Type: application/sdp\r\n", OFFER);
-	scene_wait_invite(1);
-	assert_int_equal(leg_answer(scene.callee.leg, ANSWER, NULL), 0);
-	ok = wire_expect(&wire, "SIP/2.0 200");
-	wire_settle(&wire);
-	(void)snprintf(tag, sizeof(tag), "%s", strstr(strstr(ok, "\r\nTo: "), ";tag=") + 5);
-	end_of_tag = tag + strcspn(tag, "\r");
-	*end_of_tag = '\0';
-	(void)snprintf(replaces, sizeof(replaces), "%s;to-tag=%s;from-tag=wire",
-		       leg_info(scene.callee.leg)->call_id, tag);
-	assert_null(leg_by_replaces(scene.b, replaces)); /* not confirmed yet */
-	wire_send(
-		&wire,
-		"ACK sip:x@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:%u;branch=z9hG4bKa\r\n"
-		"From: <sip:+4799000001@127.0.0.1:%u>;tag=wire\r\nTo: <sip:x@127.0.0.1>;tag=%s\r\n"
-		"Call-ID: %s\r\nCSeq: 1 ACK\r\nContent-Length: 0\r\n\r\n",
-		wire.port, wire.port, tag, leg_info(scene.callee.leg)->call_id);
-	scene_wait(&scene.callee, "CONFIRMED");
-	assert_ptr_equal(leg_by_replaces(scene.b, replaces), scene.callee.leg);
-	assert_null(leg_by_replaces(scene.b, "x@y;to-tag=1;from-tag=2"));
-	assert_null(leg_by_replaces(scene.b, "no replaces at all"));
-	assert_null(leg_by_replaces(scene.b, ""));
-	end();
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -182,7 +148,6 @@ int main(void)
 		cmocka_unit_test(who_wants_no_news_gets_none),
 		cmocka_unit_test(replaces_is_read_as_the_new_invite_would_have_it),
 		cmocka_unit_test(what_is_no_transfer_is_refused),
-		cmocka_unit_test(a_dialog_of_ours_is_found_by_replaces),
 	};
 
 	wire.fd = -1;
