@@ -134,6 +134,7 @@ int leg_init(struct leg *leg, const struct leg_setup *setup)
 	leg->setup = *setup;
 	relay_leg_init(&leg->path, setup->peer_path, setup->receipt);
 	leg->path.on_first = on_first;
+	atomic_store_explicit(&setup->receipt->kind, (unsigned)setup->kind, memory_order_relaxed);
 	timer_init(&leg->ice_deadline, on_ice_deadline, leg);
 	if (setup->kind == MEDIA_LEG_RTP)
 		err = plain_create(&leg->path.plain, setup->worker, &leg->path, setup->fds);

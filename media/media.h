@@ -170,11 +170,23 @@ struct media_receipt {
 	uint64_t dropped_auth;   /* SRTP authentication or replay */
 	uint64_t dropped_source; /* from an address not ICE-validated or latched */
 	uint64_t dropped_other;
-	uint64_t lost;                   /* by sequence numbers, RFC 3550 A.3 */
+	uint64_t lost;           /* by sequence numbers, RFC 3550 A.3 */
+	uint64_t duplicates, reordered;
+	unsigned jitter_us; /* between arrivals, RFC 3550 A.8 */
+	unsigned gap_ms;    /* the longest without a packet between two, hold apart */
+	unsigned rtt_us;    /* between us and the peer, from RTCP that passed; 0: not known */
+	double mos;         /* of what arrived, estimated: quality_mos(); 0: nothing did */
+	/* What the peer says it receives: over the whole way from the other end. */
+	bool reported;
+	int32_t reported_lost;     /* packets */
+	unsigned reported_percent; /* lost between its last two reports */
+	unsigned reported_jitter_us;
 	mono_ms first_in_ms, last_in_ms; /* 0: never */
 	char codec[16];                  /* "PCMA" */
 	char profile[32];                /* "AEAD_AES_128_GCM", "" on plain RTP */
 	char remote[64];                 /* address:port media goes to, "" unknown */
+	enum media_leg_kind kind;
+	bool agreed, sends; /* an answer is in force; it lets this side's peer send */
 	bool ice_ok, dtls_ok;
 	unsigned detected_hz; /* local side with detect: strongest tone, 0 none */
 	unsigned recorded_ms; /* local side: of the message so far; 0: nothing heard */

@@ -23,8 +23,13 @@ union receipt_texts {
 struct receipt {
 	_Atomic uint64_t packets_in, packets_out, bytes_in, bytes_out, rtcp_in, rtcp_out;
 	_Atomic uint64_t dropped_auth, dropped_source, dropped_other, lost;
+	_Atomic uint64_t duplicates, reordered;
 	_Atomic int64_t first_in_ms, last_in_ms;
-	_Atomic bool ice_ok, dtls_ok;
+	_Atomic bool ice_ok, dtls_ok, agreed, sends, reported;
+	_Atomic unsigned kind; /* enum media_leg_kind */
+	/* quality.c's; rate, jitter_x16 and reported_jitter in its units */
+	_Atomic unsigned rate, jitter_x16, gap_ms, rtt_us, reported_fraction, reported_jitter;
+	_Atomic int32_t reported_lost;
 	_Atomic unsigned detected_hz, recorded_ms;
 
 	union receipt_texts texts; /* the writer's copy */

@@ -7,7 +7,6 @@
 
 #define RTP_HEADER  12   /* bytes, RFC 3550 5.1 */
 #define RTCP_HEADER 8    /* bytes: an RR without blocks, RFC 3550 6.4.2 */
-#define MAX_DROPOUT 3000 /* sequence numbers, RFC 3550 A.1 */
 
 enum wire wire_of(uint8_t first_byte)
 {
@@ -74,35 +73,6 @@ bool relay_rtcp_is_sound(const uint8_t *packet, size_t length)
 	return true;
 }
 
-static uint64_t lost_of_run(const struct relay_sequence *sequence)
-{
-	uint64_t expected = (uint64_t)sequence->highest - sequence->first + 1;
-
-	return expected > sequence->received ? expected - sequence->received : 0;
-}
-
-uint64_t relay_sequence_count(struct relay_sequence *sequence, const uint8_t *packet)
-{
-	uint16_t number = half_at(packet + 2);
-	uint32_t ssrc = relay_word_at(packet + 8);
-	uint16_t ahead = (uint16_t)(number - (uint16_t)sequence->highest);
-
-	if (!sequence->started || ssrc != sequence->ssrc ||
-	    (ahead >= MAX_DROPOUT && ahead < 65536 - MAX_DROPOUT)) {
-		if (sequence->started)
-			sequence->lost_before += lost_of_run(sequence);
-		sequence->started = true;
-		sequence->ssrc = ssrc;
-		sequence->first = sequence->highest = number;
-		sequence->received = 1;
-		return sequence->lost_before;
-	}
-	sequence->received++;
-	if (ahead < MAX_DROPOUT)
-		sequence->highest += ahead;
-	return sequence->lost_before + lost_of_run(sequence);
-}
-
 void relay_leg_init(struct relay_leg *leg, struct relay_leg *peer, struct receipt *receipt)
 {
 	memset(leg, 0, sizeof(*leg));
@@ -116,12 +86,12 @@ void relay_leg_init(struct relay_leg *leg, struct relay_leg *peer, struct receip
 static void count_in(struct relay_leg *from, const uint8_t *packet, size_t length)
 {
 	struct receipt *receipt = from->receipt;
-	mono_ms now = clock_now();
+	uint64_t now_ns = clock_now_ns();
+	mono_ms now = (mono_ms)(now_ns / 1000000u);
 
 	receipt_add(&receipt->packets_in, 1);
 	receipt_add(&receipt->bytes_in, length);
-	atomic_store_explicit(&receipt->lost, relay_sequence_count(&from->sequence, packet),
-			      memory_order_relaxed);
+	quality_packet(&from->quality, receipt, packet, now_ns);
 	atomic_store_explicit(&receipt->last_in_ms, now, memory_order_relaxed);
 	if (!from->first_pending)
 		return;
@@ -157,6 +127,8 @@ void relay_rtcp(struct relay_leg *from, uint8_t *packet, size_t length)
 		return;
 	}
 	receipt_add(&from->receipt->rtcp_in, 1);
+	quality_reports(&from->quality, &from->peer->quality, from->receipt, packet, length,
+			clock_now_ns());
 	from->peer->ops->send_rtcp(from->peer, packet, length);
 }
 

@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include "media/codecs.h"
 #include "media/media.h"
+#include "media/quality.h"
 #include "media/receipt.h"
 #include "media/srtp.h"
 
@@ -30,17 +31,6 @@ uint32_t relay_word_at(const uint8_t *bytes); /* 4 bytes, network order */
 
 bool relay_rtp_is_sound(const uint8_t *packet, size_t length);  /* RFC 3550 A.1 */
 bool relay_rtcp_is_sound(const uint8_t *packet, size_t length); /* RFC 3550 A.2 */
-
-/* Loss by sequence numbers, RFC 3550 A.1 and A.3, over all SSRCs of a leg. */
-struct relay_sequence {
-	uint32_t ssrc;
-	uint32_t first, highest; /* extended */
-	uint64_t received;       /* since first */
-	uint64_t lost_before;    /* of earlier SSRCs and restarts */
-	bool started;
-};
-/* Returns the packets lost so far. */
-uint64_t relay_sequence_count(struct relay_sequence *sequence, const uint8_t *packet);
 
 struct relay_leg;
 
@@ -62,7 +52,7 @@ struct relay_leg {
 	struct plain *plain;         /* plain RTP */
 	struct local *local;         /* local */
 	bool first_pending;          /* tell on_first about the next authenticated packet */
-	struct relay_sequence sequence;
+	struct quality quality;      /* of what arrives from its peer */
 	codecs_map types; /* inbound payload type -> the peer's */
 	void (*on_first)(struct relay_leg *leg);
 };

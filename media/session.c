@@ -370,6 +370,9 @@ static void open_paths(struct session *session, const struct exchange *exchange,
 		(exchange->offer->direction & SDP_SENDONLY) && (answer->direction & SDP_RECVONLY);
 	session->ends[answerer].sends =
 		(exchange->offer->direction & SDP_RECVONLY) && (answer->direction & SDP_SENDONLY);
+	for (enum media_side side = MEDIA_A; side <= MEDIA_B; side++)
+		quality_agree(&legs[side].path.quality, legs[side].path.receipt, speech->rate,
+			      session->ends[side].sends);
 	leg_show_codec(&legs[offerer], speech->name);
 	leg_show_codec(&legs[answerer], speech->name);
 	for (enum media_side side = MEDIA_A; side <= MEDIA_B; side++)
