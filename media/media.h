@@ -170,7 +170,7 @@ struct media_receipt {
 	uint64_t dropped_auth;   /* SRTP authentication or replay */
 	uint64_t dropped_source; /* from an address not ICE-validated or latched */
 	uint64_t dropped_other;
-	uint64_t lost;           /* by sequence numbers, RFC 3550 A.3 */
+	uint64_t lost; /* by sequence numbers, RFC 3550 A.3 */
 	uint64_t duplicates, reordered;
 	unsigned jitter_us; /* between arrivals, RFC 3550 A.8 */
 	unsigned gap_ms;    /* the longest without a packet between two, hold apart */

@@ -5,9 +5,9 @@
 #include "media/relay.h"
 #include "media/rtcp.h"
 
-#define MAX_DROPOUT 3000    /* sequence numbers, RFC 3550 A.1 */
-#define CYCLE       65536u  /* sequence numbers are counted from here: none below 0 */
-#define WINDOW      64      /* bits of `came` */
+#define MAX_DROPOUT 3000   /* sequence numbers, RFC 3550 A.1 */
+#define CYCLE       65536u /* sequence numbers are counted from here: none below 0 */
+#define WINDOW      64     /* bits of `came` */
 #define NS_PER_S    1000000000u
 #define NS_PER_MS   1000000u
 
@@ -84,8 +84,7 @@ static void count_time(struct quality *quality, struct receipt *receipt, uint32_
 		late = (int64_t)((now_ns - quality->newest_ns) * quality->rate / NS_PER_S) - step;
 		late = late < 0 ? -late : late;
 		if (late < (int64_t)quality->rate) {
-			quality->jitter_x16 +=
-				(uint32_t)late - ((quality->jitter_x16 + 8) >> 4);
+			quality->jitter_x16 += (uint32_t)late - ((quality->jitter_x16 + 8) >> 4);
 			atomic_store_explicit(&receipt->jitter_x16, quality->jitter_x16,
 					      memory_order_relaxed);
 		}

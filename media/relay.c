@@ -5,8 +5,8 @@
 #include <string.h>
 #include "media/ice.h"
 
-#define RTP_HEADER  12   /* bytes, RFC 3550 5.1 */
-#define RTCP_HEADER 8    /* bytes: an RR without blocks, RFC 3550 6.4.2 */
+#define RTP_HEADER  12 /* bytes, RFC 3550 5.1 */
+#define RTCP_HEADER 8  /* bytes: an RR without blocks, RFC 3550 6.4.2 */
 
 enum wire wire_of(uint8_t first_byte)
 {

@@ -53,7 +53,7 @@ struct relay_leg {
 	struct local *local;         /* local */
 	bool first_pending;          /* tell on_first about the next authenticated packet */
 	struct quality quality;      /* of what arrives from its peer */
-	codecs_map types; /* inbound payload type -> the peer's */
+	codecs_map types;            /* inbound payload type -> the peer's */
 	void (*on_first)(struct relay_leg *leg);
 };
 

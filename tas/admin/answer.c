@@ -107,16 +107,47 @@ static json_t *ask_sip_thread(struct answerer *answerer,
 	return result;
 }
 
+/* How long ago; -1: never. */
+static json_int_t age_ms(mono_ms moment)
+{
+	return moment ? (json_int_t)(clock_now() - moment) : -1;
+}
+
+static json_t *quality_json(const struct media_receipt *receipt)
+{
+	json_t *json = json_pack(
+		"{s:I, s:I, s:I, s:I, s:f, s:i, s:f, s:f, s:I, s:I}", "bytes_in",
+		(json_int_t)receipt->bytes_in, "bytes_out", (json_int_t)receipt->bytes_out,
+		"duplicates", (json_int_t)receipt->duplicates, "reordered",
+		(json_int_t)receipt->reordered, "jitter_ms", receipt->jitter_us / 1000.0, "gap_ms",
+		(int)receipt->gap_ms, "rtt_ms", receipt->rtt_us / 1000.0, "mos", receipt->mos,
+		"first_ago_ms", age_ms(receipt->first_in_ms), "last_ago_ms",
+		age_ms(receipt->last_in_ms));
+
+	if (json && receipt->reported)
+		json_object_set_new(json, "reported",
+				    json_pack("{s:i, s:i, s:f}", "lost",
+					      (int)receipt->reported_lost, "lost_percent",
+					      (int)receipt->reported_percent, "jitter_ms",
+					      receipt->reported_jitter_us / 1000.0));
+	return json;
+}
+
 static json_t *receipt_json(const struct media_receipt *receipt)
 {
 	uint64_t dropped = receipt->dropped_auth + receipt->dropped_source + receipt->dropped_other;
+	json_t *json, *quality = quality_json(receipt);
 
-	return json_pack("{s:o, s:o, s:o, s:b, s:b, s:I, s:I, s:I, s:I}", "codec",
+	json = json_pack("{s:o, s:o, s:o, s:b, s:b, s:I, s:I, s:I, s:I}", "codec",
 			 text_json(receipt->codec), "profile", text_json(receipt->profile),
 			 "remote", text_json(receipt->remote), "ice", receipt->ice_ok, "dtls",
 			 receipt->dtls_ok, "packets_in", (json_int_t)receipt->packets_in,
 			 "packets_out", (json_int_t)receipt->packets_out, "lost",
 			 (json_int_t)receipt->lost, "dropped", (json_int_t)dropped);
+	if (json && quality)
+		json_object_update(json, quality);
+	json_decref(quality);
+	return json;
 }
 
 static void add_call(const struct call_info *info, void *arg)
@@ -137,6 +168,8 @@ static void add_call(const struct call_info *info, void *arg)
 		info->media);
 	if (!call)
 		return;
+	json_object_set_new(call, "verdict", text_json(call_verdict_name(info->verdict)));
+	json_object_set_new(call, "verdict_why", text_json(info->verdict_why));
 	if (info->media) {
 		json_object_set_new(call, "a", receipt_json(&info->receipt[MEDIA_A]));
 		json_object_set_new(call, "b", receipt_json(&info->receipt[MEDIA_B]));
@@ -209,6 +242,17 @@ static void count_line(const struct sip_line_info *info, void *arg)
 	count->down += info->state == HEALTH_DOWN;
 }
 
+static json_t *verdicts_json(void)
+{
+	json_t *verdicts = json_object();
+
+	for (int i = VERDICT_OK; i <= VERDICT_BYPASSED; i++)
+		json_object_set_new(
+			verdicts, call_verdict_name((enum call_verdict)i),
+			json_integer((json_int_t)call_room_verdict_count((enum call_verdict)i)));
+	return verdicts;
+}
+
 static json_t *sip_status(const struct admin_options *options, const char *number)
 {
 	struct sip_endpoint *endpoint = options->endpoint;
@@ -218,8 +262,8 @@ static json_t *sip_status(const struct admin_options *options, const char *numbe
 	(void)number;
 	if (options->service)
 		service_each_line(options->service, count_line, &lines);
-	return json_pack("{s:I, s:I, s:o, s:b, s:i, s:i, s:s}", "calls",
-			 (json_int_t)call_room_count(options->calls), "legs",
+	return json_pack("{s:o, s:I, s:I, s:o, s:b, s:i, s:i, s:s}", "media", verdicts_json(),
+			 "calls", (json_int_t)call_room_count(options->calls), "legs",
 			 (json_int_t)(endpoint ? sip_endpoint_leg_count(endpoint) : 0), "sbc_ok",
 			 asked ? json_boolean(sip_endpoint_keepalive_ok(endpoint)) : json_null(),
 			 "draining", options->draining(options->arg), "trunk_addresses",

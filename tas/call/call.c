@@ -199,6 +199,7 @@ static struct call *call_new(struct call_room *room, struct leg *a, struct call_
 		 (unsigned long long)hash_u64(++room->started));
 	for (int i = 0; i < CALL_TIMER_COUNT; i++)
 		timer_init(&call->timer[i], call_on_timer, call);
+	timer_init(&call->look, verdict_on_timer, call);
 	return call;
 }
 

@@ -229,6 +229,19 @@ enum call_state {
 };
 const char *call_state_name(enum call_state state);
 
+/* What is heard of an answered call. */
+enum call_verdict {
+	VERDICT_NONE, /* not looked at: not answered, or in the last two seconds */
+	VERDICT_OK,
+	VERDICT_HELD,
+	VERDICT_ONE_WAY,  /* nothing comes from one side, or none of it can go on */
+	VERDICT_NO_MEDIA, /* nothing comes from either */
+	VERDICT_BYPASSED  /* the media does not go through us */
+};
+const char *call_verdict_name(enum call_verdict verdict);  /* "ok", "one-way" */
+size_t call_room_verdict_count(enum call_verdict verdict); /* calls in progress; any thread */
+#define CALL_VERDICT_ROOM 320
+
 /* A copy for the admin room. */
 struct call_info {
 	char id[17];
@@ -241,6 +254,8 @@ struct call_info {
 	mono_ms started_ms, ringing_ms, answered_ms; /* 0: not yet */
 	bool media;                                  /* false: passed through */
 	struct media_receipt receipt[2];
+	enum call_verdict verdict;
+	char verdict_why[CALL_VERDICT_ROOM]; /* "" for ok */
 };
 void call_room_each(struct call_room *room, void (*visit)(const struct call_info *info, void *arg),
 		    void *arg);

@@ -135,6 +135,7 @@ void call_end(struct call *call, const struct ending *ending)
 	question_stop(call, "cancelled");
 	for (int i = 0; i < CALL_TIMER_COUNT; i++)
 		timer_cancel(&call->timer[i]);
+	verdict_end(call);
 	record_end(call, ending); /* reads legs and session */
 	call_b_leaves(call);
 	transfer_abandon(call);
@@ -489,6 +490,7 @@ void call_answer_a(struct call *call, const char *sdp, const struct sip_headers 
 	ring_answered(call);
 	call->a_answered = true;
 	call->answered_ms = clock_now();
+	verdict_begin(call);
 	if (call->pdd_ms < 0)
 		call->pdd_ms = call->answered_ms - call->started_ms;
 	call_enter(call, CALL_ANSWERING);

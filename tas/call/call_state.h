@@ -112,8 +112,11 @@ struct call {
 	char call_id_b[128];
 	bool counted; /* in room->numbers */
 	bool flowing[2];
-	bool anchored;      /* the last step had a session */
-	bool announced;     /* A has our SDP in a 183: the session lives on from step to step */
+	bool anchored;     /* the last step had a session */
+	bool announced;    /* A has our SDP in a 183: the session lives on from step to step */
+	struct timer look; /* at what is heard, once answered */
+	enum call_verdict verdict;
+	char verdict_why[CALL_VERDICT_ROOM];
 	char *message_path; /* of the WAV file begun last; NULL: none */
 	struct media_receipt receipt[2];
 };
@@ -285,6 +288,7 @@ const char *message_left(const struct call *call); /* path of the file, or NULL:
 struct call_try *record_try(struct call *call, const char *label);           /* NULL: not told */
 void record_try_over(struct call_try *try, const char *outcome, int status); /* NULL fine */
 void record_tries_over(struct call *call, const char *outcome);              /* all that are not */
+void record_receipts(struct call *call); /* as they are now, if there is media */
 void record_info(const struct call *call, struct call_info *ret_info);
 void record_start(const struct call *call);
 void record_advice(struct call *call, const char *summary);
@@ -292,6 +296,18 @@ void record_end(struct call *call, const struct ending *ending);
 void record_refused(const struct call *call, const struct ending *ending); /* never began */
 void record_result(enum cause cause);
 void record_active(size_t count);
+
+/* verdict.c: whether people hear each other */
+struct verdict_facts {
+	const struct media_receipt *receipt[2];
+	const char *name[2]; /* "the caller (core)" */
+	bool bypassed;
+	mono_ms now;
+};
+enum call_verdict verdict_judge(const struct verdict_facts *facts, struct str *why);
+timer_fn verdict_on_timer;
+void verdict_begin(struct call *call); /* A is answered */
+void verdict_end(struct call *call);   /* before the session goes; fine without a beginning */
 
 /* question.c: somebody else says how the call goes on */
 void question_start(struct call *call, const struct call_step *step);

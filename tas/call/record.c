@@ -59,6 +59,12 @@ static void put(char *to, size_t room, const char *from)
 	snprintf(to, room, "%s", text_or(from, ""));
 }
 
+void record_receipts(struct call *call)
+{
+	for (int side = MEDIA_A; call->session && side <= MEDIA_B; side++)
+		media_receipt(call->session, (enum media_side)side, &call->receipt[side]);
+}
+
 void record_info(const struct call *call, struct call_info *ret_info)
 {
 	const struct leg_info *a = call_caller(call);
@@ -82,6 +88,8 @@ void record_info(const struct call *call, struct call_info *ret_info)
 	ret_info->media = call->anchored;
 	for (int side = MEDIA_A; call->session && side <= MEDIA_B; side++)
 		media_receipt(call->session, (enum media_side)side, &ret_info->receipt[side]);
+	ret_info->verdict = call->verdict;
+	put(ret_info->verdict_why, sizeof(ret_info->verdict_why), call->verdict_why);
 }
 
 void record_start(const struct call *call)
@@ -125,7 +133,32 @@ static void add_time(struct str *json, wall_ms wall)
 	str_addf(json, ",\"start\":\"%s.%03dZ\"", text, (int)(wall % 1000));
 }
 
-static void add_side(struct str *json, const char *name, const struct media_receipt *receipt)
+/* Milliseconds after the call's beginning, or -1. */
+static long long after_start(const struct call *call, mono_ms moment)
+{
+	return moment ? (long long)(moment - call->started_ms) : -1;
+}
+
+static void add_quality(struct str *json, const struct media_receipt *receipt,
+			const struct call *call)
+{
+	str_addf(json,
+		 ",\"duplicates\":%llu,\"reordered\":%llu,\"jitter_ms\":%.1f,\"gap_ms\":%u"
+		 ",\"first_ms\":%lld,\"last_ms\":%lld,\"mos\":%.2f",
+		 (unsigned long long)receipt->duplicates, (unsigned long long)receipt->reordered,
+		 receipt->jitter_us / 1000.0, receipt->gap_ms,
+		 after_start(call, receipt->first_in_ms), after_start(call, receipt->last_in_ms),
+		 receipt->mos);
+	if (receipt->rtt_us)
+		str_addf(json, ",\"rtt_ms\":%.1f", receipt->rtt_us / 1000.0);
+	if (receipt->reported)
+		str_addf(json, ",\"reported\":{\"lost\":%d,\"lost_percent\":%u,\"jitter_ms\":%.1f}",
+			 (int)receipt->reported_lost, receipt->reported_percent,
+			 receipt->reported_jitter_us / 1000.0);
+}
+
+static void add_side(struct str *json, const char *name, const struct call *call,
+		     const struct media_receipt *receipt)
 {
 	uint64_t dropped = receipt->dropped_auth + receipt->dropped_source + receipt->dropped_other;
 
@@ -133,10 +166,12 @@ static void add_side(struct str *json, const char *name, const struct media_rece
 	str_add_json(json, receipt->codec);
 	str_addf(json,
 		 ",\"packets_in\":%llu,\"packets_out\":%llu,\"bytes_in\":%llu,\"bytes_out\":%llu"
-		 ",\"lost\":%llu,\"dropped\":%llu}",
+		 ",\"lost\":%llu,\"dropped\":%llu",
 		 (unsigned long long)receipt->packets_in, (unsigned long long)receipt->packets_out,
 		 (unsigned long long)receipt->bytes_in, (unsigned long long)receipt->bytes_out,
 		 (unsigned long long)receipt->lost, (unsigned long long)dropped);
+	add_quality(json, receipt, call);
+	str_add(json, "}");
 }
 
 static void add_tries(struct str *json, const struct call *call)
@@ -197,9 +232,12 @@ static void write_cdr(const struct call *call, const struct ending *ending, mono
 		add_text(&json, "recording", message_left(call));
 		str_addf(&json, ",\"recording_ms\":%u", call->receipt[MEDIA_B].recorded_ms);
 	}
+	add_text(&json, "verdict", call_verdict_name(call->verdict));
+	if (call->verdict_why[0])
+		add_text(&json, "verdict_why", call->verdict_why);
 	add_text(&json, "media", media_name(call));
-	add_side(&json, "a", &call->receipt[MEDIA_A]);
-	add_side(&json, "b", &call->receipt[MEDIA_B]);
+	add_side(&json, "a", call, &call->receipt[MEDIA_A]);
+	add_side(&json, "b", call, &call->receipt[MEDIA_B]);
 	str_add(&json, text_or(call->plan->record, ""));
 	str_add(&json, "}");
 
@@ -214,14 +252,18 @@ static void log_end(const struct call *call, const struct ending *ending, mono_m
 
 	log_info("call",
 		 "call=%s end cause=%s by=%s state=%s step=\"%s\" pdd_ms=%lld ring_ms=%lld "
-		 "talk_ms=%lld media=%s codec=%s/%s a_in=%llu a_out=%llu b_in=%llu b_out=%llu",
+		 "talk_ms=%lld media=%s verdict=\"%s\" codec=%s/%s a_in=%llu a_out=%llu "
+		 "b_in=%llu b_out=%llu a_lost=%llu b_lost=%llu a_jitter_ms=%.1f b_jitter_ms=%.1f "
+		 "a_rtt_ms=%.1f b_rtt_ms=%.1f a_mos=%.1f b_mos=%.1f",
 		 call->id, cause_name(ending->cause), ending->by,
 		 call->a_answered ? "answered" : "unanswered", call_current_step(call)->label,
 		 (long long)call->pdd_ms, span(call->ringing_ms, call->answered_ms),
 		 call->answered_ms ? span(call->answered_ms, now) : 0, media_name(call),
-		 text_or(a->codec, "-"), text_or(b->codec, "-"), (unsigned long long)a->packets_in,
-		 (unsigned long long)a->packets_out, (unsigned long long)b->packets_in,
-		 (unsigned long long)b->packets_out);
+		 call_verdict_name(call->verdict), text_or(a->codec, "-"), text_or(b->codec, "-"),
+		 (unsigned long long)a->packets_in, (unsigned long long)a->packets_out,
+		 (unsigned long long)b->packets_in, (unsigned long long)b->packets_out,
+		 (unsigned long long)a->lost, (unsigned long long)b->lost, a->jitter_us / 1000.0,
+		 b->jitter_us / 1000.0, a->rtt_us / 1000.0, b->rtt_us / 1000.0, a->mos, b->mos);
 }
 
 struct call_try *record_try(struct call *call, const char *label)
@@ -276,8 +318,6 @@ void record_end(struct call *call, const struct ending *ending)
 	mono_ms now = clock_now();
 
 	record_tries_over(call, cause_name(ending->cause));
-	for (int side = MEDIA_A; call->session && side <= MEDIA_B; side++)
-		media_receipt(call->session, (enum media_side)side, &call->receipt[side]);
 	log_end(call, ending, now);
 	if (call->room->cdr)
 		write_cdr(call, ending, now);

@@ -21,7 +21,7 @@ struct rig {
 	struct call_room *room;
 	struct leg *a;
 	char cdr[64];
-	char end_line[512]; /* the last "end" line of the log */
+	char end_line[1024]; /* the last "end" line of the log */
 	unsigned starts, ends;
 	unsigned refused;       /* calls that never began, by the test's count */
 	enum leg_100rel rel100; /* what A says */

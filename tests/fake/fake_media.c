@@ -13,6 +13,12 @@ static unsigned created;
 static int create_error, offer_error, answer_error;
 static int sound_references;
 static unsigned recorded_ms;
+static const struct media_receipt *told[2];
+
+void fake_media_receipt(enum media_side side, const struct media_receipt *receipt)
+{
+	told[side] = receipt;
+}
 
 void fake_media_create_fails(int err)
 {
@@ -74,6 +80,7 @@ void fake_media_recorded(unsigned ms)
 
 void fake_media_reset(void)
 {
+	told[MEDIA_A] = told[MEDIA_B] = NULL;
 	assert(!sessions);
 	assert(sound_references == 0);
 	created = 0;
@@ -235,7 +242,14 @@ void media_receipt(const struct media_session *session, enum media_side side,
 		   struct media_receipt *ret_receipt)
 {
 	(void)session;
+	if (told[side]) {
+		*ret_receipt = *told[side];
+		return;
+	}
 	memset(ret_receipt, 0, sizeof(*ret_receipt));
+	ret_receipt->agreed = ret_receipt->sends = true;
+	ret_receipt->last_in_ms = clock_now();
+	ret_receipt->packets_out = 99;
 	ret_receipt->packets_in = side == MEDIA_A ? 111 : 222;
 	ret_receipt->recorded_ms = side == MEDIA_A ? 0 : recorded_ms;
 	snprintf(ret_receipt->codec, sizeof(ret_receipt->codec), "PCMA");

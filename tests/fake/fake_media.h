@@ -34,6 +34,8 @@ struct media_session *fake_media_nth(size_t nth); /* of those living, the oldest
 size_t fake_media_count(void);                    /* living */
 unsigned fake_media_created(void);                /* since reset */
 void fake_media_recorded(unsigned ms);            /* receipts say so from here on */
+/* What receipts of a side say from here on; NULL: that all is well. */
+void fake_media_receipt(enum media_side side, const struct media_receipt *receipt);
 #define FAKE_SOUND_MS 2000
 struct media_sound *fake_media_sound(void); /* with a reference */
 void fake_media_reset(void);                /* asserts that nothing lives */

@@ -6,7 +6,7 @@
 #include <string.h>
 #include "tools/ctl/ctl.h"
 
-#define COLUMNS_MAX 12
+#define COLUMNS_MAX 13
 #define CELL        96
 
 static const char *text_of(const json_t *object, const char *key)
@@ -102,6 +102,10 @@ void show_status(const json_t *status)
 	printf("config     %s\n", text_of(status, "config"));
 	printf("calls      %lld (%lld legs)\n", number_of(status, "calls"),
 	       number_of(status, "legs"));
+	printf("media     ");
+	json_object_foreach(json_object_get(status, "media"), state, count)
+		printf(" %s=%lld", state, (long long)json_integer_value(count));
+	putchar('\n');
 	printf("core sbc   answers: %s\n", json_is_null(json_object_get(status, "sbc_ok"))
 						   ? "not asked"
 						   : yes_no(status, "sbc_ok"));
@@ -193,15 +197,16 @@ static void call_row(const json_t *call, char cells[COLUMNS_MAX][CELL])
 	span_text(number_of(call, "talk_ms") / 1000, cells[7], CELL);
 	packets(call, "a", cells[8]);
 	packets(call, "b", cells[9]);
-	snprintf(cells[10], CELL, "%s", text_of(call, "call_id_a"));
-	snprintf(cells[11], CELL, "%s", text_of(call, "call_id_b"));
+	snprintf(cells[10], CELL, "%s", text_of(call, "verdict"));
+	snprintf(cells[11], CELL, "%s", text_of(call, "call_id_a"));
+	snprintf(cells[12], CELL, "%s", text_of(call, "call_id_b"));
 }
 
 void show_calls(const json_t *calls)
 {
-	static const char *const titles[] = { "CALL",      "STATE",     "DIR",  "FROM", "TO",
-					      "STEP",      "AGE",       "TALK", "A",    "B",
-					      "CALL-ID A", "CALL-ID B", NULL };
+	static const char *const titles[] = { "CALL",  "STATE",     "DIR",       "FROM", "TO",
+					      "STEP",  "AGE",       "TALK",      "A",    "B",
+					      "HEARD", "CALL-ID A", "CALL-ID B", NULL };
 
 	show_table(calls, titles, call_row);
 }

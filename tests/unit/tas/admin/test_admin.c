@@ -87,6 +87,16 @@ size_t call_room_count(const struct call_room *room)
 	return 2;
 }
 
+const char *call_verdict_name(enum call_verdict verdict)
+{
+	return verdict == VERDICT_ONE_WAY ? "one-way" : verdict == VERDICT_OK ? "ok" : "other";
+}
+
+size_t call_room_verdict_count(enum call_verdict verdict)
+{
+	return verdict == VERDICT_OK ? 2 : 0;
+}
+
 const char *call_state_name(enum call_state state)
 {
 	return state == CALL_TALKING ? "TALKING" : "?";
@@ -101,10 +111,15 @@ void call_room_each(struct call_room *room, void (*visit)(const struct call_info
 				  .route_type = ROUTE_TYPE_FORK,
 				  .number = "+4799000001",
 				  .from = "\xff\"bad\"",
+				  .verdict = VERDICT_ONE_WAY,
+				  .verdict_why = "nothing arrives",
 				  .media = true };
 
 	(void)room;
 	info.receipt[MEDIA_B].packets_in = 7;
+	info.receipt[MEDIA_B].jitter_us = 2500;
+	info.receipt[MEDIA_B].reported = true;
+	info.receipt[MEDIA_B].reported_percent = 4;
 	visit(&info, arg);
 }
 
