@@ -12,39 +12,23 @@
 
 #define INVITES_MAX 5 /* a peer that asks for one more each time is left alone */
 
-/* The SDP of a provisional response, if it belongs to the first early dialog:
- * offers and answers go on in that one; a 2xx may come from any. */
-static char *early_sdp(struct leg *leg, const sip_t *sip)
-{
-	const char *tag = sip->sip_to->a_tag;
-	char *sdp = message_sdp_or_null(sip);
-
-	if (!sdp)
-		return NULL;
-	if (!leg->early_tag)
-		leg->early_tag = strdup(tag ? tag : "");
-	if (leg->early_tag && strcmp(leg->early_tag, tag ? tag : "") == 0)
-		return sdp;
-	free(sdp);
-	return NULL;
-}
-
 static void on_provisional(struct leg *leg, const sip_t *sip, const msg_t *msg)
 {
 	bool reliable = sip->sip_rseq && sip_has_feature(sip->sip_require, "100rel");
-	bool agreed = leg->agreed_early;
-	char *sdp = early_sdp(leg, sip);
+	char *sdp = message_sdp_or_null(sip);
 	struct leg_event event = { .type = LEG_EV_PROVISIONAL,
 				   .status = sip->sip_status->st_status,
 				   .reason = sip->sip_status->st_phrase,
-				   /* After the answer what follows means nothing: RFC 3261
-				    * section 13.2.1. */
-				   .sdp = agreed ? NULL : sdp,
 				   .reliable = reliable };
 
 	leg_note_early(leg, sip);
-	if (!reliable || leg_take_reliable(leg, sip, sdp != NULL))
+	if (!reliable || leg_reliable_in_order(leg, sip)) {
+		if (sdp && leg_hear_early(leg, sip, sdp))
+			event.sdp = sdp;
+		if (reliable)
+			leg_take_reliable(leg, sip, event.sdp != NULL);
 		leg_tell(leg, &event, msg);
+	}
 	free(sdp);
 }
 
@@ -53,8 +37,6 @@ static void establish(struct leg *leg, const sip_t *sip)
 {
 	const char *tag = sip->sip_to->a_tag;
 
-	if (!tag || !leg->early_tag || strcmp(tag, leg->early_tag) != 0)
-		leg->agreed_early = false; /* another branch of a fork: its SDP is the answer */
 	leg->peer_tag = str_dup_or_null(tag);
 	if (!leg_choose_early(leg, tag) && tag)
 		(void)nta_leg_rtag(leg->dialog, tag);
@@ -71,7 +53,7 @@ static void on_success(struct leg *leg, const sip_t *sip, const msg_t *msg)
 	struct leg_event event = { .type = LEG_EV_ANSWERED,
 				   .status = sip->sip_status->st_status,
 				   .reason = sip->sip_status->st_phrase };
-	char *sdp = NULL;
+	char *sdp = leg_final_sdp(leg, sip);
 
 	establish(leg, sip);
 	leg_session_agreed(leg, sip);
@@ -79,11 +61,10 @@ static void on_success(struct leg *leg, const sip_t *sip, const msg_t *msg)
 	if (given_up) {                   /* the 2xx crossed our CANCEL: RFC 3261 section 9.1 */
 		(void)leg_ack(leg, NULL); /* cannot fail in this state */
 		leg_hang_up(leg, leg->reason);
-		return;
+	} else {
+		event.sdp = sdp;
+		leg_tell(leg, &event, msg);
 	}
-	sdp = leg->agreed_early ? NULL : message_sdp_or_null(sip);
-	event.sdp = sdp;
-	leg_tell(leg, &event, msg);
 	free(sdp);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* leg_private.h - a leg from inside: leg.c (life, dialog), leg_in.c and
- * leg_out.c (its INVITE), leg_prack.c (its reliable 18x), leg_offer.c (re-INVITE
- * and UPDATE), leg_refresh.c (session timer), leg_refer.c, leg_replaces.c,
+ * leg_out.c (its INVITE), leg_early.c (a fork's dialogs), leg_prack.c (its reliable 18x),
+ * leg_offer.c (re-INVITE and UPDATE), leg_refresh.c (session timer), leg_refer.c, leg_replaces.c,
  * leg_inform.c, leg_errand.c (PRACK and NOTIFY), leg_auth.c.
  *
  *   in:  INVITED --2xx--> ACCEPTED --ACK--> TALKING --BYE--> HANGING_UP -> OVER
@@ -45,6 +45,8 @@ struct early_dialog {
 	struct early_dialog *next;
 	nta_leg_t *dialog; /* NULL: not opened */
 	uint32_t rseq;     /* the last one taken */
+	char *sdp;         /* the last it sent that was told on; NULL: none */
+	bool agreed;       /* which is its answer for good */
 	char tag[];        /* the peer's */
 };
 
@@ -94,7 +96,7 @@ struct leg {
 	uint32_t prack_rseq; /* of the 18x that waits for leg_prack(); 0: none */
 	bool reliable;       /* incoming: an 18x was sent reliably */
 	bool early_sdp_sent; /* incoming: one of them carried SDP */
-	bool agreed_early;   /* the INVITE's offer was answered reliably before its 2xx */
+	bool agreed_early;   /* the INVITE's offer has its answer before the 2xx */
 	unsigned allows;     /* LEG_ALLOWS_..., as last heard */
 
 	struct session_timer session;
@@ -185,15 +187,27 @@ void leg_unreached(struct leg *leg, enum leg_end_reason end, const char *reason,
 /* leg_prack.c */
 int leg_send_reliably(struct leg *leg, int status, const char *reason, const char *sdp,
 		      const struct sip_headers *headers) MUST_CHECK;
-/* Any provisional response: its dialog may be named from now on. */
+/* A provisional response with RSeq: false for a repetition, or one out of order. */
+bool leg_reliable_in_order(struct leg *leg, const sip_t *sip);
+/* It is acknowledged, unless its SDP is an offer that leg_prack() answers. */
+void leg_take_reliable(struct leg *leg, const sip_t *sip, bool with_sdp);
+
+/* leg_early.c */
+struct early_dialog *leg_find_early(const struct leg *leg, const char *tag); /* NULL: none */
+/* Any provisional response: its dialog is known from now on. */
 void leg_note_early(struct leg *leg, const sip_t *sip);
-/* A provisional response with RSeq. False: a repetition, or one out of order. */
-bool leg_take_reliable(struct leg *leg, const sip_t *sip, bool with_sdp);
-/* The 2xx has chosen a dialog: it becomes leg->dialog if it was an early one. */
+/* And open for requests; NULL: not known, or no memory. */
+struct early_dialog *leg_open_early(struct leg *leg, const sip_t *sip);
+nta_leg_t *leg_early_dialog(const struct leg *leg, const char *tag); /* NULL: not open */
+/* SDP in a provisional response: true if it is told on. */
+bool leg_hear_early(struct leg *leg, const sip_t *sip, const char *sdp);
+/* This dialog's answer is final: it came reliably, or is ours. */
+void leg_agree_early(struct leg *leg, struct early_dialog *early);
+/* What the 2xx makes of the SDP told so far; NULL: it stands. Before: */
+char *leg_final_sdp(struct leg *leg, const sip_t *sip);
+/* The 2xx has chosen a dialog: it becomes leg->dialog if it was an open one. */
 bool leg_choose_early(struct leg *leg, const char *tag);
 void leg_drop_early(struct leg *leg);
-bool leg_has_early(const struct leg *leg, const char *tag);
-nta_leg_t *leg_early_dialog(const struct leg *leg, const char *tag); /* NULL: not open */
 
 /* leg_refresh.c */
 struct session_timer_said leg_session_said(const sip_t *sip);

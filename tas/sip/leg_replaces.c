@@ -13,7 +13,7 @@ static bool is_peer_tag(const struct leg *leg, const char *tag)
 {
 	if (leg->peer_tag && strcmp(leg->peer_tag, tag) == 0)
 		return true;
-	return leg_has_early(leg, tag);
+	return leg_find_early(leg, tag) != NULL;
 }
 
 static bool is_named(const struct leg *leg, const sip_replaces_t *replaces)

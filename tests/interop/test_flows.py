@@ -224,6 +224,23 @@ def temporarily_unavailable(scene):
     refused_with(scene, 480, "Temporarily Unavailable")
 
 
+def early_media_of_a_fork(scene):
+    """RFC 3261 13.2.2.4: two early dialogs with SDP each, then the first one answers."""
+    call, pbx = scene.dial_to(DIRECT), scene.node1
+    flow, invite = invited(pbx)
+    for tag, port in (("one", "41000"), ("two", "42000")):
+        flow.send(pbx.reply(invite, 183, "Session Progress", RTP_OFFER.replace("40000", port), tag))
+        assert "m=audio" in to_leg2(call, 183).body, "an early dialog without its media"
+    answered = pbx.reply(invite, 200, "OK", RTP_OFFER.replace("40000", "41000"), "one")
+    flow.send(answered)
+    call.ok2 = call.final()
+    assert call.ok2.status == 200 and "m=audio" in call.ok2.body, call.ok2.encode()
+    call.flow.send(call.sbc.in_dialog("ACK", call.leg2, call.ok2))
+    pbx.wait(lambda m: m.start.startswith("ACK") and m.get("to").endswith("tag=one"))
+    flow.send(pbx.in_dialog("BYE", invite, answered, outgoing=False))
+    call.bye_from(call.leg2)
+
+
 # ---- RFC 5359 section 2 ----
 
 def call_hold(scene):
@@ -368,6 +385,7 @@ FLOWS = [
     ("RFC 3665 3.9 busy", busy),
     ("RFC 3665 3.10 no response", no_response),
     ("RFC 3665 3.11 temporarily unavailable", temporarily_unavailable),
+    ("RFC 3261 13.2.2.4 early media of a fork", early_media_of_a_fork),
     ("RFC 5359 2.1 call hold", call_hold),
     ("RFC 5359 2.2 consultation hold", consultation_hold),
     ("RFC 5359 2.3 music on hold", music_on_hold),

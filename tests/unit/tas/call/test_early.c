@@ -33,6 +33,23 @@ static void answer_waits_behind_an_early_one_in_the_media_room(void **state)
 	assert_did(rig->a, FAKE_LEG_ANSWER, 200, "other-for-a");
 }
 
+/* A fork: media follows who sent SDP last, and the 2xx decides. */
+static void each_early_dialogs_sdp_goes_to_the_media_room(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b = rig_dialling(rig, RIG_PLAN(rig_loop()));
+
+	fake_leg_event(b, LEG_EV_PROVISIONAL, 183, "early-1");
+	fake_media_reply(fake_media_last(), "for-a");
+	fake_leg_event(b, LEG_EV_PROVISIONAL, 183, "early-2");
+	assert_true(fake_media_reply(fake_media_last(), "for-a"));
+	assert_did(rig->a, FAKE_LEG_PROVISIONAL, 183, "for-a");
+	fake_leg_event(b, LEG_EV_ANSWERED, 200, "early-1");
+	assert_true(fake_media_reply(fake_media_last(), "for-a"));
+	assert_did(rig->a, FAKE_LEG_ANSWER, 200, "for-a");
+	assert_int_equal(fake_media_last()->answers, 3);
+}
+
 static void answer_that_repeats_the_early_one_needs_no_media(void **state)
 {
 	struct rig *rig = *state;
@@ -292,6 +309,7 @@ int main(void)
 		T(provisionals_reach_a_in_order_with_their_sdp),
 		T(answer_waits_behind_an_early_one_in_the_media_room),
 		T(answer_that_repeats_the_early_one_needs_no_media),
+		T(each_early_dialogs_sdp_goes_to_the_media_room),
 		T(answer_without_sdp_stands_on_the_early_one),
 		T(early_sdp_that_cannot_be_served_is_left_out),
 		T(sdp_out_of_order_is_left_out_of_an_18x_and_ends_a_2xx),

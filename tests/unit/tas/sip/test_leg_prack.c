@@ -286,14 +286,80 @@ static void a_fork_is_acknowledged_branch_by_branch(void **state)
 	prack = wire_expect(&wire, "PRACK sip:");
 	assert_non_null(strstr(wire_header(prack, "To", to, sizeof(to)), "tag=two"));
 	wire_respond(&wire, prack, "200 OK", NULL, "", "");
-	scene_wait(&scene.caller, "R183+sdp R183");
-	assert_string_equal(scene.caller.sdp, ANSWER); /* the first one's */
+	scene_wait(&scene.caller, "R183+sdp R183+sdp");
+	assert_string_equal(scene.caller.sdp, OFFER); /* media follows the second one */
 	wire_respond(&wire, invite, "200 OK", "two", "", OFFER);
-	scene_wait(&scene.caller, "ANSWERED+sdp"); /* now it is the second's */
-	assert_string_equal(scene.caller.sdp, OFFER);
+	scene_wait(&scene.caller, "ANSWERED");
+	assert_string_equal(scene.caller.heard, " R183+sdp R183+sdp ANSWERED"); /* it stands */
 	assert_int_equal(leg_ack(scene.caller.leg, NULL), 0);
 	prack = wire_expect(&wire, "ACK sip:");
 	assert_non_null(strstr(wire_header(prack, "To", to, sizeof(to)), "tag=two"));
+	end();
+}
+
+static void the_dialog_that_answers_is_heard_again_if_another_spoke_since(void **state)
+{
+	const char *invite, *update;
+	char to[200];
+
+	(void)state;
+	open_pair(LEG_100REL_SUPPORTED);
+	invite = call_wire(OFFER);
+	ring(invite, "one", 7, ANSWER);
+	wire_respond(&wire, wire_expect(&wire, "PRACK sip:"), "200 OK", NULL, "", "");
+	ring(invite, "two", 1, OFFER);
+	wire_respond(&wire, wire_expect(&wire, "PRACK sip:"), "200 OK", NULL, "", "");
+	scene_wait(&scene.caller, "R183+sdp R183+sdp");
+	/* What goes into the dialog goes to who is heard. */
+	assert_int_equal(leg_offer(scene.caller.leg, OFFER, true), 0);
+	update = wire_expect(&wire, "UPDATE sip:");
+	assert_non_null(strstr(wire_header(update, "To", to, sizeof(to)), "tag=two"));
+	wire_respond(&wire, update, "488 Not Acceptable Here", NULL, "", "");
+	ring(invite, "one", 8, ""); /* says nothing of media: the second stays */
+	wire_respond(&wire, wire_expect(&wire, "PRACK sip:"), "200 OK", NULL, "", "");
+	wire_respond(&wire, invite, "200 OK", "one", "", "");
+	scene_wait(&scene.caller, "ANSWERED+sdp");
+	assert_string_equal(scene.caller.sdp, ANSWER);
+	end();
+}
+
+static void early_dialogs_that_are_not_reliable_are_heard_in_turn(void **state)
+{
+	const char *invite;
+
+	(void)state;
+	open_pair(LEG_100REL_NONE);
+	invite = call_wire(OFFER);
+	wire_respond(&wire, invite, "183 Session Progress", "one", "", ANSWER);
+	wire_respond(&wire, invite, "183 Session Progress", "two", "", OFFER);
+	scene_wait(&scene.caller, "183+sdp 183+sdp");
+	assert_string_equal(scene.caller.sdp, OFFER);
+	wire_respond(&wire, invite, "183 Session Progress", "one", "", ANSWER);
+	scene_wait(&scene.caller, "183+sdp 183+sdp 183+sdp");
+	assert_string_equal(scene.caller.sdp, ANSWER);
+	wire_respond(&wire, invite, "200 OK", "two", "", OFFER);
+	scene_wait(&scene.caller, "ANSWERED+sdp");
+	assert_string_equal(scene.caller.sdp, OFFER);
+	end();
+}
+
+static void only_the_first_dialogs_offer_is_told_on(void **state)
+{
+	const char *invite, *prack;
+	char to[200];
+
+	(void)state;
+	open_pair(LEG_100REL_SUPPORTED);
+	invite = call_wire(NULL);
+	ring(invite, "one", 7, OFFER);
+	scene_wait(&scene.caller, "R183+sdp");
+	ring(invite, "two", 1, OFFER);
+	prack = wire_expect(&wire, "PRACK sip:"); /* has nothing to answer it with */
+	assert_non_null(strstr(wire_header(prack, "To", to, sizeof(to)), "tag=two"));
+	assert_int_equal(leg_prack(scene.caller.leg, ANSWER), 0);
+	prack = wire_expect(&wire, "PRACK sip:");
+	assert_non_null(strstr(wire_header(prack, "To", to, sizeof(to)), "tag=one"));
+	assert_string_equal(scene.caller.heard, " R183+sdp R183");
 	end();
 }
 
@@ -402,6 +468,9 @@ int main(void)
 		cmocka_unit_test(a_prack_for_nothing_is_refused),
 		cmocka_unit_test(an_update_before_anything_is_agreed_has_to_wait),
 		cmocka_unit_test(a_fork_is_acknowledged_branch_by_branch),
+		cmocka_unit_test(the_dialog_that_answers_is_heard_again_if_another_spoke_since),
+		cmocka_unit_test(early_dialogs_that_are_not_reliable_are_heard_in_turn),
+		cmocka_unit_test(only_the_first_dialogs_offer_is_told_on),
 		cmocka_unit_test(repetitions_and_gaps_are_not_told),
 		cmocka_unit_test(what_follows_a_prack_waits_for_its_answer),
 		cmocka_unit_test(what_was_held_back_goes_after_the_2xx_that_came_first),
