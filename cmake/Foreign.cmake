@@ -22,6 +22,8 @@ foreign(SRTP libsrtp2)
 foreign(OPENSSL openssl)
 foreign(SNDFILE sndfile)
 foreign(SPEEXDSP speexdsp)
+foreign(OPUS opus)
+foreign(SPANDSP spandsp)
 foreign(SOFIA sofia-sip-ua)
 foreign(MICROHTTPD libmicrohttpd)
 

@@ -144,6 +144,9 @@ struct config_trunk_auth {
 	bool md5;                       /* MD5 will do where nothing better is offered */
 };
 
+/* How digits reach a trunk and come from it. */
+enum trunk_dtmf { TRUNK_DTMF_AUTO, TRUNK_DTMF_RFC4733, TRUNK_DTMF_INFO, TRUNK_DTMF_INBAND };
+
 struct config_trunk {
 	char *name;
 	char **uris; /* sip:host[:port][;transport=tcp] */
@@ -167,7 +170,10 @@ struct config_trunk {
 	struct config_cidr *trusted; /* source addresses besides the uris' literal hosts */
 	size_t trusted_count;
 	enum media_kind media; /* default rtp */
-	char **allow_headers;  /* names that may cross to the trunk, besides the standard ones */
+	char **codecs;         /* names, most wanted first; none: all, as the other side orders */
+	size_t codec_count;
+	enum trunk_dtmf dtmf; /* default auto */
+	char **allow_headers; /* names that may cross to the trunk, besides the standard ones */
 	size_t allow_header_count;
 	struct config_identity identity;
 	size_t service; /* index into config.services: rules for its calls; 0: none */
@@ -399,6 +405,7 @@ struct config_media {
 	uint16_t port_min, port_max; /* 20000-29999 */
 	unsigned threads;            /* 0: one per core, at most 8 */
 	unsigned rtp_timeout_s;      /* no RTP on an established call: 60; 0: never */
+	unsigned opus_complexity;    /* of what is encoded, 0 to 10: 2 */
 	unsigned hold_timeout_s;     /* nothing from a side on hold: 7200; 0: never */
 };
 

@@ -37,6 +37,29 @@ static void read_order(struct reader *reader, const struct value *value)
 
 static const struct kind kind_order = { "in_order, weighted or round_robin", NODE_SCALAR,
 					read_order };
+static void read_dtmf(struct reader *reader, const struct value *value)
+{
+	static const char *const words[] = { [TRUNK_DTMF_AUTO] = "auto",
+					     [TRUNK_DTMF_RFC4733] = "rfc4733",
+					     [TRUNK_DTMF_INFO] = "info",
+					     [TRUNK_DTMF_INBAND] = "inband" };
+	int word = value_word(reader, value, words, ARRAY_SIZE(words));
+
+	if (word >= 0)
+		*(enum trunk_dtmf *)value->target = (enum trunk_dtmf)word;
+}
+
+static void read_codec(struct reader *reader, const struct value *value)
+{
+	static const char *const words[] = { "PCMA",   "PCMU", "G722", "opus", "AMR",
+					     "AMR-WB", "G729", "GSM",  "iLBC", "EVS" };
+
+	if (value_word(reader, value, words, ARRAY_SIZE(words)) >= 0)
+		kind_text.read(reader, value);
+}
+
+static const struct kind kind_dtmf = { "auto, rfc4733, info or inband", NODE_SCALAR, read_dtmf };
+static const struct kind kind_codec = { "name of a codec", NODE_SCALAR, read_codec };
 const struct kind kind_media = { "rtp or webrtc", NODE_SCALAR, read_media };
 
 static const struct key limit_keys[] = {
@@ -233,6 +256,17 @@ static const struct key trunk_keys[] = {
 	  .offset = offsetof(struct config_trunk, media),
 	  .fallback = "rtp",
 	  .help = "rtp, or webrtc for ICE and DTLS-SRTP" },
+	{ .name = "codecs",
+	  .kind = &kind_codec,
+	  .offset = offsetof(struct config_trunk, codecs),
+	  .item_size = sizeof(char *),
+	  .count_offset = offsetof(struct config_trunk, codec_count),
+	  .help = "the only codecs it is offered and may use, most wanted first; all" },
+	{ .name = "dtmf",
+	  .kind = &kind_dtmf,
+	  .offset = offsetof(struct config_trunk, dtmf),
+	  .fallback = "auto",
+	  .help = "how digits reach it and come from it: auto, rfc4733, info or inband" },
 	{ .name = "allow_headers",
 	  .kind = &kind_header,
 	  .offset = offsetof(struct config_trunk, allow_headers),

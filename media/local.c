@@ -3,20 +3,25 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
+#include "base/log.h"
 #include "base/str.h"
 #include "media/dictation.h"
 #include "media/sounds.h"
+#include "media/stream.h"
 #include "media/tone.h"
+#include "media/voice.h"
 
 #define FRAME_SAMPLES (TONE_RATE / 1000 * LOCAL_FRAME_MS)
 /* Silence before a sound: the caller's phone has heard of the answer by then. */
 #define LEAD_SAMPLES (TONE_RATE / 5)
 #define BEEP_HZ      1000
 #define BEEP_SAMPLES (TONE_RATE * 2 / 5)
-#define STALE_MS     500 /* without a packet, what was detected no longer holds */
+/* Sounds are short and calls with them many. */
+#define OPUS_COMPLEXITY 1
+#define STALE_MS        500 /* without a packet, what was detected no longer holds */
 
-enum law { LAW_NONE, LAW_A, LAW_U, LAW_EVENT };
+/* By payload type, besides enum voice_kind. */
+#define KIND_EVENT 0xff
 
 struct local {
 	struct relay_leg *leg;
@@ -36,12 +41,14 @@ struct local {
 	uint32_t key_at;
 	struct tone_source source;
 	struct tone_detector detector;
-	uint8_t laws[128]; /* enum law by payload type */
-	uint8_t type;      /* that we send */
-	bool sending, marker;
+	uint8_t kinds[128]; /* enum voice_kind, or KIND_EVENT */
+	struct voice_decoder *decoders[VOICE_KINDS];
+	struct voice_encoder *encoder; /* of what we send; NULL: no memory */
+	struct sdp_codec codec;        /* that we send */
+	bool sending;
 	mono_ms heard_ms;
-	uint16_t sequence;
-	uint32_t timestamp, ssrc;
+	uint32_t heard_raw, heard_at; /* timestamp last heard; the same in TONE_RATE */
+	struct stream out;
 	/* Echo: their timestamps moved into our time line. */
 	uint32_t echo_ssrc, echo_shift;
 };
@@ -49,12 +56,18 @@ struct local {
 static const struct sdp_codec known[] = {
 	{ .type = 8, .name = "PCMA", .rate = 8000, .channels = 1 },
 	{ .type = 0, .name = "PCMU", .rate = 8000, .channels = 1 },
+	{ .type = 9, .name = "G722", .rate = 8000, .channels = 1 },
+	{ .type = 111,
+	  .name = "opus",
+	  .rate = 48000,
+	  .channels = 2,
+	  .fmtp = "minptime=10;useinbandfec=1" },
 	{ .type = 101, .name = "telephone-event", .rate = 8000, .channels = 1, .fmtp = "0-15" },
 };
 
 int local_codecs(const char *const *names, unsigned count, struct media_desc *ret_desc)
 {
-	static const char *const all[] = { "PCMA", "PCMU", "telephone-event" };
+	static const char *const all[] = { "PCMA", "PCMU", "G722", "opus", "telephone-event" };
 
 	if (count == 0) {
 		names = all;
@@ -67,29 +80,6 @@ int local_codecs(const char *const *names, unsigned count, struct media_desc *re
 			    ret_desc->codec_count < ARRAY_SIZE(known))
 				ret_desc->codecs[ret_desc->codec_count++] = known[k];
 	return codecs_first_speech(ret_desc) ? 0 : -EINVAL;
-}
-
-static enum law law_of(const struct sdp_codec *codec)
-{
-	if (str_equal_nocase(codec->name, "PCMA"))
-		return LAW_A;
-	if (str_equal_nocase(codec->name, "telephone-event"))
-		return LAW_EVENT;
-	return str_equal_nocase(codec->name, "PCMU") ? LAW_U : LAW_NONE;
-}
-
-static void write_header(struct local *local, uint8_t *packet, uint8_t type, uint32_t timestamp)
-{
-	packet[0] = 0x80;
-	packet[1] = (uint8_t)(type | (local->marker ? 0x80 : 0));
-	packet[2] = (uint8_t)(local->sequence >> 8);
-	packet[3] = (uint8_t)local->sequence;
-	for (unsigned i = 0; i < 4; i++) {
-		packet[4 + i] = (uint8_t)(timestamp >> (24 - 8 * i));
-		packet[8 + i] = (uint8_t)(local->ssrc >> (24 - 8 * i));
-	}
-	local->sequence++;
-	local->marker = false;
 }
 
 /* The next sample of the sound; the last one ends it or begins it anew. */
@@ -127,15 +117,18 @@ static int16_t next_sample(struct local *local)
 static void play_frame(struct local *local)
 {
 	uint8_t packet[RELAY_BUFFER];
-	bool law_a = local->laws[local->type] == LAW_A;
+	int16_t samples[FRAME_SAMPLES];
+	size_t length;
 
-	write_header(local, packet, local->type, local->timestamp);
-	for (unsigned i = 0; i < FRAME_SAMPLES; i++) {
-		int16_t sample = next_sample(local);
-
-		packet[12 + i] = law_a ? g711_encode_a(sample) : g711_encode_u(sample);
+	for (unsigned i = 0; i < FRAME_SAMPLES; i++)
+		samples[i] = next_sample(local);
+	length = voice_encode(local->encoder, samples, FRAME_SAMPLES, packet + STREAM_HEADER);
+	if (length == 0) {
+		local->out.marker = true; /* a peer that wants no silence: DTX */
+		return;
 	}
-	relay_rtp(local->leg, packet, 12 + FRAME_SAMPLES);
+	stream_header(&local->out, packet, local->codec.type, local->out.timestamp);
+	relay_rtp(local->leg, packet, STREAM_HEADER + length);
 }
 
 /* The beginning of a sound is not played to a peer whose keys are still to
@@ -183,10 +176,10 @@ static void on_frame(struct timer *timer, void *arg)
 	mono_ms next = timer->due_ms + LOCAL_FRAME_MS;
 	bool was_playing = local->sound != NULL;
 
-	if (local->sending && !local->options.echo && !heard_by_nobody(local))
+	if (local->sending && local->encoder && !local->options.echo && !heard_by_nobody(local))
 		play_frame(local);
 	step_on(local, was_playing, now);
-	local->timestamp += FRAME_SAMPLES;
+	local->out.timestamp += LOCAL_FRAME_MS * (local->codec.rate / 1000);
 	if (local->options.detect && now - local->heard_ms > STALE_MS)
 		atomic_store_explicit(&local->leg->receipt->detected_hz, 0, memory_order_relaxed);
 	/* On time on average; after a stall from now on, not in a burst. */
@@ -200,23 +193,11 @@ static void echo(struct local *local, uint8_t *packet, size_t length)
 
 	if (ssrc != local->echo_ssrc) {
 		local->echo_ssrc = ssrc;
-		local->echo_shift = local->timestamp - timestamp;
+		local->echo_shift = local->out.timestamp - timestamp;
 	}
-	local->marker = (packet[1] & 0x80) != 0;
-	write_header(local, packet, packet[1] & 0x7f, timestamp + local->echo_shift);
+	local->out.marker = (packet[1] & 0x80) != 0;
+	stream_header(&local->out, packet, packet[1] & 0x7f, timestamp + local->echo_shift);
 	relay_rtp(local->leg, packet, length);
-}
-
-/* Contributing sources and extensions are passed over; relay_rtp() has seen
- * that the lengths hold. */
-static const uint8_t *payload_of(const uint8_t *packet, size_t length, size_t *ret_length)
-{
-	size_t header = 12 + (packet[0] & 0x0fu) * 4;
-
-	if (packet[0] & 0x10)
-		header += 4 + (size_t)(packet[header + 2] << 8 | packet[header + 3]) * 4;
-	*ret_length = length - header - (packet[0] & 0x20 ? packet[length - 1] : 0);
-	return packet + header;
 }
 
 /* Codes 10 and 11 are * and #; all packets of one event have its timestamp (RFC
@@ -255,24 +236,32 @@ static void hear(struct local *local, const struct dictation_piece *piece)
 			      memory_order_relaxed);
 }
 
+/* In steps, so that a wrap of the sender's clock is one of ours. */
+static uint32_t timestamp_heard(struct local *local, const uint8_t *packet, enum voice_kind kind)
+{
+	uint32_t raw = relay_word_at(packet + 4);
+	int32_t ahead = (int32_t)(raw - local->heard_raw);
+
+	local->heard_raw = raw;
+	local->heard_at += (uint32_t)(kind == VOICE_OPUS ? ahead / 6 : ahead);
+	return local->heard_at;
+}
+
 static void listen_to(struct local *local, const uint8_t *packet, size_t length)
 {
-	uint8_t law = local->laws[packet[1] & 0x7f];
-	int16_t samples[RELAY_PACKET_MAX];
+	uint8_t kind = local->kinds[packet[1] & 0x7f];
+	int16_t samples[VOICE_FRAME_MAX];
 	size_t count;
-	const uint8_t *payload = payload_of(packet, length, &count);
-	const struct dictation_piece piece = { .ssrc = relay_word_at(packet + 8),
-					       .timestamp = relay_word_at(packet + 4),
-					       .samples = samples,
-					       .count = count };
+	const uint8_t *payload = stream_payload(packet, length, &count);
+	struct dictation_piece piece = { .ssrc = relay_word_at(packet + 8), .samples = samples };
 
-	if (law == LAW_EVENT)
+	if (kind == KIND_EVENT)
 		press_key(local, packet, payload, count);
-	if (law != LAW_A && law != LAW_U)
-		return;
-	for (size_t i = 0; i < count; i++)
-		samples[i] = law == LAW_A ? g711_decode_a(payload[i]) : g711_decode_u(payload[i]);
-	hear(local, &piece);
+	else if (local->decoders[kind]) {
+		piece.timestamp = timestamp_heard(local, packet, (enum voice_kind)kind);
+		piece.count = voice_decode(local->decoders[kind], payload, count, samples);
+		hear(local, &piece);
+	}
 }
 
 static void local_send_rtp(struct relay_leg *leg, uint8_t *packet, size_t length)
@@ -321,16 +310,10 @@ int local_create(struct local **ret_local, struct timer_wheel *wheel, struct rel
 	}
 	timer_init(&local->frame, on_frame, local);
 	take_message(local, take_recording);
-	/* RFC 3550 5.1: all three start at random. */
-	if (getrandom(&local->ssrc, sizeof(local->ssrc), 0) < 0 ||
-	    getrandom(&local->timestamp, sizeof(local->timestamp), 0) < 0 ||
-	    getrandom(&local->sequence, sizeof(local->sequence), 0) < 0) {
+	if (stream_init(&local->out)) {
 		local_destroy(local);
 		return -EIO;
 	}
-	/* A receiver that misses the first packets before a wrap guesses the rollover
-	 * counter wrong (RFC 3711 3.3.1): the lower half leaves it time. */
-	local->sequence &= 0x7fff;
 	local->leg = leg;
 	local->wheel = wheel;
 	local->options = *options;
@@ -350,6 +333,9 @@ struct local *local_destroy(struct local *local)
 		return NULL;
 	timer_cancel(&local->frame);
 	end_message(local, "hangup");
+	for (unsigned i = 0; i < VOICE_KINDS; i++)
+		voice_decoder_destroy(local->decoders[i]);
+	voice_encoder_destroy(local->encoder);
 	free(local);
 	return NULL;
 }
@@ -360,15 +346,42 @@ enum recording_state local_recording_state(const struct local *local)
 					  : RECORDING_OPEN;
 }
 
+static void hear_codec(struct local *local, const struct sdp_codec *codec)
+{
+	enum voice_kind kind = voice_kind_of(codec);
+
+	local->kinds[codec->type] = (uint8_t)kind;
+	if (str_equal_nocase(codec->name, "telephone-event"))
+		local->kinds[codec->type] = KIND_EVENT;
+	if (voice_kind_speaks(kind) && !local->decoders[kind] &&
+	    voice_decoder_create(&local->decoders[kind], kind, TONE_RATE))
+		log_error("media", "%s is not heard: out of memory", codec->name);
+}
+
+static void speak_codec(struct local *local, const struct sdp_codec *codec)
+{
+	const struct voice_encoding encoding = { .kind = voice_kind_of(codec),
+						 .rate = TONE_RATE,
+						 .complexity = OPUS_COMPLEXITY,
+						 .fmtp = codec->fmtp };
+
+	if (local->encoder && memcmp(&local->codec, codec, sizeof(*codec)) == 0)
+		return;
+	local->codec = *codec;
+	local->encoder = voice_encoder_destroy(local->encoder);
+	if (voice_kind_speaks(encoding.kind) && voice_encoder_create(&local->encoder, &encoding))
+		log_error("media", "%s is not spoken: out of memory", codec->name);
+}
+
 void local_agree(struct local *local, const struct media_desc *agreed, bool sending)
 {
 	const struct sdp_codec *speech = codecs_first_speech(agreed);
 
-	memset(local->laws, LAW_NONE, sizeof(local->laws));
+	memset(local->kinds, VOICE_NONE, sizeof(local->kinds));
 	for (unsigned i = 0; i < agreed->codec_count; i++)
-		local->laws[agreed->codecs[i].type & 0x7f] = (uint8_t)law_of(&agreed->codecs[i]);
-	local->type = speech->type;
-	local->marker = sending && !local->sending; /* a talk spurt begins (RFC 3551 4.1) */
+		hear_codec(local, &agreed->codecs[i]);
+	speak_codec(local, speech);
+	local->out.marker = sending && !local->sending; /* a talk spurt begins (RFC 3551 4.1) */
 	local->sending = sending;
 	local->leg->ops = &relay_ops_local;
 	if (!timer_active(&local->frame))

@@ -12,6 +12,7 @@
 #include "base/mailbox.h"
 #include "base/metrics.h"
 #include "base/ticket.h"
+#include "media/digits.h"
 #include "media/dtls.h"
 #include "media/local.h"
 #include "media/ports.h"
@@ -26,7 +27,7 @@ static struct metric sessions_gauge =
 
 struct media_engine {
 	union net_address address;
-	unsigned rtp_timeout_s, hold_timeout_s;
+	unsigned rtp_timeout_s, hold_timeout_s, opus_complexity;
 	struct ports *ports;
 	struct dtls_identity *identity;
 	struct recorder *recorder;
@@ -79,6 +80,8 @@ struct request {
 	char *sdp;                   /* owned */
 	struct session_setup *setup; /* owned; only to create and to turn */
 	uint16_t port;               /* of the new side B; only to turn */
+	char digit;
+	unsigned digit_ms;
 };
 
 /* Media thread to caller. */
@@ -209,6 +212,17 @@ static void on_rollback(struct mail *mail, void *receiver)
 	(void)receiver;
 	if (request->shared->session)
 		session_rollback(request->shared->session);
+	request_free(request);
+}
+
+static void on_digit(struct mail *mail, void *receiver)
+{
+	struct request *request = CONTAINER_OF(mail, struct request, mail);
+
+	(void)receiver;
+	if (request->shared->session)
+		session_digit(request->shared->session, request->side, request->digit,
+			      request->digit_ms);
 	request_free(request);
 }
 
@@ -392,6 +406,7 @@ int media_engine_create(struct media_engine **ret_engine,
 	engine->address = address;
 	engine->rtp_timeout_s = options->rtp_timeout_s;
 	engine->hold_timeout_s = options->hold_timeout_s;
+	engine->opus_complexity = options->opus_complexity;
 	err = ports_create(&engine->ports, options->port_min, options->port_max);
 	if (!err)
 		err = start_crypto(engine);
@@ -539,6 +554,8 @@ static int fill_setup(struct session_setup *setup, struct media_engine *engine,
 	setup->receipts = shared->receipts;
 	setup->rtp_timeout_s = engine->rtp_timeout_s;
 	setup->hold_timeout_s = engine->hold_timeout_s;
+	setup->opus_complexity = engine->opus_complexity;
+	memcpy(setup->rules.side, options->rules, sizeof(setup->rules.side));
 	setup->tell = tell;
 	setup->arg = shared;
 	if (options->name)
@@ -718,7 +735,7 @@ static int fill_turn(struct request *request, struct media_engine *engine, enum 
 }
 
 int media_turn(struct media_session *session, enum media_leg_kind kind,
-	       const struct media_local *local)
+	       const struct media_local *local, const struct media_codecs *rules)
 {
 	struct request *request;
 	int err = -ENOMEM;
@@ -730,6 +747,8 @@ int media_turn(struct media_session *session, enum media_leg_kind kind,
 		request->setup = calloc(1, sizeof(*request->setup));
 	if (request && request->setup)
 		err = fill_turn(request, session->engine, kind, local);
+	if (!err)
+		request->setup->rules.side[MEDIA_B] = *rules;
 	if (err) {
 		if (request)
 			request_free(request);
@@ -751,6 +770,22 @@ void media_rollback(struct media_session *session)
 		log_error("media", "rollback lost: out of memory");
 	session->state = session->before;
 	session->offerer = session->offerer_before;
+}
+
+int media_digit(struct media_session *session, enum media_side to, char digit, unsigned ms)
+{
+	struct request *request;
+	uint8_t event;
+
+	if (!digit_event(digit, &event))
+		return -EINVAL;
+	request = request_create(session->shared, on_digit, to);
+	if (!request)
+		return -ENOMEM;
+	request->digit = digit;
+	request->digit_ms = ms;
+	worker_post(session->worker, &request->mail);
+	return 0;
 }
 
 void media_receipt(const struct media_session *session, enum media_side side,

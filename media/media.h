@@ -66,6 +66,25 @@ struct media_local {
 	const struct media_recording *recording;
 };
 
+/* How digits reach a side and come from it. */
+enum media_dtmf {
+	MEDIA_DTMF_AUTO,    /* telephone-event if agreed, else tones in its speech */
+	MEDIA_DTMF_RFC4733, /* the same, and offered telephone-event in any case */
+	MEDIA_DTMF_INFO,    /* by signalling: MEDIA_EV_DIGIT and media_digit() */
+	MEDIA_DTMF_INBAND   /* tones in its speech, both ways */
+};
+#define MEDIA_CODECS_MAX 12
+
+/* What a side may use. */
+struct media_codecs {
+	char names[MEDIA_CODECS_MAX][20]; /* "PCMA", "opus": most wanted first */
+	unsigned count;                   /* 0: all, as the other side orders them */
+	enum media_dtmf dtmf;
+	/* What this side and the other do not share is converted; else passed on or
+	 * refused. */
+	bool convert;
+};
+
 enum media_event_type {
 	MEDIA_EV_OFFER,   /* text for the peer of `side` */
 	MEDIA_EV_ANSWER,  /* text for the peer of `side` */
@@ -74,9 +93,10 @@ enum media_event_type {
 	MEDIA_EV_FAILED,  /* ICE, DTLS or fingerprint failed on `side`: reason says which and how */
 	MEDIA_EV_SILENT,  /* nothing from `side` for rtp_timeout_s, on hold for hold_timeout_s */
 	MEDIA_EV_PLAYED,  /* the local side has played its sound to the end */
-	MEDIA_EV_RECORDED /* the message is over: reason is silence, max_length, key or disk */
+	MEDIA_EV_RECORDED, /* the message is over: reason is silence, max_length, key or disk */
+	MEDIA_EV_DIGIT     /* from the peer of `side`, for one who takes them by signalling */
 };
-#define MEDIA_EV_COUNT (MEDIA_EV_RECORDED + 1)
+#define MEDIA_EV_COUNT (MEDIA_EV_DIGIT + 1)
 
 struct media_event {
 	enum media_event_type type;
@@ -84,6 +104,8 @@ struct media_event {
 	const char *sdp;    /* OFFER, ANSWER */
 	int status;         /* REFUSED: a SIP status, 488 unless our fault (500, 503) */
 	const char *reason; /* REFUSED, FAILED: one sentence; RECORDED: one word */
+	char digit;         /* DIGIT: '0' to '9', '*', '#', 'A' to 'D' */
+	unsigned digit_ms;  /* DIGIT: how long it was pressed */
 };
 
 /* Engine thread. May call any media_ function, media_session_destroy() too. */
@@ -109,6 +131,7 @@ struct media_engine_options {
 	uint16_t port_min, port_max; /* inclusive */
 	unsigned threads;            /* at least 1 */
 	unsigned rtp_timeout_s;      /* 0: never */
+	unsigned opus_complexity;    /* of what we encode, 0 to 10 */
 	unsigned hold_timeout_s;     /* neither RTP nor RTCP from a side on hold; 0: never */
 };
 
@@ -132,6 +155,7 @@ struct media_session_options {
 	 * "telephone-event". Copied; 0: PCMA, PCMU, telephone-event. */
 	const char *const *codecs;
 	unsigned codec_count;
+	struct media_codecs rules[2];
 	/* The session takes the place of another in the same dialogs. `before`: the SDP
 	 * that the peer of a side has of us, whose o= line goes on (RFC 3264 section
 	 * 8); NULL: none. A certificate of its own makes the peer begin a new DTLS
@@ -154,14 +178,18 @@ int media_offer(struct media_session *session, enum media_side from, const char 
 int media_answer(struct media_session *session, enum media_side from, const char *sdp) MUST_CHECK;
 int media_start(struct media_session *session, enum media_side to) MUST_CHECK;
 void media_rollback(struct media_session *session);
+/* A digit for the peer of `to`, in the way agreed with it: telephone-event, or a tone
+ * where speech is converted anyway. 0, -EINVAL (no digit), -ENOMEM. */
+int media_digit(struct media_session *session, enum media_side to, char digit,
+		unsigned ms) MUST_CHECK;
 
 /* Side B becomes another peer, or local with this to say, and what A was answered
  * stays in force: what B was is over, an offer it has not answered too. MEDIA_EV_OFFER
  * comes for the new B, of the codecs that A was told; if it is local,
- * MEDIA_EV_ANSWER for A, the same text again. 0, -EINVAL (A has made no offer that was
- * answered), -ENOMEM, -ENOSPC. */
+ * MEDIA_EV_ANSWER for A, the same text again. `rules` are the new B's. 0, -EINVAL (A has made no
+ * offer that was answered), -ENOMEM, -ENOSPC. */
 int media_turn(struct media_session *session, enum media_leg_kind kind,
-	       const struct media_local *local) MUST_CHECK;
+	       const struct media_local *local, const struct media_codecs *rules) MUST_CHECK;
 
 struct media_receipt {
 	uint64_t packets_in, packets_out; /* RTP, of this side's peer */

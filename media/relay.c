@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 #include "media/ice.h"
+#include "media/transcoder.h"
 
 #define RTP_HEADER  12 /* bytes, RFC 3550 5.1 */
 #define RTCP_HEADER 8  /* bytes: an RR without blocks, RFC 3550 6.4.2 */
@@ -112,7 +113,11 @@ void relay_rtp(struct relay_leg *from, uint8_t *packet, size_t length)
 	}
 	count_in(from, packet, length);
 	type = from->types[packet[1] & 0x7f];
-	if (type == CODECS_DROP) {
+	if (type == CODECS_CONVERT && from->transcoder) {
+		transcoder_take(from->transcoder, packet, length);
+		return;
+	}
+	if (type >= CODECS_CONVERT) {
 		receipt_add(&from->receipt->dropped_other, 1);
 		return;
 	}

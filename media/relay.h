@@ -33,6 +33,7 @@ bool relay_rtp_is_sound(const uint8_t *packet, size_t length);  /* RFC 3550 A.1 
 bool relay_rtcp_is_sound(const uint8_t *packet, size_t length); /* RFC 3550 A.2 */
 
 struct relay_leg;
+struct transcoder;
 
 /* `packet` is clear RTP or RTCP in a buffer of RELAY_BUFFER; it may be changed. */
 struct relay_ops {
@@ -44,16 +45,17 @@ extern const struct relay_ops relay_ops_srtp;   /* WebRTC, once keys are there *
 
 /* What the packet path needs of a leg. */
 struct relay_leg {
-	const struct relay_ops *ops; /* never NULL: starts as relay_ops_closed */
-	struct relay_leg *peer;      /* borrowed; same session, same thread */
-	struct receipt *receipt;     /* borrowed */
-	struct srtp_pair *srtp;      /* WebRTC: NULL without keys */
-	struct ice *ice;             /* WebRTC */
-	struct plain *plain;         /* plain RTP */
-	struct local *local;         /* local */
-	bool first_pending;          /* tell on_first about the next authenticated packet */
-	struct quality quality;      /* of what arrives from its peer */
-	codecs_map types;            /* inbound payload type -> the peer's */
+	const struct relay_ops *ops;   /* never NULL: starts as relay_ops_closed */
+	struct relay_leg *peer;        /* borrowed; same session, same thread */
+	struct receipt *receipt;       /* borrowed */
+	struct srtp_pair *srtp;        /* WebRTC: NULL without keys */
+	struct ice *ice;               /* WebRTC */
+	struct plain *plain;           /* plain RTP */
+	struct local *local;           /* local */
+	bool first_pending;            /* tell on_first about the next authenticated packet */
+	struct quality quality;        /* of what arrives from its peer */
+	codecs_map types;              /* inbound payload type -> the peer's */
+	struct transcoder *transcoder; /* of what says CODECS_CONVERT; NULL: nothing does */
 	void (*on_first)(struct relay_leg *leg);
 };
 

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "media/local.h"
+#include "media/transcoder.h"
 
 #define CHECK_MS   1000 /* how often silence is looked for */
 #define OPENING_MS 10   /* how often the files of a message are */
@@ -223,12 +224,20 @@ int session_create(struct session **ret_session, const struct session_setup *set
 	return 0;
 }
 
+static void drop_transcoders(struct session *session)
+{
+	for (unsigned side = 0; side < 2; side++)
+		session->legs[side].path.transcoder =
+			transcoder_destroy(session->legs[side].path.transcoder);
+}
+
 struct session *session_destroy(struct session *session)
 {
 	if (!session)
 		return NULL;
 	timer_cancel(&session->check);
 	timer_cancel(&session->opening);
+	drop_transcoders(session);
 	leg_done(&session->legs[MEDIA_A]);
 	leg_done(&session->legs[MEDIA_B]);
 	exchange_clear(&session->pending);
@@ -269,6 +278,43 @@ static int prepare_legs(struct session *session)
 	return err ? err : leg_prepare(&session->legs[MEDIA_B]);
 }
 
+/* A local side speaks what is agreed by itself. */
+static struct codecs_rules rules_of(const struct session *session)
+{
+	struct codecs_rules rules = session->setup.rules;
+
+	rules.transcode = (rules.side[MEDIA_A].convert || rules.side[MEDIA_B].convert) &&
+			  !is_local(session, MEDIA_A) && !is_local(session, MEDIA_B);
+	return rules;
+}
+
+static void refuse_codecs(struct session *session, enum media_side side,
+			  const struct media_desc *offer, const struct media_desc *answer)
+{
+	char offered[200], answered[200], reason[LEG_REASON_ROOM];
+
+	codecs_list(offer, offered, sizeof(offered));
+	codecs_list(answer, answered, sizeof(answered));
+	(void)snprintf(reason, sizeof(reason),
+		       "no common codec: one side offers %s; the other has %s", offered, answered);
+	refuse(session, side, 488, reason);
+}
+
+/* ours: all but codecs and transport. */
+static void offer_codecs(struct session *session, const struct media_desc *offer,
+			 enum media_side to, struct media_desc *ours)
+{
+	const struct codecs_rules rules = rules_of(session);
+
+	if (!codecs_offer(offer, &rules, to, ours)) {
+		refuse_codecs(session, other(to), offer, ours);
+		exchange_clear(&session->pending);
+		return;
+	}
+	leg_describe(&session->legs[to], NULL, ours);
+	tell_description(session, MEDIA_EV_OFFER, to, ours);
+}
+
 static void forward_offer(struct session *session, const struct media_desc *offer,
 			  enum media_side to)
 {
@@ -280,9 +326,7 @@ static void forward_offer(struct session *session, const struct media_desc *offe
 		exchange_clear(&session->pending);
 	} else {
 		carry_over(offer, ours);
-		codecs_offer(offer, ours);
-		leg_describe(&session->legs[to], NULL, ours);
-		tell_description(session, MEDIA_EV_OFFER, to, ours);
+		offer_codecs(session, offer, to, ours);
 	}
 	free(ours);
 }
@@ -318,20 +362,9 @@ static struct media_desc *take_sdp(struct session *session, enum media_side from
 		refuse(session, from, 488, reason);
 		return NULL;
 	}
+	codecs_restrict(&session->setup.rules.side[from], remote);
 	read_old_hold(session, from, remote);
 	return remote;
-}
-
-static void refuse_codecs(struct session *session, enum media_side side,
-			  const struct media_desc *offer, const struct media_desc *answer)
-{
-	char offered[200], answered[200], reason[LEG_REASON_ROOM];
-
-	codecs_list(offer, offered, sizeof(offered));
-	codecs_list(answer, answered, sizeof(answered));
-	(void)snprintf(reason, sizeof(reason),
-		       "no common codec: one side offers %s; the other has %s", offered, answered);
-	refuse(session, side, 488, reason);
 }
 
 static struct media_desc *copy_desc(const struct media_desc *desc)
@@ -355,26 +388,84 @@ static int apply(struct session *session, enum media_side side, const struct med
 	return copy ? leg_apply(&session->legs[side], copy, we_offered) : -ENOMEM;
 }
 
+static void on_digit(char digit, unsigned ms, void *arg)
+{
+	struct end *end = arg;
+	const struct media_event event = {
+		.type = MEDIA_EV_DIGIT, .side = end->side, .digit = digit, .digit_ms = ms
+	};
+
+	tell(end->session, &event);
+}
+
+static int make_transcoder(struct session *session, enum media_side from,
+			   const struct codecs_way *way)
+{
+	const struct transcoder_setup setup = {
+		.from = &session->legs[from].path,
+		.wheel = worker_wheel(session->setup.worker),
+		.way = way,
+		.complexity = session->setup.opus_complexity,
+		.on_digit = on_digit,
+		.arg = &session->ends[from],
+	};
+
+	return transcoder_create(&session->legs[from].path.transcoder, &setup);
+}
+
+/* A transcoder that does what the new agreement asks stays as it is. Without memory
+ * for one its packets are dropped and counted, as nothing else can be done. */
+static void open_way(struct session *session, enum media_side from, const struct codecs_way *way)
+{
+	struct relay_leg *path = &session->legs[from].path;
+
+	if (path->transcoder && transcoder_serves(path->transcoder, way))
+		return;
+	path->transcoder = transcoder_destroy(path->transcoder);
+	memcpy(path->types, way->types, sizeof(path->types));
+	if (codecs_way_works(way) && make_transcoder(session, from, way))
+		log_error("media", "%s no transcoder: out of memory", session->ends[from].label);
+	else if (way->converts && !way->lazy)
+		log_info("media", "%s transcoded to=%s", session->ends[from].label, way->to.name);
+}
+
+static void open_ways(struct session *session, const struct codecs_agreement *agreement)
+{
+	const struct codecs_rules rules = rules_of(session);
+	struct codecs_way from_offerer, from_answerer;
+
+	codecs_ways(agreement, &rules, &from_offerer, &from_answerer);
+	open_way(session, agreement->offerer, &from_offerer);
+	open_way(session, other(agreement->offerer), &from_answerer);
+}
+
+/* What the peer of this side speaks, and whether it may. */
+static void show_speech(struct session *session, enum media_side side,
+			const struct sdp_codec *speech)
+{
+	struct leg *leg = &session->legs[side];
+
+	quality_agree(&leg->path.quality, leg->path.receipt, speech->rate,
+		      session->ends[side].sends);
+	leg_show_codec(leg, speech->name);
+}
+
 /* Both descriptions are in force: open the way between the legs. `back` is the
  * answer in the offerer's payload numbers. */
 static void open_paths(struct session *session, const struct exchange *exchange,
 		       const struct media_desc *answer, const struct media_desc *back)
 {
 	enum media_side offerer = exchange->offerer, answerer = other(offerer);
-	const struct sdp_codec *speech = codecs_first_speech(back);
+	const struct codecs_agreement agreement = { exchange->offer, answer, back, offerer };
 	struct leg *legs = session->legs;
 
-	codecs_map_types(exchange->offer, answer, legs[offerer].path.types,
-			 legs[answerer].path.types);
+	open_ways(session, &agreement);
 	session->ends[offerer].sends =
 		(exchange->offer->direction & SDP_SENDONLY) && (answer->direction & SDP_RECVONLY);
 	session->ends[answerer].sends =
 		(exchange->offer->direction & SDP_RECVONLY) && (answer->direction & SDP_SENDONLY);
-	for (enum media_side side = MEDIA_A; side <= MEDIA_B; side++)
-		quality_agree(&legs[side].path.quality, legs[side].path.receipt, speech->rate,
-			      session->ends[side].sends);
-	leg_show_codec(&legs[offerer], speech->name);
-	leg_show_codec(&legs[answerer], speech->name);
+	show_speech(session, offerer, codecs_first_speech(back));
+	show_speech(session, answerer, codecs_first_speech(answer));
 	for (enum media_side side = MEDIA_A; side <= MEDIA_B; side++)
 		if (is_local(session, side))
 			local_agree(legs[side].path.local, side == offerer ? back : answer,
@@ -417,12 +508,13 @@ static bool settle(struct session *session, struct exchange *exchange,
 static bool take_answer(struct session *session, struct exchange *exchange,
 			const struct media_desc *answer)
 {
+	const struct codecs_rules rules = rules_of(session);
 	struct media_desc *back = calloc(1, sizeof(*back));
 	bool settled = false;
 
 	if (!back)
 		refuse(session, other(exchange->offerer), 500, "out of memory");
-	else if (!codecs_answer(exchange->offer, answer, back))
+	else if (!codecs_answer(exchange->offer, answer, &rules, other(exchange->offerer), back))
 		refuse_codecs(session, other(exchange->offerer), exchange->offer, answer);
 	else
 		settled = settle(session, exchange, answer, back);
@@ -543,6 +635,7 @@ static struct media_desc *agreed_offer(const struct session *session)
 {
 	const struct exchange *current = &session->current;
 	struct media_desc *answer = NULL, *told = NULL, *offer = NULL;
+	const struct codecs_rules rules = rules_of(session);
 	const char *why;
 	bool known = false;
 
@@ -551,7 +644,7 @@ static struct media_desc *agreed_offer(const struct session *session)
 	told = calloc(1, sizeof(*told));
 	if (told && current->answer)
 		known = sdp_parse(current->answer, &answer, &why) == 0 &&
-			codecs_answer(current->offer, answer, told);
+			codecs_answer(current->offer, answer, &rules, MEDIA_B, told);
 	else if (told && session->setup.local_offer)
 		known = codecs_common(current->offer, session->setup.local_offer, told);
 	if (known)
@@ -570,12 +663,14 @@ static int replace_b(struct session *session, const struct session_setup *b)
 {
 	struct session_setup *setup = &session->setup;
 
+	drop_transcoders(session);
 	leg_done(&session->legs[MEDIA_B]);
 	media_sound_unref(setup->local.sound);
 	setup->kind[MEDIA_B] = b->kind[MEDIA_B];
 	setup->address[MEDIA_B] = b->address[MEDIA_B];
 	setup->origin[MEDIA_B] = b->origin[MEDIA_B];
 	memcpy(setup->fds[MEDIA_B], b->fds[MEDIA_B], sizeof(setup->fds[MEDIA_B]));
+	setup->rules.side[MEDIA_B] = b->rules.side[MEDIA_B];
 	setup->local = b->local;
 	setup->recording = b->recording;
 	if (b->local_offer) { /* else the last stays: it may be what A was answered by */
@@ -604,4 +699,46 @@ void session_turn(struct session *session, const struct session_setup *b)
 		serve_locally(session);
 	else
 		forward_offer(session, offer, MEDIA_B);
+}
+
+/* The ways of the agreement in force. */
+static int agreed_ways(const struct session *session, struct codecs_way ret_ways[2])
+{
+	const struct codecs_rules rules = rules_of(session);
+	const struct exchange *current = &session->current;
+	struct codecs_agreement agreement = { .offer = current->offer,
+					      .offerer = current->offerer };
+	struct media_desc *answer = NULL, *back = calloc(1, sizeof(*back));
+	const char *why;
+	int err = back ? 0 : -ENOMEM;
+
+	if (!err)
+		err = sdp_parse(current->answer, &answer, &why);
+	if (!err && codecs_answer(current->offer, answer, &rules, other(current->offerer), back)) {
+		agreement.answer = answer;
+		agreement.back = back;
+		codecs_ways(&agreement, &rules, &ret_ways[current->offerer],
+			    &ret_ways[other(current->offerer)]);
+	}
+	free(answer);
+	free(back);
+	return err;
+}
+
+void session_digit(struct session *session, enum media_side to, char digit, unsigned ms)
+{
+	enum media_side from = other(to);
+	struct codecs_way ways[2] = { 0 };
+	struct relay_leg *path = &session->legs[from].path;
+	int err = session->current.answer ? 0 : -ENOENT;
+
+	if (!err && !path->transcoder) {
+		err = agreed_ways(session, ways);
+		if (!err)
+			err = make_transcoder(session, from, &ways[from]);
+	}
+	if (!err)
+		err = transcoder_digit(path->transcoder, digit, ms);
+	if (err)
+		log_notice("media", "%s digit not sent err=%d", session->ends[to].label, err);
 }

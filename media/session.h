@@ -26,6 +26,8 @@ struct session_setup {
 	const struct dtls_identity *identity;
 	struct receipt *receipts; /* two; outlive the session */
 	unsigned rtp_timeout_s, hold_timeout_s;
+	struct codecs_rules rules;
+	unsigned opus_complexity;
 	/* The texts of the event are borrowed for the time of the call. offered:
 	 * an offer waits for its answer. */
 	void (*tell)(const struct media_event *event, bool offered, void *arg);
@@ -40,6 +42,7 @@ void session_offer(struct session *session, enum media_side from, const char *sd
 void session_answer(struct session *session, enum media_side from, const char *sdp);
 void session_start(struct session *session, enum media_side to);
 void session_rollback(struct session *session);
+void session_digit(struct session *session, enum media_side to, char digit, unsigned ms);
 /* Side B begins anew, as `b` says of it; takes what of it is taken. */
 void session_turn(struct session *session, const struct session_setup *b);
 

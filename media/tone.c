@@ -62,7 +62,12 @@ int16_t g711_decode_u(uint8_t code)
 
 void tone_source_init(struct tone_source *source, unsigned hz)
 {
-	source->step = 2 * M_PI * hz / TONE_RATE;
+	tone_source_init_at(source, hz, TONE_RATE);
+}
+
+void tone_source_init_at(struct tone_source *source, unsigned hz, unsigned rate)
+{
+	source->step = 2 * M_PI * hz / rate;
 	source->phase = 0;
 }
 

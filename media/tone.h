@@ -18,6 +18,8 @@ struct tone_source {
 	double step, phase; /* radians */
 };
 void tone_source_init(struct tone_source *source, unsigned hz); /* 0: silence */
+/* For another rate than TONE_RATE. */
+void tone_source_init_at(struct tone_source *source, unsigned hz, unsigned rate);
 int16_t tone_source_next(struct tone_source *source);
 
 #define TONE_WINDOW 1600 /* samples: 200 ms */

@@ -491,6 +491,7 @@ static int start_media(struct daemon *daemon)
 		.threads = config->threads,
 		.rtp_timeout_s = config->rtp_timeout_s,
 		.hold_timeout_s = config->hold_timeout_s,
+		.opus_complexity = config->opus_complexity,
 	};
 	int err;
 

@@ -183,7 +183,7 @@ static void branch_prepare(struct branch *branch)
 {
 	struct call *call = branch->call;
 	const char *offer = leg_info(call->leg[MEDIA_A])->sdp;
-	int err = call_open_session(call, branch->step->media, &branch->step->local,
+	int err = call_open_session(call, branch->step, branch->step->media, &branch->step->local,
 				    &branch->session);
 
 	if (!err && !offer) {

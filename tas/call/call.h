@@ -66,9 +66,10 @@ struct call_step {
 	int peer;                  /* who it calls, numbered as leg_info.peer; 0: the core */
 	bool keep_hop;             /* the whole dialog goes to next_hop */
 	enum media_leg_kind media; /* of the new leg */
-	bool pass_through;         /* SDP untouched, no media session */
-	bool to_core;              /* leg 3: answers' headers cross untouched, and media trouble
-				    * of ours turns the step into a pass_through one */
+	struct media_codecs codecs;
+	bool pass_through; /* SDP untouched, no media session */
+	bool to_core;      /* leg 3: answers' headers cross untouched, and media trouble
+			    * of ours turns the step into a pass_through one */
 	const char *const *tell_headers; /* of its answers, besides to_core; constants; NULL:
 					  * Reason and Warning */
 	size_t tell_count;
@@ -110,6 +111,7 @@ struct call_plan {
 	struct call_step *steps;
 	size_t step_count;
 	enum media_leg_kind media_a; /* what leg A speaks */
+	struct media_codecs codecs_a;
 	/* For the record. */
 	enum call_direction direction;
 	enum route_type route_type;

@@ -333,12 +333,18 @@ void call_media_trouble(struct call *call, int err)
 	trouble(call, cause);
 }
 
-int call_open_session(struct call *call, enum media_leg_kind kind_b,
+const struct media_codecs *call_codecs(const struct call *call, enum media_side side)
+{
+	return side == MEDIA_A ? &call->plan->codecs_a : &call_current_step(call)->codecs;
+}
+
+int call_open_session(struct call *call, const struct call_step *step, enum media_leg_kind kind_b,
 		      const struct media_local *local, struct media_session **ret_session)
 {
 	struct media_session_options options = {
 		.kind = { call->plan->media_a, kind_b },
 		.local = *local,
+		.rules = { call->plan->codecs_a, step->codecs },
 		.name = call->id,
 		.on_event = call_on_media,
 		.arg = call,
@@ -362,7 +368,7 @@ static int turn_session(struct call *call, enum media_leg_kind kind_b,
 	call->sent[MEDIA_B] = NULL;
 	free(call->answer_b);
 	call->answer_b = NULL;
-	return media_turn(call->session, kind_b, local);
+	return media_turn(call->session, kind_b, local, &call_current_step(call)->codecs);
 }
 
 /* A session in which side B is of this kind, and A's offer on its way to it. */
@@ -377,7 +383,7 @@ static int open_session(struct call *call, enum media_leg_kind kind_b,
 	drop_session(call);
 	call->anchored = true;
 	call->session_kind_b = kind_b;
-	err = call_open_session(call, kind_b, local, &call->session);
+	err = call_open_session(call, call_current_step(call), kind_b, local, &call->session);
 	return !err && offer ? media_offer(call->session, MEDIA_A, offer) : err;
 }
 

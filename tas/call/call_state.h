@@ -191,13 +191,14 @@ void call_b_answered(struct call *call, const struct leg_event *event);
 int call_invite(struct call *call, const struct call_step *step, const char *sdp,
 		struct leg **ret_leg) MUST_CHECK;
 enum cause call_invite_cause(int err); /* of its failure */
-int call_open_session(struct call *call, enum media_leg_kind kind_b,
+int call_open_session(struct call *call, const struct call_step *step, enum media_leg_kind kind_b,
 		      const struct media_local *local,
 		      struct media_session **ret_session) MUST_CHECK;
 /* What the end of an outgoing leg means for its step. */
 struct ending call_judge(const struct call *call, const struct call_step *step,
 			 const struct leg_event *event);
 void call_answer_a(struct call *call, const char *sdp, const struct sip_headers *headers);
+const struct media_codecs *call_codecs(const struct call *call, enum media_side side);
 const struct call_step *call_current_step(const struct call *call);
 /* What media could not do is ours (err) or the SDP's: the step ends or goes on
  * without media. */

@@ -345,6 +345,9 @@ static int open_session(struct transfer *transfer)
 
 	options.kind[stays(transfer)] = kind_of(call, stays(transfer));
 	options.kind[transfer->by] = transfer->kind;
+	/* Who is called for it is a peer of who asked. */
+	options.rules[MEDIA_A] = *call_codecs(call, MEDIA_A);
+	options.rules[MEDIA_B] = *call_codecs(call, MEDIA_B);
 	options.before[stays(transfer)] = call->sent[stays(transfer)];
 	if (transfer->lender)
 		options.before[transfer->by] = transfer->lender->sent[transfer->lent];

@@ -104,6 +104,8 @@ struct call_step *loop_add(struct decision *decision, bool pass_through, unsigne
 /* leg 3 for another number than the one that was called */
 void loop_add_number(struct decision *decision, const char *number, unsigned ring_s);
 
+/* dial.c: what a trunk may use */
+void dial_codecs(const struct config_trunk *trunk, struct media_codecs *ret_codecs);
 /* dial.c: a trunk, one step for each of its addresses to try; number NULL: the called one */
 void dial_add(struct decision *decision, const struct config_trunk *trunk, const char *number,
 	      unsigned ring_s);

@@ -30,6 +30,7 @@ static void add_contact(struct decision *decision, const struct config_device *d
 	identity_allow_responses(step, &told, true);
 	step->max_forwards = decision->info->max_forwards - 1;
 	step->media = device->media == MEDIA_WEBRTC ? MEDIA_LEG_WEBRTC : MEDIA_LEG_RTP;
+	step->codecs.convert = true;
 	step->ring_ms = ring_s * 1000;
 }
 

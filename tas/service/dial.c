@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* dial.c - a call towards a PBX trunk, which is told little: the number, who
  * calls (unless the caller hides), and headers the operator listed. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "tas/service/decision.h"
@@ -15,6 +16,23 @@ static size_t index_of(const struct config_trunk *trunk, const char *uri)
 	while (i + 1 < trunk->uri_count && strcmp(trunk->uris[i], uri) != 0)
 		i++;
 	return i;
+}
+
+void dial_codecs(const struct config_trunk *trunk, struct media_codecs *ret_codecs)
+{
+	static const enum media_dtmf dtmf[] = { [TRUNK_DTMF_AUTO] = MEDIA_DTMF_AUTO,
+						[TRUNK_DTMF_RFC4733] = MEDIA_DTMF_RFC4733,
+						[TRUNK_DTMF_INFO] = MEDIA_DTMF_INFO,
+						[TRUNK_DTMF_INBAND] = MEDIA_DTMF_INBAND };
+
+	memset(ret_codecs, 0, sizeof(*ret_codecs));
+	ret_codecs->convert = true;
+	ret_codecs->dtmf = dtmf[trunk->dtmf];
+	for (size_t i = 0; i < trunk->codec_count && i < MEDIA_CODECS_MAX; i++) {
+		(void)snprintf(ret_codecs->names[i], sizeof(ret_codecs->names[i]), "%s",
+			       trunk->codecs[i]);
+		ret_codecs->count++;
+	}
 }
 
 static void add_gateway(struct decision *decision, const struct config_trunk *trunk,
@@ -39,6 +57,7 @@ static void add_gateway(struct decision *decision, const struct config_trunk *tr
 	step->max_forwards = decision->info->max_forwards - 1;
 	step->peer = (int)(trunk - decision->config->trunks) + 1;
 	step->media = trunk->media == MEDIA_WEBRTC ? MEDIA_LEG_WEBRTC : MEDIA_LEG_RTP;
+	dial_codecs(trunk, &step->codecs);
 	step->ring_ms = ring_s * 1000;
 	step->line = sip_line_ref(line);
 }

@@ -104,6 +104,7 @@ void ingress_trunk(struct decision *decision, size_t index)
 	const struct config_trunk *trunk = &config->trunks[index];
 
 	begin(decision, trunk->media);
+	dial_codecs(trunk, &decision->plan->codecs_a);
 	find_number(decision);
 	if (trunk->service)
 		route_trunk(decision, &config->services[trunk->service]);
@@ -118,6 +119,7 @@ void ingress_device(struct decision *decision, size_t index)
 	struct call_step *step;
 
 	begin(decision, device->media);
+	decision->plan->codecs_a.convert = true;
 	find_number(decision);
 	name_service(decision);
 	if (!device->number) {

@@ -222,8 +222,9 @@ int media_start(struct media_session *session, enum media_side to)
 }
 
 int media_turn(struct media_session *session, enum media_leg_kind kind,
-	       const struct media_local *local)
+	       const struct media_local *local, const struct media_codecs *rules)
 {
+	(void)rules;
 	session->turns++;
 	session->kind[MEDIA_B] = kind;
 	session->local = *local;
@@ -236,6 +237,13 @@ void media_rollback(struct media_session *session)
 {
 	session->rollbacks++;
 	session->due = false;
+}
+
+int media_digit(struct media_session *session, enum media_side to, char digit, unsigned ms)
+{
+	session->digits[to] = digit;
+	session->digit_ms = ms;
+	return 0;
 }
 
 void media_receipt(const struct media_session *session, enum media_side side,

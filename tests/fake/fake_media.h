@@ -20,6 +20,8 @@ struct media_session {
 	void *arg;
 
 	unsigned offers, answers, starts, rollbacks, turns;
+	char digits[2]; /* last given to each side */
+	unsigned digit_ms;
 	/* What the door says comes next. */
 	bool due;
 	enum media_event_type due_type;

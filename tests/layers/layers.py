@@ -49,6 +49,8 @@ FOREIGN = {
                                "tools/core/core.c", "tools/core/pki.c", "tools/core/sbc.c"]),
     "libsndfile": (["sndfile.h"], ["media/sound_file.c"]),
     "speexdsp": (["speex/"], ["media/sound_file.c"]),
+    "libopus": (["opus/"], ["media/voice_opus.c"]),
+    "spandsp": (["spandsp"], ["media/voice_g722.c", "media/digit_detector.c"]),
     "libyaml": (["yaml.h"], ["config/tree.c"]),
     "jansson": (["jansson.h"], ["proto/api_token.c", "tas/admin/answer.h", "tas/admin/api.c",
                                "tas/admin/explain.", "tas/admin/text.h",

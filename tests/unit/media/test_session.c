@@ -132,6 +132,7 @@ static void await_packets(struct party *relay, uint64_t count)
 
 static const struct media_local tone_440 = { .tone_hz = 440, .detect = true };
 static const struct media_local tone_600 = { .tone_hz = 600, .detect = true };
+static const struct media_codecs no_rules = { .count = 0 };
 static const struct media_local echo = { .echo = true };
 
 /* A phone is a session whose side B is local. */
@@ -415,10 +416,10 @@ static void turn_over(enum media_leg_kind a, enum media_leg_kind b)
 	connect_directly(caller, relay);
 	await_tone(caller, MEDIA_B, 600);
 	(void)snprintf(told, sizeof(told), "%s", relay->sdp[MEDIA_EV_ANSWER][0]);
-	assert_int_equal(media_turn(relay->session, b, &tone_600), 0);
+	assert_int_equal(media_turn(relay->session, b, &tone_600, &no_rules), 0);
 	await_event(relay, MEDIA_EV_OFFER, MEDIA_B, 1);
 	/* Nobody answers; another one does. */
-	assert_int_equal(media_turn(relay->session, b, &tone_600), 0);
+	assert_int_equal(media_turn(relay->session, b, &tone_600, &no_rules), 0);
 	await_event(relay, MEDIA_EV_OFFER, MEDIA_B, 2);
 	assert_int_equal(media_offer(callee->session, MEDIA_A, relay->sdp[MEDIA_EV_OFFER][1]), 0);
 	await_event(callee, MEDIA_EV_ANSWER, MEDIA_A, 1);
@@ -427,7 +428,7 @@ static void turn_over(enum media_leg_kind a, enum media_leg_kind b)
 	assert_string_equal(relay->sdp[MEDIA_EV_ANSWER][0], told);
 	await_tone(caller, MEDIA_B, 1000);
 	await_tone(callee, MEDIA_B, 440);
-	assert_int_equal(media_turn(relay->session, MEDIA_LEG_LOCAL, &tone_1900), 0);
+	assert_int_equal(media_turn(relay->session, MEDIA_LEG_LOCAL, &tone_1900, &no_rules), 0);
 	await_event(relay, MEDIA_EV_ANSWER, MEDIA_A, 3);
 	assert_string_equal(relay->sdp[MEDIA_EV_ANSWER][0], told);
 	await_tone(caller, MEDIA_B, 1900);
@@ -454,13 +455,13 @@ static void only_what_a_was_told_is_offered_to_the_new_one(void **state)
 	struct party *relay = party_create(MEDIA_LEG_RTP, MEDIA_LEG_LOCAL, &tone_600);
 
 	(void)state;
-	assert_int_equal(media_turn(relay->session, MEDIA_LEG_RTP, &tone_600), -EINVAL);
+	assert_int_equal(media_turn(relay->session, MEDIA_LEG_RTP, &tone_600, &no_rules), -EINVAL);
 	assert_int_equal(media_offer(relay->session, MEDIA_A,
 				     "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 30000 RTP/AVP 96 8\r\n"
 				     "a=rtpmap:96 opus/48000/2\r\n"),
 			 0);
 	await_event(relay, MEDIA_EV_ANSWER, MEDIA_A, 1);
-	assert_int_equal(media_turn(relay->session, MEDIA_LEG_RTP, &tone_600), 0);
+	assert_int_equal(media_turn(relay->session, MEDIA_LEG_RTP, &tone_600, &no_rules), 0);
 	await_event(relay, MEDIA_EV_OFFER, MEDIA_B, 1);
 	assert_non_null(strstr(relay->sdp[MEDIA_EV_OFFER][1], "RTP/AVP 8\r\n"));
 	party_destroy(relay);
