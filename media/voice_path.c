@@ -107,10 +107,10 @@ static int16_t noise_next(struct voice_path *path)
 	return (int16_t)((int)(x >> 16) % (2 * path->noise + 1) - path->noise);
 }
 
-static void fill_noise(struct voice_path *path, int16_t *samples, size_t count)
+static void add_noise(struct voice_path *path, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		samples[i] = noise_next(path);
+		path->samples[path->held++] = noise_next(path);
 }
 
 /* RFC 3389 3.1: the first byte is the level, in -dBov. */
@@ -145,23 +145,21 @@ static void hear(struct voice_path *path, const struct jitter_packet *packet)
 	path->held += count;
 }
 
-static bool may_help(const struct voice_path *path, const struct jitter_packet *next)
+/* The packet after a lost one, if it may hold a copy of it. */
+static const struct jitter_packet *copy_of_lost(const struct voice_path *path)
 {
+	const struct jitter_packet *next = jitter_peek(&path->jitter);
 	enum voice_kind kind = next ? (enum voice_kind)path->kinds[next->type & 0x7f] : VOICE_NONE;
 
-	return voice_kind_speaks(kind) && path->decoders[kind] == path->last;
+	return voice_kind_speaks(kind) && path->decoders[kind] == path->last ? next : NULL;
 }
 
-static void conceal(struct voice_path *path, int16_t *samples, size_t count)
+static void conceal(struct voice_path *path, const struct jitter_packet *next, size_t count)
 {
-	const struct jitter_packet *next =
-		path->jitter.count > 0 ? jitter_peek(&path->jitter) : NULL;
-
 	path->concealed += count;
-	if (may_help(path, next))
-		voice_conceal(path->last, next->payload, next->length, samples, count);
-	else
-		voice_conceal(path->last, NULL, 0, samples, count);
+	voice_conceal(path->last, next ? next->payload : NULL, next ? next->length : 0,
+		      path->samples + path->held, count);
+	path->held += count;
 }
 
 /* What is lost has been made up for already if it was waited for. */
@@ -175,8 +173,7 @@ static void hear_nothing(struct voice_path *path)
 	}
 	if (!path->last || path->comfort)
 		return;
-	conceal(path, path->samples + path->held, path->packet);
-	path->held += path->packet;
+	conceal(path, copy_of_lost(path), path->packet);
 }
 
 static void refill(struct voice_path *path, size_t wanted)
@@ -234,14 +231,12 @@ static void watch_level(struct voice_path *path, unsigned frame_ms)
 /* There is not enough: from what was said, then noise. */
 static void make_up(struct voice_path *path, size_t count, mono_ms now)
 {
-	int16_t *samples = path->samples + path->held;
 	unsigned ms = ms_of(path, count);
 
 	if (path->last && !path->comfort && path->dry_ms < CONCEAL_MS)
-		conceal(path, samples, count);
+		conceal(path, NULL, count);
 	else
-		fill_noise(path, samples, count);
-	path->held += count;
+		add_noise(path, count);
 	if (path->dry_ms <= DRY_MS && path->dry_ms + ms > DRY_MS)
 		wait_again(path, now);
 	path->dry_ms += ms;

@@ -11,7 +11,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct media_desc *desc, *again;
 	struct media_desc onward = { .codec_count = 0 };
-	codecs_map there, back;
+	static const struct codecs_rules rules = { .transcode = true };
+	struct media_desc back = { .codec_count = 0 };
+	struct codecs_way there, other_way;
 	const char *why;
 	char list[100], *text, *written;
 
@@ -22,9 +24,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	text[size] = '\0';
 	if (sdp_parse(text, &desc, &why) == 0) {
 		codecs_list(desc, list, sizeof(list));
-		codecs_offer(desc, &onward);
-		(void)codecs_answer(desc, &onward, &onward);
-		codecs_map_types(desc, &onward, there, back);
+		(void)codecs_offer(desc, &rules, MEDIA_B, &onward);
+		if (codecs_answer(desc, &onward, &rules, MEDIA_B, &back))
+			codecs_ways(&(struct codecs_agreement){ desc, &onward, &back, MEDIA_A },
+				    &rules, &there, &other_way);
 		written = sdp_write(desc, 1, 1);
 		if (desc->proto != SDP_PROTO_OTHER && desc->codec_count > 0) {
 			if (!written || sdp_parse(written, &again, &why))

@@ -458,7 +458,7 @@ static void only_what_a_was_told_is_offered_to_the_new_one(void **state)
 	assert_int_equal(media_turn(relay->session, MEDIA_LEG_RTP, &tone_600, &no_rules), -EINVAL);
 	assert_int_equal(media_offer(relay->session, MEDIA_A,
 				     "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 30000 RTP/AVP 96 8\r\n"
-				     "a=rtpmap:96 opus/48000/2\r\n"),
+				     "a=rtpmap:96 iLBC/8000\r\n"),
 			 0);
 	await_event(relay, MEDIA_EV_ANSWER, MEDIA_A, 1);
 	assert_int_equal(media_turn(relay->session, MEDIA_LEG_RTP, &tone_600, &no_rules), 0);
@@ -653,6 +653,184 @@ static void hold_is_carried_to_the_other_side_and_back(void **state)
 	party_destroy(relay);
 }
 
+/* ---- transcoding ---- */
+
+static struct party *phone_of(enum media_leg_kind kind, const struct media_local *local,
+			      const char *codec)
+{
+	struct party *party = test_calloc(1, sizeof(*party));
+	const char *codecs[] = { codec, "telephone-event" };
+	const struct media_session_options options = {
+		.kind = { kind, MEDIA_LEG_LOCAL },
+		.local = *local,
+		.name = "phone",
+		.codecs = codecs,
+		.codec_count = 2,
+		.on_event = on_event,
+		.arg = party,
+	};
+
+	assert_int_equal(media_session_create(&party->session, engines[0], &options), 0);
+	return party;
+}
+
+static struct party *converter(enum media_leg_kind a, enum media_leg_kind b, enum media_dtmf dtmf)
+{
+	struct party *party = test_calloc(1, sizeof(*party));
+	const struct media_session_options options = {
+		.kind = { a, b },
+		.name = "relay",
+		.rules = { [MEDIA_B] = { .convert = true, .dtmf = dtmf } },
+		.on_event = on_event,
+		.arg = party,
+	};
+
+	assert_int_equal(media_session_create(&party->session, engines[0], &options), 0);
+	return party;
+}
+
+/* The caller's offer through the relay to the callee, and its answer back. */
+static void agree(struct party *caller, struct party *relay, struct party *callee, unsigned time)
+{
+	assert_int_equal(media_start(caller->session, MEDIA_A), 0);
+	await_event(caller, MEDIA_EV_OFFER, MEDIA_A, time);
+	assert_int_equal(media_offer(relay->session, MEDIA_A, caller->sdp[MEDIA_EV_OFFER][0]), 0);
+	await_event(relay, MEDIA_EV_OFFER, MEDIA_B, time);
+	assert_int_equal(media_offer(callee->session, MEDIA_A, relay->sdp[MEDIA_EV_OFFER][1]), 0);
+	await_event(callee, MEDIA_EV_ANSWER, MEDIA_A, time);
+	assert_int_equal(media_answer(relay->session, MEDIA_B, callee->sdp[MEDIA_EV_ANSWER][0]), 0);
+	await_event(relay, MEDIA_EV_ANSWER, MEDIA_A, time);
+	assert_int_equal(media_answer(caller->session, MEDIA_A, relay->sdp[MEDIA_EV_ANSWER][0]), 0);
+}
+
+static void two_sides_without_a_common_codec_hear_each_other(void **state)
+{
+	static const struct {
+		const char *caller, *callee;
+	} pairs[] = {
+		{ "opus", "PCMA" }, { "PCMU", "opus" }, { "G722", "PCMU" }, { "opus", "G722" }
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(pairs); i++) {
+		struct party *caller = phone_of(MEDIA_LEG_WEBRTC, &tone_440, pairs[i].caller);
+		struct party *callee = phone_of(MEDIA_LEG_RTP, &tone_600, pairs[i].callee);
+		struct party *relay = converter(MEDIA_LEG_WEBRTC, MEDIA_LEG_RTP, MEDIA_DTMF_AUTO);
+
+		agree(caller, relay, callee, 1);
+		await_tone(caller, MEDIA_B, 600);
+		await_tone(callee, MEDIA_B, 440);
+		assert_string_equal(receipt(relay, MEDIA_A).codec, pairs[i].caller);
+		assert_string_equal(receipt(relay, MEDIA_B).codec, pairs[i].callee);
+		party_destroy(caller);
+		party_destroy(callee);
+		party_destroy(relay);
+	}
+}
+
+static void without_leave_to_convert_it_is_refused(void **state)
+{
+	struct party *relay = party_create(MEDIA_LEG_RTP, MEDIA_LEG_RTP, NULL);
+
+	(void)state;
+	assert_int_equal(media_offer(relay->session, MEDIA_A,
+				     "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 30000 RTP/AVP 96\r\n"
+				     "a=rtpmap:96 opus/48000/2\r\n"),
+			 0);
+	await_event(relay, MEDIA_EV_OFFER, MEDIA_B, 1);
+	assert_int_equal(media_answer(relay->session, MEDIA_B,
+				      "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 30002 RTP/AVP 8\r\n"),
+			 0);
+	await_event(relay, MEDIA_EV_REFUSED, MEDIA_B, 1);
+	assert_int_equal(relay->status, 488);
+	party_destroy(relay);
+}
+
+/* A plain peer of the test's own, on two ports of loopback. */
+static int plain_peer(uint16_t *ret_port)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	socklen_t size = sizeof(address);
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+	*ret_port = ntohs(address.sin_port);
+	return fd;
+}
+
+static void the_transcoder_leaves_when_a_reoffer_finds_a_common_codec(void **state)
+{
+	struct party *caller = phone_of(MEDIA_LEG_RTP, &tone_440, "PCMA");
+	struct party *relay = converter(MEDIA_LEG_RTP, MEDIA_LEG_RTP, MEDIA_DTMF_AUTO);
+	uint8_t packet[1500];
+	char answer[300];
+	uint16_t port;
+	int fd = plain_peer(&port);
+	ssize_t length;
+
+	(void)state;
+	assert_int_equal(media_start(caller->session, MEDIA_A), 0);
+	await_event(caller, MEDIA_EV_OFFER, MEDIA_A, 1);
+	for (unsigned time = 1; time <= 2; time++) { /* with Opus first, then with PCMA */
+		assert_int_equal(
+			media_offer(relay->session, MEDIA_A, caller->sdp[MEDIA_EV_OFFER][0]), 0);
+		await_event(relay, MEDIA_EV_OFFER, MEDIA_B, time);
+		(void)snprintf(answer, sizeof(answer),
+			       "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio %u RTP/AVP %s\r\n"
+			       "a=rtpmap:111 opus/48000/2\r\n",
+			       port, time == 1 ? "111" : "8");
+		assert_int_equal(media_answer(relay->session, MEDIA_B, answer), 0);
+		await_event(relay, MEDIA_EV_ANSWER, MEDIA_A, time);
+		if (time == 1)
+			assert_int_equal(media_answer(caller->session, MEDIA_A,
+						      relay->sdp[MEDIA_EV_ANSWER][0]),
+					 0);
+		do {
+			length = recv(fd, packet, sizeof(packet), 0);
+			assert_true(length > 12);
+		} while ((packet[1] & 0x7f) != (time == 1 ? 111 : 8));
+		assert_true(time == 1 ? length < 100 : length == 172);
+	}
+	close(fd);
+	party_destroy(caller);
+	party_destroy(relay);
+}
+
+static void a_digit_given_to_a_session_reaches_the_peer_as_events(void **state)
+{
+	struct party *caller = phone_of(MEDIA_LEG_RTP, &tone_440, "PCMA");
+	struct party *relay = converter(MEDIA_LEG_RTP, MEDIA_LEG_RTP, MEDIA_DTMF_RFC4733);
+	uint8_t packet[1500];
+	char answer[300];
+	uint16_t port;
+	int fd = plain_peer(&port);
+
+	(void)state;
+	assert_int_equal(media_start(caller->session, MEDIA_A), 0);
+	await_event(caller, MEDIA_EV_OFFER, MEDIA_A, 1);
+	assert_int_equal(media_offer(relay->session, MEDIA_A, caller->sdp[MEDIA_EV_OFFER][0]), 0);
+	await_event(relay, MEDIA_EV_OFFER, MEDIA_B, 1);
+	(void)snprintf(answer, sizeof(answer),
+		       "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio %u RTP/AVP 8 101\r\n"
+		       "a=rtpmap:101 telephone-event/8000\r\n",
+		       port);
+	assert_int_equal(media_answer(relay->session, MEDIA_B, answer), 0);
+	await_event(relay, MEDIA_EV_ANSWER, MEDIA_A, 1);
+	assert_int_equal(media_answer(caller->session, MEDIA_A, relay->sdp[MEDIA_EV_ANSWER][0]), 0);
+	assert_int_equal(media_digit(relay->session, MEDIA_B, '#', 100), 0);
+	assert_int_equal(media_digit(relay->session, MEDIA_B, '!', 100), -EINVAL);
+	do
+		assert_true(recv(fd, packet, sizeof(packet), 0) > 12);
+	while ((packet[1] & 0x7f) != 101);
+	assert_int_equal(packet[12], 11);
+	close(fd);
+	party_destroy(caller);
+	party_destroy(relay);
+}
+
 static void payload_numbers_are_mapped_when_the_answers_differ(void **state)
 {
 	struct party *caller = phone(MEDIA_LEG_RTP, &tone_440);
@@ -664,15 +842,16 @@ static void payload_numbers_are_mapped_when_the_answers_differ(void **state)
 	/* The callee believes that PCMA is 110 and that the events are 96. */
 	assert_int_equal(media_offer(relay->session, MEDIA_A, offer_of(caller)), 0);
 	await_event(relay, MEDIA_EV_OFFER, MEDIA_B, 1);
-	offer = edited(relay->sdp[MEDIA_EV_OFFER][1], "RTP/AVP 8 0 101", "RTP/AVP 110 0 96");
+	offer = edited(relay->sdp[MEDIA_EV_OFFER][1], "RTP/AVP 8 0 9 111 101",
+		       "RTP/AVP 110 0 9 111 96");
 	offer = edited(edited(offer, "a=rtpmap:8 ", "a=rtpmap:110 "), ":101 ", ":96 ");
 	assert_int_equal(media_offer(callee->session, MEDIA_A, offer), 0);
 	await_event(callee, MEDIA_EV_ANSWER, MEDIA_A, 1);
 	answer = callee->sdp[MEDIA_EV_ANSWER][0];
-	assert_non_null(strstr(answer, "RTP/AVP 110 0 96"));
+	assert_non_null(strstr(answer, "RTP/AVP 110 0 9 96 111"));
 	assert_int_equal(media_answer(relay->session, MEDIA_B, answer), 0);
 	await_event(relay, MEDIA_EV_ANSWER, MEDIA_A, 1);
-	assert_non_null(strstr(relay->sdp[MEDIA_EV_ANSWER][0], "RTP/AVP 8 0 101"));
+	assert_non_null(strstr(relay->sdp[MEDIA_EV_ANSWER][0], "RTP/AVP 8 0 9 101 111"));
 	assert_non_null(
 		strstr(relay->sdp[MEDIA_EV_ANSWER][0], "a=rtpmap:101 telephone-event/8000"));
 	assert_int_equal(media_answer(caller->session, MEDIA_A, relay->sdp[MEDIA_EV_ANSWER][0]), 0);
@@ -817,7 +996,8 @@ static void offers_of_the_wrong_kind_are_refused_with_a_sentence(void **state)
 	refused(MEDIA_LEG_WEBRTC, edited(offer, "actpass", "holdconn"), "holdconn");
 	refused(MEDIA_LEG_RTP, "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 0 RTP/AVP 8\r\n", "port 0");
 	refused(MEDIA_LEG_RTP, "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 4000 RTP/AVP 18\r\n",
-		"offers G729/8000; the other has PCMA/8000, PCMU/8000, telephone-event/8000");
+		"offers G729/8000; the other has PCMA/8000, PCMU/8000, G722/8000, "
+		"opus/48000, telephone-event/8000");
 	refused(MEDIA_LEG_RTP, "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 4000 RTP/AVP 101\r\n",
 		"no audio codec");
 	refused(MEDIA_LEG_RTP, "garbage", "v=0");
@@ -1113,6 +1293,10 @@ int main(void)
 		cmocka_unit_test(an_ice_restart_is_answered_with_new_credentials),
 		cmocka_unit_test(a_peer_that_moves_gets_a_new_association),
 		cmocka_unit_test(hold_is_carried_to_the_other_side_and_back),
+		cmocka_unit_test(two_sides_without_a_common_codec_hear_each_other),
+		cmocka_unit_test(without_leave_to_convert_it_is_refused),
+		cmocka_unit_test(the_transcoder_leaves_when_a_reoffer_finds_a_common_codec),
+		cmocka_unit_test(a_digit_given_to_a_session_reaches_the_peer_as_events),
 		cmocka_unit_test(payload_numbers_are_mapped_when_the_answers_differ),
 		cmocka_unit_test(an_answer_may_come_twice_and_change),
 		cmocka_unit_test(a_bad_second_answer_leaves_the_first_in_force),

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,7 @@
 
 /* What side B got. */
 static struct {
-	uint8_t bytes[400];
+	uint8_t bytes[600];
 	size_t length;
 	mono_ms at;
 } got[KEPT];
