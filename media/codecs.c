@@ -99,6 +99,12 @@ static const struct sdp_codec *find_codec(const struct media_desc *desc,
 	return found;
 }
 
+bool codecs_equal(const struct sdp_codec *a, const struct sdp_codec *b)
+{
+	return a->type == b->type && a->rate == b->rate && a->channels == b->channels &&
+	       strcmp(a->name, b->name) == 0 && strcmp(a->fmtp, b->fmtp) == 0;
+}
+
 bool codecs_is_speech(const struct sdp_codec *codec)
 {
 	return !is_event(codec) && !is_named(codec, "CN");
@@ -473,6 +479,17 @@ void codecs_ways(const struct codecs_agreement *agreement, const struct codecs_r
 		  ret_from_answerer->types);
 	choose_way(&there, rules->transcode, ret_from_offerer);
 	choose_way(&back, rules->transcode, ret_from_answerer);
+}
+
+bool codecs_way_same(const struct codecs_way *a, const struct codecs_way *b)
+{
+	return memcmp(a->types, b->types, sizeof(a->types)) == 0 &&
+	       memcmp(a->kinds, b->kinds, sizeof(a->kinds)) == 0 &&
+	       memcmp(a->event_rates, b->event_rates, sizeof(a->event_rates)) == 0 &&
+	       a->converts == b->converts && a->lazy == b->lazy && codecs_equal(&a->to, &b->to) &&
+	       a->pcm_rate == b->pcm_rate && a->frame_ms == b->frame_ms && a->digits == b->digits &&
+	       a->hear_tones == b->hear_tones && a->event_type == b->event_type &&
+	       a->event_rate == b->event_rate;
 }
 
 bool codecs_way_works(const struct codecs_way *way)

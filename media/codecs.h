@@ -76,9 +76,13 @@ struct codecs_agreement {
 };
 void codecs_ways(const struct codecs_agreement *agreement, const struct codecs_rules *rules,
 		 struct codecs_way *ret_from_offerer, struct codecs_way *ret_from_answerer);
+/* Nothing changes from one to the other. */
+bool codecs_way_same(const struct codecs_way *a, const struct codecs_way *b);
 /* Some of its packets cannot go on as they are. */
 bool codecs_way_works(const struct codecs_way *way);
 
+/* Number and parameters too. */
+bool codecs_equal(const struct sdp_codec *a, const struct sdp_codec *b);
 /* telephone-event and CN are not speech. */
 bool codecs_is_speech(const struct sdp_codec *codec);
 const struct sdp_codec *codecs_first_speech(const struct media_desc *desc); /* or NULL */

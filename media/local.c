@@ -365,7 +365,7 @@ static void speak_codec(struct local *local, const struct sdp_codec *codec)
 						 .complexity = OPUS_COMPLEXITY,
 						 .fmtp = codec->fmtp };
 
-	if (local->encoder && memcmp(&local->codec, codec, sizeof(*codec)) == 0)
+	if (local->encoder && codecs_equal(&local->codec, codec))
 		return;
 	local->codec = *codec;
 	local->encoder = voice_encoder_destroy(local->encoder);

@@ -434,7 +434,7 @@ int transcoder_create(struct transcoder **ret_transcoder, const struct transcode
 
 bool transcoder_serves(const struct transcoder *transcoder, const struct codecs_way *way)
 {
-	return memcmp(&transcoder->way, way, sizeof(*way)) == 0;
+	return codecs_way_same(&transcoder->way, way);
 }
 
 struct transcoder *transcoder_destroy(struct transcoder *transcoder)
