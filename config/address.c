@@ -270,3 +270,12 @@ const char *cidr_parse(const char *text, struct config_cidr *ret_cidr, bool *ret
 			*ret_host_bits = true;
 	return NULL;
 }
+
+bool config_cidrs_contain(const struct config_cidr *cidrs, size_t count,
+			  const struct sockaddr *address)
+{
+	for (size_t i = 0; i < count; i++)
+		if (config_cidr_contains(&cidrs[i], address))
+			return true;
+	return false;
+}

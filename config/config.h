@@ -49,6 +49,8 @@ struct config_cidr {
 };
 /* IPv4-mapped IPv6 addresses compare as IPv4. */
 bool config_cidr_contains(const struct config_cidr *cidr, const struct sockaddr *address);
+bool config_cidrs_contain(const struct config_cidr *cidrs, size_t count,
+			  const struct sockaddr *address); /* any of them */
 
 /* What devices are asked to prove their password with. */
 enum device_digest {
@@ -92,6 +94,8 @@ struct config_sbc {
 	char *uri;                   /* sips:host[:port], where leg 3 goes */
 	struct config_cidr *trusted; /* who may send us leg 2 */
 	size_t trusted_count;
+	char **hosts; /* names, or *.names, that Contact and Record-Route may give too */
+	size_t host_count;
 	char *client_ca;    /* PEM; set: the SBC must show a certificate it signed */
 	char *client_name;  /* and that certifies this DNS name; NULL: any */
 	char *hop_key_file; /* secret for the marks on leg 3; NULL: a random one */
@@ -169,6 +173,8 @@ struct config_trunk {
 	unsigned expires_s;                    /* of that registration: 3600 */
 	struct config_cidr *trusted; /* source addresses besides the uris' literal hosts */
 	size_t trusted_count;
+	char **hosts; /* names, or *.names, that Contact and Record-Route may give too */
+	size_t host_count;
 	enum media_kind media; /* default rtp */
 	char **codecs;         /* names, most wanted first; none: all, as the other side orders */
 	size_t codec_count;

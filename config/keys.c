@@ -187,6 +187,12 @@ static const struct key sbc_keys[] = {
 	  COUNT(core.sbc.trusted_count),
 	  .flags = KEY_REQUIRED,
 	  .help = "networks the core's calls come from, such as [192.0.2.0/24]" },
+	{ .name = "hosts",
+	  .kind = &kind_host_pattern,
+	  LIST(core.sbc.hosts, char *),
+	  COUNT(core.sbc.host_count),
+	  .help = "names, besides the uri's, that requests inside a call may go to, such as "
+		  "[sbc2.example.net, \"*.core.example.net\"]" },
 	{ .name = "client_ca",
 	  .kind = &kind_path,
 	  AT(core.sbc.client_ca),

@@ -172,6 +172,18 @@ static void read_host(struct reader *reader, const struct value *value)
 		read_text(reader, value);
 }
 
+static void read_host_pattern(struct reader *reader, const struct value *value)
+{
+	const char *text = value->node->text;
+
+	if (!host_is_name(strncmp(text, "*.", 2) == 0 ? text + 2 : text))
+		value_error(reader, value,
+			    "is not a host name. Write it as in DNS, or *.example.com for all "
+			    "names of a domain; addresses belong into `trusted`");
+	else
+		read_text(reader, value);
+}
+
 static void read_host_port(struct reader *reader, const struct value *value)
 {
 	const char *text = value->node->text;
@@ -352,6 +364,7 @@ const struct kind kind_port = { "port", NODE_SCALAR, read_port };
 const struct kind kind_ms = { "duration", NODE_SCALAR, read_ms };
 const struct kind kind_seconds = { "duration", NODE_SCALAR, read_seconds };
 const struct kind kind_host = { "host name", NODE_SCALAR, read_host };
+const struct kind kind_host_pattern = { "host name", NODE_SCALAR, read_host_pattern };
 const struct kind kind_host_port = { "host:port", NODE_SCALAR, read_host_port };
 const struct kind kind_url = { "URL", NODE_SCALAR, read_url };
 const struct kind kind_web_url = { "URL", NODE_SCALAR, read_web_url };

@@ -381,6 +381,13 @@ static int identify(const struct sip_source *source, void *arg)
 	return service_identify(daemon->service, source);
 }
 
+static bool knows_host(const char *host, void *arg)
+{
+	const struct daemon *daemon = arg;
+
+	return service_knows_host(daemon->service, host);
+}
+
 static int authenticate(const struct sip_proof *proof, struct sip_demand *ret_demand, void *arg)
 {
 	const struct daemon *daemon = arg;
@@ -528,6 +535,7 @@ static int start_endpoint(struct daemon *daemon)
 {
 	const struct config_sip *config = &daemon->config->sip;
 	const struct sip_endpoint_handlers handlers = { .identify = identify,
+							.knows_host = knows_host,
 							.visit = visit,
 							.enrol = enrol,
 							.authenticate = authenticate,

@@ -77,14 +77,6 @@ static int collect_hosts(struct service_room *room)
 	return 0;
 }
 
-static bool listed(const struct config_cidr *cidrs, size_t count, const struct sockaddr *address)
-{
-	for (size_t i = 0; i < count; i++)
-		if (config_cidr_contains(&cidrs[i], address))
-			return true;
-	return false;
-}
-
 static bool certified(const struct config_sbc *sbc, const struct sip_source *source)
 {
 	if (!sbc->client_ca)
@@ -107,8 +99,8 @@ static bool is_core(const struct config_sbc *sbc, const struct sip_source *sourc
 	if (uri_split(sbc->uri, &view) && view.scheme_length == 4 &&
 	    source->transport != SIP_TRANSPORT_TLS)
 		return false;
-	return listed(sbc->trusted, sbc->trusted_count,
-		      (const struct sockaddr *)&source->address) &&
+	return config_cidrs_contain(sbc->trusted, sbc->trusted_count,
+				    (const struct sockaddr *)&source->address) &&
 	       certified(sbc, source);
 }
 
@@ -120,7 +112,8 @@ int service_identify(struct service_room *room, const struct sip_source *source)
 	if (is_core(&config->core.sbc, source))
 		return SERVICE_PEER_CORE;
 	for (size_t t = 0; t < config->trunk_count; t++)
-		if (listed(config->trunks[t].trusted, config->trunks[t].trusted_count, address))
+		if (config_cidrs_contain(config->trunks[t].trusted, config->trunks[t].trusted_count,
+					 address))
 			return (int)t + 1;
 	for (size_t i = 0; i < room->host_count; i++)
 		if (config_cidr_contains(&room->hosts[i].address, address))

@@ -45,6 +45,9 @@ void service_reconfigure(struct service_room *room, const struct config *config,
 enum { SERVICE_PEER_CORE = 0 };
 int service_identify(struct service_room *room, const struct sip_source *source);
 
+/* For sip_endpoint_handlers.knows_host: of the core or a trunk. */
+bool service_knows_host(const struct service_room *room, const char *host);
+
 /* For sip_endpoint_handlers.authenticate: proof.c. */
 int service_authenticate(struct service_room *room, const struct sip_proof *proof,
 			 struct sip_demand *ret_demand);

@@ -61,6 +61,10 @@ struct sip_endpoint_handlers {
 	 * what to demand, 403, 500. NULL: nobody is asked. */
 	int (*authenticate)(const struct sip_proof *proof, struct sip_demand *ret_demand,
 			    void *arg);
+	/* Whether requests inside a dialog may go to this host (a name, or an address
+	 * without brackets) because its Contact or Record-Route says so, though it is not
+	 * where the dialog came from. NULL: never. */
+	bool (*knows_host)(const char *host, void *arg);
 	/* A new call. The receiver owns the leg and sets its handler. 100 Trying
 	 * was sent. */
 	void (*invite)(struct leg *leg, void *arg);

@@ -255,22 +255,6 @@ nta_leg_t *leg_dialog(const struct leg *leg)
 	return early ? early : leg->dialog;
 }
 
-/* Where the dialog's next request goes (RFC 3261 section 12.2.1.1). NULL:
- * sofia decides. */
-static char *dialog_hop(const struct leg *leg, nta_leg_t *dialog, su_home_t *home)
-{
-	const sip_route_t *routes = NULL;
-	const sip_contact_t *target = NULL;
-
-	if (nta_leg_get_route(dialog, &routes, &target) < 0)
-		return NULL;
-	if (routes)
-		return message_hop(home, routes->r_url, leg->info.transport);
-	if (target && !leg->keep_hop)
-		return message_hop(home, target->m_url, leg->info.transport);
-	return su_strdup(home, leg->next_hop);
-}
-
 /* Requests that may change where the peer finds us (RFC 3261 section 20.10 and
  * RFC 3311 section 5.1). */
 static bool refreshes_target(sip_method_t method)
@@ -304,9 +288,9 @@ nta_outgoing_t *leg_request(struct leg *leg, const struct leg_request *request)
 	if (timed)
 		session_timer_text(&leg->session, true, expires, sizeof(expires));
 	sent = nta_outgoing_tcreate(
-		dialog, request->on_response, leg,
-		(const url_string_t *)dialog_hop(leg, dialog, home), request->method,
-		request->method_name, NULL, TAG_IF(ack, NTATAG_ACK_BRANCH(leg->ack_branch)),
+		dialog, request->on_response, leg, (const url_string_t *)leg_hop(leg, dialog, home),
+		request->method, request->method_name, NULL,
+		TAG_IF(ack, NTATAG_ACK_BRANCH(leg->ack_branch)),
 		TAG_IF(cseq[0], SIPTAG_CSEQ_STR(cseq)),
 		TAG_IF(request->method != sip_method_bye, SIPTAG_CONTACT_STR(leg->contact)),
 		TAG_IF(request->method == sip_method_invite, SIPTAG_ALLOW_STR(MESSAGE_ALLOW)),

@@ -211,7 +211,7 @@ int leg_create_incoming(struct leg **ret_leg, struct sip_endpoint *endpoint,
 			err = fill_info(leg, sip, msg, source, peer);
 		leg_auth_saw(leg, msg);
 		leg->keep_hop = source->visitor;
-		leg->next_hop = source->visitor ? visitor_hop(leg->home, source) : NULL;
+		leg->next_hop = visitor_hop(leg->home, source);
 		if (!err)
 			err = make_dialog(leg, request, sip);
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* leg_private.h - a leg from inside: leg.c (life, dialog), leg_in.c and
- * leg_out.c (its INVITE), leg_early.c (a fork's dialogs), leg_prack.c (its reliable 18x),
- * leg_offer.c (re-INVITE and UPDATE), leg_refresh.c (session timer), leg_refer.c, leg_replaces.c,
- * leg_inform.c, leg_errand.c (PRACK and NOTIFY), leg_auth.c.
+ * leg_out.c (its INVITE), leg_hop.c (where requests go), leg_early.c (a fork's dialogs),
+ * leg_prack.c (its reliable 18x), leg_offer.c (re-INVITE and UPDATE), leg_refresh.c (session
+ * timer), leg_refer.c, leg_replaces.c, leg_inform.c, leg_errand.c (PRACK and NOTIFY), leg_auth.c.
  *
  *   in:  INVITED --2xx--> ACCEPTED --ACK--> TALKING --BYE--> HANGING_UP -> OVER
  *           |                 +--released--> UNACKED --ACK or time-out--^
@@ -82,8 +82,9 @@ struct leg {
 	nta_outgoing_t *bye_out;
 	char *address;           /* our Contact, without features */
 	char *contact;           /* and as we send it */
-	char *next_hop;          /* for a dialog whose peer gave no Contact; or NULL */
+	char *next_hop;          /* where it came from: for a peer that names no host we know */
 	bool keep_hop;           /* and whatever Contact it gave, unless it gave a route */
+	bool hop_told;           /* that it names a host we do not know */
 	char *reason;            /* Reason for a BYE that has to wait; or NULL */
 	sip_unknown_t *farewell; /* more headers of its BYE or CANCEL; or NULL */
 
@@ -183,6 +184,10 @@ void leg_refuse_invite(struct leg *leg, const struct leg_farewell *farewell);
 void leg_cancel(struct leg *leg, const char *reason);
 /* The next hop cannot be reached, or (reached) does not say a word. */
 void leg_unreached(struct leg *leg, enum leg_end_reason end, const char *reason, bool reached);
+
+/* leg_hop.c: a URI from the home, where the dialog's next request goes; NULL: sofia
+ * decides. */
+char *leg_hop(struct leg *leg, nta_leg_t *dialog, su_home_t *home);
 
 /* leg_prack.c */
 int leg_send_reliably(struct leg *leg, int status, const char *reason, const char *sdp,

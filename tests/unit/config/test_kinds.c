@@ -110,6 +110,12 @@ static void hosts_and_targets_are_checked(void **state)
 	       ERROR(3, 24,
 		     "`core.api.target`: `a b:1` names no valid host. Write a DNS name, an "
 		     "IPv4 address or [IPv6 address]"));
+	expect(DOMAIN SIP "core: { api: { target: 'a:1' },\n"
+			  "  sbc: { uri: sips:s, trusted: [192.0.2.1], hosts: [b.example, "
+			  "'*.c.example', '*'] } }\n" MEDIA,
+	       ERROR(4, 79,
+		     "`core.sbc.hosts`: `*` is not a host name. Write it as in DNS, or "
+		     "*.example.com for all names of a domain; addresses belong into `trusted`"));
 }
 
 #define WITH_TOKEN(url)                                                                            \

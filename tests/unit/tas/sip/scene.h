@@ -43,6 +43,7 @@ struct scene {
 	unsigned invites;
 	int identity; /* what b says of who calls; -1: stranger */
 	int options_status;
+	const char *known_host; /* besides where a dialog came from */
 	bool fake_time;
 	enum leg_100rel rel100; /* what the caller says */
 	unsigned expires_s, min_se_s;
@@ -160,7 +161,14 @@ static inline int scene_authenticate(const struct sip_proof *proof, struct sip_d
 	return 401;
 }
 
+static inline bool scene_knows_host(const char *host, void *arg)
+{
+	(void)arg;
+	return scene.known_host && strcmp(host, scene.known_host) == 0;
+}
+
 static const struct sip_endpoint_handlers scene_handlers = { .identify = scene_identify,
+							     .knows_host = scene_knows_host,
 							     .authenticate = scene_authenticate,
 							     .invite = scene_on_invite,
 							     .options_status =

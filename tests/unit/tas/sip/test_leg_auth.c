@@ -163,6 +163,7 @@ static void another_host_gets_no_answer(void **state)
 
 	(void)state;
 	be_known_as("secret", false);
+	scene.known_host = "127.0.0.2";
 	talk(other.port, "127.0.0.2"); /* the dialog's requests now go there */
 	wire_expect(&other, "ACK sip:");
 	assert_int_equal(connect(other.fd, (struct sockaddr *)&us, sizeof(us)), 0);
