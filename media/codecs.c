@@ -492,14 +492,6 @@ bool codecs_way_same(const struct codecs_way *a, const struct codecs_way *b)
 	       a->event_rate == b->event_rate;
 }
 
-bool codecs_way_works(const struct codecs_way *way)
-{
-	for (unsigned i = 0; i < sizeof(codecs_map); i++)
-		if (way->types[i] == CODECS_CONVERT)
-			return true;
-	return false;
-}
-
 void codecs_list(const struct media_desc *desc, char *ret_text, size_t room)
 {
 	size_t used = 0;

@@ -78,8 +78,6 @@ void codecs_ways(const struct codecs_agreement *agreement, const struct codecs_r
 		 struct codecs_way *ret_from_offerer, struct codecs_way *ret_from_answerer);
 /* Nothing changes from one to the other. */
 bool codecs_way_same(const struct codecs_way *a, const struct codecs_way *b);
-/* Some of its packets cannot go on as they are. */
-bool codecs_way_works(const struct codecs_way *way);
 
 /* Number and parameters too. */
 bool codecs_equal(const struct sdp_codec *a, const struct sdp_codec *b);

@@ -31,6 +31,13 @@ static void on_first(struct relay_leg *path)
 	leg->setup.flowing(leg->setup.arg);
 }
 
+static void on_convert(struct relay_leg *path)
+{
+	struct leg *leg = CONTAINER_OF(path, struct leg, path);
+
+	leg->setup.convert(leg->setup.arg);
+}
+
 static void on_dtls_send(const uint8_t *datagram, size_t length, void *arg)
 {
 	struct leg *leg = arg;
@@ -134,6 +141,7 @@ int leg_init(struct leg *leg, const struct leg_setup *setup)
 	leg->setup = *setup;
 	relay_leg_init(&leg->path, setup->peer_path, setup->receipt);
 	leg->path.on_first = on_first;
+	leg->path.on_convert = on_convert;
 	atomic_store_explicit(&setup->receipt->kind, (unsigned)setup->kind, memory_order_relaxed);
 	timer_init(&leg->ice_deadline, on_ice_deadline, leg);
 	if (setup->kind == MEDIA_LEG_RTP)

@@ -43,6 +43,7 @@ struct leg_setup {
 	void (*failed)(const char *reason, void *arg);
 	void (*played)(void *arg);                    /* local */
 	void (*recorded)(const char *why, void *arg); /* local */
+	void (*convert)(void *arg);                   /* path.transcoder is wanted */
 	void *arg;
 };
 

@@ -103,6 +103,16 @@ static void count_in(struct relay_leg *from, const uint8_t *packet, size_t lengt
 		from->on_first(from);
 }
 
+static void convert(struct relay_leg *from, uint8_t *packet, size_t length)
+{
+	if (!from->transcoder && from->on_convert)
+		from->on_convert(from);
+	if (from->transcoder)
+		transcoder_take(from->transcoder, packet, length);
+	else
+		receipt_add(&from->receipt->dropped_other, 1);
+}
+
 void relay_rtp(struct relay_leg *from, uint8_t *packet, size_t length)
 {
 	uint8_t type;
@@ -113,16 +123,32 @@ void relay_rtp(struct relay_leg *from, uint8_t *packet, size_t length)
 	}
 	count_in(from, packet, length);
 	type = from->types[packet[1] & 0x7f];
-	if (type == CODECS_CONVERT && from->transcoder) {
-		transcoder_take(from->transcoder, packet, length);
+	if (type == CODECS_CONVERT) {
+		convert(from, packet, length);
 		return;
 	}
-	if (type >= CODECS_CONVERT) {
+	if (type == CODECS_DROP) {
 		receipt_add(&from->receipt->dropped_other, 1);
 		return;
 	}
 	packet[1] = (uint8_t)((packet[1] & 0x80) | type);
 	from->peer->ops->send_rtp(from->peer, packet, length);
+}
+
+/* What goes on of reports about streams of which one is ours. */
+static size_t rewrite_reports(struct relay_leg *from, uint8_t *packet, size_t length)
+{
+	struct transcoder *there = from->transcoder, *back = from->peer->transcoder;
+	struct reports_stream own, other;
+	bool converts, converted;
+
+	if (!there && !back)
+		return length;
+	converts = there && transcoder_stream(there, &own);
+	converted = back && transcoder_stream(back, &other);
+	if (!converts && !converted)
+		return length;
+	return reports_rewrite(packet, length, converts ? &own : NULL, converted ? &other : NULL);
 }
 
 void relay_rtcp(struct relay_leg *from, uint8_t *packet, size_t length)
@@ -134,7 +160,9 @@ void relay_rtcp(struct relay_leg *from, uint8_t *packet, size_t length)
 	receipt_add(&from->receipt->rtcp_in, 1);
 	quality_reports(&from->quality, &from->peer->quality, from->receipt, packet, length,
 			clock_now_ns());
-	from->peer->ops->send_rtcp(from->peer, packet, length);
+	length = rewrite_reports(from, packet, length);
+	if (length > 0)
+		from->peer->ops->send_rtcp(from->peer, packet, length);
 }
 
 void relay_srtp(struct relay_leg *from, uint8_t *packet, size_t length)

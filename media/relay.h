@@ -57,6 +57,8 @@ struct relay_leg {
 	codecs_map types;              /* inbound payload type -> the peer's */
 	struct transcoder *transcoder; /* of what says CODECS_CONVERT; NULL: nothing does */
 	void (*on_first)(struct relay_leg *leg);
+	/* The first packet that says CODECS_CONVERT, if `transcoder` is not there. */
+	void (*on_convert)(struct relay_leg *leg);
 };
 
 void relay_leg_init(struct relay_leg *leg, struct relay_leg *peer, struct receipt *receipt);

@@ -163,6 +163,8 @@ static void exchange_clear(struct exchange *exchange)
 	memset(exchange, 0, sizeof(*exchange));
 }
 
+static void on_convert(void *arg);
+
 static int start_leg(struct session *session, enum media_side side)
 {
 	const struct session_setup *setup = &session->setup;
@@ -183,6 +185,7 @@ static int start_leg(struct session *session, enum media_side side)
 		.failed = on_failed,
 		.played = on_played,
 		.recorded = on_recorded,
+		.convert = on_convert,
 		.arg = end,
 	};
 
@@ -398,23 +401,67 @@ static void on_digit(char digit, unsigned ms, void *arg)
 	tell(end->session, &event);
 }
 
-static int make_transcoder(struct session *session, enum media_side from,
-			   const struct codecs_way *way)
+/* The ways of the agreement in force. */
+static int agreed_ways(const struct session *session, struct codecs_way ret_ways[2])
 {
+	const struct codecs_rules rules = rules_of(session);
+	const struct exchange *current = &session->current;
+	struct codecs_agreement agreement = { .offer = current->offer,
+					      .offerer = current->offerer };
+	struct media_desc *answer = NULL, *back = calloc(1, sizeof(*back));
+	const char *why;
+	int err = back ? 0 : -ENOMEM;
+
+	if (!err)
+		err = sdp_parse(current->answer, &answer, &why);
+	if (!err && codecs_answer(current->offer, answer, &rules, other(current->offerer), back)) {
+		agreement.answer = answer;
+		agreement.back = back;
+		codecs_ways(&agreement, &rules, &ret_ways[current->offerer],
+			    &ret_ways[other(current->offerer)]);
+	}
+	free(answer);
+	free(back);
+	return err;
+}
+
+static int make_transcoder(struct session *session, enum media_side from)
+{
+	struct codecs_way ways[2] = { 0 };
 	const struct transcoder_setup setup = {
 		.from = &session->legs[from].path,
 		.wheel = worker_wheel(session->setup.worker),
-		.way = way,
+		.way = &ways[from],
 		.complexity = session->setup.opus_complexity,
 		.on_digit = on_digit,
 		.arg = &session->ends[from],
 	};
+	int err = agreed_ways(session, ways);
 
-	return transcoder_create(&session->legs[from].path.transcoder, &setup);
+	if (!err)
+		err = transcoder_create(&session->legs[from].path.transcoder, &setup);
+	if (!err && ways[from].converts && !ways[from].lazy)
+		log_info("media", "%s transcoded to=%s", session->ends[from].label,
+			 ways[from].to.name);
+	return err;
 }
 
-/* A transcoder that does what the new agreement asks stays as it is. Without memory
- * for one its packets are dropped and counted, as nothing else can be done. */
+static void on_convert(void *arg)
+{
+	struct end *end = arg;
+	struct session *session = end->session;
+	struct relay_leg *path = &session->legs[end->side].path;
+
+	if (!session->current.answer || !make_transcoder(session, end->side))
+		return;
+	log_error("media", "%s no transcoder: out of memory", end->label);
+	for (unsigned i = 0; i < sizeof(path->types); i++) /* it is not asked for again */
+		if (path->types[i] == CODECS_CONVERT)
+			path->types[i] = CODECS_DROP;
+}
+
+/* A transcoder that does what the new agreement asks stays as it is; another is made
+ * when the first packet wants it: of several codecs agreed most are never sent. */
 static void open_way(struct session *session, enum media_side from, const struct codecs_way *way)
 {
 	struct relay_leg *path = &session->legs[from].path;
@@ -423,10 +470,6 @@ static void open_way(struct session *session, enum media_side from, const struct
 		return;
 	path->transcoder = transcoder_destroy(path->transcoder);
 	memcpy(path->types, way->types, sizeof(path->types));
-	if (codecs_way_works(way) && make_transcoder(session, from, way))
-		log_error("media", "%s no transcoder: out of memory", session->ends[from].label);
-	else if (way->converts && !way->lazy)
-		log_info("media", "%s transcoded to=%s", session->ends[from].label, way->to.name);
 }
 
 static void open_ways(struct session *session, const struct codecs_agreement *agreement)
@@ -701,42 +744,14 @@ void session_turn(struct session *session, const struct session_setup *b)
 		forward_offer(session, offer, MEDIA_B);
 }
 
-/* The ways of the agreement in force. */
-static int agreed_ways(const struct session *session, struct codecs_way ret_ways[2])
-{
-	const struct codecs_rules rules = rules_of(session);
-	const struct exchange *current = &session->current;
-	struct codecs_agreement agreement = { .offer = current->offer,
-					      .offerer = current->offerer };
-	struct media_desc *answer = NULL, *back = calloc(1, sizeof(*back));
-	const char *why;
-	int err = back ? 0 : -ENOMEM;
-
-	if (!err)
-		err = sdp_parse(current->answer, &answer, &why);
-	if (!err && codecs_answer(current->offer, answer, &rules, other(current->offerer), back)) {
-		agreement.answer = answer;
-		agreement.back = back;
-		codecs_ways(&agreement, &rules, &ret_ways[current->offerer],
-			    &ret_ways[other(current->offerer)]);
-	}
-	free(answer);
-	free(back);
-	return err;
-}
-
 void session_digit(struct session *session, enum media_side to, char digit, unsigned ms)
 {
 	enum media_side from = other(to);
-	struct codecs_way ways[2] = { 0 };
 	struct relay_leg *path = &session->legs[from].path;
 	int err = session->current.answer ? 0 : -ENOENT;
 
-	if (!err && !path->transcoder) {
-		err = agreed_ways(session, ways);
-		if (!err)
-			err = make_transcoder(session, from, &ways[from]);
-	}
+	if (!err && !path->transcoder)
+		err = make_transcoder(session, from);
 	if (!err)
 		err = transcoder_digit(path->transcoder, digit, ms);
 	if (err)

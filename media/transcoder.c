@@ -35,7 +35,12 @@ struct transcoder {
 	size_t frame_samples;
 	/* What goes out. */
 	struct stream out;
-	uint32_t clock;    /* of out.timestamp, Hz */
+	uint32_t clock; /* of out.timestamp, Hz */
+	uint32_t packets, octets;
+	bool heard; /* the next four are valid: of the newest packet that came */
+	uint32_t in_ssrc, in_timestamp;
+	uint16_t in_sequence;
+	uint8_t in_type;
 	codecs_map pass;   /* types that go on, once digits go between them */
 	bool between;      /* they do: every packet comes here */
 	bool adopted;      /* `out` is the stream that goes on */
@@ -59,6 +64,8 @@ static void send_on(struct transcoder *transcoder, uint8_t *packet, size_t lengt
 {
 	struct relay_leg *to = transcoder->from->peer;
 
+	transcoder->packets++;
+	transcoder->octets += (uint32_t)(length - STREAM_HEADER);
 	to->ops->send_rtp(to, packet, length);
 }
 
@@ -368,6 +375,11 @@ static void take_speech(struct transcoder *transcoder, const uint8_t *packet, si
 					    .payload = payload,
 					    .length = count };
 
+	transcoder->heard = true;
+	transcoder->in_ssrc = piece.ssrc;
+	transcoder->in_timestamp = piece.timestamp;
+	transcoder->in_sequence = piece.sequence;
+	transcoder->in_type = piece.type;
 	voice_path_put(transcoder->path, &piece, clock_now());
 	start_timer(transcoder, &transcoder->frame, transcoder->frame_ms);
 }
@@ -383,6 +395,26 @@ void transcoder_take(struct transcoder *transcoder, uint8_t *packet, size_t leng
 		take_event(transcoder, packet, length, event_rate);
 	else if (transcoder->between && !transcoder->path && transcoder->pass[type] < 128)
 		pass(transcoder, packet, length, transcoder->pass[type]);
+}
+
+bool transcoder_stream(const struct transcoder *transcoder, struct reports_stream *ret_stream)
+{
+	enum voice_kind kind = (enum voice_kind)transcoder->way.kinds[transcoder->in_type];
+
+	if (!transcoder->heard)
+		return false;
+	*ret_stream = (struct reports_stream){
+		.in_ssrc = transcoder->in_ssrc,
+		.in_timestamp = transcoder->in_timestamp,
+		.in_clock = voice_kind_speaks(kind) ? voice_clock(kind) : 8000,
+		.in_sequence = transcoder->in_sequence,
+		.out_ssrc = transcoder->out.ssrc,
+		.out_timestamp = transcoder->out.timestamp,
+		.out_clock = transcoder->clock,
+		.packets = transcoder->packets,
+		.octets = transcoder->octets,
+	};
+	return true;
 }
 
 /* ---- life ---- */

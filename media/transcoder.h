@@ -16,6 +16,7 @@
 #include "base/timer_wheel.h"
 #include "media/codecs.h"
 #include "media/relay.h"
+#include "media/reports.h"
 
 struct transcoder_setup {
 	struct relay_leg *from; /* whose packets come here; what it makes goes to from->peer */
@@ -37,6 +38,10 @@ bool transcoder_serves(const struct transcoder *transcoder, const struct codecs_
 
 /* A clear packet of a type that is converted. */
 void transcoder_take(struct transcoder *transcoder, uint8_t *packet, size_t length);
+
+/* The stream that it makes of another, for its reports; false: it makes none, or none
+ * yet. */
+bool transcoder_stream(const struct transcoder *transcoder, struct reports_stream *ret_stream);
 
 /* A digit for the other side, behind those that are being sent. -ENOENT: it has no
  * way to take one; -EINVAL: no digit; -ENOBUFS. */

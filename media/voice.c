@@ -45,6 +45,11 @@ bool voice_kind_speaks(enum voice_kind kind)
 	return kind != VOICE_NONE && kind != VOICE_NOISE;
 }
 
+unsigned voice_clock(enum voice_kind kind)
+{
+	return known[kind].clock;
+}
+
 enum voice_kind voice_kind_named(const char *name)
 {
 	for (enum voice_kind kind = VOICE_PCMA; kind < VOICE_KINDS; kind++)

@@ -26,6 +26,7 @@ enum voice_kind { VOICE_NONE, VOICE_PCMA, VOICE_PCMU, VOICE_G722, VOICE_OPUS, VO
 
 enum voice_kind voice_kind_of(const struct sdp_codec *codec); /* NONE: opaque to us */
 bool voice_kind_speaks(enum voice_kind kind);                 /* neither NONE nor NOISE */
+unsigned voice_clock(enum voice_kind kind);                   /* Hz of RTP */
 enum voice_kind voice_kind_named(const char *name);
 /* The codec as SDP says it, without payload type number. */
 void voice_describe(enum voice_kind kind, struct sdp_codec *ret_codec);

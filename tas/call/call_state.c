@@ -896,6 +896,10 @@ static bool happened_anywhere(struct call *call, const struct happening *h)
 		call->flowing[h->side] = true;
 		return true;
 	}
+	if (h->what == HAPPENED_MEDIA && h->media->type == MEDIA_EV_DIGIT) {
+		inform_of_digit(call, h->side, h->media->digit, h->media->digit_ms);
+		return true;
+	}
 	return false;
 }
 

@@ -61,6 +61,16 @@ struct call_try {
 };
 #define CALL_TRY_MAX 16 /* more are rung, but not told */
 
+#define DIGITS_MAX 32
+struct digits {
+	struct {
+		char digit;
+		unsigned ms;
+	} waiting[DIGITS_MAX];
+	unsigned count;
+	bool out; /* an INFO of ours is on its way */
+};
+
 struct call {
 	struct call *next, **link;
 	struct call_room *room; /* borrowed */
@@ -93,6 +103,7 @@ struct call {
 	unsigned early_count;
 	struct exchange exchange;
 	struct leg *taker;             /* picks the call up, once A is answered; NULL: nobody */
+	struct digits digits[2];       /* to be told to each side by INFO */
 	struct transfer *transfer;     /* on its way; NULL: none */
 	struct transfer *lent_to;      /* another call's that has one of our legs; NULL: none */
 	struct call_plan *transferred; /* whose step the call talks by; NULL: its own plan's */
@@ -235,6 +246,7 @@ void exchange_give_up(struct call *call, int status, const char *reason);
 /* inform.c: INFO while talking */
 void inform(struct call *call, enum media_side from, const struct leg_event *event);
 void inform_answered(struct call *call, enum media_side side, int status);
+void inform_of_digit(struct call *call, enum media_side from, char digit, unsigned ms);
 
 /* transfer.c: one side is replaced by somebody else */
 void transfer_asked(struct call *call, enum media_side by, const struct leg_event *event);

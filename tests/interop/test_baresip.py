@@ -101,23 +101,26 @@ rtp_ports 31000-31999
         self.out.close()
 
 
-def call_to_pbx(page, sbc, daemon, pbx):
+def call_to_pbx(page, sbc, daemon, pbx, name="core", codec="audio/PCMA", number="+4799000001",
+                hz=800, digit=None, said=None):
     """FORK: the core sends the INVITE, the daemon dials the trunk, baresip answers."""
     flow = sbc.connect(daemon.port)
-    offer = page.run(OFFER, "core", 500, ["audio/PCMA", "audio/telephone-event"])
-    leg = sbc.invite("sips:+4799000001@127.0.0.1", CALLER, CALLEE, offer,
+    offer = page.run(OFFER, name, 500, [codec, "audio/telephone-event"])
+    leg = sbc.invite(f"sips:{number}@127.0.0.1", CALLER, f"sip:{number}@core.example", offer,
                      [("session-id", "00112233445566778899aabbccddeeff")])
     flow.send(leg)
     _, ok = sbc.wait(lambda m: m.status >= 200 and m.get("call-id") == leg.get("call-id"))
     assert ok.status == 200, ok.start
     flow.send(sbc.in_dialog("ACK", leg, ok))
-    page.run(ACCEPT, "core", ok.body)
-    heard = page.wait(HEARD, "core", 800)
+    page.run(ACCEPT, name, ok.body)
+    heard = page.wait(HEARD, name, hz)
     assert heard, "Chromium does not hear baresip"
     end = time.monotonic() + 10
     while abs((there := pbx.heard_hz()) - 500) > 20 and time.monotonic() < end:
         time.sleep(0.3)
     assert abs(there - 500) <= 20, f"baresip hears {there} Hz instead of 500\n{pbx.log()[-2000:]}"
+    if digit:
+        expect_digit(page, name, pbx, digit, said)
     flow.send(sbc.in_dialog("BYE", leg, ok))
     sbc.wait(lambda m: m.status == 200 and m.method == "BYE")
     end = time.monotonic() + 5
@@ -125,6 +128,30 @@ def call_to_pbx(page, sbc, daemon, pbx):
     while "session closed" not in pbx.log() and time.monotonic() < end:
         time.sleep(0.1)
     assert "session closed" in pbx.log(), "the BYE did not reach baresip\n" + pbx.log()[-2000:]
+
+
+BY_EVENT, BY_INFO = "received event: '7'", "received DTMF: '#' (duration=200)"
+
+
+def expect_digit(page, name, pbx, digit, said):
+    """Chromium presses a key; what baresip says when it is told of it."""
+    page.run("peers[args[0]].getSenders()[0].dtmf.insertDTMF(args[1], 200); return true;",
+             name, digit)
+    end = time.monotonic() + 5
+    while said not in pbx.log() and time.monotonic() < end:
+        time.sleep(0.1)
+    assert said in pbx.log(), f"baresip got no {digit}\n{pbx.log()[-2000:]}"
+
+
+def opus_only(page, sbc, daemon, pbx):
+    """Chromium offers Opus and digits of 48 kHz, baresip has G.711 and digits of 8 kHz."""
+    call_to_pbx(page, sbc, daemon, pbx, "opus", "audio/opus", digit="7", said=BY_EVENT)
+
+
+def digits_by_info(page, sbc, daemon, colleague):
+    """The trunk takes digits by INFO: telephone-events of Chromium become that."""
+    call_to_pbx(page, sbc, daemon, colleague, "info", number="+4799000002", hz=620, digit="#",
+                said=BY_INFO)
 
 
 def the_pbx_transfers_the_caller(page, sbc, daemon, pbx, colleague):
@@ -214,10 +241,15 @@ def main():
             # The second address has the numbers that the first one does not know.
             "trunks": [{"name": "pbx", "failover_on": [404],
                         "uris": [f"sip:127.0.0.1:{pbx.port}",
-                                 f"sip:127.0.0.1:{colleague.port}"]}],
-            "services": {"office": [{"do": [{"dial": "pbx"}]}]},
+                                 f"sip:127.0.0.1:{colleague.port}"]},
+                       {"name": "keys", "dtmf": "info",
+                        "uris": [f"sip:127.0.0.1:{colleague.port};transport=udp"]}],
+            "services": {"office": [{"do": [{"dial": "pbx"}]}],
+                         "keys": [{"do": [{"dial": "keys"}]}]},
             "registrations": [{"number": "+4799000001", "route_type": "fork",
-                               "service": "office"}],
+                               "service": "office"},
+                              {"number": "+4799000002", "route_type": "fork",
+                               "service": "keys"}],
         }
         with ends, Daemon(sbc.port, pki, changes) as daemon, Browser() as page:
             config = daemon.config()
@@ -227,6 +259,12 @@ def main():
             page.run(PEERS)
             if not tally.run("baresip as PBX: audio both ways with Chromium as the core's side",
                              call_to_pbx, page, sbc, daemon, pbx):
+                print(daemon.log()[-4000:])
+            if not tally.run("Opus of Chromium, G.711 of baresip: audio and a digit cross",
+                             opus_only, page, sbc, daemon, pbx):
+                print(daemon.log()[-4000:])
+            if not tally.run("digits reach a trunk by INFO", digits_by_info, page, sbc, daemon,
+                             colleague):
                 print(daemon.log()[-4000:])
             if not tally.run("baresip transfers the caller: REFER, and Chromium talks to another",
                              the_pbx_transfers_the_caller, page, sbc, daemon, pbx, colleague):

@@ -9,4 +9,5 @@ here=$(dirname "$0")
 echo "machine: $(nproc) x $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), Linux $(uname -r)"
 BREAKOUT_BIN=$build/bin PYTHONPATH=$here/../interop /usr/bin/python3 "$here/bench_call.py"
 "$build/bin/bench_relay"
+"$build/bin/bench_transcode"
 "$build/bin/bench_upsert"

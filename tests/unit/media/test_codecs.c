@@ -23,6 +23,15 @@ static struct media_desc *with(const char *lines)
 static const struct codecs_rules passing;
 static const struct codecs_rules converting = { .transcode = true };
 
+/* Some of its packets cannot go on as they are. */
+static bool works(const struct codecs_way *way)
+{
+	for (unsigned i = 0; i < sizeof(codecs_map); i++)
+		if (way->types[i] == CODECS_CONVERT)
+			return true;
+	return false;
+}
+
 #define OPUS_OFFER                                                                                 \
 	"m=audio 9 RTP/AVP 111 63 8 101 110\r\na=rtpmap:111 opus/48000/2\r\n"                      \
 	"a=rtpmap:63 red/48000/2\r\na=rtpmap:101 telephone-event/8000\r\n"                         \
@@ -66,8 +75,8 @@ static void an_answer_comes_back_in_the_offers_numbers(void **state)
 	assert_int_equal(again.types[97], 110);
 	assert_int_equal(again.types[8], 8); /* offered, not answered: still understood */
 	assert_int_equal(again.types[63], CODECS_DROP);
-	assert_false(codecs_way_works(&there));
-	assert_false(codecs_way_works(&again));
+	assert_false(works(&there));
+	assert_false(works(&again));
 	free(offer);
 	free(answer);
 }
@@ -199,7 +208,7 @@ static void only_the_codec_that_is_not_common_is_converted(void **state)
 	(void)state;
 	assert_true(codecs_answer(offer, answer, &converting, MEDIA_B, &back));
 	codecs_ways(&agreement, &converting, &there, &again);
-	assert_false(codecs_way_works(&there));
+	assert_false(works(&there));
 	assert_int_equal(again.types[111], 111);
 	assert_int_equal(again.types[110], 110);
 	assert_int_equal(again.types[8], CODECS_CONVERT);
