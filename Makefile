@@ -8,6 +8,7 @@
 #   make check-tsan the unit tests under ThreadSanitizer
 #   make deb        Debian packages in build-deb/;  make check-package: try them in a clean Debian
 #   make bench      cost per call (next to Kamailio), per relayed packet and per upsert
+#   make simulate the registrar in SEEDS=10000 made-up worlds, from seed FROM=1
 #   make format     clang-format over our sources;  make lint: clang-tidy
 .DEFAULT_GOAL := all
 JOBS ?= $(shell nproc)
@@ -62,6 +63,10 @@ deb: packages-package
 # In a folder with a Debian 12 of its own: as root, and with an archive in reach.
 check-package: deb
 	@tests/package/deb.sh build-deb
+
+simulate: packages-check configure
+	@cmake --build build -j $(JOBS) --target simulate
+	@build/bin/simulate --seeds $(or $(SEEDS),10000) --from $(or $(FROM),1) tests/simulate/seeds.txt
 
 format:
 	clang-format -i $(OURS)

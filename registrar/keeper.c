@@ -21,6 +21,7 @@
 #define FLUSH_LAZY_MS  60000
 #define FLUSH_COUNT    32768 /* rows that wait at most */
 #define FLUSH_RETRY_MS 5000  /* after the store could not be written */
+#define SOON_MS        60000 /* times after a reboot are not trusted for longer */
 #define GAUGE_MS       10000 /* a pass over all records: not for every answer */
 
 struct dirty {
@@ -39,6 +40,7 @@ struct keeper {
 	size_t dirty_count, dirty_room;
 	mono_ms flush_at; /* 0: nothing to write */
 	bool store_failed;
+	wall_ms offset; /* of the store's times to ours: see store_anchor() */
 	mono_ms gauge_at;
 	bool stopping, withdrawing, deaf;
 	uint32_t ttl_s; /* the core's latest */
@@ -232,20 +234,27 @@ static void mark_dirty(struct keeper *keeper, struct reg *reg, uint32_t ttl_s, m
 	reg->dirty = 1;
 }
 
+/* The core holds what is wanted, for as long as expires_ms says. */
+static bool certain(const struct reg *reg)
+{
+	return reg->expires_ms && reg->told == reg->wanted && reg->state != REG_WITHDRAWING &&
+	       !(reg->flags & REG_CONFLICT);
+}
+
+/* A row without a TTL says: the core may hold something else by now. */
 static size_t dirty_rows(struct keeper *keeper, struct store_row *rows, mono_ms now)
 {
-	wall_ms wall = clock_wall();
 	size_t n = 0;
 
 	for (size_t i = 0; i < keeper->dirty_count; i++) {
 		const struct reg *reg = reg_at(&keeper->table, keeper->dirty[i].handle);
 
-		if (!reg->number || (reg->told && !reg->expires_ms))
-			continue; /* dropped meanwhile, or told in vain */
+		if (!reg->number)
+			continue; /* dropped meanwhile */
 		rows[n].number = reg->number;
 		rows[n].params = reg->told ? &keeper->table.params[reg->told] : NULL;
-		rows[n].expires = wall + (reg->expires_ms - now);
-		rows[n].ttl_s = keeper->dirty[i].ttl_s;
+		rows[n].expires = keeper->offset + (certain(reg) ? reg->expires_ms : now);
+		rows[n].ttl_s = certain(reg) ? keeper->dirty[i].ttl_s : 0;
 		n++;
 	}
 	return n;
@@ -357,7 +366,7 @@ static void note_gate(struct keeper *keeper, const struct request *request,
 		      const struct upsert_answer *answer, mono_ms now)
 {
 	enum refresh_answer said = gate_answer(answer->verdict);
-	enum refresh_news news = refresh_answered(keeper->refresh, request->reg->number, said, now);
+	enum refresh_news news = refresh_answered(keeper->refresh, request->reg, said, now);
 
 	trouble_gate(&keeper->trouble, news, refresh_down(keeper->refresh), answer, now);
 	pthread_mutex_lock(&keeper->lock);
@@ -407,8 +416,10 @@ static void on_answer(struct upsert_call *call, const struct upsert_answer *answ
 	if (call->kind == UPSERT)
 		metric_add(&upserts[answer->verdict], 1);
 	set_error(keeper, reg, answer->text);
-	handle(keeper, reg, event_of(answer->verdict, keeper->options.needs_token), &input);
 	note_gate(keeper, request, answer, now);
+	handle(keeper, reg, event_of(answer->verdict, keeper->options.needs_token), &input);
+	if (!reg->told)
+		mark_dirty(keeper, reg, 0, now, FLUSH_MS);
 	if (answer->verdict == UPSERT_OK)
 		note_success(keeper, request, answer, repeated, now);
 	else if (answer->verdict == UPSERT_UNAUTHENTICATED && keeper->options.needs_token) {
@@ -426,7 +437,7 @@ static void on_answer(struct upsert_call *call, const struct upsert_answer *answ
 /* It never left: there is no answer to wait for. */
 static void not_sent(struct keeper *keeper, struct reg *reg, const struct reg_input *input, int err)
 {
-	refresh_answered(keeper->refresh, reg->number, REFRESH_VOID, input->now);
+	refresh_answered(keeper->refresh, reg, REFRESH_VOID, input->now);
 	set_error(keeper, reg, strerror(-err));
 	handle(keeper, reg, err == -EINVAL ? REG_EV_REFUSED : REG_EV_FAILED, input);
 }
@@ -452,6 +463,21 @@ static struct request *make_request(struct keeper *keeper, struct reg *reg)
 	return request;
 }
 
+/* What tells the core something new is written down before it is said: whenever
+ * the process dies, the next one knows what there may be to take back. */
+static bool write_ahead(struct keeper *keeper, struct reg *reg, mono_ms now)
+{
+	if (!keeper->store || certain(reg))
+		return false;
+	if (!reg->told) {
+		pthread_mutex_lock(&keeper->lock);
+		reg->told = reg->wanted;
+		pthread_mutex_unlock(&keeper->lock);
+	}
+	mark_dirty(keeper, reg, 0, now, 0);
+	return true;
+}
+
 static void send_one(struct keeper *keeper, struct reg *reg, mono_ms now)
 {
 	struct reg_input input = { .now = now, .random = &keeper->options.seed };
@@ -463,18 +489,17 @@ static void send_one(struct keeper *keeper, struct reg *reg, mono_ms now)
 	int err = -ENOMEM;
 
 	if (reg->state == REG_WITHDRAWING && has_lapsed(reg, now)) {
-		refresh_answered(keeper->refresh, reg->number, REFRESH_VOID, now);
+		refresh_answered(keeper->refresh, reg, REFRESH_VOID, now);
 		handle(keeper, reg, REG_EV_EXPIRED, &input);
 		mark_dirty(keeper, reg, 0, now, FLUSH_MS);
 		return;
 	}
 	request = make_request(keeper, reg);
+	input.asked = request ? request->asked : reg->wanted;
 	handle(keeper, reg, REG_EV_DUE, &input);
-	if (request) {
-		input.asked = request->asked;
+	if (request)
 		err = upsert_send(&request->call, keeper->options.client, reg->number,
 				  &keeper->table.params[request->asked], &options);
-	}
 	if (err) {
 		free(request);
 		not_sent(keeper, reg, &input, err);
@@ -504,17 +529,33 @@ static void set_gauges(struct keeper *keeper, mono_ms now)
 	keeper->gauge_at = now + GAUGE_MS;
 }
 
+static bool may_write(const struct keeper *keeper, mono_ms now)
+{
+	return !keeper->store_failed || now >= keeper->flush_at;
+}
+
+static void send_due(struct keeper *keeper, mono_ms now)
+{
+	struct reg *due[REFRESH_WINDOW];
+	size_t count = 0;
+	bool ahead = false;
+
+	while (count < REFRESH_WINDOW && (due[count] = refresh_take(keeper->refresh, now)))
+		ahead |= write_ahead(keeper, due[count++], now);
+	if (ahead && may_write(keeper, now))
+		flush(keeper, now);
+	for (size_t i = 0; i < count; i++)
+		send_one(keeper, due[i], now);
+}
+
 void keeper_run(struct keeper *keeper, mono_ms now)
 {
-	struct reg *reg;
-
 	if (keeper->token && now >= keeper->token_expires)
 		set_token(keeper, NULL);
 	if (!keeper->stopping || keeper->withdrawing)
-		while ((reg = refresh_take(keeper->refresh, now)))
-			send_one(keeper, reg, now);
+		send_due(keeper, now);
 	if (keeper->flush_at && (now >= keeper->flush_at || keeper->dirty_count >= FLUSH_COUNT) &&
-	    (!keeper->store_failed || now >= keeper->flush_at))
+	    may_write(keeper, now))
 		flush(keeper, now);
 	if (now >= keeper->gauge_at)
 		set_gauges(keeper, now);
@@ -810,13 +851,14 @@ static int compare_expiries(const void *a, const void *b)
 	return x->expires < y->expires ? -1 : x->expires > y->expires;
 }
 
-/* A row's time is by the wall clock, which may have been set meanwhile: it is
- * believed only if it lies within the TTL from the present. */
-static void take_row(struct keeper *keeper, const struct row *row, mono_ms now)
+/* A row's time is believed only if it lies within the TTL from the present. After
+ * a reboot it goes by a wall clock that may have been set meanwhile: such a row
+ * says that there was a registration, not for how long, and is refreshed soon. */
+static void take_row(struct keeper *keeper, const struct row *row, bool same_boot, mono_ms now)
 {
 	struct reg *reg = reg_at(&keeper->table, row->handle);
 	mono_ms ttl_ms = (mono_ms)(row->ttl_s < REG_TTL_MAX_S ? row->ttl_s : REG_TTL_MAX_S) * 1000;
-	mono_ms left = row->expires - clock_wall();
+	mono_ms left = row->expires - keeper->offset - now;
 
 	count(keeper, reg, -1);
 	reg->told = row->told;
@@ -829,30 +871,36 @@ static void take_row(struct keeper *keeper, const struct row *row, mono_ms now)
 		reg->due_ms = reg_refresh_due(reg->expires_ms - ttl_ms, row->ttl_s,
 					      &keeper->options.seed);
 	}
+	if (left > 0 && !same_boot)
+		reg->due_ms = now + (mono_ms)((double)SOON_MS * reg_random(&keeper->options.seed));
+	if (!row->ttl_s) /* what the last process sent may be on its way yet */
+		reg->flags |= REG_UNSURE;
 	count(keeper, reg, +1);
-	keeper->ttl_s = row->ttl_s;
+	if (row->ttl_s)
+		keeper->ttl_s = row->ttl_s;
 }
 
-/* After the wanted set is known: what has lapsed and is not wanted needs no
- * delete; the others are filed in order of expiry. The row may lag behind by
- * one refresh, so it has lapsed for certain only another TTL later. */
-static void settle_row(struct keeper *keeper, const struct row *row, mono_ms now)
+/* After the wanted set is known, in order of expiry. A row may lag behind by one
+ * refresh: what is not wanted is deleted even if its time is over. */
+static void settle_row(struct keeper *keeper, struct reg *reg)
 {
-	struct reg *reg = reg_at(&keeper->table, row->handle);
-	struct reg_input input = { .now = now };
+	if (reg->state == REG_WITHDRAWING)
+		reg->expires_ms = 0;
+	file(keeper, reg);
+}
 
-	if (reg->state == REG_WITHDRAWING &&
-	    row->expires + (wall_ms)row->ttl_s * 1000 <= clock_wall()) {
-		handle(keeper, reg, REG_EV_EXPIRED, &input);
-		mark_dirty(keeper, reg, 0, now, FLUSH_MS);
-	} else {
-		file(keeper, reg);
-	}
+/* True: the store's times go by the clock that runs since. */
+static bool set_offset(struct keeper *keeper, mono_ms now)
+{
+	keeper->offset = clock_wall() - now;
+	return keeper->store && keeper->options.boot &&
+	       store_anchor(keeper->store, keeper->options.boot, &keeper->offset);
 }
 
 static int load(struct keeper *keeper, const struct wanted *wanted, mono_ms now)
 {
 	struct loaded loaded = { .keeper = keeper };
+	bool same_boot;
 	int err = 0;
 
 	if (keeper->options.store)
@@ -860,14 +908,15 @@ static int load(struct keeper *keeper, const struct wanted *wanted, mono_ms now)
 	if (!err)
 		err = merge_rows(keeper, &loaded);
 	if (!err) {
+		same_boot = set_offset(keeper, now);
 		for (size_t i = 0; i < loaded.count; i++)
-			take_row(keeper, &loaded.rows[i], now);
+			take_row(keeper, &loaded.rows[i], same_boot, now);
 		err = keeper_want(keeper, wanted, now);
 	}
 	if (loaded.count)
 		qsort(loaded.rows, loaded.count, sizeof(*loaded.rows), compare_expiries);
 	for (size_t i = 0; !err && i < loaded.count; i++)
-		settle_row(keeper, &loaded.rows[i], now);
+		settle_row(keeper, reg_at(&keeper->table, loaded.rows[i].handle));
 	free(loaded.rows);
 	return err;
 }
@@ -895,6 +944,7 @@ int keeper_create(struct keeper **ret_keeper, const struct keeper_options *optio
 		set_token(keeper, NULL);
 		err = load(keeper, wanted, now);
 	}
+	keeper->options.boot = NULL; /* borrowed until here */
 	if (err) {
 		keeper_destroy(keeper);
 		return err;

@@ -28,6 +28,7 @@ struct wanted *wanted_destroy(struct wanted *wanted);
 struct keeper_options {
 	struct api_client *client; /* borrowed */
 	const char *store;         /* path; NULL: nothing is remembered */
+	const char *boot;          /* names this run of the machine; NULL: not known */
 	unsigned deadline_ms;      /* per request */
 	bool needs_token;
 	/* The core refused the token in use: another one, please. */

@@ -2,10 +2,12 @@
 /* refresh.h - who is due, how many at a time, and whether the API is up.
  *
  * A wheel of 100 ms slots holds what is due later. What is due waits in two
- * queues, both in due order: refreshes, whose TTL is running out, and the
- * others (new, changed, refused, to be deleted), which get at least every
- * fifth turn. Three brakes: a token bucket, a window of requests in flight,
- * and a gate that lets one probe at a time through while the API is down.
+ * queues: refreshes, by the time their TTL runs out, and the others (new,
+ * changed, refused, to be deleted), in due order, which get at least every
+ * fifth turn. The brakes: a token bucket; a window of requests in flight that
+ * shrinks when the API slows down; a budget for repeated attempts, so that
+ * numbers which fail on their own hold up no others; and a gate, the circuit
+ * breaker, that lets one probe at a time through while the API is down.
  *
  * It knows no clock: time is handed in. Registrar thread only.
  */
@@ -29,7 +31,7 @@ void refresh_file_first(struct refresh *refresh, struct reg *reg);
 void refresh_unfile(struct refresh *refresh, struct reg *reg);
 
 /* How many there are to keep alive, and for how long an upsert lasts: the rate
- * is twice what that takes, at least 500 a second. */
+ * is twice what that takes, at least 500 a second, unless one is configured. */
 void refresh_expect(struct refresh *refresh, size_t count, uint32_t ttl_s);
 
 /* The next one to send a request for, or NULL: nobody is due, or a brake is
@@ -44,8 +46,20 @@ enum refresh_answer {
 };
 enum refresh_news { REFRESH_NO_NEWS, REFRESH_WENT_DOWN, REFRESH_CAME_UP };
 
-enum refresh_news refresh_answered(struct refresh *refresh, uint64_t number,
+/* `reg` is still as it was taken: due_ms is when its request was sent. */
+enum refresh_news refresh_answered(struct refresh *refresh, struct reg *reg,
 				   enum refresh_answer answer, mono_ms now);
+
+/* A request a second, at most; 0: as refresh_expect() says. */
+void refresh_limit(struct refresh *refresh, unsigned rate);
+
+struct refresh_load {
+	double rate;     /* permitted now, a second */
+	unsigned window; /* requests in flight, at most */
+	unsigned in_flight;
+	bool down;
+};
+void refresh_load(const struct refresh *refresh, mono_ms now, struct refresh_load *ret_load);
 
 bool refresh_down(const struct refresh *refresh);
 unsigned refresh_in_flight(const struct refresh *refresh);

@@ -6,6 +6,11 @@
 
 #define RETRY_FIRST_MS 1000
 #define RETRY_MAX_MS   60000
+#define RETRY_LATE_MS  20000 /* when little time is left */
+
+/* A request without an answer may reach the core until its deadline is over, and
+ * undo what came after it. So what came after it is said once more, later. */
+#define CONFIRM_MS 20000
 
 /* Later than this is not a refresh in its own time any more. */
 #define LATE_MS 10000
@@ -56,9 +61,27 @@ typedef void reg_action_fn(struct reg *reg, const struct reg_input *input);
 static void begin(struct reg *reg, const struct reg_input *input)
 {
 	reg->flags |= REG_IN_FLIGHT;
+	if (!reg->told)
+		reg->told = input->asked; /* perhaps in vain: a delete names it */
 	if (!reg->expires_ms || reg->failures || input->now - reg->due_ms > LATE_MS)
 		reg->flags |= REG_SPREAD;
 	reg->due_ms = input->now;
+}
+
+static bool confirm_later(struct reg *reg, const struct reg_input *input)
+{
+	bool conflict = reg->flags & REG_CONFLICT;
+
+	/* What was repeated at once does not keep the first one from arriving behind
+	 * it: only the next answer, a refresh or a confirmation later, does. */
+	if (reg->flags & REG_SETTLING)
+		reg->flags &= (uint8_t) ~(REG_UNSURE | REG_SETTLING);
+	else if (reg->flags & REG_UNSURE)
+		reg->flags |= REG_SETTLING;
+	reg->flags &= (uint8_t)~REG_CONFLICT;
+	if (conflict)
+		reg->due_ms = input->now + between(1.0, 1.5, CONFIRM_MS, input->random);
+	return conflict;
 }
 
 static void accepted(struct reg *reg, const struct reg_input *input)
@@ -77,6 +100,8 @@ static void accepted(struct reg *reg, const struct reg_input *input)
 	reg->failures = 0;
 	if (reg->wanted != reg->told)
 		reg->due_ms = input->now;
+	else if (confirm_later(reg, input))
+		;
 	else if (reg->flags & REG_SPREAD)
 		/* Many were sent in one go, at a start or after an outage: without a
 		 * wider window they would all come due together again. */
@@ -93,16 +118,31 @@ static void retry_soon(struct reg *reg, const struct reg_input *input)
 
 	if (ceiling > RETRY_MAX_MS)
 		ceiling = RETRY_MAX_MS;
+	/* The less time is left, the more often. */
+	if (reg->expires_ms > input->now && (reg->expires_ms - input->now) / 8 < ceiling)
+		ceiling = ceiling < RETRY_LATE_MS ? ceiling : RETRY_LATE_MS;
 	/* Full jitter: what failed together does not come back together. */
 	reg->due_ms = input->now + between(0.0, 1.0, ceiling, input->random);
 	saturating_count(reg);
 }
 
+static void unanswered(struct reg *reg, bool conflict)
+{
+	reg->flags |= REG_UNSURE;
+	reg->flags &= (uint8_t)~REG_SETTLING;
+	if (conflict)
+		reg->flags |= REG_CONFLICT;
+}
+
 static void upsert_failed(struct reg *reg, const struct reg_input *input)
 {
-	/* The answer may have been lost on its way: a later delete names this. */
-	if (!reg->told)
-		reg->told = input->asked;
+	unanswered(reg, input->asked != reg->wanted);
+	retry_soon(reg, input);
+}
+
+static void delete_failed(struct reg *reg, const struct reg_input *input)
+{
+	unanswered(reg, reg->wanted != 0);
 	retry_soon(reg, input);
 }
 
@@ -119,6 +159,26 @@ static void retry_later(struct reg *reg, const struct reg_input *input)
 	saturating_count(reg);
 }
 
+/* The core has certainly not done it: unless it may have done an earlier one, it
+ * holds nothing of this number. */
+static void forget_asking(struct reg *reg)
+{
+	if (!reg->expires_ms && !(reg->flags & REG_UNSURE))
+		reg->told = 0;
+}
+
+static void upsert_refused(struct reg *reg, const struct reg_input *input)
+{
+	forget_asking(reg);
+	retry_later(reg, input);
+}
+
+static void upsert_postponed(struct reg *reg, const struct reg_input *input)
+{
+	forget_asking(reg);
+	reg->due_ms = input->now;
+}
+
 static void due_now(struct reg *reg, const struct reg_input *input)
 {
 	reg->due_ms = input->now;
@@ -129,8 +189,19 @@ static void forgotten(struct reg *reg, const struct reg_input *input)
 	reg->told = 0;
 	reg->expires_ms = 0;
 	reg->failures = 0;
-	reg->flags &= (uint8_t) ~(REG_SPREAD | REG_REFUSING);
+	reg->flags &=
+		(uint8_t) ~(REG_SPREAD | REG_REFUSING | REG_UNSURE | REG_CONFLICT | REG_SETTLING);
 	reg->due_ms = input->now;
+}
+
+static void deleted(struct reg *reg, const struct reg_input *input)
+{
+	if (!confirm_later(reg, input)) {
+		forgotten(reg, input);
+		return;
+	}
+	reg->expires_ms = 0;
+	reg->failures = 0;
 }
 
 /* What becomes of a record that is (not) wanted is decided between requests:
@@ -145,8 +216,8 @@ static const struct rule {
 		      [REG_EV_REMOVED] = { true, REG_NEW, NULL } },
 	[REG_PENDING] = { [REG_EV_OK] = { true, REG_ACTIVE, accepted },
 			  [REG_EV_FAILED] = { true, REG_BACKOFF, upsert_failed },
-			  [REG_EV_POSTPONED] = { true, REG_BACKOFF, due_now },
-			  [REG_EV_REFUSED] = { true, REG_REFUSED, retry_later },
+			  [REG_EV_POSTPONED] = { true, REG_BACKOFF, upsert_postponed },
+			  [REG_EV_REFUSED] = { true, REG_REFUSED, upsert_refused },
 			  [REG_EV_CHANGED] = { true, REG_PENDING, NULL },
 			  [REG_EV_REMOVED] = { true, REG_PENDING, NULL } },
 	[REG_ACTIVE] = { [REG_EV_DUE] = { true, REG_PENDING, begin },
@@ -159,8 +230,8 @@ static const struct rule {
 			  [REG_EV_CHANGED] = { true, REG_REFUSED, due_now },
 			  [REG_EV_REMOVED] = { true, REG_REFUSED, NULL } },
 	[REG_WITHDRAWING] = { [REG_EV_DUE] = { true, REG_WITHDRAWING, begin },
-			      [REG_EV_OK] = { true, REG_WITHDRAWING, forgotten },
-			      [REG_EV_FAILED] = { true, REG_WITHDRAWING, retry_soon },
+			      [REG_EV_OK] = { true, REG_WITHDRAWING, deleted },
+			      [REG_EV_FAILED] = { true, REG_WITHDRAWING, delete_failed },
 			      [REG_EV_POSTPONED] = { true, REG_WITHDRAWING, due_now },
 			      [REG_EV_REFUSED] = { true, REG_WITHDRAWING, retry_later },
 			      [REG_EV_CHANGED] = { true, REG_WITHDRAWING, NULL },
@@ -181,6 +252,8 @@ static void settle(struct reg *reg, mono_ms now)
 	if (reg->flags & REG_IN_FLIGHT || withdrawing == !reg->wanted)
 		return;
 	reg->state = reg->wanted ? REG_NEW : REG_WITHDRAWING;
+	if (reg->flags & REG_UNSURE)
+		reg->expires_ms = 0; /* an upsert without an answer may have extended it */
 	reg->failures = 0;
 	reg->flags &= (uint8_t)~REG_REFUSING;
 	reg->due_ms = now;
@@ -196,6 +269,8 @@ int reg_handle(struct reg *reg, enum reg_event event, const struct reg_input *in
 		return -EINVAL;
 	if (is_answer(event))
 		reg->flags &= (uint8_t)~REG_IN_FLIGHT;
+	if ((event == REG_EV_CHANGED || event == REG_EV_REMOVED) && reg->flags & REG_UNSURE)
+		reg->flags |= REG_CONFLICT;
 	reg->state = (uint8_t)rule->next;
 	if (rule->action)
 		rule->action(reg, input);

@@ -28,7 +28,10 @@
 enum reg_flag {
 	REG_IN_FLIGHT = 1, /* a request of it is out; it must not be freed */
 	REG_SPREAD = 2,    /* that request is not a timely refresh: spread the next */
-	REG_REFUSING = 4   /* the core has refused it and not accepted it since */
+	REG_REFUSING = 4,  /* the core has refused it and not accepted it since */
+	REG_UNSURE = 8,    /* a request got no answer, less than two refreshes ago */
+	REG_CONFLICT = 16, /* it said something else than is wanted: it may arrive yet */
+	REG_SETTLING = 32  /* UNSURE, and one request has been answered since */
 };
 
 /* One per number. */
@@ -47,6 +50,7 @@ struct reg {
 	uint8_t flags;       /* enum reg_flag */
 	/* Of the registrar thread alone, hence not among the flags: */
 	uint8_t queue : 2; /* refresh.c's */
+	uint8_t retry : 1; /* refresh.c's: the request that is out is a repeated one */
 	uint8_t dirty : 1; /* the store has yet to hear of it */
 	uint8_t said : 1;  /* the log tells of its trouble */
 };

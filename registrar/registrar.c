@@ -196,6 +196,17 @@ static int create_client(struct registrar *registrar, const struct config_api *a
 	return err;
 }
 
+/* proc(5): random for each boot. NULL: there is none, as in some containers. */
+static const char *boot_id(char *text, size_t room)
+{
+	FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+	bool there = file && fgets(text, (int)room, file);
+
+	if (file)
+		fclose(file);
+	return there ? text : NULL;
+}
+
 static int create_keeper(struct registrar *registrar, const struct config *config)
 {
 	struct keeper_options options = {
@@ -207,8 +218,10 @@ static int create_keeper(struct registrar *registrar, const struct config *confi
 		.arg = registrar,
 	};
 	struct wanted *wanted;
+	char boot[64];
 	int err;
 
+	options.boot = boot_id(boot, sizeof(boot));
 	if (getrandom(&options.seed, sizeof(options.seed), 0) != sizeof(options.seed))
 		return -EIO;
 	err = wanted_create(&wanted, config);

@@ -18,7 +18,7 @@ struct store_row {
 	uint64_t number;
 	const struct reg_params *params; /* what the core was told; borrowed */
 	wall_ms expires;                 /* when it forgets it */
-	uint32_t ttl_s;                  /* as the core gave it */
+	uint32_t ttl_s; /* as the core gave it; 0: it may hold something else by now */
 };
 
 /* One row of the file, in number order; rows with equal parameters give the same
@@ -31,6 +31,12 @@ typedef int store_visit_fn(const struct store_row *row, void *arg);
 int store_open(struct store **ret_store, const char *path, store_visit_fn *visit,
 	       void *arg) MUST_CHECK;
 struct store *store_close(struct store *store);
+
+/* Times in the store are the machine's monotonic ones plus an offset that stays the
+ * same until the next reboot, whatever becomes of the wall clock. `offset` is the
+ * one to take if this boot has none yet; afterwards the one that holds. True: rows
+ * of this boot were written by it already. */
+bool store_anchor(struct store *store, const char *boot, wall_ms *offset);
 
 /* Writes rows in one transaction; params NULL forgets the number. All or
  * nothing: 0, or -EIO with the reason in ret_error (valid until the next call). */

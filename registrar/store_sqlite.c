@@ -10,7 +10,7 @@
 #include <sqlite3.h>
 #include "base/log.h"
 
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 #define BUSY_MS        2000
 
 /* WAL with synchronous=NORMAL: a commit survives kill -9 at any moment; power
@@ -30,7 +30,8 @@ static const char schema[] =
 	"CREATE TABLE IF NOT EXISTS told("
 	" number INTEGER PRIMARY KEY, params INTEGER NOT NULL REFERENCES params(id),"
 	" expires_ms INTEGER NOT NULL, ttl_s INTEGER NOT NULL);"
-	"PRAGMA user_version=1;"
+	"CREATE TABLE IF NOT EXISTS anchor(boot TEXT NOT NULL, offset_ms INTEGER NOT NULL);"
+	"PRAGMA user_version=2;"
 	"COMMIT;";
 
 static const char select_params[] = "SELECT id, sip_uri, prefix_mo, prefix_mt, route_type"
@@ -38,7 +39,16 @@ static const char select_params[] = "SELECT id, sip_uri, prefix_mo, prefix_mt, r
 static const char select_rows[] = "SELECT number, params, expires_ms, ttl_s FROM told"
 				  " ORDER BY number";
 
-enum statement { ADD_PARAMS, FIND_PARAMS, PUT, FORGET, STATEMENT_COUNT };
+enum statement {
+	ADD_PARAMS,
+	FIND_PARAMS,
+	PUT,
+	FORGET,
+	FIND_ANCHOR,
+	DROP_ANCHOR,
+	ADD_ANCHOR,
+	STATEMENT_COUNT
+};
 
 static const char *const statements[STATEMENT_COUNT] = {
 	[ADD_PARAMS] = "INSERT OR IGNORE INTO params(sip_uri, prefix_mo, prefix_mt, route_type)"
@@ -48,6 +58,9 @@ static const char *const statements[STATEMENT_COUNT] = {
 	[PUT] = "INSERT OR REPLACE INTO told(number, params, expires_ms, ttl_s)"
 		" VALUES(?1, ?2, ?3, ?4)",
 	[FORGET] = "DELETE FROM told WHERE number = ?1",
+	[FIND_ANCHOR] = "SELECT offset_ms FROM anchor WHERE boot = ?1",
+	[DROP_ANCHOR] = "DELETE FROM anchor",
+	[ADD_ANCHOR] = "INSERT INTO anchor(boot, offset_ms) VALUES(?1, ?2)",
 };
 
 struct store {
@@ -365,6 +378,24 @@ static int run(sqlite3_stmt *statement, sqlite3_int64 *ret_id)
 		*ret_id = sqlite3_column_int64(statement, 0);
 	sqlite3_reset(statement);
 	return code == SQLITE_DONE || code == SQLITE_ROW ? SQLITE_OK : code;
+}
+
+bool store_anchor(struct store *store, const char *boot, wall_ms *offset)
+{
+	sqlite3_stmt *find = store->prepared[FIND_ANCHOR], *add = store->prepared[ADD_ANCHOR];
+	sqlite3_int64 found = INT64_MIN;
+
+	sqlite3_bind_text(find, 1, boot, -1, SQLITE_STATIC);
+	if (run(find, &found) == SQLITE_OK && found != INT64_MIN) {
+		*offset = found;
+		return true;
+	}
+	/* Not written, it costs refreshes that come early after the next start. */
+	(void)run(store->prepared[DROP_ANCHOR], NULL);
+	sqlite3_bind_text(add, 1, boot, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(add, 2, *offset);
+	(void)run(add, NULL);
+	return false;
 }
 
 static void bind_params(sqlite3_stmt *statement, const struct reg_params *params)

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* judge.c - what must hold whatever happens. A time is calm while the core can
+ * be reached, tokens are to be had and the daemon runs. */
+#include "tests/simulate/world.h"
+
+#define WINDOW     256           /* requests in flight */
+#define GRACE      (2 * MINUTE)  /* of calm before a lapse: found out, caught up */
+#define PATIENCE   (10 * MINUTE) /* of calm until the core and the configuration agree */
+#define MINUTE_MAX 20            /* requests for one number */
+#define DEAD_AFTER (25 * SECOND) /* until it is known that nothing gets through */
+#define PROBES     10
+
+static double rate_bound(void)
+{
+	double steady = (double)world.count / (0.4 * (double)world.weather.ttl_s);
+
+	return 1.1 * (2 * steady > 500 ? 2 * steady : 500) + 40;
+}
+
+static void judge_storm(const struct number *number)
+{
+	if (clock_now() - world.second >= SECOND) {
+		world.second = clock_now();
+		world.in_second = 0;
+	}
+	if (++world.in_second > world.most_in_second)
+		world.most_in_second = world.in_second;
+	if (world.in_second > rate_bound())
+		fail("a storm: %u requests in a second", world.in_second);
+	if (!world.dead || number->poison) /* that one has its own back-off */
+		return;
+	if (!world.dead_since) /* the first to find out */
+		world.dead_since = clock_now();
+	if (clock_now() - world.dead_since > DEAD_AFTER &&
+	    ++world.dead_sent > PROBES + (clock_now() - world.dead_since) / SECOND)
+		fail("%u requests to a core that is down", world.dead_sent);
+}
+
+void judge_sent(struct number *number)
+{
+	world.sent++;
+	judge_storm(number);
+	if (++world.in_flight > WINDOW)
+		fail("%u requests in flight", world.in_flight);
+	if (++number->in_flight > 1)
+		fail("two requests for number %td in flight", number - world.numbers);
+	if (clock_now() - number->minute >= MINUTE) {
+		number->minute = clock_now();
+		number->sent = 0;
+	}
+	if (++number->sent > MINUTE_MAX)
+		fail("number %td is hammered: %u requests in a minute", number - world.numbers,
+		     number->sent);
+}
+
+/* ---- calm and trouble ---- */
+
+void trouble_begins(void)
+{
+	if (world.troubles++ == 0)
+		world.trouble_began = clock_now();
+}
+
+void trouble_ends(void)
+{
+	if (--world.troubles)
+		return;
+	world.calm_since = clock_now();
+	world.spans[world.span_count++ % 1024] = (struct span){ world.trouble_began, clock_now() };
+}
+
+/* The longest time of calm within the two. */
+static mono_ms longest_calm(mono_ms from, mono_ms to)
+{
+	size_t kept = world.span_count < 1024 ? world.span_count : 1024;
+	mono_ms end = world.troubles && world.trouble_began < to ? world.trouble_began : to;
+	mono_ms longest = 0;
+
+	for (size_t i = 0; i < kept; i++) { /* backwards */
+		const struct span *span = &world.spans[(world.span_count - 1 - i) % 1024];
+
+		if (span->to > end)
+			end = span->from < end ? span->from : end;
+		else {
+			mono_ms start = span->to > from ? span->to : from;
+
+			if (end - start > longest)
+				longest = end - start;
+			end = span->from;
+		}
+		if (end <= from)
+			return longest;
+	}
+	return end - from > longest ? end - from : longest;
+}
+
+/* ---- what the core holds ---- */
+
+/* It was to be refreshed when half of its time was left, at the latest. */
+void judge_lapse(struct number *number)
+{
+	mono_ms at = number->held_until, ttl = (mono_ms)number->held_ttl_s * SECOND;
+	mono_ms from = at - ttl / 2;
+
+	number->held = 0;
+	if (!number->wanted)
+		return;
+	world.lapses++;
+	say("number %td lapsed", number - world.numbers);
+	if (number->excused_until > at || world.unsure_until > at || number->wanted_since > from ||
+	    longest_calm(from, at) < GRACE) {
+		world.excused++;
+		return;
+	}
+	fail("number %td lapsed though there was a calm of %lld s", number - world.numbers,
+	     (long long)(longest_calm(from, at) / SECOND));
+}
+
+static void judge_number(struct number *number)
+{
+	mono_ms now = clock_now(), since;
+
+	if (number->held && number->held_until <= now)
+		judge_lapse(number);
+	if (number->held == number->wanted) {
+		number->wrong_since = 0;
+		return;
+	}
+	if (!number->wrong_since)
+		number->wrong_since = now;
+	since = number->wrong_since > world.calm_since ? number->wrong_since : world.calm_since;
+	if (world.troubles || number->poison || number->excused_until > now ||
+	    world.unsure_until > now || now - since < PATIENCE)
+		return;
+	fail("number %td is wanted as %u, held as %u for %lld s", number - world.numbers,
+	     number->wanted, number->held, (long long)((now - since) / SECOND));
+}
+
+void judge_check(void)
+{
+	struct registrar_summary summary;
+	size_t total = 0;
+
+	world.checks++;
+	for (size_t i = 0; i < world.count; i++)
+		judge_number(&world.numbers[i]);
+	if (!world.keeper || world.frozen)
+		return;
+	keeper_summary(world.keeper, &summary);
+	for (int i = 0; i < REG_STATE_COUNT; i++)
+		total += summary.by_state[i];
+	if (total > world.count)
+		fail("%zu registrations are counted, of %zu numbers", total, world.count);
+}

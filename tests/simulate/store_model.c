@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* store_model.c - a disk that can be full, and lose its last seconds with the
+ * power, as SQLite's WAL does with synchronous=NORMAL. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "registrar/store.h"
+#include "tests/simulate/world.h"
+
+struct store {
+	char unused;
+};
+
+/* As of the last checkpoint. */
+struct saved {
+	terms stored;
+	uint32_t ttl_s;
+	wall_ms until;
+};
+static struct saved *saved;
+
+/* Equal parameters have one address, as the door says. */
+static const struct reg_params *params_of(terms stored)
+{
+	static struct known {
+		terms of;
+		struct reg_params params;
+		char uri[32];
+	} known[2048];
+	struct known *one = &known[stored % 2048];
+
+	if (one->of != stored) {
+		one->of = stored;
+		snprintf(one->uri, sizeof(one->uri), "sips:v%u.example", stored / 8);
+		one->params = (struct reg_params){ one->uri, (char *)"00", (char *)"",
+						   (enum route_type)(stored % 8) };
+	}
+	return &one->params;
+}
+
+static int visit_number(const struct number *number, store_visit_fn *visit, void *arg)
+{
+	struct store_row row = { .number = FIRST_NUMBER + (uint64_t)(number - world.numbers),
+				 .params = params_of(number->stored),
+				 .expires = number->stored_until,
+				 .ttl_s = number->stored_ttl_s };
+
+	return visit(&row, arg);
+}
+
+int store_open(struct store **ret_store, const char *path, store_visit_fn *visit, void *arg)
+{
+	(void)path;
+	for (size_t i = 0; i < world.count; i++) {
+		int err = world.numbers[i].stored ? visit_number(&world.numbers[i], visit, arg) : 0;
+
+		if (err)
+			return err;
+	}
+	*ret_store = calloc(1, sizeof(**ret_store));
+	return *ret_store ? 0 : -ENOMEM;
+}
+
+static unsigned anchor_boot;
+static wall_ms anchor;
+
+bool store_anchor(struct store *store, const char *boot, wall_ms *offset)
+{
+	unsigned number = (unsigned)strtoul(boot, NULL, 10);
+
+	(void)store;
+	if (anchor_boot == number) {
+		*offset = anchor;
+		return true;
+	}
+	anchor_boot = number;
+	anchor = *offset;
+	return false;
+}
+
+struct store *store_close(struct store *store)
+{
+	free(store);
+	return NULL;
+}
+
+int store_write(struct store *store, const struct store_row *rows, size_t count,
+		const char **ret_error)
+{
+	(void)store;
+	if (!take_effect())
+		return 0; /* dead: nobody learns of it */
+	if (world.weather.disk_full) {
+		*ret_error = "disk full";
+		return -EIO;
+	}
+	for (size_t i = 0; i < count; i++) {
+		struct number *number = &world.numbers[rows[i].number - FIRST_NUMBER];
+		const struct reg_params *params = rows[i].params;
+
+		number->stored = 0;
+		if (params)
+			number->stored =
+				(terms)strtoul(params->sip_uri + strlen("sips:v"), NULL, 10) * 8 +
+				(terms)params->route_type;
+		number->stored_until = rows[i].expires;
+		number->stored_ttl_s = rows[i].ttl_s;
+	}
+	return 0;
+}
+
+void store_checkpoint(void)
+{
+	if (!saved)
+		saved = calloc(world.count, sizeof(*saved));
+	if (!saved)
+		abort();
+	for (size_t i = 0; i < world.count; i++)
+		saved[i] = (struct saved){ world.numbers[i].stored, world.numbers[i].stored_ttl_s,
+					   world.numbers[i].stored_until };
+}
+
+void store_lose_power(void)
+{
+	for (size_t i = 0; saved && i < world.count; i++) {
+		world.numbers[i].stored = saved[i].stored;
+		world.numbers[i].stored_ttl_s = saved[i].ttl_s;
+		world.numbers[i].stored_until = saved[i].until;
+	}
+}
+
+void store_done(void)
+{
+	free(saved);
+	saved = NULL;
+	anchor_boot = 0;
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* world.c - time's order, chance, and what is told of a run. */
+#include "tests/simulate/world.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct world world;
+
+static bool earlier(const struct event *a, const struct event *b)
+{
+	return a->at != b->at ? a->at < b->at : a->order < b->order;
+}
+
+static void swap(struct event *a, struct event *b)
+{
+	struct event kept = *a;
+
+	*a = *b;
+	*b = kept;
+}
+
+void world_event(mono_ms after, enum event_kind kind, uint32_t index)
+{
+	struct event *events = world.events;
+	size_t i = world.event_count++;
+
+	if (world.event_count > world.event_room) {
+		world.event_room = world.event_room ? world.event_room * 2 : 256;
+		events = world.events =
+			reallocarray(world.events, world.event_room, sizeof(*world.events));
+		if (!events)
+			abort();
+	}
+	events[i] = (struct event){ clock_now() + after, world.order++, kind, index };
+	for (; i && earlier(&events[i], &events[(i - 1) / 2]); i = (i - 1) / 2)
+		swap(&events[i], &events[(i - 1) / 2]);
+}
+
+struct event world_next(void)
+{
+	struct event *events = world.events, first = events[0];
+	size_t i = 0, child;
+
+	events[0] = events[--world.event_count];
+	while ((child = 2 * i + 1) < world.event_count) {
+		if (child + 1 < world.event_count && earlier(&events[child + 1], &events[child]))
+			child++;
+		if (!earlier(&events[child], &events[i]))
+			break;
+		swap(&events[child], &events[i]);
+		i = child;
+	}
+	return first;
+}
+
+double chance(void)
+{
+	return reg_random(&world.random);
+}
+
+mono_ms between(mono_ms from, mono_ms to)
+{
+	return from + (mono_ms)((double)(to - from) * chance());
+}
+
+unsigned below(unsigned n)
+{
+	return (unsigned)((double)n * chance());
+}
+
+static void stamp(FILE *to)
+{
+	mono_ms now = clock_now();
+
+	fprintf(to, "%3lldh%02lldm%02lld.%03llds  ", (long long)(now / HOUR),
+		(long long)(now / MINUTE % 60), (long long)(now / SECOND % 60),
+		(long long)(now % SECOND));
+}
+
+void say(const char *format, ...)
+{
+	va_list arguments;
+
+	if (!world.timeline)
+		return;
+	stamp(world.timeline);
+	va_start(arguments, format);
+	vfprintf(world.timeline, format, arguments);
+	va_end(arguments);
+	fputc('\n', world.timeline);
+}
+
+void fail(const char *format, ...)
+{
+	va_list arguments;
+
+	if (world.failure[0])
+		return;
+	va_start(arguments, format);
+	vsnprintf(world.failure, sizeof(world.failure), format, arguments);
+	va_end(arguments);
+	say("BROKEN: %s", world.failure);
+}
+
+bool take_effect(void)
+{
+	if (world.frozen)
+		return false;
+	if (world.kill_after >= 0 && world.kill_after-- == 0) {
+		say("killed at this point");
+		world.frozen = true;
+		return false;
+	}
+	return true;
+}
