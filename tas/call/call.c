@@ -109,10 +109,12 @@ void call_free(struct call *call)
 	uncount_number(call);
 	early_clear(call);
 	free(call->exchange.offered);
+	sip_headers_done(&call->exchange.headers);
 	free(call->message_path);
 	transfer_done(call);
 	free(call->tries);
 	str_done(&call->asked);
+	str_done(&call->moved);
 	call_plan_free(call->plan);
 	free(call);
 	record_active(--room->count);

@@ -735,7 +735,7 @@ static void on_dialling(struct call *call, const struct happening *h)
 	} else if (h->what == HAPPENED_TIMER) {
 		trouble(call, CAUSE_MEDIA_FAILED);
 	} else if (h->leg->type == LEG_EV_OFFER) {
-		exchange_offer(call, h->side, h->leg->sdp, h->leg->update);
+		exchange_offer(call, h->side, h->leg);
 	} else if (h->leg->type == LEG_EV_PRACKED) {
 		early_pracked(call, h->leg->sdp);
 	} else if (h->side == MEDIA_B && h->leg->type == LEG_EV_PROVISIONAL) {
@@ -851,7 +851,7 @@ static void talking_leg(struct call *call, enum media_side side, const struct le
 	if (event->type == LEG_EV_ENDED)
 		leg_gone(call, side, event);
 	else if (event->type == LEG_EV_OFFER)
-		exchange_offer(call, side, event->sdp, event->update);
+		exchange_offer(call, side, event);
 	else if (event->type == LEG_EV_OFFER_ANSWERED)
 		exchange_answered(call, side, event);
 	else if (event->type == LEG_EV_CONFIRMED)

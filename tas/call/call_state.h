@@ -50,6 +50,7 @@ struct exchange {
 	bool accepted;  /* `from` has our 2xx */
 	bool owes_ack;  /* the other side's 2xx carried an offer and waits for our ACK */
 	char *offered;  /* what the other side was given; becomes sent[] once accepted */
+	struct sip_headers headers; /* and what came with the offer */
 };
 
 /* One target that was rung together with others, for the record. */
@@ -115,6 +116,7 @@ struct call {
 	mono_ms started_ms, ringing_ms, answered_ms; /* 0: not yet */
 	mono_ms pdd_ms;                              /* -1: A heard nothing of B */
 	unsigned steps_tried, transfers;
+	struct str moved;       /* JSON objects, one for each of them */
 	struct call_try *tries; /* CALL_TRY_MAX of them; NULL: none */
 	size_t try_count;
 	struct str asked; /* JSON objects, one a question that ended */
@@ -235,7 +237,7 @@ int early_copy_headers(const struct call *call, struct sip_headers *to,
 		       const struct sip_headers *from) MUST_CHECK;
 
 /* exchange.c: re-INVITEs while talking, UPDATEs also before */
-void exchange_offer(struct call *call, enum media_side from, const char *sdp, bool update);
+void exchange_offer(struct call *call, enum media_side from, const struct leg_event *event);
 bool exchange_active(const struct call *call);
 void exchange_answered(struct call *call, enum media_side side, const struct leg_event *event);
 void exchange_confirmed(struct call *call, enum media_side side, const char *sdp);
@@ -305,6 +307,8 @@ void record_receipts(struct call *call); /* as they are now, if there is media *
 void record_info(const struct call *call, struct call_info *ret_info);
 void record_start(const struct call *call);
 void record_advice(struct call *call, const char *summary);
+/* A side is somebody else from now on; `to`: how it came to that. */
+void record_transfer(struct call *call, enum media_side side, const char *to, const char *call_id);
 void record_end(struct call *call, const struct ending *ending);
 void record_refused(const struct call *call, const struct ending *ending); /* never began */
 void record_result(enum cause cause);

@@ -33,6 +33,7 @@ static void finish(struct call *call)
 	call_timer_stop(call, CALL_TIMER_MEDIA);
 	call->expecting = false;
 	free(call->exchange.offered);
+	sip_headers_done(&call->exchange.headers);
 	call->exchange = (struct exchange){ .phase = EXCHANGE_NONE };
 }
 
@@ -78,7 +79,8 @@ static void to_peer(struct call *call, const char *sdp)
 	int err;
 
 	exchange->phase = EXCHANGE_PEER; /* else giving up would find nothing to refuse */
-	err = leg_offer(call->leg[call_other_side(exchange->from)], sdp, exchange->update);
+	err = leg_offer_on(call->leg[call_other_side(exchange->from)], sdp, exchange->update,
+			   &exchange->headers);
 	if (err) {
 		/* RFC 3261 14.2: an offer of its own is in flight there. Or its INVITE is
 		 * not answered yet, and no UPDATE may go: later it may. */
@@ -125,16 +127,34 @@ static bool may_begin(const struct call *call)
 	return !exchange_active(call) && (call->state == CALL_TALKING || quiet);
 }
 
-void exchange_offer(struct call *call, enum media_side from, const char *sdp, bool update)
+/* On a loop an offer brings its headers along, as the INVITE did. What a trunk says of
+ * itself, also of who is there now (RFC 4916), is told as in its answers; a trunk is told
+ * nothing, as the caller it knows was hidden, or written in its own way. */
+static int take_headers(struct call *call, enum media_side from, const struct sip_headers *headers)
+{
+	const struct call_step *step = call_current_step(call);
+
+	if (from == MEDIA_A && !step->to_core)
+		return 0;
+	return early_copy_headers(call, &call->exchange.headers, headers);
+}
+
+void exchange_offer(struct call *call, enum media_side from, const struct leg_event *event)
 {
 	struct exchange *exchange = &call->exchange;
+	const char *sdp = event->sdp;
 
 	if (!may_begin(call)) {
 		exchange_refuse(call, from, 491, NULL);
 		return;
 	}
+	if (take_headers(call, from, event->headers) < 0) {
+		sip_headers_done(&exchange->headers);
+		exchange_refuse(call, from, 500, NULL);
+		return;
+	}
 	exchange->from = from;
-	exchange->update = update;
+	exchange->update = event->update;
 	exchange->offerless = !sdp;
 	if (call->pass_through)
 		to_peer(call, sdp);

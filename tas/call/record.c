@@ -223,7 +223,8 @@ static void write_cdr(const struct call *call, const struct ending *ending, mono
 	str_addf(&json, ",\"steps\":%u,\"emergency\":%s", call->steps_tried,
 		 call->plan->emergency ? "true" : "false");
 	if (call->transfers)
-		str_addf(&json, ",\"transfers\":%u", call->transfers);
+		str_addf(&json, ",\"transfers\":%u,\"transferred\":[%s]", call->transfers,
+			 text_or(call->moved.text, ""));
 	if (call->try_count)
 		add_tries(&json, call);
 	if (call->asked.length)
@@ -304,6 +305,17 @@ void record_advice(struct call *call, const char *summary)
 	str_add_json(&call->asked, call_current_step(call)->label);
 	add_text(&call->asked, "answer", summary);
 	str_addf(&call->asked, ",\"ms\":%lld}", ms);
+}
+
+void record_transfer(struct call *call, enum media_side side, const char *to, const char *call_id)
+{
+	call->transfers++;
+	str_addf(&call->moved, "%s{\"side\":\"%c\",\"after_ms\":%lld",
+		 call->moved.length ? "," : "", side == MEDIA_A ? 'a' : 'b',
+		 (long long)(clock_now() - call->started_ms));
+	add_text(&call->moved, "to", to);
+	add_text(&call->moved, "call_id", call_id);
+	str_add(&call->moved, "}");
 }
 
 void record_refused(const struct call *call, const struct ending *ending)

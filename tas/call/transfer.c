@@ -415,6 +415,14 @@ static void reanswered(struct call *call, const struct leg_event *event)
 	wait(transfer, ANSWER_MS);
 }
 
+/* Who the target is, for the record. */
+static const char *how(const struct transfer *transfer)
+{
+	if (transfer->plan)
+		return transfer->plan->steps[transfer->step].label;
+	return transfer->called_us ? "replaces" : "attended";
+}
+
 /* The target takes the place of who asked. */
 static void complete(struct call *call, const char *answer)
 {
@@ -431,6 +439,7 @@ static void complete(struct call *call, const char *answer)
 	if (by == MEDIA_B)
 		snprintf(call->call_id_b, sizeof(call->call_id_b), "%s",
 			 leg_info(transfer->target)->call_id);
+	record_transfer(call, by, how(transfer), leg_info(transfer->target)->call_id);
 	if (call->leg[by])
 		leg_refer_report(call->leg[by], 200, NULL);
 	if (by == MEDIA_B)
@@ -452,7 +461,6 @@ static void complete(struct call *call, const char *answer)
 	transfer->offer = NULL;
 	if (call_remember_sdp(&call->sent[by], answer) < 0)
 		log_debug("call", "call=%s no memory for its last SDP", call->id);
-	call->transfers++;
 	log_info("call", "call=%s transferred", call->id);
 	if (by == MEDIA_B && transfer->plan) {
 		call_plan_free(call->transferred);

@@ -276,10 +276,14 @@ nta_outgoing_t *leg_request(struct leg *leg, const struct leg_request *request)
 	nta_leg_t *dialog = request->dialog ? request->dialog : leg_dialog(leg);
 	bool ack = request->method == sip_method_ack, timed;
 	struct leg_authorization authorization = leg_authorize(leg, ack);
-	const sip_unknown_t *farewell = request->method == sip_method_bye ? leg->farewell : NULL;
 	su_home_t home[1] = { SU_HOME_INIT(home) };
+	const sip_unknown_t *more = request->method == sip_method_bye
+					    ? leg->farewell
+					    : message_more(home, request->headers);
 	nta_outgoing_t *sent;
-	char cseq[32] = "", expires[40] = "";
+	char cseq[32] = "", expires[40] = "", session[LEG_SESSION_ID_LINE];
+	/* What crosses brings its own, or has none. */
+	bool identified = !more && leg_session_id_line(leg, session);
 
 	timed = refreshes_target(request->method) && leg->session.interval_s &&
 		leg->state == LEG_TALKING;
@@ -300,10 +304,11 @@ nta_outgoing_t *leg_request(struct leg *leg, const struct leg_request *request)
 		TAG_IF(authorization.to_server, SIPTAG_AUTHORIZATION_STR(authorization.to_server)),
 		TAG_IF(authorization.to_proxy,
 		       SIPTAG_PROXY_AUTHORIZATION_STR(authorization.to_proxy)),
-		TAG_IF(!farewell || !names_agent(farewell),
+		TAG_IF(identified, SIPTAG_HEADER_STR(session)),
+		TAG_IF(!more || !names_agent(more),
 		       SIPTAG_USER_AGENT_STR(leg->endpoint->user_agent)),
 		TAG_IF(request->reason, SIPTAG_REASON_STR(request->reason)),
-		TAG_IF(farewell, SIPTAG_UNKNOWN(farewell)),
+		TAG_IF(more, SIPTAG_UNKNOWN(more)),
 		TAG_IF(request->event, SIPTAG_EVENT_STR(request->event)),
 		TAG_IF(request->state, SIPTAG_SUBSCRIPTION_STATE_STR(request->state)),
 		TAG_IF(request->body, SIPTAG_CONTENT_TYPE_STR(request->body_type)),
@@ -336,9 +341,24 @@ int leg_remember_local(struct leg *leg, const char *sdp)
 	return 0;
 }
 
+bool leg_session_id_line(const struct leg *leg, char ret_line[static LEG_SESSION_ID_LINE])
+{
+	char text[SESSION_ID_TEXT];
+
+	if (!session_id_text(&leg->session_id, text))
+		return false;
+	(void)snprintf(ret_line, LEG_SESSION_ID_LINE, "Session-ID: %s", text);
+	return true;
+}
+
 void leg_heard(struct leg *leg, const sip_t *sip)
 {
-	if (!sip || !sip->sip_allow)
+	if (!sip)
+		return;
+	for (const sip_unknown_t *more = sip->sip_unknown; more; more = more->un_next)
+		if (str_equal_nocase(more->un_name, "Session-ID"))
+			session_id_heard(&leg->session_id, more->un_value);
+	if (!sip->sip_allow)
 		return;
 	leg->allows = 0;
 	if (sip_is_allowed(sip->sip_allow, SIP_METHOD_UPDATE))
@@ -404,16 +424,21 @@ msg_t *leg_make_reply(struct leg *leg, nta_incoming_t *request, int status, cons
 {
 	msg_t *msg = nta_msg_create(leg->endpoint->agent, 0);
 	bool success = status < 300, timed = tells_session(leg, request, status);
-	char expires[40] = "";
+	bool relayed = headers && request == leg->invite_in;
+	char expires[40] = "", session[LEG_SESSION_ID_LINE];
+	bool identified = !relayed && leg_session_id_line(leg, session);
 
 	if (!msg)
 		return NULL;
 	if (timed)
 		session_timer_text(&leg->session, false, expires, sizeof(expires));
+	if (relayed)
+		session_id_sent(&leg->session_id, message_find(headers, "Session-ID"));
 	if (leg_take_features(leg, headers) < 0 || message_add(msg, headers, sdp) < 0 ||
 	    nta_incoming_complete_response(
 		    request, msg, status, phrase ? message_phrase(msg_home(msg), phrase) : NULL,
 		    TAG_IF(success, SIPTAG_CONTACT_STR(leg->contact)),
+		    TAG_IF(identified, SIPTAG_HEADER_STR(session)),
 		    TAG_IF(success && !message_find(headers, "Allow"),
 			   SIPTAG_ALLOW_STR(MESSAGE_ALLOW)),
 		    TAG_IF(timed, SIPTAG_SESSION_EXPIRES_STR(expires)),
@@ -443,13 +468,14 @@ int leg_reply(struct leg *leg, nta_incoming_t *request, int status, const char *
 
 /* ---- requests inside the dialog ---- */
 
-int leg_refuse_request(const struct leg *leg, nta_incoming_t *request, int status)
+int leg_close_request(const struct leg *leg, nta_incoming_t *request, int status)
 {
-	char seconds[16], min_se[16];
+	char seconds[16], min_se[16], session[LEG_SESSION_ID_LINE];
+	bool identified = leg_session_id_line(leg, session);
 
 	(void)snprintf(seconds, sizeof(seconds), "%u", offer_answer_retry_after_s(leg_random()));
 	(void)snprintf(min_se, sizeof(min_se), "%u", leg->endpoint->session_terms.min_se_s);
-	nta_incoming_treply(request, status, NULL,
+	nta_incoming_treply(request, status, NULL, TAG_IF(identified, SIPTAG_HEADER_STR(session)),
 			    TAG_IF(status == 500, SIPTAG_RETRY_AFTER_STR(seconds)),
 			    TAG_IF(status == 422, SIPTAG_MIN_SE_STR(min_se)), TAG_END());
 	nta_incoming_destroy(request);
@@ -460,6 +486,7 @@ static int on_bye(struct leg *leg, nta_incoming_t *request)
 {
 	msg_t *msg = nta_incoming_getrequest(request);
 
+	(void)leg_close_request(leg, request, 200);
 	switch (leg->state) {
 	case LEG_INVITED: /* RFC 3261 section 15: the caller may end an early dialog so */
 		leg_refuse_invite(leg, NULL);

@@ -154,6 +154,9 @@ int leg_prack(struct leg *leg, const char *sdp);
  * update: by UPDATE (RFC 3311) if the peer allows it; before the final response
  * nothing else will do: -EOPNOTSUPP. */
 int leg_offer(struct leg *leg, const char *sdp, bool update) MUST_CHECK;
+/* The same with headers of the offer it passes on. */
+int leg_offer_on(struct leg *leg, const char *sdp, bool update,
+		 const struct sip_headers *headers) MUST_CHECK;
 int leg_offer_accept(struct leg *leg, const char *sdp) MUST_CHECK;
 int leg_offer_refuse(struct leg *leg, int status, const char *reason) MUST_CHECK;
 

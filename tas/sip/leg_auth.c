@@ -101,7 +101,8 @@ static nta_leg_t *dialog_of(const struct leg *leg, const sip_t *sent)
 	return leg_dialog(leg);
 }
 
-static nta_outgoing_t *repeat(struct leg *leg, const sip_t *sent, nta_response_f *on_response)
+static nta_outgoing_t *repeat(struct leg *leg, nta_outgoing_t *before, const sip_t *sent,
+			      nta_response_f *on_response)
 {
 	su_home_t home[1] = { SU_HOME_INIT(home) };
 	const sip_payload_t *payload = sent->sip_payload;
@@ -116,6 +117,7 @@ static nta_outgoing_t *repeat(struct leg *leg, const sip_t *sent, nta_response_f
 		.state = text_of(home, sent->sip_subscription_state),
 		.body = payload ? su_strndup(home, payload->pl_data, payload->pl_len) : NULL,
 		.body_type = text_of(home, sent->sip_content_type),
+		.headers = before == leg->offer_out ? &leg->offer_headers : NULL,
 	};
 	nta_outgoing_t *again = request.dialog ? leg_request(leg, &request) : NULL;
 
@@ -132,7 +134,7 @@ nta_outgoing_t *leg_auth_again(struct leg *leg, nta_outgoing_t *request, const s
 	if (leg->state == LEG_OVER || !leg_auth_answer(leg, request, sip))
 		return NULL;
 	sent = nta_outgoing_getrequest(request);
-	again = sent ? repeat(leg, sip_object(sent), on_response) : NULL;
+	again = sent ? repeat(leg, request, sip_object(sent), on_response) : NULL;
 	msg_destroy(sent);
 	return again;
 }

@@ -27,9 +27,9 @@ int leg_on_info(struct leg *leg, nta_incoming_t *request, const sip_t *sip)
 	msg_t *msg;
 
 	if (leg->state == LEG_HANGING_UP || leg->state == LEG_OVER)
-		return leg_refuse_request(leg, request, 481);
+		return leg_close_request(leg, request, 481);
 	if (leg->inform_in || !leg->on_event || leg->state != LEG_TALKING)
-		return leg_refuse_request(leg, request, 491);
+		return leg_close_request(leg, request, 491);
 	if (sip->sip_content_type)
 		type = sip_header_as_string(NULL, (sip_header_t *)sip->sip_content_type);
 	body = body_of(sip);

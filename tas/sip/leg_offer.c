@@ -99,15 +99,15 @@ int leg_on_offer(struct leg *leg, nta_incoming_t *request, const sip_t *sip)
 	int status, err;
 
 	if (leg->state == LEG_HANGING_UP || leg->state == LEG_OVER)
-		return leg_refuse_request(leg, request, 481);
+		return leg_close_request(leg, request, 481);
 	if (session_timer_too_small(&leg->endpoint->session_terms, &said))
-		return leg_refuse_request(leg, request, 422);
+		return leg_close_request(leg, request, 422);
 	err = message_sdp(sip, &sdp);
 	if (err)
-		return leg_refuse_request(leg, request,
-					  err == -ENOTSUP  ? 415
-					  : err == -EINVAL ? 400
-							   : 500);
+		return leg_close_request(leg, request,
+					 err == -ENOTSUP  ? 415
+					 : err == -EINVAL ? 400
+							  : 500);
 	if (is_update && !sdp) {
 		leg_session_reanswer(leg, &said);
 		return refresh(leg, request, sip);
@@ -115,7 +115,7 @@ int leg_on_offer(struct leg *leg, nta_incoming_t *request, const sip_t *sip)
 	status = judge(leg, sip, is_update);
 	if (status) {
 		free(sdp);
-		return leg_refuse_request(leg, request, status);
+		return leg_close_request(leg, request, status);
 	}
 	if (sip->sip_request->rq_method != sip_method_prack)
 		leg_session_reanswer(leg, &said);
@@ -265,7 +265,6 @@ static int on_offer_response(void *arg, nta_outgoing_t *request, const sip_t *si
 	if (status < 200)
 		return 0;
 	msg = nta_outgoing_getresponse(request);
-	leg->offer_out = NULL;
 	leg->offers.ours = false;
 	if (leg->state != LEG_HANGING_UP && leg->state != LEG_OVER) {
 		leg->offer_out = leg_auth_again(leg, request, sip, on_offer_response);
@@ -277,6 +276,8 @@ static int on_offer_response(void *arg, nta_outgoing_t *request, const sip_t *si
 		else
 			on_offer_failed(leg, status, sip, msg);
 	}
+	if (leg->offer_out == request)
+		leg->offer_out = NULL;
 	msg_destroy(msg);
 	nta_outgoing_destroy(request);
 	return 0;
@@ -285,8 +286,10 @@ static int on_offer_response(void *arg, nta_outgoing_t *request, const sip_t *si
 static int send_offer(struct leg *leg)
 {
 	const char *sdp = leg->offer_sdp;
-	struct leg_request invite = { SIP_METHOD_INVITE, on_offer_response, .sdp = sdp };
-	struct leg_request update = { SIP_METHOD_UPDATE, on_offer_response, .sdp = sdp };
+	struct leg_request invite = { SIP_METHOD_INVITE, on_offer_response, .sdp = sdp,
+				      .headers = &leg->offer_headers };
+	struct leg_request update = { SIP_METHOD_UPDATE, on_offer_response, .sdp = sdp,
+				      .headers = &leg->offer_headers };
 
 	leg->offer_out = leg_request(leg, leg->offer_by_update ? &update : &invite);
 	if (!leg->offer_out)
@@ -296,6 +299,13 @@ static int send_offer(struct leg *leg)
 }
 
 int leg_offer(struct leg *leg, const char *sdp, bool update)
+{
+	static const struct sip_headers none;
+
+	return leg_offer_on(leg, sdp, update, &none);
+}
+
+int leg_offer_on(struct leg *leg, const char *sdp, bool update, const struct sip_headers *headers)
 {
 	bool by_update = update && sdp && (leg->allows & LEG_ALLOWS_UPDATE);
 	int err;
@@ -310,8 +320,10 @@ int leg_offer(struct leg *leg, const char *sdp, bool update)
 	leg->offer_by_update = by_update;
 	free(leg->offer_sdp);
 	leg->offer_sdp = str_dup_or_null(sdp);
-	if (sdp && !leg->offer_sdp)
+	sip_headers_done(&leg->offer_headers);
+	if ((sdp && !leg->offer_sdp) || sip_headers_copy_all(&leg->offer_headers, headers) < 0)
 		return -ENOMEM;
+	session_id_sent(&leg->session_id, message_find(headers, "Session-ID"));
 	leg->offer_tries = 0;
 	if (leg_pracking(leg)) { /* RFC 3262 section 5: that offer or answer is not through yet */
 		leg->offers.retry = true;
@@ -335,4 +347,5 @@ void leg_drop_offers(struct leg *leg)
 	leg->offers = (struct offer_answer){ 0 };
 	free(leg->offer_sdp);
 	leg->offer_sdp = NULL;
+	sip_headers_done(&leg->offer_headers);
 }

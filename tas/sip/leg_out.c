@@ -142,12 +142,16 @@ static int on_invite_response(void *arg, nta_outgoing_t *request, const sip_t *s
 
 void leg_cancel(struct leg *leg, const char *reason)
 {
+	char session[LEG_SESSION_ID_LINE];
+	bool identified = !leg->farewell && leg_session_id_line(leg, session);
+
 	if (!leg->reason)
 		leg->reason = str_dup_or_null(reason);
 	leg_enter(leg, LEG_CANCELLING);
 	/* Before a provisional response sofia holds the CANCEL back until one
 	 * comes (RFC 3261 section 9.1). The final response ends it all. */
 	nta_outgoing_tcancel(leg->invite_out, NULL, NULL, TAG_IF(reason, SIPTAG_REASON_STR(reason)),
+			     TAG_IF(identified, SIPTAG_HEADER_STR(session)),
 			     TAG_IF(leg->farewell, SIPTAG_UNKNOWN(leg->farewell)), TAG_END());
 }
 
@@ -247,6 +251,7 @@ static int fill_info(struct leg *leg, const struct leg_invite *invite, const sip
 	info->session_id = message_find(&leg->headers, "Session-ID");
 	if (!info->session_id)
 		info->session_id = "";
+	session_id_sent(&leg->session_id, info->session_id);
 	if (!info->request_user || !info->from_user || !info->to_user)
 		return -EINVAL;
 	return info->request_uri && info->from_uri && info->to_uri && info->call_id ? 0 : -ENOMEM;

@@ -23,8 +23,7 @@ static int answered_in_prack(struct leg *leg, nta_incoming_t *prack, const sip_t
 	msg_t *msg = nta_incoming_getrequest(prack);
 	char *sdp = message_sdp_or_null(sip);
 
-	nta_incoming_treply(prack, SIP_200_OK, TAG_END());
-	nta_incoming_destroy(prack);
+	(void)leg_close_request(leg, prack, 200);
 	event.sdp = sdp;
 	leg_tell(leg, &event, msg);
 	free(sdp);
@@ -46,7 +45,8 @@ static int acknowledged(struct leg *leg, nta_reliable_t *reliable, nta_incoming_
 		if (!leg->info.sdp)
 			return answered_in_prack(leg, prack, sip);
 	}
-	return sip->sip_payload ? leg_on_offer(leg, prack, sip) : 200;
+	return sip->sip_payload ? leg_on_offer(leg, prack, sip)
+				: leg_close_request(leg, prack, 200);
 }
 
 static int on_prack(struct leg *leg, nta_reliable_t *reliable, nta_incoming_t *prack,

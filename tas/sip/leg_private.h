@@ -23,6 +23,7 @@
 #include "tas/sip/leg.h"
 #include "tas/sip/message.h"
 #include "tas/sip/offer_answer.h"
+#include "tas/sip/session_id.h"
 
 /* Extensions that any dialog of ours knows. */
 #define LEG_SUPPORTED "timer"
@@ -100,6 +101,7 @@ struct leg {
 	bool agreed_early;   /* the INVITE's offer has its answer before the 2xx */
 	unsigned allows;     /* LEG_ALLOWS_..., as last heard */
 
+	struct session_id session_id;
 	struct session_timer session;
 	unsigned expires_s; /* what we ask the peer for; 0: nothing */
 	unsigned min_se_s;  /* Min-SE that a 422 has taught us; 0: none */
@@ -113,7 +115,8 @@ struct leg {
 	nta_outgoing_t *offer_out;
 	char *offer_sdp; /* ours, for a second try; NULL: without offer */
 	bool offer_by_update;
-	char *local_sdp; /* the last one the peer has of us; NULL: none */
+	struct sip_headers offer_headers; /* what it brings from the other side */
+	char *local_sdp;                  /* the last one the peer has of us; NULL: none */
 	unsigned offer_tries;
 
 	nta_incoming_t *refer_in;   /* waits for leg_refer_answer() */
@@ -147,11 +150,12 @@ void leg_end(struct leg *leg, enum leg_end_reason end, int status, const char *r
 struct leg_request {
 	sip_method_t method;
 	const char *method_name;
-	nta_response_f *on_response;     /* NULL: nobody waits */
-	nta_leg_t *dialog;               /* NULL: leg_dialog() */
-	const char *sdp, *reason, *rack; /* NULL: none */
-	const char *body, *body_type;    /* instead of SDP */
-	const char *event, *state;       /* of a NOTIFY */
+	nta_response_f *on_response;       /* NULL: nobody waits */
+	nta_leg_t *dialog;                 /* NULL: leg_dialog() */
+	const char *sdp, *reason, *rack;   /* NULL: none */
+	const char *body, *body_type;      /* instead of SDP */
+	const struct sip_headers *headers; /* more; NULL: none */
+	const char *event, *state;         /* of a NOTIFY */
 };
 nta_outgoing_t *leg_request(struct leg *leg, const struct leg_request *request);
 /* The dialog that requests go into: before the 2xx an early one. */
@@ -165,12 +169,16 @@ int leg_reply(struct leg *leg, nta_incoming_t *request, int status, const char *
 /* The response alone, not sent; NULL: no memory. */
 msg_t *leg_make_reply(struct leg *leg, nta_incoming_t *request, int status, const char *phrase,
 		      const char *sdp, const struct sip_headers *headers);
+/* For a message of ours that crosses from nowhere; false: none. */
+#define LEG_SESSION_ID_LINE (SESSION_ID_TEXT + 16)
+bool leg_session_id_line(const struct leg *leg, char ret_line[static LEG_SESSION_ID_LINE]);
 void leg_heard(struct leg *leg, const sip_t *sip);        /* any message of the peer */
 int leg_remember_local(struct leg *leg, const char *sdp); /* NULL: nothing new */
 nta_request_f leg_on_request;
 uint32_t leg_random(void);
-/* Answers a request in the dialog with a failure, which ends it. Returns the status. */
-int leg_refuse_request(const struct leg *leg, nta_incoming_t *request, int status);
+/* Answers a request in the dialog with no more than a status, which ends it. Returns
+ * the status. */
+int leg_close_request(const struct leg *leg, nta_incoming_t *request, int status);
 const char *leg_source_text(su_home_t *home, const struct sockaddr_storage *address);
 void leg_new_tag(char ret_tag[17]);
 

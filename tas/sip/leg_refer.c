@@ -66,7 +66,7 @@ int leg_on_refer(struct leg *leg, nta_incoming_t *request, const sip_t *sip)
 		status = 491; /* one at a time */
 	if (status) {
 		su_home_deinit(home);
-		return leg_refuse_request(leg, request, status);
+		return leg_close_request(leg, request, status);
 	}
 	leg->refer_in = request;
 	leg->refer_id = sip->sip_cseq->cs_seq;

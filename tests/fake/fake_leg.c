@@ -379,6 +379,11 @@ int leg_ack(struct leg *leg, const char *sdp)
 
 int leg_offer(struct leg *leg, const char *sdp, bool update)
 {
+	return leg_offer_on(leg, sdp, update, NULL);
+}
+
+int leg_offer_on(struct leg *leg, const char *sdp, bool update, const struct sip_headers *headers)
+{
 	if (!leg->answered && !leg->agreed_early)
 		return -EINVAL;
 	if (!leg->answered && !update)
@@ -387,7 +392,7 @@ int leg_offer(struct leg *leg, const char *sdp, bool update)
 		return -EBUSY;
 	leg->offer_out = true;
 	leg->offer_asked = !sdp;
-	note(leg, FAKE_LEG_OFFER, 0, sdp, NULL);
+	note(leg, FAKE_LEG_OFFER, 0, sdp, headers);
 	leg->done[leg->done_count - 1].update = update;
 	return 0;
 }

@@ -420,6 +420,48 @@ static void a_busy_b_takes_the_update_of_a_with_it(void **state)
 	assert_int_equal(rig->a->farewell_status, 486);
 }
 
+/* Their headers, and what of them reached the other side with the offer. */
+static const char *told(struct rig *rig, struct leg *from, struct leg *to)
+{
+	struct sip_headers headers = { 0 };
+
+	assert_int_equal(sip_headers_add(&headers, "Session-ID", "abc"), 0);
+	assert_int_equal(sip_headers_add(&headers, "P-Asserted-Identity", "<sip:+47@c>"), 0);
+	assert_int_equal(sip_headers_add(&headers, "Session-Expires", "90"), 0);
+	fake_leg_event_headers(from, LEG_EV_OFFER, 0, "re-offer", &headers);
+	sip_headers_done(&headers);
+	fake_media_reply(fake_media_last(), "re-offer-through");
+	assert_did(to, FAKE_LEG_OFFER, 0, "re-offer-through");
+	fake_leg_event(to, LEG_EV_OFFER_ANSWERED, 200, "re-answer");
+	fake_media_reply(fake_media_last(), "re-answer-through");
+	assert_true(alive(rig));
+	return fake_leg_did(to)->headers;
+}
+
+static void on_a_loop_an_offer_brings_its_headers(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b = rig_talking(rig, RIG_PLAN(rig_loop()));
+	static const char all[] = "Session-ID: abc\nP-Asserted-Identity: <sip:+47@c>\n";
+
+	assert_string_equal(told(rig, rig->a, b), all);
+	assert_string_equal(told(rig, b, rig->a), all);
+}
+
+static void what_a_trunk_says_of_itself_is_told_as_its_step_says(void **state)
+{
+	static const char *const names[] = { "P-Asserted-Identity" };
+	struct rig *rig = *state;
+	struct call_step step = rig_dial("dial pbx");
+	struct leg *b;
+
+	step.tell_headers = names;
+	step.tell_count = 1;
+	b = rig_talking(rig, RIG_PLAN(step));
+	assert_string_equal(told(rig, b, rig->a), "P-Asserted-Identity: <sip:+47@c>\n");
+	assert_string_equal(told(rig, rig->a, b), ""); /* it knows the caller in its own way */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -449,6 +491,8 @@ int main(void)
 		T(an_update_behind_a_response_on_its_way_is_pending),
 		T(a_refused_or_silent_update_leaves_the_call_ringing),
 		T(a_busy_b_takes_the_update_of_a_with_it),
+		T(on_a_loop_an_offer_brings_its_headers),
+		T(what_a_trunk_says_of_itself_is_told_as_its_step_says),
 	};
 
 	return cmocka_run_group_tests_name("tas/call/exchange", tests, NULL, NULL);

@@ -142,7 +142,9 @@ static void a_caller_may_ask_and_stays_in_the_record(void **state)
 	assert_non_null(fgets(line, sizeof(line), cdr));
 	fclose(cdr);
 	assert_non_null(strstr(line, "\"from\":\"+4799000001\""));
-	assert_non_null(strstr(line, "\"transfers\":1"));
+	assert_non_null(strstr(line,
+			       "\"transfers\":1,\"transferred\":[{\"side\":\"a\",\"after_ms\":0,"
+			       "\"to\":\"dial pbx\",\"call_id\":\"call-"));
 	assert_int_equal(call_room_create(&rig->room,
 					  &(struct call_room_options){ .wheel = rig->wheel,
 								       .cdr_file = rig->cdr,

@@ -301,6 +301,69 @@ static void options_keep_watch_over_the_next_hop(void **state)
 	end();
 }
 
+#define END_A   "ab30317f1a784dc48ff824d0d3715d86"
+#define END_B   "47755a9de7794ba387653f2099600ef2"
+#define SESSION "Session-ID: " END_A ";remote=" END_B "\r\n"
+
+static bool tells_session(const char *message)
+{
+	const char *found = strstr(message, SESSION);
+
+	return found && found < strstr(message, "\r\n\r\n");
+}
+
+/* RFC 7989: in each message of ours that crosses from nowhere. */
+static void messages_of_our_own_name_the_session(void **state)
+{
+	struct sip_headers headers = { 0 };
+	const char *invite, *message;
+	char uri[128], from[200], to[200];
+
+	(void)state;
+	open_caller(SIP_TRANSPORT_UDP);
+	wire_open(&wire, SOCK_DGRAM, 0);
+	scene_uri(uri, sizeof(uri), "x", "127.0.0.1", wire.port, SIP_TRANSPORT_UDP);
+	assert_int_equal(sip_headers_add(&headers, "Session-ID", END_A), 0);
+	assert_int_equal(leg_invite(&scene.caller.leg, scene.a,
+				    &(struct leg_invite){ .request_uri = uri,
+							  .from_uri = "sip:a@example.com",
+							  .to_uri = uri,
+							  .headers = &headers,
+							  .sdp = OFFER },
+				    party_on_event, &scene.caller),
+			 0);
+	invite = wire_take("INVITE");
+	wire_respond(&wire, invite, "200 OK", "t", "Session-ID: " END_B ";remote=" END_A "\r\n",
+		     ANSWER);
+	scene_wait(&scene.caller, "ANSWERED+sdp");
+	assert_int_equal(leg_ack(scene.caller.leg, NULL), 0);
+	assert_true(tells_session(wire_expect(&wire, "ACK sip:")));
+	assert_int_equal(leg_inform(scene.caller.leg, "application/dtmf", "5"), 0);
+	message = wire_expect(&wire, "INFO sip:");
+	assert_true(tells_session(message));
+	wire_respond(&wire, message, "200 OK", NULL, "", "");
+	/* What crosses brings its own. */
+	assert_int_equal(sip_headers_set(&headers, "Session-ID", END_A ";remote=" END_B), 0);
+	assert_int_equal(sip_headers_add(&headers, "P-Asserted-Identity", "<sip:b@h>"), 0);
+	assert_int_equal(leg_offer_on(scene.caller.leg, OFFER, false, &headers), 0);
+	message = wire_expect(&wire, "INVITE sip:");
+	assert_true(tells_session(message));
+	assert_null(strstr(strstr(message, SESSION) + 1, SESSION));
+	assert_non_null(strstr(message, "P-Asserted-Identity: <sip:b@h>\r\n"));
+	sip_headers_done(&headers);
+	wire_respond(&wire, message, "200 OK", NULL, "", ANSWER);
+	assert_true(tells_session(wire_expect(&wire, "ACK sip:")));
+	wire_send(&wire,
+		  "BYE sip:x@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:%u;branch=z9hG4bKb\r\n"
+		  "From: %s;tag=t\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: 9 BYE\r\n"
+		  "Content-Length: 0\r\n\r\n",
+		  wire.port, wire_header(invite, "To", to, sizeof(to)),
+		  wire_header(invite, "From", from, sizeof(from)),
+		  leg_info(scene.caller.leg)->call_id);
+	assert_true(tells_session(wire_expect(&wire, "SIP/2.0 200")));
+	end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -315,6 +378,7 @@ int main(void)
 		cmocka_unit_test(record_routes_and_a_new_target_are_followed),
 		cmocka_unit_test(a_call_outlives_its_connection),
 		cmocka_unit_test(options_keep_watch_over_the_next_hop),
+		cmocka_unit_test(messages_of_our_own_name_the_session),
 	};
 
 	return cmocka_run_group_tests_name("tas/sip/leg_out", tests, NULL, NULL);
