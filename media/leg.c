@@ -43,34 +43,60 @@ static void on_dtls_send(const uint8_t *datagram, size_t length, void *arg)
 	struct leg *leg = arg;
 
 	/* Without a selected pair yet the flight is lost and repeated in 50 ms. */
-	(void)ice_send(leg->path.ice, datagram, length);
+	if (leg->path.ice)
+		(void)ice_send(leg->path.ice, datagram, length);
+	else
+		(void)plain_send(leg->path.plain, datagram, length);
+}
+
+/* From here on nothing is sent or taken in the clear. */
+static int install_keys(struct leg *leg, const struct srtp_keys *keys)
+{
+	struct receipt *receipt = leg->path.receipt;
+	struct srtp_pair *pair;
+	int err = srtp_pair_create(&pair, keys);
+
+	if (err)
+		return err;
+	srtp_pair_destroy(leg->path.srtp);
+	leg->path.srtp = pair;
+	if (leg->path.plain)
+		plain_seal(leg->path.plain);
+	else
+		leg->path.ops = &relay_ops_srtp;
+	leg->path.first_pending = true;
+	(void)snprintf(receipt->texts.profile, sizeof(receipt->texts.profile), "%s",
+		       srtp_suite_name(keys->suite));
+	receipt_publish(receipt);
+	return 0;
 }
 
 static void on_dtls_ready(const struct srtp_keys *keys, void *arg)
 {
 	struct leg *leg = arg;
-	struct receipt *receipt = leg->path.receipt;
-	const char *suite = srtp_suite_name(keys->suite);
-	struct srtp_pair *pair;
 
-	if (srtp_pair_create(&pair, keys)) {
+	if (install_keys(leg, keys)) {
 		fail(leg, "libsrtp2 refused the keys of the DTLS handshake");
 		return;
 	}
-	srtp_pair_destroy(leg->path.srtp);
-	leg->path.srtp = pair;
-	leg->path.ops = &relay_ops_srtp;
-	leg->path.first_pending = true;
-	(void)snprintf(receipt->texts.profile, sizeof(receipt->texts.profile), "%s", suite);
-	receipt_publish(receipt);
-	atomic_store_explicit(&receipt->dtls_ok, true, memory_order_relaxed);
+	atomic_store_explicit(&leg->path.receipt->dtls_ok, true, memory_order_relaxed);
 	log_info("media", "%s dtls ready role=%s suite=%s", leg->setup.label,
-		 dtls_is_client(leg->dtls) ? "client" : "server", suite);
+		 dtls_is_client(leg->dtls) ? "client" : "server", srtp_suite_name(keys->suite));
 }
 
 static void on_dtls_failed(const char *reason, void *arg)
 {
 	fail(arg, reason);
+}
+
+static void on_plain_dtls(const uint8_t *datagram, size_t length, void *arg)
+{
+	struct leg *leg = arg;
+
+	if (leg->dtls)
+		dtls_receive(leg->dtls, datagram, length);
+	else
+		receipt_add(&leg->path.receipt->dropped_other, 1);
 }
 
 static void on_ice_packet(uint8_t *packet, size_t length, void *arg)
@@ -80,8 +106,8 @@ static void on_ice_packet(uint8_t *packet, size_t length, void *arg)
 	enum wire wire = length > 0 ? wire_of(packet[0]) : WIRE_OTHER;
 
 	if (wire == WIRE_RTP && length <= RELAY_PACKET_MAX) {
-		memcpy(buffer, packet, length); /* protecting needs room behind it */
-		relay_srtp(&leg->path, buffer, length);
+		memcpy(buffer, packet, length);               /* protecting needs room behind it */
+		(void)relay_srtp(&leg->path, buffer, length); /* ICE has said who sent it */
 	} else if (wire == WIRE_DTLS && leg->dtls) {
 		dtls_receive(leg->dtls, packet, length);
 	} else {
@@ -132,6 +158,26 @@ static void on_ice_deadline(struct timer *timer, void *arg)
 	fail(leg, reason);
 }
 
+bool leg_has_sockets(enum media_leg_kind kind)
+{
+	switch (kind) {
+	case MEDIA_LEG_RTP:
+	case MEDIA_LEG_DTLS:
+	case MEDIA_LEG_SDES:
+	case MEDIA_LEG_SDES_OR_RTP:
+		return true;
+	case MEDIA_LEG_WEBRTC:
+	case MEDIA_LEG_LOCAL:
+		break;
+	}
+	return false;
+}
+
+static bool has_sdes(const struct leg *leg)
+{
+	return leg->setup.kind == MEDIA_LEG_SDES || leg->setup.kind == MEDIA_LEG_SDES_OR_RTP;
+}
+
 int leg_init(struct leg *leg, const struct leg_setup *setup)
 {
 	const struct local_handlers local = { setup->played, setup->recorded, setup->arg };
@@ -144,11 +190,13 @@ int leg_init(struct leg *leg, const struct leg_setup *setup)
 	leg->path.on_convert = on_convert;
 	atomic_store_explicit(&setup->receipt->kind, (unsigned)setup->kind, memory_order_relaxed);
 	timer_init(&leg->ice_deadline, on_ice_deadline, leg);
-	if (setup->kind == MEDIA_LEG_RTP)
+	if (leg_has_sockets(setup->kind))
 		err = plain_create(&leg->path.plain, setup->worker, &leg->path, setup->fds);
 	else if (setup->kind == MEDIA_LEG_LOCAL)
 		err = local_create(&leg->path.local, worker_wheel(setup->worker), &leg->path,
 				   &setup->local, setup->recording, &local);
+	if (!err && setup->kind == MEDIA_LEG_DTLS)
+		plain_set_dtls(leg->path.plain, on_plain_dtls, leg);
 	if (!err && getrandom(&leg->session_id, sizeof(leg->session_id), 0) < 0)
 		err = -EIO;
 	leg->session_id >>= 2; /* some parsers keep it in 63 bits with a sign */
@@ -157,6 +205,15 @@ int leg_init(struct leg *leg, const struct leg_setup *setup)
 		leg->version = setup->origin.version;
 	}
 	return err;
+}
+
+/* Keys may be in it. */
+static void forget_text(struct leg *leg)
+{
+	if (leg->written)
+		explicit_bzero(leg->written, strlen(leg->written));
+	free(leg->written);
+	leg->written = NULL;
 }
 
 void leg_done(struct leg *leg)
@@ -168,8 +225,9 @@ void leg_done(struct leg *leg)
 	leg->path.srtp = srtp_pair_destroy(leg->path.srtp);
 	leg->path.plain = plain_destroy(leg->path.plain);
 	leg->path.local = local_destroy(leg->path.local);
-	free(leg->remote);
-	free(leg->written);
+	sdes_wipe(&leg->sdes);
+	leg->remote = sdp_free(leg->remote);
+	forget_text(leg);
 }
 
 int leg_prepare(struct leg *leg)
@@ -177,6 +235,8 @@ int leg_prepare(struct leg *leg)
 	const struct ice_handlers handlers = { on_ice_packet, on_ice_connected, on_ice_failed,
 					       leg };
 
+	if (has_sdes(leg))
+		return sdes_make(&leg->sdes);
 	if (leg->setup.kind != MEDIA_LEG_WEBRTC || leg->path.ice)
 		return 0;
 	return ice_create(&leg->path.ice, worker_context(leg->setup.worker), &leg->setup.address,
@@ -198,7 +258,7 @@ static const char *forbidden(const struct leg *leg, const union net_address *add
 		return "is loopback";
 	if (net_same_host(address, &leg->setup.address) &&
 	    (net_port(address) == ours ||
-	     (leg->setup.kind == MEDIA_LEG_RTP && net_port(address) == ours + 1)))
+	     (leg_has_sockets(leg->setup.kind) && net_port(address) == ours + 1)))
 		return "is our own";
 	return NULL;
 }
@@ -214,14 +274,11 @@ static bool PRINTF_LIKE(2, 3) refuse(char *reason, const char *format, ...)
 	return false;
 }
 
-static bool judge_rtp(const struct leg *leg, const struct media_desc *remote, char *reason)
+static bool judge_address(const struct leg *leg, const struct media_desc *remote, char *reason)
 {
 	char host[NET_TEXT_ROOM] = "";
 	const char *why;
 
-	if (remote->proto != SDP_PROTO_RTP_AVP && remote->proto != SDP_PROTO_RTP_AVPF)
-		return refuse(reason, "the SDP asks for %s, this side speaks plain RTP/AVP",
-			      remote->sections[remote->audio].proto);
 	if (net_is_unspecified(&remote->rtp))
 		return true; /* hold as in RFC 2543: nothing is sent there */
 	why = forbidden(leg, &remote->rtp);
@@ -232,6 +289,52 @@ static bool judge_rtp(const struct leg *leg, const struct media_desc *remote, ch
 	if (remote->rtp.any.sa_family != AF_UNSPEC)
 		net_host(&remote->rtp, host);
 	return refuse(reason, "the SDP's media address %s %s", host, why);
+}
+
+static bool is_avp(const struct media_desc *remote)
+{
+	return remote->proto == SDP_PROTO_RTP_AVP || remote->proto == SDP_PROTO_RTP_AVPF;
+}
+
+static bool is_savp(const struct media_desc *remote)
+{
+	return remote->proto == SDP_PROTO_RTP_SAVP || remote->proto == SDP_PROTO_RTP_SAVPF;
+}
+
+static bool refuse_proto(const struct media_desc *remote, const char *ours, char *reason)
+{
+	return refuse(reason, "the SDP asks for %s, this side %s",
+		      remote->sections[remote->audio].proto, ours);
+}
+
+static bool judge_rtp(const struct leg *leg, const struct media_desc *remote, char *reason)
+{
+	if (!is_avp(remote))
+		return refuse_proto(remote, "speaks plain RTP/AVP", reason);
+	return judge_address(leg, remote, reason);
+}
+
+/* RTP/AVP with keys is what many PBXs write for "encrypt if you can"; with keys on
+ * both sides it is as good as RTP/SAVP. */
+static bool judge_sdes(const struct leg *leg, const struct media_desc *remote, bool is_offer,
+		       char *reason)
+{
+	bool optional = leg->setup.kind == MEDIA_LEG_SDES_OR_RTP && is_avp(remote);
+
+	if (!is_avp(remote) && !is_savp(remote))
+		return refuse_proto(remote, "requires SRTP with keys in the SDP (RTP/SAVP)",
+				    reason);
+	if (!remote->sdes && !optional)
+		return refuse(reason, "the SDP has no a=crypto, this side requires SRTP with keys "
+				      "in the SDP (RTP/SAVP)");
+	if (remote->sdes && !(optional && is_offer) &&
+	    !sdes_choose(&leg->sdes, remote->cryptos, remote->crypto_count, is_offer))
+		return refuse(reason, is_offer
+					      ? "the SDP has no a=crypto that can be served: "
+						"AEAD_AES_128_GCM, AEAD_AES_256_GCM, "
+						"AES_CM_128_HMAC_SHA1_80 or _32, all encrypted"
+					      : "the SDP's a=crypto answers none that was offered");
+	return judge_address(leg, remote, reason);
 }
 
 static bool same_fingerprints(const struct media_desc *a, const struct media_desc *b)
@@ -250,30 +353,41 @@ static bool judge_dtls(const struct leg *leg, const struct media_desc *remote, c
 			      remote->sdes ? "; SDES keys (a=crypto) are not accepted here" : "");
 	if (remote->setup == SDP_HOLDCONN && !leg->dtls)
 		return refuse(reason, "the SDP says a=setup:holdconn before there is a connection");
-	if (leg->remote && !same_fingerprints(leg->remote, remote) &&
+	if (leg->path.ice && leg->remote && !same_fingerprints(leg->remote, remote) &&
 	    strcmp(leg->remote->ufrag, remote->ufrag) == 0)
 		return refuse(reason, "a=fingerprint changed without a new a=ice-ufrag");
 	return true;
 }
 
+/* RTP/SAVP(F) too: what was written before RFC 5764 gave it a name of its own. */
+static bool judge_secure(const struct leg *leg, const struct media_desc *remote, const char *ours,
+			 char *reason)
+{
+	if (!is_savp(remote) && remote->proto != SDP_PROTO_DTLS_SAVP &&
+	    remote->proto != SDP_PROTO_DTLS_SAVPF)
+		return refuse_proto(remote, ours, reason);
+	return judge_dtls(leg, remote, reason);
+}
+
+/* Without a=rtcp-mux RTCP would need a handshake of its own (RFC 5764 3). */
+static bool judge_mux(const struct media_desc *remote, char *reason)
+{
+	return remote->rtcp_mux || refuse(reason, "the SDP has no a=rtcp-mux");
+}
+
+static bool judge_bare_dtls(const struct leg *leg, const struct media_desc *remote, char *reason)
+{
+	return judge_secure(leg, remote, "requires DTLS-SRTP (UDP/TLS/RTP/SAVP)", reason) &&
+	       judge_mux(remote, reason) && judge_address(leg, remote, reason);
+}
+
 static bool judge_webrtc(const struct leg *leg, const struct media_desc *remote, char *reason)
 {
-	bool secure = remote->proto == SDP_PROTO_DTLS_SAVP ||
-		      remote->proto == SDP_PROTO_DTLS_SAVPF ||
-		      remote->proto == SDP_PROTO_RTP_SAVP || remote->proto == SDP_PROTO_RTP_SAVPF;
-
-	if (!secure)
-		return refuse(reason,
-			      "the SDP asks for %s, this side requires ICE and DTLS-SRTP "
-			      "(UDP/TLS/RTP/SAVPF)",
-			      remote->sections[remote->audio].proto);
-	if (!judge_dtls(leg, remote, reason))
+	if (!judge_secure(leg, remote, "requires ICE and DTLS-SRTP (UDP/TLS/RTP/SAVPF)", reason))
 		return false;
 	if (remote->ufrag[0] == '\0' || remote->password[0] == '\0')
 		return refuse(reason, "the SDP has no valid a=ice-ufrag and a=ice-pwd");
-	if (!remote->rtcp_mux)
-		return refuse(reason, "the SDP has no a=rtcp-mux");
-	return true;
+	return judge_mux(remote, reason);
 }
 
 /* Checks to such addresses would make us a tool against somebody (RFC 8445 19.5). */
@@ -288,6 +402,25 @@ static void drop_forbidden_candidates(const struct leg *leg, struct media_desc *
 	remote->candidate_count = kept;
 }
 
+static bool judge_transport(const struct leg *leg, const struct media_desc *remote, bool is_offer,
+			    char *reason)
+{
+	switch (leg->setup.kind) {
+	case MEDIA_LEG_WEBRTC:
+		return judge_webrtc(leg, remote, reason);
+	case MEDIA_LEG_RTP:
+		return judge_rtp(leg, remote, reason);
+	case MEDIA_LEG_DTLS:
+		return judge_bare_dtls(leg, remote, reason);
+	case MEDIA_LEG_SDES:
+	case MEDIA_LEG_SDES_OR_RTP:
+		return judge_sdes(leg, remote, is_offer, reason);
+	case MEDIA_LEG_LOCAL:
+		break;
+	}
+	return false; /* a local side has no peer */
+}
+
 bool leg_judge(struct leg *leg, struct media_desc *remote, bool is_offer,
 	       char ret_reason[static LEG_REASON_ROOM])
 {
@@ -298,8 +431,7 @@ bool leg_judge(struct leg *leg, struct media_desc *remote, bool is_offer,
 			      is_offer ? "offer" : "answer");
 	if (!codecs_first_speech(remote))
 		return refuse(ret_reason, "the SDP names no audio codec");
-	fine = leg->setup.kind == MEDIA_LEG_RTP ? judge_rtp(leg, remote, ret_reason)
-						: judge_webrtc(leg, remote, ret_reason);
+	fine = judge_transport(leg, remote, is_offer, ret_reason);
 	if (fine)
 		drop_forbidden_candidates(leg, remote);
 	return fine;
@@ -359,21 +491,96 @@ static int apply_webrtc(struct leg *leg, const struct media_desc *remote, bool w
 	return err;
 }
 
-int leg_apply(struct leg *leg, struct media_desc *take_remote, bool we_offered)
+/* The peer's latch opens with the new address; keys come from the handshake. */
+static int apply_bare_dtls(struct leg *leg, const struct media_desc *remote, bool we_offered)
 {
 	int err = 0;
 
-	if (leg->setup.kind == MEDIA_LEG_WEBRTC)
-		err = apply_webrtc(leg, take_remote, we_offered);
-	else if (leg->setup.kind == MEDIA_LEG_RTP)
-		plain_set_remote(leg->path.plain, take_remote);
+	plain_set_remote(leg->path.plain, remote, /* sealed= */ true);
+	if (!leg->remote || !same_fingerprints(leg->remote, remote))
+		err = new_association(leg, remote, we_offered);
+	if (!err && !net_is_unspecified(&remote->rtp))
+		dtls_start(leg->dtls);
+	return err;
+}
+
+static int agree_sdes(struct leg *leg, const struct sdes_crypto *theirs, bool we_offered)
+{
+	struct srtp_keys keys;
+	enum sdes_change change;
+	int err = sdes_agree(&leg->sdes, theirs, we_offered, &change);
+
+	if (err || (change == SDES_KEPT && leg->by_sdes))
+		return err;
+	sdes_keys(&leg->sdes, &keys);
+	if (change == SDES_INBOUND && leg->by_sdes)
+		err = srtp_pair_renew_inbound(leg->path.srtp, &keys);
+	else
+		err = install_keys(leg, &keys);
+	explicit_bzero(&keys, sizeof(keys));
+	if (!err)
+		log_info("media", "%s sdes ready suite=%s", leg->setup.label,
+			 srtp_suite_name(theirs->suite));
+	return err;
+}
+
+static int apply_sdes(struct leg *leg, const struct media_desc *remote, bool we_offered)
+{
+	const struct sdes_crypto *theirs =
+		sdes_choose(&leg->sdes, remote->cryptos, remote->crypto_count, !we_offered);
+	int err = theirs ? agree_sdes(leg, theirs, we_offered) : 0;
+
+	if (err)
+		return err;
+	if (!theirs && leg->by_sdes)
+		sdes_wipe(&leg->sdes); /* what comes later gets keys of its own */
+	leg->by_sdes = theirs != NULL;
+	plain_set_remote(leg->path.plain, remote, leg->by_sdes);
+	return 0;
+}
+
+static int apply_transport(struct leg *leg, const struct media_desc *remote, bool we_offered)
+{
+	switch (leg->setup.kind) {
+	case MEDIA_LEG_WEBRTC:
+		return apply_webrtc(leg, remote, we_offered);
+	case MEDIA_LEG_RTP:
+		plain_set_remote(leg->path.plain, remote, /* sealed= */ false);
+		break;
+	case MEDIA_LEG_DTLS:
+		return apply_bare_dtls(leg, remote, we_offered);
+	case MEDIA_LEG_SDES:
+	case MEDIA_LEG_SDES_OR_RTP:
+		return apply_sdes(leg, remote, we_offered);
+	case MEDIA_LEG_LOCAL:
+		break;
+	}
+	return 0;
+}
+
+int leg_apply(struct leg *leg, struct media_desc *take_remote, bool we_offered)
+{
+	int err = apply_transport(leg, take_remote, we_offered);
+
 	if (err) {
-		free(take_remote);
+		sdp_free(take_remote);
 		return err;
 	}
-	free(leg->remote);
+	sdp_free(leg->remote);
 	leg->remote = take_remote;
 	return 0;
+}
+
+/* What our first offer asks for. */
+static enum sdp_proto first_proto(enum media_leg_kind kind)
+{
+	static const enum sdp_proto protos[] = {
+		[MEDIA_LEG_WEBRTC] = SDP_PROTO_DTLS_SAVPF,   [MEDIA_LEG_RTP] = SDP_PROTO_RTP_AVP,
+		[MEDIA_LEG_DTLS] = SDP_PROTO_DTLS_SAVP,      [MEDIA_LEG_SDES] = SDP_PROTO_RTP_SAVP,
+		[MEDIA_LEG_SDES_OR_RTP] = SDP_PROTO_RTP_AVP,
+	};
+
+	return protos[kind];
 }
 
 static void describe_sections(const struct leg *leg, const struct media_desc *offer,
@@ -393,23 +600,26 @@ static void describe_sections(const struct leg *leg, const struct media_desc *of
 	memset(ours->sections, 0, sizeof(ours->sections));
 	ours->section_count = 1;
 	ours->audio = 0;
-	ours->proto = webrtc ? SDP_PROTO_DTLS_SAVPF : SDP_PROTO_RTP_AVP;
+	ours->proto = first_proto(leg->setup.kind);
 	ours->bundle = webrtc;
 	if (webrtc)
 		memcpy(ours->sections[0].mid, "0", 2);
 }
 
-void leg_describe(const struct leg *leg, const struct media_desc *offer, struct media_desc *ours)
+static void describe_sdes(const struct leg *leg, const struct media_desc *offer,
+			  struct media_desc *ours)
 {
-	describe_sections(leg, offer, ours);
-	ours->rtp = leg->setup.address;
-	ours->port = net_port(&ours->rtp);
-	if (leg->setup.kind != MEDIA_LEG_WEBRTC) {
-		ours->rtcp_mux = offer ? offer->rtcp_mux : leg->remote && leg->remote->rtcp_mux;
-		return;
+	if (!offer) {
+		ours->crypto_count = sdes_offer(&leg->sdes, ours->cryptos);
+	} else if (leg->by_sdes) {
+		ours->cryptos[0] = leg->sdes.ours;
+		ours->crypto_count = 1;
 	}
-	ours->rtcp_mux = true;
-	ice_describe(leg->path.ice, ours);
+}
+
+static void describe_dtls(const struct leg *leg, const struct media_desc *offer,
+			  struct media_desc *ours)
+{
 	ours->fingerprints[0] = *dtls_identity_fingerprint(leg->setup.identity);
 	ours->fingerprint_count = 1;
 	if (!offer) /* a re-offer too: RFC 8842 5.5 */
@@ -418,18 +628,34 @@ void leg_describe(const struct leg *leg, const struct media_desc *offer, struct 
 		ours->setup = dtls_is_client(leg->dtls) ? SDP_ACTIVE : SDP_PASSIVE;
 }
 
+void leg_describe(const struct leg *leg, const struct media_desc *offer, struct media_desc *ours)
+{
+	describe_sections(leg, offer, ours);
+	ours->rtp = leg->setup.address;
+	ours->port = net_port(&ours->rtp);
+	/* Offered always: who does not know it has the next port (RFC 5761 5.1.1). */
+	ours->rtcp_mux = !offer || offer->rtcp_mux;
+	if (leg->path.ice)
+		ice_describe(leg->path.ice, ours);
+	if (leg->path.ice || leg->setup.kind == MEDIA_LEG_DTLS)
+		describe_dtls(leg, offer, ours);
+	else if (has_sdes(leg))
+		describe_sdes(leg, offer, ours);
+}
+
 const char *leg_write(struct leg *leg, const struct media_desc *ours)
 {
 	char *text = sdp_write(ours, leg->session_id, leg->version);
 
 	if (text && leg->written && strcmp(text, leg->written) != 0) {
+		explicit_bzero(text, strlen(text));
 		free(text);
 		leg->version++;
 		text = sdp_write(ours, leg->session_id, leg->version);
 	}
 	if (!text)
 		return NULL;
-	free(leg->written);
+	forget_text(leg);
 	leg->written = text;
 	return text;
 }

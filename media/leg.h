@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* leg.h - one side of a session: its transport, from SDP to packets.
  *
- * A leg is WebRTC (ice, dtls, srtp), plain RTP or local. It judges and applies
+ * A leg is WebRTC (ice, dtls, srtp), one without ICE (plain; with dtls or sdes: srtp),
+ * or local. It judges and applies
  * the peer's description and fills in the transport part of ours. Which offer
  * belongs to which answer is session.c's.
  *
@@ -22,6 +23,9 @@
 
 struct leg;
 
+/* Kinds without ICE have a pair of sockets of their own. */
+bool leg_has_sockets(enum media_leg_kind kind);
+
 /* What the o= line of our next text says. */
 struct sdp_origin {
 	uint64_t session_id, version;
@@ -29,8 +33,8 @@ struct sdp_origin {
 
 struct leg_setup {
 	enum media_leg_kind kind;
-	union net_address address; /* ours with the port taken; plain RTP: of the even one */
-	int fds[2];                /* plain RTP: the bound pair */
+	union net_address address; /* ours with the port taken; with sockets: of the even one */
+	int fds[2];                /* with sockets: the bound pair */
 	struct media_local local;
 	struct recording *recording;          /* of a local side: taken; NULL: none */
 	const struct dtls_identity *identity; /* borrowed, outlives the leg */
@@ -54,6 +58,8 @@ struct leg {
 	struct timer ice_deadline;
 	struct media_desc *remote; /* as last applied; NULL before */
 	bool flowing;
+	struct sdes sdes; /* its keys */
+	bool by_sdes;     /* they are agreed */
 	/* Of the text last written: the version moves when the text does
 	 * (RFC 3264 8). */
 	uint64_t session_id, version;
@@ -64,7 +70,8 @@ struct leg {
 int leg_init(struct leg *leg, const struct leg_setup *setup) MUST_CHECK;
 void leg_done(struct leg *leg);
 
-/* Makes what our description needs (an ICE agent). 0 or an error of ice_create(). */
+/* Makes what our description needs (an ICE agent, keys). 0, -EIO or an error of
+ * ice_create(). */
 int leg_prepare(struct leg *leg) MUST_CHECK;
 
 /* Whether the peer's description can be served on this leg; if not, a sentence

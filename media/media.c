@@ -240,7 +240,7 @@ static void drop_local(struct session_setup *setup)
 static void drop_setup(struct session_setup *setup)
 {
 	drop_local(setup);
-	if (setup->kind[MEDIA_B] == MEDIA_LEG_RTP) {
+	if (leg_has_sockets(setup->kind[MEDIA_B])) {
 		close(setup->fds[MEDIA_B][0]);
 		close(setup->fds[MEDIA_B][1]);
 	}
@@ -273,7 +273,7 @@ static void on_turn(struct mail *mail, void *receiver)
 		log_error("media", "ports lost: out of memory");
 	}
 	shared->ports[MEDIA_B] = request->port;
-	shared->pair[MEDIA_B] = request->setup->kind[MEDIA_B] == MEDIA_LEG_RTP;
+	shared->pair[MEDIA_B] = leg_has_sockets(request->setup->kind[MEDIA_B]);
 	request_free(request);
 }
 
@@ -473,7 +473,7 @@ static int take_port(struct media_engine *engine, struct session_setup *setup, e
 {
 	int err = 0;
 
-	if (setup->kind[side] == MEDIA_LEG_RTP)
+	if (leg_has_sockets(setup->kind[side]))
 		err = ports_take_pair(engine->ports, &engine->address, ret_port, setup->fds[side]);
 	else if (setup->kind[side] == MEDIA_LEG_WEBRTC)
 		err = ports_take(engine->ports, &engine->address, ret_port);
@@ -488,7 +488,7 @@ static int take_ports(struct media_engine *engine, struct shared *shared,
 	int err = 0;
 
 	for (unsigned side = 0; side < 2 && !err; side++) {
-		shared->pair[side] = setup->kind[side] == MEDIA_LEG_RTP;
+		shared->pair[side] = leg_has_sockets(setup->kind[side]);
 		err = take_port(engine, setup, (enum media_side)side, &shared->ports[side]);
 	}
 	return err;
@@ -568,8 +568,7 @@ static int fill_setup(struct session_setup *setup, struct media_engine *engine,
 static bool options_fine(const struct media_session_options *options)
 {
 	for (unsigned side = 0; side < 2; side++)
-		if (options->kind[side] != MEDIA_LEG_WEBRTC &&
-		    options->kind[side] != MEDIA_LEG_RTP && options->kind[side] != MEDIA_LEG_LOCAL)
+		if (options->kind[side] < MEDIA_LEG_WEBRTC || options->kind[side] > MEDIA_LEG_LOCAL)
 			return false;
 	return options->on_event && (options->kind[MEDIA_A] != MEDIA_LEG_LOCAL ||
 				     options->kind[MEDIA_B] != MEDIA_LEG_LOCAL);

@@ -3,8 +3,8 @@
  *
  * A session joins two sides and carries RTP between them. It knows addresses,
  * keys and codecs; it does not know what a call, a dialog or a number is.
- * Each side is a WebRTC-style peer (ICE, DTLS-SRTP, rtcp-mux), a plain RTP
- * peer, or local: ourselves, playing and listening.
+ * Each side is a WebRTC-style peer (ICE, DTLS-SRTP, rtcp-mux), an RTP or SRTP
+ * peer without ICE, or local: ourselves, playing and listening.
  *
  * SDP goes in as text and comes out as text, by offer/answer (RFC 3264):
  *   media_offer(A)   peer A offered   -> MEDIA_EV_OFFER for B, or, when B is
@@ -36,9 +36,12 @@ struct media_sounds;  /* opaque: all that one configuration names */
 enum media_side { MEDIA_A = 0, MEDIA_B = 1 };
 
 enum media_leg_kind {
-	MEDIA_LEG_WEBRTC, /* UDP/TLS/RTP/SAVPF; ICE, DTLS-SRTP, rtcp-mux */
-	MEDIA_LEG_RTP,    /* RTP/AVP */
-	MEDIA_LEG_LOCAL   /* plays `local` towards the other side */
+	MEDIA_LEG_WEBRTC,      /* UDP/TLS/RTP/SAVPF; ICE, DTLS-SRTP, rtcp-mux */
+	MEDIA_LEG_RTP,         /* RTP/AVP */
+	MEDIA_LEG_DTLS,        /* UDP/TLS/RTP/SAVP, no ICE; rtcp-mux */
+	MEDIA_LEG_SDES,        /* RTP/SAVP, keys in the SDP (RFC 4568) */
+	MEDIA_LEG_SDES_OR_RTP, /* RTP/AVP with keys in the SDP, used if the peer has some too */
+	MEDIA_LEG_LOCAL        /* plays `local` towards the other side */
 };
 
 /* A message of the peer's, kept as a WAV file (8000 Hz, 16 bit, mono) and a

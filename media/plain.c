@@ -14,6 +14,9 @@ struct plain {
 	struct worker *worker;
 	struct relay_leg *leg;
 	struct plain_latch latch;
+	bool sealed; /* only SRTP is taken and sent */
+	void (*datagram)(const uint8_t *datagram, size_t length, void *arg); /* NULL: no DTLS */
+	void *datagram_arg;
 };
 
 void plain_latch_set(struct plain_latch *latch, const union net_address *rtp,
@@ -64,6 +67,20 @@ bool plain_latch_rtp(struct plain_latch *latch, const union net_address *from, m
 	return true;
 }
 
+bool plain_latch_admits(const struct plain_latch *latch, const union net_address *from, mono_ms now)
+{
+	if (net_equal(from, &latch->named))
+		return true;
+	return latch->lock == PLAIN_OPEN ? now <= latch->open_until
+					 : net_equal(from, &latch->source);
+}
+
+void plain_latch_proven(struct plain_latch *latch, const union net_address *from)
+{
+	latch->lock = net_equal(from, &latch->named) ? PLAIN_NAMED : PLAIN_LEARNED;
+	latch->source = *from;
+}
+
 bool plain_latch_rtcp(const struct plain_latch *latch, const union net_address *from)
 {
 	return net_equal(from, &latch->named_rtcp) ||
@@ -94,14 +111,56 @@ static void show_source(struct plain *plain)
 	receipt_publish(plain->leg->receipt);
 }
 
+static void prove(struct plain *plain, const union net_address *from)
+{
+	bool moved = !net_equal(from, &plain->latch.source);
+
+	plain_latch_proven(&plain->latch, from);
+	if (moved)
+		show_source(plain);
+}
+
+static void receive_dtls(struct plain *plain, const union net_address *from, const uint8_t *packet,
+			 size_t length)
+{
+	/* A hello from anybody else is not even read (CVE-2023-51275 and its like). */
+	if (!plain->datagram)
+		receipt_add(&plain->leg->receipt->dropped_other, 1);
+	else if (!net_equal(from, &plain->latch.named))
+		receipt_add(&plain->leg->receipt->dropped_source, 1);
+	else
+		plain->datagram(packet, length, plain->datagram_arg);
+}
+
+static void receive_sealed(struct plain *plain, bool rtcp_socket, const union net_address *from,
+			   uint8_t *packet, size_t length)
+{
+	struct relay_leg *leg = plain->leg;
+	bool rtcp = wire_is_rtcp(packet), apart = rtcp && !plain->latch.mux;
+
+	if (rtcp_socket != apart || (apart ? !plain_latch_rtcp(&plain->latch, from)
+					   : !plain_latch_admits(&plain->latch, from, clock_now())))
+		receipt_add(&leg->receipt->dropped_source, 1);
+	else if (relay_srtp(leg, packet, length) && !apart)
+		prove(plain, from);
+}
+
 static void receive(struct plain *plain, bool rtcp_socket, const union net_address *from,
 		    uint8_t *packet, size_t length)
 {
 	struct relay_leg *leg = plain->leg;
 	bool rtcp;
 
+	if (length > 0 && length <= RELAY_PACKET_MAX && wire_of(packet[0]) == WIRE_DTLS) {
+		receive_dtls(plain, from, packet, length);
+		return;
+	}
 	if (length < 2 || length > RELAY_PACKET_MAX || wire_of(packet[0]) != WIRE_RTP) {
 		receipt_add(&leg->receipt->dropped_other, 1);
+		return;
+	}
+	if (plain->sealed) {
+		receive_sealed(plain, rtcp_socket, from, packet, length);
 		return;
 	}
 	rtcp = rtcp_socket || (plain->latch.mux && wire_is_rtcp(packet));
@@ -190,6 +249,27 @@ static void plain_send_rtcp(struct relay_leg *leg, uint8_t *packet, size_t lengt
 
 static const struct relay_ops relay_ops_plain = { plain_send_rtp, plain_send_rtcp };
 
+static void sealed_send_rtp(struct relay_leg *leg, uint8_t *packet, size_t length)
+{
+	size_t sealed = length;
+	bool sent = srtp_pair_protect(leg->srtp, packet, &sealed) == 0 &&
+		    send_to(leg->plain, /* rtcp= */ false, packet, sealed);
+
+	relay_count_out(leg, length, sent);
+}
+
+static void sealed_send_rtcp(struct relay_leg *leg, uint8_t *packet, size_t length)
+{
+	size_t sealed = length;
+
+	if (srtp_pair_protect_rtcp(leg->srtp, packet, &sealed) == 0)
+		plain_send_rtcp(leg, packet, sealed);
+	else
+		receipt_add(&leg->receipt->dropped_other, 1);
+}
+
+static const struct relay_ops relay_ops_sealed = { sealed_send_rtp, sealed_send_rtcp };
+
 int plain_create(struct plain **ret_plain, struct worker *worker, struct relay_leg *leg,
 		 const int take_fds[2])
 {
@@ -228,9 +308,28 @@ struct plain *plain_destroy(struct plain *plain)
 	return NULL;
 }
 
-void plain_set_remote(struct plain *plain, const struct media_desc *remote)
+void plain_set_remote(struct plain *plain, const struct media_desc *remote, bool sealed)
 {
 	plain_latch_set(&plain->latch, &remote->rtp, &remote->rtcp, remote->rtcp_mux, clock_now());
-	plain->leg->ops = &relay_ops_plain;
+	plain->sealed = sealed;
+	if (!sealed)
+		plain->leg->ops = &relay_ops_plain;
 	show_source(plain);
+}
+
+void plain_seal(struct plain *plain)
+{
+	plain->leg->ops = &relay_ops_sealed;
+}
+
+void plain_set_dtls(struct plain *plain,
+		    void (*datagram)(const uint8_t *datagram, size_t length, void *arg), void *arg)
+{
+	plain->datagram = datagram;
+	plain->datagram_arg = arg;
+}
+
+bool plain_send(struct plain *plain, const uint8_t *datagram, size_t length)
+{
+	return send_to(plain, /* rtcp= */ false, datagram, length);
 }

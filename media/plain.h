@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* plain.h - a leg of unencrypted RTP: two sockets and whom they believe.
+/* plain.h - a leg without ICE, RTP or SRTP: two sockets and whom they believe.
  *
  * Media goes to the address that the peer's SDP names, and only what comes
  * from there is taken. A peer behind NAT sends from elsewhere; its address is
@@ -9,6 +9,10 @@
  * then nothing of it is relayed and nothing is sent to it, so that neither
  * spraying nor injecting before the legitimate party pays (the "RTP bleed"
  * class, CVE-2025-53399). The named address overrules a learned one.
+ *
+ * With SRTP a packet proves who sent it. Within the window one that does so from
+ * another address is believed at once; afterwards, or from a stranger, it is dropped
+ * before anything is decrypted. A DTLS handshake is held with the named address only.
  *
  * Threads: the media thread that owns the session.
  */
@@ -36,6 +40,10 @@ struct plain_latch {
 void plain_latch_set(struct plain_latch *latch, const union net_address *rtp,
 		     const union net_address *rtcp, bool mux, mono_ms now);
 bool plain_latch_rtp(struct plain_latch *latch, const union net_address *from, mono_ms now);
+/* With SRTP: whether a packet may prove itself, and that it has. */
+bool plain_latch_admits(const struct plain_latch *latch, const union net_address *from,
+			mono_ms now);
+void plain_latch_proven(struct plain_latch *latch, const union net_address *from);
 bool plain_latch_rtcp(const struct plain_latch *latch, const union net_address *from);
 /* Where to send; false: nowhere (hold by 0.0.0.0). */
 bool plain_latch_to(const struct plain_latch *latch, bool rtcp, union net_address *ret_to);
@@ -47,7 +55,15 @@ int plain_create(struct plain **ret_plain, struct worker *worker, struct relay_l
 		 const int take_fds[2]) MUST_CHECK;
 struct plain *plain_destroy(struct plain *plain);
 
-/* The peer's addresses by SDP; packets flow from here on. */
-void plain_set_remote(struct plain *plain, const struct media_desc *remote);
+/* The peer's addresses by SDP. Clear packets flow from here on, sealed ones once
+ * leg->srtp is there and plain_seal() has been called. */
+void plain_set_remote(struct plain *plain, const struct media_desc *remote, bool sealed);
+void plain_seal(struct plain *plain);
+
+/* DTLS without ICE: datagrams of the named address go to the handler; false: there
+ * is no address to send to. */
+void plain_set_dtls(struct plain *plain,
+		    void (*datagram)(const uint8_t *datagram, size_t length, void *arg), void *arg);
+bool plain_send(struct plain *plain, const uint8_t *datagram, size_t length);
 
 #endif

@@ -165,14 +165,14 @@ void relay_rtcp(struct relay_leg *from, uint8_t *packet, size_t length)
 		from->peer->ops->send_rtcp(from->peer, packet, length);
 }
 
-void relay_srtp(struct relay_leg *from, uint8_t *packet, size_t length)
+bool relay_srtp(struct relay_leg *from, uint8_t *packet, size_t length)
 {
 	bool rtcp;
 	int err;
 
 	if (length < RTP_HEADER || !from->srtp) {
 		receipt_add(&from->receipt->dropped_other, 1);
-		return;
+		return false;
 	}
 	rtcp = wire_is_rtcp(packet);
 	err = rtcp ? srtp_pair_unprotect_rtcp(from->srtp, packet, &length)
@@ -185,6 +185,7 @@ void relay_srtp(struct relay_leg *from, uint8_t *packet, size_t length)
 		relay_rtcp(from, packet, length);
 	else
 		relay_rtp(from, packet, length);
+	return !err;
 }
 
 void relay_count_out(struct relay_leg *leg, size_t length, bool sent)

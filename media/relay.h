@@ -66,8 +66,8 @@ void relay_leg_init(struct relay_leg *leg, struct relay_leg *peer, struct receip
 /* A clear packet from this leg's peer. */
 void relay_rtp(struct relay_leg *from, uint8_t *packet, size_t length);
 void relay_rtcp(struct relay_leg *from, uint8_t *packet, size_t length);
-/* An encrypted one, RTP or RTCP by its second byte. */
-void relay_srtp(struct relay_leg *from, uint8_t *packet, size_t length);
+/* An encrypted one, RTP or RTCP by its second byte. True: it was authentic. */
+bool relay_srtp(struct relay_leg *from, uint8_t *packet, size_t length);
 
 void relay_count_out(struct relay_leg *leg, size_t length, bool sent);
 

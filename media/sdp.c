@@ -337,6 +337,14 @@ static bool read_common(struct parser *parser, const char *name, const char *val
 	return true;
 }
 
+static void read_crypto(struct media_desc *desc, const char *value)
+{
+	desc->sdes = true;
+	if (desc->crypto_count < SDES_LINES_MAX &&
+	    sdes_parse(value, &desc->cryptos[desc->crypto_count]))
+		desc->crypto_count++;
+}
+
 static void read_media_attribute(struct parser *parser, const char *name, const char *value)
 {
 	struct media_desc *desc = parser->desc;
@@ -353,7 +361,7 @@ static void read_media_attribute(struct parser *parser, const char *name, const 
 	else if (strcmp(name, "rtcp-mux") == 0)
 		desc->rtcp_mux = true;
 	else if (strcmp(name, "crypto") == 0)
-		desc->sdes = true;
+		read_crypto(desc, value);
 	else if (strcmp(name, "ptime") == 0 && (number = number_of(value, 400)) > 0)
 		desc->ptime = (uint16_t)number;
 	else if (strcmp(name, "maxptime") == 0 && (number = number_of(value, 400)) > 0)
@@ -460,6 +468,7 @@ static int each_line(const char *text, int (*read)(char *line, void *arg), void 
 		}
 		text += length + (text[length] == '\n');
 	}
+	explicit_bzero(line, sizeof(line)); /* a key may have been in it */
 	return err;
 }
 
@@ -523,8 +532,16 @@ int sdp_parse(const char *text, struct media_desc **ret_desc, const char **ret_w
 	*ret_desc = desc;
 	return 0;
 bad:
-	free(desc);
+	sdp_free(desc);
 	return -EINVAL;
+}
+
+struct media_desc *sdp_free(struct media_desc *desc)
+{
+	if (desc)
+		explicit_bzero(desc, sizeof(*desc));
+	free(desc);
+	return NULL;
 }
 
 void sdp_fingerprint_format(const struct sdp_fingerprint *fingerprint,
@@ -580,6 +597,8 @@ static void write_security(struct str *out, const struct media_desc *desc)
 	}
 	if (desc->setup != SDP_SETUP_NONE)
 		str_addf(out, "a=setup:%s\r\n", setup_names[desc->setup]);
+	for (unsigned i = 0; i < desc->crypto_count; i++)
+		sdes_write(out, &desc->cryptos[i]);
 	write_candidates(out, desc);
 }
 

@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include "base/macros.h"
 #include "media/net.h"
+#include "media/sdes.h"
 
 #define SDP_TEXT_MAX         16384 /* bytes; Chromium's largest audio+video offers stay below 8 KiB */
 #define SDP_CODECS_MAX       24
@@ -77,7 +78,10 @@ struct media_desc {
 	union net_address rtp, rtcp; /* c= and m=, a=rtcp or port + 1; AF_UNSPEC: none */
 	enum sdp_direction direction;
 	uint16_t ptime, maxptime; /* ms; 0: not said */
-	bool rtcp_mux, sdes;
+	bool rtcp_mux;
+	bool sdes; /* there was an a=crypto, of use or not */
+	struct sdes_crypto cryptos[SDES_LINES_MAX];
+	uint8_t crypto_count;
 
 	struct sdp_codec codecs[SDP_CODECS_MAX];
 	uint8_t codec_count;
@@ -94,8 +98,11 @@ struct media_desc {
 };
 
 /* ret_why: a static sentence for -EINVAL.
- * Returns 0, -EINVAL or -ENOMEM; the caller frees ret_desc with free(). */
+ * Returns 0, -EINVAL or -ENOMEM; the caller ends ret_desc with sdp_free(). */
 int sdp_parse(const char *text, struct media_desc **ret_desc, const char **ret_why) MUST_CHECK;
+
+/* For a description that may hold keys: wipes before it frees. NULL is fine. */
+struct media_desc *sdp_free(struct media_desc *desc);
 
 /* The text of our description; the caller frees it. NULL: no memory. */
 char *sdp_write(const struct media_desc *desc, uint64_t session_id, uint64_t version) MUST_CHECK;

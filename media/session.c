@@ -205,7 +205,7 @@ int session_create(struct session **ret_session, const struct session_setup *set
 
 	if (!session) {
 		for (unsigned side = 0; side < 2; side++)
-			if (setup->kind[side] == MEDIA_LEG_RTP) {
+			if (leg_has_sockets(setup->kind[side])) {
 				close(setup->fds[side][0]);
 				close(setup->fds[side][1]);
 			}
@@ -339,7 +339,7 @@ static void forward_offer(struct session *session, const struct media_desc *offe
 static void read_old_hold(const struct session *session, enum media_side side,
 			  struct media_desc *remote)
 {
-	if (session->setup.kind[side] == MEDIA_LEG_RTP && net_is_unspecified(&remote->rtp))
+	if (leg_has_sockets(session->setup.kind[side]) && net_is_unspecified(&remote->rtp))
 		remote->direction = (enum sdp_direction)(remote->direction & SDP_SENDONLY);
 }
 

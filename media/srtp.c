@@ -18,6 +18,8 @@ static const struct {
 					  12 },
 	[SRTP_SUITE_AES128_CM_SHA1_80] = { "AES128_CM_SHA1_80", srtp_profile_aes128_cm_sha1_80, 16,
 					   14 },
+	[SRTP_SUITE_AES128_CM_SHA1_32] = { "AES128_CM_SHA1_32", srtp_profile_aes128_cm_sha1_32, 16,
+					   14 },
 };
 
 struct direction {
@@ -25,6 +27,7 @@ struct direction {
 	uint32_t ssrcs[SRTP_STREAMS_MAX]; /* that libsrtp holds state for, network order */
 	unsigned ssrc_count;
 	unsigned last; /* index of the one seen last: nearly always the next one too */
+	bool mki;      /* each packet names its key */
 };
 
 struct srtp_pair {
@@ -67,24 +70,40 @@ size_t srtp_suite_salt_length(enum srtp_suite suite)
 	return suites[suite].salt_length;
 }
 
-static int direction_init(struct direction *direction, enum srtp_suite suite, const uint8_t *key,
-			  srtp_ssrc_type_t type)
+static int direction_init(struct direction *direction, const struct srtp_keys *keys,
+			  const uint8_t *key, srtp_ssrc_type_t type)
 {
+	uint8_t copy[SRTP_KEY_ROOM], mki[SRTP_MKI_MAX];
+	srtp_master_key_t named = { copy, mki, keys->mki_length }, *all = &named;
 	srtp_policy_t policy;
-	uint8_t copy[SRTP_KEY_ROOM];
+	srtp_err_status_t status;
 
 	memset(&policy, 0, sizeof(policy));
 	memcpy(copy, key, sizeof(copy));
-	if (srtp_crypto_policy_set_from_profile_for_rtp(&policy.rtp, suites[suite].profile) ||
-	    srtp_crypto_policy_set_from_profile_for_rtcp(&policy.rtcp, suites[suite].profile))
+	memcpy(mki, keys->mki, sizeof(mki));
+	if (srtp_crypto_policy_set_from_profile_for_rtp(&policy.rtp, suites[keys->suite].profile) ||
+	    srtp_crypto_policy_set_from_profile_for_rtcp(&policy.rtcp, suites[keys->suite].profile))
 		return -EINVAL;
 	policy.ssrc.type = type;
-	policy.key = copy;
+	direction->mki = type == ssrc_any_inbound && keys->mki_length > 0;
+	if (direction->mki) {
+		policy.keys = &all;
+		policy.num_master_keys = 1;
+	} else {
+		policy.key = copy;
+	}
 	policy.window_size = 512; /* ten seconds of reordering at 50 packets/s */
 	policy.allow_repeat_tx = 0;
-	if (srtp_create(&direction->session, &policy) != srtp_err_status_ok)
-		return -ENOMEM;
-	return 0;
+	status = srtp_create(&direction->session, &policy);
+	explicit_bzero(copy, sizeof(copy));
+	return status == srtp_err_status_ok ? 0 : -ENOMEM;
+}
+
+static void direction_done(struct direction *direction)
+{
+	if (direction->session)
+		(void)srtp_dealloc(direction->session); /* fails only for an unknown session */
+	memset(direction, 0, sizeof(*direction));
 }
 
 int srtp_pair_create(struct srtp_pair **ret_pair, const struct srtp_keys *keys)
@@ -94,9 +113,9 @@ int srtp_pair_create(struct srtp_pair **ret_pair, const struct srtp_keys *keys)
 
 	if (!pair)
 		return -ENOMEM;
-	err = direction_init(&pair->in, keys->suite, keys->inbound, ssrc_any_inbound);
+	err = direction_init(&pair->in, keys, keys->inbound, ssrc_any_inbound);
 	if (!err)
-		err = direction_init(&pair->out, keys->suite, keys->outbound, ssrc_any_outbound);
+		err = direction_init(&pair->out, keys, keys->outbound, ssrc_any_outbound);
 	if (err) {
 		srtp_pair_destroy(pair);
 		return err;
@@ -109,12 +128,22 @@ struct srtp_pair *srtp_pair_destroy(struct srtp_pair *pair)
 {
 	if (!pair)
 		return NULL;
-	if (pair->in.session)
-		(void)srtp_dealloc(pair->in.session); /* fails only for an unknown session */
-	if (pair->out.session)
-		(void)srtp_dealloc(pair->out.session);
+	direction_done(&pair->in);
+	direction_done(&pair->out);
 	free(pair);
 	return NULL;
+}
+
+int srtp_pair_renew_inbound(struct srtp_pair *pair, const struct srtp_keys *keys)
+{
+	struct direction fresh = { .session = NULL };
+	int err = direction_init(&fresh, keys, keys->inbound, ssrc_any_inbound);
+
+	if (err)
+		return err;
+	direction_done(&pair->in);
+	pair->in = fresh;
+	return 0;
 }
 
 static bool known(struct direction *direction, uint32_t ssrc)
@@ -157,14 +186,25 @@ static int run(struct direction *direction, srtp_err_status_t (*work)(srtp_t, vo
 	return 0;
 }
 
+static srtp_err_status_t unprotect_named(srtp_t session, void *packet, int *length)
+{
+	return srtp_unprotect_mki(session, packet, length, /* use_mki= */ 1);
+}
+
+static srtp_err_status_t unprotect_rtcp_named(srtp_t session, void *packet, int *length)
+{
+	return srtp_unprotect_rtcp_mki(session, packet, length, /* use_mki= */ 1);
+}
+
 int srtp_pair_unprotect(struct srtp_pair *pair, uint8_t *packet, size_t *length)
 {
-	return run(&pair->in, srtp_unprotect, packet, length, 8);
+	return run(&pair->in, pair->in.mki ? unprotect_named : srtp_unprotect, packet, length, 8);
 }
 
 int srtp_pair_unprotect_rtcp(struct srtp_pair *pair, uint8_t *packet, size_t *length)
 {
-	return run(&pair->in, srtp_unprotect_rtcp, packet, length, 4);
+	return run(&pair->in, pair->in.mki ? unprotect_rtcp_named : srtp_unprotect_rtcp, packet,
+		   length, 4);
 }
 
 int srtp_pair_protect(struct srtp_pair *pair, uint8_t *packet, size_t *length)
