@@ -106,7 +106,13 @@ struct config_core {
 	struct config_sbc sbc;
 };
 
-enum media_kind { MEDIA_WEBRTC, MEDIA_RTP };
+enum media_kind {
+	MEDIA_WEBRTC,
+	MEDIA_DTLS, /* DTLS-SRTP without ICE */
+	MEDIA_SDES, /* SRTP with keys in the SDP, RFC 4568 */
+	MEDIA_SDES_OR_RTP,
+	MEDIA_RTP
+};
 
 /* How a trunk writes telephone numbers: +4799000001, 4799000001, national with
  * its prefix (099000001, and 0046... for other countries), 004799000001. */
@@ -176,6 +182,7 @@ struct config_trunk {
 	char **hosts; /* names, or *.names, that Contact and Record-Route may give too */
 	size_t host_count;
 	enum media_kind media; /* default rtp */
+	bool keys_in_clear;    /* SDES keys may go over SIP without TLS */
 	char **codecs;         /* names, most wanted first; none: all, as the other side orders */
 	size_t codec_count;
 	enum trunk_dtmf dtmf; /* default auto */
@@ -200,6 +207,7 @@ struct config_device {
 	char *password_file;   /* one line */
 	char *number; /* an ingress registration, which it calls as; NULL: it cannot call */
 	enum media_kind media; /* default rtp */
+	bool keys_in_clear;    /* SDES keys may go over SIP without TLS */
 	unsigned max_contacts; /* phones at the same time: 3 */
 };
 

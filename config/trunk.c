@@ -18,10 +18,15 @@ struct named {
 
 static void read_media(struct reader *reader, const struct value *value)
 {
-	static const char *const words[] = { [MEDIA_WEBRTC] = "webrtc", [MEDIA_RTP] = "rtp" };
+	static const char *const words[] = { [MEDIA_WEBRTC] = "webrtc",
+					     [MEDIA_DTLS] = "dtls",
+					     [MEDIA_SDES] = "sdes",
+					     [MEDIA_SDES_OR_RTP] = "sdes_or_rtp",
+					     [MEDIA_RTP] = "rtp" };
 	int word = value_word(reader, value, words, ARRAY_SIZE(words));
 
-	*(enum media_kind *)value->target = word == MEDIA_WEBRTC ? MEDIA_WEBRTC : MEDIA_RTP;
+	if (word >= 0)
+		*(enum media_kind *)value->target = (enum media_kind)word;
 }
 
 static void read_order(struct reader *reader, const struct value *value)
@@ -60,7 +65,8 @@ static void read_codec(struct reader *reader, const struct value *value)
 
 static const struct kind kind_dtmf = { "auto, rfc4733, info or inband", NODE_SCALAR, read_dtmf };
 static const struct kind kind_codec = { "name of a codec", NODE_SCALAR, read_codec };
-const struct kind kind_media = { "rtp or webrtc", NODE_SCALAR, read_media };
+const struct kind kind_media = { "rtp, sdes, sdes_or_rtp, dtls or webrtc", NODE_SCALAR,
+				 read_media };
 
 static const struct key limit_keys[] = {
 	{ .name = "calls",
@@ -255,7 +261,12 @@ static const struct key trunk_keys[] = {
 	  .kind = &kind_media,
 	  .offset = offsetof(struct config_trunk, media),
 	  .fallback = "rtp",
-	  .help = "rtp, or webrtc for ICE and DTLS-SRTP" },
+	  .help = "rtp; sdes or sdes_or_rtp, with keys in the SDP; dtls; webrtc, with ICE" },
+	{ .name = "keys_in_clear",
+	  .kind = &kind_bool,
+	  .offset = offsetof(struct config_trunk, keys_in_clear),
+	  .fallback = "false",
+	  .help = "let sdes be used over SIP without TLS, where the keys can be read" },
 	{ .name = "codecs",
 	  .kind = &kind_codec,
 	  .offset = offsetof(struct config_trunk, codecs),
@@ -350,6 +361,26 @@ static void check_weights(struct reader *reader, const struct config_trunk *trun
 			     "`trunks[].weights` counts for nothing without `order: weighted`");
 }
 
+/* RFC 4568 section 7: the SDP must be protected at least as well as the media. */
+static void check_keys(struct reader *reader, const struct config_trunk *trunk,
+		       const struct node *node)
+{
+	if ((trunk->media != MEDIA_SDES && trunk->media != MEDIA_SDES_OR_RTP) ||
+	    trunk->keys_in_clear)
+		return;
+	for (size_t i = 0; i < trunk->uri_count; i++) {
+		if (config_uri_transport(trunk->uris[i]) == SIP_TRANSPORT_TLS)
+			continue;
+		find_error(
+			reader->findings, node_find(node, "media")->at,
+			"`trunks[].media` puts keys into the SDP, and `%.80s` is reached without "
+			"TLS. Write ;transport=tls there, or `keys_in_clear: true` if the way is "
+			"safe",
+			trunk->uris[i]);
+		return;
+	}
+}
+
 static void read_trunk(struct reader *reader, const struct value *value)
 {
 	struct config_trunk *trunk = value->target;
@@ -361,6 +392,7 @@ static void read_trunk(struct reader *reader, const struct value *value)
 			   "`trunks[].uris` is an empty list. Write at least one SIP URI");
 	identity_check_allowed(reader, node_find(value->node, "allow_headers"));
 	check_weights(reader, trunk, value->node);
+	check_keys(reader, trunk, value->node);
 	check_auth(reader, value->node, "auth");
 	check_auth(reader, value->node, "ingress_auth");
 	check_register(reader, node_find(value->node, "register"));

@@ -140,8 +140,16 @@ static void tell(const struct media_event *event, bool offered, void *arg)
 	mailbox_post(shared->inbox, &news->mail);
 }
 
+/* An SDP may hold keys. */
+static void wipe(char *text)
+{
+	if (text)
+		explicit_bzero(text, strlen(text));
+}
+
 static void request_free(struct request *request)
 {
+	wipe(request->sdp);
 	free(request->sdp);
 	free(request->setup);
 	free(request);
@@ -302,6 +310,7 @@ static void news_free(struct mail *mail)
 {
 	struct news *news = CONTAINER_OF(mail, struct news, mail);
 
+	wipe(news->text);
 	free(news->text);
 	free(news);
 }

@@ -158,7 +158,9 @@ static void on_check(struct timer *timer, void *arg)
 
 static void exchange_clear(struct exchange *exchange)
 {
-	free(exchange->offer);
+	sdp_free(exchange->offer);
+	if (exchange->answer) /* keys may be in it */
+		explicit_bzero(exchange->answer, strlen(exchange->answer));
 	free(exchange->answer);
 	memset(exchange, 0, sizeof(*exchange));
 }
@@ -361,7 +363,7 @@ static struct media_desc *take_sdp(struct session *session, enum media_side from
 		return NULL;
 	}
 	if (!leg_judge(&session->legs[from], remote, is_offer, reason)) {
-		free(remote);
+		sdp_free(remote);
 		refuse(session, from, 488, reason);
 		return NULL;
 	}

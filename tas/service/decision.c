@@ -58,6 +58,29 @@ struct call_step *decision_reject(struct decision *decision, int status, const c
 	return step;
 }
 
+enum media_leg_kind decision_media(enum media_kind media)
+{
+	switch (media) {
+	case MEDIA_WEBRTC:
+		return MEDIA_LEG_WEBRTC;
+	case MEDIA_DTLS:
+		return MEDIA_LEG_DTLS;
+	case MEDIA_SDES:
+		return MEDIA_LEG_SDES;
+	case MEDIA_SDES_OR_RTP:
+		return MEDIA_LEG_SDES_OR_RTP;
+	case MEDIA_RTP:
+		break;
+	}
+	return MEDIA_LEG_RTP;
+}
+
+bool decision_keys_fine(enum media_kind media, bool keys_in_clear, enum sip_transport transport)
+{
+	return (media != MEDIA_SDES && media != MEDIA_SDES_OR_RTP) || keys_in_clear ||
+	       transport == SIP_TRANSPORT_TLS;
+}
+
 bool decision_wants_privacy(const struct sip_headers *headers)
 {
 	struct privacy privacy = privacy_read(headers);

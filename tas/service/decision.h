@@ -83,6 +83,11 @@ struct call_step *decision_add_step(struct decision *decision, enum call_step_ki
 char *decision_text(struct decision *decision, char *take_text);
 struct call_step *decision_reject(struct decision *decision, int status, const char *phrase,
 				  enum cause cause);
+
+enum media_leg_kind decision_media(enum media_kind media);
+/* Whether SDP of this kind may go over this transport: keys in it need TLS (RFC
+ * 4568 section 7), unless the operator says that the way is safe. */
+bool decision_keys_fine(enum media_kind media, bool keys_in_clear, enum sip_transport transport);
 /* Whether the caller asks not to be shown. */
 bool decision_wants_privacy(const struct sip_headers *headers);
 /* The trunk that sent the call; NULL: the core did. */

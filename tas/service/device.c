@@ -15,10 +15,16 @@ static void add_contact(struct decision *decision, const struct config_device *d
 			const struct device_contact *contact, size_t index, unsigned ring_s)
 {
 	struct uri_view ours = { .rest = decision->config->domain };
-	struct call_step *step =
-		decision_add_step(decision, CALL_STEP_DIAL, index ? "device %s/%zu" : "device %s",
-				  device->name, index + 1);
+	struct call_step *step;
 
+	if (!decision_keys_fine(device->media, device->keys_in_clear,
+				config_uri_transport(contact->hop))) {
+		log_notice("service", "device=%s not called: its keys would go in the clear",
+			   device->name);
+		return;
+	}
+	step = decision_add_step(decision, CALL_STEP_DIAL, index ? "device %s/%zu" : "device %s",
+				 device->name, index + 1);
 	if (!step)
 		return;
 	step->request_uri = decision_text(decision, strdup(contact->uri));
@@ -29,7 +35,7 @@ static void add_contact(struct decision *decision, const struct config_device *d
 	identity_tell_trunk(decision, step, &told);
 	identity_allow_responses(step, &told, true);
 	step->max_forwards = decision->info->max_forwards - 1;
-	step->media = device->media == MEDIA_WEBRTC ? MEDIA_LEG_WEBRTC : MEDIA_LEG_RTP;
+	step->media = decision_media(device->media);
 	step->codecs.convert = true;
 	step->ring_ms = ring_s * 1000;
 }

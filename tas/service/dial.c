@@ -56,7 +56,7 @@ static void add_gateway(struct decision *decision, const struct config_trunk *tr
 	identity_allow_responses(step, trunk, true);
 	step->max_forwards = decision->info->max_forwards - 1;
 	step->peer = (int)(trunk - decision->config->trunks) + 1;
-	step->media = trunk->media == MEDIA_WEBRTC ? MEDIA_LEG_WEBRTC : MEDIA_LEG_RTP;
+	step->media = decision_media(trunk->media); /* config has looked at its transport */
 	dial_codecs(trunk, &step->codecs);
 	step->ring_ms = ring_s * 1000;
 	step->line = sip_line_ref(line);

@@ -79,10 +79,15 @@ void ingress_to_core(struct decision *decision)
 		(void)ingress_add(decision, trunk, decision->plan->number); /* failed is there */
 }
 
-static void begin(struct decision *decision, enum media_kind media)
+/* False: it is refused, because its keys came in the clear. */
+static bool begin(struct decision *decision, enum media_kind media, bool keys_in_clear)
 {
-	decision->plan->media_a = media == MEDIA_WEBRTC ? MEDIA_LEG_WEBRTC : MEDIA_LEG_RTP;
+	decision->plan->media_a = decision_media(media);
 	decision->plan->direction = DIRECTION_MT;
+	if (decision_keys_fine(media, keys_in_clear, decision->info->transport))
+		return true;
+	decision_reject(decision, 488, "SRTP Keys Need TLS", CAUSE_REJECTED);
+	return false;
 }
 
 /* What the number is to us; a call past the trunk's rights is told nothing of it. */
@@ -102,13 +107,13 @@ void ingress_trunk(struct decision *decision, size_t index)
 {
 	const struct config *config = decision->config;
 	const struct config_trunk *trunk = &config->trunks[index];
+	bool fine = begin(decision, trunk->media, trunk->keys_in_clear);
 
-	begin(decision, trunk->media);
 	dial_codecs(trunk, &decision->plan->codecs_a);
 	find_number(decision);
-	if (trunk->service)
+	if (fine && trunk->service)
 		route_trunk(decision, &config->services[trunk->service]);
-	else
+	else if (fine)
 		ingress_to_core(decision);
 	name_service(decision);
 }
@@ -117,11 +122,13 @@ void ingress_device(struct decision *decision, size_t index)
 {
 	const struct config_device *device = &decision->config->devices[index];
 	struct call_step *step;
+	bool fine = begin(decision, device->media, device->keys_in_clear);
 
-	begin(decision, device->media);
 	decision->plan->codecs_a.convert = true;
 	find_number(decision);
 	name_service(decision);
+	if (!fine)
+		return;
 	if (!device->number) {
 		decision_reject(decision, 403, "Device May Not Place Calls", CAUSE_REJECTED);
 	} else if (!is_ingress(decision->plan)) {

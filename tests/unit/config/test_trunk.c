@@ -95,6 +95,30 @@ static void mistakes_of_trunks_are_found(void **state)
 							     "Did you mean `ingress`?"));
 }
 
+static void keys_in_the_sdp_need_tls_unless_the_way_is_said_to_be_safe(void **state)
+{
+	struct config *config;
+
+	(void)state;
+	config = expect_config(BASE
+			       "trunks:\n"
+			       "  - { name: a, uris: sips:a, media: sdes }\n"
+			       "  - { name: b, uris: 'sip:b;transport=tls', media: sdes_or_rtp }\n"
+			       "  - { name: c, uris: sip:c, media: sdes, keys_in_clear: true }\n"
+			       "  - { name: d, uris: sip:d, media: dtls }\n");
+	assert_int_equal(config->trunks[0].media, MEDIA_SDES);
+	assert_int_equal(config->trunks[1].media, MEDIA_SDES_OR_RTP);
+	assert_true(config->trunks[2].keys_in_clear);
+	assert_int_equal(config->trunks[3].media, MEDIA_DTLS);
+	config_destroy(config);
+	expect(BASE "trunks:\n"
+		    "  - { name: a, uris: [sips:a, 'sip:b;transport=tcp'], media: sdes }\n",
+	       ERROR(6, 62,
+		     "`trunks[].media` puts keys into the SDP, and `sip:b;transport=tcp` is "
+		     "reached without TLS. Write ;transport=tls there, or `keys_in_clear: true` "
+		     "if the way is safe"));
+}
+
 static void mistakes_of_orders_and_statuses_are_found(void **state)
 {
 	(void)state;
@@ -179,6 +203,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		IN_FOLDER(a_trunk_is_read_with_its_defaults),
 		IN_FOLDER(mistakes_of_trunks_are_found),
+		IN_FOLDER(keys_in_the_sdp_need_tls_unless_the_way_is_said_to_be_safe),
 		IN_FOLDER(mistakes_of_orders_and_statuses_are_found),
 		IN_FOLDER(an_identity_needs_a_name_and_a_password),
 		IN_FOLDER(mistakes_of_registrations_are_found),

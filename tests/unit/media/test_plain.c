@@ -137,6 +137,26 @@ static void a_hold_address_gets_nothing(void **state)
 	assert_false(plain_latch_rtp(&latch, &attacker, 10));
 }
 
+static void who_proves_itself_within_the_window_is_believed_at_once(void **state)
+{
+	(void)state;
+	assert_true(plain_latch_admits(&latch, &attacker, 10));
+	assert_true(sends_to(&named, false)); /* trying moves nothing */
+	plain_latch_proven(&latch, &other_port);
+	assert_true(sends_to(&other_port, false));
+	assert_false(plain_latch_admits(&latch, &attacker, 20)); /* not even decrypted */
+	assert_true(plain_latch_admits(&latch, &named, 20));
+	plain_latch_proven(&latch, &named);
+	assert_true(sends_to(&named, false));
+}
+
+static void nobody_but_the_named_may_prove_itself_after_the_window(void **state)
+{
+	(void)state;
+	assert_false(plain_latch_admits(&latch, &attacker, PLAIN_WINDOW_MS + 1));
+	assert_true(plain_latch_admits(&latch, &named, PLAIN_WINDOW_MS + 1));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -153,6 +173,10 @@ int main(void)
 		cmocka_unit_test_setup(
 			an_unchanged_re_offer_keeps_the_lock_and_a_moved_one_opens_it, set_up),
 		cmocka_unit_test_setup(a_hold_address_gets_nothing, set_up),
+		cmocka_unit_test_setup(who_proves_itself_within_the_window_is_believed_at_once,
+				       set_up),
+		cmocka_unit_test_setup(nobody_but_the_named_may_prove_itself_after_the_window,
+				       set_up),
 	};
 
 	return cmocka_run_group_tests_name("media/plain", tests, NULL, NULL);

@@ -172,8 +172,9 @@ static void talk(enum media_leg_kind a, enum media_leg_kind b)
 	await_event(relay, MEDIA_EV_FLOWING, MEDIA_B, 1);
 	assert_string_equal(receipt(relay, MEDIA_A).codec, "PCMA");
 	assert_string_equal(receipt(relay, MEDIA_A).profile,
-			    a == MEDIA_LEG_WEBRTC ? "AEAD_AES_128_GCM" : "");
-	assert_int_equal(receipt(relay, MEDIA_B).dtls_ok, b == MEDIA_LEG_WEBRTC);
+			    a == MEDIA_LEG_RTP ? "" : "AEAD_AES_128_GCM");
+	assert_int_equal(receipt(relay, MEDIA_B).dtls_ok,
+			 b == MEDIA_LEG_WEBRTC || b == MEDIA_LEG_DTLS);
 	await_packets(relay, 10);
 	assert_int_equal(receipt(relay, MEDIA_A).dropped_auth, 0);
 	party_destroy(caller);
@@ -203,6 +204,22 @@ static void rtp_to_rtp_carries_audio_both_ways(void **state)
 {
 	(void)state;
 	talk(MEDIA_LEG_RTP, MEDIA_LEG_RTP);
+}
+
+static void webrtc_to_srtp_without_ice_carries_audio_both_ways(void **state)
+{
+	(void)state;
+	talk(MEDIA_LEG_WEBRTC, MEDIA_LEG_SDES);
+	talk(MEDIA_LEG_WEBRTC, MEDIA_LEG_DTLS);
+	talk(MEDIA_LEG_WEBRTC, MEDIA_LEG_SDES_OR_RTP);
+}
+
+static void srtp_without_ice_to_webrtc_carries_audio_both_ways(void **state)
+{
+	(void)state;
+	talk(MEDIA_LEG_SDES, MEDIA_LEG_WEBRTC);
+	talk(MEDIA_LEG_DTLS, MEDIA_LEG_RTP);
+	talk(MEDIA_LEG_SDES_OR_RTP, MEDIA_LEG_SDES);
 }
 
 /* caller -> callee without a relay between. */
@@ -975,6 +992,115 @@ static void refused(enum media_leg_kind kind, const char *sdp, const char *part)
 	party_destroy(relay);
 }
 
+#define KEY "inline:QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVoxMjM0"
+
+static void an_offer_without_usable_keys_is_refused_where_they_are_required(void **state)
+{
+	(void)state;
+	refused(MEDIA_LEG_SDES, "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 4000 RTP/AVP 8\r\n",
+		"no a=crypto");
+	refused(MEDIA_LEG_SDES,
+		"v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 4000 UDP/TLS/RTP/SAVP 8\r\n"
+		"a=crypto:1 AES_CM_128_HMAC_SHA1_80 " KEY "\r\n",
+		"keys in the SDP (RTP/SAVP)");
+	refused(MEDIA_LEG_SDES,
+		"v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 4000 RTP/SAVP 8\r\n"
+		"a=crypto:1 F8_128_HMAC_SHA1_80 " KEY "\r\n",
+		"no a=crypto that can be served");
+	refused(MEDIA_LEG_SDES_OR_RTP, "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 4000 RTP/SAVP 8\r\n",
+		"no a=crypto");
+	refused(MEDIA_LEG_SDES,
+		"v=0\r\nc=IN IP4 224.0.0.1\r\nm=audio 4000 RTP/SAVP 8\r\n"
+		"a=crypto:1 AES_CM_128_HMAC_SHA1_80 " KEY "\r\n",
+		"multicast");
+	refused(MEDIA_LEG_DTLS, "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 4000 RTP/AVP 8\r\n",
+		"requires DTLS-SRTP (UDP/TLS/RTP/SAVP)");
+	refused(MEDIA_LEG_DTLS,
+		"v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 4000 UDP/TLS/RTP/SAVP 8\r\na=rtcp-mux\r\n",
+		"no a=fingerprint");
+}
+
+/* One session with a local side; the test is its peer and writes by hand. */
+static const char *answered(struct party *player, const char *offer)
+{
+	unsigned answers = player->count[MEDIA_EV_ANSWER][MEDIA_A] + 1;
+
+	assert_int_equal(media_offer(player->session, MEDIA_A, offer), 0);
+	await_event(player, MEDIA_EV_ANSWER, MEDIA_A, answers);
+	return player->sdp[MEDIA_EV_ANSWER][MEDIA_A];
+}
+
+#define SDES_OFFER(proto, keys)                                                                    \
+	"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"                \
+	"m=audio 4000 " proto " 8\r\n" keys
+
+static void the_answer_names_the_tag_it_takes_and_no_other_line(void **state)
+{
+	struct party *player = party_create(MEDIA_LEG_SDES, MEDIA_LEG_LOCAL, &tone_440);
+	const char *answer = answered(
+		player, SDES_OFFER("RTP/SAVPF", "a=crypto:4 AES_256_CM_HMAC_SHA1_80 " KEY "\r\n"
+						"a=crypto:9 AES_CM_128_HMAC_SHA1_32 " KEY "\r\n"
+						"a=crypto:7 AES_CM_128_HMAC_SHA1_80 " KEY "\r\n"));
+	char first[8192];
+
+	(void)state;
+	assert_non_null(strstr(answer, "RTP/SAVPF 8"));
+	assert_non_null(strstr(answer, "a=crypto:7 AES_CM_128_HMAC_SHA1_80 inline:"));
+	assert_null(strstr(strstr(answer, "a=crypto:") + 1, "a=crypto:"));
+	assert_null(strstr(answer, KEY));
+	assert_string_equal(receipt(player, MEDIA_A).profile, "AES128_CM_SHA1_80");
+	(void)snprintf(first, sizeof(first), "%s", answer);
+
+	/* The same keys again: nothing changes, not even the text. */
+	answer = answered(
+		player, SDES_OFFER("RTP/SAVPF", "a=crypto:7 AES_CM_128_HMAC_SHA1_80 " KEY "\r\n"));
+	assert_string_equal(answer, first);
+	/* Another key of the peer's: one of ours too. */
+	answer =
+		answered(player, SDES_OFFER("RTP/SAVPF",
+					    "a=crypto:7 AES_CM_128_HMAC_SHA1_80 "
+					    "inline:QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVoxMjM1\r\n"));
+	assert_string_not_equal(strstr(answer, "a=crypto:"), strstr(first, "a=crypto:"));
+	party_destroy(player);
+}
+
+static void keys_are_used_where_they_may_be_if_the_peer_has_some(void **state)
+{
+	struct party *player = party_create(MEDIA_LEG_SDES_OR_RTP, MEDIA_LEG_LOCAL, &tone_440);
+	const char *answer =
+		answered(player, SDES_OFFER("RTP/AVP", "a=crypto:1 AES_CM_128_HMAC_SHA1_80 " KEY
+						       "|2^31|1:1\r\n"));
+
+	(void)state;
+	assert_non_null(strstr(answer, "RTP/AVP 8"));
+	assert_non_null(strstr(answer, "a=crypto:1 AES_CM_128_HMAC_SHA1_80"));
+	answer = answered(player, SDES_OFFER("RTP/AVP", ""));
+	assert_null(strstr(answer, "a=crypto"));
+	answer = answered(player,
+			  SDES_OFFER("RTP/AVP", "a=crypto:1 F8_128_HMAC_SHA1_80 " KEY "\r\n"));
+	assert_null(strstr(answer, "a=crypto"));
+	party_destroy(player);
+}
+
+static void an_answer_with_keys_that_were_not_offered_is_refused(void **state)
+{
+	struct party *caller = phone(MEDIA_LEG_SDES, &tone_440);
+
+	(void)state;
+	assert_int_equal(media_start(caller->session, MEDIA_A), 0);
+	await_event(caller, MEDIA_EV_OFFER, MEDIA_A, 1);
+	assert_non_null(strstr(caller->sdp[MEDIA_EV_OFFER][0], "RTP/SAVP 8"));
+	assert_non_null(strstr(caller->sdp[MEDIA_EV_OFFER][0], "a=crypto:1 AEAD_AES_128_GCM"));
+	assert_non_null(strstr(caller->sdp[MEDIA_EV_OFFER][0], "a=rtcp-mux"));
+	assert_int_equal(media_answer(caller->session, MEDIA_A,
+				      SDES_OFFER("RTP/SAVP",
+						 "a=crypto:1 AES_CM_128_HMAC_SHA1_80 " KEY "\r\n")),
+			 0);
+	await_event(caller, MEDIA_EV_REFUSED, MEDIA_A, 1);
+	assert_non_null(strstr(caller->reason, "answers none that was offered"));
+	party_destroy(caller);
+}
+
 static void offers_of_the_wrong_kind_are_refused_with_a_sentence(void **state)
 {
 	struct party *web = phone(MEDIA_LEG_WEBRTC, &tone_440);
@@ -1275,6 +1401,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rtp_to_rtp_carries_audio_both_ways),
+		cmocka_unit_test(webrtc_to_srtp_without_ice_carries_audio_both_ways),
+		cmocka_unit_test(srtp_without_ice_to_webrtc_carries_audio_both_ways),
+		cmocka_unit_test(an_offer_without_usable_keys_is_refused_where_they_are_required),
+		cmocka_unit_test(the_answer_names_the_tag_it_takes_and_no_other_line),
+		cmocka_unit_test(keys_are_used_where_they_may_be_if_the_peer_has_some),
+		cmocka_unit_test(an_answer_with_keys_that_were_not_offered_is_refused),
 		cmocka_unit_test(webrtc_to_webrtc_carries_audio_both_ways),
 		cmocka_unit_test(webrtc_to_rtp_carries_audio_both_ways),
 		cmocka_unit_test(rtp_to_webrtc_carries_audio_both_ways),

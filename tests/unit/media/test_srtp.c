@@ -236,6 +236,73 @@ static void the_cost_of_a_packet_does_not_grow_with_the_sessions(void **state)
 	assert_true(many < few * 5 / 2);
 }
 
+/* RFC 3711 3.1: behind the tag, in front of it, never authenticated. */
+static size_t with_mki(uint8_t *packet, size_t length, size_t behind, const char *mki, size_t size)
+{
+	memmove(packet + length - behind + size, packet + length - behind, behind);
+	memcpy(packet + length - behind, mki, size);
+	return length + size;
+}
+
+static void a_peers_mki_is_looked_for_and_taken_off(void **state)
+{
+	static const size_t tags[] = {
+		[SRTP_SUITE_AEAD_AES_128_GCM] = 0, [SRTP_SUITE_AES128_CM_SHA1_80] = 10
+	};
+	static const enum srtp_suite suites[] = { SRTP_SUITE_AEAD_AES_128_GCM,
+						  SRTP_SUITE_AES128_CM_SHA1_80 };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct srtp_keys keys = { .suite = suites[i], .mki_length = 2, .mki = { 1, 7 } };
+		struct srtp_pair *from = pair_of(suites[i], true), *to;
+		uint8_t buffer[128];
+		size_t length = packet(buffer, 5, 1);
+
+		for (uint8_t k = 0; k < SRTP_KEY_ROOM; k++) {
+			keys.inbound[k] = (uint8_t)(k + 100);
+			keys.outbound[k] = k;
+		}
+		assert_int_equal(srtp_pair_create(&to, &keys), 0);
+		assert_int_equal(srtp_pair_protect(from, buffer, &length), 0);
+		length = with_mki(buffer, length, tags[suites[i]], "\1\7", 2);
+		assert_int_equal(srtp_pair_unprotect(to, buffer, &length), 0);
+		assert_int_equal(length, sizeof(plain));
+		assert_memory_equal(buffer + 12, plain + 12, 16);
+
+		length = packet(buffer, 5, 2);
+		assert_int_equal(srtp_pair_protect(from, buffer, &length), 0);
+		length = with_mki(buffer, length, tags[suites[i]], "\1\6", 2); /* of another key */
+		assert_int_equal(srtp_pair_unprotect(to, buffer, &length), -EBADMSG);
+		srtp_pair_destroy(from);
+		srtp_pair_destroy(to);
+	}
+}
+
+/* The same key from packet index 0 again would be its key stream twice. */
+static void a_new_inbound_key_leaves_the_outbound_stream_as_it_is(void **state)
+{
+	struct srtp_pair *pair = pair_of(SRTP_SUITE_AES128_CM_SHA1_80, false);
+	struct srtp_pair *peer = pair_of(SRTP_SUITE_AES128_CM_SHA1_80, true);
+	struct srtp_keys keys = { .suite = SRTP_SUITE_AES128_CM_SHA1_80, .inbound = { 9 } };
+	uint8_t buffer[128];
+	size_t length;
+
+	(void)state;
+	for (unsigned n = 65530; n < 65545; n++) { /* over the sequence number's end */
+		if (n == 65540)
+			assert_int_equal(srtp_pair_renew_inbound(pair, &keys), 0);
+		length = packet(buffer, 5, (uint16_t)n);
+		assert_int_equal(srtp_pair_protect(pair, buffer, &length), 0);
+		assert_int_equal(srtp_pair_unprotect(peer, buffer, &length), 0);
+	}
+	length = packet(buffer, 6, 1); /* under the old key */
+	assert_int_equal(srtp_pair_protect(peer, buffer, &length), 0);
+	assert_int_equal(srtp_pair_unprotect(pair, buffer, &length), -EBADMSG);
+	srtp_pair_destroy(pair);
+	srtp_pair_destroy(peer);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -246,6 +313,8 @@ int main(void)
 		cmocka_unit_test(short_packets_are_refused_unread),
 		cmocka_unit_test(ssrcs_are_limited_and_forged_ones_cost_none),
 		cmocka_unit_test(the_cost_of_a_packet_does_not_grow_with_the_sessions),
+		cmocka_unit_test(a_peers_mki_is_looked_for_and_taken_off),
+		cmocka_unit_test(a_new_inbound_key_leaves_the_outbound_stream_as_it_is),
 	};
 
 	return cmocka_run_group_tests_name("media/srtp", tests, start, NULL);

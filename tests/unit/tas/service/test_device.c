@@ -99,6 +99,20 @@ static void all_its_phones_ring_together(void **state)
 	assert_string_equal(ring->targets[2].next_hop, "sip:192.0.2.3:4000;transport=tcp");
 }
 
+static void a_device_gets_no_keys_over_a_way_without_tls(void **state)
+{
+	struct service_rig *rig = *state;
+
+	devices[1].media = MEDIA_SDES;
+	register_at(1);
+	assert_labels(rig_decide(rig, "+014799000001", "x"), "loop");
+	devices[1].keys_in_clear = true;
+	assert_labels(rig_decide(rig, "+014799000001", "x"), "device bert, loop?");
+	assert_int_equal(rig->plan->steps[0].media, MEDIA_LEG_SDES);
+	devices[1].keys_in_clear = false;
+	devices[1].media = MEDIA_RTP;
+}
+
 static void a_device_that_is_nowhere_is_passed_over(void **state)
 {
 	struct service_rig *rig = *state;
@@ -174,6 +188,7 @@ int main(void)
 		T(a_device_is_dialled_where_it_registered),
 		T(a_hidden_caller_stays_hidden),
 		T(all_its_phones_ring_together),
+		T(a_device_gets_no_keys_over_a_way_without_tls),
 		T(a_device_that_is_nowhere_is_passed_over),
 		T(a_device_rings_in_a_group),
 		T(a_device_calls_an_ingress_number_as_its_own),

@@ -23,6 +23,29 @@ static void trunk_reaches_an_ingress_number(void **state)
 	assert_string_equal(sip_headers_find(&plan->steps[0].headers, "Privacy"), "id");
 }
 
+static void keys_that_came_in_the_clear_are_refused(void **state)
+{
+	struct service_rig *rig = *state;
+	struct config_trunk *trunk = &rig->config.trunks[0];
+	enum media_kind before = trunk->media;
+
+	rig->info.peer = 1;
+	rig->info.transport = SIP_TRANSPORT_TCP;
+	trunk->media = MEDIA_SDES;
+	assert_labels(rig_decide(rig, "4799000005", "200"), "reject 488");
+	trunk->media = MEDIA_SDES_OR_RTP;
+	assert_labels(rig_decide(rig, "4799000005", "200"), "reject 488");
+	trunk->keys_in_clear = true;
+	assert_labels(rig_decide(rig, "4799000005", "200"), "ingress");
+	assert_int_equal(rig->plan->media_a, MEDIA_LEG_SDES_OR_RTP);
+	trunk->keys_in_clear = false;
+	rig->info.transport = SIP_TRANSPORT_TLS;
+	trunk->media = MEDIA_SDES;
+	assert_labels(rig_decide(rig, "4799000005", "200"), "ingress");
+	assert_int_equal(rig->plan->media_a, MEDIA_LEG_SDES);
+	trunk->media = before;
+}
+
 static void trunk_reaches_nothing_else(void **state)
 {
 	struct service_rig *rig = *state;
@@ -127,6 +150,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(trunk_reaches_an_ingress_number),
+		T(keys_that_came_in_the_clear_are_refused),
 		T(trunk_reaches_nothing_else),
 		T(trunk_without_the_right_gets_403),
 		T(looping_trunk_gets_483),
