@@ -266,6 +266,25 @@ static void check_rest(struct reader *reader, const struct node *root)
 			     "Write them, such as [\"112\"]");
 }
 
+/* Looked up by nobody: the thread that sends to it must not wait for DNS. */
+static void check_trace(struct reader *reader, const struct node *root)
+{
+	const struct config_trace *trace = &reader->config->trace;
+	struct place at = place_of(root, "trace.hep");
+	char host[HOST_ROOM];
+	uint16_t port;
+
+	if (!trace->hep)
+		return;
+	if (!host_port_parse(trace->hep, strlen(trace->hep), host, &port) && !host_is_literal(host))
+		find_error(reader->findings, at,
+			   "`trace.hep.to`: `%.60s` names a host. Write its address", trace->hep);
+	if (!trace->bytes)
+		find_error(reader->findings, at,
+			   "`trace.hep` mirrors what `trace.memory` keeps, and that is 0. Give it "
+			   "64KiB or more");
+}
+
 void check_all(struct reader *reader, const struct node *root)
 {
 	check_listen(reader, root);
@@ -277,5 +296,6 @@ void check_all(struct reader *reader, const struct node *root)
 	default_address(reader, root);
 	check_ingress(reader, root);
 	devices_check(reader, root);
+	check_trace(reader, root);
 	check_rest(reader, root);
 }

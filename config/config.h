@@ -448,6 +448,14 @@ struct config_http {
 	unsigned rate; /* requests a second of one token or address: 20 */
 };
 
+/* What was said lately, for `breakoutctl trace`. */
+struct config_trace {
+	size_t bytes;    /* 0: nothing is kept */
+	char *hep;       /* address:port of a HEP3 collector, to mirror to; NULL: none */
+	unsigned hep_id; /* capture agent id */
+	char *hep_password_file;
+};
+
 struct config {
 	char *path;
 	char version[17];      /* a name for what it says, hexadecimal */
@@ -460,6 +468,7 @@ struct config {
 	char *cdr_file;              /* JSON lines; NULL: only the log */
 	char *admin_socket;          /* path of the Unix socket */
 	struct config_http http;
+	struct config_trace trace;
 	enum log_level log_level;
 	struct config_media media;
 	bool withdraw_at_stop;               /* delete every registration at stop */

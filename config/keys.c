@@ -2,6 +2,8 @@
 /* keys.c - every key of the file: name, kind, member, default, bounds, meaning. */
 #include "config/keys.h"
 
+#include <limits.h>
+
 #include "config/device.h"
 #include "config/http.h"
 #include "config/registration.h"
@@ -264,6 +266,38 @@ static const struct key admin_keys[] = {
 };
 static const struct schema admin_schema = { "admin", admin_keys, ARRAY_SIZE(admin_keys) };
 
+static const struct key hep_keys[] = {
+	{ .name = "to",
+	  .kind = &kind_host_port,
+	  AT(trace.hep),
+	  .help = "address:port of a collector, by UDP; nobody" },
+	{ .name = "id",
+	  .kind = &kind_number,
+	  AT(trace.hep_id),
+	  .fallback = "2001",
+	  .min = 0,
+	  .max = UINT_MAX,
+	  .help = "what it knows us by" },
+	{ .name = "password_file",
+	  .kind = &kind_path,
+	  AT(trace.hep_password_file),
+	  .flags = KEY_FILE | KEY_SECRET,
+	  .help = "a file whose first line the collector wants; none" },
+};
+static const struct schema hep_schema = { "trace.hep", hep_keys, ARRAY_SIZE(hep_keys) };
+
+static const struct key trace_keys[] = {
+	{ .name = "memory",
+	  .kind = &kind_bytes,
+	  AT(trace.bytes),
+	  .fallback = "32MiB",
+	  .min = 64,
+	  .max = 4194304,
+	  .help = "for the SIP messages of the last minutes; 0: none are kept" },
+	{ .name = "hep", NESTED(hep_schema), .help = "a copy of each message goes there" },
+};
+static const struct schema trace_schema = { "trace", trace_keys, ARRAY_SIZE(trace_keys) };
+
 static const struct key log_keys[] = {
 	{ .name = "level",
 	  .kind = &kind_log_level,
@@ -382,6 +416,7 @@ static const struct key top_keys[] = {
 	{ .name = "cdr", NESTED(cdr_schema), .help = "call records" },
 	{ .name = "admin", NESTED(admin_schema), .help = "the operator's access" },
 	{ .name = "log", NESTED(log_schema), .help = "the log" },
+	{ .name = "trace", NESTED(trace_schema), .help = "what was said lately" },
 	{ .name = "media", NESTED(media_schema), .help = "audio" },
 	{ .name = "limits", NESTED(limit_schema), .help = "what we take on" },
 	{ .name = "stop", NESTED(stop_schema), .help = "how we stop" },

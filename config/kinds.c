@@ -152,6 +152,30 @@ static void read_duration(struct reader *reader, const struct value *value, unsi
 	*(unsigned *)value->target = (unsigned)(ms / member_ms);
 }
 
+/* Bytes; the bounds are in KiB. */
+static void read_bytes(struct reader *reader, const struct value *value)
+{
+	static const struct {
+		const char *unit;
+		unsigned kib;
+	} sizes[] = { { "KiB", 1 }, { "MiB", 1024 }, { "GiB", 1048576 } };
+	const char *text = value->node->text;
+	uint64_t number, kib = 0;
+	bool sound = take_digits(&text, &number);
+
+	for (size_t i = 0; sound && i < ARRAY_SIZE(sizes); i++)
+		if (!strcmp(text, sizes[i].unit))
+			kib = number * sizes[i].kib;
+	if (!sound || (!kib && number))
+		value_error(reader, value,
+			    "is no size. Write a number with KiB, MiB or GiB, such as 32MiB");
+	else if (number && (kib < value->key->min || kib > value->key->max))
+		value_error(reader, value, "is out of range. Write %uKiB to %uKiB", value->key->min,
+			    value->key->max);
+	else
+		*(size_t *)value->target = (size_t)kib * 1024;
+}
+
 static void read_ms(struct reader *reader, const struct value *value)
 {
 	read_duration(reader, value, 1);
@@ -363,6 +387,7 @@ const struct kind kind_number = { "number", NODE_SCALAR, read_number };
 const struct kind kind_port = { "port", NODE_SCALAR, read_port };
 const struct kind kind_ms = { "duration", NODE_SCALAR, read_ms };
 const struct kind kind_seconds = { "duration", NODE_SCALAR, read_seconds };
+const struct kind kind_bytes = { "size", NODE_SCALAR, read_bytes };
 const struct kind kind_host = { "host name", NODE_SCALAR, read_host };
 const struct kind kind_host_pattern = { "host name", NODE_SCALAR, read_host_pattern };
 const struct kind kind_host_port = { "host:port", NODE_SCALAR, read_host_port };

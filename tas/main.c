@@ -25,6 +25,7 @@
 #include <unistd.h>
 #include "base/errand.h"
 #include "base/log.h"
+#include "base/secret.h"
 #include "config/config.h"
 #include "hook/hook.h"
 #include "media/media.h"
@@ -34,6 +35,7 @@
 #include "tas/device/device.h"
 #include "tas/service/service.h"
 #include "tas/sip/endpoint.h"
+#include "tas/sip/hep.h"
 #include "tas/sip/sip_loop.h"
 #include "tas/sip/tls_check.h"
 #include "tas/sip/tls_guard.h"
@@ -64,6 +66,7 @@ struct daemon {
 	struct sip_loop *loop;
 	struct media_engine *media;
 	struct sip_endpoint *endpoint;
+	struct hep *hep; /* NULL: none */
 	struct registrar *registrar;
 	struct call_room *calls;
 	struct hook_room *hooks;
@@ -559,6 +562,7 @@ static int start_endpoint(struct daemon *daemon)
 		.min_se_s = config->min_se_s,
 		.keepalive_uri = daemon->config->core.sbc.uri,
 		.reach = trunk_transports(daemon->config),
+		.trace_bytes = daemon->config->trace.bytes,
 		.verify_next_hop = true,
 	};
 	char error[256] = "";
@@ -570,6 +574,26 @@ static int start_endpoint(struct daemon *daemon)
 	if (err)
 		log_error("main", "start: sip: %s", error[0] ? error : strerror(-err));
 	return err;
+}
+
+/* Calls matter more than who looks on. */
+static void start_hep(struct daemon *daemon)
+{
+	const struct config_trace *config = &daemon->config->trace;
+	char password[SECRET_ROOM] = "";
+	int err = 0;
+
+	if (!config->hep)
+		return;
+	if (config->hep_password_file)
+		err = secret_read(config->hep_password_file, password);
+	if (!err)
+		err = hep_create(&daemon->hep, sip_endpoint_trace(daemon->endpoint), config->hep,
+				 config->hep_id, *password ? password : NULL);
+	explicit_bzero(password, sizeof(password));
+	if (err)
+		log_error("main", "nothing is mirrored to trace.hep.to %s: %s", config->hep,
+			  strerror(-err));
 }
 
 static int start_hooks(struct daemon *daemon)
@@ -590,12 +614,14 @@ static int start_rooms(struct daemon *daemon)
 		return failed("registrar", err);
 	if (err)
 		return err;
-	err = call_room_create(&daemon->calls,
-			       &(struct call_room_options){ .endpoint = daemon->endpoint,
-							    .media = daemon->media,
-							    .wheel = sip_loop_wheel(daemon->loop),
-							    .cdr_file = config->cdr_file,
-							    .limits = limits_of(config) });
+	err = call_room_create(
+		&daemon->calls,
+		&(struct call_room_options){ .endpoint = daemon->endpoint,
+					     .trace = sip_endpoint_trace(daemon->endpoint),
+					     .media = daemon->media,
+					     .wheel = sip_loop_wheel(daemon->loop),
+					     .cdr_file = config->cdr_file,
+					     .limits = limits_of(config) });
 	if (err) {
 		log_error("main", "start: cdr.file %s cannot be written: %s: mend path or rights",
 			  config->cdr_file ? config->cdr_file : "-", strerror(-err));
@@ -688,6 +714,8 @@ static int start(struct daemon *daemon, const sigset_t *signals)
 	if (!err)
 		err = start_endpoint(daemon);
 	if (!err)
+		start_hep(daemon);
+	if (!err)
 		err = start_rooms(daemon);
 	if (!err)
 		err = start_admin(daemon);
@@ -710,6 +738,7 @@ static void take_down(struct daemon *daemon)
 	daemon->calls = call_room_destroy(daemon->calls);
 	daemon->service = service_destroy(daemon->service);
 	daemon->devices = device_room_destroy(daemon->devices);
+	daemon->hep = hep_destroy(daemon->hep);
 	daemon->endpoint = sip_endpoint_destroy(daemon->endpoint);
 	if (daemon->hooks)
 		sip_loop_unwatch(daemon->loop, hook_room_fd(daemon->hooks));

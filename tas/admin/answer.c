@@ -13,6 +13,7 @@
 #include "tas/admin/explain.h"
 #include "tas/admin/text.h"
 #include "tas/sip/endpoint.h"
+#include "tas/sip/trace.h"
 
 #define PAGE       1000 /* registrations in one answer */
 #define WAIT_MS    2000
@@ -282,6 +283,44 @@ static json_t *sip_explain(const struct admin_options *options, const char *argu
 	return result;
 }
 
+static void add_entry(const struct sip_trace_entry *entry, void *arg)
+{
+	char *text = strndup(entry->text, entry->length);
+	json_t *json;
+
+	if (!text)
+		return;
+	json = json_pack("{s:I, s:s, s:o}", "at", (json_int_t)entry->at, "kind",
+			 entry->kind == SIP_TRACE_NOTE ? "note" : "message", "text",
+			 text_json(text));
+	free(text);
+	if (json && entry->kind == SIP_TRACE_MESSAGE)
+		json_object_update_new(
+			json, json_pack("{s:b, s:s, s:s, s:i, s:s, s:i}", "sent", entry->sent,
+					"transport", sip_transport_name(entry->transport), "local",
+					entry->local, "local_port", entry->local_port, "remote",
+					entry->remote, "remote_port", entry->remote_port));
+	json_array_append_new(arg, json);
+}
+
+static json_t *sip_trace(const struct admin_options *options, const char *call)
+{
+	const struct sip_trace *trace =
+		options->endpoint ? sip_endpoint_trace(options->endpoint) : NULL;
+	json_t *entries = json_array();
+
+	if (!trace) {
+		json_decref(entries);
+		return error_text("nothing is kept: trace.memory is 0");
+	}
+	if (entries && !sip_trace_each(trace, call, add_entry, entries)) {
+		json_decref(entries);
+		return error_text("nothing is known of this call, or it was too long ago");
+	}
+	return json_pack("{s:s, s:I, s:o}", "call", call, "since",
+			 (json_int_t)sip_trace_since(trace), "entries", entries);
+}
+
 static json_t *sip_drain(const struct admin_options *options, const char *number)
 {
 	(void)number;
@@ -395,6 +434,11 @@ static json_t *answer_explain(struct answerer *answerer, const char *question)
 	return ask_sip_thread(answerer, sip_explain, question);
 }
 
+static json_t *answer_trace(struct answerer *answerer, const char *call)
+{
+	return ask_sip_thread(answerer, sip_trace, call);
+}
+
 static json_t *answer_devices(struct answerer *answerer, const char *unused)
 {
 	(void)unused;
@@ -440,7 +484,7 @@ static json_t *answer_metrics(struct answerer *answerer, const char *unused)
 
 static const struct request {
 	const char *name;
-	enum { NONE, OPTIONAL, NEEDED, DOCUMENT } argument;
+	enum { NONE, OPTIONAL, NEEDED, NAMED, DOCUMENT } argument;
 	bool registrar; /* is of no use without it */
 	json_t *(*answer)(struct answerer *answerer, const char *number);
 } requests[] = {
@@ -454,6 +498,7 @@ static const struct request {
 	{ "trunks", NONE, false, answer_trunks },
 	{ "explain", DOCUMENT, false, answer_explain },
 	{ "devices", NONE, false, answer_devices },
+	{ "trace", NAMED, false, answer_trace },
 };
 
 static json_t *run(struct answerer *answerer, const struct request *request, const char *number)
@@ -464,7 +509,9 @@ static json_t *run(struct answerer *answerer, const struct request *request, con
 		return error_text("this request takes no number");
 	if (!*number && request->argument == NEEDED)
 		return error_text("this request needs a number");
-	if (request->argument != DOCUMENT && strlen(number) >= NUMBER_MAX)
+	if (request->argument == NAMED && !*number)
+		return error_text("this request needs a call's id or a Call-ID");
+	if (request->argument < NAMED && strlen(number) >= NUMBER_MAX)
 		return error_text("that is no number");
 	return request->answer(answerer, number);
 }
@@ -479,6 +526,6 @@ json_t *answer(struct answerer *answerer, const char *request)
 		    memcmp(requests[i].name, request, name) == 0)
 			return run(answerer, &requests[i], number);
 	return error_text(
-		"unknown request: status, regs, reg, calls, devices, trunks, explain, refresh, "
-		"drain or metrics");
+		"unknown request: status, regs, reg, calls, trace, devices, trunks, explain, "
+		"refresh, drain or metrics");
 }

@@ -177,6 +177,7 @@ static const struct api_route routes[] = {
 	{ ROUTE("GET", "/metrics", HTTP_ROLE_READ, put_metrics) },
 	{ ASK("GET", "/v1/status", HTTP_ROLE_READ, "status") },
 	{ ASK("GET", "/v1/calls", HTTP_ROLE_READ, "calls") },
+	{ ASK("GET", "/v1/calls/*/trace", HTTP_ROLE_READ, "trace") },
 	{ ASK("GET", "/v1/trunks", HTTP_ROLE_READ, "trunks") },
 	{ ASK("GET", "/v1/devices", HTTP_ROLE_READ, "devices") },
 	{ ASK("GET", "/v1/registrations", HTTP_ROLE_READ, "regs"), .query = "after" },

@@ -19,6 +19,7 @@ int call_room_create(struct call_room **ret_room, const struct call_room_options
 	if (!room)
 		return -ENOMEM;
 	room->endpoint = options->endpoint;
+	room->trace = options->trace;
 	room->media = options->media;
 	room->wheel = options->wheel;
 	room->limits = options->limits;

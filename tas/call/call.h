@@ -19,7 +19,8 @@
 #include "tas/sip/cause_map.h"
 #include "tas/sip/leg.h"
 
-struct call;      /* opaque */
+struct call; /* opaque */
+struct sip_trace;
 struct call_room; /* opaque: all calls, their timers, the CDR writer */
 
 enum call_step_kind {
@@ -131,6 +132,7 @@ struct call_limits {
 
 struct call_room_options {
 	struct sip_endpoint *endpoint;
+	struct sip_trace *trace; /* where calls leave notes; NULL: nowhere */
 	struct media_engine *media;
 	struct timer_wheel *wheel;
 	const char *cdr_file; /* NULL: none */

@@ -56,6 +56,9 @@ void call_enter(struct call *call, enum call_state next)
 		return;
 	log_debug("call", "call=%s %s -> %s step=\"%s\"", call->id, call_state_name(call->state),
 		  call_state_name(next), call_current_step(call)->label);
+	sip_trace_note(call->room->trace, call->id, "%s -> %s step=\"%s\"",
+		       call_state_name(call->state), call_state_name(next),
+		       call_current_step(call)->label);
 	call->state = next;
 }
 
@@ -200,6 +203,9 @@ void call_step_over(struct call *call, const struct ending *ending)
 	}
 	log_info("call", "call=%s step=\"%s\" failed cause=%s, going on with step=\"%s\"", call->id,
 		 label, cause_name(ending->cause), call_current_step(call)->label);
+	sip_trace_note(call->room->trace, call->id,
+		       "step=\"%s\" failed cause=%s, going on with step=\"%s\"", label,
+		       cause_name(ending->cause), call_current_step(call)->label);
 	cause_to_reason(ending->cause, reason, sizeof(reason));
 	call_let_b_go(call, reason);
 	ring_destroy(call);
@@ -268,6 +274,7 @@ int call_invite(struct call *call, const struct call_step *step, const char *sdp
 
 	if (err)
 		return err;
+	sip_trace_link(call->room->trace, call->id, leg_info(*ret_leg)->call_id);
 	if (!call->transfer)
 		snprintf(call->call_id_b, sizeof(call->call_id_b), "%s",
 			 leg_info(*ret_leg)->call_id);
@@ -971,8 +978,23 @@ void call_on_leg(struct leg *leg, const struct leg_event *event, void *arg)
 	call_handle(call, &h);
 }
 
+static void note_media(const struct call *call, const struct media_event *event)
+{
+	static const char *const names[MEDIA_EV_COUNT] = {
+		[MEDIA_EV_REFUSED] = "refused", [MEDIA_EV_FLOWING] = "flows",
+		[MEDIA_EV_FAILED] = "failed",   [MEDIA_EV_SILENT] = "silent",
+		[MEDIA_EV_PLAYED] = "played",   [MEDIA_EV_RECORDED] = "recorded"
+	};
+
+	if (names[event->type])
+		sip_trace_note(call->room->trace, call->id, "media %s side=%s%s%s",
+			       names[event->type], event->side == MEDIA_A ? "A" : "B",
+			       event->reason ? ": " : "", event->reason ? event->reason : "");
+}
+
 void call_on_media(struct media_session *session, const struct media_event *event, void *arg)
 {
+	note_media(arg, event);
 	call_handle(arg, &(struct happening){ .what = HAPPENED_MEDIA,
 					      .side = event->side,
 					      .media = event,

@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "tas/call/call.h"
 #include "tas/call/cdr.h"
+#include "tas/sip/trace.h"
 
 /* RFC 3326: what a callee's phone knows not to be a missed call by. */
 #define CALL_ELSEWHERE "SIP;cause=200;text=\"Call completed elsewhere\""
@@ -136,6 +137,7 @@ struct call {
 
 struct call_room {
 	struct sip_endpoint *endpoint;
+	struct sip_trace *trace; /* NULL: nothing is kept */
 	struct media_engine *media;
 	struct timer_wheel *wheel;
 	struct cdr_writer *cdr; /* NULL: no file */

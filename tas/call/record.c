@@ -108,6 +108,12 @@ void record_start(const struct call *call)
 		 text_or(call->plan->service, "-"), text_or(from, "-"), text_or(to, "-"),
 		 call->plan->emergency ? " emergency=yes" : "", text_or(a->call_id, "-"),
 		 text_or(a->session_id, "-"));
+	sip_trace_link(call->room->trace, call->id, a->call_id);
+	sip_trace_note(
+		call->room->trace, call->id, "start direction=%s type=%s number=%s service=%s%s",
+		call_direction_name(call->plan->direction), route_type_name(call->plan->route_type),
+		text_or(call->plan->number, "-"), text_or(call->plan->service, "-"),
+		call->plan->emergency ? " emergency=yes" : "");
 }
 
 /* Milliseconds between two moments, or -1 while one of them never came. */
@@ -265,6 +271,9 @@ static void log_end(const struct call *call, const struct ending *ending, mono_m
 		 (unsigned long long)b->packets_in, (unsigned long long)b->packets_out,
 		 (unsigned long long)a->lost, (unsigned long long)b->lost, a->jitter_us / 1000.0,
 		 b->jitter_us / 1000.0, a->rtt_us / 1000.0, b->rtt_us / 1000.0, a->mos, b->mos);
+	sip_trace_note(call->room->trace, call->id, "end cause=%s by=%s media=%s codec=%s/%s",
+		       cause_name(ending->cause), ending->by, call_verdict_name(call->verdict),
+		       text_or(a->codec, "-"), text_or(b->codec, "-"));
 }
 
 struct call_try *record_try(struct call *call, const char *label)

@@ -14,6 +14,7 @@
 #include "tas/sip/sip_root.h"
 #include "tas/sip/tls_guard.h"
 #include "tas/sip/tls_profile.h"
+#include "tas/sip/wiretap.h"
 
 #define SWEEP_MS     1000
 #define MESSAGE_MAX  65536       /* bytes: SIP over UDP cannot be longer either */
@@ -59,10 +60,10 @@ static int bind_listener(struct sip_endpoint *endpoint, enum sip_transport trans
 	(void)snprintf(listener->ident, sizeof(listener->ident), "l%zu", endpoint->listener_count);
 	listener->transport = transport;
 	tls_guard_enter(endpoint->tls);
-	bound = nta_agent_add_tport(endpoint->agent, (const url_string_t *)url,
-				    TPTAG_IDENT(listener->ident), TPTAG_CERTIFICATE(NO_DIRECTORY),
-				    TPTAG_TLS_VERIFY_POLICY(0), TPTAG_TIMEOUT(32000),
-				    TPTAG_QUEUESIZE(LISTEN_BACKLOG), TAG_END());
+	bound = nta_agent_add_tport(
+		endpoint->agent, (const url_string_t *)url, TPTAG_IDENT(listener->ident),
+		TPTAG_CERTIFICATE(NO_DIRECTORY), TPTAG_TLS_VERIFY_POLICY(0), TPTAG_TIMEOUT(32000),
+		TPTAG_LOG(endpoint->trace != NULL), TPTAG_QUEUESIZE(LISTEN_BACKLOG), TAG_END());
 	tls_guard_leave();
 	if (bound < 0)
 		return errno == EADDRINUSE ? -EADDRINUSE : -EINVAL;
@@ -315,6 +316,9 @@ int sip_endpoint_create(struct sip_endpoint **ret_endpoint, struct sip_loop *loo
 	endpoint->handlers = *handlers;
 	timer_init(&endpoint->sweep, on_sweep, endpoint);
 	err = copy_options(endpoint, options);
+	if (!err && options->trace_bytes)
+		err = sip_trace_create(&endpoint->trace, options->trace_bytes);
+	wiretap_set(endpoint->trace);
 	if (!err)
 		err = create_profile(endpoint, options, error, error_room);
 	if (!err)
@@ -338,6 +342,11 @@ int sip_endpoint_create(struct sip_endpoint **ret_endpoint, struct sip_loop *loo
 	timer_start(endpoint_wheel(endpoint), &endpoint->sweep, clock_now() + SWEEP_MS);
 	*ret_endpoint = endpoint;
 	return 0;
+}
+
+struct sip_trace *sip_endpoint_trace(const struct sip_endpoint *endpoint)
+{
+	return endpoint->trace;
 }
 
 size_t sip_endpoint_leg_count(const struct sip_endpoint *endpoint)
@@ -366,6 +375,8 @@ struct sip_endpoint *sip_endpoint_destroy(struct sip_endpoint *endpoint)
 	timer_cancel(&endpoint->sweep);
 	if (endpoint->agent)
 		nta_agent_destroy(endpoint->agent);
+	wiretap_set(NULL);
+	sip_trace_destroy(endpoint->trace);
 	tls_profile_destroy(endpoint->tls);
 	free(endpoint->listeners);
 	free(endpoint->domain);

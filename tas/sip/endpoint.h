@@ -87,6 +87,7 @@ struct sip_endpoint_options {
 	 * Each that no listener has gets a free port on the first listener's host:
 	 * sofia cannot add a transport once connections run. */
 	unsigned reach;
+	size_t trace_bytes;   /* memory for what was said lately; 0: none */
 	bool verify_next_hop; /* TLS: check name and chain of servers we call; true except in tests
 			       */
 };
@@ -97,6 +98,9 @@ int sip_endpoint_create(struct sip_endpoint **ret_endpoint, struct sip_loop *loo
 			const struct sip_endpoint_options *options,
 			const struct sip_endpoint_handlers *handlers, char *error,
 			size_t error_room) MUST_CHECK;
+
+/* What was said lately, the endpoint's own; NULL: nothing is kept. */
+struct sip_trace *sip_endpoint_trace(const struct sip_endpoint *endpoint);
 
 /* Legs not yet gone, those that end in the background included. */
 size_t sip_endpoint_leg_count(const struct sip_endpoint *endpoint);

@@ -61,6 +61,7 @@ struct sip_endpoint {
 	struct listener *listeners;
 	size_t listener_count; /* those asked for, their IPv4 twins, those for `reach` */
 	char *user_agent, *domain;
+	struct sip_trace *trace; /* NULL: nothing is kept */
 	unsigned connect_ms, t1_ms;
 	struct session_timer_terms session_terms;
 	struct leg *legs;

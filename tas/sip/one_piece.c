@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 
 #include <sofia-sip/msg.h>
 #include <sofia-sip/msg_addr.h>
@@ -45,6 +46,15 @@ isize_t msg_iovec(msg_t *msg, msg_iovec_t vec[], isize_t room)
 	one_piece_install();
 	count = real_iovec(msg, vec, room);
 	return vec && count > 1 && count <= room ? join(msg, vec, count) : count;
+}
+
+/* msg_iovec_t is a struct iovec on systems that have one. */
+_Static_assert(sizeof(msg_iovec_t) == sizeof(struct iovec), "pieces are those of writev(2)");
+
+size_t one_piece_list(msg_t *msg, struct iovec *ret_pieces, size_t room)
+{
+	one_piece_install();
+	return real_iovec(msg, (msg_iovec_t *)(void *)ret_pieces, (isize_t)room);
 }
 
 void one_piece_install(void)

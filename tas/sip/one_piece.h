@@ -11,7 +11,15 @@
 #ifndef BREAKOUT_TAS_SIP_ONE_PIECE_H
 #define BREAKOUT_TAS_SIP_ONE_PIECE_H
 
+#include <stddef.h>
+
 /* Idempotent. Aborts, with a line that says so, where libsofia is not as built for. */
 void one_piece_install(void);
+
+/* The pieces as sofia lists them, not joined. Returns how many there are, which
+ * may be more than `room`. */
+struct msg_s;
+struct iovec;
+size_t one_piece_list(struct msg_s *msg, struct iovec *ret_pieces, size_t room);
 
 #endif

@@ -17,7 +17,7 @@ ROOMS = {
     "media": ["base", "config"],
     "tas/sip": ["base", "config"],
     "tas/call": ["base", "config", "media/media.h", "tas/sip/leg.h", "tas/sip/headers.h",
-                 "tas/sip/cause_map.h"],
+                 "tas/sip/cause_map.h", "tas/sip/trace.h"],
     "tas/device": ["base", "config", "tas/sip/visitor.h", "tas/sip/digest.h",
                    "tas/sip/digest_hash.h"],
     "tas/service": ["base", "config", "hook/hook.h", "tas/device/device.h",
@@ -29,7 +29,8 @@ ROOMS = {
     "tas/admin": ["base", "config", "registrar/registrar.h", "media/media.h", "tas/call/call.h",
                   "tas/service/service.h", "tas/device/device.h", "tas/sip/leg.h",
                   "tas/sip/headers.h",
-                  "tas/sip/endpoint.h", "tas/sip/sip_loop.h", "tas/sip/cause_map.h"],
+                  "tas/sip/endpoint.h", "tas/sip/sip_loop.h", "tas/sip/cause_map.h",
+                  "tas/sip/trace.h"],
 }
 
 # library -> (how its headers begin, files that may include them besides tests)

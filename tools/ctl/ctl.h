@@ -22,9 +22,12 @@ struct explain_options {
 	const char *config, *cdr, *replay, *with;
 };
 
+enum format { FORMAT_TABLE, FORMAT_JSON, FORMAT_TEXT, FORMAT_HTML, FORMAT_PCAPNG };
+
 struct options {
 	const char *socket_path;
-	bool json;
+	enum format format;
+	bool json;            /* format is FORMAT_JSON */
 	const char *argument; /* of the command; NULL: none */
 	struct explain_options explain;
 };
@@ -37,6 +40,7 @@ int ask(const char *socket_path, const char *request, json_t **ret_answer) MUST_
 json_t *ask_or_say(const struct options *options, const char *request, int *ret_status);
 
 int run_explain(const struct options *options);
+int run_trace(const struct options *options);
 
 int print_json(const json_t *document); /* STATUS_OK */
 /* For people, on stdout. */

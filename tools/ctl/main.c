@@ -188,16 +188,19 @@ static const struct command {
 	{ "refresh", OPTIONAL, run_refresh }, { "drain", NONE, run_drain },
 	{ "metrics", NONE, run_metrics },     { "trunks", NONE, run_trunks },
 	{ "explain", OPTIONAL, run_explain }, { "devices", NONE, run_devices },
+	{ "trace", NEEDED, run_trace },
 };
 
 static void usage(FILE *to)
 {
-	fputs("usage: breakoutctl [-s SOCKET] [-o table|json] COMMAND\n"
+	fputs("usage: breakoutctl [-s SOCKET] [-o FORMAT] COMMAND\n"
 	      "\n"
 	      "  check FILE        read a configuration and say everything that is wrong with it\n"
 	      "  status            is the daemon well?\n"
 	      "  regs [NUMBER]     registrations: state, expiry, next try, last error\n"
 	      "  calls             running calls\n"
+	      "  trace ID          what was said in a call, by its id or a Call-ID: a ladder;\n"
+	      "                    with -o text the messages, -o html a page, -o pcapng a capture\n"
 	      "  devices           soft phones: where each is registered\n"
 	      "  trunks            addresses of trunks: up or down, last answer, calls, failures\n"
 	      "  explain ...       why a call goes where it goes: see below\n"
@@ -206,7 +209,8 @@ static void usage(FILE *to)
 	      "  metrics           counters and gauges, in Prometheus' text format\n"
 	      "\n"
 	      "  -s, --socket SOCKET      the daemon's admin.socket (" SOCKET_PATH ")\n"
-	      "  -o, --output table|json  for people or for programs\n"
+	      "  -o, --output FORMAT      table for people, json for programs; of trace also\n"
+	      "                           text, html and pcapng\n"
 	      "      --version, -h, --help\n"
 	      "\n"
 	      "explain --to NUMBER [--from NUMBER] [--direction mo|mt] [--at TIME]\n"
@@ -242,7 +246,8 @@ static int run(struct options *options, int argc, char **argv)
 			continue;
 		if ((commands[i].argument == NONE && argc == 2) ||
 		    (commands[i].argument == NEEDED && argc == 1) ||
-		    (commands[i].run != run_explain && options->explain.given))
+		    (commands[i].run != run_explain && options->explain.given) ||
+		    (commands[i].run != run_trace && options->format > FORMAT_JSON))
 			return wrong_usage();
 		status = commands[i].run(options);
 		return status == STATUS_USAGE ? wrong_usage() : status;
@@ -322,6 +327,24 @@ static bool take_explain_option(struct explain_options *explain, int option, con
 	return text != NULL;
 }
 
+static bool take_format(struct options *options, const char *name)
+{
+	static const char *const names[] = { [FORMAT_TABLE] = "table",
+					     [FORMAT_JSON] = "json",
+					     [FORMAT_TEXT] = "text",
+					     [FORMAT_HTML] = "html",
+					     [FORMAT_PCAPNG] = "pcapng" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (strcmp(names[i], name) != 0)
+			continue;
+		options->format = (enum format)i;
+		options->json = options->format == FORMAT_JSON;
+		return true;
+	}
+	return false;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option known[] = {
@@ -351,9 +374,8 @@ int main(int argc, char **argv)
 			options.socket_path = optarg;
 			break;
 		case 'o':
-			if (strcmp(optarg, "json") != 0 && strcmp(optarg, "table") != 0)
+			if (!take_format(&options, optarg))
 				return wrong_usage();
-			options.json = strcmp(optarg, "json") == 0;
 			break;
 		case 'V':
 			puts("breakoutctl " BREAKOUT_VERSION);

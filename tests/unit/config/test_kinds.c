@@ -223,6 +223,37 @@ static void networks_are_checked(void **state)
 						       "networks"));
 }
 
+static void a_size_has_a_unit(void **state)
+{
+	struct config *config = expect_config(BASE "trace: { memory: 2GiB }\n");
+
+	(void)state;
+	assert_true(config->trace.bytes == (size_t)2 << 30);
+	config_destroy(config);
+	config = expect_config(BASE "trace: { memory: 0 }\n");
+	assert_int_equal(config->trace.bytes, 0);
+	config_destroy(config);
+	config = expect_config(BASE);
+	assert_int_equal(config->trace.bytes, 32 << 20);
+	config_destroy(config);
+	expect(BASE "trace: { memory: 32MB }\n",
+	       ERROR(5, 18,
+		     "`trace.memory`: `32MB` is no size. Write a number with KiB, MiB or GiB, such "
+		     "as 32MiB"));
+	expect(BASE "trace: { memory: 1KiB }\n",
+	       ERROR(5, 18, "`trace.memory`: `1KiB` is out of range. Write 64KiB to 4194304KiB"));
+}
+
+static void a_collector_is_an_address_and_wants_the_ring(void **state)
+{
+	(void)state;
+	expect(BASE "trace: { memory: 0, hep: { to: \"homer.example:9060\" } }\n",
+	       ERROR(5, 21, "`trace.hep.to`: `homer.example:9060` names a host. Write its address")
+		       ERROR(5, 21,
+			     "`trace.hep` mirrors what `trace.memory` keeps, and that is 0. Give "
+			     "it 64KiB or more"));
+}
+
 static void prefixes_and_emergency_numbers_are_digits(void **state)
 {
 	(void)state;
@@ -301,6 +332,8 @@ int main(void)
 		IN_FOLDER(listeners_are_addresses_of_a_transport),
 		IN_FOLDER(media_addresses_and_ports_are_checked),
 		IN_FOLDER(networks_are_checked),
+		IN_FOLDER(a_size_has_a_unit),
+		IN_FOLDER(a_collector_is_an_address_and_wants_the_ring),
 		IN_FOLDER(prefixes_and_emergency_numbers_are_digits),
 		IN_FOLDER(files_are_looked_at_only_when_asked),
 		IN_FOLDER(a_key_that_others_can_read_is_warned_of),

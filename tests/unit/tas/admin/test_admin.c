@@ -18,6 +18,7 @@
 #include "tas/admin/admin.h"
 #include "tas/admin/explain.h"
 #include "tas/sip/endpoint.h"
+#include "tas/sip/trace.h"
 
 /* The doors below, as far as an operator looks. */
 
@@ -36,6 +37,39 @@ size_t sip_endpoint_leg_count(const struct sip_endpoint *endpoint)
 {
 	(void)endpoint;
 	return 4;
+}
+
+struct sip_trace *sip_endpoint_trace(const struct sip_endpoint *endpoint)
+{
+	return (struct sip_trace *)(uintptr_t)endpoint;
+}
+
+size_t sip_trace_each(const struct sip_trace *trace, const char *call,
+		      void (*visit)(const struct sip_trace_entry *entry, void *arg), void *arg)
+{
+	struct sip_trace_entry entry = { .kind = SIP_TRACE_MESSAGE,
+					 .at = 1700000000000,
+					 .sent = true,
+					 .transport = SIP_TRANSPORT_TLS,
+					 .local = "192.0.2.1",
+					 .remote = "192.0.2.2",
+					 .local_port = 5061,
+					 .remote_port = 40000,
+					 .text = "BYE sip:\xff SIP/2.0, and more",
+					 .length = 18 };
+
+	if (!trace || strcmp(call, "0123456789abcdef") != 0)
+		return 0;
+	visit(&entry, arg);
+	entry = (struct sip_trace_entry){ .kind = SIP_TRACE_NOTE, .text = "end", .length = 3 };
+	visit(&entry, arg);
+	return 2;
+}
+
+wall_ms sip_trace_since(const struct sip_trace *trace)
+{
+	(void)trace;
+	return 1600000000000;
 }
 
 bool sip_endpoint_keepalive_ok(const struct sip_endpoint *endpoint)
@@ -370,6 +404,27 @@ static void calls_with_hostile_texts_are_still_json(void **state)
 	json_decref(json);
 }
 
+static void what_was_said_in_a_call_is_told(void **state)
+{
+	json_t *json = ask("trace 0123456789abcdef\n"), *entries, *first;
+
+	(void)state;
+	assert_text(json, "call", "0123456789abcdef");
+	entries = json_object_get(json, "entries");
+	assert_int_equal(json_array_size(entries), 2);
+	first = json_array_get(entries, 0);
+	assert_text(first, "text", "BYE sip:? SIP/2.0,");
+	assert_text(first, "transport", "tls");
+	assert_text(first, "remote", "192.0.2.2");
+	assert_true(json_is_true(json_object_get(first, "sent")));
+	assert_text(json_array_get(entries, 1), "kind", "note");
+	assert_null(json_object_get(json_array_get(entries, 1), "sent"));
+	json_decref(json);
+	json = ask("trace other\n");
+	assert_non_null(strstr(json_string_value(json_object_get(json, "error")), "too long ago"));
+	json_decref(json);
+}
+
 static void refresh_and_drain_reach_their_rooms(void **state)
 {
 	(void)state;
@@ -508,6 +563,7 @@ int main(void)
 		T(trunks_are_told_address_by_address),
 		T(calls_with_hostile_texts_are_still_json),
 		T(devices_are_listed),
+		T(what_was_said_in_a_call_is_told),
 		T(refresh_and_drain_reach_their_rooms),
 		T(metrics_are_told_by_name),
 		T(an_explanation_is_asked_for_with_a_document),

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tas/sip/trace.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/hash.h"
+
+#define TEXT_MAX  65536 /* bytes of a message; SIP over UDP cannot be longer either */
+#define NOTE_MAX  512
+#define LINKS_MAX 64 /* dialogs of one call */
+#define ALIGNMENT sizeof(uint64_t)
+
+enum record_kind { RECORD_MESSAGE, RECORD_NOTE, RECORD_LINK, RECORD_PADDING };
+
+struct endpoint_address {
+	uint8_t family; /* 0: unknown */
+	uint16_t port;
+	uint8_t bytes[16];
+};
+
+struct record {
+	uint32_t size;   /* with what follows it: a multiple of ALIGNMENT */
+	uint32_t length; /* of the text behind it */
+	uint64_t key;    /* hashed Call-ID of a message; hashed call of the others */
+	wall_ms at;
+	uint8_t kind; /* enum record_kind */
+	uint8_t sent, transport;
+	struct endpoint_address local, remote;
+};
+_Static_assert(sizeof(struct record) % ALIGNMENT == 0, "records stay aligned");
+
+struct sip_trace {
+	char *bytes;
+	size_t room;
+	size_t begin, used; /* the oldest record; bytes from there on, round the end */
+	sip_trace_tap_fn *tap;
+	void *tap_arg;
+};
+
+/* ---- the ring ---- */
+
+static struct record *record_at(const struct sip_trace *trace, size_t offset)
+{
+	return (struct record *)(void *)(trace->bytes + offset % trace->room);
+}
+
+static void drop_oldest(struct sip_trace *trace)
+{
+	uint32_t size = record_at(trace, trace->begin)->size;
+
+	trace->begin = (trace->begin + size) % trace->room;
+	trace->used -= size;
+}
+
+static void make_room(struct sip_trace *trace, size_t size)
+{
+	while (trace->used + size > trace->room)
+		drop_oldest(trace);
+}
+
+/* Room for one record in a piece. The end of the memory may be too short for it. */
+static struct record *append(struct sip_trace *trace, size_t text_length)
+{
+	size_t size = (sizeof(struct record) + text_length + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+	size_t end = (trace->begin + trace->used) % trace->room, rest = trace->room - end;
+	struct record *record;
+
+	if (rest < size) {
+		make_room(trace, rest);
+		/* Shorter than a head: only its size is looked at. */
+		*(uint32_t *)(void *)(trace->bytes + end) = (uint32_t)rest;
+		if (rest >= sizeof(struct record))
+			record_at(trace, end)->kind = RECORD_PADDING;
+		trace->used += rest;
+		end = 0;
+	}
+	make_room(trace, size);
+	record = record_at(trace, end);
+	*record = (struct record){ .size = (uint32_t)size,
+				   .length = (uint32_t)text_length,
+				   .at = clock_wall() };
+	trace->used += size;
+	return record;
+}
+
+static char *text_of(struct record *record)
+{
+	return (char *)(record + 1);
+}
+
+/* ---- what must not be kept ---- */
+
+static void blot(char *from, const char *end, const char *stop)
+{
+	while (from < end && !strchr(stop, *from))
+		*from++ = '*';
+}
+
+/* Case does not matter in a header's name; in SDP it does, and is the lower one. */
+static bool begins(const char *line, const char *end, const char *name)
+{
+	size_t length = strlen(name);
+
+	return (size_t)(end - line) >= length && !strncasecmp(line, name, length);
+}
+
+static void blot_after(char *line, const char *end, const char *mark, const char *stop)
+{
+	char *at = memmem(line, (size_t)(end - line), mark, strlen(mark));
+
+	if (at)
+		blot(at + strlen(mark), end, stop);
+}
+
+/* The proof of a password, keys of SRTP (RFC 4568), the password of ICE. */
+static void blot_line(char *line, const char *end)
+{
+	if (begins(line, end, "Authorization:") || begins(line, end, "Proxy-Authorization:"))
+		blot_after(line, end, "response=\"", "\"");
+	else if (begins(line, end, "a=crypto:"))
+		blot_after(line, end, "inline:", "| ");
+	else if (begins(line, end, "a=ice-pwd:"))
+		blot_after(line, end, "a=ice-pwd:", "\r");
+}
+
+static void blot_secrets(char *text, size_t length)
+{
+	char *end = text + length;
+
+	for (char *line = text; line < end;) {
+		char *stop = memchr(line, '\n', (size_t)(end - line));
+
+		if (!stop)
+			stop = end;
+		/* Few lines begin so; the others cost one comparison. */
+		if (*line == 'a' || *line == 'A' || *line == 'P' || *line == 'p')
+			blot_line(line, stop);
+		line = stop + 1;
+	}
+}
+
+/* ---- in ---- */
+
+static uint64_t key_of(const char *name)
+{
+	return hash_bytes(name, strlen(name));
+}
+
+static void put_address(struct endpoint_address *to, const struct sockaddr_storage *from)
+{
+	if (from->ss_family == AF_INET) {
+		const struct sockaddr_in *v4 = (const void *)from;
+
+		to->port = ntohs(v4->sin_port);
+		memcpy(to->bytes, &v4->sin_addr, sizeof(v4->sin_addr));
+	} else if (from->ss_family == AF_INET6) {
+		const struct sockaddr_in6 *v6 = (const void *)from;
+
+		to->port = ntohs(v6->sin6_port);
+		memcpy(to->bytes, &v6->sin6_addr, sizeof(v6->sin6_addr));
+	} else {
+		return;
+	}
+	to->family = (uint8_t)from->ss_family;
+}
+
+static void fill_entry(struct sip_trace_entry *entry, struct record *record)
+{
+	*entry = (struct sip_trace_entry){
+		.kind = record->kind == RECORD_NOTE ? SIP_TRACE_NOTE : SIP_TRACE_MESSAGE,
+		.at = record->at,
+		.sent = record->sent,
+		.transport = (enum sip_transport)record->transport,
+		.local_port = record->local.port,
+		.remote_port = record->remote.port,
+		.text = text_of(record),
+		.length = record->length,
+	};
+	if (record->local.family)
+		(void)inet_ntop(record->local.family, record->local.bytes, entry->local,
+				sizeof(entry->local));
+	if (record->remote.family)
+		(void)inet_ntop(record->remote.family, record->remote.bytes, entry->remote,
+				sizeof(entry->remote));
+}
+
+void sip_trace_message(struct sip_trace *trace, const struct sip_trace_message *message)
+{
+	size_t length = message->length < TEXT_MAX ? message->length : TEXT_MAX;
+	struct sip_trace_entry entry;
+	struct record *record;
+
+	if (!trace || sizeof(*record) + length + ALIGNMENT > trace->room)
+		return;
+	record = append(trace, length);
+	record->kind = RECORD_MESSAGE;
+	record->key = message->call_id ? key_of(message->call_id) : 0;
+	record->sent = message->sent;
+	record->transport = (uint8_t)message->transport;
+	put_address(&record->local, message->local);
+	put_address(&record->remote, message->remote);
+	memcpy(text_of(record), message->text, length);
+	blot_secrets(text_of(record), length);
+	if (!trace->tap)
+		return;
+	fill_entry(&entry, record);
+	trace->tap(&entry, message->call_id ? message->call_id : "", trace->tap_arg);
+}
+
+static void put_text(struct sip_trace *trace, enum record_kind kind, const char *call,
+		     const char *text)
+{
+	size_t length = strlen(text);
+	struct record *record = append(trace, length);
+
+	record->kind = (uint8_t)kind;
+	record->key = key_of(call);
+	memcpy(text_of(record), text, length);
+}
+
+void sip_trace_link(struct sip_trace *trace, const char *call, const char *call_id)
+{
+	if (trace && strlen(call_id) < NOTE_MAX)
+		put_text(trace, RECORD_LINK, call, call_id);
+}
+
+void sip_trace_note(struct sip_trace *trace, const char *call, const char *format, ...)
+{
+	char text[NOTE_MAX];
+	va_list args;
+
+	if (!trace)
+		return;
+	va_start(args, format);
+	(void)vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	put_text(trace, RECORD_NOTE, call, text);
+}
+
+/* ---- out ---- */
+
+struct wanted {
+	uint64_t call, dialogs[LINKS_MAX];
+	size_t dialog_count;
+};
+
+/* NULL at the end. `offset` moves on; what is too short for a head is skipped. */
+static struct record *next_record(const struct sip_trace *trace, size_t *offset)
+{
+	while (*offset < trace->used) {
+		size_t at = (trace->begin + *offset) % trace->room;
+		struct record *record = record_at(trace, at);
+
+		*offset += record->size;
+		if (trace->room - at >= sizeof(*record) && record->kind != RECORD_PADDING)
+			return record;
+	}
+	return NULL;
+}
+
+static void find_dialogs(const struct sip_trace *trace, struct wanted *wanted)
+{
+	struct record *record;
+	size_t offset = 0;
+
+	while ((record = next_record(trace, &offset)))
+		if (record->kind == RECORD_LINK && record->key == wanted->call &&
+		    wanted->dialog_count < LINKS_MAX)
+			wanted->dialogs[wanted->dialog_count++] =
+				hash_bytes(text_of(record), record->length);
+}
+
+static bool is_wanted(const struct wanted *wanted, const struct record *record)
+{
+	if (record->kind == RECORD_LINK)
+		return false;
+	if (record->key == wanted->call)
+		return true;
+	for (size_t i = 0; record->kind == RECORD_MESSAGE && i < wanted->dialog_count; i++)
+		if (wanted->dialogs[i] == record->key)
+			return true;
+	return false;
+}
+
+size_t sip_trace_each(const struct sip_trace *trace, const char *call,
+		      void (*visit)(const struct sip_trace_entry *entry, void *arg), void *arg)
+{
+	struct wanted wanted = { .call = key_of(call) };
+	struct record *record;
+	size_t offset = 0, count = 0;
+
+	if (!trace)
+		return 0;
+	find_dialogs(trace, &wanted);
+	while ((record = next_record(trace, &offset))) {
+		struct sip_trace_entry entry;
+
+		if (!is_wanted(&wanted, record))
+			continue;
+		fill_entry(&entry, record);
+		visit(&entry, arg);
+		count++;
+	}
+	return count;
+}
+
+wall_ms sip_trace_since(const struct sip_trace *trace)
+{
+	size_t offset = 0;
+	const struct record *record = trace ? next_record(trace, &offset) : NULL;
+
+	return record ? record->at : 0;
+}
+
+void sip_trace_tap(struct sip_trace *trace, sip_trace_tap_fn *tap, void *arg)
+{
+	if (!trace)
+		return;
+	trace->tap = tap;
+	trace->tap_arg = arg;
+}
+
+int sip_trace_create(struct sip_trace **ret_trace, size_t room)
+{
+	struct sip_trace *trace = calloc(1, sizeof(*trace));
+
+	if (!trace)
+		return -ENOMEM;
+	trace->room = room / ALIGNMENT * ALIGNMENT;
+	trace->bytes = malloc(trace->room); /* the kernel gives it page by page, when it is used */
+	if (!trace->bytes) {
+		free(trace);
+		return -ENOMEM;
+	}
+	*ret_trace = trace;
+	return 0;
+}
+
+struct sip_trace *sip_trace_destroy(struct sip_trace *trace)
+{
+	if (trace)
+		free(trace->bytes);
+	free(trace);
+	return NULL;
+}

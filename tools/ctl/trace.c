@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* trace.c - what was said in a call: a ladder, the messages, a page, a capture. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/str.h"
+#include "tools/ctl/ctl.h"
+#include "tools/ctl/ladder.h"
+#include "tools/ctl/pcapng.h"
+
+static const char *text_of(const json_t *entry, const char *name)
+{
+	const char *text = json_string_value(json_object_get(entry, name));
+
+	return text ? text : "";
+}
+
+static void add_title(struct str *to, const json_t *entry)
+{
+	char time[LADDER_TIME];
+	bool sent = json_is_true(json_object_get(entry, "sent"));
+
+	ladder_time(json_integer_value(json_object_get(entry, "at")), time);
+	if (strcmp(text_of(entry, "kind"), "message") != 0)
+		str_addf(to, "%s note", time);
+	else
+		str_addf(to, "%s %s %s:%lld/%s", time, sent ? "sent to" : "received from",
+			 text_of(entry, "remote"),
+			 (long long)json_integer_value(json_object_get(entry, "remote_port")),
+			 text_of(entry, "transport"));
+}
+
+static void write_text(struct str *to, const json_t *entries)
+{
+	size_t i;
+	json_t *entry;
+
+	json_array_foreach(entries, i, entry)
+	{
+		str_add(to, "--- ");
+		add_title(to, entry);
+		str_add(to, "\n");
+		for (const char *at = text_of(entry, "text"); *at; at++)
+			if (*at != '\r')
+				str_add_n(to, at, 1);
+		str_add(to, "\n");
+	}
+}
+
+static void add_escaped(struct str *to, const char *text)
+{
+	for (; *text; text++) {
+		switch (*text) {
+		case '<':
+			str_add(to, "&lt;");
+			break;
+		case '>':
+			str_add(to, "&gt;");
+			break;
+		case '&':
+			str_add(to, "&amp;");
+			break;
+		case '"':
+			str_add(to, "&quot;");
+			break;
+		case '\r':
+			break;
+		default:
+			str_add_n(to, text, 1);
+		}
+	}
+}
+
+static void add_details(struct str *to, const json_t *entry)
+{
+	bool message = strcmp(text_of(entry, "kind"), "message") == 0;
+	char summary[LADDER_SUMMARY] = "";
+	struct str title = { 0 };
+
+	if (message)
+		ladder_summary(text_of(entry, "text"), summary);
+	add_title(&title, entry);
+	str_add(to, "<details><summary>");
+	add_escaped(to, title.text ? title.text : "");
+	str_add(to, " <b>");
+	add_escaped(to, message ? summary : text_of(entry, "text"));
+	str_add(to, "</b></summary><pre>");
+	if (message)
+		add_escaped(to, text_of(entry, "text"));
+	str_add(to, "</pre></details>\n");
+	str_done(&title);
+}
+
+/* A page of its own, without scripts: to be sent to who asks. */
+static void write_html(struct str *to, const json_t *answer)
+{
+	const json_t *entries = json_object_get(answer, "entries");
+	struct str ladder = { 0 };
+	size_t i;
+	json_t *entry;
+
+	str_add(to, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
+		    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
+		    "style-src 'unsafe-inline'\">\n<title>call ");
+	add_escaped(to, text_of(answer, "call"));
+	str_add(to, "</title>\n<style>body{font:15px/1.4 system-ui,sans-serif;margin:2rem}"
+		    "pre{overflow-x:auto;line-height:1.25}details pre{background:#f3f4f6;"
+		    "padding:.75rem}summary{cursor:pointer}</style></head><body>\n<h1>Call ");
+	add_escaped(to, text_of(answer, "call"));
+	str_add(to, "</h1>\n<pre>");
+	ladder_draw(&ladder, entries);
+	add_escaped(to, ladder.text ? ladder.text : "");
+	str_add(to, "</pre>\n");
+	json_array_foreach(entries, i, entry) add_details(to, entry);
+	str_add(to, "</body></html>\n");
+	str_done(&ladder);
+}
+
+static int write_out(const struct str *text)
+{
+	size_t written = text->text ? fwrite(text->text, 1, text->length, stdout) : 0;
+
+	if (text->text && written == text->length && fflush(stdout) == 0)
+		return STATUS_OK;
+	fputs("breakoutctl: the output could not be written\n", stderr);
+	return STATUS_NO;
+}
+
+int run_trace(const struct options *options)
+{
+	struct str request = { 0 }, text = { 0 };
+	int status = STATUS_OK;
+	json_t *answer, *entries;
+
+	str_addf(&request, "trace %s", options->argument);
+	answer = request.text ? ask_or_say(options, request.text, &status) : NULL;
+	str_done(&request);
+	if (!answer)
+		return status;
+	entries = json_object_get(answer, "entries");
+	if (options->json)
+		status = print_json(answer);
+	else if (options->format == FORMAT_TEXT)
+		write_text(&text, entries);
+	else if (options->format == FORMAT_HTML)
+		write_html(&text, answer);
+	else if (options->format == FORMAT_PCAPNG)
+		pcapng_write(&text, entries);
+	else
+		ladder_draw(&text, entries);
+	if (!options->json)
+		status = write_out(&text);
+	str_done(&text);
+	json_decref(answer);
+	return status;
+}
