@@ -8,6 +8,8 @@
 
 #define BATCH               8   /* packets a read; paced traffic rarely has more waiting */
 #define CANDIDATE_SILENT_MS 200 /* then another address may apply */
+#define CANDIDATE_GAP       25  /* packets: half a second */
+#define RTP_HEADER          12  /* bytes, RFC 3550 5.1 */
 
 struct plain {
 	struct watch rtp, rtcp;
@@ -41,7 +43,24 @@ static bool may_learn(const struct plain_latch *latch, const union net_address *
 	return net_same_host(from, &latch->named) || net_is_private(&latch->named);
 }
 
-bool plain_latch_rtp(struct plain_latch *latch, const union net_address *from, mono_ms now)
+/* Of one sender, without more of a gap than a moment on a radio network makes:
+ * what a sprayer without an eye on the line cannot go on with. */
+static bool goes_on(struct plain_latch *latch, const union net_address *from, const uint8_t *packet)
+{
+	uint32_t ssrc = relay_word_at(packet + 8);
+	uint16_t sequence = (uint16_t)(packet[2] << 8 | packet[3]);
+	uint16_t ahead = (uint16_t)(sequence - latch->candidate_sequence);
+	bool same = net_equal(from, &latch->candidate) && ssrc == latch->candidate_ssrc &&
+		    ahead > 0 && ahead <= CANDIDATE_GAP;
+
+	latch->candidate = *from;
+	latch->candidate_ssrc = ssrc;
+	latch->candidate_sequence = sequence;
+	return same;
+}
+
+bool plain_latch_rtp(struct plain_latch *latch, const union net_address *from,
+		     const uint8_t *packet, mono_ms now)
 {
 	if (latch->lock != PLAIN_OPEN && net_equal(from, &latch->source))
 		return true;
@@ -52,13 +71,11 @@ bool plain_latch_rtp(struct plain_latch *latch, const union net_address *from, m
 	}
 	if (!may_learn(latch, from, now))
 		return false;
-	if (!net_equal(from, &latch->candidate)) {
-		if (now - latch->candidate_last < CANDIDATE_SILENT_MS &&
-		    latch->candidate.any.sa_family != AF_UNSPEC)
-			return false;
-		latch->candidate = *from;
+	if (!net_equal(from, &latch->candidate) && latch->candidate.any.sa_family != AF_UNSPEC &&
+	    now - latch->candidate_last < CANDIDATE_SILENT_MS)
+		return false;
+	if (!goes_on(latch, from, packet))
 		latch->candidate_first = now;
-	}
 	latch->candidate_last = now;
 	if (now - latch->candidate_first < PLAIN_PROBATION_MS)
 		return false;
@@ -171,7 +188,11 @@ static void receive(struct plain *plain, bool rtcp_socket, const union net_addre
 			receipt_add(&leg->receipt->dropped_source, 1);
 		return;
 	}
-	if (!plain_latch_rtp(&plain->latch, from, clock_now())) {
+	if (length < RTP_HEADER) {
+		receipt_add(&leg->receipt->dropped_other, 1);
+		return;
+	}
+	if (!plain_latch_rtp(&plain->latch, from, packet, clock_now())) {
 		receipt_add(&leg->receipt->dropped_source, 1);
 		return;
 	}

@@ -3,12 +3,12 @@
  *
  * Media goes to the address that the peer's SDP names, and only what comes
  * from there is taken. A peer behind NAT sends from elsewhere; its address is
- * learned when it has been the only sender for PLAIN_PROBATION_MS without a
- * packet from the named address, within PLAIN_WINDOW_MS of the agreement, and
- * it is on the named host (or the named host is a private address). Until
- * then nothing of it is relayed and nothing is sent to it, so that neither
- * spraying nor injecting before the legitimate party pays (the "RTP bleed"
- * class, CVE-2025-53399). The named address overrules a learned one.
+ * learned when it has been the only sender for PLAIN_PROBATION_MS, of one stream
+ * whose sequence numbers go on, without a packet from the named address, within PLAIN_WINDOW_MS of
+ * the agreement, and it is on the named host (or the named host is a private address). Until then
+ * nothing of it is relayed and nothing is sent to it, so that neither spraying nor injecting before
+ * the legitimate party pays (the "RTP bleed" class, CVE-2025-53399). The named address overrules a
+ * learned one.
  *
  * With SRTP a packet proves who sent it. Within the window one that does so from
  * another address is believed at once; afterwards, or from a stranger, it is dropped
@@ -34,12 +34,16 @@ struct plain_latch {
 	union net_address named, named_rtcp; /* by SDP; AF_UNSPEC: none */
 	union net_address source;            /* LEARNED, NAMED: RTP from and to here */
 	union net_address candidate;
+	uint32_t candidate_ssrc;
+	uint16_t candidate_sequence;
 	mono_ms candidate_first, candidate_last, open_until;
 	bool mux;
 };
 void plain_latch_set(struct plain_latch *latch, const union net_address *rtp,
 		     const union net_address *rtcp, bool mux, mono_ms now);
-bool plain_latch_rtp(struct plain_latch *latch, const union net_address *from, mono_ms now);
+/* packet: with a whole RTP header. */
+bool plain_latch_rtp(struct plain_latch *latch, const union net_address *from,
+		     const uint8_t *packet, mono_ms now);
 /* With SRTP: whether a packet may prove itself, and that it has. */
 bool plain_latch_admits(const struct plain_latch *latch, const union net_address *from,
 			mono_ms now);

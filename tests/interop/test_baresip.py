@@ -33,9 +33,9 @@ def write_tone(path, hz, seconds=30):
 
 class Baresip:
     """Answers every call; plays a tone, writes what it hears to a file. account: who it
-    is and where it registers; None: nobody, on UDP."""
+    is and where it registers; None: nobody, on UDP. encryption: a mediaenc of its."""
 
-    def __init__(self, folder, hz, number="+4799000001", account=None):
+    def __init__(self, folder, hz, number="+4799000001", account=None, encryption=None):
         self.folder, self.port, self.control = folder, free_port(), free_port()
         write_tone(folder / "tone.wav", hz)
         (folder / "config").write_text(f"""
@@ -45,6 +45,8 @@ module stdio.so
 module g711.so
 module aufile.so
 module sndfile.so
+module srtp.so
+module dtls_srtp.so
 module_tmp account.so
 module_app menu.so
 module_app ctrl_tcp.so
@@ -55,8 +57,11 @@ audio_alert aufile,{folder}/alert.wav
 snd_path {folder}
 net_interface 127.0.0.1
 rtp_ports 31000-31999
+rtcp_mux {"yes" if encryption == "dtls_srtp" else "no"}
 """)
         account = account or f"<sip:{number}@127.0.0.1:{self.port}>;regint=0"
+        if encryption:
+            account += f";mediaenc={encryption}"
         (folder / "accounts").write_text(account + ";answermode=auto\n")
         (folder / "contacts").write_text("")
         self.out = open(folder / "baresip.log", "wb")

@@ -31,12 +31,22 @@ static bool sends_to(const union net_address *address, bool rtcp)
 	return plain_latch_to(&latch, rtcp, &to) && net_equal(&to, address);
 }
 
+/* A packet of the stream that each address here sends: one every 5 ms at most. */
+static bool rtp_from(const union net_address *from, mono_ms now)
+{
+	uint16_t sequence = (uint16_t)(now / 5);
+	uint8_t packet[12] = { 0x80, 8, (uint8_t)(sequence >> 8), (uint8_t)sequence };
+
+	memcpy(packet + 8, &from->v4.sin_port, 2);
+	return plain_latch_rtp(&latch, from, packet, now);
+}
+
 static void the_named_address_is_believed_at_once(void **state)
 {
 	(void)state;
 	assert_true(sends_to(&named, false));
 	assert_true(sends_to(&named_rtcp, true));
-	assert_true(plain_latch_rtp(&latch, &named, 1));
+	assert_true(rtp_from(&named, 1));
 	assert_true(plain_latch_rtcp(&latch, &named_rtcp));
 	assert_int_equal(latch.lock, PLAIN_NAMED);
 }
@@ -45,10 +55,10 @@ static void a_foreign_host_is_never_believed_when_the_named_one_is_public(void *
 {
 	(void)state;
 	for (mono_ms now = 0; now < 20000; now += 20)
-		assert_false(plain_latch_rtp(&latch, &attacker, now));
+		assert_false(rtp_from(&attacker, now));
 	assert_false(plain_latch_rtcp(&latch, &attacker));
 	assert_true(sends_to(&named, false));
-	assert_true(plain_latch_rtp(&latch, &named, 20000));
+	assert_true(rtp_from(&named, 20000));
 }
 
 static void another_port_of_the_named_host_is_learned_after_its_probation(void **state)
@@ -58,13 +68,33 @@ static void another_port_of_the_named_host_is_learned_after_its_probation(void *
 
 	(void)state;
 	for (; now < PLAIN_PROBATION_MS; now += 20) {
-		assert_false(plain_latch_rtp(&latch, &other_port, now));
+		assert_false(rtp_from(&other_port, now));
 		assert_true(sends_to(&named, false)); /* not a byte to it yet */
 	}
-	assert_true(plain_latch_rtp(&latch, &other_port, now));
+	assert_true(rtp_from(&other_port, now));
 	assert_true(sends_to(&other_port, false));
 	net_set_port(&rtcp, 6001);
 	assert_true(sends_to(&rtcp, true));
+}
+
+static bool spray(uint32_t ssrc, uint16_t sequence, mono_ms now)
+{
+	uint8_t packet[12] = { 0x80, 8, (uint8_t)(sequence >> 8), (uint8_t)sequence };
+
+	memcpy(packet + 8, &ssrc, sizeof(ssrc));
+	return plain_latch_rtp(&latch, &other_port, packet, now);
+}
+
+static void a_stream_that_does_not_go_on_is_not_learned(void **state)
+{
+	(void)state;
+	for (mono_ms now = 0; now < 3000; now += 20)
+		assert_false(spray(/* ssrc= */ (uint32_t)now, (uint16_t)(now / 20), now));
+	for (mono_ms now = 3000; now < 6000; now += 20)
+		assert_false(spray(7, /* sequence= */ 5, now)); /* one packet, again and again */
+	for (mono_ms now = 6000; now < 9000; now += 20)
+		assert_false(spray(7, (uint16_t)(now * 40503), now));
+	assert_true(sends_to(&named, false));
 }
 
 /* The RTP bleed: spray from the start, the legitimate party comes later. */
@@ -72,11 +102,11 @@ static void a_sprayer_gets_nothing_and_injects_nothing(void **state)
 {
 	(void)state;
 	for (mono_ms now = 0; now < 200; now += 5)
-		assert_false(plain_latch_rtp(&latch, &other_port, now));
+		assert_false(rtp_from(&other_port, now));
 	for (mono_ms now = 200; now < 8000; now += 5) {
-		assert_false(plain_latch_rtp(&latch, &other_port, now));
+		assert_false(rtp_from(&other_port, now));
 		if (now % 20 == 0)
-			assert_true(plain_latch_rtp(&latch, &named, now));
+			assert_true(rtp_from(&named, now));
 		assert_true(sends_to(&named, false));
 	}
 }
@@ -85,18 +115,18 @@ static void the_named_address_overrules_a_learned_one(void **state)
 {
 	(void)state;
 	for (mono_ms now = 0; now <= PLAIN_PROBATION_MS; now += 20)
-		(void)plain_latch_rtp(&latch, &other_port, now);
+		(void)rtp_from(&other_port, now);
 	assert_int_equal(latch.lock, PLAIN_LEARNED);
-	assert_true(plain_latch_rtp(&latch, &named, 2000));
+	assert_true(rtp_from(&named, 2000));
 	assert_true(sends_to(&named, false));
-	assert_false(plain_latch_rtp(&latch, &other_port, 2010));
+	assert_false(rtp_from(&other_port, 2010));
 }
 
 static void the_window_closes(void **state)
 {
 	(void)state;
 	for (mono_ms now = PLAIN_WINDOW_MS + 1; now < PLAIN_WINDOW_MS + 5000; now += 20)
-		assert_false(plain_latch_rtp(&latch, &other_port, now));
+		assert_false(rtp_from(&other_port, now));
 }
 
 static void a_peer_that_names_a_private_address_is_learned_from_anywhere(void **state)
@@ -108,7 +138,7 @@ static void a_peer_that_names_a_private_address_is_learned_from_anywhere(void **
 	assert_int_equal(net_parse("192.168.1.7", 4000, &inside), 0);
 	plain_latch_set(&latch, &inside, &inside, true, 0);
 	for (mono_ms now = 0; now <= PLAIN_PROBATION_MS; now += 20)
-		taken = plain_latch_rtp(&latch, &attacker, now);
+		taken = rtp_from(&attacker, now);
 	assert_true(taken);
 	assert_true(sends_to(&attacker, true)); /* rtcp-mux: the same port */
 }
@@ -116,7 +146,7 @@ static void a_peer_that_names_a_private_address_is_learned_from_anywhere(void **
 static void an_unchanged_re_offer_keeps_the_lock_and_a_moved_one_opens_it(void **state)
 {
 	(void)state;
-	assert_true(plain_latch_rtp(&latch, &named, 1));
+	assert_true(rtp_from(&named, 1));
 	plain_latch_set(&latch, &named, &named_rtcp, false, 50000);
 	assert_int_equal(latch.lock, PLAIN_NAMED);
 	plain_latch_set(&latch, &other_port, &other_port, true, 60000);
@@ -134,7 +164,7 @@ static void a_hold_address_gets_nothing(void **state)
 	assert_false(plain_latch_to(&latch, false, &to));
 	plain_latch_set(&latch, &nowhere, &nowhere, false, 0);
 	assert_false(plain_latch_to(&latch, true, &to));
-	assert_false(plain_latch_rtp(&latch, &attacker, 10));
+	assert_false(rtp_from(&attacker, 10));
 }
 
 static void who_proves_itself_within_the_window_is_believed_at_once(void **state)
@@ -177,6 +207,7 @@ int main(void)
 				       set_up),
 		cmocka_unit_test_setup(nobody_but_the_named_may_prove_itself_after_the_window,
 				       set_up),
+		cmocka_unit_test_setup(a_stream_that_does_not_go_on_is_not_learned, set_up),
 	};
 
 	return cmocka_run_group_tests_name("media/plain", tests, NULL, NULL);

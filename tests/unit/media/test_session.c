@@ -1370,6 +1370,138 @@ static void junk_on_a_plain_port_is_counted_and_not_relayed(void **state)
 	party_destroy(callee);
 }
 
+/* The port that a text of ours names. */
+static struct sockaddr_in port_of(const char *sdp)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+
+	at.sin_port = htons((uint16_t)atoi(strstr(sdp, "m=audio ") + 8));
+	return at;
+}
+
+static void spray(int fd, const struct sockaddr_in *to, uint16_t sequence)
+{
+	uint8_t packet[172] = { 0x80, 8, (uint8_t)(sequence >> 8), (uint8_t)sequence };
+
+	packet[11] = 66;
+	memset(packet + 12, 0x2a, 160);
+	(void)sendto(fd, packet, sizeof(packet), 0, (const struct sockaddr *)to, sizeof(*to));
+}
+
+/* RTP bleed (CVE-2025-53399) and injection: a sprayer is there before the parties
+ * and all the time; no byte comes to it, and none of it goes anywhere. */
+static void sprayed_at(enum media_leg_kind kind)
+{
+	struct party *caller = phone(kind, &tone_440), *callee = phone(kind, &tone_600);
+	struct party *relay = party_create(kind, kind, NULL);
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	struct sockaddr_in towards[2];
+	mono_ms deadline = clock_now() + PATIENCE_MS;
+	uint8_t byte;
+	uint16_t sent = 0;
+
+	connect_through(caller, relay, callee);
+	towards[0] = port_of(relay->sdp[MEDIA_EV_ANSWER][MEDIA_A]);
+	towards[1] = port_of(relay->sdp[MEDIA_EV_OFFER][MEDIA_B]);
+	await_packets(relay, 1);
+	for (uint64_t good = 1; good < 60; good++) {
+		for (unsigned i = 0; i < 8; i++, sent++)
+			spray(fd, &towards[i % 2], sent);
+		while (receipt(relay, MEDIA_A).packets_in < good)
+			turn(deadline);
+	}
+	await_tone(caller, MEDIA_B, 600);
+	await_tone(callee, MEDIA_B, 440);
+	while (receipt(relay, MEDIA_A).dropped_source + receipt(relay, MEDIA_B).dropped_source <
+	       sent)
+		turn(deadline);
+	assert_true(recv(fd, &byte, 1, MSG_DONTWAIT) < 0);
+	close(fd);
+	party_destroy(caller);
+	party_destroy(callee);
+	party_destroy(relay);
+}
+
+static void a_sprayer_hears_nothing_and_is_not_heard(void **state)
+{
+	(void)state;
+	sprayed_at(MEDIA_LEG_RTP);
+	sprayed_at(MEDIA_LEG_SDES);
+	sprayed_at(MEDIA_LEG_DTLS);
+}
+
+/* What each offer of one dialog gets for an answer. NULL ends a list. */
+static const struct {
+	const char *offer;
+	const char *has[4], *has_not[3];
+	unsigned version; /* of our o= line */
+} dialog[] = {
+#define OFFER_OF(lines) "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\n" lines
+#define AUDIO           "m=audio 4000 RTP/AVP 8\r\n"
+	{ OFFER_OF(AUDIO), { "m=audio 2", "RTP/AVP 8\r\n", "a=sendrecv" }, { "a=rtcp-mux" }, 0 },
+	{ OFFER_OF(AUDIO), { "a=sendrecv" }, { NULL }, 0 }, /* the same again */
+	{ OFFER_OF(AUDIO "a=sendonly\r\n"), { "a=recvonly" }, { NULL }, 1 },
+	{ OFFER_OF(AUDIO "a=inactive\r\n"), { "a=inactive" }, { NULL }, 2 },
+	{ OFFER_OF("c=IN IP4 0.0.0.0\r\n" AUDIO), { "a=recvonly" }, { NULL }, 3 },
+	{ OFFER_OF("a=recvonly\r\n" AUDIO), { "a=sendonly" }, { NULL }, 4 },
+	{ OFFER_OF(AUDIO), { "a=sendrecv" }, { NULL }, 5 },
+	/* Another codec, another port, another of our codecs. */
+	{ OFFER_OF("m=audio 4010 RTP/AVP 0\r\n"), { "RTP/AVP 0\r\n" }, { "PCMA" }, 6 },
+	/* Numbers of the offerer's. */
+	{ OFFER_OF("m=audio 4010 RTP/AVP 99\r\na=rtpmap:99 PCMA/8000\r\n"),
+	  { "RTP/AVP 99\r\n", "a=rtpmap:99 PCMA/8000" },
+	  { NULL },
+	  7 },
+	/* What is added is refused at its place, and what had a place keeps it. */
+	{ OFFER_OF(AUDIO "m=video 4002 RTP/AVP 96\r\na=rtpmap:96 VP8/90000\r\na=mid:v\r\n"
+			 "m=audio 4004 RTP/AVP 8\r\nm=application 4006 UDP/BFCP *\r\n"),
+	  { "m=audio 2",
+	    "m=video 0 RTP/AVP 96\r\nm=audio 0 RTP/AVP 8\r\nm=application 0 UDP/BFCP *" },
+	  { "VP8", "a=mid" },
+	  8 },
+	/* The first audio is gone: the second is the one. */
+	{ OFFER_OF("m=audio 0 RTP/AVP 8\r\nm=video 0 RTP/AVP 96\r\n"
+		   "m=audio 4004 RTP/AVP 8\r\nm=application 0 UDP/BFCP *\r\n"),
+	  { "m=audio 0 RTP/AVP 8\r\nm=video 0 RTP/AVP 96\r\nm=audio 2" },
+	  { NULL },
+	  9 },
+	/* What hangs on the hop is not carried over or promised. */
+	{ OFFER_OF("m=audio 4000 RTP/AVPF 8 101\r\na=rtpmap:101 telephone-event/8000\r\n"
+		   "a=rtcp-fb:* nack\r\na=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level\r\n"
+		   "a=rtcp:5001 IN IP4 127.0.0.1\r\na=rtcp-mux\r\na=mid:x\r\n"),
+	  { "RTP/AVPF 8 101\r\na=mid:x", "a=rtcp-mux", "telephone-event/8000" },
+	  { "rtcp-fb", "extmap", "a=rtcp:" },
+	  10 },
+};
+
+static void every_legal_change_of_a_dialog_is_answered(void **state)
+{
+	struct party *player = party_create(MEDIA_LEG_RTP, MEDIA_LEG_LOCAL, &tone_440);
+	unsigned long long id = 0, first_id = 0;
+	unsigned first = 0, version;
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(dialog) / sizeof(dialog[0]); i++) {
+		const char *answer = answered(player, dialog[i].offer);
+
+		for (unsigned k = 0; k < 4 && dialog[i].has[k]; k++)
+			if (!strstr(answer, dialog[i].has[k]))
+				fail_msg("%u: no %s in\n%s", i, dialog[i].has[k], answer);
+		for (unsigned k = 0; k < 3 && dialog[i].has_not[k]; k++)
+			if (strstr(answer, dialog[i].has_not[k]))
+				fail_msg("%u: %s in\n%s", i, dialog[i].has_not[k], answer);
+		assert_int_equal(sscanf(strstr(answer, "o="), "o=- %llu %u ", &id, &version), 2);
+		if (i == 0) {
+			first = version;
+			first_id = id;
+		}
+		assert_true(id == first_id);
+		assert_int_equal(version - first, dialog[i].version);
+	}
+	party_destroy(player);
+}
+
 static int start_engines(void **state)
 {
 	struct media_engine_options options = {
@@ -1447,6 +1579,8 @@ int main(void)
 		cmocka_unit_test(a_peer_that_never_sends_is_reported_silent),
 		cmocka_unit_test(a_side_on_hold_that_is_gone_is_reported_silent),
 		cmocka_unit_test(junk_on_a_plain_port_is_counted_and_not_relayed),
+		cmocka_unit_test(a_sprayer_hears_nothing_and_is_not_heard),
+		cmocka_unit_test(every_legal_change_of_a_dialog_is_answered),
 	};
 
 	return cmocka_run_group_tests_name("media/session", tests, start_engines, stop_engines);

@@ -145,6 +145,72 @@ static void forged_and_replayed_packets_are_refused(void **state)
 	}
 }
 
+static uint64_t cpu_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* FreeSWITCH up to 1.10.6 hung up after a hundred (CVE-2021-41105). */
+static void a_hundred_thousand_bad_packets_cost_no_good_one(void **state)
+{
+	struct srtp_pair *a = pair_of(SRTP_SUITE_AEAD_AES_128_GCM, false);
+	struct srtp_pair *b = pair_of(SRTP_SUITE_AEAD_AES_128_GCM, true);
+	uint64_t spent = 0;
+
+	(void)state;
+	for (unsigned n = 0; n < 100000; n++) {
+		uint8_t buffer[64];
+		size_t length = packet(buffer, 77, (uint16_t)(n / 10)) + 16;
+		uint64_t before = cpu_ns();
+
+		assert_int_equal(srtp_pair_unprotect(b, buffer, &length), -EBADMSG);
+		spent += cpu_ns() - before;
+		if (n % 10 != 0)
+			continue;
+		length = packet(buffer, 77, (uint16_t)(n / 10));
+		assert_int_equal(srtp_pair_protect(a, buffer, &length), 0);
+		assert_int_equal(srtp_pair_unprotect(b, buffer, &length), 0);
+	}
+	print_message("a bad packet: %u ns\n", (unsigned)(spent / 100000));
+	srtp_pair_destroy(a);
+	srtp_pair_destroy(b);
+}
+
+/* Also when the sequence numbers have come round, twice: the roll-over counter is
+ * part of what is authenticated. */
+static void what_was_recorded_opens_nothing_later(void **state)
+{
+	enum { RECORDED = 10000 };
+	static uint8_t tape[RECORDED][64];
+	struct srtp_pair *a = pair_of(SRTP_SUITE_AES128_CM_SHA1_80, false);
+	struct srtp_pair *b = pair_of(SRTP_SUITE_AES128_CM_SHA1_80, true);
+	size_t length = 0;
+
+	(void)state;
+	for (unsigned n = 0; n < 2 * 65536 + 100; n++) {
+		uint8_t buffer[64];
+
+		length = packet(buffer, 77, (uint16_t)n);
+		assert_int_equal(srtp_pair_protect(a, buffer, &length), 0);
+		if (n < RECORDED)
+			memcpy(tape[n], buffer, sizeof(buffer));
+		assert_int_equal(srtp_pair_unprotect(b, buffer, &length), 0);
+		if (n % 65536 != 99)
+			continue;
+		for (unsigned i = 0; i < (n < 65536 ? 100 : RECORDED); i++) {
+			size_t sealed = sizeof(plain) + 10;
+
+			memcpy(buffer, tape[i], sizeof(buffer));
+			assert_int_equal(srtp_pair_unprotect(b, buffer, &sealed), -EBADMSG);
+		}
+	}
+	srtp_pair_destroy(a);
+	srtp_pair_destroy(b);
+}
+
 static void short_packets_are_refused_unread(void **state)
 {
 	struct srtp_pair *pair = pair_of(SRTP_SUITE_AEAD_AES_128_GCM, false);
@@ -188,14 +254,6 @@ static void ssrcs_are_limited_and_forged_ones_cost_none(void **state)
 }
 
 /* CPU of this thread: what else the machine does is not counted. */
-static uint64_t cpu_ns(void)
-{
-	struct timespec now;
-
-	assert_int_equal(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now), 0);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 /* ns of CPU to protect one packet with `count` pairs in turn. */
 static uint64_t cost_with(unsigned count)
 {
@@ -310,6 +368,8 @@ int main(void)
 		cmocka_unit_test(aes_128_gcm_matches_the_published_packet),
 		cmocka_unit_test(every_suite_opens_what_it_sealed),
 		cmocka_unit_test(forged_and_replayed_packets_are_refused),
+		cmocka_unit_test(a_hundred_thousand_bad_packets_cost_no_good_one),
+		cmocka_unit_test(what_was_recorded_opens_nothing_later),
 		cmocka_unit_test(short_packets_are_refused_unread),
 		cmocka_unit_test(ssrcs_are_limited_and_forged_ones_cost_none),
 		cmocka_unit_test(the_cost_of_a_packet_does_not_grow_with_the_sessions),
