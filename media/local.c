@@ -63,11 +63,14 @@ static const struct sdp_codec known[] = {
 	  .channels = 2,
 	  .fmtp = "minptime=10;useinbandfec=1" },
 	{ .type = 101, .name = "telephone-event", .rate = 8000, .channels = 1, .fmtp = "0-15" },
+	/* With Opus, whose clock it has. */
+	{ .type = 110, .name = "telephone-event", .rate = 48000, .channels = 1, .fmtp = "0-15" },
 };
 
 int local_codecs(const char *const *names, unsigned count, struct media_desc *ret_desc)
 {
 	static const char *const all[] = { "PCMA", "PCMU", "G722", "opus", "telephone-event" };
+	bool opus = false;
 
 	if (count == 0) {
 		names = all;
@@ -75,8 +78,11 @@ int local_codecs(const char *const *names, unsigned count, struct media_desc *re
 	}
 	ret_desc->codec_count = 0;
 	for (unsigned i = 0; i < count; i++)
+		opus = opus || str_equal_nocase(names[i], "opus");
+	for (unsigned i = 0; i < count; i++)
 		for (unsigned k = 0; k < ARRAY_SIZE(known); k++)
 			if (str_equal_nocase(names[i], known[k].name) &&
+			    (known[k].type != 110 || opus) &&
 			    ret_desc->codec_count < ARRAY_SIZE(known))
 				ret_desc->codecs[ret_desc->codec_count++] = known[k];
 	return codecs_first_speech(ret_desc) ? 0 : -EINVAL;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/str.h"
+#include "media/filler.h"
 #include "media/tone.h"
 #include "media/voice_g722.h"
 #include "media/voice_opus.h"
@@ -17,8 +18,8 @@ struct voice_encoder {
 struct voice_decoder {
 	enum voice_kind kind;
 	unsigned rate;
-	void *state;  /* G.722, Opus */
-	void *filler; /* all but Opus, which has its own */
+	void *state;          /* G.722, Opus */
+	struct filler filler; /* not Opus, which has its own */
 };
 
 static const struct {
@@ -149,9 +150,8 @@ int voice_decoder_create(struct voice_decoder **ret_decoder, enum voice_kind kin
 		decoder->state = voice_opus_decoder(rate);
 	else if (kind == VOICE_G722)
 		decoder->state = voice_g722_decoder(rate);
-	if (kind != VOICE_OPUS)
-		decoder->filler = voice_filler();
-	if ((is_wide(kind) && !decoder->state) || (kind != VOICE_OPUS && !decoder->filler)) {
+	filler_init(&decoder->filler, rate);
+	if (is_wide(kind) && !decoder->state) {
 		voice_decoder_destroy(decoder);
 		return -ENOMEM;
 	}
@@ -167,8 +167,6 @@ struct voice_decoder *voice_decoder_destroy(struct voice_decoder *decoder)
 		voice_opus_decoder_free(decoder->state);
 	else if (decoder->state)
 		voice_g722_decoder_free(decoder->state);
-	if (decoder->filler)
-		voice_filler_free(decoder->filler);
 	free(decoder);
 	return NULL;
 }
@@ -194,7 +192,7 @@ size_t voice_decode(struct voice_decoder *decoder, const uint8_t *payload, size_
 	count = decoder->kind == VOICE_G722
 			? voice_g722_decode(decoder->state, payload, length, ret_samples)
 			: decode_g711(decoder, payload, length, ret_samples);
-	voice_filler_hear(decoder->filler, ret_samples, count);
+	filler_hear(&decoder->filler, ret_samples, count);
 	return count;
 }
 
@@ -204,5 +202,5 @@ void voice_conceal(struct voice_decoder *decoder, const uint8_t *next, size_t ne
 	if (decoder->kind == VOICE_OPUS)
 		voice_opus_conceal(decoder->state, next, next_length, ret_samples, count);
 	else
-		voice_filler_fill(decoder->filler, ret_samples, count);
+		filler_fill(&decoder->filler, ret_samples, count);
 }

@@ -2,7 +2,6 @@
 #include "media/voice_g722.h"
 #include <spandsp/telephony.h>
 #include <spandsp/g722.h>
-#include <spandsp/plc.h>
 
 #define BITRATE 64000
 
@@ -39,24 +38,4 @@ void voice_g722_decoder_free(void *decoder)
 size_t voice_g722_decode(void *decoder, const uint8_t *payload, size_t length, int16_t *ret_samples)
 {
 	return (size_t)g722_decode(decoder, ret_samples, payload, (int)length);
-}
-
-void *voice_filler(void)
-{
-	return plc_init(NULL);
-}
-
-void voice_filler_free(void *filler)
-{
-	(void)plc_free(filler);
-}
-
-void voice_filler_hear(void *filler, int16_t *samples, size_t count)
-{
-	(void)plc_rx(filler, samples, (int)count);
-}
-
-void voice_filler_fill(void *filler, int16_t *ret_samples, size_t count)
-{
-	(void)plc_fillin(filler, ret_samples, (int)count);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* voice_g722.h - G.722 at 64 kbit/s for voice.c, and what spandsp puts in the place
- * of lost samples (ITU-T G.711 appendix I). */
+/* voice_g722.h - G.722 at 64 kbit/s for voice.c, by spandsp. */
 #ifndef BREAKOUT_MEDIA_VOICE_G722_H
 #define BREAKOUT_MEDIA_VOICE_G722_H
 
@@ -15,10 +14,5 @@ void voice_g722_decoder_free(void *decoder);
 /* At most VOICE_FRAME_MAX / 2 bytes. */
 size_t voice_g722_decode(void *decoder, const uint8_t *payload, size_t length,
 			 int16_t *ret_samples);
-
-void *voice_filler(void);
-void voice_filler_free(void *filler);
-void voice_filler_hear(void *filler, int16_t *samples, size_t count); /* smooths the seam */
-void voice_filler_fill(void *filler, int16_t *ret_samples, size_t count);
 
 #endif

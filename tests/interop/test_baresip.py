@@ -154,7 +154,8 @@ def opus_only(page, sbc, daemon, pbx):
 
 
 def digits_by_info(page, sbc, daemon, colleague):
-    """The trunk takes digits by INFO: telephone-events of Chromium become that."""
+    """The trunk takes digits by INFO: telephone-events of Chromium become that.
+    And PCMU only, by its list: PCMA is transcoded."""
     call_to_pbx(page, sbc, daemon, colleague, "info", number="+4799000002", hz=620, digit="#",
                 said=BY_INFO)
 
@@ -247,7 +248,7 @@ def main():
             "trunks": [{"name": "pbx", "failover_on": [404],
                         "uris": [f"sip:127.0.0.1:{pbx.port}",
                                  f"sip:127.0.0.1:{colleague.port}"]},
-                       {"name": "keys", "dtmf": "info",
+                       {"name": "keys", "dtmf": "info", "codecs": ["PCMU"],
                         "uris": [f"sip:127.0.0.1:{colleague.port};transport=udp"]}],
             "services": {"office": [{"do": [{"dial": "pbx"}]}],
                          "keys": [{"do": [{"dial": "keys"}]}]},

@@ -13,6 +13,7 @@ static void a_trunk_is_read_with_its_defaults(void **state)
 		     "      up_after: 1, down_on: [], limits: { calls: 30, calls_per_second: 5 },\n"
 		     "      auth: { username: tas, password_file: pw, realm: r, md5: yes },\n"
 		     "      ingress_auth: { username: pbx, password_file: pw2 },\n"
+		     "      codecs: [G722, AMR-WB], dtmf: info,\n"
 		     "      register: { aor: 'sip:tas@pbx:5070', expires: 5m } }\n");
 	const struct config_trunk *a = &config->trunks[0], *b = &config->trunks[1];
 
@@ -49,6 +50,11 @@ static void a_trunk_is_read_with_its_defaults(void **state)
 	assert_int_equal(b->down_count, 0);
 	assert_int_equal(b->max_calls, 30);
 	assert_int_equal(b->max_rate, 5);
+	assert_int_equal(a->codec_count, 0);
+	assert_int_equal(a->dtmf, TRUNK_DTMF_AUTO);
+	assert_int_equal(b->codec_count, 2);
+	assert_string_equal(b->codecs[1], "AMR-WB");
+	assert_int_equal(b->dtmf, TRUNK_DTMF_INFO);
 	assert_null(a->auth.username);
 	assert_false(a->auth.md5);
 	assert_string_equal(b->auth.username, "tas");

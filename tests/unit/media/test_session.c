@@ -507,16 +507,34 @@ static void await_file(const char *path)
 		turn(deadline);
 }
 
-static void a_message_is_taken_after_the_beep(void **state)
+static struct party *phone_of(enum media_leg_kind kind, const struct media_local *local,
+			      const char *codec)
 {
-	struct party *caller = phone(MEDIA_LEG_WEBRTC, &tone_440), *box;
+	struct party *party = test_calloc(1, sizeof(*party));
+	const char *codecs[] = { codec, "telephone-event" };
+	const struct media_session_options options = {
+		.kind = { kind, MEDIA_LEG_LOCAL },
+		.local = *local,
+		.name = "phone",
+		.codecs = codecs,
+		.codec_count = 2,
+		.on_event = on_event,
+		.arg = party,
+	};
+
+	assert_int_equal(media_session_create(&party->session, engines[0], &options), 0);
+	return party;
+}
+
+static void take_message(struct party *caller)
+{
+	struct party *box;
 	struct media_recording recording;
 	struct media_local local;
 	char where[64], path[128], why[SOUND_FILE_WHY_ROOM];
 	int16_t *samples;
 	size_t count;
 
-	(void)state;
 	message_in(&recording, &local, where, 1400);
 	box = party_create(MEDIA_LEG_WEBRTC, MEDIA_LEG_LOCAL, &local);
 	connect_directly(caller, box);
@@ -534,6 +552,19 @@ static void a_message_is_taken_after_the_beep(void **state)
 	party_destroy(caller);
 	party_destroy(box);
 	assert_int_equal(folder_remove(), 0);
+}
+
+static void a_message_is_taken_after_the_beep(void **state)
+{
+	(void)state;
+	take_message(phone(MEDIA_LEG_WEBRTC, &tone_440));
+}
+
+static void a_caller_without_g711_leaves_a_message_too(void **state)
+{
+	(void)state;
+	take_message(phone_of(MEDIA_LEG_WEBRTC, &tone_440, "opus"));
+	take_message(phone_of(MEDIA_LEG_WEBRTC, &tone_440, "G722"));
 }
 
 static void a_mailbox_that_takes_nothing_is_not_answered_for(void **state)
@@ -671,25 +702,6 @@ static void hold_is_carried_to_the_other_side_and_back(void **state)
 }
 
 /* ---- transcoding ---- */
-
-static struct party *phone_of(enum media_leg_kind kind, const struct media_local *local,
-			      const char *codec)
-{
-	struct party *party = test_calloc(1, sizeof(*party));
-	const char *codecs[] = { codec, "telephone-event" };
-	const struct media_session_options options = {
-		.kind = { kind, MEDIA_LEG_LOCAL },
-		.local = *local,
-		.name = "phone",
-		.codecs = codecs,
-		.codec_count = 2,
-		.on_event = on_event,
-		.arg = party,
-	};
-
-	assert_int_equal(media_session_create(&party->session, engines[0], &options), 0);
-	return party;
-}
 
 static struct party *converter(enum media_leg_kind a, enum media_leg_kind b, enum media_dtmf dtmf)
 {
@@ -856,19 +868,19 @@ static void payload_numbers_are_mapped_when_the_answers_differ(void **state)
 	const char *offer, *answer;
 
 	(void)state;
-	/* The callee believes that PCMA is 110 and that the events are 96. */
+	/* The callee believes that PCMA is 120 and that the events are 96. */
 	assert_int_equal(media_offer(relay->session, MEDIA_A, offer_of(caller)), 0);
 	await_event(relay, MEDIA_EV_OFFER, MEDIA_B, 1);
-	offer = edited(relay->sdp[MEDIA_EV_OFFER][1], "RTP/AVP 8 0 9 111 101",
-		       "RTP/AVP 110 0 9 111 96");
-	offer = edited(edited(offer, "a=rtpmap:8 ", "a=rtpmap:110 "), ":101 ", ":96 ");
+	offer = edited(relay->sdp[MEDIA_EV_OFFER][1], "RTP/AVP 8 0 9 111 101 110",
+		       "RTP/AVP 120 0 9 111 96 110");
+	offer = edited(edited(offer, "a=rtpmap:8 ", "a=rtpmap:120 "), ":101 ", ":96 ");
 	assert_int_equal(media_offer(callee->session, MEDIA_A, offer), 0);
 	await_event(callee, MEDIA_EV_ANSWER, MEDIA_A, 1);
 	answer = callee->sdp[MEDIA_EV_ANSWER][0];
-	assert_non_null(strstr(answer, "RTP/AVP 110 0 9 96 111"));
+	assert_non_null(strstr(answer, "RTP/AVP 120 0 9 96 110 111"));
 	assert_int_equal(media_answer(relay->session, MEDIA_B, answer), 0);
 	await_event(relay, MEDIA_EV_ANSWER, MEDIA_A, 1);
-	assert_non_null(strstr(relay->sdp[MEDIA_EV_ANSWER][0], "RTP/AVP 8 0 9 101 111"));
+	assert_non_null(strstr(relay->sdp[MEDIA_EV_ANSWER][0], "RTP/AVP 8 0 9 101 110 111"));
 	assert_non_null(
 		strstr(relay->sdp[MEDIA_EV_ANSWER][0], "a=rtpmap:101 telephone-event/8000"));
 	assert_int_equal(media_answer(caller->session, MEDIA_A, relay->sdp[MEDIA_EV_ANSWER][0]), 0);
@@ -1123,7 +1135,7 @@ static void offers_of_the_wrong_kind_are_refused_with_a_sentence(void **state)
 	refused(MEDIA_LEG_RTP, "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 0 RTP/AVP 8\r\n", "port 0");
 	refused(MEDIA_LEG_RTP, "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 4000 RTP/AVP 18\r\n",
 		"offers G729/8000; the other has PCMA/8000, PCMU/8000, G722/8000, "
-		"opus/48000, telephone-event/8000");
+		"opus/48000, telephone-event/8000, telephone-event/48000");
 	refused(MEDIA_LEG_RTP, "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 4000 RTP/AVP 101\r\n",
 		"no audio codec");
 	refused(MEDIA_LEG_RTP, "garbage", "v=0");
@@ -1552,6 +1564,7 @@ int main(void)
 		cmocka_unit_test(a_plain_side_hears_another_one_without_being_told),
 		cmocka_unit_test(only_what_a_was_told_is_offered_to_the_new_one),
 		cmocka_unit_test(a_message_is_taken_after_the_beep),
+		cmocka_unit_test(a_caller_without_g711_leaves_a_message_too),
 		cmocka_unit_test(a_mailbox_that_takes_nothing_is_not_answered_for),
 		cmocka_unit_test(a_key_ends_a_message),
 		cmocka_unit_test(an_ice_restart_is_answered_with_new_credentials),

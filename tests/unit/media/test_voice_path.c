@@ -254,7 +254,7 @@ static void packets_that_are_no_speech_are_not_lost_ones(void **state)
 {
 	(void)state;
 	run(20);
-	put(sequence++, 101, NULL, 0);
+	put(sequence++, 101, (const uint8_t *)"", 0);
 	run(20);
 	assert_int_equal(figures().concealed, 0);
 }

@@ -49,6 +49,28 @@ static void webrtc_trunk_speaks_webrtc(void **state)
 	assert_int_equal(rig_decide(rig, "+014799000001", "x")->steps[0].media, MEDIA_LEG_WEBRTC);
 }
 
+static void a_trunks_codecs_and_digits_are_the_steps(void **state)
+{
+	static char *names[] = { TEXT("PCMU"), TEXT("opus") };
+	struct service_rig *rig = *state;
+	const struct call_step *step;
+
+	rig->config.trunks[0].codecs = names;
+	rig->config.trunks[0].codec_count = 2;
+	rig->config.trunks[0].dtmf = TRUNK_DTMF_INBAND;
+	step = rig_decide(rig, "+004712345678", "+4799000001")->steps;
+	assert_true(step->codecs.convert);
+	assert_int_equal(step->codecs.count, 2);
+	assert_string_equal(step->codecs.names[1], "opus");
+	assert_int_equal(step->codecs.dtmf, MEDIA_DTMF_INBAND);
+	rig->config.trunks[0].codec_count = 0;
+	rig->config.trunks[0].dtmf = TRUNK_DTMF_AUTO;
+	step = rig_decide(rig, "+004712345678", "+4799000001")->steps;
+	assert_int_equal(step->codecs.count, 0);
+	assert_false(step[2].codecs.convert); /* leg 3: as the caller's side has it */
+	assert_true(step[2].to_core);
+}
+
 static void only_listed_headers_reach_the_trunk(void **state)
 {
 	struct service_rig *rig = *state;
@@ -100,6 +122,7 @@ int main(void)
 		T(trunk_gets_number_and_caller_under_our_name),
 		T(an_address_that_is_down_is_not_among_the_steps),
 		T(webrtc_trunk_speaks_webrtc),
+		T(a_trunks_codecs_and_digits_are_the_steps),
 		T(only_listed_headers_reach_the_trunk),
 		T(hidden_caller_stays_hidden),
 		T(privacy_none_hides_nothing),
