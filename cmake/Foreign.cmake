@@ -24,6 +24,7 @@ foreign(SNDFILE sndfile)
 foreign(SPEEXDSP speexdsp)
 foreign(OPUS opus)
 foreign(SPANDSP spandsp)
+foreign(CARES libcares)
 foreign(SOFIA sofia-sip-ua)
 foreign(MICROHTTPD libmicrohttpd)
 

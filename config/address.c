@@ -153,6 +153,17 @@ enum sip_transport config_uri_transport(const char *uri)
 	return strcasestr(uri, ";transport=tcp") ? SIP_TRANSPORT_TCP : SIP_TRANSPORT_UDP;
 }
 
+unsigned config_uri_transports(const char *uri)
+{
+	unsigned given = 1u << config_uri_transport(uri);
+	struct sip_uri parsed;
+
+	if (sip_uri_parse(uri, &parsed) || parsed.secure || parsed.port || strchr(uri, ';') ||
+	    host_is_literal(parsed.host))
+		return given;
+	return given | 1u << SIP_TRANSPORT_TCP;
+}
+
 const char *sip_uri_parse(const char *text, struct sip_uri *ret_uri)
 {
 	bool sip = !strncasecmp(text, "sip:", 4);

@@ -73,6 +73,8 @@ struct config_sip {
 	unsigned session_expires_s; /* RFC 4028: 1800; 0: only if the peer asks */
 	unsigned min_se_s;          /* RFC 4028: 90 */
 	enum device_digest device_digest; /* md5 */
+	char **dns_servers;               /* "address:port"; none: those of /etc/resolv.conf */
+	size_t dns_server_count;
 };
 
 struct config_api {
@@ -518,6 +520,8 @@ bool config_is_holiday(const struct config *config, const struct config_local *l
 
 /* RFC 3263 section 4.1: what the URI names, else TLS for sips and UDP for sip. */
 enum sip_transport config_uri_transport(const char *uri);
+/* Bits 1 << enum sip_transport: what the DNS may choose for it. */
+unsigned config_uri_transports(const char *uri);
 
 /* Borrowed; NULL if the number is not configured. */
 const struct config_registration *config_find_number(const struct config *config,

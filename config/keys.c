@@ -3,7 +3,9 @@
 #include "config/keys.h"
 
 #include <limits.h>
+#include <string.h>
 
+#include "config/address.h"
 #include "config/device.h"
 #include "config/http.h"
 #include "config/registration.h"
@@ -32,6 +34,24 @@ static void read_log_level(struct reader *reader, const struct value *value)
 }
 
 static const struct kind kind_log_level = { "log level", NODE_SCALAR, read_log_level };
+
+static void read_dns_server(struct reader *reader, const struct value *value)
+{
+	const char *text = value->node->text;
+	char host[HOST_ROOM];
+	uint16_t port;
+	const char *problem = host_port_parse(text, strlen(text), host, &port);
+
+	/* An IPv6 address without a port needs no brackets. */
+	if (!host_is_literal(text) && (problem || !host_is_literal(host)))
+		value_error(reader, value,
+			    "is no address of a DNS server. Write 192.0.2.53, 192.0.2.53:5353 or "
+			    "[2001:db8::53]:5353");
+	else
+		kind_text.read(reader, value);
+}
+
+static const struct kind kind_dns_server = { "DNS server", NODE_SCALAR, read_dns_server };
 
 static const struct key sip_keys[] = {
 	{ .name = "listen",
@@ -107,6 +127,11 @@ static const struct key sip_keys[] = {
 	  AT(sip.device_digest),
 	  .fallback = "md5",
 	  .help = "what devices prove their password with: md5, sha-256 or both" },
+	{ .name = "dns_servers",
+	  .kind = &kind_dns_server,
+	  LIST(sip.dns_servers, char *),
+	  COUNT(sip.dns_server_count),
+	  .help = "address or address:port of DNS servers; those of /etc/resolv.conf" },
 };
 static const struct schema sip_schema = { "sip", sip_keys, ARRAY_SIZE(sip_keys) };
 

@@ -44,6 +44,8 @@
 #define LINGER_MS         2000 /* for BYEs to be answered at the end */
 #define LINGER_STEP_MS    50
 #define MEDIA_THREADS_MAX 8
+#define NAMES_MS          1000 /* what a start waits for the DNS */
+#define NAMES_STEP_MS     20
 
 enum stopping { STOP_NOT, STOP_DRAINING, STOP_ENDING };
 
@@ -530,7 +532,7 @@ static unsigned trunk_transports(const struct config *config)
 
 	for (size_t i = 0; i < config->trunk_count; i++)
 		for (size_t j = 0; j < config->trunks[i].uri_count; j++)
-			reach |= 1u << config_uri_transport(config->trunks[i].uris[j]);
+			reach |= config_uri_transports(config->trunks[i].uris[j]);
 	return reach;
 }
 
@@ -561,6 +563,8 @@ static int start_endpoint(struct daemon *daemon)
 		.session_expires_s = config->session_expires_s,
 		.min_se_s = config->min_se_s,
 		.keepalive_uri = daemon->config->core.sbc.uri,
+		.dns_servers = config->dns_servers,
+		.dns_server_count = config->dns_server_count,
 		.reach = trunk_transports(daemon->config),
 		.trace_bytes = daemon->config->trace.bytes,
 		.verify_next_hop = true,
@@ -683,6 +687,16 @@ static int start_signals(struct daemon *daemon, const sigset_t *signals)
 	return sip_loop_watch(daemon->loop, daemon->signal_fd, on_signal, daemon);
 }
 
+/* The first call should find what the DNS knows of trunks and core; a DNS that is
+ * silent does not keep the others from being served. */
+static void await_names(struct daemon *daemon)
+{
+	mono_ms until = clock_now() + NAMES_MS;
+
+	while (!sip_endpoint_names_settled(daemon->endpoint) && clock_now() < until)
+		sip_loop_step(daemon->loop, NAMES_STEP_MS);
+}
+
 static void say_ready(const struct daemon *daemon)
 {
 	const struct config *config = daemon->config;
@@ -717,6 +731,8 @@ static int start(struct daemon *daemon, const sigset_t *signals)
 		start_hep(daemon);
 	if (!err)
 		err = start_rooms(daemon);
+	if (!err)
+		await_names(daemon);
 	if (!err)
 		err = start_admin(daemon);
 	if (!err)

@@ -164,8 +164,10 @@ static bool next_step(struct call *call, const struct ending *ending)
 
 		if (step->other_address && !ending->failover)
 			continue;
-		/* What the core itself could not do it cannot do a second time. */
-		if (step->only_after_trouble && (!ending->trouble || (step->to_core && core)))
+		/* What the core itself could not do it cannot do a second time, but by
+		 * another of its addresses. */
+		if (step->only_after_trouble &&
+		    (!ending->trouble || (step->to_core && core && !step->other_address)))
 			continue;
 		if (step->turn == (call->advised ? CALL_TURN_UNADVISED : CALL_TURN_ADVISED))
 			continue;
@@ -588,8 +590,10 @@ static struct ending judge_refusal(const struct call_step *step, const struct le
 {
 	bool challenge = event->status == 401 || event->status == 407;
 	bool ours = challenge && !step->to_core;
-	bool failover =
-		!step->to_core && !event->rang && sip_line_fails_over(step->line, event->status);
+	/* RFC 3263 section 4.3: a 503 is for the next address too. */
+	bool other = step->to_core ? event->status == 503
+				   : sip_line_fails_over(step->line, event->status);
+	bool failover = other && !event->rang;
 	struct cause_reason said = farewell_read(event->headers);
 	struct ending ending = {
 		.cause = ours ? CAUSE_INTERNAL : cause_from_response(event->status, &said),

@@ -191,6 +191,8 @@ static void write_record(struct decision *decision)
 struct call_plan *decision_finish(struct decision *decision)
 {
 	if (!decision->failed)
+		core_spread(decision);
+	if (!decision->failed)
 		write_record(decision);
 	if (decision->failed)
 		return call_plan_free(decision->plan);

@@ -38,6 +38,7 @@ struct service_room {
 	struct trunk_host *hosts; /* own */
 	size_t host_count;
 	struct sip_endpoint *endpoint; /* borrowed; NULL: trunks are not watched */
+	struct sip_peer *core;         /* own reference */
 	struct trunk *trunks;          /* own; one for each of config.trunks */
 	size_t trunk_count;
 	struct hop_key hop_key;
@@ -103,6 +104,13 @@ struct call_plan *decision_finish(struct decision *decision);
 int trunks_apply(struct service_room *room) MUST_CHECK;
 void trunks_done(struct service_room *room);
 struct sip_peer *trunks_find(const struct service_room *room, size_t trunk); /* NULL: none */
+
+/* core.c: core.sbc.uri as a peer. -ENOMEM leaves it as it is */
+int core_apply(struct service_room *room) MUST_CHECK;
+void core_done(struct service_room *room);
+/* The plan's steps to the core go to the addresses it has; what fails at one is
+ * tried at the next. */
+void core_spread(struct decision *decision);
 
 /* loop.c: leg 3 to the core */
 struct call_step *loop_add(struct decision *decision, bool pass_through, unsigned ring_s);

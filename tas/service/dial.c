@@ -38,12 +38,12 @@ void dial_codecs(const struct config_trunk *trunk, struct media_codecs *ret_code
 static void add_gateway(struct decision *decision, const struct config_trunk *trunk,
 			struct sip_line *line, const char *number, unsigned ring_s)
 {
-	const char *uri = sip_line_uri(line);
-	size_t index = index_of(trunk, uri);
+	const char *name = sip_line_name(line);
+	size_t index = index_of(trunk, name);
 	struct uri_view gateway;
 	struct call_step *step;
 
-	if (!uri_split(uri, &gateway))
+	if (!uri_split(name, &gateway))
 		return; /* the config room has checked it */
 	step = decision_add_step(decision, CALL_STEP_DIAL, index ? "dial %s/%zu" : "dial %s",
 				 trunk->name, index + 1);
@@ -51,7 +51,7 @@ static void add_gateway(struct decision *decision, const struct config_trunk *tr
 		return;
 	step->request_uri = decision_text(decision, uri_with_user(&gateway, NULL, number));
 	step->to_uri = decision_text(decision, uri_with_user(&gateway, NULL, number));
-	step->next_hop = decision_text(decision, strdup(uri));
+	step->next_hop = decision_text(decision, strdup(sip_line_uri(line)));
 	identity_tell_trunk(decision, step, trunk);
 	identity_allow_responses(step, trunk, true);
 	step->max_forwards = decision->info->max_forwards - 1;

@@ -170,7 +170,8 @@ int service_create(struct service_room **ret_room, const struct service_options 
 	room->endpoint = options->endpoint;
 	room->rehearsal = options->rehearsal;
 	if (collect_hosts(room) < 0 || digest_guard_create(&room->guard, NONCE_S) < 0 ||
-	    trunks_apply(room) < 0 || (!options->rehearsal && read_secrets(room) < 0) ||
+	    core_apply(room) < 0 || trunks_apply(room) < 0 ||
+	    (!options->rehearsal && read_secrets(room) < 0) ||
 	    order_book_create(&room->orders) < 0) {
 		service_destroy(room);
 		return -ENOMEM;
@@ -195,6 +196,7 @@ struct service_room *service_destroy(struct service_room *room)
 	if (!room)
 		return NULL;
 	trunks_done(room);
+	core_done(room);
 	digest_guard_destroy(room->guard);
 	order_book_destroy(room->orders);
 	free(room->hosts);
@@ -212,6 +214,9 @@ void service_reconfigure(struct service_room *room, const struct config *config,
 	if (collect_hosts(room) < 0)
 		log_error("service", "no memory for the trunks' addresses: calls from some trunks "
 				     "are refused until the next reload");
+	if (core_apply(room) < 0)
+		log_error("service", "no memory for the core's addresses: they stay as they were "
+				     "until the next reload");
 	if (trunks_apply(room) < 0)
 		log_error("service", "no memory for the trunks: they stay as they were until the "
 				     "next reload");

@@ -155,7 +155,7 @@ static int send_register(struct binding *binding)
 	const char *to;
 
 	if (hop && fill(binding, msg, hop) == 0) {
-		to = message_hop(msg_home(msg), hop, message_transport(hop));
+		to = endpoint_hop(binding->endpoint, msg_home(msg), hop, message_transport(hop));
 		binding->request =
 			nta_outgoing_mcreate(binding->endpoint->agent, on_response, (void *)binding,
 					     (const url_string_t *)to, msg, TAG_END());

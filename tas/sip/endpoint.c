@@ -9,7 +9,9 @@
 
 #include "base/str.h"
 #include "tas/sip/binding.h"
+#include "tas/sip/dns.h"
 #include "tas/sip/leg_private.h"
+#include "tas/sip/message.h"
 #include "tas/sip/probe.h"
 #include "tas/sip/sip_root.h"
 #include "tas/sip/tls_guard.h"
@@ -76,13 +78,17 @@ static int bind_listener(struct sip_endpoint *endpoint, enum sip_transport trans
 	return 0;
 }
 
-/* By the host in a URI; names are taken for IPv4, as most next hops are. */
+/* By the address in a URI; names are taken for IPv4, as most next hops are. */
 static bool reaches(const struct listener *listener, const char *uri)
 {
+	static const char maddr[] = ";maddr=";
+	const char *address = strcasestr(uri, maddr);
 	const char *host = strchr(uri, '@');
+	bool ipv6;
 
 	host = host ? host + 1 : uri + strcspn(uri, ":") + 1;
-	return host[0] == '[' ? tport_has_ip6(listener->tport) : tport_has_ip4(listener->tport);
+	ipv6 = address ? memchr(address, ':', strcspn(address + 1, ";")) != NULL : host[0] == '[';
+	return ipv6 ? tport_has_ip6(listener->tport) : tport_has_ip4(listener->tport);
 }
 
 struct listener *endpoint_listener(const struct sip_endpoint *endpoint,
@@ -126,6 +132,19 @@ char *endpoint_contact(const struct sip_endpoint *endpoint, su_home_t *home,
 			  listener->transport == SIP_TRANSPORT_UDP || sips
 				  ? ""
 				  : sip_transport_name(listener->transport));
+}
+
+char *endpoint_hop(const struct sip_endpoint *endpoint, su_home_t *home, const url_t *url,
+		   enum sip_transport transport)
+{
+	const char *port = url->url_port ? url->url_port : "0";
+	char hop[RESOLVER_HOP_ROOM];
+
+	if (url->url_host && !url_has_param(url, "maddr") &&
+	    resolver_find(endpoint->resolver, url->url_host, (uint16_t)strtoul(port, NULL, 10),
+			  transport, hop))
+		return su_strdup(home, hop);
+	return message_hop(home, url, transport);
 }
 
 uint16_t sip_endpoint_port(const struct sip_endpoint *endpoint, size_t index)
@@ -286,6 +305,42 @@ static int bind_reach(struct sip_endpoint *endpoint, unsigned reach, char *error
 	return 0;
 }
 
+static void ask_dns(void *dns, const char *name, enum dns_type type, dns_answer_fn *on_answer,
+		    void *arg)
+{
+	dns_ask(dns, name, type, on_answer, arg);
+}
+
+/* What can be called depends on the ports there are to call from. */
+static int create_resolver(struct sip_endpoint *endpoint,
+			   const struct sip_endpoint_options *options, char *error, size_t room)
+{
+	struct resolver_options resolve = { .ask = ask_dns,
+					    .wheel = endpoint_wheel(endpoint),
+					    .hosts_path = "/etc/hosts" };
+	int err = dns_create(&endpoint->dns, endpoint->loop, options->dns_servers,
+			     options->dns_server_count);
+
+	if (err == -EINVAL)
+		(void)snprintf(error, room, "sip.dns_servers holds something that is no address");
+	if (err)
+		return err;
+	for (size_t i = 0; i < endpoint->listener_count; i++) {
+		const struct listener *listener = &endpoint->listeners[i];
+
+		resolve.transports |= 1u << listener->transport;
+		resolve.ipv4 = resolve.ipv4 || tport_has_ip4(listener->tport);
+		resolve.ipv6 = resolve.ipv6 || tport_has_ip6(listener->tport);
+	}
+	resolve.asked = endpoint->dns;
+	return resolver_create(&endpoint->resolver, &resolve);
+}
+
+bool sip_endpoint_names_settled(const struct sip_endpoint *endpoint)
+{
+	return resolver_settled(endpoint->resolver);
+}
+
 static int copy_options(struct sip_endpoint *endpoint, const struct sip_endpoint_options *options)
 {
 	endpoint->connect_ms = options->connect_ms ? options->connect_ms : 1000;
@@ -327,6 +382,8 @@ int sip_endpoint_create(struct sip_endpoint **ret_endpoint, struct sip_loop *loo
 		err = bind_all(endpoint, options, error, error_room);
 	if (!err)
 		err = bind_reach(endpoint, options->reach, error, error_room);
+	if (!err)
+		err = create_resolver(endpoint, options, error, error_room);
 	if (!err) {
 		err = keepalive_start(endpoint, options->keepalive_uri, options->keepalive_s);
 		if (err == -EINVAL)
@@ -372,6 +429,8 @@ struct sip_endpoint *sip_endpoint_destroy(struct sip_endpoint *endpoint)
 		leg_discard(endpoint->legs);
 	binding_forget_all(endpoint);
 	keepalive_stop(endpoint);
+	dns_destroy(endpoint->dns);
+	resolver_destroy(endpoint->resolver);
 	timer_cancel(&endpoint->sweep);
 	if (endpoint->agent)
 		nta_agent_destroy(endpoint->agent);

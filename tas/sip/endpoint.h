@@ -83,6 +83,8 @@ struct sip_endpoint_options {
 	unsigned connect_ms, handshake_s, keepalive_s, t1_ms; /* as config_sip */
 	unsigned session_expires_s, min_se_s;                 /* as config_sip */
 	const char *keepalive_uri; /* OPTIONS go there while keepalive_s > 0; NULL: none */
+	char *const *dns_servers;  /* "address:port"; none: those of /etc/resolv.conf */
+	size_t dns_server_count;
 	/* Bits 1 << enum sip_transport: what next hops need besides the listeners.
 	 * Each that no listener has gets a free port on the first listener's host:
 	 * sofia cannot add a transport once connections run. */
@@ -110,6 +112,9 @@ struct sip_endpoint *sip_endpoint_destroy(struct sip_endpoint *endpoint);
 
 /* The port listener `index` got (for port 0). 0 if there is no such listener. */
 uint16_t sip_endpoint_port(const struct sip_endpoint *endpoint, size_t index);
+
+/* Whether every name of a trunk or the core has been looked up once. */
+bool sip_endpoint_names_settled(const struct sip_endpoint *endpoint);
 
 /* Whether the last keep-alive OPTIONS was answered (any status below 500). */
 bool sip_endpoint_keepalive_ok(const struct sip_endpoint *endpoint);

@@ -22,6 +22,7 @@ struct sip_endpoint;
 #include "base/timer_wheel.h"
 #include "tas/sip/endpoint.h"
 #include "tas/sip/health.h"
+#include "tas/sip/resolver.h"
 #include "tas/sip/session_timer.h"
 
 struct binding;
@@ -57,6 +58,8 @@ struct sip_endpoint {
 	struct sip_loop *loop;
 	nta_agent_t *agent;
 	struct tls_profile *tls;
+	struct dns *dns;
+	struct resolver *resolver; /* asks `dns` */
 	struct sip_endpoint_handlers handlers;
 	struct listener *listeners;
 	size_t listener_count; /* those asked for, their IPv4 twins, those for `reach` */
@@ -84,6 +87,10 @@ struct listener *endpoint_listener(const struct sip_endpoint *endpoint,
  * tport: the connection or socket it began on; NULL: not known. */
 char *endpoint_contact(const struct sip_endpoint *endpoint, su_home_t *home,
 		       const struct listener *listener, tport_t *tport, bool sips);
+/* Where a request to `url` is sent: message_hop(), with the address of a name that
+ * is watched. From the home; NULL: no memory. */
+char *endpoint_hop(const struct sip_endpoint *endpoint, su_home_t *home, const url_t *url,
+		   enum sip_transport transport);
 /* The listener a message came in by; NULL: the connection is gone. */
 struct listener *endpoint_listener_of(struct sip_endpoint *endpoint, tport_t *tport);
 

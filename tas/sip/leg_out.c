@@ -189,7 +189,7 @@ static int choose_hop(struct leg *leg, const char *uri)
 	if (!url)
 		return -ENOMEM;
 	leg->info.transport = message_transport(url);
-	leg->next_hop = message_hop(leg->home, url, leg->info.transport);
+	leg->next_hop = endpoint_hop(leg->endpoint, leg->home, url, leg->info.transport);
 	return leg->next_hop ? 0 : -ENOMEM;
 }
 

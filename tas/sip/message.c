@@ -397,7 +397,7 @@ char *message_hop(su_home_t *home, const url_t *url, enum sip_transport transpor
 				 url->url_port ? ":" : "", url->url_port ? url->url_port : "",
 				 sip_transport_name(transport), params[0] ? ";" : "", params);
 	if (!hop || url->url_headers || !url->url_host || host_is_ip_address(url->url_host) ||
-	    hosts_find("/etc/hosts", url->url_host, address) < 0)
+	    url_has_param(url, "maddr") || hosts_find("/etc/hosts", url->url_host, address) < 0)
 		return hop;
 	/* The name stays what a certificate is checked against. */
 	return su_sprintf(home, "%s;maddr=%s", hop, address);

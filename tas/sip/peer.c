@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "tas/sip/resolver.h"
 
 static struct metric lines_up = METRIC_GAUGE_INIT("breakout_trunk_addresses", "state=\"up\"",
 						  "Addresses of trunks by what is known of them");
@@ -54,7 +55,7 @@ static void count_state(const struct sip_line *line, int by)
 		metric_add(&lines_down, by);
 }
 
-static struct sip_line *line_create(struct sip_peer *peer, const char *uri)
+static struct sip_line *line_create(struct sip_peer *peer, const char *name, const char *uri)
 {
 	struct sip_line *line = calloc(1, sizeof(*line));
 
@@ -62,7 +63,10 @@ static struct sip_line *line_create(struct sip_peer *peer, const char *uri)
 		return NULL;
 	line->references = 1;
 	line->uri = strdup(uri);
-	if (!line->uri) {
+	line->name = strdup(name);
+	if (!line->uri || !line->name) {
+		free(line->uri);
+		free(line->name);
 		free(line);
 		return NULL;
 	}
@@ -85,8 +89,14 @@ struct sip_line *sip_line_unref(struct sip_line *line)
 	count_state(line, -1);
 	sip_peer_unref(line->peer);
 	free(line->uri);
+	free(line->name);
 	free(line);
 	return NULL;
+}
+
+const char *sip_line_name(const struct sip_line *line)
+{
+	return line->name;
 }
 
 const char *sip_line_uri(const struct sip_line *line)
@@ -110,6 +120,39 @@ static void drop_lines(struct sip_line **lines, size_t count)
 	for (size_t i = 0; i < count; i++)
 		sip_line_unref(lines[i]);
 	free(lines);
+}
+
+/* ---- sites ---- */
+
+static struct sip_site *site_create(struct sip_peer *peer, const char *uri)
+{
+	struct sip_site *site = calloc(1, sizeof(*site));
+
+	if (!site)
+		return NULL;
+	site->peer = peer;
+	site->uri = strdup(uri);
+	if (!site->uri) {
+		free(site);
+		return NULL;
+	}
+	return site;
+}
+
+static void site_free(struct sip_site *site)
+{
+	if (site->stop_asking)
+		site->stop_asking(site);
+	free(site->uri);
+	free(site);
+}
+
+static void drop_sites(struct sip_site **sites, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (sites[i])
+			site_free(sites[i]);
+	free(sites);
 }
 
 /* ---- the peer ---- */
@@ -143,9 +186,13 @@ void sip_peer_retire(struct sip_peer *peer)
 	struct sip_line **lines = peer->lines;
 	size_t count = peer->count;
 
-	free(peer->chosen);
-	peer->lines = peer->chosen = NULL;
-	peer->count = 0;
+	drop_sites(peer->sites, peer->site_count);
+	free(peer->choice);
+	peer->sites = NULL;
+	peer->lines = NULL;
+	peer->choice = NULL;
+	peer->endpoint = NULL;
+	peer->count = peer->site_count = 0;
 	for (size_t i = 0; i < count; i++)
 		stop_watching(lines[i]);
 	drop_lines(lines, count);
@@ -177,13 +224,13 @@ const char *sip_peer_name(const struct sip_peer *peer)
 	return peer->name;
 }
 
-/* The line of that URI with a reference more, or a new one. */
-static struct sip_line *line_for(struct sip_peer *peer, const char *uri)
+/* The line that goes there with a reference more, or a new one. */
+static struct sip_line *line_for(struct sip_peer *peer, const char *name, const char *uri)
 {
 	for (size_t i = 0; i < peer->count; i++)
 		if (strcmp(peer->lines[i]->uri, uri) == 0)
 			return sip_line_ref(peer->lines[i]);
-	return line_create(peer, uri);
+	return line_create(peer, name, uri);
 }
 
 static bool is_among(struct sip_line *const *lines, size_t count, const struct sip_line *line)
@@ -194,42 +241,129 @@ static bool is_among(struct sip_line *const *lines, size_t count, const struct s
 	return false;
 }
 
-static int configure_lines(struct sip_peer *peer, const struct config_trunk *config)
+/* The lines of a peer while they are made anew. */
+struct spread {
+	struct sip_line **lines;
+	size_t count;
+	bool failed;
+};
+
+static void add_line(struct spread *spread, struct sip_peer *peer, size_t site,
+		     const struct resolver_target *target)
 {
-	struct sip_line **lines = calloc(config->uri_count, sizeof(struct sip_line *));
-	struct sip_line **chosen = calloc(config->uri_count, sizeof(struct sip_line *));
+	const struct sip_site *of = peer->sites[site];
+	char uri[RESOLVER_HOP_ROOM];
+	struct sip_line *line;
+
+	if (target)
+		resolver_hop(of->name, target, uri);
+	line = spread->failed ? NULL : line_for(peer, of->uri, target ? uri : of->uri);
+	if (!line) {
+		spread->failed = true;
+		return;
+	}
+	line->site = site;
+	line->lost = of->name && !target;
+	line->priority = target ? target->priority : 0;
+	line->weight = target ? target->weight : 1;
+	spread->lines[spread->count++] = line;
+}
+
+static void add_site(struct spread *spread, struct sip_peer *peer, size_t site)
+{
+	const struct resolver_target *targets = NULL;
+	size_t count =
+		peer->sites[site]->name ? resolver_targets(peer->sites[site]->name, &targets) : 0;
+
+	for (size_t i = 0; i < count; i++)
+		add_line(spread, peer, site, &targets[i]);
+	if (!count)
+		add_line(spread, peer, site, NULL);
+}
+
+static struct sip_choice *choice_create(size_t lines);
+
+int sip_peer_spread(struct sip_peer *peer)
+{
+	size_t room = peer->site_count * RESOLVER_TARGETS_MAX;
+	struct spread spread = { .lines = calloc(room, sizeof(struct sip_line *)) };
+	struct sip_choice *choice = choice_create(room);
+
+	spread.failed = !spread.lines || !choice;
+	for (size_t i = 0; i < peer->site_count && !spread.failed; i++)
+		add_site(&spread, peer, i);
+	if (spread.failed) {
+		drop_lines(spread.lines, spread.count);
+		free(choice);
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < peer->count; i++)
+		if (!is_among(spread.lines, spread.count, peer->lines[i]))
+			stop_watching(peer->lines[i]);
+	drop_lines(peer->lines, peer->count);
+	free(peer->choice);
+	peer->lines = spread.lines;
+	peer->count = spread.count;
+	peer->choice = choice;
+	return 0;
+}
+
+/* The site of that URI, taken out of where it is, or a new one. */
+static struct sip_site *site_for(struct sip_peer *peer, const char *uri)
+{
+	for (size_t i = 0; i < peer->site_count; i++) {
+		struct sip_site *site = peer->sites[i];
+
+		if (!site || strcmp(site->uri, uri) != 0)
+			continue;
+		peer->sites[i] = NULL;
+		return site;
+	}
+	return site_create(peer, uri);
+}
+
+static void put_back(struct sip_peer *peer, struct sip_site *site)
+{
+	for (size_t i = 0; i < peer->site_count; i++) {
+		if (peer->sites[i])
+			continue;
+		peer->sites[i] = site;
+		return;
+	}
+	site_free(site);
+}
+
+static int configure_sites(struct sip_peer *peer, const struct config_trunk *config)
+{
+	struct sip_site **sites = calloc(config->uri_count, sizeof(struct sip_site *));
 	size_t count = 0;
 
-	while (lines && chosen && count < config->uri_count) {
-		lines[count] = line_for(peer, config->uris[count]);
-		if (!lines[count])
+	while (sites && count < config->uri_count) {
+		sites[count] = site_for(peer, config->uris[count]);
+		if (!sites[count])
 			break;
 		count++;
 	}
 	if (count < config->uri_count) {
-		drop_lines(lines, count);
-		free(chosen);
+		while (count)
+			put_back(peer, sites[--count]);
+		free(sites);
 		return -ENOMEM;
 	}
-	for (size_t i = 0; i < peer->count; i++)
-		if (!is_among(lines, count, peer->lines[i]))
-			stop_watching(peer->lines[i]);
-	drop_lines(peer->lines, peer->count);
-	free(peer->chosen);
-	peer->lines = lines;
-	peer->chosen = chosen;
-	peer->count = count;
-	return 0;
+	drop_sites(peer->sites, peer->site_count);
+	peer->sites = sites;
+	peer->site_count = count;
+	return sip_peer_spread(peer);
 }
 
 int sip_peer_configure(struct sip_peer *peer, const struct config_trunk *config)
 {
-	int err = configure_lines(peer, config);
+	int err = configure_sites(peer, config);
 
 	if (err)
 		return err;
-	for (size_t i = 0; i < peer->count; i++)
-		peer->lines[i]->weight = config->weight_count > i ? config->weights[i] : 1;
+	for (size_t i = 0; i < peer->site_count; i++)
+		peer->sites[i]->weight = config->weight_count > i ? config->weights[i] : 1;
 	peer->order = config->order;
 	peer->rules = (struct health_rules){ .down_after = config->down_after,
 					     .up_after = config->up_after };
@@ -257,63 +391,125 @@ static bool is_usable(const struct sip_peer *peer, const struct sip_line *line)
 	       (!peer->options_s && clock_now() - line->health.since_ms >= RETRY_MS);
 }
 
-static size_t collect(struct sip_peer *peer)
-{
-	size_t count = 0;
+/* What is put in an order: a site with its lines, or one line. */
+struct pick {
+	unsigned weight;
+	struct sip_line **first; /* a site's */
+	size_t count;
+	struct sip_line *line;
+};
 
-	for (size_t i = 0; i < peer->count; i++)
-		if (is_usable(peer, peer->lines[i]))
-			peer->chosen[count++] = peer->lines[i];
-	if (count)
-		return count;
-	for (; count < peer->count; count++)
-		peer->chosen[count] = peer->lines[count];
-	return count;
+struct sip_choice {
+	struct pick *sites, *picks;         /* as many as there may be lines */
+	struct sip_line **usable, **chosen; /* the same */
+};
+
+static struct sip_choice *choice_create(size_t lines)
+{
+	struct sip_choice *choice =
+		calloc(1, sizeof(*choice) + lines * 2 * (sizeof(struct pick) + sizeof(void *)));
+
+	if (!choice)
+		return NULL;
+	choice->sites = (struct pick *)(choice + 1);
+	choice->picks = choice->sites + lines;
+	choice->usable = (struct sip_line **)(choice->picks + lines);
+	choice->chosen = choice->usable + lines;
+	return choice;
 }
 
 /* The others keep their order. */
-static void move_to_front(struct sip_line **lines, size_t i)
+static void move_to_front(struct pick *picks, size_t i)
 {
 	for (; i; i--) {
-		struct sip_line *line = lines[i];
+		struct pick pick = picks[i];
 
-		lines[i] = lines[i - 1];
-		lines[i - 1] = line;
+		picks[i] = picks[i - 1];
+		picks[i - 1] = pick;
 	}
 }
 
-static void rotate(struct sip_line **lines, size_t count, size_t by)
+static void rotate(struct pick *picks, size_t count, size_t by)
 {
 	while (by++ < count)
-		move_to_front(lines, count - 1);
+		move_to_front(picks, count - 1);
 }
 
 /* RFC 2782: each place goes to one of those left, by the share of its weight. */
-static void draw(struct sip_line **lines, size_t count, uint64_t seed)
+static void draw(struct pick *picks, size_t count, uint64_t seed)
 {
-	for (; count > 1; lines++, count--) {
+	for (; count > 1; picks++, count--) {
 		uint64_t sum = 0, at;
 		size_t i = 0;
 
 		for (size_t k = 0; k < count; k++)
-			sum += lines[k]->weight;
+			sum += picks[k].weight;
 		seed = hash_u64(seed);
-		for (at = seed % sum; at >= lines[i]->weight; i++)
-			at -= lines[i]->weight;
-		move_to_front(lines, i);
+		for (at = seed % sum; at >= picks[i].weight; i++)
+			at -= picks[i].weight;
+		move_to_front(picks, i);
 	}
+}
+
+/* Lines of one site: those of the same priority are drawn. */
+static void order_lines(struct pick *picks, struct sip_line **lines, size_t count, uint64_t seed)
+{
+	while (count) {
+		size_t run = 0;
+
+		for (; run < count && lines[run]->priority == lines[0]->priority; run++)
+			picks[run] =
+				(struct pick){ .weight = lines[run]->weight, .line = lines[run] };
+		draw(picks, run, seed);
+		for (size_t i = 0; i < run; i++)
+			lines[i] = picks[i].line;
+		lines += run;
+		count -= run;
+	}
+}
+
+/* Sites with a line to try, each with those lines in order. */
+static size_t collect(struct sip_peer *peer, bool down_too, uint64_t seed)
+{
+	struct sip_choice *choice = peer->choice;
+	size_t sites = 0, used = 0;
+
+	for (size_t i = 0; i < peer->count;) {
+		size_t site = peer->lines[i]->site, first = used;
+
+		for (; i < peer->count && peer->lines[i]->site == site; i++)
+			if (!peer->lines[i]->lost && (down_too || is_usable(peer, peer->lines[i])))
+				choice->usable[used++] = peer->lines[i];
+		if (used == first)
+			continue;
+		order_lines(choice->picks, &choice->usable[first], used - first, seed + site);
+		choice->sites[sites++] = (struct pick){ .weight = peer->sites[site]->weight,
+							.first = &choice->usable[first],
+							.count = used - first };
+	}
+	return sites;
 }
 
 size_t sip_peer_choose(struct sip_peer *peer, struct sip_line *const **ret_lines)
 {
-	size_t count = collect(peer);
+	struct sip_choice *choice = peer->choice;
 	uint64_t turn = peer->turn++;
+	size_t sites = collect(peer, false, turn), count = 0;
 
-	if (count && peer->order == TRUNK_ROUND_ROBIN)
-		rotate(peer->chosen, count, (size_t)(turn % count));
+	if (!sites)
+		sites = collect(peer, true, turn);
+	if (sites && peer->order == TRUNK_ROUND_ROBIN)
+		rotate(choice->sites, sites, (size_t)(turn % sites));
 	else if (peer->order == TRUNK_WEIGHTED)
-		draw(peer->chosen, count, turn);
-	*ret_lines = peer->chosen;
+		draw(choice->sites, sites, turn);
+	for (size_t i = 0; i < sites; i++) {
+		const struct pick *site = &choice->sites[i];
+
+		memcpy(&choice->chosen[count], site->first,
+		       site->count * sizeof(struct sip_line *));
+		count += site->count;
+	}
+	*ret_lines = choice ? choice->chosen : NULL;
 	return count;
 }
 
@@ -463,7 +659,7 @@ void sip_peer_each_line(const struct sip_peer *peer,
 			.state = line->health.state,
 			.since_ms = line->health.since_ms,
 			.status = line->status,
-			.why = line->why,
+			.why = line->lost ? "no address in the DNS" : line->why,
 			.calls = line->calls,
 			.failures = line->failures,
 			.binding = peer->binding ? peer->binding : "",

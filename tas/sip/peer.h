@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* peer.h - somebody calls are sent to and come from: a trunk as this room sees it.
  *
- * A peer has lines, one for each of its addresses. It knows which of them answer
- * and in which order to try them, and how many calls it has; it sends nothing
- * itself (watch.h does). A reload changes a peer in place: legs hold a reference,
- * so that what they report finds its peer even when it is no longer configured.
+ * A peer has lines, one for each address that its configured URIs lead to. It knows which of them
+ * answer and in which order to try them, and how many calls it has; it sends nothing itself
+ * (watch.h does). A reload changes a peer in place: legs hold a reference, so that what they report
+ * finds its peer even when it is no longer configured.
  *
  * Threads: the SIP thread.
  */
@@ -36,13 +36,14 @@ struct sip_peer *sip_peer_ref(struct sip_peer *peer);   /* NULL is fine */
 struct sip_peer *sip_peer_unref(struct sip_peer *peer); /* NULL is fine; returns NULL */
 const char *sip_peer_name(const struct sip_peer *peer);
 
-struct sip_line *sip_line_ref(struct sip_line *line);   /* NULL is fine; holds its peer too */
-struct sip_line *sip_line_unref(struct sip_line *line); /* NULL is fine; returns NULL */
-const char *sip_line_uri(const struct sip_line *line);
+struct sip_line *sip_line_ref(struct sip_line *line);        /* NULL is fine; holds its peer too */
+struct sip_line *sip_line_unref(struct sip_line *line);      /* NULL is fine; returns NULL */
+const char *sip_line_uri(const struct sip_line *line);       /* where its calls go */
+const char *sip_line_name(const struct sip_line *line);      /* the configured URI */
 struct sip_peer *sip_line_peer(const struct sip_line *line); /* borrowed; NULL for NULL */
 
-/* The lines to try for one call, in their order, borrowed until the next
- * sip_peer_configure(). One that is down is among them only if all are. */
+/* The lines to try for one call, in their order, borrowed until the next choice. One
+ * that is down is among them only if all are, one whose name has no address never. */
 size_t sip_peer_choose(struct sip_peer *peer, struct sip_line *const **ret_lines);
 /* The same without taking a turn: what the next call will get. */
 size_t sip_peer_peek(struct sip_peer *peer, struct sip_line *const **ret_lines);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/str.h"
 #include "tas/sip/leg_private.h"
 
 #define ANSWER_MS       4000 /* for an answer, and until the next try after a failure */
@@ -14,7 +15,7 @@
 struct probe {
 	struct sip_endpoint *endpoint;
 	struct probe *next, **link; /* the endpoint's list */
-	char *uri;
+	char *uri, *hop;            /* hop NULL: the URI's own */
 	unsigned every_s, hops;
 	struct timer timer;
 	nta_outgoing_t *options; /* waiting for its answer */
@@ -56,17 +57,23 @@ static int on_response(void *arg, nta_outgoing_t *request, const sip_t *sip)
 	return 0;
 }
 
+/* The URI of the next hop; NULL: no memory. */
+static url_t *next_hop(const struct probe *probe, su_home_t *home)
+{
+	return url_make(home, probe->hop ? probe->hop : probe->uri);
+}
+
 static char *contact(const struct probe *probe, su_home_t *home, const url_t *url)
 {
-	const struct listener *listener =
-		endpoint_listener(probe->endpoint, message_transport(url), probe->uri);
+	const struct listener *listener = endpoint_listener(probe->endpoint, message_transport(url),
+							    probe->hop ? probe->hop : probe->uri);
 
 	return listener ? endpoint_contact(probe->endpoint, home, listener, NULL,
 					   url->url_type == url_sips)
 			: NULL;
 }
 
-static int fill(const struct probe *probe, msg_t *msg)
+static int fill(const struct probe *probe, msg_t *msg, const url_t *hop)
 {
 	const char *domain = probe->endpoint->domain;
 	su_home_t *home = msg_home(msg);
@@ -84,8 +91,8 @@ static int fill(const struct probe *probe, msg_t *msg)
 	(void)snprintf(hops, sizeof(hops), "%u", probe->hops);
 	if (sip_add_tl(msg, sip_object(msg), SIPTAG_FROM_STR(from), SIPTAG_TO_STR(to),
 		       SIPTAG_CALL_ID(sip_call_id_create(home, NULL)), SIPTAG_CSEQ_STR("1 OPTIONS"),
-		       SIPTAG_CONTACT_STR(contact(probe, home, request->rq_url)),
-		       SIPTAG_MAX_FORWARDS_STR(hops), SIPTAG_ACCEPT_STR("application/sdp"),
+		       SIPTAG_CONTACT_STR(contact(probe, home, hop)), SIPTAG_MAX_FORWARDS_STR(hops),
+		       SIPTAG_ACCEPT_STR("application/sdp"),
 		       SIPTAG_USER_AGENT_STR(probe->endpoint->user_agent), TAG_END()) < 0)
 		return -ENOMEM;
 	return 0;
@@ -94,15 +101,14 @@ static int fill(const struct probe *probe, msg_t *msg)
 static void send_options(struct probe *probe)
 {
 	msg_t *msg = nta_msg_create(probe->endpoint->agent, 0);
-	const url_t *url;
+	const url_t *hop = msg ? next_hop(probe, msg_home(msg)) : NULL;
+	const char *to;
 
-	if (msg && fill(probe, msg) == 0) {
-		url = sip_object(msg)->sip_request->rq_url;
+	if (hop && fill(probe, msg, hop) == 0) {
+		to = endpoint_hop(probe->endpoint, msg_home(msg), hop, message_transport(hop));
 		probe->options =
 			nta_outgoing_mcreate(probe->endpoint->agent, on_response, (void *)probe,
-					     (const url_string_t *)message_hop(
-						     msg_home(msg), url, message_transport(url)),
-					     msg, TAG_END());
+					     (const url_string_t *)to, msg, TAG_END());
 	}
 	if (msg && !probe->options)
 		msg_destroy(msg);
@@ -175,7 +181,10 @@ int probe_create(struct probe **ret_probe, struct sip_endpoint *endpoint,
 	if (!probe)
 		return -ENOMEM;
 	probe->uri = strdup(options->uri);
-	if (!probe->uri) {
+	probe->hop = str_dup_or_null(options->hop);
+	if (!probe->uri || (options->hop && !probe->hop)) {
+		free(probe->uri);
+		free(probe->hop);
 		free(probe);
 		return -ENOMEM;
 	}
@@ -206,6 +215,7 @@ struct probe *probe_destroy(struct probe *probe)
 	if (probe->next)
 		probe->next->link = probe->link;
 	free(probe->uri);
+	free(probe->hop);
 	free(probe);
 	return NULL;
 }

@@ -15,6 +15,7 @@ typedef bool probe_fn(int status, const char *why, void *arg);
 
 struct probe_options {
 	const char *uri;
+	const char *hop;  /* where they go, a URI; NULL: to `uri` */
 	unsigned every_s; /* at least 1; a little less, so that not all come at once */
 	unsigned hops;    /* Max-Forwards */
 	bool at_once;     /* the first one goes out now, not within two seconds */

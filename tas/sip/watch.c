@@ -2,6 +2,8 @@
 /* watch.c - see watch.h. */
 #include "tas/sip/watch.h"
 
+#include <string.h>
+
 #include "tas/sip/peer_private.h"
 #include "tas/sip/probe.h"
 
@@ -27,7 +29,7 @@ static int watch_line(struct sip_line *line, unsigned every_s, struct sip_endpoi
 {
 	int err;
 
-	if (!every_s) {
+	if (!every_s || line->lost) {
 		stop_watching(line);
 		return 0;
 	}
@@ -36,7 +38,8 @@ static int watch_line(struct sip_line *line, unsigned every_s, struct sip_endpoi
 		return 0;
 	}
 	err = probe_create(&line->probe, endpoint,
-			   &(struct probe_options){ .uri = line->uri,
+			   &(struct probe_options){ .uri = line->name,
+						    .hop = line->uri,
 						    .every_s = every_s,
 						    .hops = HOPS,
 						    .on_result = on_result,
@@ -48,11 +51,56 @@ static int watch_line(struct sip_line *line, unsigned every_s, struct sip_endpoi
 	return 0;
 }
 
-int sip_watch(struct sip_peer *peer, struct sip_endpoint *endpoint)
+static int watch_lines(struct sip_peer *peer)
 {
 	int err = 0;
 
 	for (size_t i = 0; i < peer->count && !err; i++)
-		err = watch_line(peer->lines[i], peer->options_s, endpoint);
+		err = watch_line(peer->lines[i], peer->options_s, peer->endpoint);
 	return err;
+}
+
+static void on_addresses(void *arg)
+{
+	struct sip_site *site = arg;
+	struct sip_peer *peer = site->peer;
+	int err = site->name ? sip_peer_spread(peer) : 0; /* else sip_watch() does it */
+
+	if (!err && site->name)
+		err = watch_lines(peer);
+	if (err)
+		log_error("sip", "trunk=%s host's new addresses are not used: %s", peer->name,
+			  strerror(-err));
+}
+
+static void stop_asking(struct sip_site *site)
+{
+	site->name = resolver_unwatch(site->name);
+}
+
+static int ask_for(struct sip_site *site, struct resolver *resolver)
+{
+	struct resolver_name *name;
+	int err;
+
+	if (site->name || !resolver_is_for(site->uri))
+		return 0;
+	err = resolver_watch(&name, resolver, site->uri, on_addresses, site);
+	if (err)
+		return err;
+	site->name = name;
+	site->stop_asking = stop_asking;
+	return 0;
+}
+
+int sip_watch(struct sip_peer *peer, struct sip_endpoint *endpoint)
+{
+	int err = 0;
+
+	peer->endpoint = endpoint;
+	for (size_t i = 0; i < peer->site_count && !err; i++)
+		err = ask_for(peer->sites[i], endpoint->resolver);
+	if (!err)
+		err = sip_peer_spread(peer);
+	return err ? err : watch_lines(peer);
 }

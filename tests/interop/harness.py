@@ -43,13 +43,14 @@ def openssl(*arguments):
 
 
 class Pki:
-    """A test CA with one certificate for 127.0.0.1 (and localhost)."""
+    """A test CA with one certificate for 127.0.0.1 (and localhost, and a name that
+    only a DNS of the test knows)."""
 
     def __init__(self, folder):
         self.ca, self.cert, self.key = (str(folder / n) for n in ("ca.pem", "cert.pem", "key.pem"))
         ca_key, request = str(folder / "ca.key"), str(folder / "request.pem")
         names = folder / "names.cnf"
-        names.write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+        names.write_text("subjectAltName=DNS:localhost,DNS:sbc.test,IP:127.0.0.1\n")
         curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
         openssl("req", "-x509", *curve, "-keyout", ca_key, "-out", self.ca, "-days", "90",
                 "-subj", "/CN=breakout test CA")
@@ -60,8 +61,9 @@ class Pki:
 
 
 class Daemon:
-    """breakoutd with a configuration of ours; `changes` is merged over the base.
-    `pki` is the one its SBC shows certificates of."""
+    """breakoutd with a configuration of ours; `changes` is merged over the base, its
+    `sip_more` into the base's sip, its `sbc_uri` is the core's. `pki` is the one its SBC
+    shows certificates of."""
 
     def __init__(self, sbc_port, pki, changes=None):
         self.scratch = tempfile.TemporaryDirectory(prefix="breakout-test-")
@@ -91,7 +93,10 @@ class Daemon:
             "media": {"address": "127.0.0.1", "ports": "20000-29999"},
             "registrations": [{"number": "+4799000001", "route_type": "loop"}],
         }
-        return {**base, **self.changes}
+        changes = dict(self.changes)
+        base["sip"].update(changes.pop("sip_more", {}))
+        base["core"]["sbc"]["uri"] = changes.pop("sbc_uri", base["core"]["sbc"]["uri"])
+        return {**base, **changes}
 
     def start(self):
         path = self.folder / "breakout.yaml"

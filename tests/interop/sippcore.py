@@ -95,9 +95,11 @@ key = {self.pki.key}
 
 
 @contextlib.contextmanager
-def sipp_core(folder, pki, changes=None):
-    """(SippCore, the running Daemon it calls); both end with the block."""
+def sipp_core(folder, pki, changes=None, prepare=lambda core: None):
+    """(SippCore, the running Daemon it calls); both end with the block. prepare: told the
+    core's ports before the daemon starts."""
     core = SippCore(folder, pki)
+    prepare(core)
     with Daemon(core.sbc_port, pki, changes) as daemon:
         daemon.start()
         try:

@@ -48,6 +48,7 @@ FOREIGN = {
                                "tas/sip/tls_", "tas/sip/digest_hash.c", "proto/pem_check.c",
                                "hook/sign.c", "tools/core/book.c",
                                "tools/core/core.c", "tools/core/pki.c", "tools/core/sbc.c"]),
+    "c-ares": (["ares.h"], ["tas/sip/dns.c"]),
     "libsndfile": (["sndfile.h"], ["media/sound_file.c"]),
     "speexdsp": (["speex/"], ["media/sound_file.c"]),
     "libopus": (["opus/"], ["media/voice_opus.c"]),

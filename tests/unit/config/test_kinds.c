@@ -118,6 +118,22 @@ static void hosts_and_targets_are_checked(void **state)
 		     "*.example.com for all names of a domain; addresses belong into `trusted`"));
 }
 
+#define WITH_DNS(server)                                                                           \
+	DOMAIN "sip: { listen: [tls://192.0.2.1], certificate: c, private_key: k,\n"               \
+	       "  dns_servers: [" server "] }\n"                                                   \
+	       "core: { api: { target: 'a:1' },\n"                                                 \
+	       "  sbc: { uri: sips:s, trusted: [192.0.2.1] } }\n" MEDIA
+
+static void dns_servers_are_addresses(void **state)
+{
+	(void)state;
+	expect(WITH_DNS("192.0.2.53, '192.0.2.53:5353', '2001:db8::53', '[2001:db8::53]:53'"), "");
+	expect(WITH_DNS("dns.example.com"),
+	       ERROR(3, 17,
+		     "`sip.dns_servers`: `dns.example.com` is no address of a DNS server. Write "
+		     "192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:5353"));
+}
+
 #define WITH_TOKEN(url)                                                                            \
 	DOMAIN SIP "core:\n"                                                                       \
 		   "  api: { target: 'a:1', client_id: i, client_secret_file: s,\n"                \
@@ -328,6 +344,7 @@ int main(void)
 		IN_FOLDER(switches_are_true_or_false),
 		IN_FOLDER(a_word_of_a_choice_gets_the_likely_one),
 		IN_FOLDER(hosts_and_targets_are_checked),
+		IN_FOLDER(dns_servers_are_addresses),
 		IN_FOLDER(the_token_url_must_keep_the_secret),
 		IN_FOLDER(listeners_are_addresses_of_a_transport),
 		IN_FOLDER(media_addresses_and_ports_are_checked),
