@@ -134,15 +134,23 @@ bool config_rewrite(const struct config_rewrite *rewrite, const char *number, ch
 
 /* ---- where to go instead ---- */
 
-static void read_contact(struct reader *reader, const struct value *value)
+bool config_contact_valid(const char *text)
 {
-	const char *text = value->node->text, *colon = strchr(text, ':');
+	const char *colon = strchr(text, ':');
 	bool sip = !strncasecmp(text, "sip:", 4) || !strncasecmp(text, "sips:", 5);
 	bool tel = !strncasecmp(text, "tel:", 4);
 
+	for (const char *at = text; *at; at++)
+		if ((unsigned char)*at <= ' ' || (unsigned char)*at >= 0x7f)
+			return false;
 	/* What would end the URI or the header it stands in. */
-	if (text[strcspn(text, " \t<>\",\\")] || !colon || !colon[1] ||
-	    !(tel || (sip && strchr(text, '@'))))
+	return !text[strcspn(text, "<>\",\\")] && colon && colon[1] &&
+	       (tel || (sip && strchr(text, '@')));
+}
+
+static void read_contact(struct reader *reader, const struct value *value)
+{
+	if (!config_contact_valid(value->node->text))
 		value_error(reader, value,
 			    "is not an address to call. Write sips:user@host or tel:+4722000000");
 	else

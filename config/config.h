@@ -280,6 +280,9 @@ struct config_rewrite {
 bool config_rewrite(const struct config_rewrite *rewrite, const char *number, char *ret_number,
 		    size_t room);
 
+/* Whether a redirected caller can be told to call it. */
+bool config_contact_valid(const char *text);
+
 struct config_action {
 	enum action_kind kind;
 	size_t trunk;    /* DIAL: index into config.trunks */

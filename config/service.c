@@ -383,7 +383,8 @@ static void read_action(struct reader *reader, const struct node *node,
 }
 
 /* An announcement goes before something else. Targets that ring together have
- * each an answer of its own, and the caller has had its one by then. */
+ * each an answer of its own, and the caller has had its one by then; those that
+ * take turns come into the announcement's media, one after the other. */
 static void check_announcements(struct reader *reader, const struct node *node,
 				const struct config_rule *rule)
 {
@@ -397,9 +398,12 @@ static void check_announcements(struct reader *reader, const struct node *node,
 			find_error(reader->findings, at->at,
 				   "nothing follows the announcement. Write the action it goes "
 				   "before, or `answer: { play: FILE.wav }`");
-		if (kind == ACTION_RING && announced)
-			find_error(reader->findings, at->at,
-				   "`ring` cannot follow `announce`. Write `dial` or `loop`");
+		if (kind == ACTION_RING && announced && rule->actions[i].order == RING_PARALLEL &&
+		    rule->actions[i].target_count > 1)
+			find_error(
+				reader->findings, at->at,
+				"targets cannot ring together after `announce`. Write an `order` "
+				"in which they take turns, such as `order: sequence`");
 		announced = announced || kind == ACTION_ANNOUNCE;
 	}
 }

@@ -72,8 +72,9 @@ struct decision {
 	uint8_t tried[DECISION_TRIED_MAX]; /* match_word() of each rule looked at */
 	size_t tried_count;                /* all, noted or not */
 	char presented[E164_ROOM];         /* shown instead of the caller; "" nobody */
-	bool rehearsal;                    /* nothing is remembered */
-	service_trace_fn *trace;           /* NULL: nobody listens */
+	bool announced;          /* the caller has heard an announcement, or will have by then */
+	bool rehearsal;          /* nothing is remembered */
+	service_trace_fn *trace; /* NULL: nobody listens */
 	void *trace_arg;
 };
 
@@ -161,6 +162,8 @@ void ingress_to_core(struct decision *decision);
 struct call_step *ingress_add(struct decision *decision, const struct config_trunk *trunk,
 			      const char *number);
 
+/* service.c: fills in what rules compare, and whether the caller shows itself */
+void decision_look_at_numbers(struct decision *decision);
 /* service.c: whether a number is ours, for classify() */
 bool service_is_registered(const char *number, void *arg);
 

@@ -132,12 +132,30 @@ static unsigned group_ms(const struct config_action *action, const struct call_s
 	return ms;
 }
 
+/* The caller has one answer to its offer by now: whoever gets the call comes into
+ * that media, and they can only be tried one after the other. */
+static void take_turns(struct decision *decision, size_t first)
+{
+	for (size_t i = first; i < decision->plan->step_count; i++) {
+		struct call_step *step = &decision->plan->steps[i];
+
+		step->after_ms = 0;
+		if (!step->ring_ms)
+			step->ring_ms = TURN_S * 1000;
+	}
+}
+
 void ring_fold(struct decision *decision, size_t first, bool in_sequence, unsigned ring_ms)
 {
 	struct call_plan *plan = decision->plan;
 	size_t count = plan->step_count - first;
-	struct call_step *targets = calloc(count, sizeof(*targets));
+	struct call_step *targets;
 
+	if (decision->announced) {
+		take_turns(decision, first);
+		return;
+	}
+	targets = calloc(count, sizeof(*targets));
 	if (!targets) {
 		decision->failed = true;
 		return;

@@ -59,6 +59,7 @@ static void add_announcement(struct decision *decision, const struct config_acti
 	if (!step)
 		return;
 	step->early = true;
+	decision->announced = true;
 	add_sound(decision, step, action);
 }
 

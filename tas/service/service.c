@@ -248,8 +248,7 @@ static void plain_number(const char *user, char *ret_number, size_t room)
 	snprintf(ret_number, room, "%.*s", (int)strcspn(user, ";"), user);
 }
 
-/* What rules compare, and whether the caller shows itself. */
-static void look_at_numbers(struct decision *decision)
+void decision_look_at_numbers(struct decision *decision)
 {
 	const struct leg_info *info = decision->info;
 
@@ -270,7 +269,7 @@ static void decide_core(struct decision *decision)
 
 	classify(config->prefix_mo, config->prefix_mt, info->request_user, caller,
 		 service_is_registered, (void *)decision->room, &decision->class);
-	look_at_numbers(decision);
+	decision_look_at_numbers(decision);
 	decision_note(decision, "a call from the core, direction %s by %s",
 		      call_direction_name(decision->class.direction),
 		      decision->class.prefix_found ? "its prefix" : "who is registered");
@@ -291,7 +290,7 @@ static void decide_ingress(struct decision *decision, size_t index,
 	number_from_peer(identity, info->request_user, called);
 	classify(NULL, NULL, called, "", service_is_registered, (void *)decision->room,
 		 &decision->class);
-	look_at_numbers(decision);
+	decision_look_at_numbers(decision);
 	decision_note(decision, "a call from %s", decision_sender(decision));
 	if (info->max_forwards < 2)
 		decision_reject(decision, 483, NULL, CAUSE_LOOP);

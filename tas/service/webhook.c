@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include "base/e164.h"
 #include "base/metrics.h"
 #include "base/secret.h"
 #include "base/str.h"
@@ -29,6 +30,7 @@ struct webhook_question {
 	char *body; /* JSON but for the call's id and the closing brace */
 	struct classification class;
 	enum route_type type;
+	bool announced; /* before the question */
 	/* While it waits: */
 	struct call *call;
 	struct hook_ask *ask;
@@ -158,30 +160,69 @@ static void advise(struct webhook_question *question, const char *summary,
 						 .summary = summary });
 }
 
+/* The action as a rule would have it; it points into the answer. */
+static struct config_action whole_action(struct webhook_action *said)
+{
+	struct config_action action = said->action;
+
+	if (said->caller) {
+		action.callers = &said->caller;
+		action.caller_count = 1;
+		action.pick = PICK_BY_CALLED; /* of one; no turn is taken */
+	}
+	if (action.kind == ACTION_RING) {
+		action.targets = said->targets;
+		action.target_count = said->target_count;
+	}
+	return action;
+}
+
+/* As `breakoutctl check` warns of a rule's. */
+static void look_at_caller(const struct webhook_question *question, const char *caller)
+{
+	char masked[E164_ROOM];
+	unsigned suppressed;
+
+	if (!caller || config_find_number(question->room->config, caller) ||
+	    !log_limit_pass(&question->room->webhook_log, 1, 10 * 1000, &suppressed))
+		return;
+	e164_mask(caller, masked, sizeof(masked));
+	log_notice("service",
+		   "call=%s webhook shows the caller %s, which is not among the registrations; "
+		   "not_logged=%u",
+		   call_id(question->call), masked, suppressed);
+}
+
 /* The steps that a rule with these actions would have given. */
-static int make_steps(const struct webhook_question *question, const struct webhook_answer *answer,
+static int make_steps(const struct webhook_question *question, struct webhook_answer *answer,
 		      struct call_plan **ret_plan)
 {
 	struct decision decision = { .room = question->room,
 				     .config = question->room->config,
 				     .info = call_caller(question->call),
-				     .class = question->class };
+				     .class = question->class,
+				     .announced = question->announced };
 
+	decision_look_at_numbers(&decision);
 	decision.plan = calloc(1, sizeof(*decision.plan));
 	if (!decision.plan)
 		return -ENOMEM;
 	for (size_t i = 0; i < answer->count; i++) {
+		struct webhook_action *said = &answer->actions[i];
+		struct config_action action = whole_action(said);
+
 		decision.class = question->class;
-		if (answer->actions[i].number)
+		if (said->number)
 			snprintf(decision.class.called, sizeof(decision.class.called), "%s",
-				 answer->actions[i].number);
-		route_add_action(&decision, &answer->actions[i].action, question->type);
+				 said->number);
+		look_at_caller(question, said->caller);
+		route_add_action(&decision, &action, question->type);
 	}
 	*ret_plan = decision_finish(&decision);
 	return *ret_plan ? 0 : -ENOMEM;
 }
 
-static void take_answer(struct webhook_question *question, const struct webhook_answer *answer)
+static void take_answer(struct webhook_question *question, struct webhook_answer *answer)
 {
 	struct call_plan *plan;
 	struct call_step *steps;
@@ -330,6 +371,7 @@ static struct call_question *question_new(struct decision *decision,
 	question->body = decision_text(decision, request_body(decision, webhook));
 	question->class = decision->class;
 	question->type = decision->plan->route_type;
+	question->announced = decision->announced;
 	return &question->question;
 }
 

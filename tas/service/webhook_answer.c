@@ -7,54 +7,120 @@
 #include <stdio.h>
 #include <string.h>
 #include <jansson.h>
+#include "base/e164.h"
 
 /* What one member of an action may be. */
-enum member_kind { MEMBER_TRUNK, MEMBER_NUMBER, MEMBER_TEXT, MEMBER_PLAY, MEMBER_COUNT };
+enum member_kind {
+	MEMBER_TRUNK,
+	MEMBER_DEVICE,
+	MEMBER_NUMBER,
+	MEMBER_CALLER,
+	MEMBER_TEXT,
+	MEMBER_URI,
+	MEMBER_PLAY,
+	MEMBER_FILE,
+	MEMBER_BOX,
+	MEMBER_ORDER,
+	MEMBER_COUNT,
+	MEMBER_TRUE,
+	MEMBER_TARGETS
+};
 
 struct member {
 	const char *name;
 	enum member_kind kind;
-	size_t offset; /* in struct webhook_action */
+	size_t offset; /* in what it is a member of */
 	unsigned min, max;
 	bool required;
 };
 
-#define AT(member) offsetof(struct webhook_action, member)
+#define AT(member)   offsetof(struct webhook_action, member)
+#define THIS(member) offsetof(struct config_target, member)
+#define RING_S                                                                                     \
+	{                                                                                          \
+		"ring_s", MEMBER_COUNT, AT(action.ring_s), 1, 600, false                           \
+	}
+#define REPEAT                                                                                     \
+	{                                                                                          \
+		"repeat", MEMBER_COUNT, AT(action.repeat), 1, 1000, false                          \
+	}
 
 static const struct member loop_members[] = {
-	{ "ring_s", MEMBER_COUNT, AT(action.ring_s), 1, 600, false },
+	RING_S,
+	{ "caller", MEMBER_CALLER, AT(caller), 0, 0, false },
 };
 static const struct member dial_members[] = {
 	{ "trunk", MEMBER_TRUNK, AT(action.trunk), 0, 0, true },
 	{ "number", MEMBER_NUMBER, AT(number), 0, 0, false },
-	{ "ring_s", MEMBER_COUNT, AT(action.ring_s), 1, 600, false },
+	RING_S,
+};
+static const struct member device_members[] = {
+	{ "device", MEMBER_DEVICE, AT(action.device), 0, 0, true },
+	RING_S,
+};
+static const struct member ring_members[] = {
+	{ "targets", MEMBER_TARGETS, 0, 0, 0, true },
+	{ "order", MEMBER_ORDER, AT(action.order), 0, 0, false },
+	RING_S,
+};
+static const struct member announce_members[] = {
+	{ "play", MEMBER_FILE, AT(action.sound), 0, 0, true },
+	REPEAT,
 };
 static const struct member answer_members[] = {
-	{ "play", MEMBER_PLAY, AT(action.answer), 0, 0, true },
+	{ "play", MEMBER_PLAY, AT(action), 0, 0, true },
 	{ "tone_hz", MEMBER_COUNT, AT(action.tone_hz), 50, 3400, false },
+	REPEAT,
+};
+static const struct member voicemail_members[] = {
+	{ "box", MEMBER_BOX, AT(action), 0, 0, true },
 };
 static const struct member reject_members[] = {
 	{ "status", MEMBER_COUNT, AT(action.status), 400, 699, false },
 	{ "reason", MEMBER_TEXT, AT(action.reason), 1, 64, false },
 };
+static const struct member redirect_members[] = {
+	{ "to", MEMBER_URI, AT(action.contact), 1, 256, true },
+};
 
-static const struct verb {
+static const struct member target_members[] = {
+	{ "trunk", MEMBER_TRUNK, THIS(trunk), 0, 0, false },
+	{ "device", MEMBER_DEVICE, THIS(device), 0, 0, false },
+	{ "subscriber", MEMBER_TRUE, 0, 0, 0, false },
+	{ "number", MEMBER_NUMBER, THIS(number), 0, 0, false },
+	{ "after_s", MEMBER_COUNT, THIS(after_s), 1, 600, false },
+	{ "ring_s", MEMBER_COUNT, THIS(ring_s), 1, 600, false },
+};
+
+struct verb {
 	const char *name;
 	enum action_kind kind;
 	const struct member *members;
 	size_t count;
-} verbs[] = {
+};
+
+static const struct verb verbs[] = {
 	{ "loop", ACTION_LOOP, loop_members, ARRAY_SIZE(loop_members) },
 	{ "dial", ACTION_DIAL, dial_members, ARRAY_SIZE(dial_members) },
+	{ "device", ACTION_DEVICE, device_members, ARRAY_SIZE(device_members) },
+	{ "ring", ACTION_RING, ring_members, ARRAY_SIZE(ring_members) },
+	{ "announce", ACTION_ANNOUNCE, announce_members, ARRAY_SIZE(announce_members) },
 	{ "answer", ACTION_ANSWER, answer_members, ARRAY_SIZE(answer_members) },
+	{ "voicemail", ACTION_VOICEMAIL, voicemail_members, ARRAY_SIZE(voicemail_members) },
 	{ "reject", ACTION_REJECT, reject_members, ARRAY_SIZE(reject_members) },
+	{ "redirect", ACTION_REDIRECT, redirect_members, ARRAY_SIZE(redirect_members) },
 };
+
+/* A target is read like an action, but has no name. */
+static const struct verb target_verb = { .name = "a target",
+					 .members = target_members,
+					 .count = ARRAY_SIZE(target_members) };
 
 /* One answer being read. */
 struct parser {
 	const struct config *config;
 	struct webhook_answer *answer;
-	char where[24]; /* "" or "actions[1]." */
+	char where[48]; /* "", "actions[1]." or "actions[1].targets[2]." */
 	char *error;
 	size_t error_room;
 };
@@ -101,6 +167,21 @@ static int read_trunk(struct parser *parser, const struct member *member, const 
 		     printable(text) ? text : "?");
 }
 
+static int read_device(struct parser *parser, const struct member *member, const char *text,
+		       size_t *ret_device)
+{
+	const struct config *config = parser->config;
+
+	for (size_t i = 0; i < config->device_count; i++) {
+		if (strcmp(config->devices[i].name, text) == 0) {
+			*ret_device = i;
+			return 0;
+		}
+	}
+	return wrong(parser, member->name, "no device is called `%.40s`",
+		     printable(text) ? text : "?");
+}
+
 /* What one can dial at a PBX: digits, * and #, at most as many as a call from
  * the core may have. */
 static int read_number(struct parser *parser, const struct member *member, const char *text,
@@ -127,15 +208,100 @@ static int read_text(struct parser *parser, const struct member *member, const c
 	return 0;
 }
 
-static int read_play(struct parser *parser, const struct member *member, const char *text,
-		     enum answer_kind *ret_answer)
+/* As the rules that show another caller. */
+static int read_caller(struct parser *parser, const struct member *member, const char *text,
+		       char **ret_caller)
 {
-	if (strcmp(text, "echo") == 0)
-		*ret_answer = ANSWER_ECHO;
-	else if (strcmp(text, "tone") == 0)
-		*ret_answer = ANSWER_TONE;
+	if (!e164_valid(text))
+		return wrong(
+			parser, member->name,
+			"is not a number to call back. Send one of yours, such as +4722000000");
+	*ret_caller = (char *)text; /* as in read_text() */
+	return 0;
+}
+
+static int read_uri(struct parser *parser, const struct member *member, const char *text,
+		    char **ret_uri)
+{
+	if (strlen(text) > member->max || !config_contact_valid(text))
+		return wrong(parser, member->name,
+			     "is not an address to call. Send sips:user@host or tel:+4722000000");
+	*ret_uri = (char *)text; /* as in read_text() */
+	return 0;
+}
+
+/* Only what is in memory can be played: the files that rules name, by their path or
+ * the last part of it. */
+static int read_file(struct parser *parser, const struct member *member, const char *text,
+		     const struct config_sound **ret_sound)
+{
+	for (const struct config_sound *sound = parser->config->sounds; sound;
+	     sound = sound->next) {
+		const char *slash = strrchr(sound->path, '/');
+
+		if (strcmp(sound->path, text) != 0 &&
+		    strcmp(slash ? slash + 1 : sound->path, text) != 0)
+			continue;
+		*ret_sound = sound;
+		return 0;
+	}
+	return wrong(parser, member->name, "no rule plays a file called `%.40s`",
+		     printable(text) ? text : "?");
+}
+
+static int read_play(struct parser *parser, const struct member *member, const char *text,
+		     struct config_action *action)
+{
+	if (strcmp(text, "echo") == 0) {
+		action->answer = ANSWER_ECHO;
+	} else if (strcmp(text, "tone") == 0) {
+		action->answer = ANSWER_TONE;
+	} else {
+		action->answer = ANSWER_SOUND;
+		return read_file(parser, member, text, &action->sound);
+	}
+	return 0;
+}
+
+static const struct config_action *find_box(const struct config_rule *rule, const char *name)
+{
+	for (size_t i = 0; i < rule->action_count; i++)
+		if (rule->actions[i].kind == ACTION_VOICEMAIL &&
+		    strcmp(rule->actions[i].mailbox, name) == 0)
+			return &rule->actions[i];
+	return NULL;
+}
+
+/* A mailbox of some rule, with that rule's greeting and limits. */
+static int read_box(struct parser *parser, const struct member *member, const char *text,
+		    struct config_action *action)
+{
+	const struct config *config = parser->config;
+
+	for (size_t i = 0; i < config->service_count; i++) {
+		for (size_t k = 0; k < config->services[i].rule_count; k++) {
+			const struct config_action *found =
+				find_box(&config->services[i].rules[k], text);
+
+			if (!found)
+				continue;
+			*action = *found;
+			return 0;
+		}
+	}
+	return wrong(parser, member->name, "no rule has a mailbox called `%.40s`",
+		     printable(text) ? text : "?");
+}
+
+static int read_order(struct parser *parser, const struct member *member, const char *text,
+		      enum ring_order *ret_order)
+{
+	if (strcmp(text, "parallel") == 0)
+		*ret_order = RING_PARALLEL;
+	else if (strcmp(text, "sequence") == 0)
+		*ret_order = RING_SEQUENCE;
 	else
-		return wrong(parser, member->name, "must be `echo` or `tone`");
+		return wrong(parser, member->name, "must be `parallel` or `sequence`");
 	return 0;
 }
 
@@ -151,29 +317,55 @@ static int read_count(struct parser *parser, const struct member *member, const 
 	return 0;
 }
 
-static int read_member(struct parser *parser, const struct member *member, const json_t *value,
-		       struct webhook_action *action)
+static int read_targets(struct parser *parser, json_t *list, struct webhook_action *action);
+
+static int read_word(struct parser *parser, const struct member *member, const char *text,
+		     void *target)
 {
-	void *target = (char *)action + member->offset;
+	switch (member->kind) {
+	case MEMBER_TRUNK:
+		return read_trunk(parser, member, text, target);
+	case MEMBER_DEVICE:
+		return read_device(parser, member, text, target);
+	case MEMBER_NUMBER:
+		return read_number(parser, member, text, target);
+	case MEMBER_CALLER:
+		return read_caller(parser, member, text, target);
+	case MEMBER_TEXT:
+		return read_text(parser, member, text, target);
+	case MEMBER_URI:
+		return read_uri(parser, member, text, target);
+	case MEMBER_PLAY:
+		return read_play(parser, member, text, target);
+	case MEMBER_FILE:
+		return read_file(parser, member, text, target);
+	case MEMBER_BOX:
+		return read_box(parser, member, text, target);
+	case MEMBER_ORDER:
+		return read_order(parser, member, text, target);
+	case MEMBER_COUNT:
+	case MEMBER_TRUE:
+	case MEMBER_TARGETS:
+		break; /* not a text */
+	}
+	return -EINVAL;
+}
+
+static int read_member(struct parser *parser, const struct member *member, json_t *value,
+		       void *object)
+{
+	void *target = (char *)object + member->offset;
 	const char *text = json_string_value(value);
 
 	if (member->kind == MEMBER_COUNT)
 		return read_count(parser, member, value, target);
+	if (member->kind == MEMBER_TARGETS)
+		return read_targets(parser, value, object);
+	if (member->kind == MEMBER_TRUE)
+		return json_is_true(value) ? 0 : wrong(parser, member->name, "must be true");
 	if (!text)
 		return wrong(parser, member->name, "must be a text");
-	switch (member->kind) {
-	case MEMBER_TRUNK:
-		return read_trunk(parser, member, text, target);
-	case MEMBER_NUMBER:
-		return read_number(parser, member, text, target);
-	case MEMBER_TEXT:
-		return read_text(parser, member, text, target);
-	case MEMBER_PLAY:
-		return read_play(parser, member, text, target);
-	case MEMBER_COUNT:
-		break; /* not a text */
-	}
-	return -EINVAL;
+	return read_word(parser, member, text, target);
 }
 
 _Static_assert(sizeof(((struct config_action *)0)->status) == sizeof(unsigned),
@@ -192,11 +384,12 @@ static const struct member *find_member(const struct verb *verb, const char *nam
 /* Members of the answer itself, which a single action shares its object with. */
 static bool is_frame(const struct parser *parser, const char *name)
 {
-	return strcmp(name, "action") == 0 || (!parser->where[0] && strcmp(name, "version") == 0);
+	return (strcmp(name, "action") == 0 && !strstr(parser->where, "targets")) ||
+	       (!parser->where[0] && strcmp(name, "version") == 0);
 }
 
 static int read_members(struct parser *parser, const struct verb *verb, json_t *object,
-			struct webhook_action *action)
+			void *action)
 {
 	const char *name;
 	json_t *value;
@@ -217,6 +410,55 @@ static int read_members(struct parser *parser, const struct verb *verb, json_t *
 	for (size_t i = 0; i < verb->count; i++)
 		if (verb->members[i].required && !json_object_get(object, verb->members[i].name))
 			return wrong(parser, verb->members[i].name, "is missing");
+	return 0;
+}
+
+/* Who it is: exactly one of these; a trunk's number is dialled there. */
+static int name_target(const struct parser *parser, const json_t *object,
+		       struct config_target *target)
+{
+	bool trunk = json_object_get(object, "trunk"), device = json_object_get(object, "device");
+	bool subscriber = json_object_get(object, "subscriber");
+	bool number = target->number && !trunk;
+
+	if (trunk + device + subscriber + number != 1)
+		return wrong(parser, "trunk",
+			     "send one of `trunk`, `device`, `subscriber`, `number`");
+	if (number && !e164_valid(target->number))
+		return wrong(parser, "number",
+			     "cannot be asked of the core. Send it with its country code, or a "
+			     "`trunk` too");
+	target->kind = trunk        ? TARGET_TRUNK
+		       : device     ? TARGET_DEVICE
+		       : subscriber ? TARGET_SUBSCRIBER
+				    : TARGET_NUMBER;
+	return 0;
+}
+
+static int read_targets(struct parser *parser, json_t *list, struct webhook_action *action)
+{
+	size_t count = json_array_size(list), length = strlen(parser->where);
+	int err = 0;
+
+	if (count == 0 || count > WEBHOOK_TARGET_MAX)
+		return wrong(parser, "targets", "must be a list of 1 to %d targets",
+			     WEBHOOK_TARGET_MAX);
+	for (size_t i = 0; i < count && !err; i++) {
+		struct config_target *target = &action->targets[i];
+		json_t *object = json_array_get(list, i);
+
+		(void)snprintf(parser->where + length, sizeof(parser->where) - length,
+			       "targets[%zu].", i);
+		target->weight = 1;
+		err = json_is_object(object) ? read_members(parser, &target_verb, object, target)
+					     : wrong(parser, "", "must be an object");
+		if (!err)
+			err = name_target(parser, object, target);
+	}
+	if (err)
+		return err;
+	parser->where[length] = '\0';
+	action->target_count = count;
 	return 0;
 }
 
@@ -245,9 +487,10 @@ static int read_action(struct parser *parser, json_t *object, const char *word)
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
 		if (strcmp(word, verbs[i].name) != 0)
 			continue;
-		*action = (struct webhook_action){
-			.action = { .kind = verbs[i].kind, .status = 603, .tone_hz = 425 }
-		};
+		*action = (struct webhook_action){ .action = { .kind = verbs[i].kind,
+							       .status = 603,
+							       .tone_hz = 425,
+							       .repeat = 1 } };
 		err = read_members(parser, &verbs[i], object, action);
 		if (err)
 			return err;
@@ -255,7 +498,10 @@ static int read_action(struct parser *parser, json_t *object, const char *word)
 		parser->answer->count++;
 		return 0;
 	}
-	return wrong(parser, "action", "`%.40s` is not known. Known: loop, dial, answer, reject%s",
+	return wrong(parser, "action",
+		     "`%.40s` is not known. Known: loop, dial, device, ring, announce, answer, "
+		     "voicemail, "
+		     "reject, redirect%s",
 		     printable(word) ? word : "?", parser->where[0] ? "" : ", next");
 }
 

@@ -16,9 +16,15 @@
 
 #define WEBHOOK_ACTION_MAX 8
 
+#define WEBHOOK_TARGET_MAX 8
+
 struct webhook_action {
-	struct config_action action; /* as a rule would have it */
-	const char *number;          /* DIAL: instead of the called one; NULL */
+	/* As a rule would have it, but for callers and targets: */
+	struct config_action action;
+	const char *number; /* DIAL: instead of the called one; NULL */
+	char *caller;       /* LOOP: instead of who calls; NULL */
+	struct config_target targets[WEBHOOK_TARGET_MAX]; /* RING */
+	size_t target_count;
 };
 
 /* Texts belong to the answer. */
@@ -29,8 +35,8 @@ struct webhook_answer {
 	char summary[80]; /* "dial pbx, loop" */
 };
 
-/* `config` knows the trunks. 0, or -EINVAL with a sentence that says where and
- * what. */
+/* `config` knows trunks, devices, files to play and mailboxes. 0, or -EINVAL with a sentence that
+ * says where and what. */
 int webhook_answer_parse(const char *body, size_t length, const struct config *config,
 			 struct webhook_answer *ret_answer, char *error,
 			 size_t error_room) MUST_CHECK;

@@ -164,12 +164,13 @@ static void announcements_go_before_something_else(void **state)
 		      "  u: [ { do: [ announce: a.wav, dial: a, ring: [ a, b ] ] } ]\n",
 	       ERROR(7, 14,
 		     "nothing follows the announcement. Write the action it goes before, or "
-		     "`answer: { play: FILE.wav }`")
-		       ERROR(8, 26,
-			     "what is played forever is never followed by the next action. Write a "
-			     "number after `repeat`")
-			       ERROR(9, 42,
-				     "`ring` cannot follow `announce`. Write `dial` or `loop`"));
+		     "`answer: { play: FILE.wav }`") ERROR(8, 26,
+							   "what is played forever is never "
+							   "followed by the next action. Write a "
+							   "number after `repeat`")
+		       ERROR(9, 42,
+			     "targets cannot ring together after `announce`. Write an "
+			     "`order` in which they take turns, such as `order: sequence`"));
 }
 
 static void mistakes_about_a_mailbox_are_told(void **state)

@@ -195,10 +195,28 @@ static void news_of_calls_reach_the_order(void **state)
 
 #define T(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 
+static void after_an_announcement_targets_take_turns_in_its_media(void **state)
+{
+	struct service_rig *rig = *state;
+	struct config_action actions[] = { { .kind = ACTION_ANNOUNCE, .repeat = 1 },
+					   { .kind = ACTION_RING,
+					     .order = RING_SEQUENCE,
+					     .ring_s = 20,
+					     TARGETS(pbx_and_subscriber) } };
+	const struct call_plan *plan;
+
+	rig_actions(rig, actions, 2);
+	plan = rig_decide(rig, "+014799000001", "+4712345678");
+	assert_labels(plan, "announce, dial pbx, dial pbx/2?, loop");
+	assert_int_equal(plan->steps[1].ring_ms, 20000);
+	assert_int_equal(plan->steps[3].ring_ms, 20000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(targets_of_a_group_are_in_one_step),
+		T(after_an_announcement_targets_take_turns_in_its_media),
 		T(phone_of_a_pbx_and_another_number_are_dialled),
 		T(group_without_a_loop_is_rescued_by_one),
 		T(core_that_rings_the_subscriber_is_not_asked_to),
