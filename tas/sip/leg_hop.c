@@ -88,6 +88,6 @@ char *leg_hop(struct leg *leg, nta_leg_t *dialog, su_home_t *home)
 	else if (target && !leg->keep_hop)
 		said = target->m_url;
 	if (said && may_go_to(leg, home, said))
-		return message_hop(home, said, leg->info.transport);
+		return endpoint_hop(leg->endpoint, home, said, leg->info.transport);
 	return su_strdup(home, leg->next_hop);
 }
