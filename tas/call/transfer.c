@@ -17,7 +17,9 @@
  * with MEDIA_OFFER and is answered where others get an ACK.
  *
  * Who asked is told by NOTIFY. It may hang up meanwhile: the transfer goes on. If it
- * fails and nobody is left to talk to, the call ends as the target's did.
+ * fails and nobody is left to talk to, the call ends as the target's did. If it fails
+ * when the side that stays has taken the offer, or may still take it (SETTLING), both
+ * sides are joined again in the same way, with who asked as the target.
  *
  * Threads: the SIP thread.
  */
@@ -35,6 +37,7 @@ enum transfer_phase {
 	TRANSFER_MEDIA_OFFER,  /* the target's offer becomes one for the side that stays */
 	TRANSFER_REOFFER,      /* the side that stays has it */
 	TRANSFER_MEDIA_ANSWER, /* its answer becomes one for the target */
+	TRANSFER_SETTLING      /* the target is gone, the side that stays has yet to answer */
 };
 
 struct transfer {
@@ -46,10 +49,11 @@ struct transfer {
 	enum media_leg_kind kind; /* of the target */
 	struct leg *target;       /* own, also while lent; NULL between two gateways */
 	bool called_us;           /* the target is an incoming leg; NULL plan, no lender */
+	bool back;                /* the target is who asked: as it was before */
 	struct call *lender;      /* whose leg the target is; NULL: nobody's, or it has ended */
 	enum media_side lent;     /* which of the lender's */
 	struct media_session *session;
-	char *offer; /* for the side that stays: becomes sent[] */
+	char *offer; /* for the side that stays, unless it refused: becomes sent[] */
 	struct timer timer;
 };
 
@@ -121,6 +125,52 @@ void transfer_done(struct call *call)
 	free(call->first);
 }
 
+static enum media_leg_kind kind_of(const struct call *call, enum media_side side)
+{
+	if (side == MEDIA_A)
+		return call->plan->media_a;
+	return call->session ? call->session_kind_b : call_current_step(call)->media;
+}
+
+static void fail(struct call *call, const struct ending *ending);
+
+static void fail_for(struct call *call, enum cause cause, int status)
+{
+	fail(call, &(struct ending){ .cause = cause, .by = "us", .status = status });
+}
+
+/* The side that stays has our new SDP, or may get it: the old session is of no use to
+ * it any more. */
+static void join_again(struct call *call)
+{
+	struct transfer *transfer = call->transfer;
+	enum media_side by = transfer->by;
+
+	free(call->sent[stays(transfer)]);
+	call->sent[stays(transfer)] = transfer->offer;
+	transfer->offer = NULL;
+	transfer->back = true;
+	transfer->called_us = false;
+	transfer->kind = kind_of(call, by);
+	transfer->target = call->leg[by];
+	call->leg[by] = NULL;
+	transfer->phase = TRANSFER_ASKING;
+	wait(transfer, ANSWER_MS);
+	if (leg_offer(transfer->target, NULL, false) < 0)
+		fail_for(call, CAUSE_UNAVAILABLE, 0);
+}
+
+/* The target is let go, whatever comes of the rest. */
+static void let_go(struct transfer *transfer, int status)
+{
+	drop_target(transfer, status);
+	transfer->session = media_session_destroy(transfer->session);
+	transfer->plan = call_plan_free(transfer->plan);
+	if (transfer->lender)
+		transfer->lender->lent_to = NULL;
+	transfer->lender = NULL;
+}
+
 static void fail(struct call *call, const struct ending *ending)
 {
 	struct transfer *transfer = call->transfer;
@@ -131,16 +181,20 @@ static void fail(struct call *call, const struct ending *ending)
 		 cause_name(ending->cause), status);
 	if (call->leg[by])
 		leg_refer_report(call->leg[by], status, ending->phrase);
-	drop_target(transfer, status);
+	let_go(transfer, status);
+	if (call->leg[by] && transfer->offer && transfer->phase == TRANSFER_REOFFER) {
+		transfer->phase = TRANSFER_SETTLING;
+		wait(transfer, ANSWER_MS);
+		return;
+	}
+	if (call->leg[by] && transfer->offer) {
+		join_again(call);
+		return;
+	}
 	free_transfer(transfer);
 	call->transfer = NULL;
 	if (!call->leg[by])
 		call_end(call, ending);
-}
-
-static void fail_for(struct call *call, enum cause cause, int status)
-{
-	fail(call, &(struct ending){ .cause = cause, .by = "us", .status = status });
 }
 
 /* ---- the beginning ---- */
@@ -265,13 +319,6 @@ static void to_new_target(struct call *call, enum media_side by, const struct le
 
 /* ---- the far side of another call ---- */
 
-static enum media_leg_kind kind_of(const struct call *call, enum media_side side)
-{
-	if (side == MEDIA_A)
-		return call->plan->media_a;
-	return call->session ? call->session_kind_b : call_current_step(call)->media;
-}
-
 /* Who asks for a dialog has to be its other end: the same peer. */
 static bool may_join(const struct call *call, enum media_side by, const struct call *other,
 		     enum media_side side)
@@ -351,6 +398,8 @@ static int open_session(struct transfer *transfer)
 	options.before[stays(transfer)] = call->sent[stays(transfer)];
 	if (transfer->lender)
 		options.before[transfer->by] = transfer->lender->sent[transfer->lent];
+	else if (transfer->back)
+		options.before[transfer->by] = call->sent[transfer->by];
 	return media_session_create(&transfer->session, call->room->media, &options);
 }
 
@@ -393,26 +442,35 @@ static void reoffer(struct call *call, const char *sdp)
 {
 	struct transfer *transfer = call->transfer;
 
-	if (call_remember_sdp(&transfer->offer, sdp) < 0 ||
-	    leg_offer(call->leg[stays(transfer)], sdp, false) < 0) {
+	if (leg_offer(call->leg[stays(transfer)], sdp, false) < 0) {
 		fail_for(call, CAUSE_UNAVAILABLE, 491);
 		return;
 	}
 	transfer->phase = TRANSFER_REOFFER;
+	transfer->offer = strdup(sdp);
+	if (!transfer->offer) {
+		fail_for(call, CAUSE_INTERNAL, 500);
+		return;
+	}
 	wait(transfer, ANSWER_MS);
 }
 
 static void reanswered(struct call *call, const struct leg_event *event)
 {
 	struct transfer *transfer = call->transfer;
+	bool settles = transfer->phase == TRANSFER_SETTLING;
 
-	if (event->status >= 300 || !event->sdp ||
-	    media_answer(transfer->session, stays(transfer), event->sdp) < 0) {
-		fail_for(call, CAUSE_NOT_ACCEPTABLE, event->status >= 300 ? event->status : 488);
+	if (event->status >= 300) { /* nothing has changed for it */
+		free(transfer->offer);
+		transfer->offer = NULL;
+		fail_for(call, CAUSE_NOT_ACCEPTABLE, event->status);
 		return;
 	}
 	transfer->phase = TRANSFER_MEDIA_ANSWER;
 	wait(transfer, ANSWER_MS);
+	if (settles || !event->sdp ||
+	    media_answer(transfer->session, stays(transfer), event->sdp) < 0)
+		fail_for(call, CAUSE_NOT_ACCEPTABLE, 488);
 }
 
 /* Who the target is, for the record. */
@@ -439,7 +497,8 @@ static void complete(struct call *call, const char *answer)
 	if (by == MEDIA_B)
 		snprintf(call->call_id_b, sizeof(call->call_id_b), "%s",
 			 leg_info(transfer->target)->call_id);
-	record_transfer(call, by, how(transfer), leg_info(transfer->target)->call_id);
+	if (!transfer->back)
+		record_transfer(call, by, how(transfer), leg_info(transfer->target)->call_id);
 	if (call->leg[by])
 		leg_refer_report(call->leg[by], 200, NULL);
 	if (by == MEDIA_B)
@@ -461,7 +520,7 @@ static void complete(struct call *call, const char *answer)
 	transfer->offer = NULL;
 	if (call_remember_sdp(&call->sent[by], answer) < 0)
 		log_debug("call", "call=%s no memory for its last SDP", call->id);
-	log_info("call", "call=%s transferred", call->id);
+	log_info("call", "call=%s %s", call->id, transfer->back ? "as before" : "transferred");
 	if (by == MEDIA_B && transfer->plan) {
 		call_plan_free(call->transferred);
 		call->transferred = transfer->plan;
@@ -482,7 +541,7 @@ static void target_failed(struct call *call, const struct leg_event *event)
 	struct call *lender;
 	struct ending ending;
 
-	if (transfer->called_us) { /* it has given up: nothing changes */
+	if (transfer->called_us || transfer->back) { /* it has given up, or hung up */
 		fail_for(call, CAUSE_CANCELLED, 487);
 		return;
 	}
@@ -569,7 +628,7 @@ static bool side_said(struct call *call, enum media_side side, const struct leg_
 			call_b_leaves(call);
 		call->leg[side] = leg_release(call->leg[side], NULL);
 	} else if (event->type == LEG_EV_OFFER_ANSWERED && !leaving &&
-		   transfer->phase == TRANSFER_REOFFER) {
+		   (transfer->phase == TRANSFER_REOFFER || transfer->phase == TRANSFER_SETTLING)) {
 		reanswered(call, event);
 	} else if (event->type == LEG_EV_OFFER &&
 		   (transfer->phase != TRANSFER_CALLING || !call->leg[transfer->by])) {

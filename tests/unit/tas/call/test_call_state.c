@@ -1111,6 +1111,25 @@ static struct call_plan *some_transfer(const struct call_transfer *transfer, int
 	return dice(4) ? RIG_PLAN(rig_dial("dial pbx"), rig_dial("dial pbx/2")) : NULL;
 }
 
+static struct leg *newcomer; /* who named a dialog last */
+
+/* Somebody takes the place of a leg, or picks up where it rings. */
+static void somebody_replaces(struct rig *rig)
+{
+	struct leg *named = dice(3) ? some_b() : rig->a;
+	enum leg_stage stage;
+
+	if (!named || named->released || named->ended)
+		return;
+	stage = named->answered   ? LEG_STAGE_TALKING
+		: named->outgoing ? LEG_STAGE_RINGING
+				  : LEG_STAGE_BETWEEN;
+	fake_leg_named(named, stage, dice(6) == 0);
+	newcomer = fake_leg_incoming("201", "202", dice(6) ? "offer-n" : NULL);
+	fake_leg_say(newcomer, &newcomer->info.replaces, "c@h;to-tag=1;from-tag=2");
+	call_replace(rig->room, newcomer);
+}
+
 static unsigned long steps_taken;
 
 static void one_random_call(struct rig *rig, unsigned seed)
@@ -1128,7 +1147,7 @@ static void one_random_call(struct rig *rig, unsigned seed)
 			leg_rolls(some_b());
 			break;
 		case 2:
-			leg_rolls(rig->a);
+			leg_rolls(dice(3) ? rig->a : newcomer);
 			break;
 		case 3:
 			media_rolls();
@@ -1136,6 +1155,8 @@ static void one_random_call(struct rig *rig, unsigned seed)
 		default:
 			if (dice(6) == 0)
 				rig_advance(rig, 1 + (mono_ms)dice(60000));
+			else if (dice(6) == 0)
+				somebody_replaces(rig);
 			break;
 		}
 	}
@@ -1145,6 +1166,7 @@ static void one_random_call(struct rig *rig, unsigned seed)
 	if (call_room_count(rig->room) || fake_media_count() || fake_leg_live_count() || taken)
 		fail_msg("seed %u: a call, session, leg or target is left", seed);
 	fake_legs_reset();
+	newcomer = NULL;
 }
 
 static void any_order_of_events_ends_every_call_once(void **state)

@@ -160,6 +160,67 @@ static void answered_for(struct rig *rig, const char *sdp)
 	fake_leg_event(rig->a, LEG_EV_CONFIRMED, 0, NULL);
 }
 
+/* A has the new leg's media when that leg gives up: B is asked for an offer, and both
+ * are joined again. */
+static void who_gives_up_too_late_leaves_the_call_as_it_was(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b = rig_talking(rig, RIG_PLAN(pbx())), *taker;
+
+	fake_leg_named(b, LEG_STAGE_TALKING, false);
+	taker = replaces(rig, 1, "offer-n");
+	fake_media_reply(fake_media_last(), "offer-for-a");
+	fake_leg_end(taker, LEG_END_CANCELLED, 487);
+	assert_true(taker->released);
+	fake_leg_event(rig->a, LEG_EV_OFFER_ANSWERED, 200, "answer-a");
+	assert_did(b, FAKE_LEG_OFFER, 0, NULL);
+	fake_leg_event(b, LEG_EV_OFFER_ANSWERED, 200, "offer-b");
+	assert_true(fake_media_reply(fake_media_last(), "again-for-a"));
+	assert_did(rig->a, FAKE_LEG_OFFER, 0, "again-for-a");
+	fake_leg_event(rig->a, LEG_EV_OFFER_ANSWERED, 200, "answer-a");
+	assert_true(fake_media_reply(fake_media_last(), "again-for-b"));
+	assert_did(b, FAKE_LEG_ACK, 0, "again-for-b");
+	assert_int_equal(fake_media_count(), 1);
+	assert_false(b->released || rig->a->released);
+	/* It is a call as before. */
+	fake_leg_event(b, LEG_EV_OFFER, 0, "hold");
+	assert_true(fake_media_reply(fake_media_last(), "hold-for-a"));
+	assert_did(rig->a, FAKE_LEG_OFFER, 0, "hold-for-a");
+	fake_leg_end(b, LEG_END_BYE, 200);
+	assert_true(rig->a->released);
+}
+
+static void who_gives_up_while_the_offer_is_refused_changes_nothing(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b = rig_talking(rig, RIG_PLAN(pbx())), *taker;
+
+	fake_leg_named(b, LEG_STAGE_TALKING, false);
+	taker = replaces(rig, 1, "offer-n");
+	fake_media_reply(fake_media_last(), "offer-for-a");
+	fake_leg_end(taker, LEG_END_CANCELLED, 487);
+	fake_leg_event(rig->a, LEG_EV_OFFER_ANSWERED, 491, NULL);
+	assert_int_equal(fake_media_count(), 1);
+	fake_leg_event(b, LEG_EV_OFFER, 0, "hold");
+	assert_true(fake_media_reply(fake_media_last(), "hold-for-a"));
+	fake_leg_end(b, LEG_END_BYE, 200);
+	assert_true(rig->a->released);
+}
+
+static void who_hangs_up_while_it_is_joined_again_ends_the_call(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b = rig_talking(rig, RIG_PLAN(pbx())), *taker;
+
+	fake_leg_named(b, LEG_STAGE_TALKING, false);
+	taker = replaces(rig, 1, "offer-n");
+	fake_media_reply(fake_media_last(), "offer-for-a");
+	fake_leg_end(taker, LEG_END_CANCELLED, 487);
+	fake_leg_event(rig->a, LEG_EV_OFFER_ANSWERED, 200, "answer-a");
+	fake_leg_end(b, LEG_END_BYE, 200);
+	assert_true(b->released && rig->a->released);
+}
+
 static void a_call_that_rings_is_picked_up(void **state)
 {
 	struct rig *rig = *state;
@@ -255,6 +316,9 @@ int main(void)
 		T(nobody_takes_what_is_somebody_elses),
 		T(what_cannot_be_replaced_is_refused_by_its_status),
 		T(who_is_not_understood_by_the_other_side_changes_nothing),
+		T(who_gives_up_too_late_leaves_the_call_as_it_was),
+		T(who_gives_up_while_the_offer_is_refused_changes_nothing),
+		T(who_hangs_up_while_it_is_joined_again_ends_the_call),
 		T(a_call_that_rings_is_picked_up),
 		T(one_of_several_that_ring_is_picked_up),
 		T(what_the_caller_was_told_stays_when_it_is_picked_up),
