@@ -272,6 +272,7 @@ static void adopt(struct branch *branch)
 	struct call *call = branch->call;
 
 	call->target = call->step_b = branch->step;
+	call->peer[MEDIA_B] = branch->step->peer;
 	call->leg[MEDIA_B] = branch->leg;
 	call->session = branch->session;
 	call->session_kind_b = branch->step->media;

@@ -193,6 +193,7 @@ static struct call *call_new(struct call_room *room, struct leg *a, struct call_
 	call->room = room;
 	call->plan = plan;
 	call->leg[MEDIA_A] = a;
+	call->peer[MEDIA_A] = leg_info(a)->peer;
 	call->early_end = &call->early;
 	call->started_ms = clock_now();
 	call->started_wall = clock_wall();

@@ -300,6 +300,7 @@ static void dial(struct call *call, const char *sdp)
 		return;
 	}
 	call->step_b = step;
+	call->peer[MEDIA_B] = step->peer;
 	call_enter(call, CALL_DIALLING);
 	call_timer_begin(call, CALL_TIMER_RING, step->ring_ms);
 }

@@ -85,6 +85,7 @@ struct call {
 	unsigned depth;        /* handlers on the stack; an ended call is freed at 0 */
 
 	struct leg *leg[2];             /* by media_side */
+	int peer[2];                    /* who is there, numbered as leg_info.peer */
 	const struct call_step *step_b; /* what leg B was invited for, while there is one */
 	struct media_session *session;
 	enum media_leg_kind session_kind_b;

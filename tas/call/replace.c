@@ -52,7 +52,7 @@ static const struct call_step *step_of(const struct place *place)
 
 static bool is_own(const struct place *place, const struct leg *leg)
 {
-	int peer = place->side == MEDIA_A ? call_caller(place->call)->peer : step_of(place)->peer;
+	int peer = place->branch ? step_of(place)->peer : place->call->peer[place->side];
 
 	return peer == leg_info(leg)->peer;
 }
@@ -101,8 +101,8 @@ static bool may_be_picked_up(const struct call *call)
 	       !call->expecting && !call->pracking && !call->pracked;
 }
 
-/* The step that A is answered by; its peer is who picks up. */
-static int insert_pickup(struct call *call, struct leg *taker, enum media_leg_kind kind)
+/* The step that A is answered by; its media is that of who picks up. */
+static int insert_pickup(struct call *call, enum media_leg_kind kind)
 {
 	struct call_advice advice = { .take_steps = calloc(1, sizeof(*advice.take_steps)),
 				      .step_count = 1 };
@@ -111,7 +111,6 @@ static int insert_pickup(struct call *call, struct leg *taker, enum media_leg_ki
 		return -ENOMEM;
 	advice.take_steps[0] = (struct call_step){ .kind = CALL_STEP_ANSWER,
 						   .label = strdup("pickup"),
-						   .peer = leg_info(taker)->peer,
 						   .media = kind };
 	if (!advice.take_steps[0].label) {
 		free(advice.take_steps);
@@ -126,7 +125,8 @@ static void pick_up(struct call *call, enum media_leg_kind kind, struct leg *tak
 	call_let_b_go(call, CALL_ELSEWHERE); /* before its step moves */
 	ring_picked_up(call);
 	call->target = NULL;
-	if (insert_pickup(call, taker, kind) < 0) {
+	call->peer[MEDIA_B] = leg_info(taker)->peer;
+	if (insert_pickup(call, kind) < 0) {
 		call_end(call, &(struct ending){ .cause = CAUSE_INTERNAL, .by = "us" });
 		return;
 	}

@@ -284,15 +284,10 @@ static void call_target(struct call *call)
 		wait(transfer, step->ring_ms ? step->ring_ms : RING_MS);
 }
 
-static int peer_of(const struct call *call, enum media_side side)
-{
-	return side == MEDIA_A ? call_caller(call)->peer : call_current_step(call)->peer;
-}
-
 static void to_new_target(struct call *call, enum media_side by, const struct leg_event *event)
 {
 	struct call_transfer asked = {
-		.peer = peer_of(call, by),
+		.peer = call->peer[by],
 		.caller_asks = by == MEDIA_A,
 		.a = call_caller(call),
 		.refer = event->refer,
@@ -326,7 +321,7 @@ static bool may_join(const struct call *call, enum media_side by, const struct c
 	enum media_side far = call_other_side(side);
 
 	return other && other != call && transfer_may_begin(other) && other->leg[far] &&
-	       peer_of(other, side) == peer_of(call, by);
+	       other->peer[side] == call->peer[by];
 }
 
 static void to_other_call(struct call *call, enum media_side by, struct leg *replaced)
@@ -481,12 +476,23 @@ static const char *how(const struct transfer *transfer)
 	return transfer->called_us ? "replaces" : "attended";
 }
 
+/* Whose the target is: what it may ask for later. */
+static int peer_of_target(const struct transfer *transfer)
+{
+	if (transfer->plan)
+		return transfer->plan->steps[transfer->step].peer;
+	if (transfer->lender)
+		return transfer->lender->peer[transfer->lent];
+	return transfer->call->peer[transfer->by]; /* the same peer's */
+}
+
 /* The target takes the place of who asked. */
 static void complete(struct call *call, const char *answer)
 {
 	struct transfer *transfer = call->transfer;
 	enum media_side by = transfer->by;
 	struct call *lender = transfer->lender;
+	int peer = peer_of_target(transfer);
 
 	if (transfer->called_us && leg_answer(transfer->target, answer, NULL) < 0) {
 		fail_for(call, CAUSE_INTERNAL, 500);
@@ -505,6 +511,7 @@ static void complete(struct call *call, const char *answer)
 		call_b_leaves(call);
 	call->leg[by] = leg_release(call->leg[by], NULL);
 	call->leg[by] = transfer->target;
+	call->peer[by] = peer;
 	transfer->target = NULL;
 	media_session_destroy(call->session);
 	call->session = transfer->session;

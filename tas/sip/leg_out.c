@@ -37,6 +37,7 @@ static void establish(struct leg *leg, const sip_t *sip)
 {
 	const char *tag = sip->sip_to->a_tag;
 
+	free(leg->peer_tag);
 	leg->peer_tag = str_dup_or_null(tag);
 	if (!leg_choose_early(leg, tag) && tag)
 		(void)nta_leg_rtag(leg->dialog, tag);

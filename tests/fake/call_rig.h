@@ -25,6 +25,7 @@ struct rig {
 	unsigned starts, ends;
 	unsigned refused;       /* calls that never began, by the test's count */
 	enum leg_100rel rel100; /* what A says */
+	int peer;               /* who A is */
 };
 
 static inline void rig_log(enum log_level level, const char *area, const char *line, void *arg)
@@ -249,6 +250,7 @@ static inline void rig_start(struct rig *rig, const char *offer, struct call_pla
 {
 	rig->a = fake_leg_incoming("+004712345678", "+4799000001", offer);
 	rig->a->info.rel100 = rig->rel100;
+	rig->a->info.peer = rig->peer;
 	assert_int_equal(call_start(rig->room, rig->a, plan), 0);
 }
 

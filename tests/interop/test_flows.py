@@ -83,10 +83,12 @@ def offered(call, leg, sdp, answer):
     own = (call.flow, call.leg2, call.ok2) if outgoing else (call.flow3, call.leg3, call.ok3)
     other = call.leg3 if outgoing else call.leg2
     request = sbc.in_dialog("INVITE", own[1], own[2], outgoing, sdp)
+    request.headers.append(("p-asserted-identity", "<sip:+4790000009@core.example>"))
     own[0].send(request)
     flow, there = sbc.wait(lambda m: m.start.startswith("INVITE") and
                            m.get("call-id") == other.get("call-id"))
     assert there.body == sdp, f"offered {sdp!r}, arrived {there.body!r}"
+    assert there.get("p-asserted-identity"), "a re-INVITE lost its headers"
     flow.send(sbc.reply(there, 200, "OK", answer))
     _, ok = sbc.wait(lambda m: m.status == 200 and m.get("cseq") == request.get("cseq"))
     assert ok.body == answer, f"answered {answer!r}, arrived {ok.body!r}"

@@ -69,8 +69,8 @@ static void a_callers_place_is_taken_too(void **state)
 	struct rig *rig = *state;
 	struct leg *b, *taker;
 
+	rig->peer = 1;
 	rig_start(rig, "offer-a", RIG_PLAN(rig_loop()));
-	rig->a->info.peer = 1;
 	fake_media_reply(fake_media_last(), "offer-for-b");
 	b = fake_leg_last();
 	fake_leg_event(b, LEG_EV_ANSWERED, 200, "answer-b");

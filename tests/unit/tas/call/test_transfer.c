@@ -113,9 +113,9 @@ static void a_caller_may_ask_and_stays_in_the_record(void **state)
 	char line[2000];
 	FILE *cdr;
 
+	rig->peer = 1; /* a PBX has called a phone */
 	rig_start(rig, "offer-a", RIG_PLAN(rig_loop()));
 	a = rig->a;
-	a->info.peer = 1; /* a PBX has called a phone */
 	fake_media_reply(fake_media_last(), "offer-for-b");
 	b = fake_leg_last();
 	fake_leg_event(b, LEG_EV_ANSWERED, 200, "answer-b");
@@ -259,9 +259,9 @@ static struct leg *consult(struct rig *rig, struct leg **ret_a, struct leg **ret
 
 	*ret_b = rig_talking(rig, RIG_PLAN(pbx("dial pbx")));
 	*ret_a = rig->a;
+	rig->peer = 1;
 	rig_start(rig, "offer-desk", RIG_PLAN(rig_loop()));
 	*ret_desk = rig->a;
-	rig->a->info.peer = 1;
 	fake_media_reply(fake_media_last(), "offer-for-d");
 	d = fake_leg_last();
 	fake_leg_event(d, LEG_EV_ANSWERED, 200, "answer-d");
@@ -288,6 +288,14 @@ static void an_attended_transfer_joins_two_calls(void **state)
 	assert_did(d, FAKE_LEG_ACK, 0, "answer-for-d");
 	assert_true(b->released && desk->released && !a->released && !d->released);
 	assert_int_equal(call_room_count(rig->room), 1);
+	/* The core's phone has not become the PBX's: it asks as who it is. */
+	memset(&service, 0, sizeof(service));
+	service.asked.peer = -1;
+	service.status = 403;
+	call_room_on_transfer(rig->room, decide, NULL);
+	fake_leg_refer(d, "201", NULL);
+	assert_int_equal(service.asked.peer, 0);
+	assert_did(d, FAKE_LEG_REFER_ANSWER, 403, NULL);
 	fake_leg_end(d, LEG_END_BYE, 200);
 	assert_true(a->released);
 }
