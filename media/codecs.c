@@ -458,6 +458,9 @@ static void choose_way(const struct direction *direction, bool transcode, struct
 		direction->sayer->dtmf == MEDIA_DTMF_INBAND &&
 		(way->digits == CODECS_DIGITS_EVENTS || way->digits == CODECS_DIGITS_TELL);
 	convert_rest(direction, convert_speech(direction, way), way);
+	if (way->digits == CODECS_DIGITS_TONES && !way->converts &&
+	    direction->hearer->dtmf != MEDIA_DTMF_AUTO) /* digits of INFO will come */
+		way->converts = way->lazy = true;
 	way->pcm_rate = rate_of(way);
 	way->frame_ms = voice_frame_ms(voice_kind_of(to), direction->timing->ptime,
 				       direction->timing->maxptime);

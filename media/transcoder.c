@@ -216,11 +216,16 @@ static void come_between(struct transcoder *transcoder)
 
 int transcoder_digit(struct transcoder *transcoder, char digit, unsigned ms)
 {
-	int err = queue_digit(transcoder, digit, ms);
+	bool tones = transcoder->way.digits == CODECS_DIGITS_TONES;
+	int err = tones && !transcoder->path ? -ENOENT : queue_digit(transcoder, digit, ms);
 
-	if (!err && !transcoder->path && transcoder->way.digits == CODECS_DIGITS_EVENTS)
+	if (err)
+		return err;
+	if (tones) /* whether or not there is speech to put them into */
+		start_timer(transcoder, &transcoder->frame, transcoder->frame_ms);
+	if (tones || (!transcoder->path && transcoder->way.digits == CODECS_DIGITS_EVENTS))
 		come_between(transcoder);
-	return err;
+	return 0;
 }
 
 static void on_tone(char digit, void *arg)

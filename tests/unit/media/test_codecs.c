@@ -277,6 +277,26 @@ static void a_side_that_takes_digits_by_signalling_is_offered_no_events(void **s
 	free(answer);
 }
 
+static void tones_are_ready_for_a_side_that_is_said_to_want_digits(void **state)
+{
+	struct codecs_rules rules = { .transcode = true };
+	struct media_desc *offer = with("m=audio 9 RTP/AVP 8\r\n");
+	struct media_desc *answer = with("m=audio 9 RTP/AVP 8\r\n"), back = { .codec_count = 0 };
+	const struct codecs_agreement agreement = { offer, answer, &back, MEDIA_A };
+	struct codecs_way there, again;
+
+	(void)state;
+	rules.side[MEDIA_B].dtmf = MEDIA_DTMF_RFC4733;
+	assert_true(codecs_answer(offer, answer, &rules, MEDIA_B, &back));
+	codecs_ways(&agreement, &rules, &there, &again);
+	assert_int_equal(there.digits, CODECS_DIGITS_TONES);
+	assert_true(there.lazy);
+	assert_false(works(&there));
+	assert_false(again.converts);
+	free(offer);
+	free(answer);
+}
+
 static void amr_passes_only_where_its_payload_is_laid_out_the_same(void **state)
 {
 	struct media_desc *octets = with("m=audio 9 RTP/AVP 97\r\na=rtpmap:97 AMR-WB/16000\r\n"
@@ -326,6 +346,7 @@ int main(void)
 		cmocka_unit_test(digits_change_their_clock_while_speech_passes),
 		cmocka_unit_test(digits_become_tones_where_the_other_side_has_no_events),
 		cmocka_unit_test(a_side_that_takes_digits_by_signalling_is_offered_no_events),
+		cmocka_unit_test(tones_are_ready_for_a_side_that_is_said_to_want_digits),
 		cmocka_unit_test(amr_passes_only_where_its_payload_is_laid_out_the_same),
 		cmocka_unit_test(numbers_are_read_from_parameters),
 		cmocka_unit_test(a_long_list_is_cut_not_overrun),

@@ -330,6 +330,39 @@ static void a_digit_becomes_a_tone_where_the_other_side_has_no_events(void **sta
 	assert_true(rms > 12000);
 }
 
+static void a_digit_of_ours_becomes_a_tone_even_in_silence(void **state)
+{
+	double most = 0;
+
+	(void)state;
+	convert_to(VOICE_PCMA, 20);
+	way.types[8] = way.to.type = 8;
+	way.lazy = true;
+	way.digits = CODECS_DIGITS_TONES;
+	begin();
+	assert_int_equal(transcoder_digit(transcoder, '1', 100), 0);
+	advance(200);
+	assert_in_range(got_count, 7, 9); /* with the gap behind it */
+	for (unsigned i = 0; i < 160; i++)
+		most = fmax(most, abs(g711_decode_a(got[2].bytes[12 + i])));
+	assert_true(most > 12000);
+	assert_one_stream(8);
+}
+
+static void without_a_way_for_it_a_digit_is_refused(void **state)
+{
+	(void)state;
+	voice_describe(VOICE_PCMA, &way.to);
+	begin();
+	assert_int_equal(transcoder_digit(transcoder, '1', 100), -ENOENT);
+	(void)tear_down(state);
+	(void)set_up(state);
+	voice_describe(VOICE_PCMA, &way.to);
+	way.digits = CODECS_DIGITS_TONES; /* but no speech can be converted */
+	begin();
+	assert_int_equal(transcoder_digit(transcoder, '1', 100), -ENOENT);
+}
+
 static void a_digit_is_told_to_one_who_takes_it_by_signalling(void **state)
 {
 	(void)state;
@@ -402,6 +435,8 @@ int main(void)
 		T(a_digit_is_carried_in_the_other_clock),
 		T(a_digit_of_ours_goes_between_packets_that_pass),
 		T(a_digit_becomes_a_tone_where_the_other_side_has_no_events),
+		T(a_digit_of_ours_becomes_a_tone_even_in_silence),
+		T(without_a_way_for_it_a_digit_is_refused),
 		T(a_digit_is_told_to_one_who_takes_it_by_signalling),
 		T(tones_become_events_on_request),
 	};
