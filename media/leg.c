@@ -173,6 +173,28 @@ bool leg_has_sockets(enum media_leg_kind kind)
 	return false;
 }
 
+unsigned leg_protos(enum media_leg_kind kind)
+{
+	static const unsigned avp =
+		SDP_PROTO_BIT(SDP_PROTO_RTP_AVP) | SDP_PROTO_BIT(SDP_PROTO_RTP_AVPF);
+	static const unsigned savp =
+		SDP_PROTO_BIT(SDP_PROTO_RTP_SAVP) | SDP_PROTO_BIT(SDP_PROTO_RTP_SAVPF);
+
+	switch (kind) {
+	case MEDIA_LEG_RTP:
+		return avp;
+	case MEDIA_LEG_SDES:
+	case MEDIA_LEG_SDES_OR_RTP: /* where there are both, the encrypted one */
+		return savp;
+	case MEDIA_LEG_WEBRTC:
+	case MEDIA_LEG_DTLS:
+		return SDP_PROTO_BIT(SDP_PROTO_DTLS_SAVP) | SDP_PROTO_BIT(SDP_PROTO_DTLS_SAVPF);
+	case MEDIA_LEG_LOCAL:
+		break;
+	}
+	return 0;
+}
+
 static bool has_sdes(const struct leg *leg)
 {
 	return leg->setup.kind == MEDIA_LEG_SDES || leg->setup.kind == MEDIA_LEG_SDES_OR_RTP;

@@ -74,6 +74,9 @@ void leg_done(struct leg *leg);
  * ice_create(). */
 int leg_prepare(struct leg *leg) MUST_CHECK;
 
+/* SDP_PROTO_BITs of what a peer of this kind may ask for. */
+unsigned leg_protos(enum media_leg_kind kind);
+
 /* Whether the peer's description can be served on this leg; if not, a sentence
  * is written to ret_reason. Drops candidates that must not be tried. */
 bool leg_judge(struct leg *leg, struct media_desc *remote, bool is_offer,

@@ -47,6 +47,8 @@ struct parser {
 	struct media_desc *desc;
 	int section;                              /* -1 at session level */
 	bool audio;                               /* inside our section */
+	unsigned wanted;                          /* SDP_PROTO_BITs */
+	int rank;                                 /* of the best audio section; 0: none */
 	bool media_fingerprint, media_connection; /* override the session's */
 	union net_address connection;
 	union net_address rtcp; /* explicit a=rtcp: address or AF_UNSPEC */
@@ -425,25 +427,35 @@ static int read_line(char *line, void *arg)
 	return 0;
 }
 
-/* First pass: which sections there are, and which one is the audio we serve:
- * the first that is not refused, else the first. */
+/* 1: refused, 2: not, 3: and of a protocol that is wanted. */
+static int rank_of(const struct parser *parser, const struct sdp_section *section, uint16_t port)
+{
+	if (port == 0)
+		return 1;
+	return SDP_PROTO_BIT(proto_of(section->proto)) & parser->wanted ? 3 : 2;
+}
+
+/* First pass: which sections there are, and which one is the audio we serve: the
+ * first of the highest rank. */
 static int find_sections(char *line, void *arg)
 {
 	struct parser *parser = arg;
 	struct media_desc *desc = parser->desc;
+	const struct sdp_section *section;
 	const char *formats;
 	uint16_t port;
+	int rank;
 
 	if (line[0] != 'm')
 		return 0;
 	if (desc->section_count == SDP_SECTIONS_MAX ||
 	    read_section(line + 2, &desc->sections[desc->section_count], &port, &formats))
 		return -EINVAL;
-	if (str_equal_nocase(desc->sections[desc->section_count].media, "audio") &&
-	    (!parser->audio || (desc->port == 0 && port != 0))) {
-		parser->audio = true;
+	section = &desc->sections[desc->section_count];
+	rank = rank_of(parser, section, port);
+	if (str_equal_nocase(section->media, "audio") && rank > parser->rank) {
+		parser->rank = rank;
 		desc->audio = desc->section_count;
-		desc->port = port;
 	}
 	desc->section_count++;
 	return 0;
@@ -504,7 +516,13 @@ static void finish(struct parser *parser)
 
 int sdp_parse(const char *text, struct media_desc **ret_desc, const char **ret_why)
 {
-	struct parser parser = { .section = -1 };
+	return sdp_parse_for(text, /* wanted= */ 0, ret_desc, ret_why);
+}
+
+int sdp_parse_for(const char *text, unsigned wanted, struct media_desc **ret_desc,
+		  const char **ret_why)
+{
+	struct parser parser = { .section = -1, .wanted = wanted };
 	struct media_desc *desc;
 
 	*ret_why = "the SDP is larger than 16 KiB";
@@ -522,10 +540,9 @@ int sdp_parse(const char *text, struct media_desc **ret_desc, const char **ret_w
 	if (each_line(text, find_sections, &parser))
 		goto bad;
 	*ret_why = "the SDP has no audio section";
-	if (!parser.audio)
+	if (parser.rank == 0)
 		goto bad;
 
-	parser.audio = false;
 	desc->direction = SDP_SENDRECV;
 	(void)each_line(text, read_line, &parser); /* read_line takes every line */
 	finish(&parser);

@@ -97,8 +97,16 @@ struct media_desc {
 	enum sdp_setup setup;
 };
 
-/* ret_why: a static sentence for -EINVAL.
+/* A set of protocols; 0: any. */
+#define SDP_PROTO_BIT(proto) (1u << (proto))
+
+/* Our section is the first audio that is not refused; of several, as who leaves
+ * encryption to us offers them, the first of a protocol that is `wanted`.
+ * ret_why: a static sentence for -EINVAL.
  * Returns 0, -EINVAL or -ENOMEM; the caller ends ret_desc with sdp_free(). */
+int sdp_parse_for(const char *text, unsigned wanted, struct media_desc **ret_desc,
+		  const char **ret_why) MUST_CHECK;
+/* Of any protocol. */
 int sdp_parse(const char *text, struct media_desc **ret_desc, const char **ret_why) MUST_CHECK;
 
 /* For a description that may hold keys: wipes before it frees. NULL is fine. */

@@ -352,7 +352,7 @@ static struct media_desc *take_sdp(struct session *session, enum media_side from
 	struct media_desc *remote = NULL;
 	char reason[LEG_REASON_ROOM];
 	const char *why;
-	int err = sdp_parse(sdp, &remote, &why);
+	int err = sdp_parse_for(sdp, leg_protos(session->setup.kind[from]), &remote, &why);
 
 	if (err == -ENOMEM) {
 		refuse(session, from, 500, "out of memory while reading SDP");

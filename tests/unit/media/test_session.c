@@ -1401,6 +1401,21 @@ static void spray(int fd, const struct sockaddr_in *to, uint16_t sequence)
 	(void)sendto(fd, packet, sizeof(packet), 0, (const struct sockaddr *)to, sizeof(*to));
 }
 
+/* A ClientHello of somebody else, as it resets rtpengine 10.5 (CVE-2023-51275). */
+static void greet(struct party *relay, int fd, const struct sockaddr_in *to, mono_ms deadline)
+{
+	static const uint8_t hello[115] = { 22, 0xfe, 0xff, [12] = 102, 1, [24] = 90, 0xfe, 0xfd };
+	uint64_t before = receipt(relay, MEDIA_B).dropped_source;
+	uint64_t heard = receipt(relay, MEDIA_B).packets_in;
+
+	for (unsigned i = 0; i < 100; i++)
+		(void)sendto(fd, hello, sizeof(hello), 0, (const struct sockaddr *)to, sizeof(*to));
+	while (receipt(relay, MEDIA_B).dropped_source < before + 100 ||
+	       receipt(relay, MEDIA_B).packets_in < heard + 5)
+		turn(deadline);
+	assert_int_equal(receipt(relay, MEDIA_B).dropped_auth, 0);
+}
+
 /* RTP bleed (CVE-2025-53399) and injection: a sprayer is there before the parties
  * and all the time; no byte comes to it, and none of it goes anywhere. */
 static void sprayed_at(enum media_leg_kind kind)
@@ -1428,6 +1443,8 @@ static void sprayed_at(enum media_leg_kind kind)
 	while (receipt(relay, MEDIA_A).dropped_source + receipt(relay, MEDIA_B).dropped_source <
 	       sent)
 		turn(deadline);
+	if (kind == MEDIA_LEG_DTLS)
+		greet(relay, fd, &towards[1], deadline);
 	assert_true(recv(fd, &byte, 1, MSG_DONTWAIT) < 0);
 	close(fd);
 	party_destroy(caller);
@@ -1441,6 +1458,26 @@ static void a_sprayer_hears_nothing_and_is_not_heard(void **state)
 	sprayed_at(MEDIA_LEG_RTP);
 	sprayed_at(MEDIA_LEG_SDES);
 	sprayed_at(MEDIA_LEG_DTLS);
+}
+
+/* As phones offer it that leave encryption to the other side. */
+static void of_two_audio_sections_the_one_of_our_kind_is_taken(void **state)
+{
+	static const char offer[] =
+		"v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 4000 RTP/SAVP 8\r\n"
+		"a=crypto:1 AES_CM_128_HMAC_SHA1_80 " KEY "\r\nm=audio 4002 RTP/AVP 8\r\n";
+	struct party *rtp = phone(MEDIA_LEG_RTP, &tone_440);
+	struct party *sdes = phone(MEDIA_LEG_SDES_OR_RTP, &tone_440);
+	const char *answer = answered(rtp, offer);
+
+	(void)state;
+	assert_non_null(strstr(answer, "m=audio 0 RTP/SAVP 8\r\nm=audio 2"));
+	assert_null(strstr(answer, "a=crypto"));
+	answer = answered(sdes, offer);
+	assert_non_null(strstr(answer, "a=crypto:1 AES_CM"));
+	assert_non_null(strstr(answer, "m=audio 0 RTP/AVP 8\r\n"));
+	party_destroy(rtp);
+	party_destroy(sdes);
 }
 
 /* What each offer of one dialog gets for an answer. NULL ends a list. */
@@ -1593,6 +1630,7 @@ int main(void)
 		cmocka_unit_test(a_side_on_hold_that_is_gone_is_reported_silent),
 		cmocka_unit_test(junk_on_a_plain_port_is_counted_and_not_relayed),
 		cmocka_unit_test(a_sprayer_hears_nothing_and_is_not_heard),
+		cmocka_unit_test(of_two_audio_sections_the_one_of_our_kind_is_taken),
 		cmocka_unit_test(every_legal_change_of_a_dialog_is_answered),
 	};
 
