@@ -654,7 +654,7 @@ void leg_describe(const struct leg *leg, const struct media_desc *offer, struct 
 {
 	describe_sections(leg, offer, ours);
 	ours->rtp = leg->setup.address;
-	ours->port = net_port(&ours->rtp);
+	ours->port = offer && offer->port == 0 ? 0 : net_port(&ours->rtp);
 	/* Offered always: who does not know it has the next port (RFC 5761 5.1.1). */
 	ours->rtcp_mux = !offer || offer->rtcp_mux;
 	if (leg->path.ice)

@@ -345,6 +345,21 @@ static void read_old_hold(const struct session *session, enum media_side side,
 		remote->direction = (enum sdp_direction)(remote->direction & SDP_SENDONLY);
 }
 
+/* A stream that its peer takes away, and may bring back (RFC 3264 8.2), is hold for
+ * the other side. Its section says no more than its place: codecs are as before. */
+static bool is_suspended(const struct session *session, enum media_side side,
+			 struct media_desc *offer)
+{
+	const struct media_desc *before = session->legs[side].remote;
+
+	if (offer->port != 0 || offer->proto == SDP_PROTO_OTHER || !before)
+		return false;
+	memcpy(offer->codecs, before->codecs, sizeof(offer->codecs));
+	offer->codec_count = before->codec_count;
+	offer->direction = SDP_INACTIVE;
+	return true;
+}
+
 /* Parses and judges what the peer of `from` said; NULL: it was refused. */
 static struct media_desc *take_sdp(struct session *session, enum media_side from, const char *sdp,
 				   bool is_offer)
@@ -362,6 +377,8 @@ static struct media_desc *take_sdp(struct session *session, enum media_side from
 		refuse(session, from, 488, why);
 		return NULL;
 	}
+	if (is_offer && is_suspended(session, from, remote))
+		return remote;
 	if (!leg_judge(&session->legs[from], remote, is_offer, reason)) {
 		sdp_free(remote);
 		refuse(session, from, 488, reason);
@@ -381,13 +398,14 @@ static struct media_desc *copy_desc(const struct media_desc *desc)
 	return copy;
 }
 
-/* Puts a peer's description in force; a local side has none. */
+/* Puts a peer's description in force; a local side has none, and a stream that is
+ * suspended keeps what it had. */
 static int apply(struct session *session, enum media_side side, const struct media_desc *remote,
 		 bool we_offered)
 {
 	struct media_desc *copy;
 
-	if (is_local(session, side))
+	if (is_local(session, side) || remote->port == 0)
 		return 0;
 	copy = copy_desc(remote);
 	return copy ? leg_apply(&session->legs[side], copy, we_offered) : -ENOMEM;

@@ -1522,7 +1522,37 @@ static const struct {
 	  { "RTP/AVPF 8 101\r\na=mid:x", "a=rtcp-mux", "telephone-event/8000" },
 	  { "rtcp-fb", "extmap", "a=rtcp:" },
 	  10 },
+	/* Taken away, and back. */
+	{ OFFER_OF("m=audio 0 RTP/AVP 8\r\n"),
+	  { "m=audio 0 RTP/AVP", "a=inactive" },
+	  { NULL },
+	  11 },
+	{ OFFER_OF(AUDIO), { "m=audio 2", "a=sendrecv" }, { NULL }, 12 },
 };
+
+static void a_stream_that_is_taken_away_is_hold_for_the_other_side(void **state)
+{
+	struct party *relay = party_create(MEDIA_LEG_RTP, MEDIA_LEG_RTP, NULL);
+
+	(void)state;
+	assert_int_equal(media_offer(relay->session, MEDIA_A, OFFER_OF(AUDIO)), 0);
+	await_event(relay, MEDIA_EV_OFFER, MEDIA_B, 1);
+	assert_int_equal(media_answer(relay->session, MEDIA_B, OFFER_OF(AUDIO)), 0);
+	await_event(relay, MEDIA_EV_ANSWER, MEDIA_A, 1);
+	assert_int_equal(media_offer(relay->session, MEDIA_A, OFFER_OF("m=audio 0 RTP/AVP 8\r\n")),
+			 0);
+	await_event(relay, MEDIA_EV_OFFER, MEDIA_B, 2);
+	assert_non_null(strstr(relay->sdp[MEDIA_EV_OFFER][1], "m=audio 2"));
+	assert_non_null(strstr(relay->sdp[MEDIA_EV_OFFER][1], "a=inactive"));
+	assert_int_equal(media_answer(relay->session, MEDIA_B, OFFER_OF(AUDIO "a=inactive\r\n")),
+			 0);
+	await_event(relay, MEDIA_EV_ANSWER, MEDIA_A, 2);
+	assert_non_null(strstr(relay->sdp[MEDIA_EV_ANSWER][0], "m=audio 0 RTP/AVP 8"));
+	assert_int_equal(media_offer(relay->session, MEDIA_A, OFFER_OF(AUDIO)), 0);
+	await_event(relay, MEDIA_EV_OFFER, MEDIA_B, 3);
+	assert_non_null(strstr(relay->sdp[MEDIA_EV_OFFER][1], "a=sendrecv"));
+	party_destroy(relay);
+}
 
 static void every_legal_change_of_a_dialog_is_answered(void **state)
 {
@@ -1631,6 +1661,7 @@ int main(void)
 		cmocka_unit_test(junk_on_a_plain_port_is_counted_and_not_relayed),
 		cmocka_unit_test(a_sprayer_hears_nothing_and_is_not_heard),
 		cmocka_unit_test(of_two_audio_sections_the_one_of_our_kind_is_taken),
+		cmocka_unit_test(a_stream_that_is_taken_away_is_hold_for_the_other_side),
 		cmocka_unit_test(every_legal_change_of_a_dialog_is_answered),
 	};
 
