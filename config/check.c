@@ -189,6 +189,20 @@ static void check_prefixes(struct reader *reader, const struct node *root)
 		mo, mt);
 }
 
+/* The media room reads the files and says what is wrong with them. */
+static void check_media_certificate(struct reader *reader, const struct node *root)
+{
+	struct place at = place_of(root, "media.certificate");
+	bool certificate = !absent(root, "media.certificate");
+
+	if (certificate != !absent(root, "media.private_key"))
+		find_error(reader->findings, at,
+			   "`media.certificate` and `media.private_key` go together. Name both "
+			   "PEM files, or neither: then a certificate is made at start");
+	if (certificate)
+		reader->config->media.certificate_at = place_text(reader, at);
+}
+
 static void check_ports(struct reader *reader, const struct node *root)
 {
 	const struct config_media *media = &reader->config->media;
@@ -293,6 +307,7 @@ void check_all(struct reader *reader, const struct node *root)
 	check_sbc(reader, root);
 	check_prefixes(reader, root);
 	check_ports(reader, root);
+	check_media_certificate(reader, root);
 	default_address(reader, root);
 	check_ingress(reader, root);
 	devices_check(reader, root);

@@ -421,11 +421,13 @@ struct config_registration {
 
 struct config_media {
 	char *address; /* bind and advertise; default: of the first tls listener if literal */
-	uint16_t port_min, port_max; /* 20000-29999 */
-	unsigned threads;            /* 0: one per core, at most 8 */
-	unsigned rtp_timeout_s;      /* no RTP on an established call: 60; 0: never */
-	unsigned opus_complexity;    /* of what is encoded, 0 to 10: 2 */
-	unsigned hold_timeout_s;     /* nothing from a side on hold: 7200; 0: never */
+	uint16_t port_min, port_max;     /* 20000-29999 */
+	unsigned threads;                /* 0: one per core, at most 8 */
+	unsigned rtp_timeout_s;          /* no RTP on an established call: 60; 0: never */
+	unsigned opus_complexity;        /* of what is encoded, 0 to 10: 2 */
+	unsigned hold_timeout_s;         /* nothing from a side on hold: 7200; 0: never */
+	char *certificate, *private_key; /* PEM paths; NULL: made at start */
+	char *certificate_at;            /* "file:line:column" of the first */
 };
 
 /* What somebody may ask for over HTTP; each role may what those before it may. */

@@ -333,6 +333,16 @@ static const struct key log_keys[] = {
 static const struct schema log_schema = { "log", log_keys, ARRAY_SIZE(log_keys) };
 
 static const struct key media_keys[] = {
+	{ .name = "certificate",
+	  .kind = &kind_path,
+	  AT(media.certificate),
+	  .flags = KEY_FILE,
+	  .help = "PEM file: what DTLS shows, for peers that pin it; one made at start" },
+	{ .name = "private_key",
+	  .kind = &kind_path,
+	  AT(media.private_key),
+	  .flags = KEY_FILE | KEY_SECRET,
+	  .help = "PEM file: the certificate's private key" },
 	{ .name = "address",
 	  .kind = &kind_address,
 	  AT(media.address),

@@ -238,3 +238,14 @@ static void read_map(struct reader *reader, const struct value *value)
 }
 
 const struct kind kind_map = { "mapping", NODE_MAP, read_map };
+
+char *place_text(struct reader *reader, struct place at)
+{
+	const char *file = findings_file(reader->findings, at.file);
+	size_t room = strlen(file) + 2 * (1 + 10) + 1;
+	char *text = arena_alloc(reader->arena, room, 1);
+
+	if (text)
+		(void)snprintf(text, room, "%s:%u:%u", file, at.line, at.column);
+	return text;
+}

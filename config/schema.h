@@ -74,6 +74,9 @@ void schema_read(struct reader *reader, const struct schema *schema, const struc
 void value_error(struct reader *reader, const struct value *value, const char *format, ...)
 	PRINTF_LIKE(3, 4);
 
+/* "file:line:column", as long as the config lives; NULL: no memory. */
+char *place_text(struct reader *reader, struct place at);
+
 /* The index of the value's text among `words`, or -1 after adding an error. */
 int value_word(struct reader *reader, const struct value *value, const char *const *words,
 	       size_t count);

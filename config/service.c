@@ -21,17 +21,6 @@ static struct config_sound *find_sound(const struct config *config, const char *
 	return sound;
 }
 
-static char *place_text(struct reader *reader, struct place at)
-{
-	const char *file = findings_file(reader->findings, at.file);
-	size_t room = strlen(file) + 2 * (1 + 10) + 1;
-	char *text = arena_alloc(reader->arena, room, 1);
-
-	if (text)
-		(void)snprintf(text, room, "%s:%u:%u", file, at.line, at.column);
-	return text;
-}
-
 /* Each file once, however many actions play it. */
 static void read_sound(struct reader *reader, const struct value *value)
 {

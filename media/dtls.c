@@ -4,42 +4,75 @@
 #include <openssl/bio.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
-#include <openssl/evp.h>
-#include <openssl/rand.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
+#include "base/metrics.h"
+#include "media/certificate.h"
 
-#define DTLS_MTU 1200 /* bytes; passes every path that carries IPv6 and a tunnel */
+#define DTLS_MTU    1200 /* bytes; passes every path that carries IPv6 and a tunnel */
+#define REASON_ROOM 900  /* two fingerprints of 512 bit and the rest */
+
+static struct metric handshakes_alive =
+	METRIC_GAUGE_INIT("breakout_media_dtls_handshakes", NULL,
+			  "DTLS associations that hold memory for a handshake.");
+static struct metric handshakes_ready = METRIC_COUNTER_INIT(
+	"breakout_media_dtls_total", "result=\"ready\"", "DTLS handshakes by how they ended.");
+static struct metric handshakes_failed = METRIC_COUNTER_INIT(
+	"breakout_media_dtls_total", "result=\"failed\"", "DTLS handshakes by how they ended.");
 
 struct dtls_identity {
+	atomic_uint references;
 	SSL_CTX *context;
 	BIO_METHOD *bio;
 	struct sdp_fingerprint fingerprint;
 };
 
 enum dtls_state {
-	DTLS_IDLE, /* not started: datagrams are lost, the peer repeats them */
+	DTLS_IDLE, /* not started; what comes waits */
 	DTLS_HANDSHAKING,
 	DTLS_READY,   /* keys are out; the SSL repeats the last flight if asked */
 	DTLS_SETTLED, /* SSL freed */
 	DTLS_FAILED
 };
 
+/* A datagram that waits for the start or for its turn. */
+struct waiting {
+	struct waiting *next;
+	size_t length;
+	uint8_t bytes[];
+};
+
 struct dtls {
 	enum dtls_state state;
-	SSL *ssl;
+	struct dtls_identity *identity;
+	SSL *ssl; /* from the start until settled */
 	bool client;
 	struct timer_wheel *wheel;
 	struct timer retransmit, deadline; /* deadline: handshake, then linger */
 	struct dtls_handlers handlers;
-	const uint8_t *datagram; /* the one being read, inside dtls_receive() */
+
+	const uint8_t *datagram; /* the one being read, inside take() */
 	size_t datagram_length;
+	struct waiting *first, **last;
+	unsigned waiting_count;
+	struct dtls_queue *queue; /* NULL: none */
+	struct dtls *next;        /* in the queue, */
+	bool queued;              /* if it is */
+
 	struct sdp_fingerprint fingerprints[SDP_FINGERPRINTS_MAX];
 	unsigned fingerprint_count;
+	struct sdp_fingerprint seen; /* of the peer's certificate; length 0: not yet */
+	bool verified;
+
+	/* For the sentence about a failure; texts are OpenSSL's, static. */
+	const char *step, *alert_in, *alert_out;
+	unsigned sent, received, repeats;
 };
 
 /* A datagram BIO: one read gets one datagram, one write sends one. A memory
@@ -48,8 +81,10 @@ static int bio_write(BIO *bio, const char *bytes, int length)
 {
 	struct dtls *dtls = BIO_get_data(bio);
 
-	if (length > 0)
+	if (length > 0) {
+		dtls->sent++;
 		dtls->handlers.send((const uint8_t *)bytes, (size_t)length, dtls->handlers.arg);
+	}
 	return length; /* what the network loses, the timer repeats */
 }
 
@@ -78,58 +113,57 @@ static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
 	return command == BIO_CTRL_FLUSH || command == BIO_CTRL_DGRAM_SET_NEXT_TIMEOUT;
 }
 
-/* Accepts every chain: a WebRTC certificate is self-signed, and who it belongs
- * to is decided by its fingerprint after the handshake (RFC 5763 5). */
-static int accept_any(int preverified, X509_STORE_CTX *store)
+/* Of several hash functions the strongest decides, and of its fingerprints any
+ * may match (RFC 8122 5). */
+static bool is_promised(struct dtls *dtls, const X509 *x509)
 {
-	(void)preverified;
-	(void)store;
-	return 1;
-}
+	const struct sdp_fingerprint *strongest = &dtls->fingerprints[0];
+	bool matches = false;
 
-static bool fingerprint_of(const X509 *certificate, const char *hash,
-			   struct sdp_fingerprint *ret_fingerprint)
-{
-	char name[8] = "";
-	unsigned length = 0;
-	const EVP_MD *md;
-
-	/* "sha-256" is SHA256 to OpenSSL. */
-	(void)snprintf(name, sizeof(name), "SHA%.3s", hash + 4);
-	md = EVP_get_digestbyname(name);
-	memset(ret_fingerprint, 0, sizeof(*ret_fingerprint));
-	memcpy(ret_fingerprint->hash, hash, strlen(hash) + 1);
-	if (!md || X509_digest(certificate, md, ret_fingerprint->bytes, &length) != 1)
+	for (unsigned i = 1; i < dtls->fingerprint_count; i++)
+		if (dtls->fingerprints[i].length > strongest->length)
+			strongest = &dtls->fingerprints[i];
+	if (!certificate_fingerprint(x509, strongest->hash, &dtls->seen))
 		return false;
-	ret_fingerprint->length = (uint8_t)length;
-	return true;
+	for (unsigned i = 0; i < dtls->fingerprint_count; i++)
+		matches |= dtls->fingerprints[i].length == dtls->seen.length &&
+			   CRYPTO_memcmp(dtls->fingerprints[i].bytes, dtls->seen.bytes,
+					 dtls->seen.length) == 0;
+	return matches;
 }
 
-static X509 *make_certificate(EVP_PKEY *key)
+/* Takes the place of a chain's verification: a WebRTC certificate is signed by
+ * itself, and who it belongs to is said by its fingerprint (RFC 5763 5). */
+static int verify(X509_STORE_CTX *store, void *arg)
 {
-	X509 *certificate = X509_new();
-	X509_NAME *name;
-	uint64_t serial;
-	bool ok;
+	const SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+	struct dtls *dtls = SSL_get_app_data(ssl);
 
-	if (!certificate || RAND_bytes((unsigned char *)&serial, sizeof(serial)) != 1)
-		goto fail;
-	name = X509_get_subject_name(certificate);
-	ok = X509_set_version(certificate, X509_VERSION_3) == 1 &&
-	     ASN1_INTEGER_set_uint64(X509_get_serialNumber(certificate), serial >> 1) == 1 &&
-	     X509_gmtime_adj(X509_getm_notBefore(certificate), -24L * 3600) &&
-	     X509_gmtime_adj(X509_getm_notAfter(certificate), 3650L * 24 * 3600) &&
-	     /* The usual name: it says nothing about us (RFC 8827 6.5 wants none). */
-	     X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"WebRTC",
-					-1, -1, 0) == 1 &&
-	     X509_set_issuer_name(certificate, name) == 1 &&
-	     X509_set_pubkey(certificate, key) == 1 &&
-	     X509_sign(certificate, key, EVP_sha256()) > 0;
-	if (ok)
-		return certificate;
-fail:
-	X509_free(certificate);
-	return NULL;
+	(void)arg;
+	dtls->verified = is_promised(dtls, X509_STORE_CTX_get0_cert(store));
+	if (!dtls->verified) /* the peer is told bad_certificate */
+		X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED);
+	return dtls->verified;
+}
+
+/* Notes how far it has come, and alerts. */
+static void on_info(const SSL *ssl, int where, int value)
+{
+	static const char prefix[] = "SSLv3/TLS ";
+	struct dtls *dtls = SSL_get_app_data(ssl);
+
+	if (where & SSL_CB_ALERT) {
+		const char *name = SSL_alert_desc_string_long(value);
+
+		if (where & SSL_CB_READ)
+			dtls->alert_in = name;
+		else
+			dtls->alert_out = name;
+	} else if (where & SSL_CB_LOOP) {
+		dtls->step = SSL_state_string_long(ssl);
+		if (strncmp(dtls->step, prefix, sizeof(prefix) - 1) == 0)
+			dtls->step += sizeof(prefix) - 1;
+	}
 }
 
 static bool configure(SSL_CTX *context)
@@ -138,13 +172,14 @@ static bool configure(SSL_CTX *context)
 					     SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
 					     SSL_OP_CIPHER_SERVER_PREFERENCE);
 	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-	SSL_CTX_set_quiet_shutdown(context, 1);
 	SSL_CTX_set_read_ahead(context, 1); /* a datagram is read whole */
-	SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, accept_any);
+	SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+	SSL_CTX_set_cert_verify_callback(context, verify, NULL);
+	SSL_CTX_set_info_callback(context, on_info);
 	return SSL_CTX_set_min_proto_version(context, DTLS1_2_VERSION) == 1 &&
 	       SSL_CTX_set_max_proto_version(context, DTLS1_2_VERSION) == 1 &&
-	       /* AEAD with forward secrecy only. Our certificate is ECDSA; the RSA suites are
-		* for servers that hold an RSA one, as Janus does by default. */
+	       /* AEAD with forward secrecy only. The RSA suites are for who has such a
+		* certificate: Janus by default, and we if configured so. */
 	       SSL_CTX_set_cipher_list(
 		       context, "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
 				"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-AES128-GCM-SHA256:"
@@ -167,37 +202,50 @@ static BIO_METHOD *make_bio_method(void)
 	return method;
 }
 
-int dtls_identity_create(struct dtls_identity **ret_identity)
+static int fill_identity(struct dtls_identity *identity, const struct certificate *certificate)
 {
-	struct dtls_identity *identity = calloc(1, sizeof(*identity));
-	EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
-	X509 *certificate = key ? make_certificate(key) : NULL;
-	int err = -ENOMEM;
-
-	if (!identity || !certificate)
-		goto done;
-	err = -EIO;
 	identity->bio = make_bio_method();
 	identity->context = SSL_CTX_new(DTLS_method());
 	if (!identity->bio || !identity->context || !configure(identity->context) ||
-	    SSL_CTX_use_certificate(identity->context, certificate) != 1 ||
-	    SSL_CTX_use_PrivateKey(identity->context, key) != 1 ||
-	    !fingerprint_of(certificate, "sha-256", &identity->fingerprint))
-		goto done;
-	*ret_identity = identity;
-	identity = NULL;
-	err = 0;
-done:
-	ERR_clear_error();
-	X509_free(certificate);
-	EVP_PKEY_free(key);
-	dtls_identity_destroy(identity);
-	return err;
+	    SSL_CTX_use_certificate(identity->context, certificate->x509) != 1 ||
+	    SSL_CTX_use_PrivateKey(identity->context, certificate->key) != 1 ||
+	    !certificate_fingerprint(certificate->x509, "sha-256", &identity->fingerprint))
+		return -EIO;
+	return 0;
 }
 
-struct dtls_identity *dtls_identity_destroy(struct dtls_identity *identity)
+int dtls_identity_create(struct dtls_identity **ret_identity, const struct certificate *certificate)
 {
-	if (!identity)
+	struct dtls_identity *identity = calloc(1, sizeof(*identity));
+	struct certificate made = { .x509 = NULL };
+	int err = identity ? 0 : -ENOMEM;
+
+	if (!err && !certificate)
+		err = certificate_make(&made);
+	if (!err) {
+		atomic_store(&identity->references, 1);
+		err = fill_identity(identity, certificate ? certificate : &made);
+	}
+	ERR_clear_error();
+	certificate_done(&made);
+	if (err) {
+		dtls_identity_unref(identity);
+		return err;
+	}
+	*ret_identity = identity;
+	return 0;
+}
+
+struct dtls_identity *dtls_identity_ref(struct dtls_identity *identity)
+{
+	atomic_fetch_add_explicit(&identity->references, 1, memory_order_relaxed);
+	return identity;
+}
+
+struct dtls_identity *dtls_identity_unref(struct dtls_identity *identity)
+{
+	if (!identity ||
+	    atomic_fetch_sub_explicit(&identity->references, 1, memory_order_acq_rel) > 1)
 		return NULL;
 	SSL_CTX_free(identity->context);
 	BIO_meth_free(identity->bio);
@@ -210,60 +258,131 @@ const struct sdp_fingerprint *dtls_identity_fingerprint(const struct dtls_identi
 	return &identity->fingerprint;
 }
 
+/* ---- what waits ---- */
+
+static void queue_add(struct dtls_queue *queue, struct dtls *dtls)
+{
+	if (dtls->queued)
+		return;
+	dtls->queued = true;
+	dtls->next = NULL;
+	if (queue->last)
+		queue->last->next = dtls;
+	else
+		queue->first = dtls;
+	queue->last = dtls;
+}
+
+static void queue_remove(struct dtls_queue *queue, struct dtls *dtls)
+{
+	struct dtls **link = &queue->first, *before = NULL;
+
+	if (!dtls->queued)
+		return;
+	for (; *link != dtls; link = &(*link)->next)
+		before = *link;
+	*link = dtls->next;
+	if (queue->last == dtls)
+		queue->last = before;
+	dtls->queued = false;
+}
+
+/* More than a flight's worth, or no memory: lost, as on the network. */
+static void keep(struct dtls *dtls, const uint8_t *datagram, size_t length)
+{
+	struct waiting *kept;
+
+	if (dtls->waiting_count == DTLS_WAITING_MAX || length > DTLS_DATAGRAM_MAX)
+		return;
+	kept = malloc(sizeof(*kept) + length);
+	if (!kept)
+		return;
+	kept->next = NULL;
+	kept->length = length;
+	memcpy(kept->bytes, datagram, length);
+	*dtls->last = kept;
+	dtls->last = &kept->next;
+	dtls->waiting_count++;
+}
+
+static struct waiting *next_waiting(struct dtls *dtls)
+{
+	struct waiting *kept = dtls->first;
+
+	if (!kept)
+		return NULL;
+	dtls->first = kept->next;
+	if (!dtls->first)
+		dtls->last = &dtls->first;
+	dtls->waiting_count--;
+	return kept;
+}
+
+static void drop_waiting(struct dtls *dtls)
+{
+	struct waiting *kept;
+
+	if (dtls->queue)
+		queue_remove(dtls->queue, dtls);
+	while ((kept = next_waiting(dtls)))
+		free(kept);
+}
+
+/* ---- the handshake ---- */
+
 static void drop_ssl(struct dtls *dtls)
 {
 	timer_cancel(&dtls->retransmit);
 	timer_cancel(&dtls->deadline);
+	if (!dtls->ssl)
+		return;
 	SSL_free(dtls->ssl);
 	dtls->ssl = NULL;
+	metric_add(&handshakes_alive, -1);
 }
 
-/* The SSL stays until destroy: this may run inside one of its callbacks. */
-static void fail(struct dtls *dtls, const char *reason)
+/* Never inside a callback of OpenSSL. */
+static void PRINTF_LIKE(2, 3) fail(struct dtls *dtls, const char *format, ...)
 {
+	char why[2 * REASON_ROOM / 3], reason[REASON_ROOM];
+	va_list arguments;
+
+	va_start(arguments, format);
+	(void)vsnprintf(why, sizeof(why), format, arguments);
+	va_end(arguments);
+	(void)snprintf(reason, sizeof(reason),
+		       "DTLS as %s: %s; last step \"%s\", alert sent %s, received %s, datagrams "
+		       "sent %u, received %u, repeats %u",
+		       dtls->client ? "client" : "server", why, dtls->step ? dtls->step : "none",
+		       dtls->alert_out ? dtls->alert_out : "none",
+		       dtls->alert_in ? dtls->alert_in : "none", dtls->sent, dtls->received,
+		       dtls->repeats);
 	dtls->state = DTLS_FAILED;
-	timer_cancel(&dtls->retransmit);
-	timer_cancel(&dtls->deadline);
+	drop_waiting(dtls);
+	drop_ssl(dtls);
+	metric_add(&handshakes_failed, 1);
 	dtls->handlers.failed(reason, dtls->handlers.arg);
 }
 
-static void fail_with_openssl(struct dtls *dtls)
+static void fail_by_fingerprint(struct dtls *dtls)
 {
-	const char *why = ERR_reason_error_string(ERR_peek_last_error());
-	char reason[200];
+	char seen[SDP_FINGERPRINT_ROOM], promised[SDP_FINGERPRINT_ROOM];
 
-	(void)snprintf(reason, sizeof(reason), "DTLS handshake failed: %s",
-		       why ? why : "no reason given");
-	ERR_clear_error();
-	fail(dtls, reason);
+	sdp_fingerprint_format(&dtls->seen, seen);
+	sdp_fingerprint_format(&dtls->fingerprints[0], promised);
+	fail(dtls, "fingerprint differs: the SDP promised %s%s, the certificate is %s", promised,
+	     dtls->fingerprint_count > 1 ? " and others" : "", seen);
 }
 
-static bool fingerprint_matches(struct dtls *dtls)
+static void fail_by_openssl(struct dtls *dtls)
 {
-	X509 *certificate = SSL_get1_peer_certificate(dtls->ssl);
-	struct sdp_fingerprint seen = { .length = 0 };
-	char seen_text[SDP_FINGERPRINT_ROOM] = "none", wanted[SDP_FINGERPRINT_ROOM];
-	char reason[2 * SDP_FINGERPRINT_ROOM + 100];
-	bool matches = false;
+	const char *why = ERR_reason_error_string(ERR_peek_last_error());
 
-	for (unsigned i = 0; certificate && i < dtls->fingerprint_count && !matches; i++) {
-		const struct sdp_fingerprint *promised = &dtls->fingerprints[i];
-
-		matches = fingerprint_of(certificate, promised->hash, &seen) &&
-			  seen.length == promised->length &&
-			  CRYPTO_memcmp(seen.bytes, promised->bytes, seen.length) == 0;
-	}
-	X509_free(certificate);
-	if (matches)
-		return true;
-	if (seen.length > 0)
-		sdp_fingerprint_format(&seen, seen_text);
-	sdp_fingerprint_format(&dtls->fingerprints[dtls->fingerprint_count - 1], wanted);
-	(void)snprintf(reason, sizeof(reason),
-		       "DTLS fingerprint differs: the SDP promised %s, the certificate is %s",
-		       wanted, seen_text);
-	fail(dtls, reason);
-	return false;
+	if (dtls->seen.length > 0 && !dtls->verified)
+		fail_by_fingerprint(dtls);
+	else
+		fail(dtls, "handshake failed: %s", why ? why : "no reason given");
+	ERR_clear_error();
 }
 
 static bool suite_of(unsigned long profile, enum srtp_suite *ret_suite)
@@ -313,17 +432,20 @@ static void finish(struct dtls *dtls)
 	struct srtp_keys keys;
 	enum srtp_suite suite;
 
-	if (!fingerprint_matches(dtls))
+	if (!dtls->verified) {
+		fail(dtls, "no certificate was verified");
 		return;
+	}
 	if (!profile || !suite_of(profile->id, &suite)) {
-		fail(dtls, "DTLS completed without an SRTP protection profile in common");
+		fail(dtls, "no SRTP protection profile in common");
 		return;
 	}
 	if (!export_keys(dtls, suite, &keys)) {
-		fail(dtls, "DTLS key export failed");
+		fail(dtls, "OpenSSL exported no keys");
 		return;
 	}
 	dtls->state = DTLS_READY;
+	metric_add(&handshakes_ready, 1);
 	timer_start(dtls->wheel, &dtls->deadline, clock_now() + DTLS_LINGER_MS);
 	dtls->handlers.ready(&keys, dtls->handlers.arg);
 	OPENSSL_cleanse(&keys, sizeof(keys));
@@ -342,6 +464,7 @@ static void arm_retransmit(struct dtls *dtls)
 		    clock_now() + (mono_ms)left.tv_sec * 1000 + left.tv_usec / 1000 + 1);
 }
 
+/* The client has seen the last flight: nobody will ask it to repeat anything. */
 static void shake(struct dtls *dtls)
 {
 	int result;
@@ -351,13 +474,16 @@ static void shake(struct dtls *dtls)
 	if (result == 1)
 		finish(dtls);
 	else if (SSL_get_error(dtls->ssl, result) != SSL_ERROR_WANT_READ)
-		fail_with_openssl(dtls);
+		fail_by_openssl(dtls);
 	arm_retransmit(dtls);
+	if (dtls->client)
+		dtls_settled(dtls);
 }
 
 /* After the handshake the SSL only answers a repeated last flight (RFC 6347
- * 4.2.4); data and alerts are not for us. OpenSSL drops a new ClientHello
- * itself: it is of epoch 0, and an encrypted one would be a renegotiation. */
+ * 4.2.4); data is not for us. OpenSSL drops a new ClientHello itself: it is of
+ * epoch 0, and an encrypted one would be a renegotiation. A peer that has said
+ * close_notify will ask for nothing more. */
 static void absorb(struct dtls *dtls)
 {
 	uint8_t ignored[256];
@@ -366,6 +492,45 @@ static void absorb(struct dtls *dtls)
 	while (SSL_read(dtls->ssl, ignored, sizeof(ignored)) > 0)
 		;
 	ERR_clear_error();
+	if (SSL_get_shutdown(dtls->ssl) & SSL_RECEIVED_SHUTDOWN)
+		dtls_settled(dtls);
+}
+
+static void take(struct dtls *dtls, const uint8_t *datagram, size_t length)
+{
+	dtls->datagram = datagram;
+	dtls->datagram_length = length;
+	dtls->received++;
+	if (dtls->state == DTLS_HANDSHAKING)
+		shake(dtls);
+	else if (dtls->state == DTLS_READY)
+		absorb(dtls);
+	dtls->datagram = NULL;
+}
+
+/* One that waited; false: none did. */
+static bool take_waiting(struct dtls *dtls)
+{
+	struct waiting *kept = next_waiting(dtls);
+
+	if (!kept)
+		return false;
+	take(dtls, kept->bytes, kept->length);
+	free(kept);
+	return true;
+}
+
+bool dtls_queue_run(struct dtls_queue *queue, unsigned steps)
+{
+	for (; queue->first && steps > 0; steps--) {
+		struct dtls *dtls = queue->first;
+
+		queue_remove(queue, dtls);
+		(void)take_waiting(dtls); /* it was queued with one */
+		if (dtls->first)
+			queue_add(queue, dtls);
+	}
+	return queue->first != NULL;
 }
 
 static void on_retransmit(struct timer *timer, void *arg)
@@ -374,8 +539,9 @@ static void on_retransmit(struct timer *timer, void *arg)
 
 	(void)timer;
 	ERR_clear_error();
+	dtls->repeats++;
 	if (DTLSv1_handle_timeout(dtls->ssl) < 0)
-		fail_with_openssl(dtls);
+		fail_by_openssl(dtls);
 	else
 		arm_retransmit(dtls);
 }
@@ -386,7 +552,9 @@ static void on_deadline(struct timer *timer, void *arg)
 
 	(void)timer;
 	if (dtls->state == DTLS_HANDSHAKING)
-		fail(dtls, "DTLS handshake did not finish within 10 s");
+		fail(dtls, "%s within %d s",
+		     dtls->received > 0 ? "handshake did not finish" : "nothing came from the peer",
+		     DTLS_HANDSHAKE_MS / 1000);
 	else
 		dtls_settled(dtls);
 }
@@ -401,39 +569,23 @@ static unsigned next_timeout(SSL *ssl, unsigned previous_us)
 	return previous_us >= 1600000 ? 1600000 : previous_us * 2;
 }
 
-int dtls_create(struct dtls **ret_dtls, const struct dtls_identity *identity,
-		struct timer_wheel *wheel, bool client, const struct sdp_fingerprint *fingerprints,
-		unsigned fingerprint_count, const struct dtls_handlers *handlers)
+int dtls_create(struct dtls **ret_dtls, const struct dtls_setup *setup)
 {
 	struct dtls *dtls = calloc(1, sizeof(*dtls));
-	BIO *bio = BIO_new(identity->bio);
 
-	if (dtls)
-		dtls->ssl = SSL_new(identity->context);
-	if (!dtls || !bio || !dtls->ssl) {
-		BIO_free(bio);
-		if (dtls)
-			SSL_free(dtls->ssl);
-		free(dtls);
+	if (!dtls)
 		return -ENOMEM;
-	}
-	dtls->client = client;
-	dtls->wheel = wheel;
-	dtls->handlers = *handlers;
-	memcpy(dtls->fingerprints, fingerprints, fingerprint_count * sizeof(*fingerprints));
-	dtls->fingerprint_count = fingerprint_count;
+	dtls->identity = dtls_identity_ref(setup->identity);
+	dtls->client = setup->client;
+	dtls->wheel = setup->wheel;
+	dtls->queue = setup->queue;
+	dtls->last = &dtls->first;
+	dtls->handlers = setup->handlers;
+	memcpy(dtls->fingerprints, setup->fingerprints,
+	       setup->fingerprint_count * sizeof(setup->fingerprints[0]));
+	dtls->fingerprint_count = setup->fingerprint_count;
 	timer_init(&dtls->retransmit, on_retransmit, dtls);
 	timer_init(&dtls->deadline, on_deadline, dtls);
-
-	BIO_set_data(bio, dtls);
-	BIO_set_init(bio, 1);
-	SSL_set_bio(dtls->ssl, bio, bio);
-	SSL_set_mtu(dtls->ssl, DTLS_MTU);
-	DTLS_set_timer_cb(dtls->ssl, next_timeout);
-	if (client)
-		SSL_set_connect_state(dtls->ssl);
-	else
-		SSL_set_accept_state(dtls->ssl);
 	*ret_dtls = dtls;
 	return 0;
 }
@@ -442,31 +594,71 @@ struct dtls *dtls_destroy(struct dtls *dtls)
 {
 	if (!dtls)
 		return NULL;
+	if (dtls->state == DTLS_READY)
+		(void)SSL_shutdown(dtls->ssl); /* a courtesy; nobody waits for an answer */
+	ERR_clear_error();
+	drop_waiting(dtls);
 	drop_ssl(dtls);
+	dtls_identity_unref(dtls->identity);
 	OPENSSL_cleanse(dtls, sizeof(*dtls));
 	free(dtls);
 	return NULL;
+}
+
+static bool make_ssl(struct dtls *dtls)
+{
+	BIO *bio = BIO_new(dtls->identity->bio);
+	SSL *ssl = SSL_new(dtls->identity->context);
+
+	if (!bio || !ssl) {
+		BIO_free(bio);
+		SSL_free(ssl);
+		return false;
+	}
+	BIO_set_data(bio, dtls);
+	BIO_set_init(bio, 1);
+	SSL_set_bio(ssl, bio, bio);
+	SSL_set_app_data(ssl, dtls);
+	SSL_set_mtu(ssl, DTLS_MTU);
+	DTLS_set_timer_cb(ssl, next_timeout);
+	if (dtls->client)
+		SSL_set_connect_state(ssl);
+	else
+		SSL_set_accept_state(ssl);
+	dtls->ssl = ssl;
+	metric_add(&handshakes_alive, 1);
+	return true;
 }
 
 void dtls_start(struct dtls *dtls)
 {
 	if (dtls->state != DTLS_IDLE)
 		return;
+	if (!make_ssl(dtls)) {
+		fail(dtls, "out of memory");
+		return;
+	}
 	dtls->state = DTLS_HANDSHAKING;
 	timer_start(dtls->wheel, &dtls->deadline, clock_now() + DTLS_HANDSHAKE_MS);
 	if (dtls->client)
 		shake(dtls);
+	if (dtls->queue && dtls->first)
+		queue_add(dtls->queue, dtls);
+	while (!dtls->queue && take_waiting(dtls))
+		;
 }
 
 void dtls_receive(struct dtls *dtls, const uint8_t *datagram, size_t length)
 {
-	dtls->datagram = datagram;
-	dtls->datagram_length = length;
-	if (dtls->state == DTLS_HANDSHAKING)
-		shake(dtls);
-	else if (dtls->state == DTLS_READY)
-		absorb(dtls);
-	dtls->datagram = NULL;
+	bool waits = dtls->state == DTLS_IDLE || (dtls->queue && dtls->state == DTLS_HANDSHAKING);
+
+	if (!waits) {
+		take(dtls, datagram, length);
+		return;
+	}
+	keep(dtls, datagram, length);
+	if (dtls->state == DTLS_HANDSHAKING && dtls->first)
+		queue_add(dtls->queue, dtls);
 }
 
 void dtls_settled(struct dtls *dtls)
@@ -474,6 +666,7 @@ void dtls_settled(struct dtls *dtls)
 	if (dtls->state != DTLS_READY)
 		return;
 	dtls->state = DTLS_SETTLED;
+	drop_waiting(dtls);
 	drop_ssl(dtls);
 }
 

@@ -6,8 +6,11 @@
  * out through `send`. It fails closed: without a matching fingerprint there
  * are no keys.
  *
- * Threads: an identity is read-only after its creation and shared by all; an
- * association belongs to the media thread of its session.
+ * A step of a handshake costs as much as a hundred packets, so the steps of a
+ * media thread wait in its queue, which the thread runs a few at a time.
+ *
+ * Threads: an identity is never changed after its creation and shared by all;
+ * an association and a queue belong to one media thread.
  */
 #ifndef BREAKOUT_MEDIA_DTLS_H
 #define BREAKOUT_MEDIA_DTLS_H
@@ -22,15 +25,30 @@
 
 #define DTLS_HANDSHAKE_MS 10000 /* from dtls_start() to keys */
 #define DTLS_LINGER_MS    30000 /* how long the last flight can be repeated */
+#define DTLS_DATAGRAM_MAX 1500  /* bytes; a longer one is dropped */
+#define DTLS_WAITING_MAX  16    /* datagrams of one association in the queue */
+#define DTLS_STEPS_A_TURN 4     /* 2 ms: a tenth of a packet's period */
 
-struct dtls_identity; /* opaque: our certificate and rules */
+struct certificate;
+struct dtls_identity; /* opaque: our certificate and rules; counted references */
 
-/* 0, -ENOMEM or -EIO (OpenSSL refuses). */
-int dtls_identity_create(struct dtls_identity **ret_identity) MUST_CHECK;
-struct dtls_identity *dtls_identity_destroy(struct dtls_identity *identity);
+/* With a reference to `certificate`, or, if NULL, one made for it. 0, -ENOMEM
+ * or -EIO (OpenSSL refuses). */
+int dtls_identity_create(struct dtls_identity **ret_identity,
+			 const struct certificate *certificate) MUST_CHECK;
+struct dtls_identity *dtls_identity_ref(struct dtls_identity *identity);
+struct dtls_identity *dtls_identity_unref(struct dtls_identity *identity); /* NULL fine */
 const struct sdp_fingerprint *dtls_identity_fingerprint(const struct dtls_identity *identity);
 
 struct dtls; /* opaque: one association */
+
+/* Associations with datagrams that wait for their step. Zeroed is empty. */
+struct dtls_queue {
+	struct dtls *first, *last;
+};
+/* Takes up to `steps` datagrams, one of each association in turn. True: more
+ * wait, call again soon. */
+bool dtls_queue_run(struct dtls_queue *queue, unsigned steps);
 
 struct dtls_handlers {
 	void (*send)(const uint8_t *datagram, size_t length, void *arg);
@@ -40,14 +58,25 @@ struct dtls_handlers {
 	void *arg;
 };
 
-/* The fingerprints (at least one) are copied. 0, -ENOMEM. */
-int dtls_create(struct dtls **ret_dtls, const struct dtls_identity *identity,
-		struct timer_wheel *wheel, bool client, const struct sdp_fingerprint *fingerprints,
-		unsigned fingerprint_count, const struct dtls_handlers *handlers) MUST_CHECK;
-/* Not from inside a handler. NULL is fine; returns NULL. */
+struct dtls_setup {
+	struct dtls_identity *identity; /* it takes a reference */
+	struct timer_wheel *wheel;
+	struct dtls_queue *queue; /* NULL: each step is taken at once */
+	bool client;
+	const struct sdp_fingerprint *fingerprints; /* at least one; copied */
+	unsigned fingerprint_count;
+	struct dtls_handlers handlers;
+};
+
+/* 0, -ENOMEM. */
+int dtls_create(struct dtls **ret_dtls, const struct dtls_setup *setup) MUST_CHECK;
+/* Says goodbye (close_notify) where there is still somebody to say it: `send`
+ * may be called. Not from inside a handler. NULL is fine; returns NULL. */
 struct dtls *dtls_destroy(struct dtls *dtls);
 
 void dtls_start(struct dtls *dtls); /* ICE is connected; again is fine */
+/* One that comes before the start waits for it: a peer may be connected, and
+ * say hello, earlier than we are. */
 void dtls_receive(struct dtls *dtls, const uint8_t *datagram, size_t length);
 /* An SRTP packet has authenticated: the peer has our last flight. Frees the
  * handshake's memory (70 KB). */

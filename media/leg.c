@@ -200,6 +200,18 @@ static bool has_sdes(const struct leg *leg)
 	return leg->setup.kind == MEDIA_LEG_SDES || leg->setup.kind == MEDIA_LEG_SDES_OR_RTP;
 }
 
+/* A name of 128 random bits for our end (RFC 8842 4: at least 120). */
+static int name_association(struct leg *leg)
+{
+	uint64_t random[2];
+
+	if (getrandom(random, sizeof(random), 0) < 0)
+		return -errno;
+	(void)snprintf(leg->tls_id, sizeof(leg->tls_id), "%016llx%016llx",
+		       (unsigned long long)random[0], (unsigned long long)random[1]);
+	return 0;
+}
+
 int leg_init(struct leg *leg, const struct leg_setup *setup)
 {
 	const struct local_handlers local = { setup->played, setup->recorded, setup->arg };
@@ -221,6 +233,8 @@ int leg_init(struct leg *leg, const struct leg_setup *setup)
 		plain_set_dtls(leg->path.plain, on_plain_dtls, leg);
 	if (!err && getrandom(&leg->session_id, sizeof(leg->session_id), 0) < 0)
 		err = -EIO;
+	if (!err && (setup->kind == MEDIA_LEG_WEBRTC || setup->kind == MEDIA_LEG_DTLS))
+		err = name_association(leg);
 	leg->session_id >>= 2; /* some parsers keep it in 63 bits with a sign */
 	if (setup->origin.session_id) {
 		leg->session_id = setup->origin.session_id;
@@ -366,6 +380,12 @@ static bool same_fingerprints(const struct media_desc *a, const struct media_des
 		      a->fingerprint_count * sizeof(a->fingerprints[0])) == 0;
 }
 
+/* Whether the peer speaks of the association that is there (RFC 8842 4). */
+static bool same_association(const struct media_desc *a, const struct media_desc *b)
+{
+	return same_fingerprints(a, b) && strcmp(a->tls_id, b->tls_id) == 0;
+}
+
 static bool judge_dtls(const struct leg *leg, const struct media_desc *remote, char *reason)
 {
 	if (remote->fingerprint_count == 0)
@@ -375,9 +395,10 @@ static bool judge_dtls(const struct leg *leg, const struct media_desc *remote, c
 			      remote->sdes ? "; SDES keys (a=crypto) are not accepted here" : "");
 	if (remote->setup == SDP_HOLDCONN && !leg->dtls)
 		return refuse(reason, "the SDP says a=setup:holdconn before there is a connection");
-	if (leg->path.ice && leg->remote && !same_fingerprints(leg->remote, remote) &&
+	if (leg->path.ice && leg->remote && !same_association(leg->remote, remote) &&
 	    strcmp(leg->remote->ufrag, remote->ufrag) == 0)
-		return refuse(reason, "a=fingerprint changed without a new a=ice-ufrag");
+		return refuse(reason,
+			      "a=fingerprint or a=tls-id changed without a new a=ice-ufrag");
 	return true;
 }
 
@@ -470,17 +491,26 @@ static bool we_are_client(const struct media_desc *remote, bool we_offered)
 
 static int new_association(struct leg *leg, const struct media_desc *remote, bool we_offered)
 {
-	const struct dtls_handlers handlers = { on_dtls_send, on_dtls_ready, on_dtls_failed, leg };
+	const struct dtls_setup setup = {
+		.identity = leg->setup.identity,
+		.wheel = worker_wheel(leg->setup.worker),
+		.queue = worker_dtls_queue(leg->setup.worker),
+		.client = we_are_client(remote, we_offered),
+		.fingerprints = remote->fingerprints,
+		.fingerprint_count = remote->fingerprint_count,
+		.handlers = { on_dtls_send, on_dtls_ready, on_dtls_failed, leg },
+	};
 	struct dtls *dtls;
-	int err = dtls_create(&dtls, leg->setup.identity, worker_wheel(leg->setup.worker),
-			      we_are_client(remote, we_offered), remote->fingerprints,
-			      remote->fingerprint_count, &handlers);
+	int err = dtls_create(&dtls, &setup);
 
 	if (err)
 		return err;
+	/* The first has the name it was offered with, one the peer asks for a new one. */
+	if (leg->dtls && !we_offered)
+		err = name_association(leg);
 	dtls_destroy(leg->dtls);
 	leg->dtls = dtls;
-	return 0;
+	return err;
 }
 
 /* Credentials as before: ICE goes on undisturbed. New ones: ICE restart. */
@@ -506,7 +536,7 @@ static int apply_webrtc(struct leg *leg, const struct media_desc *remote, bool w
 
 	if (!err)
 		err = apply_ice(leg, remote, we_offered);
-	if (!err && (!leg->remote || !same_fingerprints(leg->remote, remote)))
+	if (!err && (!leg->remote || !same_association(leg->remote, remote)))
 		err = new_association(leg, remote, we_offered);
 	if (!err && ice_is_connected(leg->path.ice))
 		dtls_start(leg->dtls);
@@ -519,7 +549,7 @@ static int apply_bare_dtls(struct leg *leg, const struct media_desc *remote, boo
 	int err = 0;
 
 	plain_set_remote(leg->path.plain, remote, /* sealed= */ true);
-	if (!leg->remote || !same_fingerprints(leg->remote, remote))
+	if (!leg->remote || !same_association(leg->remote, remote))
 		err = new_association(leg, remote, we_offered);
 	if (!err && !net_is_unspecified(&remote->rtp))
 		dtls_start(leg->dtls);
@@ -644,6 +674,8 @@ static void describe_dtls(const struct leg *leg, const struct media_desc *offer,
 {
 	ours->fingerprints[0] = *dtls_identity_fingerprint(leg->setup.identity);
 	ours->fingerprint_count = 1;
+	if (!offer || offer->tls_id[0] != '\0')
+		memcpy(ours->tls_id, leg->tls_id, sizeof(leg->tls_id));
 	if (!offer) /* a re-offer too: RFC 8842 5.5 */
 		ours->setup = SDP_ACTPASS;
 	else

@@ -36,9 +36,9 @@ struct leg_setup {
 	union net_address address; /* ours with the port taken; with sockets: of the even one */
 	int fds[2];                /* with sockets: the bound pair */
 	struct media_local local;
-	struct recording *recording;          /* of a local side: taken; NULL: none */
-	const struct dtls_identity *identity; /* borrowed, outlives the leg */
-	struct sdp_origin origin;             /* goes on from there; 0: a new one */
+	struct recording *recording;    /* of a local side: taken; NULL: none */
+	struct dtls_identity *identity; /* borrowed, outlives the leg */
+	struct sdp_origin origin;       /* goes on from there; 0: a new one */
 	struct worker *worker;
 	struct relay_leg *peer_path;
 	struct receipt *receipt;
@@ -55,6 +55,7 @@ struct leg {
 	struct relay_leg path; /* first: the packet path hands it back */
 	struct leg_setup setup;
 	struct dtls *dtls;
+	char tls_id[33]; /* of our end of it, RFC 8842 4 */
 	struct timer ice_deadline;
 	struct media_desc *remote; /* as last applied; NULL before */
 	bool flowing;

@@ -21,6 +21,7 @@
 #include "media/worker.h"
 
 #define THREADS_MAX 64
+#define IDENTITY_MS (24 * 3600 * 1000) /* a certificate of our own serves new sessions */
 
 static struct metric sessions_gauge =
 	METRIC_GAUGE_INIT("breakout_media_sessions", NULL, "Media sessions that exist.");
@@ -29,7 +30,9 @@ struct media_engine {
 	union net_address address;
 	unsigned rtp_timeout_s, hold_timeout_s, opus_complexity;
 	struct ports *ports;
-	struct dtls_identity *identity;
+	struct dtls_identity *identity; /* of new sessions: pinned or made here, */
+	bool pinned;
+	mono_ms renew_ms; /* and then replaced after a day */
 	struct recorder *recorder;
 	struct mailbox *inbox;        /* news from the media threads */
 	struct ticket_table *tickets; /* of handles */
@@ -46,7 +49,7 @@ struct shared {
 	struct session *session;        /* NULL: could not be made, or ended */
 	struct mailbox *inbox;          /* borrowed: the engine outlives its sessions */
 	struct ticket ticket;           /* of the handle */
-	struct dtls_identity *identity; /* own; NULL: the engine's */
+	struct dtls_identity *identity; /* what this session shows */
 	uint16_t ports[2];              /* taken for each side, 0: none */
 	bool pair[2];                   /* two ports from there on */
 };
@@ -99,7 +102,7 @@ static void shared_free(struct shared *shared)
 {
 	if (!shared)
 		return;
-	dtls_identity_destroy(shared->identity);
+	dtls_identity_unref(shared->identity);
 	free(shared);
 }
 
@@ -381,9 +384,12 @@ static int start_crypto(struct media_engine *engine)
 		log_error("media", "crypto self-test failed in %s: media cannot be served", why);
 		return err;
 	}
-	err = dtls_identity_create(&engine->identity);
+	if (engine->pinned)
+		return 0;
+	err = dtls_identity_create(&engine->identity, NULL);
 	if (err)
 		log_error("media", "OpenSSL made no certificate for DTLS: check its configuration");
+	engine->renew_ms = clock_now() + IDENTITY_MS;
 	return err;
 }
 
@@ -416,6 +422,8 @@ int media_engine_create(struct media_engine **ret_engine,
 	engine->rtp_timeout_s = options->rtp_timeout_s;
 	engine->hold_timeout_s = options->hold_timeout_s;
 	engine->opus_complexity = options->opus_complexity;
+	if (options->identity)
+		media_engine_use_identity(engine, options->identity);
 	err = ports_create(&engine->ports, options->port_min, options->port_max);
 	if (!err)
 		err = start_crypto(engine);
@@ -444,7 +452,7 @@ struct media_engine *media_engine_destroy(struct media_engine *engine)
 	recorder_destroy(engine->recorder);
 	mailbox_destroy(engine->inbox, news_free);
 	ticket_table_destroy(engine->tickets);
-	dtls_identity_destroy(engine->identity);
+	dtls_identity_unref(engine->identity);
 	ports_destroy(engine->ports);
 	free(engine);
 	return NULL;
@@ -548,15 +556,54 @@ static int fill_local(struct session_setup *setup, struct media_engine *engine,
 	return local_codecs(codecs, count, setup->local_offer);
 }
 
+/* A quarter of a millisecond a day. One that cannot be made leaves the old. */
+static void renew_identity(struct media_engine *engine)
+{
+	struct dtls_identity *fresh;
+
+	if (engine->pinned || clock_now() < engine->renew_ms)
+		return;
+	engine->renew_ms = clock_now() + IDENTITY_MS;
+	if (dtls_identity_create(&fresh, NULL)) {
+		log_error("media", "OpenSSL made no new certificate for DTLS: the old one stays");
+		return;
+	}
+	dtls_identity_unref(engine->identity);
+	engine->identity = fresh;
+}
+
+void media_engine_use_identity(struct media_engine *engine, struct dtls_identity *identity)
+{
+	if (identity) {
+		dtls_identity_unref(engine->identity);
+		engine->identity = dtls_identity_ref(identity);
+	} else if (engine->pinned) {
+		engine->renew_ms = 0; /* with the next session */
+	}
+	engine->pinned = identity != NULL;
+}
+
+/* One that replaces another shows a certificate nobody has seen, even where one
+ * is pinned: with the same a peer would keep the keys of the old association. */
+static int take_identity(struct media_engine *engine, bool replaces,
+			 struct dtls_identity **ret_identity)
+{
+	if (replaces)
+		return dtls_identity_create(ret_identity, NULL);
+	renew_identity(engine);
+	*ret_identity = dtls_identity_ref(engine->identity);
+	return 0;
+}
+
 static int fill_setup(struct session_setup *setup, struct media_engine *engine,
 		      struct shared *shared, const struct media_session_options *options)
 {
-	int err = options->replaces ? dtls_identity_create(&shared->identity) : 0;
+	int err = take_identity(engine, options->replaces, &shared->identity);
 
 	if (err)
 		return err;
 	memcpy(setup->kind, options->kind, sizeof(setup->kind));
-	setup->identity = shared->identity ? shared->identity : engine->identity;
+	setup->identity = shared->identity;
 	for (unsigned side = 0; side < 2; side++)
 		if (options->before[side])
 			read_origin(options->before[side], &setup->origin[side]);

@@ -32,6 +32,7 @@ struct media_engine;  /* opaque: threads, ports, certificate */
 struct media_session; /* opaque */
 struct media_sound;   /* opaque: a file in memory, never changed, counted references */
 struct media_sounds;  /* opaque: all that one configuration names */
+struct dtls_identity; /* opaque: the certificate DTLS shows; counted references */
 
 enum media_side { MEDIA_A = 0, MEDIA_B = 1 };
 
@@ -129,6 +130,13 @@ struct media_sound *media_sound_ref(struct media_sound *sound);   /* NULL fine *
 struct media_sound *media_sound_unref(struct media_sound *sound); /* NULL fine; returns NULL */
 unsigned media_sound_ms(const struct media_sound *sound);         /* how long it is */
 
+/* The certificate that media.certificate and private_key name; NULL: none is
+ * configured. Findings as above. Reads from disk. 0, -EINVAL (findings), -ENOMEM,
+ * -EIO. Threads: any. */
+int media_identity_create(struct dtls_identity **ret_identity, const struct config *config,
+			  struct str *ret_findings) MUST_CHECK;
+struct dtls_identity *media_identity_unref(struct dtls_identity *identity); /* NULL fine */
+
 struct media_engine_options {
 	const char *address;         /* literal address to bind and to put into SDP */
 	uint16_t port_min, port_max; /* inclusive */
@@ -136,12 +144,16 @@ struct media_engine_options {
 	unsigned rtp_timeout_s;      /* 0: never */
 	unsigned opus_complexity;    /* of what we encode, 0 to 10 */
 	unsigned hold_timeout_s;     /* neither RTP nor RTCP from a side on hold; 0: never */
+	/* It takes a reference. NULL: one is made, and renewed daily. */
+	struct dtls_identity *identity;
 };
 
 /* 0, -EINVAL (address not ours, range empty), -ENOMEM, -EIO (crypto self-test
  * failed: reason is logged). Starts its threads. */
 int media_engine_create(struct media_engine **ret_engine,
 			const struct media_engine_options *options) MUST_CHECK;
+/* Of sessions created from here on; NULL: one of the engine's own. */
+void media_engine_use_identity(struct media_engine *engine, struct dtls_identity *identity);
 /* All sessions must be destroyed before. Joins the threads. */
 struct media_engine *media_engine_destroy(struct media_engine *engine);
 /* Completes, in the background, the messages that a process that died left in a

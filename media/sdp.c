@@ -329,6 +329,8 @@ static bool read_common(struct parser *parser, const char *name, const char *val
 		read_credential(value, 4, desc->ufrag);
 	else if (strcmp(name, "ice-pwd") == 0)
 		read_credential(value, 22, desc->password);
+	else if (strcmp(name, "tls-id") == 0)
+		copy_if(strlen(value) >= 20, desc->tls_id, sizeof(desc->tls_id), value);
 	else if (strcmp(name, "fingerprint") == 0)
 		read_fingerprint(parser, value);
 	else if (strcmp(name, "setup") == 0) {
@@ -616,6 +618,8 @@ static void write_security(struct str *out, const struct media_desc *desc)
 		str_addf(out, "a=setup:%s\r\n", setup_names[desc->setup]);
 	for (unsigned i = 0; i < desc->crypto_count; i++)
 		sdes_write(out, &desc->cryptos[i]);
+	if (desc->tls_id[0] != '\0')
+		str_addf(out, "a=tls-id:%s\r\n", desc->tls_id);
 	write_candidates(out, desc);
 }
 

@@ -95,6 +95,7 @@ struct media_desc {
 	uint8_t fingerprint_count;
 	bool fingerprint_unknown; /* another was there, of a hash we do not check */
 	enum sdp_setup setup;
+	char tls_id[SDP_CREDENTIAL_ROOM]; /* of the association, RFC 8842 4; "" none */
 };
 
 /* A set of protocols; 0: any. */

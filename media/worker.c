@@ -26,6 +26,7 @@ struct worker {
 	gpointer mailbox_tag, epoll_tag;
 	struct mailbox *mailbox;
 	struct timer_wheel *wheel;
+	struct dtls_queue handshakes;
 	int epoll_fd;
 	pthread_t thread;
 	bool started, stop;
@@ -41,7 +42,9 @@ static gboolean on_prepare(GSource *source, gint *timeout_ms)
 	mono_ms next = timer_wheel_next(worker->wheel);
 	mono_ms now;
 
-	*timeout_ms = -1;
+	*timeout_ms = worker->handshakes.first ? 0 : -1;
+	if (worker->handshakes.first)
+		return TRUE;
 	if (next < 0)
 		return FALSE;
 	now = clock_now();
@@ -83,6 +86,7 @@ static gboolean on_dispatch(GSource *source, GSourceFunc callback, gpointer arg)
 	if (g_source_query_unix_fd(source, worker->epoll_tag) != 0)
 		for (int round = 0; round < ROUNDS_A_TURN && serve_sockets(worker) > 0; round++)
 			;
+	(void)dtls_queue_run(&worker->handshakes, DTLS_STEPS_A_TURN);
 	(void)timer_wheel_advance(worker->wheel, clock_now(), 0);
 	if (g_source_query_unix_fd(source, worker->mailbox_tag) != 0)
 		(void)mailbox_drain(worker->mailbox, MAILS_A_TURN);
@@ -199,6 +203,11 @@ void worker_post(struct worker *worker, struct mail *take_mail)
 struct timer_wheel *worker_wheel(struct worker *worker)
 {
 	return worker->wheel;
+}
+
+struct dtls_queue *worker_dtls_queue(struct worker *worker)
+{
+	return &worker->handshakes;
 }
 
 struct _GMainContext *worker_context(struct worker *worker)

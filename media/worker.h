@@ -10,6 +10,7 @@
 #include "base/macros.h"
 #include "base/mailbox.h"
 #include "base/timer_wheel.h"
+#include "media/dtls.h"
 
 struct worker;        /* opaque */
 struct _GMainContext; /* GLib's */
@@ -23,6 +24,7 @@ struct worker *worker_destroy(struct worker *worker);
 void worker_post(struct worker *worker, struct mail *take_mail);
 
 struct timer_wheel *worker_wheel(struct worker *worker);
+struct dtls_queue *worker_dtls_queue(struct worker *worker); /* run a few steps a turn */
 struct _GMainContext *worker_context(struct worker *worker);
 
 /* A socket in the epoll set; lives inside its owner, who must not go away

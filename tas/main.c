@@ -56,6 +56,7 @@ struct reading {
 	int err;
 	struct config *config;
 	struct media_sounds *sounds;
+	struct dtls_identity *identity; /* NULL: none is configured */
 	struct str findings;
 };
 
@@ -65,6 +66,7 @@ struct daemon {
 	struct config *first;        /* what endpoint and engine were made from */
 	struct config *config;       /* the one in force */
 	struct media_sounds *sounds; /* that it names */
+	struct dtls_identity *identity; /* that it names, or NULL */
 	struct sip_loop *loop;
 	struct media_engine *media;
 	struct sip_endpoint *endpoint;
@@ -260,6 +262,9 @@ static void read_files(void *arg)
 		return;
 	reading->err = media_sounds_create(&reading->sounds, reading->config, reading->before,
 					   &reading->findings);
+	if (!reading->err)
+		reading->err = media_identity_create(&reading->identity, reading->config,
+						     &reading->findings);
 	if (reading->err)
 		reading->config = config_destroy(reading->config);
 }
@@ -268,6 +273,7 @@ static void reading_done(struct reading *reading)
 {
 	config_destroy(reading->config);
 	media_sounds_destroy(reading->sounds);
+	media_identity_unref(reading->identity);
 	str_done(&reading->findings);
 	*reading = (struct reading){ 0 };
 }
@@ -282,8 +288,10 @@ static int load(struct daemon *daemon)
 	err = reading.err;
 	daemon->config = reading.config;
 	daemon->sounds = reading.sounds;
+	daemon->identity = reading.identity;
 	reading.config = NULL;
 	reading.sounds = NULL;
+	reading.identity = NULL;
 	reading_done(&reading);
 	return err;
 }
@@ -305,6 +313,9 @@ static void apply(struct daemon *daemon, struct reading *reading)
 	service_reconfigure(daemon->service, fresh, reading->sounds);
 	media_sounds_destroy(daemon->sounds); /* calls keep theirs */
 	daemon->sounds = reading->sounds;
+	media_engine_use_identity(daemon->media, reading->identity);
+	media_identity_unref(daemon->identity);
+	daemon->identity = reading->identity;
 	call_room_set_limits(daemon->calls, &limits);
 	admin_reconfigure(daemon->admin, fresh);
 	if (!daemon->level_given)
@@ -314,6 +325,7 @@ static void apply(struct daemon *daemon, struct reading *reading)
 	daemon->config = fresh;
 	reading->config = NULL;
 	reading->sounds = NULL;
+	reading->identity = NULL;
 	log_info("main", "reloaded registrations=%zu services=%zu trunks=%zu config=%s",
 		 fresh->registration_count, fresh->service_count, fresh->trunk_count,
 		 fresh->version);
@@ -504,6 +516,7 @@ static int start_media(struct daemon *daemon)
 		.rtp_timeout_s = config->rtp_timeout_s,
 		.hold_timeout_s = config->hold_timeout_s,
 		.opus_complexity = config->opus_complexity,
+		.identity = daemon->identity,
 	};
 	int err;
 
@@ -768,6 +781,7 @@ static void take_down(struct daemon *daemon)
 		close(daemon->signal_fd);
 	}
 	daemon->loop = sip_loop_destroy(daemon->loop);
+	media_identity_unref(daemon->identity);
 	media_sounds_destroy(daemon->sounds);
 	if (daemon->config != daemon->first)
 		config_destroy(daemon->config);

@@ -39,7 +39,8 @@ def wait_listening(port, seconds=10, process=None):
 
 
 def openssl(*arguments):
-    subprocess.run(["openssl", *arguments], check=True, capture_output=True)
+    return subprocess.run(["openssl", *arguments], check=True, capture_output=True,
+                          text=True).stdout
 
 
 class Pki:

@@ -475,6 +475,28 @@ def a_broken_reload_changes_nothing(scene):
     assert len(scene.json("regs")) == 2
 
 
+def reload_changes_the_media_certificate(scene):
+    """New calls show it; a file that is none refuses the reload, with its place."""
+    def shown():
+        call = scene.talk(REGISTERED, sdp=webrtc_sdp(0, "actpass"), answer=webrtc_sdp(1, "active"))
+        call.hang_up()
+        scene.started += 1
+        return re.search(r"a=fingerprint:sha-256 (\S+)", call.leg3.body).group(1)
+
+    made, pki = shown(), scene.daemon.pki
+    assert shown() == made
+    scene.daemon.changes["media"] = scene.daemon.config()["media"]
+    pinned = {**scene.daemon.changes["media"], "certificate": pki.cert, "private_key": pki.key}
+    scene.reload({"media": pinned}, "reloaded")
+    digest = openssl("x509", "-in", pki.cert, "-noout", "-fingerprint", "-sha256")
+    assert shown() == digest.split("=")[1].strip() != made
+    said = scene.reload({"media": {**pinned, "private_key": pki.cert}}, "reload refused")
+    assert re.search(r"breakout\.yaml:\d+:\d+: error: `media.certificate`: .* holds no private key",
+                     said), said
+    assert shown() == digest.split("=")[1].strip()
+    scene.reload({"media": scene.daemon.changes["media"] | {"private_key": pki.key}}, "reloaded")
+
+
 def no_secret_at_debug_level(scene):
     scene.reload({"log": {"level": "debug"}}, "reloaded")
     scene.tokens.revoke()  # another one is fetched while everything is logged
@@ -607,6 +629,8 @@ def life(tally, place):
                  reload_adds_a_service),
                 ("SIGHUP with a broken file leaves everything as it is and says so",
                  a_broken_reload_changes_nothing),
+                ("SIGHUP changes the certificate that DTLS shows, if its files are a pair",
+                 reload_changes_the_media_certificate),
                 ("no secret is logged, at debug level neither", no_secret_at_debug_level),
                 ("SIGTERM lets calls end, refuses new ones but emergencies, then leaves",
                  sigterm_drains)]:

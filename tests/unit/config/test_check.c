@@ -199,6 +199,22 @@ static void a_socket_path_fits_its_address(void **state)
 		     "have. Shorten it"));
 }
 
+static void a_media_certificate_comes_with_its_key(void **state)
+{
+	(void)state;
+	expect(DOMAIN SIP CORE "media:\n  address: 198.51.100.10\n  certificate: dtls.pem\n",
+	       ERROR(6, 3,
+		     "`media.certificate` and `media.private_key` go together. Name both PEM "
+		     "files, or neither: then a certificate is made at start"));
+	expect(DOMAIN SIP CORE "media:\n  address: 198.51.100.10\n  private_key: dtls.key\n",
+	       ERROR(4, 1,
+		     "`media.certificate` and `media.private_key` go together. Name both PEM "
+		     "files, or neither: then a certificate is made at start"));
+	expect(DOMAIN SIP CORE
+	       "media: { address: 198.51.100.10, certificate: c, private_key: k }\n",
+	       "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -215,6 +231,7 @@ int main(void)
 		IN_FOLDER(prefixes_must_be_told_apart),
 		IN_FOLDER(media_ports_should_keep_clear_of_the_kernels),
 		IN_FOLDER(media_needs_an_address_peers_can_use),
+		IN_FOLDER(a_media_certificate_comes_with_its_key),
 		IN_FOLDER(ingress_needs_a_trunk_that_may),
 		IN_FOLDER(a_socket_path_fits_its_address),
 	};

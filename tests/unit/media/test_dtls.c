@@ -4,14 +4,19 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <malloc.h>
+#include <openssl/bio.h>
+#include <openssl/ssl.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "media/certificate.h"
 #include "media/dtls.h"
 
 #define QUEUE 64
+#define MANY  50
 
 struct datagram {
 	uint8_t bytes[1500];
@@ -26,12 +31,14 @@ struct end {
 	unsigned drop_from, drop_to; /* datagram numbers lost on the wire */
 	unsigned ready, failed;
 	struct srtp_keys keys;
-	char reason[512];
+	char reason[1024];
 };
 
 static struct dtls_identity *identities[2];
 static struct timer_wheel *wheel;
+static struct dtls_queue steps, *queue; /* NULL: none */
 static struct end ends[2];
+static struct certificate foreign;
 
 static void on_send(const uint8_t *bytes, size_t length, void *arg)
 {
@@ -64,20 +71,29 @@ static void on_failed(const char *reason, void *arg)
 	(void)snprintf(end->reason, sizeof(end->reason), "%s", reason);
 }
 
+static void make_end(struct end *end, unsigned identity, bool client,
+		     const struct sdp_fingerprint *believed, unsigned count)
+{
+	const struct dtls_setup setup = {
+		.identity = identities[identity],
+		.wheel = wheel,
+		.queue = queue,
+		.client = client,
+		.fingerprints = believed,
+		.fingerprint_count = count,
+		.handlers = { on_send, on_ready, on_failed, end },
+	};
+
+	memset(end, 0, sizeof(*end));
+	assert_int_equal(dtls_create(&end->dtls, &setup), 0);
+}
+
 /* Two ends with a fingerprint each believes in; end 0 is the client. */
 static void make(const struct sdp_fingerprint *believed_by_client,
 		 const struct sdp_fingerprint *believed_by_server)
 {
-	memset(ends, 0, sizeof(ends));
-	for (unsigned i = 0; i < 2; i++) {
-		const struct dtls_handlers handlers = { on_send, on_ready, on_failed, &ends[i] };
-		const struct sdp_fingerprint *believed =
-			i == 0 ? believed_by_client : believed_by_server;
-
-		assert_int_equal(dtls_create(&ends[i].dtls, identities[i], wheel, i == 0, believed,
-					     1, &handlers),
-				 0);
-	}
+	make_end(&ends[0], 0, true, believed_by_client, 1);
+	make_end(&ends[1], 1, false, believed_by_server, 1);
 }
 
 static const struct sdp_fingerprint *print_of(unsigned end)
@@ -222,17 +238,13 @@ static void the_servers_last_flight_is_repeated_after_it_has_keys(void **state)
 static void a_hello_after_the_handshake_changes_nothing(void **state)
 {
 	struct end stranger;
-	const struct dtls_handlers handlers = { on_send, on_ready, on_failed, &stranger };
 	struct srtp_keys before;
 
 	(void)state;
 	make(print_of(1), print_of(0));
 	run();
 	before = ends[1].keys;
-	memset(&stranger, 0, sizeof(stranger));
-	assert_int_equal(
-		dtls_create(&stranger.dtls, identities[0], wheel, true, print_of(1), 1, &handlers),
-		0);
+	make_end(&stranger, 0, true, print_of(1), 1);
 	dtls_start(stranger.dtls);
 	dtls_receive(ends[1].dtls, stranger.sent[0].bytes, stranger.sent[0].length);
 	assert_int_equal(ends[1].head, ends[1].tail); /* not a byte back */
@@ -264,6 +276,300 @@ static void junk_does_not_disturb_a_handshake(void **state)
 	destroy();
 }
 
+static void a_handshake_is_four_datagrams_of_which_none_is_split(void **state)
+{
+	(void)state;
+	make(print_of(1), print_of(0));
+	dtls_start(ends[1].dtls);
+	dtls_start(ends[0].dtls);
+	deliver_all();
+	assert_agreed();
+	assert_int_equal(ends[0].head, 2);
+	assert_int_equal(ends[1].head, 2);
+	destroy();
+}
+
+static void a_hello_before_the_start_waits_for_it(void **state)
+{
+	(void)state;
+	make(print_of(1), print_of(0));
+	dtls_start(ends[0].dtls);
+	assert_true(deliver_one(&ends[0], &ends[1]));
+	assert_int_equal(ends[1].head, 0);
+	dtls_start(ends[1].dtls); /* no repetition, no timer: the kept one is answered */
+	deliver_all();
+	assert_agreed();
+	destroy();
+}
+
+static void a_flood_before_the_start_is_kept_up_to_a_limit(void **state)
+{
+	static const uint8_t big[2000] = { 22 };
+
+	(void)state;
+	make(print_of(1), print_of(0));
+	dtls_receive(ends[1].dtls, big, sizeof(big));
+	for (unsigned i = 0; i < 1000; i++)
+		dtls_receive(ends[1].dtls, big, 20);
+	run();
+	assert_agreed();
+	destroy();
+}
+
+static void steps_wait_in_the_queue_until_it_is_run(void **state)
+{
+	(void)state;
+	queue = &steps;
+	make(print_of(1), print_of(0));
+	dtls_start(ends[1].dtls);
+	dtls_start(ends[0].dtls);
+	deliver_all();
+	assert_int_equal(ends[1].head, 0);
+	assert_true(dtls_queue_run(queue, 0));
+	assert_false(dtls_queue_run(queue, 1));
+	assert_int_equal(ends[1].head, 1);
+	while (ends[0].ready == 0) {
+		deliver_all();
+		(void)dtls_queue_run(queue, 1);
+	}
+	assert_agreed();
+	destroy();
+	queue = NULL;
+}
+
+static void an_association_that_ends_leaves_the_queue(void **state)
+{
+	struct end more[3];
+
+	(void)state;
+	queue = &steps;
+	make(print_of(1), print_of(0));
+	dtls_start(ends[0].dtls);
+	for (unsigned i = 0; i < 3; i++) {
+		make_end(&more[i], 1, false, print_of(0), 1);
+		dtls_start(more[i].dtls);
+		dtls_receive(more[i].dtls, ends[0].sent[0].bytes, ends[0].sent[0].length);
+	}
+	dtls_destroy(more[2].dtls);
+	dtls_destroy(more[0].dtls);
+	assert_false(dtls_queue_run(queue, 8));
+	assert_int_equal(more[1].head, 1);
+	dtls_destroy(more[1].dtls);
+	assert_false(dtls_queue_run(queue, 8));
+	destroy();
+	queue = NULL;
+}
+
+static void the_strongest_hash_decides_and_any_of_its_prints_may_match(void **state)
+{
+	struct sdp_fingerprint prints[3] = { *print_of(1), { .hash = "sha-512", .length = 64 } };
+
+	(void)state;
+	make(print_of(1), print_of(0));
+	dtls_destroy(ends[0].dtls);
+	make_end(&ends[0], 0, true, prints, 2); /* the right sha-256 does not help */
+	run();
+	assert_int_equal(ends[0].failed, 1);
+	assert_non_null(strstr(ends[0].reason, " and others"));
+	assert_non_null(strstr(ends[0].reason, "sha-512"));
+	destroy();
+
+	prints[1] = prints[2] = *print_of(1);
+	prints[0].bytes[0] ^= 1;
+	make(print_of(1), print_of(0));
+	dtls_destroy(ends[0].dtls);
+	make_end(&ends[0], 0, true, prints, 3);
+	run();
+	assert_agreed();
+	destroy();
+}
+
+static void a_failure_names_role_step_alert_and_datagrams(void **state)
+{
+	struct sdp_fingerprint wrong = *print_of(1);
+
+	(void)state;
+	wrong.bytes[0] ^= 1;
+	make(&wrong, print_of(0));
+	run();
+	assert_non_null(strstr(ends[0].reason, "DTLS as client: fingerprint differs"));
+	assert_non_null(strstr(ends[0].reason, "alert sent bad certificate"));
+	assert_non_null(strstr(ends[1].reason, "DTLS as server: handshake failed"));
+	assert_non_null(strstr(ends[1].reason, "last step \""));
+	assert_non_null(strstr(ends[1].reason, "received bad certificate"));
+	assert_non_null(strstr(ends[1].reason, "datagrams sent 1, received 2, repeats 0"));
+	destroy();
+}
+
+static size_t heap(void)
+{
+	return mallinfo2().uordblks;
+}
+
+/* Many, so that what OpenSSL keeps once for all does not count. */
+static void an_agreed_association_gives_its_memory_back(void **state)
+{
+	struct end *pairs = test_calloc(2 * MANY, sizeof(*pairs));
+	size_t before, during, after;
+
+	(void)state;
+	make(print_of(1), print_of(0)); /* warms up */
+	run();
+	destroy();
+	before = heap();
+	for (unsigned i = 0; i < MANY; i++) {
+		struct end *client = &pairs[2 * i], *server = client + 1;
+
+		make_end(client, 0, true, print_of(1), 1);
+		make_end(server, 1, false, print_of(0), 1);
+		dtls_start(server->dtls);
+		dtls_start(client->dtls);
+		while (deliver_one(client, server) || deliver_one(server, client))
+			;
+		assert_int_equal(client->ready + server->ready, 2);
+	}
+	during = heap();
+	for (unsigned i = 0; i < 2 * MANY; i++)
+		dtls_settled(pairs[i].dtls);
+	after = heap();
+	print_message("per pair: %zu bytes after the handshake, %zu settled\n",
+		      (during - before) / MANY, (after - before) / MANY);
+	assert_true(during - before < (size_t)MANY * 100000); /* the client's is gone already */
+	assert_true(after - before < (size_t)MANY * 4000);
+	for (unsigned i = 0; i < 2 * MANY; i++)
+		dtls_destroy(pairs[i].dtls);
+	test_free(pairs);
+}
+
+static void goodbye_is_said_and_heard(void **state)
+{
+	(void)state;
+	make(print_of(1), print_of(0));
+	run();
+	ends[1].head = ends[1].tail = 0;
+	dtls_destroy(ends[1].dtls); /* the server has not heard media yet */
+	ends[1].dtls = NULL;
+	assert_int_equal(ends[1].head, 1);
+	assert_int_equal(ends[1].sent[0].bytes[0], 21); /* alert */
+	dtls_receive(ends[0].dtls, ends[1].sent[0].bytes, ends[1].sent[0].length);
+	assert_int_equal(ends[0].failed, 0);
+	destroy();
+}
+
+/* A peer of OpenSSL's own making, over memory. */
+static SSL *foreign_client(SSL_CTX **ret_context, const char *profiles)
+{
+	SSL *ssl;
+
+	*ret_context = SSL_CTX_new(DTLS_client_method());
+	assert_non_null(*ret_context);
+	SSL_CTX_set_options(*ret_context, SSL_OP_NO_QUERY_MTU);
+	if (profiles)
+		assert_int_equal(SSL_CTX_set_tlsext_use_srtp(*ret_context, profiles), 0);
+	assert_int_equal(SSL_CTX_use_certificate(*ret_context, foreign.x509), 1);
+	assert_int_equal(SSL_CTX_use_PrivateKey(*ret_context, foreign.key), 1);
+	ssl = SSL_new(*ret_context);
+	assert_non_null(ssl);
+	SSL_set_bio(ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+	BIO_set_mem_eof_return(SSL_get_rbio(ssl), -1);
+	SSL_set_mtu(ssl, 1200);
+	SSL_set_connect_state(ssl);
+	return ssl;
+}
+
+static void run_against(SSL *ssl)
+{
+	uint8_t bytes[8192];
+
+	dtls_start(ends[1].dtls);
+	for (unsigned turn = 0; turn < 8; turn++) {
+		int length;
+
+		(void)SSL_do_handshake(ssl);
+		length = BIO_read(SSL_get_wbio(ssl), bytes, sizeof(bytes));
+		if (length > 0)
+			dtls_receive(ends[1].dtls, bytes, (size_t)length);
+		for (; ends[1].tail != ends[1].head; ends[1].tail++) {
+			const struct datagram *sent = &ends[1].sent[ends[1].tail % QUEUE];
+
+			(void)BIO_write(SSL_get_rbio(ssl), sent->bytes, (int)sent->length);
+		}
+	}
+}
+
+static void our_order_of_profiles_wins(void **state)
+{
+	static const struct {
+		const char *offered;
+		enum srtp_suite chosen;
+	} cases[] = {
+		{ "SRTP_AES128_CM_SHA1_80:SRTP_AEAD_AES_256_GCM:SRTP_AEAD_AES_128_GCM",
+		  SRTP_SUITE_AEAD_AES_128_GCM },
+		{ "SRTP_AES128_CM_SHA1_80:SRTP_AEAD_AES_256_GCM", SRTP_SUITE_AEAD_AES_256_GCM },
+		{ "SRTP_AES128_CM_SHA1_32:SRTP_AES128_CM_SHA1_80", SRTP_SUITE_AES128_CM_SHA1_80 },
+	};
+	struct sdp_fingerprint print;
+
+	(void)state;
+	assert_true(certificate_fingerprint(foreign.x509, "sha-384", &print));
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		SSL_CTX *context;
+		SSL *ssl = foreign_client(&context, cases[i].offered);
+
+		make_end(&ends[1], 1, false, &print, 1);
+		run_against(ssl);
+		assert_int_equal(ends[1].ready, 1);
+		assert_int_equal(ends[1].keys.suite, cases[i].chosen);
+		dtls_destroy(ends[1].dtls);
+		SSL_free(ssl);
+		SSL_CTX_free(context);
+	}
+}
+
+static void without_a_common_profile_there_are_no_keys(void **state)
+{
+	static const char *const offers[] = { NULL, "SRTP_AES128_CM_SHA1_32" };
+	struct sdp_fingerprint print;
+
+	(void)state;
+	assert_true(certificate_fingerprint(foreign.x509, "sha-256", &print));
+	for (unsigned i = 0; i < ARRAY_SIZE(offers); i++) {
+		SSL_CTX *context;
+		SSL *ssl = foreign_client(&context, offers[i]);
+
+		make_end(&ends[1], 1, false, &print, 1);
+		run_against(ssl);
+		assert_int_equal(ends[1].ready, 0);
+		assert_int_equal(ends[1].failed, 1);
+		assert_non_null(strstr(ends[1].reason, "profile"));
+		dtls_destroy(ends[1].dtls);
+		SSL_free(ssl);
+		SSL_CTX_free(context);
+	}
+}
+
+/* The sprayer's hellos of the known race: no usable suite, and SHA-1 only. */
+static void a_hello_with_nothing_usable_gets_an_alert_and_a_name(void **state)
+{
+	struct sdp_fingerprint print;
+	SSL_CTX *context;
+	SSL *ssl = foreign_client(&context, "SRTP_AEAD_AES_128_GCM");
+
+	(void)state;
+	assert_true(certificate_fingerprint(foreign.x509, "sha-256", &print));
+	SSL_set_security_level(ssl, 0);
+	assert_int_equal(SSL_set_cipher_list(ssl, "AES128-SHA"), 1);
+	make_end(&ends[1], 1, false, &print, 1);
+	run_against(ssl);
+	assert_int_equal(ends[1].ready, 0);
+	assert_int_equal(ends[1].failed, 1);
+	assert_non_null(strstr(ends[1].reason, "no shared cipher"));
+	assert_non_null(strstr(ends[1].reason, "alert sent handshake failure"));
+	dtls_destroy(ends[1].dtls);
+	SSL_free(ssl);
+	SSL_CTX_free(context);
+}
+
 static void silence_ends_in_a_failure_after_ten_seconds(void **state)
 {
 	struct timer_wheel *real = wheel;
@@ -286,7 +592,7 @@ static void silence_ends_in_a_failure_after_ten_seconds(void **state)
 	clock_real();
 }
 
-static void datagrams_before_the_start_and_after_the_end_are_ignored(void **state)
+static void datagrams_after_the_end_are_ignored(void **state)
 {
 	(void)state;
 	make(print_of(1), print_of(0));
@@ -303,16 +609,18 @@ static void datagrams_before_the_start_and_after_the_end_are_ignored(void **stat
 static int start(void **state)
 {
 	(void)state;
-	return dtls_identity_create(&identities[0]) || dtls_identity_create(&identities[1]) ||
-	       timer_wheel_create(&wheel, clock_now());
+	return dtls_identity_create(&identities[0], NULL) ||
+	       dtls_identity_create(&identities[1], NULL) ||
+	       timer_wheel_create(&wheel, clock_now()) || certificate_make(&foreign);
 }
 
 static int stop(void **state)
 {
 	(void)state;
-	dtls_identity_destroy(identities[0]);
-	dtls_identity_destroy(identities[1]);
+	dtls_identity_unref(identities[0]);
+	dtls_identity_unref(identities[1]);
 	timer_wheel_destroy(wheel);
+	certificate_done(&foreign);
 	return 0;
 }
 
@@ -326,8 +634,20 @@ int main(void)
 		cmocka_unit_test(the_servers_last_flight_is_repeated_after_it_has_keys),
 		cmocka_unit_test(a_hello_after_the_handshake_changes_nothing),
 		cmocka_unit_test(junk_does_not_disturb_a_handshake),
+		cmocka_unit_test(a_handshake_is_four_datagrams_of_which_none_is_split),
+		cmocka_unit_test(a_hello_before_the_start_waits_for_it),
+		cmocka_unit_test(a_flood_before_the_start_is_kept_up_to_a_limit),
+		cmocka_unit_test(steps_wait_in_the_queue_until_it_is_run),
+		cmocka_unit_test(an_association_that_ends_leaves_the_queue),
+		cmocka_unit_test(the_strongest_hash_decides_and_any_of_its_prints_may_match),
+		cmocka_unit_test(a_failure_names_role_step_alert_and_datagrams),
+		cmocka_unit_test(an_agreed_association_gives_its_memory_back),
+		cmocka_unit_test(goodbye_is_said_and_heard),
+		cmocka_unit_test(our_order_of_profiles_wins),
+		cmocka_unit_test(without_a_common_profile_there_are_no_keys),
+		cmocka_unit_test(a_hello_with_nothing_usable_gets_an_alert_and_a_name),
 		cmocka_unit_test(silence_ends_in_a_failure_after_ten_seconds),
-		cmocka_unit_test(datagrams_before_the_start_and_after_the_end_are_ignored),
+		cmocka_unit_test(datagrams_after_the_end_are_ignored),
 	};
 
 	return cmocka_run_group_tests_name("media/dtls", tests, start, stop);
