@@ -8,6 +8,7 @@
 #   make check-tsan the unit tests under ThreadSanitizer
 #   make deb        Debian packages in build-deb/;  make check-package: try them in a clean Debian
 #   make bench      cost per call (next to Kamailio), per relayed packet and per upsert
+#   make bench-media   relayed packets next to rtpengine, with CALLS=400 and SECONDS=5
 #   make simulate the registrar in SEEDS=10000 made-up worlds, from seed FROM=1
 #   make format     clang-format over our sources;  make lint: clang-tidy
 .DEFAULT_GOAL := all
@@ -15,7 +16,7 @@ JOBS ?= $(shell nproc)
 CTEST_FLAGS ?= --output-on-failure --no-tests=error --stop-on-failure
 OURS = $(shell git ls-files '*.c' '*.h')
 
-.PHONY: all build build-all configure check check-asan check-tsan demo bench deb check-package format lint clean \
+.PHONY: all build build-all configure check check-asan check-tsan demo bench bench-media deb check-package format lint clean \
 	packages-build packages-check packages-bench packages-package
 
 all: build
@@ -56,6 +57,10 @@ demo: build
 
 bench: packages-bench build-all
 	@tests/perf/run.sh build
+
+bench-media: packages-bench configure
+	@cmake --build build -j $(JOBS) --target bench_media
+	@build/bin/bench_media $(or $(CALLS),400) $(or $(SECONDS),5)
 
 deb: packages-package
 	@packaging/make-deb.sh build-deb

@@ -6,13 +6,26 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "base/metrics.h"
 
 #define TAKEN INT64_MAX
+
+#define GAUGE(state)                                                                               \
+	METRIC_GAUGE_INIT("breakout_media_ports", "state=\"" state "\"",                           \
+			  "UDP ports of the range; resting ones are free again soon.")
+
+static struct metric free_gauge = GAUGE("free");
+static struct metric used_gauge = GAUGE("used");
+static struct metric resting_gauge = GAUGE("resting");
 
 struct ports {
 	uint16_t min, max;
 	uint32_t count;
-	uint32_t next;       /* where the next search begins */
+	uint32_t next; /* where the next search begins */
+	/* Ports at rest, in the order in which they were given back, which is that
+	 * in which they are free again. */
+	uint16_t *resting;
+	uint32_t rest_first, rest_count, used;
 	mono_ms free_from[]; /* by port - min; TAKEN while in use */
 };
 
@@ -39,6 +52,12 @@ int ports_create(struct ports **ret_ports, uint16_t min, uint16_t max)
 	ports->min = min;
 	ports->max = max;
 	ports->count = (uint32_t)max - min + 1;
+	ports->resting = calloc(ports->count, sizeof(ports->resting[0]));
+	if (!ports->resting) {
+		free(ports);
+		return -ENOMEM;
+	}
+	metric_add(&free_gauge, ports->count);
 	ports->next = first_search() % ports->count;
 	*ret_ports = ports;
 	return 0;
@@ -46,8 +65,28 @@ int ports_create(struct ports **ret_ports, uint16_t min, uint16_t max)
 
 struct ports *ports_destroy(struct ports *ports)
 {
+	if (!ports)
+		return NULL;
+	metric_add(&free_gauge, -(int64_t)(ports->count - ports->used - ports->rest_count));
+	metric_add(&used_gauge, -(int64_t)ports->used);
+	metric_add(&resting_gauge, -(int64_t)ports->rest_count);
+	free(ports->resting);
 	free(ports);
 	return NULL;
+}
+
+static void end_rest(struct ports *ports, mono_ms now)
+{
+	uint32_t ended = 0;
+
+	while (ended < ports->rest_count &&
+	       ports->free_from[ports->resting[ports->rest_first]] <= now) {
+		ports->rest_first = (ports->rest_first + 1) % ports->count;
+		ended++;
+	}
+	ports->rest_count -= ended;
+	metric_add(&resting_gauge, -(int64_t)ended);
+	metric_add(&free_gauge, ended);
 }
 
 /* A bound, non-blocking UDP socket; -EADDRINUSE if someone else has the port. */
@@ -69,6 +108,15 @@ static int bind_port(const union net_address *address, uint16_t port, int *ret_f
 	return 0;
 }
 
+static void mark_taken(struct ports *ports, uint32_t index, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		ports->free_from[index + i] = TAKEN;
+	ports->used += count;
+	metric_add(&used_gauge, count);
+	metric_add(&free_gauge, -(int64_t)count);
+}
+
 static bool is_free(const struct ports *ports, uint32_t index, mono_ms now)
 {
 	return index < ports->count && ports->free_from[index] <= now;
@@ -78,6 +126,7 @@ int ports_take(struct ports *ports, const union net_address *address, uint16_t *
 {
 	mono_ms now = clock_now();
 
+	end_rest(ports, now);
 	for (uint32_t tried = 0; tried < ports->count; tried++) {
 		uint32_t index = ports->next++ % ports->count;
 		uint16_t port = (uint16_t)(ports->min + index);
@@ -91,7 +140,7 @@ int ports_take(struct ports *ports, const union net_address *address, uint16_t *
 		if (err)
 			return err;
 		close(fd);
-		ports->free_from[index] = TAKEN;
+		mark_taken(ports, index, 1);
 		*ret_port = port;
 		return 0;
 	}
@@ -115,6 +164,7 @@ int ports_take_pair(struct ports *ports, const union net_address *address, uint1
 {
 	mono_ms now = clock_now();
 
+	end_rest(ports, now);
 	for (uint32_t tried = 0; tried < ports->count; tried++) {
 		uint32_t index = ports->next++ % ports->count;
 		uint16_t port = (uint16_t)(ports->min + index);
@@ -127,7 +177,7 @@ int ports_take_pair(struct ports *ports, const union net_address *address, uint1
 			continue;
 		if (err)
 			return err;
-		ports->free_from[index] = ports->free_from[index + 1] = TAKEN;
+		mark_taken(ports, index, 2);
 		ports->next++;
 		*ret_port = port;
 		ret_fds[0] = fds[0];
@@ -139,6 +189,17 @@ int ports_take_pair(struct ports *ports, const union net_address *address, uint1
 
 void ports_give(struct ports *ports, uint16_t first, unsigned count)
 {
-	for (unsigned i = 0; i < count; i++)
-		ports->free_from[first - ports->min + i] = clock_now() + PORTS_QUARANTINE_MS;
+	mono_ms now = clock_now();
+
+	end_rest(ports, now);
+	for (unsigned i = 0; i < count; i++) {
+		uint16_t index = (uint16_t)(first - ports->min + i);
+		uint32_t last = (ports->rest_first + ports->rest_count++) % ports->count;
+
+		ports->free_from[index] = now + PORTS_QUARANTINE_MS;
+		ports->resting[last] = index;
+	}
+	ports->used -= count;
+	metric_add(&used_gauge, -(int64_t)count);
+	metric_add(&resting_gauge, count);
 }

@@ -6,8 +6,10 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "base/metrics.h"
 #include "media/ports.h"
 
 static union net_address loopback;
@@ -118,6 +120,77 @@ static void an_impossible_range_is_refused(void **state)
 	assert_null(ports);
 }
 
+struct gauges {
+	int64_t free, used, resting;
+};
+
+static void keep_gauge(const struct metric *metric, void *arg)
+{
+	struct gauges *gauges = arg;
+
+	if (strcmp(metric->name, "breakout_media_ports") != 0)
+		return;
+	if (strstr(metric->labels, "free"))
+		gauges->free = metric_get(metric);
+	else if (strstr(metric->labels, "used"))
+		gauges->used = metric_get(metric);
+	else
+		gauges->resting = metric_get(metric);
+}
+
+static void assert_gauges(int64_t unused, int64_t used, int64_t resting)
+{
+	struct gauges gauges = { 0 };
+
+	metrics_each(keep_gauge, &gauges);
+	assert_int_equal(gauges.free, unused);
+	assert_int_equal(gauges.used, used);
+	assert_int_equal(gauges.resting, resting);
+}
+
+static void gauges_tell_free_used_and_resting_ports(void **state)
+{
+	struct ports *ports;
+	uint16_t pair, one, other;
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(ports_create(&ports, 22150, 22155), 0);
+	assert_gauges(6, 0, 0);
+	assert_int_equal(ports_take_pair(ports, &loopback, &pair, fds), 0);
+	assert_int_equal(ports_take(ports, &loopback, &one), 0);
+	assert_gauges(3, 3, 0);
+	ports_give(ports, pair, 2);
+	clock_fake_advance(PORTS_QUARANTINE_MS / 2);
+	ports_give(ports, one, 1);
+	assert_gauges(3, 0, 3);
+	clock_fake_advance(PORTS_QUARANTINE_MS / 2);
+	assert_int_equal(ports_take(ports, &loopback, &other), 0);
+	assert_gauges(4, 1, 1);
+	ports_destroy(ports);
+	assert_gauges(0, 0, 0);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static void ports_rest_and_return_many_times_over(void **state)
+{
+	struct ports *ports;
+	uint16_t port;
+
+	(void)state;
+	assert_int_equal(ports_create(&ports, 22160, 22162), 0);
+	for (unsigned i = 0; i < 10; i++) {
+		assert_int_equal(ports_take(ports, &loopback, &port), 0);
+		ports_give(ports, port, 1);
+		clock_fake_advance(PORTS_QUARANTINE_MS / 2);
+	}
+	clock_fake_advance(PORTS_QUARANTINE_MS);
+	assert_int_equal(ports_take(ports, &loopback, &port), 0);
+	assert_gauges(2, 1, 0);
+	ports_destroy(ports);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -127,6 +200,8 @@ int main(void)
 		cmocka_unit_test_setup(searches_in_one_range_begin_at_different_places, set_up),
 		cmocka_unit_test_setup(a_foreign_address_is_an_error_not_a_full_range, set_up),
 		cmocka_unit_test_setup(an_impossible_range_is_refused, set_up),
+		cmocka_unit_test_setup(gauges_tell_free_used_and_resting_ports, set_up),
+		cmocka_unit_test_setup(ports_rest_and_return_many_times_over, set_up),
 	};
 
 	return cmocka_run_group_tests_name("media/ports", tests, NULL, NULL);

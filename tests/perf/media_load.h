@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* media_load.h - both phones of many calls: paced RTP or SRTP (SDES) over loopback.
+ *
+ * Every leg has a socket of its own and sends 172 bytes each 20 ms; what arrives
+ * is decrypted, compared and timed. The sending is spread over the 20 ms. */
+#ifndef BREAKOUT_PERF_MEDIA_LOAD_H
+#define BREAKOUT_PERF_MEDIA_LOAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/clock.h"
+#include "media/sdes.h"
+
+#define LOAD_PACKET      172    /* bytes of RTP: 20 ms of G.711 and a header */
+#define LOAD_LATENESS_US 100000 /* delays are kept by microsecond up to here */
+
+struct load_leg {
+	int fd;
+	uint16_t port;
+	bool secure;
+	struct sdes sdes;
+	struct srtp_pair *srtp; /* NULL: RTP in the clear */
+	uint32_t ssrc, sent;
+};
+
+struct load {
+	unsigned calls;
+	struct load_leg *legs; /* two a call: A, B */
+	int epoll_fd;
+	uint64_t sent, received, damaged;
+	uint32_t *delays; /* how many packets took so many microseconds */
+};
+
+void load_open(struct load *load, unsigned calls, bool secure_a, bool secure_b);
+void load_close(struct load *load);
+
+/* Our offer, or, to `offer`, our answer. The caller frees it. */
+char *load_describe(struct load_leg *leg, const char *offer);
+/* To where the other side's description says, with its keys. */
+void load_aim(struct load_leg *leg, const char *sdp, bool we_offered);
+void load_aim_at(struct load_leg *leg, uint16_t port); /* in the clear */
+
+void load_run(struct load *load, mono_ms ms);
+void load_forget(struct load *load); /* counts and delays begin anew */
+/* Which delay so many of all packets did not exceed; in microseconds. */
+unsigned load_delay(const struct load *load, double share);
+
+void must(bool fine, const char *what); /* else the benchmark ends here */
+
+#endif
