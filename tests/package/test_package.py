@@ -2,6 +2,7 @@
 """What the package brings besides the programs: the unit's sandbox lets the daemon
 work and little else, the man pages and the completion know every command."""
 
+import json
 import os
 import pathlib
 import re
@@ -10,6 +11,8 @@ import signal
 import socket
 import subprocess
 import sys
+
+import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/flow"))
@@ -190,11 +193,58 @@ def completion_offers_the_commands_and_options_of_this_version():
     assert completed("breakoutctl", "-o", "json", "sta") == {"status"}
 
 
+# ---- alert rules and dashboard ----
+
+MONITORING = ROOT / "packaging/monitoring"
+
+
+def metric_sources():
+    """Every metric's name as the sources have it, and all text of those files."""
+    text = "\n".join(p.read_text(errors="replace") for room in
+                     ("base", "config", "hook", "media", "proto", "registrar", "tas")
+                     for p in (ROOT / room).rglob("*.c"))
+    return set(re.findall(r'"(breakout_[a-z0-9_]+)"', text)), text
+
+
+def expressions():
+    rules = yaml.safe_load((MONITORING / "breakout.rules.yml").read_text())
+    for group in rules["groups"]:
+        for rule in group["rules"]:
+            yield rule["alert"], rule["expr"]
+    board = json.loads((MONITORING / "breakout-dashboard.json").read_text())
+    for panel in board["panels"]:
+        for target in panel["targets"]:
+            yield panel["title"], target["expr"]
+
+
+def every_metric_and_label_of_rules_and_dashboard_exists():
+    names, text = metric_sources()
+    asked = 0
+    for title, expression in expressions():
+        used = set(re.findall(r"\bbreakout_[a-z0-9_]+", expression))
+        assert used <= names, f"{title}: {used - names}"
+        for label in set(re.findall(r"(\w+)(?:=|!=|=~)\"", expression)) - {"job", "instance"}:
+            assert f'{label}=\\"' in text, f"{title}: no label {label}"
+        asked += len(used)
+    assert asked >= 20, asked
+
+
+def every_alert_says_what_to_type_first():
+    rules = yaml.safe_load((MONITORING / "breakout.rules.yml").read_text())["groups"][0]["rules"]
+    known = commands_of_help()
+    for rule in rules:
+        first = rule["annotations"]["first"]
+        assert rule["labels"]["severity"] in ("page", "ticket") and rule["annotations"]["summary"]
+        used = set(re.findall(r"breakoutctl ([a-z]+)", first))
+        assert used <= known and (used or "journalctl" in first), first
+
+
 core = Core()
 TESTS = [value for name, value in list(globals().items())
          if callable(value) and getattr(value, "__module__", "") == "__main__" and
          name not in ("command", "unit_lines", "set_of", "allowed_calls", "start_traced",
-                      "traced_pid", "commands_of_help", "completed")]
+                      "traced_pid", "commands_of_help", "completed", "metric_sources",
+                      "expressions")]
 failed = run_tests(TESTS, core)
 if failed:
     print(core.log_path.read_text(errors="replace")[-3000:])
