@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ice.h - one ICE component over UDP (RFC 8445), by libnice's full agent.
  *
+ * Consent to send is asked for every five seconds and ends 30 s after the last
+ * answer (RFC 7675); the peer's checks are answered by libnice.
+ *
  * Only datagrams from addresses that answered a connectivity check with our
  * credentials come out of here: libnice drops the rest, STUN stays inside.
  * Threads: the media thread whose GMainContext it was given.
@@ -12,7 +15,10 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/macros.h"
+#include "base/timer_wheel.h"
 #include "media/sdp.h"
+
+#define ICE_CONSENT_MS 30000 /* without an answer it has ended: RFC 7675 5.1 */
 
 struct ice;           /* opaque */
 struct _GMainContext; /* GLib's */
@@ -22,12 +28,13 @@ struct ice_handlers {
 	void (*packet)(uint8_t *packet, size_t length, void *arg);
 	void (*connected)(const char *remote, void *arg); /* "address:port"; also when it moves */
 	void (*failed)(void *arg);
+	void (*lost)(void *arg); /* consent has ended: nothing is sent any more */
 	void *arg;
 };
 
 /* Binds `address` with its port and gathers that one host candidate.
  * 0, -ENOMEM, -EIO (no random numbers, or the port cannot be bound). */
-int ice_create(struct ice **ret_ice, struct _GMainContext *context,
+int ice_create(struct ice **ret_ice, struct _GMainContext *context, struct timer_wheel *wheel,
 	       const union net_address *address, const struct ice_handlers *handlers) MUST_CHECK;
 /* Not from inside a handler. NULL is fine; returns NULL. */
 struct ice *ice_destroy(struct ice *ice);

@@ -143,6 +143,18 @@ static void on_ice_failed(void *arg)
 			    clock_now() + LEG_ICE_MS);
 }
 
+static void on_ice_lost(void *arg)
+{
+	struct leg *leg = arg;
+	char reason[LEG_REASON_ROOM];
+
+	atomic_store_explicit(&leg->path.receipt->ice_ok, false, memory_order_relaxed);
+	(void)snprintf(reason, sizeof(reason),
+		       "ICE consent ended: %s has answered no check for %d s (RFC 7675)",
+		       leg->path.receipt->texts.remote, ICE_CONSENT_MS / 1000);
+	fail(leg, reason);
+}
+
 static void on_ice_deadline(struct timer *timer, void *arg)
 {
 	struct leg *leg = arg;
@@ -269,14 +281,14 @@ void leg_done(struct leg *leg)
 int leg_prepare(struct leg *leg)
 {
 	const struct ice_handlers handlers = { on_ice_packet, on_ice_connected, on_ice_failed,
-					       leg };
+					       on_ice_lost, leg };
 
 	if (has_sdes(leg))
 		return sdes_make(&leg->sdes);
 	if (leg->setup.kind != MEDIA_LEG_WEBRTC || leg->path.ice)
 		return 0;
-	return ice_create(&leg->path.ice, worker_context(leg->setup.worker), &leg->setup.address,
-			  &handlers);
+	return ice_create(&leg->path.ice, worker_context(leg->setup.worker),
+			  worker_wheel(leg->setup.worker), &leg->setup.address, &handlers);
 }
 
 /* An address that no packet of ours may be sent to. */

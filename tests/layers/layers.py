@@ -41,7 +41,7 @@ FOREIGN = {
     "protobuf-c": (["protobuf-c/"], ["proto/api.h", "proto/message_check.h"]),
     "generated messages": (["wgtwo/", "google/"], ["registrar/upsert.c", "tools/core/api.c"]),
     "SQLite": (["sqlite3.h"], ["registrar/store_sqlite.c"]),
-    "libnice": (["nice/"], ["media/ice.c"]),
+    "libnice": (["nice/", "stun/"], ["media/ice.c"]),
     "GLib": (["glib", "gio/"], ["media/ice.c", "media/worker.c", "config/zone.c"]),
     "libsrtp2": (["srtp2/"], ["media/srtp.c", "media/srtp_openssl.c"]),
     "OpenSSL": (["openssl/"], ["media/dtls.c", "media/certificate.c", "media/srtp_openssl.c", "media/ice.c",

@@ -7,7 +7,9 @@
 #include <arpa/inet.h>
 #include <glib.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
+#include <stun/stunagent.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "base/clock.h"
@@ -17,11 +19,12 @@
 
 struct end {
 	struct ice *ice;
-	unsigned packets, connected, failed;
+	unsigned packets, connected, failed, lost;
 	uint8_t last[64];
 };
 
 static GMainContext *context;
+static struct timer_wheel *wheel;
 static struct end ends[2];
 static uint16_t next_port = 22400;
 
@@ -48,17 +51,24 @@ static void on_failed(void *arg)
 	end->failed++;
 }
 
+static void on_lost(void *arg)
+{
+	struct end *end = arg;
+
+	end->lost++;
+}
+
 static int make(void **state)
 {
 	(void)state;
 	memset(ends, 0, sizeof(ends));
 	for (unsigned i = 0; i < 2; i++) {
-		const struct ice_handlers handlers = { on_packet, on_connected, on_failed,
+		const struct ice_handlers handlers = { on_packet, on_connected, on_failed, on_lost,
 						       &ends[i] };
 		union net_address address;
 
 		if (net_parse("127.0.0.1", next_port++, &address) ||
-		    ice_create(&ends[i].ice, context, &address, &handlers))
+		    ice_create(&ends[i].ice, context, wheel, &address, &handlers))
 			return -1;
 	}
 	return 0;
@@ -209,6 +219,61 @@ static void a_stranger_is_not_heard(void **state)
 	close(fd);
 }
 
+/* A connectivity check as a stranger makes it; key NULL: without integrity. */
+static size_t make_check(const struct media_desc *to, const char *key, uint8_t bytes[1300])
+{
+	StunAgent agent;
+	StunMessage message;
+	char username[SDP_CREDENTIAL_ROOM + 8];
+
+	stun_agent_init(&agent, STUN_ALL_KNOWN_ATTRIBUTES, STUN_COMPATIBILITY_RFC5389,
+			STUN_AGENT_USAGE_USE_FINGERPRINT |
+				(key ? STUN_AGENT_USAGE_SHORT_TERM_CREDENTIALS : 0));
+	assert_true(stun_agent_init_request(&agent, &message, bytes, 1300, STUN_BINDING));
+	if (key) {
+		(void)snprintf(username, sizeof(username), "%s:abcd", to->ufrag);
+		assert_int_equal(
+			stun_message_append_string(&message, STUN_ATTRIBUTE_USERNAME, username),
+			STUN_MESSAGE_RETURN_SUCCESS);
+	}
+	return stun_agent_finish_message(&agent, &message, (const uint8_t *)key,
+					 key ? strlen(key) : 0);
+}
+
+static void a_check_without_the_right_integrity_gets_no_answer(void **state)
+{
+	static struct media_desc desc;
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	uint8_t bytes[1300], answer[1300];
+	size_t length;
+
+	(void)state;
+	connect_both();
+	memset(&desc, 0, sizeof(desc));
+	ice_describe(ends[1].ice, &desc);
+	assert_int_equal(
+		connect(fd, &desc.candidates[0].address.any, net_size(&desc.candidates[0].address)),
+		0);
+	for (unsigned i = 0; i < 1000; i++) {
+		length = make_check(&desc, i % 2 ? "wrong password, twenty-two" : NULL, bytes);
+		assert_true(length > 20);
+		if (i % 5 == 0) /* lies about its length, or about an attribute's */
+			bytes[i % 2 ? 3 : 23] ^= (uint8_t)i;
+		assert_int_equal(send(fd, bytes, length, 0), length);
+		while (g_main_context_iteration(context, FALSE))
+			;
+	}
+	assert_int_equal(recv(fd, answer, sizeof(answer), MSG_DONTWAIT), -1);
+
+	length = make_check(&desc, desc.password, bytes); /* the test's own check: the right one */
+	assert_int_equal(send(fd, bytes, length, 0), length);
+	while (recv(fd, answer, sizeof(answer), MSG_DONTWAIT) < 0) {
+		(void)g_main_context_iteration(context, FALSE);
+		(void)poll(NULL, 0, 1);
+	}
+	close(fd);
+}
+
 static void credentials_are_long_and_differ(void **state)
 {
 	static struct media_desc a, b;
@@ -224,9 +289,71 @@ static void credentials_are_long_and_differ(void **state)
 	assert_string_not_equal(a.password, b.password);
 }
 
+/* Six seconds of the wheel's; with `answers` the peer's reach us meanwhile. */
+static void pass_six_seconds(bool answers)
+{
+	clock_fake_advance(6000);
+	(void)timer_wheel_advance(wheel, clock_now(), 0);
+	for (unsigned i = 0; answers && i < 30; i++) {
+		while (g_main_context_iteration(context, FALSE))
+			;
+		(void)poll(NULL, 0, 1);
+	}
+}
+
+static void consent_lasts_while_most_questions_are_answered(void **state)
+{
+	(void)state;
+	connect_both();
+	clock_fake_set(clock_now());
+	for (unsigned i = 0; i < 20; i++) /* two minutes; every third answer is late */
+		pass_six_seconds(i % 3 != 0);
+	assert_int_equal(ends[0].lost + ends[1].lost, 0);
+	assert_int_equal(ends[0].packets + ends[1].packets, 0); /* STUN stays inside */
+	assert_true(ice_send(ends[0].ice, (const uint8_t *)"\x80", 1));
+	clock_real();
+}
+
+static void consent_ends_thirty_seconds_after_the_last_answer(void **state)
+{
+	(void)state;
+	connect_both();
+	clock_fake_set(clock_now());
+	pass_six_seconds(true);
+	ends[1].ice = ice_destroy(ends[1].ice);
+	for (unsigned i = 0; i < 4; i++)
+		pass_six_seconds(true);
+	assert_int_equal(ends[0].lost, 0);
+	assert_true(ice_send(ends[0].ice, (const uint8_t *)"\x80", 1));
+	for (unsigned i = 0; i < 2; i++)
+		pass_six_seconds(true);
+	assert_int_equal(ends[0].lost, 1);
+	assert_false(ice_send(ends[0].ice, (const uint8_t *)"\x80", 1));
+	clock_real();
+}
+
+static void consent_goes_on_after_a_restart(void **state)
+{
+	(void)state;
+	connect_both();
+	assert_int_equal(ice_restart(ends[0].ice, true), 0);
+	assert_int_equal(ice_restart(ends[1].ice, true), 0);
+	ends[0].connected = ends[1].connected = 0;
+	tell_each_other();
+	run_until(&ends[0].connected, 1);
+	run_until(&ends[1].connected, 1);
+	clock_fake_set(clock_now());
+	for (unsigned i = 0; i < 10; i++)
+		pass_six_seconds(true);
+	assert_int_equal(ends[0].lost + ends[1].lost, 0);
+	clock_real();
+}
+
 static int start(void **state)
 {
 	(void)state;
+	if (timer_wheel_create(&wheel, clock_now()))
+		return -1;
 	context = g_main_context_new();
 	g_main_context_push_thread_default(context);
 	return 0;
@@ -237,6 +364,7 @@ static int stop(void **state)
 	(void)state;
 	g_main_context_pop_thread_default(context);
 	g_main_context_unref(context);
+	timer_wheel_destroy(wheel);
 	return 0;
 }
 
@@ -256,6 +384,13 @@ int main(void)
 		cmocka_unit_test_setup_teardown(credentials_promised_before_can_be_kept, make,
 						unmake),
 		cmocka_unit_test_setup_teardown(a_stranger_is_not_heard, make, unmake),
+		cmocka_unit_test_setup_teardown(consent_lasts_while_most_questions_are_answered,
+						make, unmake),
+		cmocka_unit_test_setup_teardown(consent_ends_thirty_seconds_after_the_last_answer,
+						make, unmake),
+		cmocka_unit_test_setup_teardown(consent_goes_on_after_a_restart, make, unmake),
+		cmocka_unit_test_setup_teardown(a_check_without_the_right_integrity_gets_no_answer,
+						make, unmake),
 		cmocka_unit_test_setup_teardown(credentials_are_long_and_differ, make, unmake),
 	};
 
