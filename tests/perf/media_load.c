@@ -76,6 +76,8 @@ void load_close(struct load *load)
 	free(load->delays);
 }
 
+/* Side A offers GCM alone, side B answers with another cipher: rtpengine hands through
+ * untouched what both sides encrypt alike. */
 static const struct sdes_crypto *choose(struct load_leg *leg, const char *sdp, bool is_offer,
 					struct media_desc **ret_desc)
 {
@@ -84,6 +86,9 @@ static const struct sdes_crypto *choose(struct load_leg *leg, const char *sdp, b
 	if (sdp_parse(sdp, ret_desc, &why))
 		(void)fprintf(stderr, "%s\n%s\n", why, sdp);
 	must(*ret_desc != NULL, "the relay's SDP is not understood");
+	for (unsigned i = 0; is_offer && i < (*ret_desc)->crypto_count; i++)
+		if ((*ret_desc)->cryptos[i].suite == SRTP_SUITE_AES128_CM_SHA1_80)
+			return &(*ret_desc)->cryptos[i];
 	return sdes_choose(&leg->sdes, (*ret_desc)->cryptos, (*ret_desc)->crypto_count, is_offer);
 }
 
@@ -117,7 +122,7 @@ char *load_describe(struct load_leg *leg, const char *offer)
 		agree(leg, offer, /* we_offered= */ false);
 	if (leg->secure && offer) {
 		sdes_write(&text, &leg->sdes.ours);
-	} else if (leg->secure) { /* one line: all subjects use the same cipher */
+	} else if (leg->secure) { /* one line: all subjects use the same cipher here */
 		must(sdes_offer(&leg->sdes, lines) > 0, "keys");
 		sdes_write(&text, &lines[0]);
 	}

@@ -22,7 +22,6 @@
 
 #define BATCH    64
 #define TEXT_MAX 4096 /* bytes of a message to or from a subject */
-#define NG_PORT  22222
 
 static void pin(int cpu)
 {
@@ -112,7 +111,8 @@ static void floor_main(int fd, const struct load *load)
 		pass(floor, fd);
 }
 
-static int floor_socket(uint16_t *ret_port)
+/* Bound to a port that the kernel chooses. */
+static int udp_socket(uint16_t *ret_port)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET };
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), bytes = 4 << 20;
@@ -122,7 +122,7 @@ static int floor_socket(uint16_t *ret_port)
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
 	must(fd >= 0 && bind(fd, (struct sockaddr *)&address, size) == 0 &&
 		     getsockname(fd, (struct sockaddr *)&address, &size) == 0,
-	     "the floor's socket");
+	     "a socket");
 	*ret_port = ntohs(address.sin_port);
 	return fd;
 }
@@ -258,10 +258,7 @@ static char *ask_rtpengine(const struct subject *subject, unsigned call, bool is
 	if (is_answer)
 		add_pair(&text, "to-tag", "b");
 	add_pair(&text, "transport-protocol", secure ? "RTP/SAVP" : "RTP/AVP");
-	add_word(&text, "SDES"); /* the same cipher as everybody */
-	str_add(&text, "l");
-	add_word(&text, "only-AEAD_AES_128_GCM");
-	str_add(&text, "ee");
+	str_add(&text, "e");
 	whole = str_take(&text);
 	must(whole && send(subject->fd, whole, strlen(whole), 0) > 0, "rtpengine");
 	free(whole);
@@ -271,12 +268,12 @@ static char *ask_rtpengine(const struct subject *subject, unsigned call, bool is
 	return sdp_of(reply);
 }
 
-static void exec_rtpengine(void)
+static void exec_rtpengine(uint16_t port)
 {
 	char listen[32];
 	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
-	(void)snprintf(listen, sizeof(listen), "127.0.0.1:%d", NG_PORT);
+	(void)snprintf(listen, sizeof(listen), "127.0.0.1:%u", port);
 	(void)dup2(null, STDOUT_FILENO);
 	(void)dup2(null, STDERR_FILENO);
 	(void)execlp("rtpengine", "rtpengine", "--table=-1", "--foreground", "--log-stderr",
@@ -286,10 +283,10 @@ static void exec_rtpengine(void)
 }
 
 /* False: it has not begun to listen. */
-static bool await_rtpengine(struct subject *subject)
+static bool await_rtpengine(struct subject *subject, uint16_t port)
 {
-	const struct timeval patience = { .tv_usec = 100000 };
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(NG_PORT) };
+	const struct timeval patience = { .tv_sec = 2 };
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(port) };
 	char reply[64];
 
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -318,7 +315,9 @@ bool subject_start(struct subject *subject, enum subject_kind kind, const struct
 	uint16_t port = 0;
 
 	if (kind == SUBJECT_FLOOR)
-		ends[1] = floor_socket(&port);
+		ends[1] = udp_socket(&port);
+	else if (kind == SUBJECT_RTPENGINE)
+		close(udp_socket(&port)); /* it binds the port itself */
 	else if (kind == SUBJECT_BREAKOUT)
 		must(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0, "pipe");
 	*subject = (struct subject){ .kind = kind, .fd = ends[0], .pid = fork() };
@@ -326,7 +325,7 @@ bool subject_start(struct subject *subject, enum subject_kind kind, const struct
 	if (subject->pid == 0) {
 		pin(cpu);
 		if (kind == SUBJECT_RTPENGINE)
-			exec_rtpengine();
+			exec_rtpengine(port);
 		if (kind == SUBJECT_FLOOR)
 			floor_main(ends[1], load);
 		close(ends[0]);
@@ -336,7 +335,7 @@ bool subject_start(struct subject *subject, enum subject_kind kind, const struct
 		close(ends[1]);
 	for (unsigned i = 0; kind == SUBJECT_FLOOR && i < load->calls * 2; i++)
 		load_aim_at(&load->legs[i], port);
-	if (kind != SUBJECT_RTPENGINE || await_rtpengine(subject))
+	if (kind != SUBJECT_RTPENGINE || await_rtpengine(subject, port))
 		return true;
 	subject_stop(subject);
 	return false;
