@@ -419,9 +419,12 @@ struct config_registration {
 	uint32_t line;      /* where it was configured, for messages */
 };
 
+enum media_ice { MEDIA_ICE_FULL, MEDIA_ICE_LITE };
+
 struct config_media {
 	char *address; /* bind and advertise; default: of the first tls listener if literal */
-	uint16_t port_min, port_max;     /* 20000-29999 */
+	uint16_t port_min, port_max; /* 20000-29999 */
+	enum media_ice ice;
 	unsigned threads;                /* 0: one per core, at most 8 */
 	unsigned rtp_timeout_s;          /* no RTP on an established call: 60; 0: never */
 	unsigned opus_complexity;        /* of what is encoded, 0 to 10: 2 */

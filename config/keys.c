@@ -21,6 +21,17 @@
 #define NESTED(table) .kind = &kind_map, .schema = &(table)
 #define DAY_S         86400
 
+static void read_ice(struct reader *reader, const struct value *value)
+{
+	static const char *const words[] = { [MEDIA_ICE_FULL] = "full", [MEDIA_ICE_LITE] = "lite" };
+	int word = value_word(reader, value, words, ARRAY_SIZE(words));
+
+	if (word >= 0)
+		*(enum media_ice *)value->target = (enum media_ice)word;
+}
+
+static const struct kind kind_ice = { "full or lite", NODE_SCALAR, read_ice };
+
 static void read_log_level(struct reader *reader, const struct value *value)
 {
 	static const char *const words[] = { [LOG_LEVEL_ERROR] = "error",
@@ -353,6 +364,11 @@ static const struct key media_keys[] = {
 	  AT(media.port_min),
 	  .fallback = "20000-29999",
 	  .help = "UDP ports for media" },
+	{ .name = "ice",
+	  .kind = &kind_ice,
+	  AT(media.ice),
+	  .fallback = "full",
+	  .help = "full; lite where peers reach the address directly" },
 	{ .name = "threads",
 	  .kind = &kind_number,
 	  AT(media.threads),

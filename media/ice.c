@@ -10,12 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <stun/stunagent.h>
+#include "media/credentials.h"
 
 #define COMPONENT 1
-
-/* 8 characters are 48 bits, 32 are 192: above RFC 8445 5.3's 24 and 128. */
-#define UFRAG_LENGTH    8
-#define PASSWORD_LENGTH 32
 
 /* Between questions: 5 s, less or more by a fifth, and never repeated. Source:
  * RFC 7675 5.1. */
@@ -38,32 +35,17 @@ struct ice {
 	mono_ms consent_until;
 	char peer_ufrag[SDP_CREDENTIAL_ROOM];
 	uint8_t peer_password[SDP_CREDENTIAL_ROOM];
-	char ufrag[UFRAG_LENGTH + 1], password[PASSWORD_LENGTH + 1];
+	struct credentials own;
 	struct sdp_candidate candidates[4];
 	uint8_t candidate_count;
 };
 
-/* From OpenSSL's generator: libnice 0.1.21 draws credentials from GLib's
- * Mersenne twister, whose state its output reveals. */
-static bool random_ice_text(char *text, size_t length)
-{
-	static const char alphabet[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-	if (RAND_bytes((unsigned char *)text, (int)length) != 1)
-		return false;
-	for (size_t i = 0; i < length; i++)
-		text[i] = alphabet[(unsigned char)text[i] % 64];
-	text[length] = '\0';
-	return true;
-}
-
 static int set_credentials(struct ice *ice, bool renew)
 {
-	if (renew && (!random_ice_text(ice->ufrag, UFRAG_LENGTH) ||
-		      !random_ice_text(ice->password, PASSWORD_LENGTH)))
+	if (renew && credentials_make(&ice->own))
 		return -EIO;
-	return nice_agent_set_local_credentials(ice->agent, ice->stream, ice->ufrag, ice->password)
+	return nice_agent_set_local_credentials(ice->agent, ice->stream, ice->own.ufrag,
+						ice->own.password)
 		       ? 0
 		       : -EIO;
 }
@@ -122,7 +104,7 @@ static void ask_consent(struct ice *ice)
 	StunMessage message;
 	size_t length = 0;
 
-	(void)snprintf(username, sizeof(username), "%s:%s", ice->peer_ufrag, ice->ufrag);
+	(void)snprintf(username, sizeof(username), "%s:%s", ice->peer_ufrag, ice->own.ufrag);
 	stun_agent_forget_transaction(&ice->stun, ice->asked);
 	if (stun_agent_init_request(&ice->stun, &message, buffer, sizeof(buffer), STUN_BINDING) &&
 	    stun_message_append32(&message, STUN_ATTRIBUTE_PRIORITY, ASK_PRIORITY) ==
@@ -316,8 +298,8 @@ struct ice *ice_destroy(struct ice *ice)
 
 void ice_describe(const struct ice *ice, struct media_desc *desc)
 {
-	memcpy(desc->ufrag, ice->ufrag, sizeof(ice->ufrag));
-	memcpy(desc->password, ice->password, sizeof(ice->password));
+	memcpy(desc->ufrag, ice->own.ufrag, sizeof(ice->own.ufrag));
+	memcpy(desc->password, ice->own.password, sizeof(ice->own.password));
 	memcpy(desc->candidates, ice->candidates, sizeof(ice->candidates));
 	desc->candidate_count = ice->candidate_count;
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "base/log.h"
 #include "media/ice.h"
+#include "media/lite.h"
 #include "media/local.h"
 #include "media/plain.h"
 
@@ -43,10 +44,10 @@ static void on_dtls_send(const uint8_t *datagram, size_t length, void *arg)
 	struct leg *leg = arg;
 
 	/* Without a selected pair yet the flight is lost and repeated in 50 ms. */
-	if (leg->path.ice)
-		(void)ice_send(leg->path.ice, datagram, length);
-	else
+	if (leg->path.plain)
 		(void)plain_send(leg->path.plain, datagram, length);
+	else
+		(void)relay_send(&leg->path, datagram, length);
 }
 
 /* From here on nothing is sent or taken in the clear. */
@@ -89,7 +90,7 @@ static void on_dtls_failed(const char *reason, void *arg)
 	fail(arg, reason);
 }
 
-static void on_plain_dtls(const uint8_t *datagram, size_t length, void *arg)
+static void on_dtls_datagram(const uint8_t *datagram, size_t length, void *arg)
 {
 	struct leg *leg = arg;
 
@@ -99,20 +100,31 @@ static void on_plain_dtls(const uint8_t *datagram, size_t length, void *arg)
 		receipt_add(&leg->path.receipt->dropped_other, 1);
 }
 
+/* In a buffer of RELAY_BUFFER if it is RTP or RTCP. */
+static void on_packet(uint8_t *packet, size_t length, void *arg)
+{
+	struct leg *leg = arg;
+	enum wire wire = length > 0 ? wire_of(packet[0]) : WIRE_OTHER;
+
+	if (wire == WIRE_RTP && length <= RELAY_PACKET_MAX)
+		(void)relay_srtp(&leg->path, packet, length); /* ICE has said who sent it */
+	else if (wire == WIRE_DTLS)
+		on_dtls_datagram(packet, length, leg);
+	else
+		receipt_add(&leg->path.receipt->dropped_other, 1);
+}
+
+/* Of libnice's: protecting needs room behind it. */
 static void on_ice_packet(uint8_t *packet, size_t length, void *arg)
 {
 	struct leg *leg = arg;
 	uint8_t buffer[RELAY_BUFFER];
-	enum wire wire = length > 0 ? wire_of(packet[0]) : WIRE_OTHER;
 
-	if (wire == WIRE_RTP && length <= RELAY_PACKET_MAX) {
-		memcpy(buffer, packet, length);               /* protecting needs room behind it */
-		(void)relay_srtp(&leg->path, buffer, length); /* ICE has said who sent it */
-	} else if (wire == WIRE_DTLS && leg->dtls) {
-		dtls_receive(leg->dtls, packet, length);
-	} else {
-		receipt_add(&leg->path.receipt->dropped_other, 1);
+	if (length > 0 && length <= RELAY_PACKET_MAX && wire_of(packet[0]) == WIRE_RTP) {
+		memcpy(buffer, packet, length);
+		packet = buffer;
 	}
+	on_packet(packet, length, leg);
 }
 
 static void on_ice_connected(const char *remote, void *arg)
@@ -242,7 +254,7 @@ int leg_init(struct leg *leg, const struct leg_setup *setup)
 		err = local_create(&leg->path.local, worker_wheel(setup->worker), &leg->path,
 				   &setup->local, setup->recording, &local);
 	if (!err && setup->kind == MEDIA_LEG_DTLS)
-		plain_set_dtls(leg->path.plain, on_plain_dtls, leg);
+		plain_set_dtls(leg->path.plain, on_dtls_datagram, leg);
 	if (!err && getrandom(&leg->session_id, sizeof(leg->session_id), 0) < 0)
 		err = -EIO;
 	if (!err && (setup->kind == MEDIA_LEG_WEBRTC || setup->kind == MEDIA_LEG_DTLS))
@@ -269,7 +281,10 @@ void leg_done(struct leg *leg)
 	timer_cancel(&leg->ice_deadline);
 	leg->path.ops = &relay_ops_closed;
 	dtls_destroy(leg->dtls);
+	if (leg->path.ice)
+		worker_agents(leg->setup.worker, -1);
 	leg->path.ice = ice_destroy(leg->path.ice);
+	leg->path.lite = lite_leg_destroy(leg->path.lite);
 	leg->path.srtp = srtp_pair_destroy(leg->path.srtp);
 	leg->path.plain = plain_destroy(leg->path.plain);
 	leg->path.local = local_destroy(leg->path.local);
@@ -280,15 +295,23 @@ void leg_done(struct leg *leg)
 
 int leg_prepare(struct leg *leg)
 {
-	const struct ice_handlers handlers = { on_ice_packet, on_ice_connected, on_ice_failed,
-					       on_ice_lost, leg };
+	struct ice_handlers handlers = { on_ice_packet, on_ice_connected, on_ice_failed,
+					 on_ice_lost, leg };
+	int err;
 
 	if (has_sdes(leg))
 		return sdes_make(&leg->sdes);
-	if (leg->setup.kind != MEDIA_LEG_WEBRTC || leg->path.ice)
+	if (leg->setup.kind != MEDIA_LEG_WEBRTC || leg->path.ice || leg->path.lite)
 		return 0;
-	return ice_create(&leg->path.ice, worker_context(leg->setup.worker),
-			  worker_wheel(leg->setup.worker), &leg->setup.address, &handlers);
+	if (leg->setup.lite) {
+		handlers.packet = on_packet; /* its packets lie in slots */
+		return lite_leg_create(&leg->path.lite, leg->setup.lite, &handlers);
+	}
+	err = ice_create(&leg->path.ice, worker_context(leg->setup.worker),
+			 worker_wheel(leg->setup.worker), &leg->setup.address, &handlers);
+	if (!err)
+		worker_agents(leg->setup.worker, 1);
+	return err;
 }
 
 /* An address that no packet of ours may be sent to. */
@@ -407,7 +430,8 @@ static bool judge_dtls(const struct leg *leg, const struct media_desc *remote, c
 			      remote->sdes ? "; SDES keys (a=crypto) are not accepted here" : "");
 	if (remote->setup == SDP_HOLDCONN && !leg->dtls)
 		return refuse(reason, "the SDP says a=setup:holdconn before there is a connection");
-	if (leg->path.ice && leg->remote && !same_association(leg->remote, remote) &&
+	if (leg->setup.kind == MEDIA_LEG_WEBRTC && leg->remote &&
+	    !same_association(leg->remote, remote) &&
 	    strcmp(leg->remote->ufrag, remote->ufrag) == 0)
 		return refuse(reason,
 			      "a=fingerprint or a=tls-id changed without a new a=ice-ufrag");
@@ -525,6 +549,24 @@ static int new_association(struct leg *leg, const struct media_desc *remote, boo
 	return err;
 }
 
+static int restart_ice(struct leg *leg, bool new_credentials)
+{
+	return leg->path.lite ? lite_leg_restart(leg->path.lite, new_credentials)
+			      : ice_restart(leg->path.ice, new_credentials);
+}
+
+static int set_remote(struct leg *leg, const struct media_desc *remote)
+{
+	return leg->path.lite ? lite_leg_set_remote(leg->path.lite, remote)
+			      : ice_set_remote(leg->path.ice, remote);
+}
+
+static bool is_connected(const struct leg *leg)
+{
+	return leg->path.lite ? lite_leg_is_connected(leg->path.lite)
+			      : ice_is_connected(leg->path.ice);
+}
+
 /* Credentials as before: ICE goes on undisturbed. New ones: ICE restart. */
 static int apply_ice(struct leg *leg, const struct media_desc *remote, bool we_offered)
 {
@@ -534,12 +576,19 @@ static int apply_ice(struct leg *leg, const struct media_desc *remote, bool we_o
 	if (!first && strcmp(leg->remote->ufrag, remote->ufrag) == 0 &&
 	    strcmp(leg->remote->password, remote->password) == 0)
 		return 0;
-	if (first) /* of a lite and a full agent the full one controls: RFC 8445 6.1.1 */
+	if (!first) {
+		err = restart_ice(leg, /* new_credentials= */ !we_offered);
+		if (err)
+			return err;
+	} else if (leg->path.ice) { /* of a lite and a full agent the full one controls: RFC 8445
+				       6.1.1 */
 		ice_set_controlling(leg->path.ice, we_offered || remote->ice_lite);
-	else if ((err = ice_restart(leg->path.ice, /* new_credentials= */ !we_offered)) != 0)
-		return err;
-	timer_start(worker_wheel(leg->setup.worker), &leg->ice_deadline, clock_now() + LEG_ICE_MS);
-	return ice_set_remote(leg->path.ice, remote);
+	}
+	/* A lite agent may have been found while the answer was on its way. */
+	if (!first || !is_connected(leg))
+		timer_start(worker_wheel(leg->setup.worker), &leg->ice_deadline,
+			    clock_now() + LEG_ICE_MS);
+	return set_remote(leg, remote);
 }
 
 static int apply_webrtc(struct leg *leg, const struct media_desc *remote, bool we_offered)
@@ -550,7 +599,7 @@ static int apply_webrtc(struct leg *leg, const struct media_desc *remote, bool w
 		err = apply_ice(leg, remote, we_offered);
 	if (!err && (!leg->remote || !same_association(leg->remote, remote)))
 		err = new_association(leg, remote, we_offered);
-	if (!err && ice_is_connected(leg->path.ice))
+	if (!err && is_connected(leg))
 		dtls_start(leg->dtls);
 	return err;
 }
@@ -681,6 +730,14 @@ static void describe_sdes(const struct leg *leg, const struct media_desc *offer,
 	}
 }
 
+static void describe_ice(const struct leg *leg, struct media_desc *ours)
+{
+	if (leg->path.lite)
+		lite_leg_describe(leg->path.lite, ours);
+	else
+		ice_describe(leg->path.ice, ours);
+}
+
 static void describe_dtls(const struct leg *leg, const struct media_desc *offer,
 			  struct media_desc *ours)
 {
@@ -701,9 +758,10 @@ void leg_describe(const struct leg *leg, const struct media_desc *offer, struct 
 	ours->port = offer && offer->port == 0 ? 0 : net_port(&ours->rtp);
 	/* Offered always: who does not know it has the next port (RFC 5761 5.1.1). */
 	ours->rtcp_mux = !offer || offer->rtcp_mux;
-	if (leg->path.ice)
-		ice_describe(leg->path.ice, ours);
-	if (leg->path.ice || leg->setup.kind == MEDIA_LEG_DTLS)
+	ours->ice_lite = leg->path.lite != NULL;
+	if (leg->setup.kind == MEDIA_LEG_WEBRTC)
+		describe_ice(leg, ours);
+	if (leg->setup.kind == MEDIA_LEG_WEBRTC || leg->setup.kind == MEDIA_LEG_DTLS)
 		describe_dtls(leg, offer, ours);
 	else if (has_sdes(leg))
 		describe_sdes(leg, offer, ours);

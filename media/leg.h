@@ -40,6 +40,7 @@ struct leg_setup {
 	struct dtls_identity *identity; /* borrowed, outlives the leg */
 	struct sdp_origin origin;       /* goes on from there; 0: a new one */
 	struct worker *worker;
+	struct lite *lite; /* WebRTC: the port to be behind; NULL: a full agent */
 	struct relay_leg *peer_path;
 	struct receipt *receipt;
 	const char *label; /* for logs: "call side=A"; borrowed */

@@ -14,6 +14,7 @@
 #include "base/ticket.h"
 #include "media/digits.h"
 #include "media/dtls.h"
+#include "media/lite.h"
 #include "media/local.h"
 #include "media/ports.h"
 #include "media/session.h"
@@ -37,6 +38,7 @@ struct media_engine {
 	struct mailbox *inbox;        /* news from the media threads */
 	struct ticket_table *tickets; /* of handles */
 	struct worker *workers[THREADS_MAX];
+	struct lite *lites[THREADS_MAX]; /* of each worker; NULL: full agents */
 	unsigned worker_count, next_worker;
 };
 
@@ -65,6 +67,7 @@ enum exchange_state {
 struct media_session {
 	struct media_engine *engine; /* borrowed */
 	struct worker *worker;       /* borrowed; the session's for life */
+	struct lite *lite;           /* its port; NULL: full agents */
 	struct shared *shared;
 	struct ticket ticket;
 	struct request *farewell; /* made at creation: destroy cannot fail */
@@ -393,14 +396,30 @@ static int start_crypto(struct media_engine *engine)
 	return err;
 }
 
-static int start_workers(struct media_engine *engine, unsigned threads)
+/* One port for all that the worker serves; it is never given back. */
+static int start_lite(struct media_engine *engine, unsigned index)
+{
+	union net_address address = engine->address;
+	uint16_t port;
+	int err = ports_take(engine->ports, &address, &port);
+
+	if (err)
+		return err;
+	net_set_port(&address, port);
+	return lite_create(&engine->lites[index], engine->workers[index], &address);
+}
+
+static int start_workers(struct media_engine *engine, unsigned threads, bool ice_lite)
 {
 	int err = 0;
 
-	while (!err && engine->worker_count < threads) {
-		err = worker_create(&engine->workers[engine->worker_count], engine->worker_count);
-		if (!err)
-			engine->worker_count++;
+	for (unsigned i = 0; !err && i < threads; i++) {
+		err = worker_create(&engine->workers[i], i);
+		if (err)
+			break;
+		engine->worker_count++;
+		if (ice_lite)
+			err = start_lite(engine, i);
 	}
 	return err;
 }
@@ -434,7 +453,7 @@ int media_engine_create(struct media_engine **ret_engine,
 	if (!err)
 		err = recorder_create(&engine->recorder);
 	if (!err)
-		err = start_workers(engine, options->threads);
+		err = start_workers(engine, options->threads, options->ice_lite);
 	if (err) {
 		media_engine_destroy(engine);
 		return err;
@@ -449,6 +468,8 @@ struct media_engine *media_engine_destroy(struct media_engine *engine)
 		return NULL;
 	for (unsigned i = 0; i < engine->worker_count; i++)
 		worker_destroy(engine->workers[i]);
+	for (unsigned i = 0; i < engine->worker_count; i++)
+		lite_destroy(engine->lites[i]);
 	recorder_destroy(engine->recorder);
 	mailbox_destroy(engine->inbox, news_free);
 	ticket_table_destroy(engine->tickets);
@@ -485,17 +506,22 @@ static struct request *request_create(struct shared *shared, mail_fn *deliver, e
 	return request;
 }
 
+/* Behind a port for all there is none to take. */
 static int take_port(struct media_engine *engine, struct session_setup *setup, enum media_side side,
 		     uint16_t *ret_port)
 {
+	bool webrtc = setup->kind[side] == MEDIA_LEG_WEBRTC;
 	int err = 0;
 
-	if (leg_has_sockets(setup->kind[side]))
-		err = ports_take_pair(engine->ports, &engine->address, ret_port, setup->fds[side]);
-	else if (setup->kind[side] == MEDIA_LEG_WEBRTC)
-		err = ports_take(engine->ports, &engine->address, ret_port);
 	setup->address[side] = engine->address;
-	net_set_port(&setup->address[side], *ret_port);
+	if (webrtc && setup->lite)
+		setup->address[side] = *lite_address(setup->lite);
+	else if (webrtc)
+		err = ports_take(engine->ports, &engine->address, ret_port);
+	else if (leg_has_sockets(setup->kind[side]))
+		err = ports_take_pair(engine->ports, &engine->address, ret_port, setup->fds[side]);
+	if (*ret_port)
+		net_set_port(&setup->address[side], *ret_port);
 	return err;
 }
 
@@ -630,13 +656,20 @@ static bool options_fine(const struct media_session_options *options)
 				     options->kind[MEDIA_B] != MEDIA_LEG_LOCAL);
 }
 
+static void choose_worker(struct media_session *session, struct session_setup *setup)
+{
+	struct media_engine *engine = session->engine;
+	unsigned index = engine->next_worker++ % engine->worker_count;
+
+	session->worker = setup->worker = engine->workers[index];
+	session->lite = setup->lite = engine->lites[index];
+}
+
 /* Sends the session to its thread; what can fail has been done before. */
 static void launch(struct media_session *session, struct request *create)
 {
 	struct media_engine *engine = session->engine;
 
-	session->worker = engine->workers[engine->next_worker++ % engine->worker_count];
-	create->setup->worker = session->worker;
 	session->shared->inbox = engine->inbox;
 	session->shared->ticket = session->ticket;
 	atomic_store_explicit(&session->shared->references, 2, memory_order_relaxed);
@@ -667,6 +700,7 @@ int media_session_create(struct media_session **ret_session, struct media_engine
 		create->setup = calloc(1, sizeof(*create->setup));
 	if (!session->shared || !session->farewell || !create || !create->setup)
 		goto fail;
+	choose_worker(session, create->setup);
 	err = fill_setup(create->setup, engine, session->shared, options);
 	if (!err)
 		err = take_ports(engine, session->shared, create->setup);
@@ -773,11 +807,14 @@ static bool may_turn(const struct media_session *session)
 	       session->offerer == MEDIA_A && session->offerer_before == MEDIA_A;
 }
 
-static int fill_turn(struct request *request, struct media_engine *engine, enum media_leg_kind kind,
-		     const struct media_local *local)
+static int fill_turn(struct request *request, const struct media_session *session,
+		     enum media_leg_kind kind, const struct media_local *local)
 {
+	struct media_engine *engine = session->engine;
 	struct session_setup *setup = request->setup;
 	int err = 0;
+
+	setup->lite = session->lite;
 
 	setup->kind[MEDIA_B] = kind;
 	if (kind == MEDIA_LEG_LOCAL)
@@ -801,7 +838,7 @@ int media_turn(struct media_session *session, enum media_leg_kind kind,
 	if (request)
 		request->setup = calloc(1, sizeof(*request->setup));
 	if (request && request->setup)
-		err = fill_turn(request, session->engine, kind, local);
+		err = fill_turn(request, session, kind, local);
 	if (!err)
 		request->setup->rules.side[MEDIA_B] = *rules;
 	if (err) {

@@ -141,6 +141,7 @@ struct media_engine_options {
 	const char *address;         /* literal address to bind and to put into SDP */
 	uint16_t port_min, port_max; /* inclusive */
 	unsigned threads;            /* at least 1 */
+	bool ice_lite;               /* peers reach `address` directly: one port a thread for all */
 	unsigned rtp_timeout_s;      /* 0: never */
 	unsigned opus_complexity;    /* of what we encode, 0 to 10 */
 	unsigned hold_timeout_s;     /* neither RTP nor RTCP from a side on hold; 0: never */

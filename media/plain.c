@@ -5,8 +5,8 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "media/packets.h"
 
-#define BATCH               8   /* packets a read; paced traffic rarely has more waiting */
 #define CANDIDATE_SILENT_MS 200 /* then another address may apply */
 #define CANDIDATE_GAP       25  /* packets: half a second */
 #define RTP_HEADER          12  /* bytes, RFC 3550 5.1 */
@@ -201,49 +201,28 @@ static void receive(struct plain *plain, bool rtcp_socket, const union net_addre
 	relay_rtp(leg, packet, length);
 }
 
-/* One for each media thread: on the stack the compiler would zero it for every
- * read. */
-struct batch {
-	struct mmsghdr messages[BATCH];
-	struct iovec parts[BATCH];
-	union net_address from[BATCH];
-	uint8_t buffers[BATCH][RELAY_BUFFER];
-};
-
-static struct batch *prepare_batch(void)
+static void on_rtp_packet(const union net_address *from, uint8_t *packet, size_t length, void *arg)
 {
-	static _Thread_local struct batch batch;
-
-	for (unsigned i = 0; i < BATCH; i++) {
-		batch.parts[i] = (struct iovec){ batch.buffers[i], RELAY_PACKET_MAX + 1 };
-		batch.messages[i].msg_hdr = (struct msghdr){ .msg_name = &batch.from[i],
-							     .msg_namelen = sizeof(batch.from[i]),
-							     .msg_iov = &batch.parts[i],
-							     .msg_iovlen = 1 };
-	}
-	return &batch;
+	receive(arg, /* rtcp_socket= */ false, from, packet, length);
 }
 
-static void drain(struct plain *plain, int fd, bool rtcp)
+static void on_rtcp_packet(const union net_address *from, uint8_t *packet, size_t length, void *arg)
 {
-	struct batch *batch = prepare_batch();
-	/* One batch a turn: the level-triggered set comes back for more. An error
-	 * (ICMP unreachable, RFC 1122 4.1.3.3) is cleared by having been read. */
-	int count = recvmmsg(fd, batch->messages, BATCH, MSG_DONTWAIT, NULL);
-
-	for (int i = 0; i < count; i++)
-		receive(plain, rtcp, &batch->from[i], batch->buffers[i],
-			batch->messages[i].msg_len);
+	receive(arg, /* rtcp_socket= */ true, from, packet, length);
 }
 
 static void on_rtp(struct watch *watch)
 {
-	drain(CONTAINER_OF(watch, struct plain, rtp), watch->fd, /* rtcp= */ false);
+	struct plain *plain = CONTAINER_OF(watch, struct plain, rtp);
+
+	(void)packets_receive(worker_packets(plain->worker), watch->fd, on_rtp_packet, plain);
 }
 
 static void on_rtcp(struct watch *watch)
 {
-	drain(CONTAINER_OF(watch, struct plain, rtcp), watch->fd, /* rtcp= */ true);
+	struct plain *plain = CONTAINER_OF(watch, struct plain, rtcp);
+
+	(void)packets_receive(worker_packets(plain->worker), watch->fd, on_rtcp_packet, plain);
 }
 
 static bool send_to(const struct plain *plain, bool rtcp, const uint8_t *packet, size_t length)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 #include "media/ice.h"
+#include "media/lite.h"
 #include "media/transcoder.h"
 
 #define RTP_HEADER  12 /* bytes, RFC 3550 5.1 */
@@ -207,11 +208,17 @@ static void closed_send(struct relay_leg *leg, uint8_t *packet, size_t length)
 
 const struct relay_ops relay_ops_closed = { closed_send, closed_send };
 
+bool relay_send(struct relay_leg *leg, const uint8_t *packet, size_t length)
+{
+	return leg->lite ? lite_leg_send(leg->lite, packet, length)
+			 : ice_send(leg->ice, packet, length);
+}
+
 static void srtp_send_rtp(struct relay_leg *leg, uint8_t *packet, size_t length)
 {
 	size_t sealed = length;
 	bool sent = srtp_pair_protect(leg->srtp, packet, &sealed) == 0 &&
-		    ice_send(leg->ice, packet, sealed);
+		    relay_send(leg, packet, sealed);
 
 	relay_count_out(leg, length, sent);
 }
@@ -221,7 +228,7 @@ static void srtp_send_rtcp(struct relay_leg *leg, uint8_t *packet, size_t length
 	size_t sealed = length;
 
 	if (srtp_pair_protect_rtcp(leg->srtp, packet, &sealed) == 0 &&
-	    ice_send(leg->ice, packet, sealed))
+	    relay_send(leg, packet, sealed))
 		receipt_add(&leg->receipt->rtcp_out, 1);
 	else
 		receipt_add(&leg->receipt->dropped_other, 1);

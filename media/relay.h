@@ -49,7 +49,8 @@ struct relay_leg {
 	struct relay_leg *peer;        /* borrowed; same session, same thread */
 	struct receipt *receipt;       /* borrowed */
 	struct srtp_pair *srtp;        /* WebRTC: NULL without keys */
-	struct ice *ice;               /* WebRTC */
+	struct ice *ice;               /* WebRTC, as a full agent */
+	struct lite_leg *lite;         /* WebRTC, as a lite one */
 	struct plain *plain;           /* plain RTP */
 	struct local *local;           /* local */
 	bool first_pending;            /* tell on_first about the next authenticated packet */
@@ -68,6 +69,9 @@ void relay_rtp(struct relay_leg *from, uint8_t *packet, size_t length);
 void relay_rtcp(struct relay_leg *from, uint8_t *packet, size_t length);
 /* An encrypted one, RTP or RTCP by its second byte. True: it was authentic. */
 bool relay_srtp(struct relay_leg *from, uint8_t *packet, size_t length);
+
+/* To the peer of a WebRTC leg, as it is. */
+bool relay_send(struct relay_leg *leg, const uint8_t *packet, size_t length);
 
 void relay_count_out(struct relay_leg *leg, size_t length, bool sent);
 

@@ -650,6 +650,8 @@ char *sdp_write(const struct media_desc *desc, uint64_t session_id, uint64_t ver
 	str_addf(&out, "v=0\r\no=- %llu %llu IN %s %s\r\ns=-\r\nc=IN %s %s\r\nt=0 0\r\n",
 		 (unsigned long long)session_id, (unsigned long long)version, family, host, family,
 		 host);
+	if (desc->ice_lite) /* for all sections, RFC 8839 5.3 */
+		str_add(&out, "a=ice-lite\r\n");
 	if (desc->bundle)
 		str_addf(&out, "a=group:BUNDLE %s\r\n", desc->sections[desc->audio].mid);
 	for (unsigned i = 0; i < desc->section_count; i++) {

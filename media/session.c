@@ -180,6 +180,7 @@ static int start_leg(struct session *session, enum media_side side)
 		.identity = setup->identity,
 		.origin = setup->origin[side],
 		.worker = setup->worker,
+		.lite = setup->lite,
 		.peer_path = &session->legs[other(side)].path,
 		.receipt = &setup->receipts[side],
 		.label = end->label,

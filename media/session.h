@@ -23,6 +23,7 @@ struct session_setup {
 	struct sdp_origin origin[2]; /* 0: a new one */
 	char name[48];
 	struct worker *worker;
+	struct lite *lite; /* its port; NULL: full agents */
 	struct dtls_identity *identity;
 	struct receipt *receipts; /* two; outlive the session */
 	unsigned rtp_timeout_s, hold_timeout_s;

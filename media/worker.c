@@ -9,10 +9,15 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
+#include "media/packets.h"
 
 #define EVENTS_A_TURN 64 /* sockets served before timers and mail get their turn */
 #define ROUNDS_A_TURN 4  /* packets that came meanwhile are cheaper than a turn through GLib */
 #define MAILS_A_TURN  32 /* a burst of set-ups must not delay packets for long */
+
+/* After the last agent has gone its sources may still have something to end. */
+#define AFTERMATH_MS 5000
+#define WAIT_MAX_MS  1000
 
 /* Our GSource, which GLib allocates: its own head first. */
 struct worker_source {
@@ -23,11 +28,17 @@ struct worker_source {
 struct worker {
 	GMainContext *context;
 	struct worker_source *source;
-	gpointer mailbox_tag, epoll_tag;
+	gpointer epoll_tag;
 	struct mailbox *mailbox;
+	struct watch mail; /* of the mailbox */
+	bool has_mail;
 	struct timer_wheel *wheel;
 	struct dtls_queue handshakes;
+	struct packets *packets;
+	mono_ms now;
 	int epoll_fd;
+	unsigned agents;
+	mono_ms agents_until; /* GLib turns until then, agents or not */
 	pthread_t thread;
 	bool started, stop;
 };
@@ -36,72 +47,97 @@ struct stop_mail {
 	struct mail mail;
 };
 
-static gboolean on_prepare(GSource *source, gint *timeout_ms)
+/* To the next timer, in ms. */
+static int wait_ms(const struct worker *worker)
 {
-	struct worker *worker = ((struct worker_source *)source)->worker;
-	mono_ms next = timer_wheel_next(worker->wheel);
-	mono_ms now;
+	mono_ms next = timer_wheel_next(worker->wheel), now;
 
-	*timeout_ms = worker->handshakes.first ? 0 : -1;
 	if (worker->handshakes.first)
-		return TRUE;
+		return 0;
 	if (next < 0)
-		return FALSE;
+		return WAIT_MAX_MS;
 	now = clock_now();
-	*timeout_ms = next > now ? (gint)(next - now < 1000 ? next - now : 1000) : 0;
-	return next <= now;
+	if (next <= now)
+		return 0;
+	return next - now < WAIT_MAX_MS ? (int)(next - now) : WAIT_MAX_MS;
 }
 
-static gboolean on_check(GSource *source)
+static void on_mail(struct watch *watch)
 {
-	struct worker *worker = ((struct worker_source *)source)->worker;
-	mono_ms next = timer_wheel_next(worker->wheel);
-
-	return g_source_query_unix_fd(source, worker->mailbox_tag) != 0 ||
-	       g_source_query_unix_fd(source, worker->epoll_tag) != 0 ||
-	       (next >= 0 && next <= clock_now());
+	CONTAINER_OF(watch, struct worker, mail)->has_mail = true;
 }
 
 /* Returns how many were served. No watch goes away while the batch is walked:
  * sessions end by mail only. */
-static int serve_sockets(struct worker *worker)
+static int serve_sockets(struct worker *worker, int timeout_ms)
 {
 	struct epoll_event events[EVENTS_A_TURN];
-	int count = epoll_wait(worker->epoll_fd, events, EVENTS_A_TURN, 0);
+	int count = epoll_wait(worker->epoll_fd, events, EVENTS_A_TURN, timeout_ms);
 
+	worker->now = clock_now();
 	for (int i = 0; i < count; i++) {
 		struct watch *watch = events[i].data.ptr;
 
 		watch->readable(watch);
 	}
+	packets_flush(worker->packets);
 	return count;
+}
+
+/* Sockets first: a packet that waits is audio that is late. */
+static void turn(struct worker *worker, int timeout_ms)
+{
+	int served = serve_sockets(worker, timeout_ms);
+
+	for (int round = 1; round < ROUNDS_A_TURN && served > 0 && !worker->has_mail; round++)
+		served = serve_sockets(worker, 0);
+	(void)dtls_queue_run(&worker->handshakes, DTLS_STEPS_A_TURN);
+	(void)timer_wheel_advance(worker->wheel, clock_now(), 0);
+	if (worker->has_mail) {
+		worker->has_mail = false; /* the set tells again while there is more */
+		(void)mailbox_drain(worker->mailbox, MAILS_A_TURN);
+	}
+}
+
+static gboolean on_prepare(GSource *source, gint *timeout_ms)
+{
+	*timeout_ms = wait_ms(((struct worker_source *)source)->worker);
+	return *timeout_ms == 0;
+}
+
+static gboolean on_check(GSource *source)
+{
+	struct worker *worker = ((struct worker_source *)source)->worker;
+
+	return g_source_query_unix_fd(source, worker->epoll_tag) != 0 || wait_ms(worker) == 0;
 }
 
 static gboolean on_dispatch(GSource *source, GSourceFunc callback, gpointer arg)
 {
-	struct worker *worker = ((struct worker_source *)source)->worker;
-
 	(void)callback;
 	(void)arg;
-	if (g_source_query_unix_fd(source, worker->epoll_tag) != 0)
-		for (int round = 0; round < ROUNDS_A_TURN && serve_sockets(worker) > 0; round++)
-			;
-	(void)dtls_queue_run(&worker->handshakes, DTLS_STEPS_A_TURN);
-	(void)timer_wheel_advance(worker->wheel, clock_now(), 0);
-	if (g_source_query_unix_fd(source, worker->mailbox_tag) != 0)
-		(void)mailbox_drain(worker->mailbox, MAILS_A_TURN);
+	turn(((struct worker_source *)source)->worker, 0);
 	return G_SOURCE_CONTINUE;
 }
 
 static GSourceFuncs source_funcs = { on_prepare, on_check, on_dispatch, NULL, NULL, NULL };
+
+static bool needs_glib(const struct worker *worker)
+{
+	return worker->agents > 0 || worker->now < worker->agents_until;
+}
 
 static void *run(void *arg)
 {
 	struct worker *worker = arg;
 
 	g_main_context_push_thread_default(worker->context);
-	while (!worker->stop)
-		(void)g_main_context_iteration(worker->context, TRUE);
+	while (!worker->stop) {
+		if (needs_glib(worker))
+			(void)g_main_context_iteration(worker->context, TRUE);
+		else
+			turn(worker, wait_ms(worker));
+	}
 	g_main_context_pop_thread_default(worker->context);
 	return NULL;
 }
@@ -130,8 +166,6 @@ static void attach_source(struct worker *worker)
 	worker->source =
 		(struct worker_source *)g_source_new(&source_funcs, sizeof(struct worker_source));
 	worker->source->worker = worker;
-	worker->mailbox_tag =
-		g_source_add_unix_fd(&worker->source->source, mailbox_fd(worker->mailbox), G_IO_IN);
 	worker->epoll_tag =
 		g_source_add_unix_fd(&worker->source->source, worker->epoll_fd, G_IO_IN);
 	(void)g_source_attach(&worker->source->source, worker->context);
@@ -147,6 +181,13 @@ int worker_create(struct worker **ret_worker, unsigned index)
 	worker->context = g_main_context_new();
 	worker->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	err = worker->epoll_fd < 0 ? -errno : mailbox_create(&worker->mailbox, worker);
+	if (!err)
+		err = packets_create(&worker->packets);
+	if (!err) {
+		worker->mail =
+			(struct watch){ .fd = mailbox_fd(worker->mailbox), .readable = on_mail };
+		err = worker_watch(worker, &worker->mail);
+	}
 	if (!err)
 		err = timer_wheel_create(&worker->wheel, clock_now());
 	if (!err) {
@@ -188,6 +229,7 @@ struct worker *worker_destroy(struct worker *worker)
 	}
 	g_main_context_unref(worker->context);
 	timer_wheel_destroy(worker->wheel);
+	packets_destroy(worker->packets);
 	mailbox_destroy(worker->mailbox, NULL);
 	if (worker->epoll_fd >= 0)
 		close(worker->epoll_fd);
@@ -208,6 +250,23 @@ struct timer_wheel *worker_wheel(struct worker *worker)
 struct dtls_queue *worker_dtls_queue(struct worker *worker)
 {
 	return &worker->handshakes;
+}
+
+struct packets *worker_packets(struct worker *worker)
+{
+	return worker->packets;
+}
+
+mono_ms worker_now(const struct worker *worker)
+{
+	return worker->now;
+}
+
+void worker_agents(struct worker *worker, int by)
+{
+	worker->agents += (unsigned)by;
+	if (worker->agents == 0)
+		worker->agents_until = clock_now() + AFTERMATH_MS;
 }
 
 struct _GMainContext *worker_context(struct worker *worker)

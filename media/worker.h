@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* worker.h - a media thread: one GMainContext (libnice lives in it), one
- * mailbox, one epoll set for plain sockets, one timer wheel.
+/* worker.h - a media thread: one epoll set, one mailbox, one timer wheel, slots for
+ * packets; and a GMainContext, which turns only while agents of libnice live in it.
  *
  * Threads: create, destroy and post from outside; the rest on the worker.
  */
@@ -13,6 +13,7 @@
 #include "media/dtls.h"
 
 struct worker;        /* opaque */
+struct packets;       /* packets.h */
 struct _GMainContext; /* GLib's */
 
 /* Starts the thread. 0, -ENOMEM or an error of pthread_create(3), epoll. */
@@ -25,7 +26,11 @@ void worker_post(struct worker *worker, struct mail *take_mail);
 
 struct timer_wheel *worker_wheel(struct worker *worker);
 struct dtls_queue *worker_dtls_queue(struct worker *worker); /* run a few steps a turn */
+struct packets *worker_packets(struct worker *worker);
+mono_ms worker_now(const struct worker *worker); /* when this turn began */
 struct _GMainContext *worker_context(struct worker *worker);
+/* An agent came (1) or went (-1). */
+void worker_agents(struct worker *worker, int by);
 
 /* A socket in the epoll set; lives inside its owner, who must not go away
  * while `readable` runs. */

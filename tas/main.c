@@ -513,6 +513,7 @@ static int start_media(struct daemon *daemon)
 		.port_min = config->port_min,
 		.port_max = config->port_max,
 		.threads = config->threads,
+		.ice_lite = config->ice == MEDIA_ICE_LITE,
 		.rtp_timeout_s = config->rtp_timeout_s,
 		.hold_timeout_s = config->hold_timeout_s,
 		.opus_complexity = config->opus_complexity,

@@ -114,6 +114,13 @@ def wrong_fingerprint(page, sbc, daemon):
     assert "fingerprint" in daemon.log(), daemon.log()
 
 
+TESTS = [
+    ("PCMA call between two Chromium peers, tones heard both ways", pcma_call),
+    ("Opus passes through between two Chromium peers", opus_call),
+    ("Chromium's ICE restart keeps the call", ice_restart),
+    ("a fingerprint that does not fit ends the call without media", wrong_fingerprint)]
+
+
 def main():
     import pathlib
     import tempfile
@@ -121,17 +128,15 @@ def main():
     with tempfile.TemporaryDirectory(prefix="breakout-sbc-") as folder:
         pki = Pki(pathlib.Path(folder))
         sbc = Sbc(pki.cert, pki.key, pki.ca)
-        with Daemon(sbc.port, pki) as daemon, Browser() as page:
-            daemon.start()
+        with Browser() as page:
             page.run(PEERS)
-            for name, test in [
-                    ("PCMA call between two Chromium peers, tones heard both ways", pcma_call),
-                    ("Opus passes through between two Chromium peers", opus_call),
-                    ("Chromium's ICE restart keeps the call", ice_restart),
-                    ("a fingerprint that does not fit ends the call without media",
-                     wrong_fingerprint)]:
-                if not tally.run(name, test, page, sbc, daemon):
-                    print(daemon.log())
+            for ice in ("full", "lite"):
+                media = {"address": "127.0.0.1", "ports": "20000-29999", "ice": ice}
+                with Daemon(sbc.port, pki, {"media": media}) as daemon:
+                    daemon.start()
+                    for name, test in TESTS:
+                        if not tally.run(f"{ice} ICE: {name}", test, page, sbc, daemon):
+                            print(daemon.log())
         sbc.close()
     return tally.close()
 

@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "media/media.h"
 
-#define CALLS       100
+#define CALLS       200
 #define MEASURE_MS  3000
 #define PATIENCE_MS 30000
 
@@ -190,22 +190,35 @@ static void measure(const char *name, enum media_leg_kind a, enum media_leg_kind
 	free(calls);
 }
 
+static void measure_all(const struct media_engine_options *options)
+{
+	const char *ice = options->ice_lite ? "lite" : "full";
+	char name[64];
+
+	must(media_engine_create(&relay_engine, options), "engine");
+	relay_thread = newest_thread();
+	if (!options->ice_lite)
+		measure("RTP to RTP", MEDIA_LEG_RTP, MEDIA_LEG_RTP);
+	(void)snprintf(name, sizeof(name), "%s ICE to RTP", ice);
+	measure(name, MEDIA_LEG_WEBRTC, MEDIA_LEG_RTP);
+	(void)snprintf(name, sizeof(name), "%s ICE to ICE", ice);
+	measure(name, MEDIA_LEG_WEBRTC, MEDIA_LEG_WEBRTC);
+	relay_engine = media_engine_destroy(relay_engine);
+}
+
 int main(void)
 {
-	struct media_engine_options options = {
-		.address = "127.0.0.1", .port_min = 24000, .port_max = 25999, .threads = 1
-	};
+	struct media_engine_options options = { .address = "127.0.0.1", .threads = 1 };
 
 	log_set_level(LOG_LEVEL_ERROR);
+	options.port_min = 10000;
+	options.port_max = 19999;
 	must(media_engine_create(&phone_engine, &options), "engine");
-	options.port_min = 26000;
-	options.port_max = 27999;
-	must(media_engine_create(&relay_engine, &options), "engine");
-	relay_thread = newest_thread();
-	measure("RTP to RTP", MEDIA_LEG_RTP, MEDIA_LEG_RTP);
-	measure("WebRTC to RTP", MEDIA_LEG_WEBRTC, MEDIA_LEG_RTP);
-	measure("WebRTC to WebRTC", MEDIA_LEG_WEBRTC, MEDIA_LEG_WEBRTC);
-	media_engine_destroy(relay_engine);
+	options.port_min = 20000;
+	options.port_max = 29999;
+	measure_all(&options);
+	options.ice_lite = true;
+	measure_all(&options);
 	media_engine_destroy(phone_engine);
 	return 0;
 }

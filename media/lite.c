@@ -1,0 +1,534 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "media/lite.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <stun/stunagent.h>
+#include <stun/usages/ice.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "media/credentials.h"
+#include "media/packets.h"
+#include "media/relay.h"
+
+#define TABLE        4096 /* buckets; a power of two */
+#define BINDINGS     4    /* proven addresses of a peer: its interfaces and families */
+#define SWEEP_MS     5000
+#define SOCKET_BYTES (4 * 1024 * 1024) /* the kernel gives what net.core.rmem_max allows */
+#define REPLY_ROOM   256
+
+/* RFC 8445 5.1.2.1: type preference of a host candidate, highest local preference,
+ * component 1. */
+#define HOST_PRIORITY (126u << 24 | 65535u << 8 | (256u - 1u))
+
+static struct metric answered =
+	METRIC_COUNTER_INIT("breakout_ice_lite_checks_total", "result=\"answered\"",
+			    "Connectivity checks that came in");
+static struct metric refused = METRIC_COUNTER_INIT(
+	"breakout_ice_lite_checks_total", "result=\"refused\"", "Connectivity checks that came in");
+static struct metric strangers =
+	METRIC_COUNTER_INIT("breakout_ice_lite_strangers_total", NULL,
+			    "Packets from addresses that have proven nothing");
+
+/* An address that has shown our password. */
+struct binding {
+	struct lite_leg *leg; /* NULL: free */
+	union net_address address;
+	mono_ms heard_ms;
+	struct binding *next; /* of the same bucket */
+};
+
+/* What a check may name us by. */
+struct name {
+	struct credentials credentials; /* ufrag "": none */
+	struct lite_leg *leg;
+	struct name *next; /* of the same bucket */
+};
+
+struct lite_leg {
+	struct lite *lite;
+	struct ice_handlers handlers;
+	struct name current, former; /* former: until current has been used */
+	struct binding bindings[BINDINGS];
+	struct binding *selected; /* where packets go; NULL: nowhere */
+	bool silent;              /* nothing came for LITE_CONSENT_MS */
+	struct lite_leg *next, **link;
+};
+
+struct lite {
+	struct worker *worker;
+	union net_address address;
+	struct watch watch;
+	bool watched;
+	StunAgent agent;
+	struct binding *by_address[TABLE];
+	struct name *by_name[TABLE];
+	struct lite_leg *legs;
+	struct timer sweep;
+};
+
+/* ---- tables ---- */
+
+/* Address and port only: the rest of a sockaddr may be anything. */
+static unsigned address_bucket(const union net_address *address)
+{
+	struct {
+		uint8_t host[16];
+		uint16_t port;
+	} key = { .port = net_port(address) };
+
+	if (address->any.sa_family == AF_INET6)
+		memcpy(key.host, &address->v6.sin6_addr, 16);
+	else
+		memcpy(key.host, &address->v4.sin_addr, 4);
+	return (unsigned)hash_bytes(&key, sizeof(key)) % TABLE;
+}
+
+static unsigned name_bucket(const void *ufrag, size_t length)
+{
+	return (unsigned)hash_bytes(ufrag, length) % TABLE;
+}
+
+static struct binding *binding_find(const struct lite *lite, const union net_address *address)
+{
+	struct binding *binding = lite->by_address[address_bucket(address)];
+
+	while (binding && !net_equal(&binding->address, address))
+		binding = binding->next;
+	return binding;
+}
+
+static void binding_unlink(struct lite *lite, struct binding *binding)
+{
+	struct binding **at = &lite->by_address[address_bucket(&binding->address)];
+
+	if (!binding->leg)
+		return;
+	while (*at != binding)
+		at = &(*at)->next;
+	*at = binding->next;
+	if (binding->leg->selected == binding)
+		binding->leg->selected = NULL;
+	binding->leg = NULL;
+}
+
+static void name_link(struct lite *lite, struct name *name)
+{
+	struct name **bucket =
+		&lite->by_name[name_bucket(name->credentials.ufrag, CREDENTIALS_UFRAG)];
+
+	name->next = *bucket;
+	*bucket = name;
+}
+
+static void name_unlink(struct lite *lite, struct name *name)
+{
+	struct name **at = &lite->by_name[name_bucket(name->credentials.ufrag, CREDENTIALS_UFRAG)];
+
+	if (!name->credentials.ufrag[0])
+		return;
+	while (*at != name)
+		at = &(*at)->next;
+	*at = name->next;
+	credentials_forget(&name->credentials);
+}
+
+static struct name *name_find(const struct lite *lite, const uint8_t *ufrag, size_t length)
+{
+	struct name *name = lite->by_name[name_bucket(ufrag, length)];
+
+	while (name && (length != CREDENTIALS_UFRAG ||
+			memcmp(name->credentials.ufrag, ufrag, CREDENTIALS_UFRAG) != 0))
+		name = name->next;
+	return name;
+}
+
+/* ---- what a check proves ---- */
+
+/* A free place, or that of the one that was silent longest and is not in use. */
+static struct binding *binding_place(struct lite_leg *leg)
+{
+	struct binding *oldest = NULL;
+
+	for (unsigned i = 0; i < BINDINGS; i++) {
+		struct binding *binding = &leg->bindings[i];
+
+		if (!binding->leg)
+			return binding;
+		if (binding != leg->selected && (!oldest || binding->heard_ms < oldest->heard_ms))
+			oldest = binding;
+	}
+	binding_unlink(leg->lite, oldest);
+	return oldest;
+}
+
+static void tell_shared(const union net_address *address)
+{
+	static struct log_limit limit;
+	char text[NET_TEXT_ROOM];
+	unsigned suppressed;
+
+	if (!log_limit_pass(&limit, 1, 60000, &suppressed))
+		return;
+	net_format(address, text);
+	log_error("media",
+		  "the peer at %s uses one port for several calls, which ICE-lite cannot tell "
+		  "apart suppressed=%u: set `media.ice: full`",
+		  text, suppressed);
+}
+
+/* NULL: a live call has that address. */
+static struct binding *bind_address(struct lite_leg *leg, const union net_address *address)
+{
+	struct lite *lite = leg->lite;
+	struct binding *binding = binding_find(lite, address);
+	unsigned bucket;
+
+	if (binding && binding->leg == leg)
+		return binding;
+	if (binding && clock_now() - binding->heard_ms < LITE_CLAIM_MS) {
+		tell_shared(address);
+		return NULL;
+	}
+	if (binding) /* a NAT gave the port to somebody else meanwhile */
+		binding_unlink(lite, binding);
+	binding = binding_place(leg);
+	bucket = address_bucket(address);
+	*binding = (struct binding){ .leg = leg,
+				     .address = *address,
+				     .next = lite->by_address[bucket] };
+	lite->by_address[bucket] = binding;
+	return binding;
+}
+
+static void use(struct lite_leg *leg, struct binding *binding)
+{
+	bool moved = leg->selected != binding || leg->silent;
+	char text[NET_TEXT_ROOM];
+
+	leg->selected = binding;
+	leg->silent = false;
+	if (!moved)
+		return;
+	net_format(&binding->address, text);
+	leg->handlers.connected(text, leg->handlers.arg);
+}
+
+/* The peer has moved to what was promised last: the rest is of the past. */
+static void renew(struct lite_leg *leg, const struct binding *kept)
+{
+	if (!leg->former.credentials.ufrag[0])
+		return;
+	name_unlink(leg->lite, &leg->former);
+	for (unsigned i = 0; i < BINDINGS; i++)
+		if (&leg->bindings[i] != kept)
+			binding_unlink(leg->lite, &leg->bindings[i]);
+}
+
+static void proven(struct name *name, struct binding *binding, bool nominates)
+{
+	struct lite_leg *leg = name->leg;
+
+	binding->heard_ms = clock_now();
+	if (name == &leg->current)
+		renew(leg, binding);
+	if (nominates || !leg->selected || leg->silent)
+		use(leg, binding);
+}
+
+/* ---- STUN ---- */
+
+struct lookup {
+	const struct lite *lite;
+	struct name *found;
+};
+
+/* USERNAME is our ufrag, a colon, and the peer's (RFC 8445 7.2.2). */
+static bool find_password(StunAgent *agent, StunMessage *message, uint8_t *username,
+			  uint16_t length, uint8_t **ret_password, size_t *ret_length, void *arg)
+{
+	struct lookup *lookup = arg;
+	const uint8_t *colon = username ? memchr(username, ':', length) : NULL;
+
+	(void)agent;
+	(void)message;
+	if (!colon)
+		return false;
+	lookup->found = name_find(lookup->lite, username, (size_t)(colon - username));
+	if (!lookup->found)
+		return false;
+	*ret_password = (uint8_t *)lookup->found->credentials.password;
+	*ret_length = CREDENTIALS_PASSWORD;
+	return true;
+}
+
+static size_t make_reply(struct lite *lite, StunMessage *request, const union net_address *from,
+			 uint8_t ret_reply[static REPLY_ROOM], bool *ret_fine)
+{
+	struct sockaddr_storage source = { 0 };
+	size_t length = REPLY_ROOM;
+	bool controlling = false; /* and never: RFC 8445 6.1.1 */
+	StunUsageIceReturn result;
+	StunMessage reply;
+
+	memcpy(&source, from, sizeof(*from));
+	/* The tie-breaker 0 loses no conflict: a peer that wants to be controlled as
+	 * well is told to take the other role (487, RFC 8445 7.3.1.1). */
+	result = stun_usage_ice_conncheck_create_reply(
+		&lite->agent, request, &reply, ret_reply, &length, &source, net_size(from),
+		&controlling, 0, STUN_USAGE_ICE_COMPATIBILITY_RFC5245);
+	*ret_fine = result == STUN_USAGE_ICE_RETURN_SUCCESS;
+	return result == STUN_USAGE_ICE_RETURN_SUCCESS ||
+			       result == STUN_USAGE_ICE_RETURN_ROLE_CONFLICT
+		       ? length
+		       : 0;
+}
+
+/* Never more bytes out than came in: nobody can be flooded through us. */
+static void on_check(struct lite *lite, StunMessage *request, struct name *name,
+		     const union net_address *from, size_t request_length)
+{
+	bool nominates = stun_usage_ice_conncheck_use_candidate(request), fine = false;
+	uint8_t reply[REPLY_ROOM];
+	size_t length = make_reply(lite, request, from, reply, &fine);
+	struct binding *binding = fine ? bind_address(name->leg, from) : NULL;
+
+	if (length == 0 || length > request_length || (fine && !binding) ||
+	    !packets_send(worker_packets(lite->worker), lite->watch.fd, from, reply, length)) {
+		metric_add(&refused, 1);
+		return;
+	}
+	metric_add(&answered, 1);
+	if (fine)
+		proven(name, binding, nominates);
+}
+
+static void on_stun(struct lite *lite, const union net_address *from, uint8_t *packet,
+		    size_t length)
+{
+	struct lookup lookup = { .lite = lite };
+	StunValidationStatus status;
+	StunMessage message;
+
+	status =
+		stun_agent_validate(&lite->agent, &message, packet, length, find_password, &lookup);
+	if (status != STUN_VALIDATION_SUCCESS ||
+	    stun_message_get_method(&message) != STUN_BINDING) {
+		metric_add(&refused, 1);
+		return;
+	}
+	/* Indications keep a NAT open (RFC 8445 11); what came has done that. */
+	if (stun_message_get_class(&message) == STUN_REQUEST && lookup.found)
+		on_check(lite, &message, lookup.found, from, length);
+}
+
+/* ---- packets ---- */
+
+static void on_datagram(const union net_address *from, uint8_t *packet, size_t length, void *arg)
+{
+	struct lite *lite = arg;
+	struct binding *binding;
+
+	if (length == 0 || length > RELAY_PACKET_MAX)
+		return;
+	binding = binding_find(lite, from);
+	if (binding)
+		binding->heard_ms = worker_now(lite->worker);
+	if (wire_of(packet[0]) == WIRE_STUN)
+		on_stun(lite, from, packet, length);
+	else if (binding)
+		binding->leg->handlers.packet(packet, length, binding->leg->handlers.arg);
+	else
+		metric_add(&strangers, 1);
+}
+
+static void on_readable(struct watch *watch)
+{
+	struct lite *lite = CONTAINER_OF(watch, struct lite, watch);
+
+	(void)packets_receive(worker_packets(lite->worker), watch->fd, on_datagram, lite);
+}
+
+bool lite_leg_is_connected(const struct lite_leg *leg)
+{
+	return leg->selected && !leg->silent;
+}
+
+bool lite_leg_send(struct lite_leg *leg, const uint8_t *packet, size_t length)
+{
+	struct lite *lite = leg->lite;
+
+	return lite_leg_is_connected(leg) &&
+	       packets_send(worker_packets(lite->worker), lite->watch.fd, &leg->selected->address,
+			    packet, length);
+}
+
+/* ---- consent ---- */
+
+static void look_at(struct lite_leg *leg, mono_ms now)
+{
+	if (!lite_leg_is_connected(leg) || now - leg->selected->heard_ms < LITE_CONSENT_MS)
+		return;
+	leg->silent = true;
+	leg->handlers.failed(leg->handlers.arg);
+}
+
+static void on_sweep(struct timer *timer, void *arg)
+{
+	struct lite *lite = arg;
+	mono_ms now = clock_now();
+
+	for (struct lite_leg *leg = lite->legs; leg; leg = leg->next)
+		look_at(leg, now);
+	if (lite->legs)
+		timer_start(worker_wheel(lite->worker), timer, now + SWEEP_MS);
+}
+
+/* ---- legs ---- */
+
+int lite_leg_create(struct lite_leg **ret_leg, struct lite *lite,
+		    const struct ice_handlers *handlers)
+{
+	struct lite_leg *leg = calloc(1, sizeof(*leg));
+	int err;
+
+	if (!leg)
+		return -ENOMEM;
+	err = credentials_make(&leg->current.credentials);
+	if (err) {
+		free(leg);
+		return err;
+	}
+	leg->lite = lite;
+	leg->handlers = *handlers;
+	leg->current.leg = leg->former.leg = leg;
+	name_link(lite, &leg->current);
+	leg->next = lite->legs;
+	if (leg->next)
+		leg->next->link = &leg->next;
+	leg->link = &lite->legs;
+	lite->legs = leg;
+	if (!timer_active(&lite->sweep))
+		timer_start(worker_wheel(lite->worker), &lite->sweep, clock_now() + SWEEP_MS);
+	*ret_leg = leg;
+	return 0;
+}
+
+struct lite_leg *lite_leg_destroy(struct lite_leg *leg)
+{
+	if (!leg)
+		return NULL;
+	for (unsigned i = 0; i < BINDINGS; i++)
+		binding_unlink(leg->lite, &leg->bindings[i]);
+	name_unlink(leg->lite, &leg->current);
+	name_unlink(leg->lite, &leg->former);
+	*leg->link = leg->next;
+	if (leg->next)
+		leg->next->link = leg->link;
+	free(leg);
+	return NULL;
+}
+
+void lite_leg_describe(const struct lite_leg *leg, struct media_desc *desc)
+{
+	const struct credentials *own = &leg->current.credentials;
+
+	memcpy(desc->ufrag, own->ufrag, sizeof(own->ufrag));
+	memcpy(desc->password, own->password, sizeof(own->password));
+	desc->candidates[0] = (struct sdp_candidate){ .address = leg->lite->address,
+						      .priority = HOST_PRIORITY,
+						      .type = SDP_HOST,
+						      .foundation = "1" };
+	desc->candidate_count = 1;
+}
+
+int lite_leg_set_remote(struct lite_leg *leg, const struct media_desc *remote)
+{
+	struct binding *binding;
+
+	if (!remote->ice_lite || remote->candidate_count == 0)
+		return 0;
+	binding = bind_address(leg, &remote->candidates[0].address);
+	if (!binding)
+		return -EADDRINUSE;
+	binding->heard_ms = clock_now();
+	use(leg, binding);
+	return 0;
+}
+
+int lite_leg_restart(struct lite_leg *leg, bool new_credentials)
+{
+	struct credentials fresh;
+	int err = new_credentials ? credentials_make(&fresh) : 0;
+
+	if (err || !new_credentials)
+		return err;
+	name_unlink(leg->lite, &leg->former);
+	leg->former.credentials = leg->current.credentials;
+	name_unlink(leg->lite, &leg->current);
+	leg->current.credentials = fresh;
+	name_link(leg->lite, &leg->former);
+	name_link(leg->lite, &leg->current);
+	credentials_forget(&fresh);
+	return 0;
+}
+
+static int open_socket(struct lite *lite, const union net_address *address)
+{
+	socklen_t length = sizeof(lite->address);
+	int bytes = SOCKET_BYTES, fd;
+
+	fd = socket(address->any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	lite->watch = (struct watch){ .fd = fd, .readable = on_readable };
+	/* All calls share it: what the kernel gives of this is better than nothing. */
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+	if (bind(fd, &address->any, net_size(address)) < 0 ||
+	    getsockname(fd, &lite->address.any, &length) < 0)
+		return -errno;
+	return 0;
+}
+
+int lite_create(struct lite **ret_lite, struct worker *worker, const union net_address *address)
+{
+	struct lite *lite = calloc(1, sizeof(*lite));
+	int err;
+
+	if (!lite)
+		return -ENOMEM;
+	lite->worker = worker;
+	lite->watch.fd = -1;
+	timer_init(&lite->sweep, on_sweep, lite);
+	stun_agent_init(&lite->agent, STUN_ALL_KNOWN_ATTRIBUTES, STUN_COMPATIBILITY_RFC5389,
+			STUN_AGENT_USAGE_SHORT_TERM_CREDENTIALS | STUN_AGENT_USAGE_USE_FINGERPRINT |
+				STUN_AGENT_USAGE_NO_INDICATION_AUTH);
+	err = open_socket(lite, address);
+	if (!err)
+		err = worker_watch(worker, &lite->watch);
+	if (err) {
+		(void)lite_destroy(lite);
+		return err;
+	}
+	*ret_lite = lite;
+	return 0;
+}
+
+struct lite *lite_destroy(struct lite *lite)
+{
+	if (!lite)
+		return NULL;
+	if (lite->watch.fd >= 0)
+		close(lite->watch.fd);
+	free(lite);
+	return NULL;
+}
+
+const union net_address *lite_address(const struct lite *lite)
+{
+	return &lite->address;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lite.h - ICE-lite (RFC 8445 2.5): one UDP port for all calls of a media thread.
+ *
+ * For a machine that peers reach directly. It answers connectivity checks and sends
+ * none: what a peer proves with our password from an address makes that address its
+ * own, and packets find their leg by the address they come from. An address becomes
+ * the one we send to when a check nominates it; before that the first proven one is.
+ * STUN is built and read by libnice's own STUN library.
+ *
+ * So two calls whose peers share one port cannot be told apart: the second one fails,
+ * with a line that says so, and the first goes on. Media servers that have one port
+ * for all calls too want `media.ice: full`.
+ *
+ * Threads: made and ended by the engine's owner, before and after the thread that
+ * drives it runs; the rest on that media thread.
+ */
+#ifndef BREAKOUT_MEDIA_LITE_H
+#define BREAKOUT_MEDIA_LITE_H
+
+#include "media/ice.h"
+#include "media/worker.h"
+
+/* Full agents check every few seconds (RFC 7675 5.1); of one that neither checks nor
+ * sends for this long nothing more is sent to. */
+#define LITE_CONSENT_MS 30000
+/* An address is another call's to have when its former one has been silent so long:
+ * speech comes every 20 ms, checks every few seconds. */
+#define LITE_CLAIM_MS 15000
+
+struct lite;     /* opaque: the port */
+struct lite_leg; /* opaque: one component behind it */
+
+/* Binds `address`, port 0 for any. 0, -ENOMEM or an error of socket(2). */
+int lite_create(struct lite **ret_lite, struct worker *worker,
+		const union net_address *address) MUST_CHECK;
+/* After the last leg, and after its worker. NULL is fine; returns NULL. */
+struct lite *lite_destroy(struct lite *lite);
+const union net_address *lite_address(const struct lite *lite); /* with the port */
+
+/* handlers: as ice_create() has them. 0, -ENOMEM, -EIO (no random numbers). */
+int lite_leg_create(struct lite_leg **ret_leg, struct lite *lite,
+		    const struct ice_handlers *handlers) MUST_CHECK;
+struct lite_leg *lite_leg_destroy(struct lite_leg *leg);
+
+void lite_leg_describe(const struct lite_leg *leg, struct media_desc *desc);
+/* A peer that is lite too checks nothing: its first candidate is believed, as RFC
+ * 8445 6.1.1 has it for two lite agents. 0 or -EADDRINUSE (another call's peer is
+ * there). */
+int lite_leg_set_remote(struct lite_leg *leg, const struct media_desc *remote) MUST_CHECK;
+/* As ice_restart(): the old password stays good until the new one has been used. */
+int lite_leg_restart(struct lite_leg *leg, bool new_credentials) MUST_CHECK;
+
+bool lite_leg_is_connected(const struct lite_leg *leg);
+bool lite_leg_send(struct lite_leg *leg, const uint8_t *packet, size_t length);
+
+#endif

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "media/packets.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include "base/metrics.h"
+#include "media/relay.h"
+
+#define BATCH 64  /* datagrams a system call */
+#define SLOTS 256 /* datagrams a turn: 400 kB a media thread */
+
+static struct metric unsent = METRIC_COUNTER_INIT(
+	"breakout_media_unsent_total", NULL, "Packets the network did not take when they were due");
+
+struct packets {
+	uint8_t slots[SLOTS][RELAY_BUFFER];
+	unsigned used; /* slots of this turn */
+	/* Of one recvmmsg() or sendmmsg(). */
+	struct mmsghdr in[BATCH], out[SLOTS];
+	struct iovec in_parts[BATCH], out_parts[SLOTS];
+	union net_address from[BATCH], to[SLOTS];
+	int out_fd;
+	unsigned queued;
+};
+
+int packets_create(struct packets **ret_packets)
+{
+	struct packets *packets = calloc(1, sizeof(*packets));
+
+	if (!packets)
+		return -ENOMEM;
+	packets->out_fd = -1;
+	*ret_packets = packets;
+	return 0;
+}
+
+struct packets *packets_destroy(struct packets *packets)
+{
+	free(packets);
+	return NULL;
+}
+
+static void send_queue(struct packets *packets)
+{
+	unsigned done = 0;
+
+	while (done < packets->queued) {
+		int sent = sendmmsg(packets->out_fd, packets->out + done, packets->queued - done,
+				    MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (sent > 0) {
+			done += (unsigned)sent;
+			continue;
+		}
+		if (errno == EINTR)
+			continue;
+		/* The first of the rest: an unreachable peer (RFC 1122 4.1.3.3), or a
+		 * full buffer. Late audio is no audio: it is not tried again. */
+		metric_add(&unsent, 1);
+		done++;
+	}
+	packets->queued = 0;
+}
+
+void packets_flush(struct packets *packets)
+{
+	send_queue(packets);
+	packets->used = 0;
+}
+
+static void prepare(struct packets *packets, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		packets->in_parts[i] =
+			(struct iovec){ packets->slots[packets->used + i], RELAY_PACKET_MAX + 1 };
+		packets->in[i].msg_hdr = (struct msghdr){ .msg_name = &packets->from[i],
+							  .msg_namelen = sizeof(packets->from[i]),
+							  .msg_iov = &packets->in_parts[i],
+							  .msg_iovlen = 1 };
+	}
+}
+
+/* The level-triggered set comes back for what is left. An error (ICMP unreachable)
+ * is cleared by having been read. */
+int packets_receive(struct packets *packets, int fd, packets_take_fn *take, void *arg)
+{
+	unsigned first, room;
+	int count;
+
+	if (SLOTS - packets->used < BATCH)
+		packets_flush(packets);
+	room = SLOTS - packets->used < BATCH ? SLOTS - packets->used : BATCH;
+	prepare(packets, room);
+	count = recvmmsg(fd, packets->in, room, MSG_DONTWAIT, NULL);
+	if (count <= 0)
+		return 0;
+	first = packets->used;
+	packets->used += (unsigned)count;
+	for (int i = 0; i < count; i++)
+		take(&packets->from[i], packets->slots[first + (unsigned)i], packets->in[i].msg_len,
+		     arg);
+	return count;
+}
+
+static bool lies_in_slot(const struct packets *packets, const uint8_t *packet)
+{
+	return packet >= packets->slots[0] && packet < packets->slots[0] + sizeof(packets->slots);
+}
+
+bool packets_send(struct packets *packets, int fd, const union net_address *to,
+		  const uint8_t *packet, size_t length)
+{
+	unsigned at = packets->queued;
+
+	if (!lies_in_slot(packets, packet) || at == SLOTS)
+		return sendto(fd, packet, length, MSG_DONTWAIT | MSG_NOSIGNAL, &to->any,
+			      net_size(to)) == (ssize_t)length;
+	if (fd != packets->out_fd) {
+		send_queue(packets);
+		packets->out_fd = fd;
+		at = 0;
+	}
+	packets->to[at] = *to;
+	packets->out_parts[at] = (struct iovec){ (void *)packet, length };
+	packets->out[at].msg_hdr = (struct msghdr){ .msg_name = &packets->to[at],
+						    .msg_namelen = net_size(to),
+						    .msg_iov = &packets->out_parts[at],
+						    .msg_iovlen = 1 };
+	packets->queued++;
+	return true;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* packets.h - datagrams in and out of sockets, many at a time.
+ *
+ * What is received lies in slots that stay until the end of the turn, so that it
+ * can be changed in place and handed to sendmmsg(2) from there: a packet is never
+ * copied on its way through. One socket is served in batches, the shared one that
+ * most packets leave by; to the others, one a leg, a batch would be one packet.
+ *
+ * Threads: the media thread that owns it.
+ */
+#ifndef BREAKOUT_MEDIA_PACKETS_H
+#define BREAKOUT_MEDIA_PACKETS_H
+
+#include "base/macros.h"
+#include "media/net.h"
+
+struct packets; /* opaque */
+
+int packets_create(struct packets **ret_packets) MUST_CHECK; /* 0 or -ENOMEM */
+struct packets *packets_destroy(struct packets *packets);
+
+/* A datagram in a buffer of RELAY_BUFFER bytes; one longer than RELAY_PACKET_MAX
+ * comes with that length plus one. */
+typedef void packets_take_fn(const union net_address *from, uint8_t *packet, size_t length,
+			     void *arg);
+/* One batch of what waits at a socket. Returns how many came. */
+int packets_receive(struct packets *packets, int fd, packets_take_fn *take, void *arg);
+
+/* Queued until packets_flush() when it lies in a slot, else sent at once. False: the
+ * network did not take it. */
+bool packets_send(struct packets *packets, int fd, const union net_address *to,
+		  const uint8_t *packet, size_t length);
+/* The end of a turn. */
+void packets_flush(struct packets *packets);
+
+#endif
