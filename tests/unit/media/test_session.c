@@ -1416,6 +1416,13 @@ static void greet(struct party *relay, int fd, const struct sockaddr_in *to, mon
 	assert_int_equal(receipt(relay, MEDIA_B).dropped_auth, 0);
 }
 
+static uint64_t dropped(struct party *party, enum media_side side)
+{
+	struct media_receipt of = receipt(party, side);
+
+	return of.dropped_source + of.dropped_other;
+}
+
 /* RTP bleed (CVE-2025-53399) and injection: a sprayer is there before the parties
  * and all the time; no byte comes to it, and none of it goes anywhere. */
 static void sprayed_at(enum media_leg_kind kind)
@@ -1440,8 +1447,9 @@ static void sprayed_at(enum media_leg_kind kind)
 	}
 	await_tone(caller, MEDIA_B, 600);
 	await_tone(callee, MEDIA_B, 440);
-	while (receipt(relay, MEDIA_A).dropped_source + receipt(relay, MEDIA_B).dropped_source <
-	       sent)
+	/* Nearly all: the first ones may find a side that does not know its peer yet, or a
+	 * full socket. */
+	while (dropped(relay, MEDIA_A) + dropped(relay, MEDIA_B) < sent * 9u / 10u)
 		turn(deadline);
 	if (kind == MEDIA_LEG_DTLS)
 		greet(relay, fd, &towards[1], deadline);
