@@ -9,6 +9,7 @@
 #   make deb        Debian packages in build-deb/;  make check-package: try them in a clean Debian
 #   make bench      cost per call (next to Kamailio), per relayed packet and per upsert
 #   make bench-media   relayed packets next to rtpengine, with CALLS=400 and SECONDS=5
+#   make bench-registrar  upserts on one and four connections, and a million registrations
 #   make simulate the registrar in SEEDS=10000 made-up worlds, from seed FROM=1
 #   make format     clang-format over our sources;  make lint: clang-tidy
 .DEFAULT_GOAL := all
@@ -68,6 +69,11 @@ deb: packages-package
 # In a folder with a Debian 12 of its own: as root, and with an archive in reach.
 check-package: deb
 	@tests/package/deb.sh build-deb
+
+bench-registrar: packages-bench build-all
+	@build/bin/bench_upsert 100000 1
+	@build/bin/bench_upsert 100000 4
+	@build/bin/bench_registrar
 
 simulate: packages-check configure
 	@cmake --build build -j $(JOBS) --target simulate

@@ -9,6 +9,8 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/str.h"
+#include "registrar/history.h"
+#include "registrar/plan.h"
 #include "registrar/refresh.h"
 #include "registrar/store.h"
 #include "registrar/trouble.h"
@@ -51,6 +53,8 @@ struct keeper {
 	struct reg_table table;
 	size_t by_state[REG_STATE_COUNT];
 	bool api_up, token_ok;
+	mono_ms margin;
+	struct history history;
 };
 
 /* One request on its way. */
@@ -85,6 +89,10 @@ static struct metric upserts[] = {
 static struct metric first_expiry = METRIC_GAUGE_INIT(
 	"breakout_registration_first_expiry_seconds", NULL,
 	"Time until the first registration lapses unless refreshed; negative: lapsed already.");
+
+static struct metric margin_gauge = METRIC_GAUGE_INIT(
+	"breakout_registration_margin_seconds", NULL,
+	"How long the core may be away from now on until the first registration lapses.");
 
 /* ---- the wanted set ---- */
 
@@ -396,6 +404,21 @@ static void note_success(struct keeper *keeper, const struct request *request,
 	mark_dirty(keeper, request->reg, ttl_s, now, lag);
 }
 
+static void remember(struct keeper *keeper, const struct request *request,
+		     const struct upsert_answer *answer, mono_ms now)
+{
+	const struct reg *reg = request->reg;
+	struct reg_attempt attempt = { .at = clock_wall(),
+				       .took_ms = (unsigned)(now - reg->due_ms),
+				       .withdrawal = request->call.kind == UPSERT_DELETE };
+
+	if (answer->verdict == UPSERT_OK && !reg->failures)
+		return;
+	pthread_mutex_lock(&keeper->lock);
+	history_add(&keeper->history, reg->number, &attempt, answer->text);
+	pthread_mutex_unlock(&keeper->lock);
+}
+
 static void on_answer(struct upsert_call *call, const struct upsert_answer *answer)
 {
 	struct request *request = CONTAINER_OF(call, struct request, call);
@@ -415,6 +438,7 @@ static void on_answer(struct upsert_call *call, const struct upsert_answer *answ
 	}
 	if (call->kind == UPSERT)
 		metric_add(&upserts[answer->verdict], 1);
+	remember(keeper, request, answer, now);
 	set_error(keeper, reg, answer->text);
 	note_gate(keeper, request, answer, now);
 	handle(keeper, reg, event_of(answer->verdict, keeper->options.needs_token), &input);
@@ -521,9 +545,31 @@ static mono_ms earliest_expiry(const struct keeper *keeper)
 	return earliest;
 }
 
+/* How long the core may be away from now on. */
+static mono_ms margin_of(const struct keeper *keeper, mono_ms now)
+{
+	struct refresh_load load;
+	struct plan_left left;
+
+	refresh_load(keeper->refresh, now, &load);
+	plan_left_init(&left, keeper->ttl_s ? keeper->ttl_s : REG_TTL_DEFAULT_S);
+	for (size_t i = 0; i < keeper->table.count; i++) {
+		const struct reg *reg = reg_at(&keeper->table, keeper->table.sorted[i]);
+
+		if (reg->wanted && reg->expires_ms && reg->state != REG_REFUSED)
+			plan_left_add(&left, reg->expires_ms - now, 1);
+	}
+	return plan_margin(&left, load.rate);
+}
+
 static void set_gauges(struct keeper *keeper, mono_ms now)
 {
-	mono_ms earliest = earliest_expiry(keeper);
+	mono_ms earliest = earliest_expiry(keeper), margin = margin_of(keeper, now);
+
+	pthread_mutex_lock(&keeper->lock);
+	keeper->margin = margin;
+	pthread_mutex_unlock(&keeper->lock);
+	metric_set(&margin_gauge, margin / 1000);
 
 	metric_set(&first_expiry, earliest ? (earliest - now) / 1000 : 0);
 	keeper->gauge_at = now + GAUGE_MS;
@@ -760,12 +806,24 @@ size_t keeper_list(struct keeper *keeper, uint64_t after, size_t max,
 	return visited;
 }
 
+size_t keeper_attempts(struct keeper *keeper, uint64_t number, struct reg_attempt *ret_attempts,
+		       size_t room)
+{
+	size_t found;
+
+	pthread_mutex_lock(&keeper->lock);
+	found = history_find(&keeper->history, number, ret_attempts, room);
+	pthread_mutex_unlock(&keeper->lock);
+	return found;
+}
+
 void keeper_summary(struct keeper *keeper, struct registrar_summary *ret_summary)
 {
 	memset(ret_summary, 0, sizeof(*ret_summary));
 	pthread_mutex_lock(&keeper->lock);
 	memcpy(ret_summary->by_state, keeper->by_state, sizeof(keeper->by_state));
 	ret_summary->first_expiry_ms = earliest_expiry(keeper);
+	ret_summary->margin_ms = keeper->margin;
 	ret_summary->api_up = keeper->api_up;
 	ret_summary->token_ok = keeper->token_ok;
 	pthread_mutex_unlock(&keeper->lock);

@@ -3,8 +3,8 @@
  * remembers them, and says once what is wrong.
  *
  * Joins table, states, pacing, store and messages. It has no thread and no
- * clock of its own. Threads: the registrar's; keeper_lookup(), keeper_list()
- * and keeper_summary() from any.
+ * clock of its own. Threads: the registrar's; keeper_lookup(), keeper_list(),
+ * keeper_attempts() and keeper_summary() from any.
  */
 #ifndef BREAKOUT_REGISTRAR_KEEPER_H
 #define BREAKOUT_REGISTRAR_KEEPER_H
@@ -66,6 +66,8 @@ void keeper_deafen(struct keeper *keeper);
 int keeper_lookup(struct keeper *keeper, uint64_t number, struct reg_info *ret_info) MUST_CHECK;
 size_t keeper_list(struct keeper *keeper, uint64_t after, size_t max,
 		   void (*visit)(const struct reg_info *info, void *arg), void *arg);
+size_t keeper_attempts(struct keeper *keeper, uint64_t number, struct reg_attempt *ret_attempts,
+		       size_t room);
 void keeper_summary(struct keeper *keeper, struct registrar_summary *ret_summary);
 
 #endif

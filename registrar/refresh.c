@@ -3,13 +3,13 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include "registrar/plan.h"
 
 #define SLOT_MS      100
 #define SLOT_COUNT   16384 /* 27 minutes a turn; later ones wait for another turn */
 #define LOOK_AHEAD   600   /* slots searched for the next one that is due */
 #define TICK_MS      20    /* wake-ups cost more than requests: send in small lots */
 #define DEPTH_MS     50    /* what the token bucket holds */
-#define RATE_MIN     500.0 /* requests per second, however few numbers */
 #define SHARE_MIN    0.05
 #define SHARE_GROWS  0.01 /* a second */
 #define RAMP_MS      20000
@@ -88,7 +88,7 @@ int refresh_create(struct refresh **ret_refresh, struct reg_table *table, uint64
 	refresh->table = table;
 	refresh->random = seed;
 	refresh->slot_now = now / SLOT_MS;
-	refresh->rate = RATE_MIN;
+	refresh->rate = plan_rate(0, REG_TTL_DEFAULT_S);
 	refresh->share = 1.0;
 	refresh->window = REFRESH_WINDOW;
 	refresh->retry_tokens = RETRY_DEPTH;
@@ -275,11 +275,11 @@ static void turn_wheel(struct refresh *refresh, mono_ms now)
 
 void refresh_expect(struct refresh *refresh, size_t count, uint32_t ttl_s)
 {
-	double ttl = (double)(ttl_s ? ttl_s : REG_TTL_DEFAULT_S);
+	uint32_t ttl = ttl_s ? ttl_s : REG_TTL_DEFAULT_S;
 
-	refresh->steady = (double)count / (0.4 * ttl);
-	refresh->rate = 2.0 * refresh->steady > RATE_MIN ? 2.0 * refresh->steady : RATE_MIN;
-	refresh->short_ms = (mono_ms)(ttl * 250.0);
+	refresh->steady = plan_steady(count, ttl);
+	refresh->rate = plan_rate(count, ttl);
+	refresh->short_ms = (mono_ms)ttl * 1000 / 4;
 }
 
 void refresh_limit(struct refresh *refresh, unsigned rate)

@@ -366,6 +366,12 @@ int registrar_lookup(struct registrar *registrar, const char *number, struct reg
 	return packed ? keeper_lookup(registrar->keeper, packed, ret_info) : -ENOENT;
 }
 
+size_t registrar_attempts(struct registrar *registrar, const char *number,
+			  struct reg_attempt *ret_attempts, size_t room)
+{
+	return keeper_attempts(registrar->keeper, e164_pack(number), ret_attempts, room);
+}
+
 void registrar_summary(struct registrar *registrar, struct registrar_summary *ret_summary)
 {
 	keeper_summary(registrar->keeper, ret_summary);

@@ -40,9 +40,18 @@ struct reg_info {
 	char last_error[96]; /* "" if none */
 };
 
+/* A request that did not go well, or the first that did after such. */
+struct reg_attempt {
+	wall_ms at;
+	unsigned took_ms;
+	bool withdrawal; /* a delete */
+	char text[96];   /* status and the core's own words; "" : it went well */
+};
+
 struct registrar_summary {
 	size_t by_state[REG_STATE_COUNT];
 	mono_ms first_expiry_ms; /* earliest expiry of an active one; 0: none */
+	mono_ms margin_ms;       /* the core may be away so long until somebody lapses */
 	bool api_up;             /* last request was answered */
 	bool token_ok;
 };
@@ -71,6 +80,11 @@ struct registrar *registrar_destroy(struct registrar *registrar);
 int registrar_lookup(struct registrar *registrar, const char *number,
 		     struct reg_info *ret_info) MUST_CHECK;
 void registrar_summary(struct registrar *registrar, struct registrar_summary *ret_summary);
+
+/* The last ones of a number, newest first, as far as the registrar remembers: it
+ * keeps some thousand of all numbers together. Any thread. */
+size_t registrar_attempts(struct registrar *registrar, const char *number,
+			  struct reg_attempt *ret_attempts, size_t room);
 
 /* Visits copies in number order, at most `max`, those after `after` (NULL:
  * from the start). Any thread. */

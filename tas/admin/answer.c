@@ -16,6 +16,7 @@
 #include "tas/sip/trace.h"
 
 #define PAGE       1000 /* registrations in one answer */
+#define ATTEMPTS   16   /* of one number, in its answer */
 #define WAIT_MS    2000
 #define SLICE_MS   50 /* between looks at `stopping` */
 #define NUMBER_MAX 64
@@ -368,13 +369,34 @@ static json_t *answer_regs(struct answerer *answerer, const char *after)
 	return json_pack("{s:o, s:b}", "registrations", regs, "more", count == PAGE);
 }
 
+static json_t *attempts_json(struct registrar *registrar, const char *number)
+{
+	struct reg_attempt attempts[ATTEMPTS];
+	size_t count = registrar_attempts(registrar, number, attempts, ATTEMPTS);
+	json_t *list = json_array();
+
+	for (size_t i = 0; list && i < count; i++)
+		json_array_append_new(
+			list, json_pack("{s:I, s:I, s:s, s:o}", "ago_s",
+					(json_int_t)((clock_wall() - attempts[i].at) / 1000),
+					"took_ms", (json_int_t)attempts[i].took_ms, "request",
+					attempts[i].withdrawal ? "delete" : "upsert", "error",
+					text_json(attempts[i].text)));
+	return list;
+}
+
 static json_t *answer_reg(struct answerer *answerer, const char *number)
 {
 	struct reg_info info;
+	json_t *reg;
 
 	if (registrar_lookup(answerer->options.registrar, number, &info) < 0)
 		return error_text("no registration has this number");
-	return reg_json(&info);
+	reg = reg_json(&info);
+	if (reg)
+		json_object_set_new(reg, "attempts",
+				    attempts_json(answerer->options.registrar, number));
+	return reg;
 }
 
 static json_t *summary_json(struct registrar *registrar)
@@ -386,8 +408,9 @@ static json_t *summary_json(struct registrar *registrar)
 	for (int i = 0; states && i < REG_STATE_COUNT; i++)
 		json_object_set_new(states, reg_state_name((enum reg_state)i),
 				    json_integer((json_int_t)summary.by_state[i]));
-	return json_pack("{s:b, s:b, s:I, s:o}", "api_up", summary.api_up, "token_ok",
-			 summary.token_ok, "first_expiry_s",
+	return json_pack("{s:b, s:b, s:I, s:I, s:o}", "api_up", summary.api_up, "token_ok",
+			 summary.token_ok, "margin_s", (json_int_t)(summary.margin_ms / 1000),
+			 "first_expiry_s",
 			 (json_int_t)(summary.first_expiry_ms
 					      ? (summary.first_expiry_ms - clock_now()) / 1000
 					      : 0),

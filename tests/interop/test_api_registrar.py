@@ -5,6 +5,7 @@ import contextlib
 import os
 import pathlib
 import queue
+import random
 import subprocess
 import sys
 import tempfile
@@ -338,7 +339,47 @@ def a_damaged_store_is_moved_aside(scene):
     driver.end()
 
 
-TESTS = [registers_all_with_a_token, refreshes_before_the_ttl_ends_with_the_same_parameters,
+def an_outage_longer_than_the_ttl_is_recovered_from_at_once(scene):
+    driver = scene.driver(numbers(40))
+    wait_for("40 active", all_active(driver))
+    scene.api.stop()
+    time.sleep(2 * scene.api.ttl + 1)  # all have lapsed
+    back = time.monotonic()
+    scene.api.start()
+    wait_for("40 registered", lambda: {u.number for u in scene.api.of(since=back)}
+             == set(numbers(40)), 20)
+    first = min(u.at for u in scene.api.of(since=back))
+    last = max(min(u.at for u in scene.api.of(n, since=back)) for n in numbers(40))
+    # Found out by a probe or the library's own back-off; then a tenth of 500 a second.
+    assert last - first < 3, f"{last - first:.1f} s from the first to the last"
+    wait_for("40 active", all_active(driver))
+    driver.end()
+
+
+def killed_at_any_moment_it_forgets_nothing_it_said(scene):
+    scene.api.ttl = 60
+    chance = random.Random(5)
+    for turn in range(12):
+        driver = scene.driver(chance.sample(numbers(60), 30), name=f"{turn}.yaml",
+                              route=chance.choice(["loop", "loop_mo"]))
+        time.sleep(chance.uniform(0, 0.4))
+        driver.process.kill()
+        driver.process.wait()
+    last = numbers(20)
+    driver = scene.driver(last, name="last.yaml", route="loop_mo")
+
+    def held():
+        book = {}
+        for seen in list(scene.api.seen):
+            book[seen.number] = seen.route_type if seen.kind == "upsert" else None
+        return {number: route for number, route in book.items() if route}
+
+    wait_for("the core holds what is wanted", lambda: held() == dict.fromkeys(last, LOOP_MO))
+    driver.end()
+
+
+TESTS = [an_outage_longer_than_the_ttl_is_recovered_from_at_once,
+         killed_at_any_moment_it_forgets_nothing_it_said, registers_all_with_a_token, refreshes_before_the_ttl_ends_with_the_same_parameters,
          deletes_what_a_reload_no_longer_names, upserts_what_a_reload_changes,
          a_restart_neither_storms_nor_forgets, stop_withdraw_deletes_all,
          a_wrong_secret_is_said_and_mended_without_a_restart, a_revoked_token_is_replaced,

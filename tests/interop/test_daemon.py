@@ -408,6 +408,19 @@ def ctl_tells_the_truth_in_tables(scene):
     assert "\nbreakout_calls_active 0\n" in scene.table("metrics")
 
 
+def registrations_are_planned_and_shown_with_their_troubles(scene):
+    plan = json.loads(scene.daemon.ctl("-o", "json", "regs", "plan", "--count", "1M",
+                                       "--outage", "25m").stdout)
+    assert plan["lapsed"] == 0 and 1500 < plan["margin_s"] < 1800, plan
+    assert "25m00s" in scene.daemon.ctl("regs", "plan", "--count", "1M", "--outage", "25m").stdout
+    for wrong in (["regs", "plan"], ["regs", "plan", "--count", "1x"], ["regs", "show"],
+                  ["status", "--count", "1"]):
+        assert scene.daemon.ctl(*wrong).returncode == 2, wrong
+    [reg] = json.loads(scene.daemon.ctl("-o", "json", "regs", "show", REGISTERED).stdout)
+    assert reg["state"] == "active" and isinstance(reg["attempts"], list), reg
+    assert "margin" in scene.table("status")
+
+
 def ctl_exit_statuses(scene):
     assert scene.daemon.ctl("regs", "+4711111111").returncode == 1
     for wrong in ([], ["frobnicate"], ["status", "x"], ["-o", "xml", "status"]):
@@ -622,6 +635,8 @@ def life(tally, place):
                  ctl_tells_the_truth_in_tables),
                 ("breakoutctl's exit status tells no, misuse and unreachable apart",
                  ctl_exit_statuses),
+                ("registrations are planned, and shown with their troubles",
+                 registrations_are_planned_and_shown_with_their_troubles),
                 ("every call leaves one record with both Call-IDs, cause and times",
                  one_record_a_call),
                 ("the log masks telephone numbers", numbers_are_masked),

@@ -2,6 +2,8 @@
 /* bench_upsert - what one UpsertRegistration costs the client: CPU time over
  * loopback TLS with a token of 87 characters, 64 requests in flight, against a
  * server on the same C core in a process of its own. Prints one line.
+ *
+ *   bench_upsert [COUNT [CONNECTIONS]]
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,10 +17,12 @@
 
 #define WARM_UP   2000
 #define IN_FLIGHT 64
+#define CLIENTS   8
 #define SERVICE   (&wgtwo__sipbreakout__v1__sip_breakout_service__descriptor)
 
 struct load {
-	struct api_client *client;
+	struct api_client *clients[CLIENTS];
+	unsigned count, turn;
 	unsigned long to_send, done, failed;
 };
 
@@ -100,8 +104,8 @@ static void send_one(struct load *load)
 	registration.route_type = WGTWO__SIPBREAKOUT__V1__ROUTE_TYPE__ROUTE_TYPE_LOOP;
 	wgtwo__sipbreakout__v1__upsert_registration_request__init(&request);
 	request.registration = &registration;
-	if (api_unary(load->client, SERVICE, "UpsertRegistration", &request.base, &options, on_done,
-		      load))
+	if (api_unary(load->clients[load->turn++ % load->count], SERVICE, "UpsertRegistration",
+		      &request.base, &options, on_done, load))
 		abort();
 }
 
@@ -111,8 +115,9 @@ static void run(struct load *load, unsigned long count)
 	load->done = load->failed = 0;
 	for (int i = 0; i < IN_FLIGHT; i++)
 		send_one(load);
-	while (load->done < count)
-		api_client_poll(load->client, clock_now() + 1000);
+	for (unsigned i = 0; load->done < count; i++) /* alone it may wait, among others not */
+		api_client_poll(load->clients[i % load->count],
+				load->count == 1 ? clock_now() + 1000 : clock_now());
 }
 
 static double cpu_s(void)
@@ -124,30 +129,44 @@ static double cpu_s(void)
 	       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
-static int measure(const char *folder, int port, unsigned long count)
+/* A keep-alive of its own gives each client a connection of its own: the library
+ * shares those that are equal. */
+static int connect_all(struct load *load, const char *folder, int port)
 {
 	struct api_client_options options = { .server_name = "localhost" };
-	struct load load = { 0 };
 	char target[32], ca[256], error[256];
-	double cpu, wall;
 
 	snprintf(target, sizeof(target), "127.0.0.1:%d", port);
 	snprintf(ca, sizeof(ca), "%s/cert.pem", folder);
 	options.target = target;
 	options.ca_file = ca;
-	if (api_client_create(&load.client, &options, error, sizeof(error))) {
-		fprintf(stderr, "%s\n", error);
-		return 1;
+	for (unsigned i = 0; i < load->count; i++) {
+		options.keepalive_ms = 60000 + i;
+		if (api_client_create(&load->clients[i], &options, error, sizeof(error))) {
+			fprintf(stderr, "%s\n", error);
+			return -1;
+		}
 	}
+	return 0;
+}
+
+static int measure(const char *folder, int port, unsigned long count, unsigned connections)
+{
+	struct load load = { .count = connections };
+	double cpu, wall;
+
+	if (connect_all(&load, folder, port))
+		return 1;
 	run(&load, WARM_UP);
 	cpu = cpu_s();
 	wall = (double)clock_now_ns();
 	run(&load, count);
 	cpu = cpu_s() - cpu;
 	wall = ((double)clock_now_ns() - wall) / 1e9;
-	printf("upsert: %.1f us client CPU each, %.0f/s\n", cpu * 1e6 / (double)count,
-	       (double)count / wall);
-	api_client_destroy(load.client);
+	printf("upsert, %u connection%s: %.1f us client CPU each, %.0f/s\n", connections,
+	       connections == 1 ? "" : "s", cpu * 1e6 / (double)count, (double)count / wall);
+	for (unsigned i = 0; i < connections; i++)
+		api_client_destroy(load.clients[i]);
 	return load.failed ? 1 : 0;
 }
 
@@ -202,20 +221,24 @@ static int start_server(char *self, char *folder, pid_t *ret_child, int *ret_std
 int main(int argc, char **argv)
 {
 	char folder[] = "/tmp/breakout-bench-XXXXXX";
-	unsigned long count = 100000;
+	unsigned long count = 100000, connections = 1;
 	int to_server = -1, port, status = 1;
 	pid_t child = -1;
 
 	if (argc == 3 && !strcmp(argv[1], "--server"))
 		return serve(argv[2]);
-	if (argc == 2)
+	if (argc > 1)
 		count = strtoul(argv[1], NULL, 10);
+	if (argc > 2)
+		connections = strtoul(argv[2], NULL, 10);
+	if (connections < 1 || connections > CLIENTS)
+		return 2;
 	if (!mkdtemp(folder))
 		return 1;
 	if (!make_certificate(folder)) {
 		port = start_server(argv[0], folder, &child, &to_server);
 		if (port)
-			status = measure(folder, port, count);
+			status = measure(folder, port, count, (unsigned)connections);
 		close(to_server);
 		waitpid(child, NULL, 0);
 	}

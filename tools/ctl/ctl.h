@@ -22,14 +22,21 @@ struct explain_options {
 	const char *config, *cdr, *replay, *with;
 };
 
+/* Of `regs plan`, as written; NULL: not given. */
+struct plan_options {
+	bool given; /* any of them */
+	const char *count, *outage, *ttl, *rate;
+};
+
 enum format { FORMAT_TABLE, FORMAT_JSON, FORMAT_TEXT, FORMAT_HTML, FORMAT_PCAPNG };
 
 struct options {
 	const char *socket_path;
 	enum format format;
-	bool json;            /* format is FORMAT_JSON */
-	const char *argument; /* of the command; NULL: none */
+	bool json;                     /* format is FORMAT_JSON */
+	const char *argument, *second; /* of the command; NULL: none */
 	struct explain_options explain;
+	struct plan_options plan;
 };
 
 /* Sends one request line, reads one JSON document. 0; -EPROTO (no JSON came),
@@ -40,6 +47,7 @@ int ask(const char *socket_path, const char *request, json_t **ret_answer) MUST_
 json_t *ask_or_say(const struct options *options, const char *request, int *ret_status);
 
 int run_explain(const struct options *options);
+int run_regs(const struct options *options);
 int run_trace(const struct options *options);
 
 int print_json(const json_t *document); /* STATUS_OK */
@@ -47,7 +55,9 @@ int print_json(const json_t *document); /* STATUS_OK */
 void show_explanation(const json_t *explanation);
 void show_replay(const json_t *differences); /* array */
 void show_status(const json_t *status);
-void show_regs(const json_t *regs); /* array */
+void show_regs(const json_t *regs);         /* array */
+void show_attempts(const json_t *attempts); /* array */
+void show_plan(const json_t *plan);
 void show_trunks(const json_t *lines);
 void show_calls(const json_t *calls);
 void show_devices(const json_t *devices);

@@ -56,58 +56,6 @@ static int run_status(const struct options *options)
 	return status;
 }
 
-/* All pages, one after the other. */
-static json_t *collect_regs(const struct options *options, int *ret_status)
-{
-	json_t *all = json_array();
-	char request[64] = "regs";
-	bool more = true;
-
-	while (more) {
-		json_t *answer = ask_or_say(options, request, ret_status);
-		json_t *page = json_object_get(answer, "registrations");
-		const char *last;
-
-		if (!answer) {
-			json_decref(all);
-			return NULL;
-		}
-		last = json_string_value(
-			json_object_get(json_array_get(page, json_array_size(page) - 1), "number"));
-		more = json_is_true(json_object_get(answer, "more")) && last;
-		snprintf(request, sizeof(request), "regs %s", last ? last : "");
-		json_array_extend(all, page);
-		json_decref(answer);
-	}
-	return all;
-}
-
-static json_t *one_reg(const struct options *options, int *ret_status)
-{
-	char request[96];
-	json_t *answer;
-
-	snprintf(request, sizeof(request), "reg %s", options->argument);
-	answer = ask_or_say(options, request, ret_status);
-	return answer ? json_pack("[o]", answer) : NULL;
-}
-
-static int run_regs(const struct options *options)
-{
-	int status = STATUS_OK;
-	json_t *regs =
-		options->argument ? one_reg(options, &status) : collect_regs(options, &status);
-
-	if (!regs)
-		return status;
-	if (options->json)
-		print_json(regs);
-	else
-		show_regs(regs);
-	json_decref(regs);
-	return status;
-}
-
 static int run_list(const struct options *options, const char *request,
 		    void (*show)(const json_t *list))
 {
@@ -180,11 +128,11 @@ static int run_drain(const struct options *options)
 
 static const struct command {
 	const char *name;
-	enum { NONE, OPTIONAL, NEEDED } argument;
+	enum { NONE, OPTIONAL, NEEDED, MANY } argument;
 	int (*run)(const struct options *options);
 } commands[] = {
 	{ "check", NEEDED, run_check },       { "status", NONE, run_status },
-	{ "regs", OPTIONAL, run_regs },       { "calls", NONE, run_calls },
+	{ "regs", MANY, run_regs },           { "calls", NONE, run_calls },
 	{ "refresh", OPTIONAL, run_refresh }, { "drain", NONE, run_drain },
 	{ "metrics", NONE, run_metrics },     { "trunks", NONE, run_trunks },
 	{ "explain", OPTIONAL, run_explain }, { "devices", NONE, run_devices },
@@ -197,7 +145,10 @@ static void usage(FILE *to)
 	      "\n"
 	      "  check FILE        read a configuration and say everything that is wrong with it\n"
 	      "  status            is the daemon well?\n"
-	      "  regs [NUMBER]     registrations: state, expiry, next try, last error\n"
+	      "  regs [list]       registrations: state, expiry, next try, last error\n"
+	      "  regs show NUMBER  one of them, with its last failures\n"
+	      "  regs refresh [NUMBER]\n"
+	      "  regs plan ...     load, margin and worst case of an outage: see below\n"
 	      "  calls             running calls\n"
 	      "  trace ID          what was said in a call, by its id or a Call-ID: a ladder;\n"
 	      "                    with -o text the messages, -o html a page, -o pcapng a capture\n"
@@ -212,6 +163,8 @@ static void usage(FILE *to)
 	      "  -o, --output FORMAT      table for people, json for programs; of trace also\n"
 	      "                           text, html and pcapng\n"
 	      "      --version, -h, --help\n"
+	      "\n"
+	      "regs plan --count 1M [--outage 30m] [--ttl 1h] [--rate REQUESTS]\n"
 	      "\n"
 	      "explain --to NUMBER [--from NUMBER] [--direction mo|mt] [--at TIME]\n"
 	      "        [--header \"Name: value\"]... [--trunk NAME] [--load PERCENT]\n"
@@ -234,20 +187,29 @@ static int wrong_usage(void)
 	return STATUS_USAGE;
 }
 
+static bool fits(const struct command *command, const struct options *options)
+{
+	bool many = command->argument == MANY;
+
+	return (command->argument != NONE || !options->argument) &&
+	       (command->argument != NEEDED || options->argument) &&
+	       (many || (!options->second && !options->plan.given)) &&
+	       (command->run == run_explain || !options->explain.given) &&
+	       (command->run == run_trace || options->format <= FORMAT_JSON);
+}
+
 static int run(struct options *options, int argc, char **argv)
 {
 	int status;
 
-	if (argc < 1 || argc > 2)
+	if (argc < 1 || argc > 3)
 		return wrong_usage();
 	options->argument = argv[1]; /* NULL-ended */
+	options->second = argc > 2 ? argv[2] : NULL;
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
 		if (strcmp(commands[i].name, argv[0]) != 0)
 			continue;
-		if ((commands[i].argument == NONE && argc == 2) ||
-		    (commands[i].argument == NEEDED && argc == 1) ||
-		    (commands[i].run != run_explain && options->explain.given) ||
-		    (commands[i].run != run_trace && options->format > FORMAT_JSON))
+		if (!fits(&commands[i], options))
 			return wrong_usage();
 		status = commands[i].run(options);
 		return status == STATUS_USAGE ? wrong_usage() : status;
@@ -266,7 +228,11 @@ enum {
 	OPT_CONFIG,
 	OPT_CDR,
 	OPT_REPLAY,
-	OPT_WITH
+	OPT_WITH,
+	OPT_COUNT,
+	OPT_OUTAGE,
+	OPT_TTL,
+	OPT_RATE
 };
 
 static const char **explain_text(struct explain_options *explain, int option)
@@ -293,6 +259,29 @@ static const char **explain_text(struct explain_options *explain, int option)
 	default:
 		return NULL;
 	}
+}
+
+/* False: it is none of `regs plan`. */
+static bool take_plan_option(struct plan_options *plan, int option, const char *value)
+{
+	switch (option) {
+	case OPT_COUNT:
+		plan->count = value;
+		break;
+	case OPT_OUTAGE:
+		plan->outage = value;
+		break;
+	case OPT_TTL:
+		plan->ttl = value;
+		break;
+	case OPT_RATE:
+		plan->rate = value;
+		break;
+	default:
+		return false;
+	}
+	plan->given = true;
+	return true;
 }
 
 static bool take_load(struct explain_options *explain, const char *value)
@@ -363,6 +352,10 @@ int main(int argc, char **argv)
 		{ "cdr", required_argument, NULL, OPT_CDR },
 		{ "replay", required_argument, NULL, OPT_REPLAY },
 		{ "with", required_argument, NULL, OPT_WITH },
+		{ "count", required_argument, NULL, OPT_COUNT },
+		{ "outage", required_argument, NULL, OPT_OUTAGE },
+		{ "ttl", required_argument, NULL, OPT_TTL },
+		{ "rate", required_argument, NULL, OPT_RATE },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct options options = { .socket_path = SOCKET_PATH };
@@ -384,7 +377,8 @@ int main(int argc, char **argv)
 			usage(stdout);
 			return STATUS_OK;
 		default:
-			if (!take_explain_option(&options.explain, option, optarg))
+			if (!take_plan_option(&options.plan, option, optarg) &&
+			    !take_explain_option(&options.explain, option, optarg))
 				return wrong_usage();
 		}
 	}

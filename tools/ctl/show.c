@@ -92,7 +92,7 @@ static void show_table(const json_t *rows, const char *const *titles, row_fn *ro
 void show_status(const json_t *status)
 {
 	json_t *states = json_object_get(status, "registrations"), *count;
-	char uptime[32], expiry[32];
+	char uptime[32], expiry[32], margin[32];
 	const char *state;
 
 	span_text(number_of(status, "uptime_s"), uptime, sizeof(uptime));
@@ -121,7 +121,8 @@ void show_status(const json_t *status)
 	printf("registered");
 	json_object_foreach((json_t *)states, state, count) /* the macro only reads */
 		printf(" %s=%lld", state, (long long)json_integer_value(count));
-	printf(", first expiry in %s\n", expiry);
+	span_text(number_of(status, "margin_s"), margin, sizeof(margin));
+	printf(", first expiry in %s, margin %s\n", expiry, margin);
 }
 
 static void reg_row(const json_t *reg, char cells[COLUMNS_MAX][CELL])
@@ -141,6 +142,64 @@ void show_regs(const json_t *regs)
 					      "NEXT",   "FAILURES", "LAST ERROR", NULL };
 
 	show_table(regs, titles, reg_row);
+}
+
+static void attempt_row(const json_t *attempt, char cells[COLUMNS_MAX][CELL])
+{
+	const char *error = json_string_value(json_object_get(attempt, "error"));
+
+	span_text(number_of(attempt, "ago_s"), cells[0], CELL);
+	snprintf(cells[1], CELL, "%s", text_of(attempt, "request"));
+	snprintf(cells[2], CELL, "%lld ms", number_of(attempt, "took_ms"));
+	snprintf(cells[3], CELL, "%s", error && *error ? error : "accepted");
+}
+
+void show_attempts(const json_t *attempts)
+{
+	static const char *const titles[] = { "AGO", "REQUEST", "TOOK", "ANSWER", NULL };
+
+	if (!json_array_size(attempts))
+		return;
+	putchar('\n');
+	show_table(attempts, titles, attempt_row);
+}
+
+static double real_of(const json_t *object, const char *key)
+{
+	return json_real_value(json_object_get(object, key));
+}
+
+static void show_outage(const json_t *plan)
+{
+	char span[32], longest[32];
+
+	span_text(number_of(plan, "outage_s"), span, sizeof(span));
+	span_text(number_of(plan, "longest_lapse_s"), longest, sizeof(longest));
+	printf("outage of %-9s %lld lapse (%.2f %%), for at most %s\n", span,
+	       number_of(plan, "lapsed"),
+	       100.0 * (double)number_of(plan, "lapsed") / (double)number_of(plan, "count"),
+	       longest);
+	span_text(number_of(plan, "catch_up_s"), span, sizeof(span));
+	printf("caught up after     %s\n", span);
+}
+
+void show_plan(const json_t *plan)
+{
+	char ttl[32], start[32], margin[32];
+
+	span_text(number_of(plan, "ttl_s"), ttl, sizeof(ttl));
+	span_text(number_of(plan, "start_s"), start, sizeof(start));
+	span_text(number_of(plan, "margin_s"), margin, sizeof(margin));
+	printf("registrations       %lld, TTL %s\n", number_of(plan, "count"), ttl);
+	printf("requests a second   %.0f needed, %.0f permitted\n", real_of(plan, "steady_rate"),
+	       real_of(plan, "permitted_rate"));
+	if (real_of(plan, "permitted_rate") <= real_of(plan, "steady_rate")) {
+		puts("the rate is below the need: they never are all registered");
+		return;
+	}
+	printf("first registration  %s for all\n", start);
+	printf("margin              %s without the core lapse nobody\n", margin);
+	show_outage(plan);
 }
 
 static void line_row(const json_t *line, char cells[COLUMNS_MAX][CELL])

@@ -607,6 +607,45 @@ static void stopping_without_withdrawing_sends_nothing_more(void **state)
 	end(keeper);
 }
 
+static void the_last_troubles_of_a_number_are_remembered(void **state)
+{
+	struct keeper *keeper = start(2);
+	struct reg_attempt attempts[3];
+
+	(void)state;
+	pass(keeper, 5000);
+	assert_int_equal(keeper_attempts(keeper, FIRST + 1, attempts, 3), 0);
+	core.verdicts[1] = UPSERT_REFUSED;
+	keeper_refresh(keeper, FIRST + 1, clock_now());
+	pass(keeper, 5000);
+	core.verdicts[1] = UPSERT_OK;
+	keeper_refresh(keeper, FIRST + 1, clock_now());
+	pass(keeper, 5000);
+	assert_int_equal(keeper_attempts(keeper, FIRST + 1, attempts, 3), 2);
+	assert_string_equal(attempts[0].text, "");
+	assert_string_equal(attempts[1].text, "UNAVAILABLE: Connection refused");
+	assert_int_equal(attempts[1].took_ms, LATENCY_MS);
+	assert_true(attempts[0].at > attempts[1].at);
+	assert_int_equal(keeper_attempts(keeper, FIRST + 2, attempts, 3), 0);
+	end(keeper);
+}
+
+static void the_margin_says_how_long_the_core_may_be_away(void **state)
+{
+	struct keeper *keeper = start(MAX);
+	struct registrar_summary summary;
+
+	(void)state;
+	pass(keeper, 2 * 3600000);
+	keeper_summary(keeper, &summary);
+	assert_in_range(summary.margin_ms, 28 * 60000, 30 * 60000);
+	core.down = true;
+	pass(keeper, 10 * 60000);
+	keeper_summary(keeper, &summary);
+	assert_in_range(summary.margin_ms, 18 * 60000, 20 * 60000);
+	end(keeper);
+}
+
 /* ---- the store ---- */
 
 static struct keeper *start_booted(unsigned count, const char *domain, const char *boot)
@@ -857,6 +896,8 @@ int main(void)
 		KEEPER(a_delete_that_fails_is_repeated_until_the_ttl_is_over),
 		KEEPER(withdrawing_at_stop_deletes_all_in_a_hurry),
 		KEEPER(stopping_without_withdrawing_sends_nothing_more),
+		KEEPER(the_last_troubles_of_a_number_are_remembered),
+		KEEPER(the_margin_says_how_long_the_core_may_be_away),
 		KEEPER(a_restart_goes_on_where_it_stopped),
 		KEEPER(a_restart_with_another_domain_tells_it_at_once),
 		KEEPER(after_a_long_stop_all_are_made_anew_and_the_others_deleted),

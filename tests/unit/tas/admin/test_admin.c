@@ -193,6 +193,14 @@ size_t registrar_list(struct registrar *registrar, const char *after, size_t max
 	return 1;
 }
 
+size_t registrar_attempts(struct registrar *registrar, const char *number,
+			  struct reg_attempt *ret_attempts, size_t room)
+{
+	(void)registrar, (void)number, (void)room;
+	ret_attempts[0] = (struct reg_attempt){ .at = clock_wall() - 5000, .text = "UNAVAILABLE" };
+	return 1;
+}
+
 void registrar_refresh(struct registrar *registrar, const char *number)
 {
 	(void)registrar;
@@ -350,6 +358,7 @@ static void registrations_are_listed_and_looked_up(void **state)
 	assert_text(one, "state", "active");
 	assert_text(one, "route_type", "loop");
 	assert_int_equal(json_integer_value(json_object_get(one, "expires_s")), 60);
+	assert_text(json_array_get(json_object_get(one, "attempts"), 0), "error", "UNAVAILABLE");
 	json_decref(one);
 	one = ask("reg +47\n");
 	assert_non_null(json_object_get(one, "error"));
