@@ -90,6 +90,7 @@ struct config_api {
 	unsigned deadline_ms; /* per call: 10000 */
 	unsigned keepalive_s; /* 60 */
 	unsigned keepalive_timeout_s; /* 10 */
+	unsigned max_rate; /* requests a second; 0: twice what the numbers need, at least 500 */
 };
 
 struct config_sbc {

@@ -210,6 +210,12 @@ static const struct key api_keys[] = {
 	  .min = 1,
 	  .max = 600,
 	  .help = "for the answer to a ping" },
+	{ .name = "max_rate",
+	  .kind = &kind_number,
+	  AT(core.api.max_rate),
+	  .fallback = "0",
+	  .max = 100000,
+	  .help = "requests a second; 0: twice what the numbers need, at least 500" },
 };
 static const struct schema api_schema = { "core.api", api_keys, ARRAY_SIZE(api_keys) };
 

@@ -999,6 +999,7 @@ int keeper_create(struct keeper **ret_keeper, const struct keeper_options *optio
 	}
 	err = refresh_create(&keeper->refresh, &keeper->table, options->seed, now);
 	if (!err) {
+		refresh_limit(keeper->refresh, options->max_rate);
 		set_token(keeper, NULL);
 		err = load(keeper, wanted, now);
 	}

@@ -30,6 +30,7 @@ struct keeper_options {
 	const char *store;         /* path; NULL: nothing is remembered */
 	const char *boot;          /* names this run of the machine; NULL: not known */
 	unsigned deadline_ms;      /* per request */
+	unsigned max_rate;         /* requests a second; 0: as the numbers need */
 	bool needs_token;
 	/* The core refused the token in use: another one, please. */
 	void (*token_refused)(const char *token, void *arg);

@@ -34,9 +34,10 @@
 #define RETRY_SHARE  0.1
 #define RETRY_RATE   0.02
 #define RETRY_DEPTH  100.0
-#define RETRY_WINDOW 4 /* of it, a fourth */
-#define RETRY_SKIP   8 /* put off at one turn */
+#define RETRY_WINDOW 4   /* of it, a fourth */
+#define RETRY_SKIP   256 /* put off at one turn */
 #define PROBE_SKIP   32
+#define PUT_OFF_MS   2000 /* to twice that */
 
 #define WINDOW_MIN 16
 #define SLOW_MS    100 /* over three times the usual latency: the API is overloaded */
@@ -359,7 +360,7 @@ static bool may_go(const struct refresh *refresh, const struct reg *reg, mono_ms
 
 static void put_off(struct refresh *refresh, struct reg *reg, mono_ms now)
 {
-	reg->due_ms = now + 1000 + (mono_ms)(2000 * reg_random(&refresh->random));
+	reg->due_ms = now + PUT_OFF_MS + (mono_ms)(PUT_OFF_MS * reg_random(&refresh->random));
 	refresh_file(refresh, reg);
 }
 

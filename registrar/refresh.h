@@ -50,7 +50,7 @@ enum refresh_news { REFRESH_NO_NEWS, REFRESH_WENT_DOWN, REFRESH_CAME_UP };
 enum refresh_news refresh_answered(struct refresh *refresh, struct reg *reg,
 				   enum refresh_answer answer, mono_ms now);
 
-/* A request a second, at most; 0: as refresh_expect() says. */
+/* Requests a second, at most; 0: as refresh_expect() says. */
 void refresh_limit(struct refresh *refresh, unsigned rate);
 
 struct refresh_load {

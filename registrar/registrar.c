@@ -213,6 +213,7 @@ static int create_keeper(struct registrar *registrar, const struct config *confi
 		.client = registrar->client,
 		.store = config->store_sqlite,
 		.deadline_ms = config->core.api.deadline_ms,
+		.max_rate = config->core.api.max_rate,
 		.needs_token = config->core.api.token_url != NULL,
 		.token_refused = on_token_refused,
 		.arg = registrar,
@@ -236,12 +237,12 @@ static char *describe_api(const struct config_api *api)
 {
 	struct str text = { 0 };
 
-	str_addf(&text, "%s %s %s %s %s %s %s %d %d %u", api->target ? api->target : "",
+	str_addf(&text, "%s %s %s %s %s %s %s %d %d %u %u", api->target ? api->target : "",
 		 api->token_url ? api->token_url : "", api->client_id ? api->client_id : "",
 		 api->client_secret_file ? api->client_secret_file : "",
 		 api->scope ? api->scope : "", api->ca_file ? api->ca_file : "",
 		 api->server_name ? api->server_name : "", api->raw_basic, api->plaintext,
-		 api->deadline_ms);
+		 api->deadline_ms, api->max_rate);
 	return str_take(&text);
 }
 

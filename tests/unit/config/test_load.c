@@ -26,6 +26,7 @@ static void the_least_file_gets_every_default(void **state)
 	assert_int_equal(config->core.api.deadline_ms, 10000);
 	assert_int_equal(config->core.api.keepalive_s, 60);
 	assert_int_equal(config->core.api.keepalive_timeout_s, 10);
+	assert_int_equal(config->core.api.max_rate, 0);
 	assert_null(config->core.sbc.client_ca);
 	assert_null(config->prefix_mo);
 	assert_null(config->prefix_mt);
@@ -67,7 +68,7 @@ static void every_key_reaches_its_member(void **state)
 		"  api: { target: '[::1]:9', token_url: 'http://localhost:1/t', client_id: me,\n"
 		"    client_secret_file: secret, scope: s, raw_basic: yes, ca_file: a,\n"
 		"    server_name: api.x, plaintext: true, deadline: 3s, keepalive: 5s,\n"
-		"    keepalive_timeout: 2s }\n"
+		"    keepalive_timeout: 2s, max_rate: 300 }\n"
 		"  sbc: { uri: 'sips:sbc.x:5061', trusted: [192.0.2.0/24, '2001:db8::/32'],\n"
 		"    client_ca: c, client_name: sbc.x }\n"
 		"prefixes: { mobile_originating: 00, mobile_terminating: 01 }\n"
@@ -102,6 +103,7 @@ static void every_key_reaches_its_member(void **state)
 	assert_true(config->core.api.raw_basic && config->core.api.plaintext);
 	assert_int_equal(config->core.api.deadline_ms, 3000);
 	assert_int_equal(config->core.api.keepalive_timeout_s, 2);
+	assert_int_equal(config->core.api.max_rate, 300);
 	assert_int_equal(config->core.sbc.trusted_count, 2);
 	assert_int_equal(config->core.sbc.trusted[1].prefix_length, 32);
 	assert_string_equal(config->core.sbc.client_name, "sbc.x");

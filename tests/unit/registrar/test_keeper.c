@@ -273,6 +273,17 @@ static void all_are_registered_at_a_paced_rate(void **state)
 	end(keeper);
 }
 
+static void a_configured_rate_is_kept(void **state)
+{
+	struct keeper *keeper = start_with((struct keeper_options){ .max_rate = 50 }, 1000, "a");
+
+	(void)state;
+	pass(keeper, 10000);
+	assert_in_range(core.total, 450, 510);
+	assert_in_range(core.most_in_second, 40, 60);
+	end(keeper);
+}
+
 static void hours_pass_without_a_lapse_and_without_lumps(void **state)
 {
 	struct keeper *keeper = start(MAX);
@@ -878,6 +889,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		KEEPER(all_are_registered_at_a_paced_rate),
+		KEEPER(a_configured_rate_is_kept),
 		KEEPER(hours_pass_without_a_lapse_and_without_lumps),
 		KEEPER(an_outage_of_25_minutes_lapses_nobody),
 		KEEPER(a_short_ttl_is_kept_too),

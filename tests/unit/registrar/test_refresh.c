@@ -396,6 +396,99 @@ static void one_put_back_comes_first(void **state)
 	assert_int_equal(take(), 2);
 }
 
+static void the_shortest_time_left_goes_first(void **state)
+{
+	(void)state;
+	set_up(20);
+	for (uint64_t i = 1; i <= 20; i++) {
+		struct reg *reg = reg_table_find(&table, i);
+
+		reg->told = 1;
+		reg->expires_ms = START + (mono_ms)((i * 7) % 20 + 1) * 60000;
+		file_at(i, START);
+	}
+	for (uint64_t i = 0; i < 20; i++)
+		assert_int_equal((take() * 7) % 20, i);
+}
+
+static void those_that_fail_on_their_own_hold_up_nobody(void **state)
+{
+	unsigned good = 0, bad = 0;
+
+	(void)state;
+	set_up(2000);
+	for (uint64_t i = 1; i <= 2000; i++) {
+		reg_table_find(&table, i)->failures = i <= 1000;
+		file_at(i, START);
+	}
+	for (mono_ms end = now + 2000; now < end; now += 20) {
+		uint64_t number;
+
+		while ((number = take())) {
+			if (number > 1000) {
+				good++;
+				answer(number, REFRESH_ANSWERED);
+			} else {
+				bad++; /* hangs */
+			}
+		}
+	}
+	assert_true(good > 800);
+	assert_true(bad <= REFRESH_WINDOW / 4);
+}
+
+static void those_known_to_fail_are_no_sign_of_an_outage(void **state)
+{
+	(void)state;
+	set_up(10);
+	for (uint64_t i = 1; i <= 10; i++) {
+		reg_table_find(&table, i)->failures = 1;
+		file_at(i, now);
+		assert_int_equal(take(), i);
+		assert_int_equal(answer(i, REFRESH_FAILED), REFRESH_NO_NEWS);
+		now += 5000;
+	}
+	assert_false(refresh_down(refresh));
+}
+
+static void a_probe_is_one_that_has_not_failed(void **state)
+{
+	(void)state;
+	set_up(100);
+	go_down();
+	for (uint64_t i = 4; i <= 30; i++) {
+		reg_table_find(&table, i)->failures = 3;
+		file_active(i, now);
+	}
+	file_active(50, now);
+	now += 1000;
+	assert_int_equal(take(), 50);
+}
+
+static void a_slow_api_gets_fewer_at_a_time(void **state)
+{
+	struct refresh_load load;
+
+	(void)state;
+	set_up(1000);
+	refresh_expect(refresh, 1000, 3600);
+	for (int turn = 0; turn < 4000; turn++) {
+		mono_ms took = turn < 1000 ? 100 : 900;
+		uint64_t number = (uint64_t)turn % 1000 + 1;
+		struct reg *reg = file_at(number, now);
+
+		assert_non_null(refresh_take(refresh, now));
+		reg->due_ms = now;
+		now += took;
+		answer(number, REFRESH_ANSWERED);
+		refresh_load(refresh, now, &load);
+		if (turn == 999)
+			assert_int_equal(load.window, REFRESH_WINDOW);
+		if (turn == 1100)
+			assert_true(load.window < 32);
+	}
+}
+
 static void a_long_sleep_loses_nobody(void **state)
 {
 	(void)state;
@@ -428,6 +521,11 @@ int main(void)
 		REFRESH(an_exhausted_api_is_asked_less),
 		REFRESH(in_a_hurry_only_the_window_counts),
 		REFRESH(one_put_back_comes_first),
+		REFRESH(the_shortest_time_left_goes_first),
+		REFRESH(those_that_fail_on_their_own_hold_up_nobody),
+		REFRESH(those_known_to_fail_are_no_sign_of_an_outage),
+		REFRESH(a_probe_is_one_that_has_not_failed),
+		REFRESH(a_slow_api_gets_fewer_at_a_time),
 		REFRESH(a_long_sleep_loses_nobody),
 	};
 
