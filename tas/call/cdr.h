@@ -2,9 +2,9 @@
 /* cdr.h - call detail records: one JSON line a call, appended and synced.
  *
  * The SIP thread hands a finished line over and never waits for the disk. The
- * writer's thread appends what has gathered with one write and one fdatasync.
- * What the disk refuses is kept, up to 4 MiB, and tried again every second. A
- * file that was moved away (logrotate) is opened anew.
+ * writer's thread appends it at once and syncs some 20 ms later, so that many calls
+ * share one fdatasync(). What the disk refuses is kept, up to 4 MiB, and tried
+ * again every second. A file that was moved away (logrotate) is opened anew.
  */
 #ifndef BREAKOUT_TAS_CALL_CDR_H
 #define BREAKOUT_TAS_CALL_CDR_H
