@@ -27,6 +27,13 @@ def free_port():
             pass
 
 
+def wait_until(what, condition, seconds=10):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, what
+        time.sleep(0.1)
+
+
 def wait_listening(port, seconds=10, process=None):
     end = time.monotonic() + seconds
     while time.monotonic() < end and (process is None or process.poll() is None):

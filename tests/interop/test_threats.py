@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 
-from harness import Daemon, Pki, Tally, free_port
+from harness import Daemon, Pki, Tally, free_port, wait_until
 from sipwire import Sbc
 from talk import RTP_OFFER, STRANGER, Talk, session
 from test_hostile import Peer, healthy, request
@@ -44,13 +44,6 @@ def daemon_for(sbc, pki, hop_key=None):
 
 def descriptors(daemon):
     return len(os.listdir(f"/proc/{daemon.process.pid}/fd"))
-
-
-def wait_until(what, condition, seconds=10):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, what
-        time.sleep(0.1)
 
 
 def no_call_left(daemon):
