@@ -403,6 +403,7 @@ struct config_rule {
 	unsigned load;                 /* percent of limits.calls, at least; 0: any */
 	struct config_action *actions; /* tried in order until one succeeds */
 	size_t action_count;
+	bool record; /* the call is recorded once it is answered */
 };
 
 struct config_service {
@@ -418,6 +419,14 @@ struct config_registration {
 	uint8_t route_type; /* enum route_type */
 	uint32_t service;   /* index into config.services */
 	uint32_t line;      /* where it was configured, for messages */
+};
+
+/* Of calls whose rule says `record`. */
+struct config_recordings {
+	char *dir;          /* path */
+	char *key;          /* PEM file: who has its private key can hear them; NULL: anybody who
+			     * can read the files */
+	unsigned keep_days; /* then they are removed; 0: never */
 };
 
 enum media_ice { MEDIA_ICE_FULL, MEDIA_ICE_LITE };
@@ -482,6 +491,7 @@ struct config {
 	struct config_trace trace;
 	enum log_level log_level;
 	struct config_media media;
+	struct config_recordings recordings;
 	bool withdraw_at_stop;               /* delete every registration at stop */
 	unsigned max_calls;                  /* concurrent; 10000 */
 	unsigned max_calls_per_number;       /* concurrent, of one registered number; 0: no limit */

@@ -406,6 +406,28 @@ static const struct key media_keys[] = {
 };
 static const struct schema media_schema = { "media", media_keys, ARRAY_SIZE(media_keys) };
 
+static const struct key recording_keys[] = {
+	{ .name = "dir",
+	  .kind = &kind_path,
+	  AT(recordings.dir),
+	  .fallback = "/var/lib/breakout/recordings",
+	  .help = "the folder of recorded calls" },
+	{ .name = "key",
+	  .kind = &kind_path,
+	  AT(recordings.key),
+	  .flags = KEY_FILE,
+	  .help = "PEM file: an RSA public key, only whose owner can hear them" },
+	{ .name = "keep_days",
+	  .kind = &kind_number,
+	  AT(recordings.keep_days),
+	  .fallback = "0",
+	  .min = 0,
+	  .max = 36500,
+	  .help = "they are removed after so many days; 0: never" },
+};
+static const struct schema recording_schema = { "recordings", recording_keys,
+						ARRAY_SIZE(recording_keys) };
+
 static const struct key limit_keys[] = {
 	{ .name = "calls",
 	  .kind = &kind_number,
@@ -475,6 +497,7 @@ static const struct key top_keys[] = {
 	{ .name = "log", NESTED(log_schema), .help = "the log" },
 	{ .name = "trace", NESTED(trace_schema), .help = "what was said lately" },
 	{ .name = "media", NESTED(media_schema), .help = "audio" },
+	{ .name = "recordings", NESTED(recording_schema), .help = "calls that rules record" },
 	{ .name = "limits", NESTED(limit_schema), .help = "what we take on" },
 	{ .name = "stop", NESTED(stop_schema), .help = "how we stop" },
 	{ .name = "time_zone",

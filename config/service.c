@@ -439,6 +439,11 @@ static const struct key rule_keys[] = {
 	  .kind = &kind_actions,
 	  .flags = KEY_REQUIRED,
 	  .help = "an action or a list of actions, tried in order" },
+	{ .name = "record",
+	  .kind = &kind_bool,
+	  .offset = offsetof(struct config_rule, record),
+	  .fallback = "no",
+	  .help = "whether its calls are recorded, once they are answered" },
 };
 static const struct schema rule_schema = { "rules[]", rule_keys, ARRAY_SIZE(rule_keys) };
 

@@ -88,6 +88,7 @@ struct request {
 	uint16_t port;               /* of the new side B; only to turn */
 	char digit;
 	unsigned digit_ms;
+	struct recording *recording; /* taken; only to record */
 };
 
 /* Media thread to caller. */
@@ -216,6 +217,18 @@ static void on_start(struct mail *mail, void *receiver)
 	(void)receiver;
 	if (session)
 		session_start(session, request->side);
+	request_free(request);
+}
+
+static void on_record(struct mail *mail, void *receiver)
+{
+	struct request *request = CONTAINER_OF(mail, struct request, mail);
+
+	(void)receiver;
+	if (request->shared->session)
+		session_record(request->shared->session, request->recording);
+	else
+		recording_close(request->recording, /* keep= */ false, "");
 	request_free(request);
 }
 
@@ -482,6 +495,11 @@ struct media_engine *media_engine_destroy(struct media_engine *engine)
 int media_recover(struct media_engine *engine, const char *folder)
 {
 	return recorder_recover(engine->recorder, folder);
+}
+
+int media_keep(struct media_engine *engine, const char *folder, unsigned days)
+{
+	return recorder_keep(engine->recorder, folder, days);
 }
 
 int media_engine_fd(const struct media_engine *engine)
@@ -851,6 +869,22 @@ int media_turn(struct media_session *session, enum media_leg_kind kind,
 	session->state = EXCHANGE_OFFERED;
 	session->before = EXCHANGE_ANSWERED;
 	session->offerer = session->offerer_before = MEDIA_A;
+	return 0;
+}
+
+int media_record(struct media_session *session, const struct media_recording *recording)
+{
+	struct request *request = request_create(session->shared, on_record, MEDIA_A);
+	int err = -ENOMEM;
+
+	if (request)
+		err = recording_create_call(&request->recording, session->engine->recorder,
+					    recording);
+	if (err) {
+		free(request);
+		return err;
+	}
+	worker_post(session->worker, &request->mail);
 	return 0;
 }
 

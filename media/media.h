@@ -45,16 +45,17 @@ enum media_leg_kind {
 	MEDIA_LEG_LOCAL        /* plays `local` towards the other side */
 };
 
-/* A message of the peer's, kept as a WAV file (8000 Hz, 16 bit, mono) and a
- * JSON file beside it. It begins after the sound and the beep, and ends with
- * MEDIA_EV_RECORDED or with the session. The offer is answered only once the
- * files could be made; else it is refused with 503. */
+/* What is kept as a WAV file (8000 Hz, 16 bit; sealed with a public key) and a JSON
+ * file beside it. Of a local side it is a message of the peer's, in mono. It begins after the sound
+ * and the beep, and ends with MEDIA_EV_RECORDED or with the session. The offer is answered only
+ * once the files could be made; else it is refused with 503. */
 struct media_recording {
 	const char *folder; /* made if need be */
 	const char *name;   /* of the file, without .wav; not longer than 200 bytes */
 	const char *about;  /* the JSON file up to what only the end knows: "{\"to\":\"...\"" */
 	bool beep;
 	unsigned max_ms, silence_ms; /* it ends after; silence 0: never by it */
+	const char *public_key;      /* PEM file: only who has its private key can hear it; NULL */
 };
 #define MEDIA_RECORDING_SHORTEST_MS 1000 /* less, or nothing heard, is no message */
 
@@ -160,6 +161,9 @@ struct media_engine *media_engine_destroy(struct media_engine *engine);
 /* Completes, in the background, the messages that a process that died left in a
  * folder. 0 or -ENOMEM. */
 int media_recover(struct media_engine *engine, const char *folder) MUST_CHECK;
+/* Removes, every hour, what was recorded into this folder more than so many days ago
+ * (at least 1). 0 or -ENOMEM. */
+int media_keep(struct media_engine *engine, const char *folder, unsigned days) MUST_CHECK;
 int media_engine_fd(const struct media_engine *engine); /* readable: call media_engine_drain() */
 void media_engine_drain(struct media_engine *engine);   /* delivers events */
 
@@ -188,6 +192,12 @@ int media_session_create(struct media_session **ret_session, struct media_engine
 /* NULL is fine; no event comes after it. Always returns NULL. */
 struct media_session *media_session_destroy(struct media_session *session);
 
+/* From now on both sides are recorded, side A left, side B right, until the session
+ * ends; of `recording` beep and times mean nothing. It never holds a packet up: what
+ * the disk is too slow for is left out and counted. The receipts of side A say what
+ * became of it. 0 or -ENOMEM. */
+int media_record(struct media_session *session, const struct media_recording *recording) MUST_CHECK;
+
 /* 0, -EINVAL (out of order for offer/answer: programming or peer's mistake;
  * nothing changes), -ENOMEM. Refusals of the content come as MEDIA_EV_REFUSED. */
 int media_offer(struct media_session *session, enum media_side from, const char *sdp) MUST_CHECK;
@@ -206,6 +216,15 @@ int media_digit(struct media_session *session, enum media_side to, char digit,
  * offer that was answered), -ENOMEM, -ENOSPC. */
 int media_turn(struct media_session *session, enum media_leg_kind kind,
 	       const struct media_local *local, const struct media_codecs *rules) MUST_CHECK;
+
+enum media_record_state {
+	MEDIA_RECORD_NONE,
+	MEDIA_RECORD_OPENING,
+	MEDIA_RECORD_OPEN,
+	MEDIA_RECORD_FAILED, /* no file could be made */
+	MEDIA_RECORD_BROKEN, /* the disk takes no more */
+	MEDIA_RECORD_CODEC   /* the codec agreed on is not decoded here */
+};
 
 struct media_receipt {
 	uint64_t packets_in, packets_out; /* RTP, of this side's peer */
@@ -234,6 +253,8 @@ struct media_receipt {
 	bool ice_ok, dtls_ok;
 	unsigned detected_hz; /* local side with detect: strongest tone, 0 none */
 	unsigned recorded_ms; /* local side: of the message so far; 0: nothing heard */
+	enum media_record_state record;
+	uint64_t record_dropped; /* samples the disk was too slow for */
 };
 /* A snapshot of counters that the media thread keeps moving; lock-free. */
 void media_receipt(const struct media_session *session, enum media_side side,

@@ -92,6 +92,8 @@ void receipt_read(const struct receipt *receipt, struct media_receipt *ret_recei
 		.dtls_ok = load_flag(&receipt->dtls_ok),
 		.detected_hz = load_small(&receipt->detected_hz),
 		.recorded_ms = load_small(&receipt->recorded_ms),
+		.record = (enum media_record_state)load_small(&receipt->record),
+		.record_dropped = load(&receipt->record_dropped),
 	};
 	memcpy(ret_receipt->codec, texts.codec, sizeof(texts.codec));
 	memcpy(ret_receipt->profile, texts.profile, sizeof(texts.profile));

@@ -30,6 +30,8 @@ struct receipt {
 	/* quality.c's; rate, jitter_x16 and reported_jitter in its units */
 	_Atomic unsigned rate, jitter_x16, gap_ms, rtt_us, reported_fraction, reported_jitter;
 	_Atomic int32_t reported_lost;
+	_Atomic unsigned record; /* enum media_record_state */
+	_Atomic uint64_t record_dropped;
 	_Atomic unsigned detected_hz, recorded_ms;
 
 	union receipt_texts texts; /* the writer's copy */

@@ -123,6 +123,8 @@ void relay_rtp(struct relay_leg *from, uint8_t *packet, size_t length)
 		return;
 	}
 	count_in(from, packet, length);
+	if (from->tape)
+		tape_hear(from->tape, from->side, packet, length, clock_now());
 	type = from->types[packet[1] & 0x7f];
 	if (type == CODECS_CONVERT) {
 		convert(from, packet, length);

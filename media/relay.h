@@ -17,6 +17,7 @@
 #include "media/quality.h"
 #include "media/receipt.h"
 #include "media/srtp.h"
+#include "media/tape.h"
 
 #define RELAY_PACKET_MAX 1500 /* bytes a peer may send; longer is dropped */
 #define RELAY_BUFFER     (RELAY_PACKET_MAX + SRTP_TRAILER_ROOM)
@@ -55,6 +56,8 @@ struct relay_leg {
 	struct local *local;           /* local */
 	bool first_pending;            /* tell on_first about the next authenticated packet */
 	struct quality quality;        /* of what arrives from its peer */
+	struct tape *tape;             /* the call is recorded: borrowed; NULL: it is not */
+	enum media_side side;          /* for the tape */
 	codecs_map types;              /* inbound payload type -> the peer's */
 	struct transcoder *transcoder; /* of what says CODECS_CONVERT; NULL: nothing does */
 	void (*on_first)(struct relay_leg *leg);

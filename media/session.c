@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "media/local.h"
 #include "media/transcoder.h"
+#include "media/recorder.h"
 
 #define CHECK_MS   1000 /* how often silence is looked for */
 #define OPENING_MS 10   /* how often the files of a message are */
@@ -38,6 +39,8 @@ struct session {
 	struct exchange pending; /* offer set: waits for its answer */
 	struct exchange current; /* in force */
 	struct timer check, opening;
+	struct recording *record; /* of the call; NULL: none */
+	bool record_codec;        /* it can be decoded */
 	mono_ms agreed_ms;
 };
 
@@ -146,6 +149,69 @@ static void check_silence(struct session *session, enum media_side side, mono_ms
 	tell(session, &event);
 }
 
+/* What the peer of a side calls its codecs; a local side calls them as the other one
+ * does. */
+static const struct media_desc *numbers_of(const struct session *session, enum media_side side)
+{
+	const struct media_desc *remote = session->legs[side].remote;
+
+	return remote ? remote : session->legs[other(side)].remote;
+}
+
+static void agree_tape(struct session *session)
+{
+	bool decoded = true;
+
+	for (enum media_side side = MEDIA_A; session->record && side <= MEDIA_B; side++) {
+		const struct media_desc *desc = numbers_of(session, side);
+
+		if (!desc || !tape_agree(recording_tape(session->record), side, desc))
+			decoded = false;
+	}
+	if (session->record && !decoded)
+		log_notice("media", "session=%s is not recorded: codec %s is not decoded here",
+			   session->setup.name, session->setup.receipts[MEDIA_A].texts.codec);
+	session->record_codec = decoded;
+}
+
+static void thread_tape(struct session *session)
+{
+	for (enum media_side side = MEDIA_A; side <= MEDIA_B; side++) {
+		session->legs[side].path.side = side;
+		session->legs[side].path.tape =
+			session->record ? recording_tape(session->record) : NULL;
+	}
+}
+
+static void show_recording(struct session *session)
+{
+	static const enum media_record_state shown[] = {
+		[RECORDING_OPENING] = MEDIA_RECORD_OPENING,
+		[RECORDING_OPEN] = MEDIA_RECORD_OPEN,
+		[RECORDING_FAILED] = MEDIA_RECORD_FAILED,
+		[RECORDING_BROKEN] = MEDIA_RECORD_BROKEN,
+	};
+	struct receipt *receipt = &session->setup.receipts[MEDIA_A];
+	enum media_record_state state;
+
+	if (!session->record)
+		return;
+	state = shown[recording_state(session->record)];
+	if (!session->record_codec && !tape_heard(recording_tape(session->record)))
+		state = MEDIA_RECORD_CODEC;
+	atomic_store_explicit(&receipt->record, (unsigned)state, memory_order_relaxed);
+	atomic_store_explicit(&receipt->record_dropped,
+			      tape_dropped(recording_tape(session->record)), memory_order_relaxed);
+}
+
+static void end_recording(struct session *session)
+{
+	if (session->record)
+		session->record = recording_close(
+			session->record, tape_heard(recording_tape(session->record)), "hangup");
+	thread_tape(session);
+}
+
 static void on_check(struct timer *timer, void *arg)
 {
 	struct session *session = arg;
@@ -153,6 +219,7 @@ static void on_check(struct timer *timer, void *arg)
 
 	check_silence(session, MEDIA_A, now);
 	check_silence(session, MEDIA_B, now);
+	show_recording(session);
 	timer_start(worker_wheel(session->setup.worker), timer, now + CHECK_MS);
 }
 
@@ -244,6 +311,7 @@ struct session *session_destroy(struct session *session)
 	timer_cancel(&session->check);
 	timer_cancel(&session->opening);
 	drop_transcoders(session);
+	end_recording(session);
 	leg_done(&session->legs[MEDIA_A]);
 	leg_done(&session->legs[MEDIA_B]);
 	exchange_clear(&session->pending);
@@ -535,6 +603,7 @@ static void open_paths(struct session *session, const struct exchange *exchange,
 			local_agree(legs[side].path.local, side == offerer ? back : answer,
 				    session->ends[side].sends);
 
+	agree_tape(session);
 	session->agreed_ms = clock_now();
 	if (session->setup.rtp_timeout_s > 0 || session->setup.hold_timeout_s > 0)
 		timer_start(worker_wheel(session->setup.worker), &session->check,
@@ -689,6 +758,18 @@ void session_start(struct session *session, enum media_side to)
 	serve_locally(session);
 }
 
+void session_record(struct session *session, struct recording *take_recording)
+{
+	end_recording(session);
+	session->record = take_recording;
+	thread_tape(session);
+	agree_tape(session);
+	show_recording(session);
+	if (!timer_active(&session->check))
+		timer_start(worker_wheel(session->setup.worker), &session->check,
+			    clock_now() + CHECK_MS);
+}
+
 void session_rollback(struct session *session)
 {
 	exchange_clear(&session->pending);
@@ -726,6 +807,7 @@ static struct media_desc *agreed_offer(const struct session *session)
 static int replace_b(struct session *session, const struct session_setup *b)
 {
 	struct session_setup *setup = &session->setup;
+	int err;
 
 	drop_transcoders(session);
 	leg_done(&session->legs[MEDIA_B]);
@@ -742,7 +824,9 @@ static int replace_b(struct session *session, const struct session_setup *b)
 		setup->local_offer = b->local_offer;
 	}
 	session->ends[MEDIA_B].silent = false;
-	return start_leg(session, MEDIA_B);
+	err = start_leg(session, MEDIA_B);
+	thread_tape(session);
+	return err;
 }
 
 void session_turn(struct session *session, const struct session_setup *b)

@@ -42,6 +42,8 @@ struct session *session_destroy(struct session *session);
 void session_offer(struct session *session, enum media_side from, const char *sdp);
 void session_answer(struct session *session, enum media_side from, const char *sdp);
 void session_start(struct session *session, enum media_side to);
+/* Takes the recording. */
+void session_record(struct session *session, struct recording *take_recording);
 void session_rollback(struct session *session);
 void session_digit(struct session *session, enum media_side to, char digit, unsigned ms);
 /* Side B begins anew, as `b` says of it; takes what of it is taken. */

@@ -303,6 +303,15 @@ static struct call_limits limits_of(const struct config *config)
 				     .duration_s = config->max_call_s };
 }
 
+/* Recordings of calls, as the configuration in force says. */
+static void keep_recordings(struct daemon *daemon)
+{
+	const struct config_recordings *config = &daemon->config->recordings;
+
+	if (config->keep_days && media_keep(daemon->media, config->dir, config->keep_days) < 0)
+		log_error("main", "no memory to remove old recordings");
+}
+
 /* The registrar has taken it: it was the last that could refuse. */
 static void apply(struct daemon *daemon, struct reading *reading)
 {
@@ -326,6 +335,7 @@ static void apply(struct daemon *daemon, struct reading *reading)
 	reading->config = NULL;
 	reading->sounds = NULL;
 	reading->identity = NULL;
+	keep_recordings(daemon);
 	log_info("main", "reloaded registrations=%zu services=%zu trunks=%zu config=%s",
 		 fresh->registration_count, fresh->service_count, fresh->trunk_count,
 		 fresh->version);
@@ -504,6 +514,13 @@ static void recover_mailboxes(struct daemon *daemon)
 		}
 }
 
+static void recover_recordings(struct daemon *daemon)
+{
+	if (media_recover(daemon->media, daemon->config->recordings.dir) < 0)
+		log_error("main", "start: no memory to complete the recordings of calls");
+	keep_recordings(daemon);
+}
+
 static int start_media(struct daemon *daemon)
 {
 	const struct config_media *config = &daemon->config->media;
@@ -536,6 +553,7 @@ static int start_media(struct daemon *daemon)
 	if (err)
 		return err;
 	recover_mailboxes(daemon);
+	recover_recordings(daemon);
 	return sip_loop_watch(daemon->loop, media_engine_fd(daemon->media), on_media, daemon);
 }
 

@@ -109,6 +109,18 @@ static json_t *ask_sip_thread(struct answerer *answerer,
 	return result;
 }
 
+static const char *record_word(enum media_record_state state)
+{
+	static const char *const words[] = { [MEDIA_RECORD_NONE] = "",
+					     [MEDIA_RECORD_OPENING] = "opening",
+					     [MEDIA_RECORD_OPEN] = "running",
+					     [MEDIA_RECORD_FAILED] = "failed",
+					     [MEDIA_RECORD_BROKEN] = "disk full",
+					     [MEDIA_RECORD_CODEC] = "codec not decoded" };
+
+	return words[state];
+}
+
 /* How long ago; -1: never. */
 static json_int_t age_ms(mono_ms moment)
 {
@@ -146,6 +158,8 @@ static json_t *receipt_json(const struct media_receipt *receipt)
 			 receipt->dtls_ok, "packets_in", (json_int_t)receipt->packets_in,
 			 "packets_out", (json_int_t)receipt->packets_out, "lost",
 			 (json_int_t)receipt->lost, "dropped", (json_int_t)dropped);
+	if (json && receipt->record)
+		json_object_set_new(json, "recording", text_json(record_word(receipt->record)));
 	if (json && quality)
 		json_object_update(json, quality);
 	json_decref(quality);

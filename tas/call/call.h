@@ -49,9 +49,12 @@ enum call_step_turn {
 	CALL_TURN_ADVISED    /* only if one did */
 };
 
-/* Where a message goes, and what is said about it beside it. Texts are the plan's. */
+/* Where a message or the recording of a call goes, and what is said about it beside
+ * it. Texts are the plan's. */
 struct call_mailbox {
-	char *name, *folder;
+	char *name; /* NULL: the recording of a call */
+	char *folder;
+	char *public_key;      /* of a recording: as in struct media_recording; NULL: none */
 	char *caller, *called; /* "" for a caller that hides */
 	bool beep;
 	unsigned max_ms, silence_ms; /* as in struct media_recording */
@@ -116,10 +119,11 @@ struct call_plan {
 	/* For the record. */
 	enum call_direction direction;
 	enum route_type route_type;
-	char number[E164_ROOM]; /* the registered number; "" unknown */
-	char *service;          /* and rule: "office/2" */
-	bool emergency;         /* past every limit */
-	char *record;           /* more JSON members for it, each after a comma; or NULL */
+	char number[E164_ROOM];         /* the registered number; "" unknown */
+	char *service;                  /* and rule: "office/2" */
+	bool emergency;                 /* past every limit */
+	struct call_mailbox *recording; /* once answered both sides are recorded; NULL: not */
+	char *record;                   /* more JSON members for it, each after a comma; or NULL */
 };
 struct call_plan *call_plan_free(struct call_plan *plan); /* heap; NULL fine; returns NULL */
 

@@ -133,6 +133,7 @@ struct call {
 	enum call_verdict verdict;
 	char verdict_why[CALL_VERDICT_ROOM];
 	char *message_path; /* of the WAV file begun last; NULL: none */
+	bool recorded;      /* it is the call's own */
 	struct media_receipt receipt[2];
 };
 
@@ -301,6 +302,7 @@ int message_init(struct message *message, struct call *call,
 		 const struct call_mailbox *mailbox) MUST_CHECK;
 void message_done(struct message *message);
 const char *message_left(const struct call *call); /* path of the file, or NULL: none is kept */
+void message_record(struct call *call);            /* the call itself, if the plan says so */
 
 /* record.c: what stays of a call */
 struct call_try *record_try(struct call *call, const char *label);           /* NULL: not told */

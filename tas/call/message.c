@@ -28,6 +28,8 @@ static char *about_text(const struct call *call, const struct call_mailbox *mail
 	struct str json = { 0 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
+		if (!members[i].value)
+			continue;
 		str_addf(&json, "%c\"%s\":", i ? ',' : '{', members[i].name);
 		str_add_json(&json, members[i].value);
 	}
@@ -46,7 +48,8 @@ int message_init(struct message *message, struct call *call, const struct call_m
 	snprintf(message->name + strlen(message->name), sizeof(message->name) - 20, "%s", call->id);
 	strftime(time_text, sizeof(time_text), "%Y-%m-%dT%H:%M:%SZ", &tm);
 	message->about = about_text(call, mailbox, time_text);
-	str_addf(&path, "%s/%s.wav", mailbox->folder, message->name);
+	str_addf(&path, "%s/%s.wav%s", mailbox->folder, message->name,
+		 mailbox->public_key ? ".sealed" : "");
 	free(call->message_path);
 	call->message_path = str_take(&path);
 	if (!message->about || !call->message_path)
@@ -54,6 +57,7 @@ int message_init(struct message *message, struct call *call, const struct call_m
 	message->recording = (struct media_recording){ .folder = mailbox->folder,
 						       .name = message->name,
 						       .about = message->about,
+						       .public_key = mailbox->public_key,
 						       .beep = mailbox->beep,
 						       .max_ms = mailbox->max_ms,
 						       .silence_ms = mailbox->silence_ms };
@@ -67,7 +71,31 @@ void message_done(struct message *message)
 
 const char *message_left(const struct call *call)
 {
+	enum media_record_state state = call->receipt[MEDIA_A].record;
+
+	if (call->recorded)
+		return state == MEDIA_RECORD_FAILED || state == MEDIA_RECORD_CODEC
+			       ? NULL
+			       : call->message_path;
 	return call->receipt[MEDIA_B].recorded_ms >= MEDIA_RECORDING_SHORTEST_MS
 		       ? call->message_path
 		       : NULL;
+}
+
+/* Trouble with it is no reason to end the call. */
+void message_record(struct call *call)
+{
+	struct message message = { 0 };
+	int err;
+
+	if (!call->plan->recording || !call->session || call_current_step(call)->mailbox)
+		return;
+	err = message_init(&message, call, call->plan->recording);
+	if (!err)
+		err = media_record(call->session, &message.recording);
+	message_done(&message);
+	if (err)
+		log_error("call", "call=%s is not recorded: out of memory", call->id);
+	else
+		call->recorded = true;
 }

@@ -10,6 +10,7 @@ static void mailbox_free(struct call_mailbox *mailbox)
 		return;
 	free(mailbox->name);
 	free(mailbox->folder);
+	free(mailbox->public_key);
 	free(mailbox->caller);
 	free(mailbox->called);
 	free(mailbox);
@@ -45,6 +46,7 @@ struct call_plan *call_plan_free(struct call_plan *plan)
 		call_step_done(&plan->steps[i]);
 	free(plan->steps);
 	free(plan->service);
+	mailbox_free(plan->recording);
 	free(plan->record);
 	free(plan);
 	return NULL;

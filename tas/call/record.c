@@ -195,6 +195,26 @@ static void add_tries(struct str *json, const struct call *call)
 	str_add(json, "]");
 }
 
+/* The file of a message or of the call, or why there is none. */
+static void add_recording(struct str *json, const struct call *call)
+{
+	const struct media_receipt *a = &call->receipt[MEDIA_A];
+
+	if (message_left(call))
+		add_text(json, "recording", message_left(call));
+	if (message_left(call) && !call->recorded)
+		str_addf(json, ",\"recording_ms\":%u", call->receipt[MEDIA_B].recorded_ms);
+	if (a->record_dropped)
+		str_addf(json, ",\"recording_dropped\":%llu",
+			 (unsigned long long)a->record_dropped);
+	if (a->record == MEDIA_RECORD_FAILED)
+		add_text(json, "recording_why", "no file could be made");
+	else if (a->record == MEDIA_RECORD_BROKEN)
+		add_text(json, "recording_why", "the disk took no more");
+	else if (a->record == MEDIA_RECORD_CODEC)
+		add_text(json, "recording_why", "its codec is not decoded here");
+}
+
 static void write_cdr(const struct call *call, const struct ending *ending, mono_ms now)
 {
 	const struct leg_info *a = call_caller(call);
@@ -235,10 +255,7 @@ static void write_cdr(const struct call *call, const struct ending *ending, mono
 		add_tries(&json, call);
 	if (call->asked.length)
 		str_addf(&json, ",\"asked\":[%s]", call->asked.text);
-	if (message_left(call)) {
-		add_text(&json, "recording", message_left(call));
-		str_addf(&json, ",\"recording_ms\":%u", call->receipt[MEDIA_B].recorded_ms);
-	}
+	add_recording(&json, call);
 	add_text(&json, "verdict", call_verdict_name(call->verdict));
 	if (call->verdict_why[0])
 		add_text(&json, "verdict_why", call->verdict_why);

@@ -168,6 +168,24 @@ void route_add_action(struct decision *decision, const struct config_action *act
 	}
 }
 
+static void record_call(struct decision *decision)
+{
+	const struct config_recordings *config = &decision->config->recordings;
+	struct call_mailbox *recording = calloc(1, sizeof(*recording));
+
+	decision->plan->recording = recording;
+	if (!recording) {
+		decision->failed = true;
+		return;
+	}
+	recording->folder = decision_text(decision, strdup(config->dir));
+	if (config->key)
+		recording->public_key = decision_text(decision, strdup(config->key));
+	recording->caller =
+		decision_text(decision, strdup(decision->anonymous ? "" : decision->caller));
+	recording->called = decision_text(decision, strdup(decision->called));
+}
+
 static void name_rule(struct decision *decision, const struct config_service *service,
 		      const struct config_rule *rule)
 {
@@ -177,6 +195,8 @@ static void name_rule(struct decision *decision, const struct config_service *se
 	if (rule)
 		str_addf(&name, "/%zu", (size_t)(rule - service->rules) + 1);
 	decision->plan->service = decision_text(decision, str_take(&name));
+	if (rule && rule->record)
+		record_call(decision);
 }
 
 static bool plan_loops(const struct call_plan *plan, enum call_step_turn turn)

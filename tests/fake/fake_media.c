@@ -233,6 +233,19 @@ int media_turn(struct media_session *session, enum media_leg_kind kind,
 				       : next(session, MEDIA_EV_OFFER, MEDIA_B);
 }
 
+int media_record(struct media_session *session, const struct media_recording *recording)
+{
+	session->records++;
+	session->recording = *recording;
+	snprintf(session->folder, sizeof(session->folder), "%s", recording->folder);
+	snprintf(session->name, sizeof(session->name), "%s", recording->name);
+	snprintf(session->about, sizeof(session->about), "%s", recording->about);
+	session->recording.folder = session->folder;
+	session->recording.name = session->name;
+	session->recording.about = session->about;
+	return 0;
+}
+
 void media_rollback(struct media_session *session)
 {
 	session->rollbacks++;

@@ -19,7 +19,7 @@ struct media_session {
 	media_event_fn *on_event;
 	void *arg;
 
-	unsigned offers, answers, starts, rollbacks, turns;
+	unsigned offers, answers, starts, rollbacks, turns, records;
 	char digits[2]; /* last given to each side */
 	unsigned digit_ms;
 	/* What the door says comes next. */

@@ -45,7 +45,7 @@ FOREIGN = {
     "GLib": (["glib", "gio/"], ["media/ice.c", "media/worker.c", "config/zone.c"]),
     "libsrtp2": (["srtp2/"], ["media/srtp.c", "media/srtp_openssl.c"]),
     "OpenSSL": (["openssl/"], ["media/dtls.c", "media/certificate.c", "media/srtp_openssl.c", "media/credentials.c", "media/ice.c",
-                               "tas/sip/tls_", "tas/sip/digest_hash.c", "proto/pem_check.c",
+                               "media/seal.c", "tas/sip/tls_", "tas/sip/digest_hash.c", "proto/pem_check.c",
                                "hook/sign.c", "tools/core/book.c",
                                "tools/core/core.c", "tools/core/pki.c", "tools/core/sbc.c"]),
     "c-ares": (["ares.h"], ["tas/sip/dns.c"]),

@@ -35,6 +35,7 @@ struct options {
 	enum format format;
 	bool json;                     /* format is FORMAT_JSON */
 	const char *argument, *second; /* of the command; NULL: none */
+	const char *key;               /* of unseal; NULL: none */
 	struct explain_options explain;
 	struct plan_options plan;
 };
@@ -49,6 +50,7 @@ json_t *ask_or_say(const struct options *options, const char *request, int *ret_
 int run_explain(const struct options *options);
 int run_regs(const struct options *options);
 int run_trace(const struct options *options);
+int run_unseal(const struct options *options);
 
 int print_json(const json_t *document); /* STATUS_OK */
 /* For people, on stdout. */

@@ -136,7 +136,7 @@ static const struct command {
 	{ "refresh", OPTIONAL, run_refresh }, { "drain", NONE, run_drain },
 	{ "metrics", NONE, run_metrics },     { "trunks", NONE, run_trunks },
 	{ "explain", OPTIONAL, run_explain }, { "devices", NONE, run_devices },
-	{ "trace", NEEDED, run_trace },
+	{ "trace", NEEDED, run_trace },       { "unseal", NEEDED, run_unseal },
 };
 
 static void usage(FILE *to)
@@ -157,6 +157,7 @@ static void usage(FILE *to)
 	      "  explain ...       why a call goes where it goes: see below\n"
 	      "  refresh [NUMBER]  refresh one registration, or all, now\n"
 	      "  drain             take no more calls and stop when the last has ended\n"
+	      "  unseal FILE       hear a sealed recording: writes it as WAV beside it\n"
 	      "  metrics           counters and gauges, in Prometheus' text format\n"
 	      "\n"
 	      "  -s, --socket SOCKET      the daemon's admin.socket (" SOCKET_PATH ")\n"
@@ -165,6 +166,8 @@ static void usage(FILE *to)
 	      "      --version, -h, --help\n"
 	      "\n"
 	      "regs plan --count 1M [--outage 30m] [--ttl 1h] [--rate REQUESTS]\n"
+	      "unseal FILE.wav.sealed --key KEY   by the private key of recordings.key, a PEM "
+	      "file\n"
 	      "\n"
 	      "explain --to NUMBER [--from NUMBER] [--direction mo|mt] [--at TIME]\n"
 	      "        [--header \"Name: value\"]... [--trunk NAME] [--load PERCENT]\n"
@@ -232,7 +235,8 @@ enum {
 	OPT_COUNT,
 	OPT_OUTAGE,
 	OPT_TTL,
-	OPT_RATE
+	OPT_RATE,
+	OPT_KEY
 };
 
 static const char **explain_text(struct explain_options *explain, int option)
@@ -356,6 +360,7 @@ int main(int argc, char **argv)
 		{ "outage", required_argument, NULL, OPT_OUTAGE },
 		{ "ttl", required_argument, NULL, OPT_TTL },
 		{ "rate", required_argument, NULL, OPT_RATE },
+		{ "key", required_argument, NULL, OPT_KEY },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct options options = { .socket_path = SOCKET_PATH };
@@ -369,6 +374,9 @@ int main(int argc, char **argv)
 		case 'o':
 			if (!take_format(&options, optarg))
 				return wrong_usage();
+			break;
+		case OPT_KEY:
+			options.key = optarg;
 			break;
 		case 'V':
 			puts("breakoutctl " BREAKOUT_VERSION);

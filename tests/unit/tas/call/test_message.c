@@ -136,6 +136,65 @@ static void call_record_names_no_file_that_is_not_kept(void **state)
 	assert_null(strstr(cdr, "recording"));
 }
 
+static struct call_plan *recorded(struct call_step step)
+{
+	struct call_plan *plan = RIG_PLAN(step);
+
+	plan->recording = calloc(1, sizeof(*plan->recording));
+	assert_non_null(plan->recording);
+	*plan->recording = (struct call_mailbox){ .folder = strdup("/rec"),
+						  .public_key = strdup("/key.pem"),
+						  .caller = strdup(""),
+						  .called = strdup("+4712345678") };
+	return plan;
+}
+
+static void call_is_recorded_from_its_answer_on(void **state)
+{
+	struct rig *rig = *state;
+	struct media_receipt side = { .record = MEDIA_RECORD_OPEN };
+	struct media_session *session;
+	char cdr[4096];
+
+	rig_start(rig, "offer-a", recorded(rig_loop()));
+	session = fake_media_last();
+	fake_media_reply(session, "offer-for-b");
+	assert_int_equal(session->records, 0);
+	fake_leg_event(fake_leg_last(), LEG_EV_ANSWERED, 200, "answer-b");
+	fake_media_reply(session, "answer-for-a");
+	assert_int_equal(session->records, 1);
+	assert_string_equal(session->recording.folder, "/rec");
+	assert_non_null(strstr(session->recording.about, "\"caller\":\"\",\"called\":\"+47"));
+	assert_null(strstr(session->recording.about, "mailbox"));
+	fake_media_receipt(MEDIA_A, &side);
+	fake_leg_end(rig->a, LEG_END_BYE, 200);
+	read_cdr(rig, cdr, sizeof(cdr));
+	assert_non_null(strstr(cdr, "\"recording\":\"/rec/20231114T221320Z-"));
+	assert_non_null(strstr(cdr, ".wav.sealed\""));
+}
+
+static void call_that_could_not_be_recorded_says_why(void **state)
+{
+	struct rig *rig = *state;
+	struct media_receipt side = { .record = MEDIA_RECORD_CODEC };
+	char cdr[4096];
+
+	rig_talking(rig, recorded(rig_loop()));
+	fake_media_receipt(MEDIA_A, &side);
+	fake_leg_end(rig->a, LEG_END_BYE, 200);
+	read_cdr(rig, cdr, sizeof(cdr));
+	assert_null(strstr(cdr, "\"recording\":"));
+	assert_non_null(strstr(cdr, "\"recording_why\":\"its codec is not decoded here\""));
+}
+
+static void a_message_is_not_recorded_twice(void **state)
+{
+	struct rig *rig = *state;
+
+	answered(rig, recorded(voicemail()));
+	assert_int_equal(fake_media_last()->records, 0);
+}
+
 #define WITH_RIG(test) cmocka_unit_test_setup_teardown(test, rig_setup, rig_teardown)
 
 int main(void)
@@ -148,6 +207,9 @@ int main(void)
 		WITH_RIG(mailbox_that_takes_nothing_does_not_answer),
 		WITH_RIG(call_record_names_the_file),
 		WITH_RIG(call_record_names_no_file_that_is_not_kept),
+		WITH_RIG(call_is_recorded_from_its_answer_on),
+		WITH_RIG(call_that_could_not_be_recorded_says_why),
+		WITH_RIG(a_message_is_not_recorded_twice),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

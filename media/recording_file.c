@@ -1,0 +1,509 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "media/recording_file.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "base/log.h"
+#include "media/tone.h"
+
+#define HEADER_BYTES    44
+#define SAMPLE_BYTES    2
+#define FRAMES_MAX      4096 /* in one chunk of a sealed file */
+#define SEALED_CHANNELS 2    /* what is sealed are calls */
+#define NAME_ROOM       (NAME_MAX + sizeof(".wav.sealed.part"))
+#define DAY_MS          (24 * 3600 * (wall_ms)1000)
+
+static const char plain_ending[] = ".wav", sealed_ending[] = ".wav.sealed";
+
+_Static_assert(FRAMES_MAX * 2 * SAMPLE_BYTES <= SEAL_CHUNK_MAX, "a chunk holds two channels");
+
+static void put_number(uint8_t *to, uint32_t value, unsigned bytes)
+{
+	for (unsigned i = 0; i < bytes; i++)
+		to[i] = (uint8_t)(value >> 8 * i);
+}
+
+/* RIFF WAVE, format 1 (PCM), little endian. Source: Multimedia Programming
+ * Interface and Data Specifications 1.0, IBM and Microsoft, 1991. */
+static void wav_header(uint8_t header[HEADER_BYTES], uint64_t frames, unsigned channels)
+{
+	unsigned block = channels * SAMPLE_BYTES;
+	uint32_t size = (uint32_t)(frames * block);
+
+	memcpy(header, "RIFF....WAVEfmt ", 16);
+	put_number(header + 4, HEADER_BYTES - 8 + size, 4);
+	put_number(header + 16, 16, 4); /* bytes of the format that follows */
+	put_number(header + 20, 1, 2);  /* PCM */
+	put_number(header + 22, channels, 2);
+	put_number(header + 24, TONE_RATE, 4);
+	put_number(header + 28, TONE_RATE * block, 4);
+	put_number(header + 32, block, 2);
+	put_number(header + 34, SAMPLE_BYTES * 8, 2);
+	memcpy(header + 36, "data", 4);
+	put_number(header + 40, size, 4);
+}
+
+/* ret_done: how much of it the file has, also on failure. */
+static int write_some(int fd, const void *bytes, size_t length, off_t at, size_t *ret_done)
+{
+	for (*ret_done = 0; *ret_done < length;) {
+		ssize_t n = pwrite(fd, (const char *)bytes + *ret_done, length - *ret_done,
+				   at + (off_t)*ret_done);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n > 0)
+			*ret_done += (size_t)n;
+	}
+	return 0;
+}
+
+static int write_at(int fd, const void *bytes, size_t length, off_t at)
+{
+	size_t done;
+
+	return write_some(fd, bytes, length, at, &done);
+}
+
+static int write_header(const struct recording_file *file)
+{
+	uint8_t header[HEADER_BYTES];
+
+	wav_header(header, file->frames, file->channels);
+	return write_at(file->sound, header, sizeof(header), 0);
+}
+
+/* "NAME.wav.part"; a name is short: config and call see to it. */
+static const char *file_name(char room[NAME_ROOM], const char *name, const char *ending, bool part)
+{
+	(void)snprintf(room, NAME_ROOM, "%s%s%s", name, ending, part ? ".part" : "");
+	return room;
+}
+
+static int make_file(int directory, const char *name, const char *ending)
+{
+	char room[NAME_ROOM];
+	int fd = openat(directory, file_name(room, name, ending, /* part= */ true),
+			O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* The folder and the one above it, as far as they are missing. */
+static int open_folder(const char *folder)
+{
+	const char *slash = strrchr(folder, '/');
+	char *parent = slash && slash > folder ? strndup(folder, (size_t)(slash - folder)) : NULL;
+	int fd;
+
+	if (parent)
+		(void)mkdir(parent, 0750); /* if it is not there then, opening says so */
+	free(parent);
+	(void)mkdir(folder, 0750);
+	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static void remove_part(int directory, const char *name, const char *ending)
+{
+	char room[NAME_ROOM];
+
+	/* May not be there. */
+	(void)unlinkat(directory, file_name(room, name, ending, /* part= */ true), 0);
+}
+
+static int give_name(int directory, const char *name, const char *ending)
+{
+	char part[NAME_ROOM], whole[NAME_ROOM];
+
+	return renameat(directory, file_name(part, name, ending, /* part= */ true), directory,
+			file_name(whole, name, ending, /* part= */ false))
+		       ? -errno
+		       : 0;
+}
+
+/* The sound first: who finds the JSON file finds both. NULL: it has its name. */
+static int give_names(int directory, const char *name, const char *sound_ending)
+{
+	int err = sound_ending ? give_name(directory, name, sound_ending) : 0;
+
+	if (!err)
+		err = give_name(directory, name, ".json");
+	if (!err && fsync(directory) < 0)
+		err = -errno;
+	return err;
+}
+
+static const char *ending_of(const struct recording_file *file)
+{
+	return file->seal ? sealed_ending : plain_ending;
+}
+
+unsigned recording_file_ms(const struct recording_file *file)
+{
+	return (unsigned)(file->frames / (TONE_RATE / 1000));
+}
+
+/* The members of the JSON file that only the end knows. */
+static int end_json(int json, unsigned length_ms, uint64_t dropped_ms, const char *why)
+{
+	char text[128];
+	struct stat st;
+	int length = snprintf(text, sizeof(text),
+			      ",\"length_ms\":%u,\"dropped_ms\":%llu,\"ended\":\"%s\"}\n",
+			      length_ms, (unsigned long long)dropped_ms, why);
+	int err;
+
+	if (fstat(json, &st) < 0)
+		return -errno;
+	err = write_at(json, text, (size_t)length, st.st_size);
+	return !err && fsync(json) < 0 ? -errno : err;
+}
+
+static int end_wav(const struct recording_file *file)
+{
+	off_t size = HEADER_BYTES + (off_t)(file->frames * file->channels * SAMPLE_BYTES);
+	int err = write_header(file);
+
+	if (!err && ftruncate(file->sound, size) < 0)
+		err = -errno;
+	return !err && fsync(file->sound) < 0 ? -errno : err;
+}
+
+static int write_chunk(struct recording_file *file, const void *plain, size_t length, bool last)
+{
+	uint8_t sealed[SEAL_CHUNK_MAX + SEAL_OVERHEAD];
+	int err = seal_chunk(file->seal, plain, length, last, sealed);
+
+	if (!err)
+		err = write_at(file->sound, sealed, length + SEAL_OVERHEAD, file->size);
+	if (!err)
+		file->size += (off_t)length + SEAL_OVERHEAD;
+	return err;
+}
+
+static int begin_sealed(struct recording_file *file)
+{
+	uint8_t header[SEAL_HEADER_MAX];
+	size_t length = seal_header(file->seal, header);
+
+	file->size = (off_t)length;
+	return write_at(file->sound, header, length, 0);
+}
+
+static int end_sealed(struct recording_file *file)
+{
+	int err = write_chunk(file, "", 0, /* last= */ true);
+
+	/* Of a chunk that the disk took in part nothing stays. */
+	if (!err && ftruncate(file->sound, file->size) < 0)
+		err = -errno;
+	return !err && fsync(file->sound) < 0 ? -errno : err;
+}
+
+void recording_file_init(struct recording_file *file)
+{
+	*file = (struct recording_file){ .directory = -1, .json = -1, .sound = -1 };
+}
+
+/* The JSON file is there before the other and locked: so recovery finds both,
+ * and leaves alone what somebody still writes. */
+int recording_file_make(struct recording_file *file, const struct media_recording *options,
+			unsigned channels, const char **ret_why)
+{
+	int err;
+
+	*ret_why = NULL;
+	file->name = options->name;
+	file->channels = channels;
+	if (options->public_key) {
+		err = seal_create(&file->seal, options->public_key, ret_why);
+		if (err)
+			return err;
+	}
+	file->directory = err = open_folder(options->folder);
+	if (err >= 0)
+		file->json = err = make_file(file->directory, file->name, ".json");
+	if (err >= 0)
+		err = flock(file->json, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
+	if (err >= 0)
+		err = write_at(file->json, options->about, strlen(options->about), 0);
+	if (err >= 0)
+		file->sound = err = make_file(file->directory, file->name, ending_of(file));
+	if (err >= 0)
+		err = file->seal ? begin_sealed(file) : write_header(file);
+	return err;
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+void recording_file_done(struct recording_file *file)
+{
+	close_fd(&file->sound);
+	close_fd(&file->json);
+	close_fd(&file->directory);
+	file->seal = seal_destroy(file->seal);
+}
+
+void recording_file_throw_away(struct recording_file *file)
+{
+	if (file->sound >= 0)
+		remove_part(file->directory, file->name, ending_of(file));
+	if (file->json >= 0)
+		remove_part(file->directory, file->name, ".json");
+}
+
+static int write_sealed(struct recording_file *file, const int16_t *samples, size_t frames)
+{
+	int err = 0;
+
+	while (frames > 0 && !err) {
+		size_t count = frames < FRAMES_MAX ? frames : FRAMES_MAX;
+
+		err = write_chunk(file, samples, count * file->channels * SAMPLE_BYTES,
+				  /* last= */ false);
+		if (!err)
+			file->frames += count;
+		samples += count * file->channels;
+		frames -= count;
+	}
+	return err;
+}
+
+int recording_file_write(struct recording_file *file, const int16_t *samples, size_t frames)
+{
+	size_t block = file->channels * SAMPLE_BYTES, done;
+	int err;
+
+	if (file->seal)
+		return write_sealed(file, samples, frames);
+	err = write_some(file->sound, samples, frames * block,
+			 HEADER_BYTES + (off_t)(file->frames * block), &done);
+	file->frames += done / block;
+	return err ? err : write_header(file);
+}
+
+int recording_file_complete(struct recording_file *file, uint64_t dropped_ms, const char *why)
+{
+	int err = file->seal ? end_sealed(file) : end_wav(file);
+
+	if (!err)
+		err = end_json(file->json, recording_file_ms(file), dropped_ms, why);
+	return err ? err : give_names(file->directory, file->name, ending_of(file));
+}
+
+static int unseal_frames(struct unseal *unseal, struct recording_file *to)
+{
+	static const size_t block = SEALED_CHANNELS * SAMPLE_BYTES;
+	int16_t samples[SEAL_CHUNK_MAX / SAMPLE_BYTES];
+	bool last = false;
+	size_t length;
+	int err = 0;
+
+	while (!err && !last) {
+		err = unseal_next(unseal, (uint8_t *)samples, &length, &last);
+		if (!err)
+			err = recording_file_write(to, samples, length / block);
+	}
+	return err;
+}
+
+int recording_file_unseal(const char *path, const char *private_key, const char *to,
+			  unsigned *ret_ms, const char **ret_why)
+{
+	struct recording_file out = { .directory = -1, .json = -1, .channels = SEALED_CHANNELS };
+	struct unseal *unseal = NULL;
+	FILE *in = fopen(path, "re");
+	int err;
+
+	*ret_why = NULL;
+	if (!in)
+		return -errno;
+	out.sound = -1;
+	err = unseal_create(&unseal, in, private_key, ret_why);
+	if (!err) {
+		out.sound = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		err = out.sound < 0 ? -errno : unseal_frames(unseal, &out);
+	}
+	*ret_ms = recording_file_ms(&out);
+	unseal_destroy(unseal);
+	recording_file_done(&out);
+	fclose(in);
+	return err;
+}
+
+/* ---- what a dead process left ---- */
+
+/* Whether the JSON text has been ended already. */
+static bool json_ended(int json)
+{
+	struct stat st;
+	char last = '\0';
+
+	return fstat(json, &st) == 0 && st.st_size > 0 &&
+	       pread(json, &last, 1, st.st_size - 1) == 1 && last == '\n';
+}
+
+/* How much there is, by the sound file itself. */
+static void measure(struct recording_file *file, bool sealed)
+{
+	uint8_t channels = 0;
+	off_t size = lseek(file->sound, 0, SEEK_END);
+	uint64_t bytes = size > HEADER_BYTES ? (uint64_t)(size - HEADER_BYTES) : 0;
+
+	if (sealed) {
+		file->channels = SEALED_CHANNELS;
+		bytes = seal_measure(file->sound);
+	} else if (pread(file->sound, &channels, 1, 22) == 1) {
+		file->channels = channels;
+	}
+	if (file->channels == 0)
+		file->channels = 1;
+	file->frames = bytes / (file->channels * SAMPLE_BYTES);
+}
+
+static int recover_files(struct recording_file *file, bool sealed)
+{
+	const char *ending = sealed ? sealed_ending : plain_ending;
+	int err = 0;
+
+	measure(file, sealed);
+	if (recording_file_ms(file) < MEDIA_RECORDING_SHORTEST_MS) {
+		remove_part(file->directory, file->name, ending);
+		remove_part(file->directory, file->name, ".json");
+		return 0;
+	}
+	if (!sealed)
+		err = end_wav(file);
+	if (!err && !json_ended(file->json))
+		err = end_json(file->json, recording_file_ms(file), 0, "interrupted");
+	if (!err)
+		err = give_names(file->directory, file->name, ending);
+	if (!err)
+		log_notice("media", "recording=%s%s length_ms=%u recovered", file->name, ending,
+			   recording_file_ms(file));
+	return err;
+}
+
+static int open_part(const struct recording_file *file, const char *ending)
+{
+	char room[NAME_ROOM];
+
+	return openat(file->directory, file_name(room, file->name, ending, /* part= */ true),
+		      O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+}
+
+static bool is_whole(const struct recording_file *file, const char *ending)
+{
+	char room[NAME_ROOM];
+
+	return faccessat(file->directory, file_name(room, file->name, ending, /* part= */ false),
+			 F_OK, 0) == 0;
+}
+
+static void recover_one(int directory, const char *name)
+{
+	struct recording_file file = { .directory = directory, .name = name };
+	bool sealed;
+	int err = 0;
+
+	file.json = open_part(&file, ".json");
+	file.sound = open_part(&file, plain_ending);
+	sealed = file.sound < 0;
+	if (sealed)
+		file.sound = open_part(&file, sealed_ending);
+	if (file.json < 0 || flock(file.json, LOCK_EX | LOCK_NB) < 0)
+		; /* somebody is at it */
+	else if (file.sound >= 0)
+		err = recover_files(&file, sealed);
+	else if (is_whole(&file, plain_ending) || is_whole(&file, sealed_ending))
+		err = give_names(directory, name, NULL);
+	else
+		remove_part(directory, name, ".json");
+	if (err)
+		log_error("media", "recording=%s.wav.part cannot be completed: %s", name,
+			  strerror(-err));
+	close_fd(&file.json);
+	close_fd(&file.sound);
+}
+
+/* Calls `visit` with each name that has a file of this ending. */
+static void each_name(int directory, const char *ending,
+		      void (*visit)(int directory, const char *name, void *arg), void *arg)
+{
+	DIR *entries = directory < 0 ? NULL : fdopendir(dup(directory));
+	const struct dirent *entry;
+
+	while (entries && (entry = readdir(entries))) {
+		size_t length = strlen(entry->d_name), tail = strlen(ending);
+		char name[NAME_MAX + 1];
+
+		if (length <= tail || strcmp(entry->d_name + length - tail, ending) != 0)
+			continue;
+		(void)snprintf(name, sizeof(name), "%.*s", (int)(length - tail), entry->d_name);
+		visit(directory, name, arg);
+	}
+	if (entries)
+		closedir(entries);
+}
+
+static void visit_part(int directory, const char *name, void *arg)
+{
+	(void)arg;
+	recover_one(directory, name);
+}
+
+void recording_files_recover(const char *folder)
+{
+	int directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	each_name(directory, ".json.part", visit_part, NULL);
+	close_fd(&directory); /* a folder that is not there has nothing to recover */
+}
+
+static void remove_whole(int directory, const char *name, const char *ending)
+{
+	char room[NAME_ROOM];
+
+	if (unlinkat(directory, file_name(room, name, ending, /* part= */ false), 0) < 0 &&
+	    errno != ENOENT)
+		log_error("media", "recording=%s%s is too old, but cannot be removed: %s", name,
+			  ending, strerror(errno));
+}
+
+/* The JSON file last: what is left of an interrupted removal is found again. */
+static void visit_whole(int directory, const char *name, void *arg)
+{
+	const wall_ms *oldest = arg;
+	char room[NAME_ROOM];
+	struct stat st;
+
+	file_name(room, name, ".json", /* part= */ false);
+	if (fstatat(directory, room, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode) ||
+	    (wall_ms)st.st_mtime * 1000 >= *oldest)
+		return;
+	remove_whole(directory, name, plain_ending);
+	remove_whole(directory, name, sealed_ending);
+	remove_whole(directory, name, ".json");
+	log_info("media", "recording=%s removed: too old", name);
+}
+
+void recording_files_expire(const char *folder, unsigned days, wall_ms now)
+{
+	int directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	wall_ms oldest = now - days * DAY_MS;
+
+	each_name(directory, ".json", visit_whole, &oldest);
+	close_fd(&directory);
+}

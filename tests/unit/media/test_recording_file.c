@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Calls on a real disk; test_recorder.c has the messages. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "base/log.h"
+#include "media/recording_file.h"
+#include "media/sound_file.h"
+#include "tests/fake/folder.h"
+#include "tests/fake/rsa.h"
+
+#define ABOUT "{\"id\":\"7\""
+#define DAY   (24 * 3600 * (wall_ms)1000)
+
+static char box[64], own[64], public[64], paths[4][128];
+static struct media_recording options;
+static const char *why;
+
+static void no_log(enum log_level level, const char *area, const char *line, void *arg)
+{
+	(void)level;
+	(void)area;
+	(void)line;
+	(void)arg;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	log_set_sink(no_log, NULL);
+	if (folder_make())
+		return -1;
+	(void)snprintf(box, sizeof(box), "%s/calls", folder);
+	(void)snprintf(own, sizeof(own), "%s/own.pem", folder);
+	(void)snprintf(public, sizeof(public), "%s/public.pem", folder);
+	options = (struct media_recording){ .folder = box, .name = "c1", .about = ABOUT };
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	log_set_sink(NULL, NULL);
+	return folder_remove();
+}
+
+static const char *in_box(const char *name)
+{
+	static unsigned next;
+	char *path = paths[next++ % 4];
+
+	(void)snprintf(path, sizeof(paths[0]), "%s/%s", box, name);
+	return path;
+}
+
+static bool there(const char *name)
+{
+	return access(in_box(name), F_OK) == 0;
+}
+
+/* Left 1000, right 3000. */
+static void write_call(struct recording_file *file, unsigned ms)
+{
+	int16_t frames[80][2];
+
+	recording_file_init(file);
+	assert_int_equal(recording_file_make(file, &options, 2, &why), 0);
+	for (unsigned i = 0; i < 80; i++) {
+		frames[i][0] = 1000;
+		frames[i][1] = 3000;
+	}
+	for (unsigned at = 0; at < ms; at += 10)
+		assert_int_equal(recording_file_write(file, frames[0], 80), 0);
+	assert_int_equal(recording_file_ms(file), ms);
+}
+
+static void assert_call(const char *name, unsigned ms)
+{
+	char text[SOUND_FILE_WHY_ROOM];
+	uint8_t head[48];
+	int16_t *samples;
+	size_t count;
+	int fd = open(in_box(name), O_RDONLY);
+
+	assert_int_equal(read(fd, head, sizeof(head)), sizeof(head));
+	close(fd);
+	assert_int_equal(head[22], 2); /* channels */
+	assert_memory_equal(head + 44, ((const int16_t[]){ 1000, 3000 }), 4);
+	assert_int_equal(sound_file_read(in_box(name), &samples, &count, text), 0);
+	assert_int_equal(count, ms * 8);
+	assert_in_range(samples[count / 2], 1990, 2010); /* mixed */
+	free(samples);
+}
+
+static void assert_text(const char *name, const char *wanted)
+{
+	char text[512] = "";
+	FILE *file = fopen(in_box(name), "r");
+
+	assert_non_null(file);
+	(void)!fread(text, 1, sizeof(text) - 1, file);
+	fclose(file);
+	assert_string_equal(text, wanted);
+}
+
+static void a_call_has_two_channels(void **state)
+{
+	struct recording_file file;
+
+	(void)state;
+	write_call(&file, 1500);
+	assert_call("c1.wav.part", 1500); /* at any time */
+	assert_int_equal(recording_file_complete(&file, 40, "hangup"), 0);
+	recording_file_done(&file);
+	assert_call("c1.wav", 1500);
+	assert_text("c1.json",
+		    ABOUT ",\"length_ms\":1500,\"dropped_ms\":40,\"ended\":\"hangup\"}\n");
+}
+
+static void a_killed_process_leaves_a_call_that_is_completed(void **state)
+{
+	struct recording_file file;
+
+	(void)state;
+	write_call(&file, 1500);
+	recording_file_done(&file);
+	recording_files_recover(box);
+	assert_call("c1.wav", 1500);
+	assert_text("c1.json",
+		    ABOUT ",\"length_ms\":1500,\"dropped_ms\":0,\"ended\":\"interrupted\"}\n");
+}
+
+static int unseal(unsigned *ret_ms)
+{
+	return recording_file_unseal(in_box("c1.wav.sealed"), own, in_box("c1.wav"), ret_ms, &why);
+}
+
+static void a_sealed_call_is_heard_by_who_has_the_key(void **state)
+{
+	struct recording_file file;
+	unsigned ms;
+
+	(void)state;
+	assert_int_equal(rsa_write(own, public, 2048), 0);
+	options.public_key = public;
+	write_call(&file, 1500);
+	assert_false(there("c1.wav.part"));
+	assert_int_equal(recording_file_complete(&file, 0, "hangup"), 0);
+	recording_file_done(&file);
+	assert_text("c1.json",
+		    ABOUT ",\"length_ms\":1500,\"dropped_ms\":0,\"ended\":\"hangup\"}\n");
+	assert_int_equal(unseal(&ms), 0);
+	assert_int_equal(ms, 1500);
+	assert_call("c1.wav", 1500);
+	assert_int_equal(unseal(&ms), -EEXIST); /* writes over nothing */
+}
+
+static void a_sealed_call_of_a_killed_process_says_that_it_ends_early(void **state)
+{
+	struct recording_file file;
+	unsigned ms;
+
+	(void)state;
+	assert_int_equal(rsa_write(own, public, 2048), 0);
+	options.public_key = public;
+	write_call(&file, 2000);
+	assert_int_equal(ftruncate(file.sound, file.size - 9), 0);
+	recording_file_done(&file);
+	recording_files_recover(box);
+	assert_text("c1.json",
+		    ABOUT ",\"length_ms\":1990,\"dropped_ms\":0,\"ended\":\"interrupted\"}\n");
+	assert_int_equal(unseal(&ms), -ENODATA);
+	assert_int_equal(ms, 1990);
+	assert_call("c1.wav", 1990);
+}
+
+static void a_key_that_is_none_is_named(void **state)
+{
+	struct recording_file file;
+
+	(void)state;
+	options.public_key = "/nonexistent";
+	recording_file_init(&file);
+	assert_int_equal(recording_file_make(&file, &options, 2, &why), -ENOENT);
+	assert_non_null(why);
+	recording_file_throw_away(&file);
+	recording_file_done(&file);
+}
+
+static void what_is_old_is_removed_and_nothing_else(void **state)
+{
+	struct recording_file file;
+	struct timespec old[2] = { { 1000000, 0 }, { 1000000, 0 } };
+
+	(void)state;
+	write_call(&file, 1500);
+	assert_int_equal(recording_file_complete(&file, 0, "hangup"), 0);
+	recording_file_done(&file);
+	options.name = "c2";
+	write_call(&file, 1500);
+	recording_file_done(&file); /* is not complete */
+	close(open(in_box("notes.txt"), O_CREAT | O_WRONLY, 0600));
+	recording_files_expire(box, 1, clock_wall());
+	assert_true(there("c1.json"));
+	assert_int_equal(utimensat(AT_FDCWD, in_box("c1.json"), old, 0), 0);
+	assert_int_equal(utimensat(AT_FDCWD, in_box("notes.txt"), old, 0), 0);
+	recording_files_expire(box, 1, (wall_ms)1000000 * 1000 + DAY);
+	assert_true(there("c1.wav"));
+	recording_files_expire(box, 1, (wall_ms)1000000 * 1000 + DAY + 1);
+	assert_false(there("c1.wav"));
+	assert_false(there("c1.json"));
+	assert_true(there("c2.wav.part"));
+	assert_true(there("notes.txt"));
+	recording_files_expire("/nonexistent", 1, clock_wall());
+}
+
+#define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(a_call_has_two_channels),
+		T(a_killed_process_leaves_a_call_that_is_completed),
+		T(a_sealed_call_is_heard_by_who_has_the_key),
+		T(a_sealed_call_of_a_killed_process_says_that_it_ends_early),
+		T(a_key_that_is_none_is_named),
+		T(what_is_old_is_removed_and_nothing_else),
+	};
+
+	return cmocka_run_group_tests_name("media/recording_file", tests, NULL, NULL);
+}
