@@ -179,6 +179,17 @@ def invite(to, port, source="127.0.0.1", **headers):
             f"Contact: <sips:x@{source}:5999>\nMax-Forwards: 70\n{more}Content-Length: 0\n\n")
 
 
+def last_record(core):
+    """The call record of the last call of `core`: it is written after the call's end."""
+    path = core.folder / "cdr.jsonl"
+    dialogs = {leg["call_id"] for leg in (core.last["core"] or {}).get("legs", [])}
+
+    def mine():
+        lines = path.read_text().splitlines() if path.exists() else []
+        return [r for r in map(json.loads, lines) if r["call_id_a"] in dialogs]
+    return wait_until(mine, 5, "the call's record")[-1]
+
+
 # Reading a call's result.
 def legs(result):
     return {leg["leg"]: leg for leg in (result["core"] or {}).get("legs", [])}

@@ -10,7 +10,7 @@ import struct
 import subprocess
 import wave
 
-from core import Core, Daemon, expect, finish, run_tests, wait_until
+from core import Core, Daemon, expect, finish, last_record, run_tests, wait_until
 
 core = Core()
 tas = Daemon(core)
@@ -31,7 +31,7 @@ def ctl(*words):
 
 
 def record():
-    return json.loads((core.folder / "cdr.jsonl").read_text().splitlines()[-1])
+    return last_record(core)
 
 
 def a_running_call_shows_what_is_heard():

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Several targets ring for one call: phones of a PBX, the subscriber, another number."""
 
-import json
 import signal
 
-from core import (Core, Daemon, expect, finish, free_port, headers, legs, run_tests, trace,
+from core import (Core, Daemon, expect, finish, free_port, headers, last_record, legs,
+                  run_tests, trace,
                   wait_until)
 
 NUMBERS = BOTH, GROUP, TURNS, IDLE, OTHER, LATE, DEAD, FORKED, MAIL = [f"+47990001{n:02}"
@@ -78,9 +78,7 @@ def stopped(kind, name):
 
 def record():
     """The call record of the last call."""
-    path = core.folder / "cdr.jsonl"
-    lines = wait_until(lambda: path.exists() and path.read_text().splitlines(), 3, "a record")
-    return json.loads(lines[-1])
+    return last_record(core)
 
 
 def outcomes():

@@ -8,7 +8,7 @@ import signal
 import struct
 import wave
 
-from core import Core, Daemon, expect, finish, run_tests, trace, wait_until
+from core import Core, Daemon, expect, finish, last_record, run_tests, trace, wait_until
 
 core = Core()
 tas = Daemon(core)
@@ -179,8 +179,7 @@ def frequency(path):
 
 
 def cdr():
-    lines = (core.folder / "cdr.jsonl").read_text().splitlines()
-    return json.loads(lines[-1])
+    return last_record(core)
 
 
 def a_caller_leaves_a_message_and_hangs_up():

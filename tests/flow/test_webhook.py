@@ -14,7 +14,7 @@ import time
 
 import yaml
 
-from core import Core, Daemon, expect, free_port, legs, run_tests, trace, wait_until
+from core import Core, Daemon, expect, free_port, last_record, legs, run_tests, trace, wait_until
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "interop"))
 from harness import Pki  # noqa: E402 (its folder is known only now)
@@ -122,7 +122,7 @@ tas.wait_registered()
 
 def record():
     """The last call's."""
-    return json.loads((core.folder / "cdr.jsonl").read_text().splitlines()[-1])
+    return last_record(core)
 
 
 def asked(answer, step=f"webhook 127.0.0.1:{crm.port}"):
