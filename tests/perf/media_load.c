@@ -223,9 +223,12 @@ void load_run(struct load *load, mono_ms ms)
 
 	for (mono_ms tick = 0; tick < ms; tick++) {
 		uint64_t due = began + (uint64_t)tick * 1000000u;
+		unsigned late_us;
 
 		while (now_ns() < due)
 			(void)receive(load, 0);
+		late_us = (unsigned)((now_ns() - due) / 1000);
+		load->late_us = late_us > load->late_us ? late_us : load->late_us;
 		send_slice(load, (unsigned)(tick % PERIOD_MS));
 	}
 	while (receive(load, QUIET_MS) > 0)
@@ -235,6 +238,7 @@ void load_run(struct load *load, mono_ms ms)
 void load_forget(struct load *load)
 {
 	load->sent = load->received = load->damaged = 0;
+	load->late_us = 0;
 	memset(load->delays, 0, (LOAD_LATENESS_US + 1) * sizeof(load->delays[0]));
 }
 

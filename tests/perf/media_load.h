@@ -28,6 +28,7 @@ struct load {
 	struct load_leg *legs; /* two a call: A, B */
 	int epoll_fd;
 	uint64_t sent, received, damaged;
+	unsigned late_us; /* how far the generator fell behind at worst */
 	uint32_t *delays; /* how many packets took so many microseconds */
 };
 

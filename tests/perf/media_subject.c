@@ -72,7 +72,7 @@ static void seal(EVP_CIPHER_CTX *cipher, const uint8_t *packet, size_t length)
 
 static void pass(struct floor *floor, int fd)
 {
-	int count;
+	int count, done = 0;
 
 	for (unsigned i = 0; i < BATCH; i++) {
 		floor->parts[i] = (struct iovec){ floor->packets[i], sizeof(floor->packets[i]) };
@@ -91,8 +91,11 @@ static void pass(struct floor *floor, int fd)
 		seal(floor->out[from], floor->packets[i], floor->messages[i].msg_len);
 		floor->addresses[i].sin_port = htons(floor->to[from]);
 	}
-	for (int sent = 0, done = 0; done<count; done += sent> 0 ? sent : 1)
-		sent = sendmmsg(fd, floor->messages + done, (unsigned)(count - done), 0);
+	while (done < count) {
+		int sent = sendmmsg(fd, floor->messages + done, (unsigned)(count - done), 0);
+
+		done += sent > 0 ? sent : 1; /* what cannot be sent is lost */
+	}
 }
 
 static void floor_main(int fd, const struct load *load)
@@ -278,7 +281,7 @@ static void exec_rtpengine(uint16_t port)
 	(void)dup2(null, STDERR_FILENO);
 	(void)execlp("rtpengine", "rtpengine", "--table=-1", "--foreground", "--log-stderr",
 		     "--log-level=2", "--interface=127.0.0.1", "--num-threads=1",
-		     "--port-min=30000", "--port-max=39999", "--listen-ng", listen, NULL);
+		     "--port-min=20000", "--port-max=29999", "--listen-ng", listen, NULL);
 	_exit(127);
 }
 
