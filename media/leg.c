@@ -90,13 +90,38 @@ static void on_dtls_failed(const char *reason, void *arg)
 	fail(arg, reason);
 }
 
+/* A peer that has proven itself to a lite leg may say hello before its answer is here.
+ * The last such datagram stays: some repeat theirs only after a second (RFC 6347
+ * 4.2.4.1). False: there is no room for it. */
+static bool keep_early(struct leg *leg, const uint8_t *datagram, size_t length)
+{
+	if (length > DTLS_DATAGRAM_MAX)
+		return false;
+	if (!leg->early)
+		leg->early = malloc(DTLS_DATAGRAM_MAX);
+	if (!leg->early)
+		return false;
+	memcpy(leg->early, datagram, length);
+	leg->early_length = length;
+	return true;
+}
+
+/* A server's; to a client nobody says hello. */
+static void take_early(struct leg *leg)
+{
+	if (leg->early && !dtls_is_client(leg->dtls))
+		dtls_receive(leg->dtls, leg->early, leg->early_length);
+	free(leg->early);
+	leg->early = NULL;
+}
+
 static void on_dtls_datagram(const uint8_t *datagram, size_t length, void *arg)
 {
 	struct leg *leg = arg;
 
 	if (leg->dtls)
 		dtls_receive(leg->dtls, datagram, length);
-	else
+	else if (!leg->path.lite || !keep_early(leg, datagram, length))
 		receipt_add(&leg->path.receipt->dropped_other, 1);
 }
 
@@ -281,6 +306,7 @@ void leg_done(struct leg *leg)
 	timer_cancel(&leg->ice_deadline);
 	leg->path.ops = &relay_ops_closed;
 	dtls_destroy(leg->dtls);
+	free(leg->early);
 	if (leg->path.ice)
 		worker_agents(leg->setup.worker, -1);
 	leg->path.ice = ice_destroy(leg->path.ice);
@@ -546,6 +572,7 @@ static int new_association(struct leg *leg, const struct media_desc *remote, boo
 		err = name_association(leg);
 	dtls_destroy(leg->dtls);
 	leg->dtls = dtls;
+	take_early(leg);
 	return err;
 }
 

@@ -56,6 +56,8 @@ struct leg {
 	struct relay_leg path; /* first: the packet path hands it back */
 	struct leg_setup setup;
 	struct dtls *dtls;
+	uint8_t *early; /* a datagram for the first association; NULL: none */
+	size_t early_length;
 	char tls_id[33]; /* of our end of it, RFC 8842 4 */
 	struct timer ice_deadline;
 	struct media_desc *remote; /* as last applied; NULL before */

@@ -1246,6 +1246,46 @@ static void a_full_port_range_says_so_and_recovers_nothing_half_taken(void **sta
 	media_engine_destroy(small);
 }
 
+static struct media_engine *lite_engine(void)
+{
+	const struct media_engine_options options = { .address = "127.0.0.1",
+						      .port_min = 23020,
+						      .port_max = 23039,
+						      .threads = 1,
+						      .ice_lite = true };
+	struct media_engine *engine;
+
+	assert_int_equal(media_engine_create(&engine, &options), 0);
+	return engine;
+}
+
+static void a_hello_that_is_faster_than_its_answer_waits_for_it(void **state)
+{
+	struct party *callee = phone(MEDIA_LEG_WEBRTC, &tone_600), *caller;
+	struct media_engine *before = engines[1];
+	mono_ms deadline = clock_now() + PATIENCE_MS;
+
+	(void)state;
+	engines[1] = lite_engine();
+	caller = party_create_on(engines[1], MEDIA_LEG_WEBRTC, MEDIA_LEG_LOCAL, &tone_440);
+	assert_int_equal(media_start(caller->session, MEDIA_A), 0);
+	await_event(caller, MEDIA_EV_OFFER, MEDIA_A, 1);
+	assert_int_equal(media_offer(callee->session, MEDIA_A, caller->sdp[MEDIA_EV_OFFER][0]), 0);
+	await_event(callee, MEDIA_EV_ANSWER, MEDIA_A, 1);
+	while (!receipt(callee, MEDIA_A).ice_ok || !receipt(caller, MEDIA_A).ice_ok)
+		turn(deadline);
+	turn(deadline); /* the callee has said hello meanwhile */
+	assert_int_equal(media_answer(caller->session, MEDIA_A, callee->sdp[MEDIA_EV_ANSWER][0]),
+			 0);
+	await_tone(caller, MEDIA_B, 600);
+	await_tone(callee, MEDIA_B, 440);
+	assert_int_equal(receipt(caller, MEDIA_A).dropped_other, 0);
+	party_destroy(caller);
+	party_destroy(callee);
+	media_engine_destroy(engines[1]);
+	engines[1] = before;
+}
+
 /* Binds every port of the range that nobody has. Returns how many. */
 static unsigned occupy(uint16_t port_min, uint16_t port_max, int *fds)
 {
@@ -1662,6 +1702,7 @@ int main(void)
 		cmocka_unit_test(video_is_answered_with_port_zero),
 		cmocka_unit_test(no_event_follows_destroy),
 		cmocka_unit_test(a_full_port_range_says_so_and_recovers_nothing_half_taken),
+		cmocka_unit_test(a_hello_that_is_faster_than_its_answer_waits_for_it),
 		cmocka_unit_test(an_offer_is_not_sent_on_before_both_sides_have_their_transport),
 		cmocka_unit_test(an_engine_needs_an_address_of_ours_and_a_range),
 		cmocka_unit_test(a_peer_that_never_sends_is_reported_silent),
