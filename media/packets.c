@@ -104,7 +104,7 @@ int packets_receive(struct packets *packets, int fd, packets_take_fn *take, void
 
 static bool lies_in_slot(const struct packets *packets, const uint8_t *packet)
 {
-	return packet >= packets->slots[0] && packet < packets->slots[0] + sizeof(packets->slots);
+	return packet >= packets->slots[0] && packet < (const uint8_t *)(packets->slots + SLOTS);
 }
 
 bool packets_send(struct packets *packets, int fd, const union net_address *to,
