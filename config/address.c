@@ -36,6 +36,16 @@ bool host_is_wildcard(const char *host)
 	return inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_UNSPECIFIED(&v6);
 }
 
+bool host_is_multicast(const char *host)
+{
+	struct in6_addr v6;
+	struct in_addr v4;
+
+	if (inet_pton(AF_INET, host, &v4) == 1)
+		return ntohl(v4.s_addr) >> 28 >= 14;
+	return inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_MULTICAST(&v6);
+}
+
 bool host_is_loopback(const char *host)
 {
 	struct in6_addr v6;

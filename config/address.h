@@ -12,9 +12,10 @@
 #define HOST_ROOM 256 /* RFC 1035 section 2.3.4: 255 octets, and the NUL */
 
 bool host_is_literal(const char *host);
-bool host_is_wildcard(const char *host); /* 0.0.0.0 or :: */
-bool host_is_loopback(const char *host); /* by its text: 127/8, ::1, localhost */
-bool host_is_name(const char *host);     /* RFC 1123 section 2.1, or an IPv4 address */
+bool host_is_wildcard(const char *host);  /* 0.0.0.0 or :: */
+bool host_is_multicast(const char *host); /* 224/4 and above, ff00::/8 */
+bool host_is_loopback(const char *host);  /* by its text: 127/8, ::1, localhost */
+bool host_is_name(const char *host);      /* RFC 1123 section 2.1, or an IPv4 address */
 
 bool port_parse(const char *text, size_t length, uint16_t *ret_port);
 

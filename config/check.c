@@ -246,6 +246,20 @@ static void default_address(struct reader *reader, const struct node *root)
 			arena_dup(reader->arena, listen->host, strlen(listen->host));
 }
 
+/* Peers send to where they were told, and a socket hears one family. */
+static void check_advertised(struct reader *reader, const struct node *root)
+{
+	const struct config_media *media = &reader->config->media;
+
+	if (!media->advertised_address || !media->address || !host_is_literal(media->address) ||
+	    !strchr(media->advertised_address, ':') == !strchr(media->address, ':'))
+		return;
+	find_error(reader->findings, place_of(root, "media.advertised_address"),
+		   "`media.advertised_address`: `%.60s` is of another family than "
+		   "`media.address`, %.60s. Write both as IPv4 or both as IPv6 addresses",
+		   media->advertised_address, media->address);
+}
+
 static void check_ingress(struct reader *reader, const struct node *root)
 {
 	const struct config *config = reader->config;
@@ -309,6 +323,7 @@ void check_all(struct reader *reader, const struct node *root)
 	check_ports(reader, root);
 	check_media_certificate(reader, root);
 	default_address(reader, root);
+	check_advertised(reader, root);
 	check_ingress(reader, root);
 	devices_check(reader, root);
 	check_trace(reader, root);

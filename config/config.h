@@ -432,7 +432,8 @@ struct config_recordings {
 enum media_ice { MEDIA_ICE_FULL, MEDIA_ICE_LITE };
 
 struct config_media {
-	char *address; /* bind and advertise; default: of the first tls listener if literal */
+	char *address; /* to bind, and in SDP; default: of the first tls listener if literal */
+	char *advertised_address;    /* in SDP instead: what a NAT maps to `address`; NULL: none */
 	uint16_t port_min, port_max; /* 20000-29999 */
 	enum media_ice ice;
 	unsigned threads;                /* 0: one per core, at most 8 */

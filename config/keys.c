@@ -365,6 +365,10 @@ static const struct key media_keys[] = {
 	  AT(media.address),
 	  .help = "address of this machine that peers send media to; that of the first tls "
 		  "listener" },
+	{ .name = "advertised_address",
+	  .kind = &kind_address,
+	  AT(media.advertised_address),
+	  .help = "behind a NAT that maps it to `address`, port by port: what peers are told" },
 	{ .name = "ports",
 	  .kind = &kind_port_range,
 	  AT(media.port_min),

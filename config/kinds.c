@@ -268,10 +268,10 @@ static void read_address(struct reader *reader, const struct value *value)
 		value_error(reader, value,
 			    "is not an address. Write an IPv4 or IPv6 address, "
 			    "without brackets and port");
-	else if (host_is_wildcard(text))
+	else if (host_is_wildcard(text) || host_is_multicast(text))
 		value_error(reader, value,
-			    "cannot be told to a peer. Write one address of "
-			    "this machine");
+			    "cannot be told to a peer. Write the address of "
+			    "one machine");
 	else
 		read_text(reader, value);
 }

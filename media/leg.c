@@ -340,11 +340,21 @@ int leg_prepare(struct leg *leg)
 	return err;
 }
 
-/* An address that no packet of ours may be sent to. */
-static const char *forbidden(const struct leg *leg, const union net_address *address)
+/* Our own, or what a NAT maps to it: we would talk to ourselves. */
+static bool is_own(const struct leg *leg, const union net_address *address)
 {
 	uint16_t ours = net_port(&leg->setup.address);
 
+	if (!net_same_host(address, &leg->setup.address) &&
+	    !net_same_host(address, &leg->setup.advertised))
+		return false;
+	return net_port(address) == ours ||
+	       (leg_has_sockets(leg->setup.kind) && net_port(address) == ours + 1);
+}
+
+/* An address that no packet of ours may be sent to. */
+static const char *forbidden(const struct leg *leg, const union net_address *address)
+{
 	if (address->any.sa_family == AF_UNSPEC)
 		return "is not a literal address";
 	if (address->any.sa_family != leg->setup.address.any.sa_family)
@@ -353,9 +363,7 @@ static const char *forbidden(const struct leg *leg, const union net_address *add
 		return "is multicast, broadcast or reserved";
 	if (net_is_loopback(address) && !net_is_loopback(&leg->setup.address))
 		return "is loopback";
-	if (net_same_host(address, &leg->setup.address) &&
-	    (net_port(address) == ours ||
-	     (leg_has_sockets(leg->setup.kind) && net_port(address) == ours + 1)))
+	if (is_own(leg, address))
 		return "is our own";
 	return NULL;
 }
@@ -778,6 +786,17 @@ static void describe_dtls(const struct leg *leg, const struct media_desc *offer,
 		ours->setup = dtls_is_client(leg->dtls) ? SDP_ACTIVE : SDP_PASSIVE;
 }
 
+/* A NAT's address in place of ours. The candidate stays a host's, with a host's
+ * priority: of a server-reflexive one RFC 8839 5.1 would have us tell the address
+ * behind the NAT too. What the NAT makes of our own checks, the peer learns from
+ * them (peer-reflexive, RFC 8445 7.3.1.3). */
+static void advertise(const struct leg *leg, struct media_desc *ours)
+{
+	net_set_host(&ours->rtp, &leg->setup.advertised);
+	for (unsigned i = 0; i < ours->candidate_count; i++)
+		net_set_host(&ours->candidates[i].address, &leg->setup.advertised);
+}
+
 void leg_describe(const struct leg *leg, const struct media_desc *offer, struct media_desc *ours)
 {
 	describe_sections(leg, offer, ours);
@@ -788,6 +807,7 @@ void leg_describe(const struct leg *leg, const struct media_desc *offer, struct 
 	ours->ice_lite = leg->path.lite != NULL;
 	if (leg->setup.kind == MEDIA_LEG_WEBRTC)
 		describe_ice(leg, ours);
+	advertise(leg, ours);
 	if (leg->setup.kind == MEDIA_LEG_WEBRTC || leg->setup.kind == MEDIA_LEG_DTLS)
 		describe_dtls(leg, offer, ours);
 	else if (has_sdes(leg))

@@ -28,7 +28,7 @@ static struct metric sessions_gauge =
 	METRIC_GAUGE_INIT("breakout_media_sessions", NULL, "Media sessions that exist.");
 
 struct media_engine {
-	union net_address address;
+	union net_address address, advertised; /* the same without a NAT */
 	unsigned rtp_timeout_s, hold_timeout_s, opus_complexity;
 	struct ports *ports;
 	struct dtls_identity *identity; /* of new sessions: pinned or made here, */
@@ -378,7 +378,7 @@ static void on_event_news(struct mail *mail, void *receiver)
 	news_free(mail);
 }
 
-static int check_address(const union net_address *address)
+static int check_bindable(const union net_address *address)
 {
 	int fd = socket(address->any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	int err = 0;
@@ -389,6 +389,18 @@ static int check_address(const union net_address *address)
 		err = -EINVAL;
 	close(fd);
 	return err;
+}
+
+static int read_addresses(const struct media_engine_options *options,
+			  union net_address *ret_address, union net_address *ret_advertised)
+{
+	const char *advertised = options->advertised ? options->advertised : options->address;
+
+	if (!options->address || net_parse(options->address, 0, ret_address) ||
+	    net_parse(advertised, 0, ret_advertised) ||
+	    ret_address->any.sa_family != ret_advertised->any.sa_family)
+		return -EINVAL;
+	return check_bindable(ret_address);
 }
 
 static int start_crypto(struct media_engine *engine)
@@ -441,16 +453,17 @@ int media_engine_create(struct media_engine **ret_engine,
 			const struct media_engine_options *options)
 {
 	struct media_engine *engine;
-	union net_address address;
+	union net_address address, advertised;
 	int err;
 
-	if (!options->address || options->threads == 0 || options->threads > THREADS_MAX ||
-	    net_parse(options->address, 0, &address) || check_address(&address))
+	if (options->threads == 0 || options->threads > THREADS_MAX ||
+	    read_addresses(options, &address, &advertised))
 		return -EINVAL;
 	engine = calloc(1, sizeof(*engine));
 	if (!engine)
 		return -ENOMEM;
 	engine->address = address;
+	engine->advertised = advertised;
 	engine->rtp_timeout_s = options->rtp_timeout_s;
 	engine->hold_timeout_s = options->hold_timeout_s;
 	engine->opus_complexity = options->opus_complexity;
@@ -651,6 +664,7 @@ static int fill_setup(struct session_setup *setup, struct media_engine *engine,
 	for (unsigned side = 0; side < 2; side++)
 		if (options->before[side])
 			read_origin(options->before[side], &setup->origin[side]);
+	setup->advertised = engine->advertised;
 	setup->receipts = shared->receipts;
 	setup->rtp_timeout_s = engine->rtp_timeout_s;
 	setup->hold_timeout_s = engine->hold_timeout_s;

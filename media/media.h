@@ -140,6 +140,7 @@ struct dtls_identity *media_identity_unref(struct dtls_identity *identity); /* N
 
 struct media_engine_options {
 	const char *address;         /* literal address to bind and to put into SDP */
+	const char *advertised;      /* in SDP instead, of the same family; NULL: `address` */
 	uint16_t port_min, port_max; /* inclusive */
 	unsigned threads;            /* at least 1 */
 	bool ice_lite;               /* peers reach `address` directly: one port a thread for all */
@@ -150,8 +151,8 @@ struct media_engine_options {
 	struct dtls_identity *identity;
 };
 
-/* 0, -EINVAL (address not ours, range empty), -ENOMEM, -EIO (crypto self-test
- * failed: reason is logged). Starts its threads. */
+/* 0, -EINVAL (address not ours, advertised of another family, range empty), -ENOMEM,
+ * -EIO (crypto self-test failed: reason is logged). Starts its threads. */
 int media_engine_create(struct media_engine **ret_engine,
 			const struct media_engine_options *options) MUST_CHECK;
 /* Of sessions created from here on; NULL: one of the engine's own. */

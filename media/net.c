@@ -65,6 +65,14 @@ socklen_t net_size(const union net_address *address)
 	return address->any.sa_family == AF_INET6 ? sizeof(address->v6) : sizeof(address->v4);
 }
 
+void net_set_host(union net_address *address, const union net_address *host)
+{
+	uint16_t port = net_port(address);
+
+	*address = *host;
+	net_set_port(address, port);
+}
+
 bool net_same_host(const union net_address *a, const union net_address *b)
 {
 	if (a->any.sa_family != b->any.sa_family)

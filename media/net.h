@@ -24,6 +24,7 @@ void net_host(const union net_address *address, char ret_host[static NET_TEXT_RO
 void net_format(const union net_address *address, char ret_text[static NET_TEXT_ROOM]);
 
 uint16_t net_port(const union net_address *address);
+void net_set_host(union net_address *address, const union net_address *host); /* keeps the port */
 void net_set_port(union net_address *address, uint16_t port);
 socklen_t net_size(const union net_address *address);
 

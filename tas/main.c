@@ -527,6 +527,7 @@ static int start_media(struct daemon *daemon)
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	struct media_engine_options options = {
 		.address = config->address,
+		.advertised = config->advertised_address,
 		.port_min = config->port_min,
 		.port_max = config->port_max,
 		.threads = config->threads,
@@ -546,7 +547,8 @@ static int start_media(struct daemon *daemon)
 	if (err == -EINVAL)
 		log_error("main",
 			  "start: media.address %s is not of this machine, or media.ports %u-%u "
-			  "hold no pair: give the address that peers reach us at",
+			  "hold no pair: give an address of this machine; what a NAT maps to it is "
+			  "media.advertised_address",
 			  config->address, config->port_min, config->port_max);
 	else if (err && err != -EIO) /* that one is logged where it happened */
 		(void)failed("media engine", err);

@@ -141,6 +141,12 @@ static void hosts_are_names_or_literals(void **state)
 	assert_true(host_is_wildcard("::"));
 	assert_false(host_is_wildcard("::1"));
 	assert_false(host_is_wildcard("any"));
+	assert_true(host_is_multicast("224.0.0.1"));
+	assert_true(host_is_multicast("255.255.255.255"));
+	assert_true(host_is_multicast("ff02::1"));
+	assert_false(host_is_multicast("223.255.255.255"));
+	assert_false(host_is_multicast("2001:db8::1"));
+	assert_false(host_is_multicast("ff"));
 }
 
 static void hosts_and_ports_come_apart(void **state)

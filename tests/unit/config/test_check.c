@@ -177,6 +177,26 @@ static void media_needs_an_address_peers_can_use(void **state)
 	       "");
 }
 
+static void an_advertised_address_is_of_the_family_that_is_bound(void **state)
+{
+	(void)state;
+	expect(DOMAIN SIP CORE "media: { address: 10.0.0.1, advertised_address: 203.0.113.10 }\n",
+	       "");
+	expect(DOMAIN SIP CORE "media: { address: '::1', advertised_address: '2001:db8::1' }\n",
+	       "");
+	expect(DOMAIN SIP CORE "media: { address: '::1', advertised_address: 203.0.113.10 }\n",
+	       ERROR(4, 26,
+		     "`media.advertised_address`: `203.0.113.10` is of another family than "
+		     "`media.address`, ::1. Write both as IPv4 or both as IPv6 addresses"));
+	/* that of the listener counts too */
+	expect(DOMAIN CORE "sip: { listen: ['tls://[2001:db8::1]'], certificate: c,\n"
+			   "  private_key: k }\nmedia: { advertised_address: 203.0.113.10 }\n",
+	       ERROR(5, 10,
+		     "`media.advertised_address`: `203.0.113.10` is of another family than "
+		     "`media.address`, 2001:db8::1. Write both as IPv4 or both as IPv6 "
+		     "addresses"));
+}
+
 static void ingress_needs_a_trunk_that_may(void **state)
 {
 	(void)state;
@@ -231,6 +251,7 @@ int main(void)
 		IN_FOLDER(prefixes_must_be_told_apart),
 		IN_FOLDER(media_ports_should_keep_clear_of_the_kernels),
 		IN_FOLDER(media_needs_an_address_peers_can_use),
+		IN_FOLDER(an_advertised_address_is_of_the_family_that_is_bound),
 		IN_FOLDER(a_media_certificate_comes_with_its_key),
 		IN_FOLDER(ingress_needs_a_trunk_that_may),
 		IN_FOLDER(a_socket_path_fits_its_address),

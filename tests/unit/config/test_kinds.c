@@ -196,9 +196,17 @@ static void media_addresses_and_ports_are_checked(void **state)
 			     "`media.ports`: `20000` is not a range of ports. Write 20000-29999"));
 	expect(DOMAIN SIP CORE "media: { address: 0.0.0.0, ports: 80-90 }\n",
 	       ERROR(4, 19,
-		     "`media.address`: `0.0.0.0` cannot be told to a peer. Write one address "
-		     "of this machine")
+		     "`media.address`: `0.0.0.0` cannot be told to a peer. Write the address "
+		     "of one machine")
 		       ERROR(4, 35, "`media.ports`: `80-90` begins below 1024. Write 20000-29999"));
+	expect(DOMAIN SIP CORE "media: { address: 10.0.0.1, advertised_address: 224.0.0.1 }\n",
+	       ERROR(4, 49,
+		     "`media.advertised_address`: `224.0.0.1` cannot be told to a peer. Write "
+		     "the address of one machine"));
+	expect(DOMAIN SIP CORE "media: { address: '::1', advertised_address: media.example }\n",
+	       ERROR(4, 46,
+		     "`media.advertised_address`: `media.example` is not an address. Write an "
+		     "IPv4 or IPv6 address, without brackets and port"));
 	expect(DOMAIN SIP CORE "media: { address: '::1', ports: 20000-20002 }\n",
 	       ERROR(4, 33,
 		     "`media.ports`: `20000-20002` holds fewer than four ports, the least one "

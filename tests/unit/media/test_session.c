@@ -160,10 +160,11 @@ static void connect_through(struct party *caller, struct party *relay, struct pa
 	assert_int_equal(media_answer(caller->session, MEDIA_A, relay->sdp[MEDIA_EV_ANSWER][0]), 0);
 }
 
-static void talk(enum media_leg_kind a, enum media_leg_kind b)
+/* The phones are of engines[0]. */
+static void talk_on(struct media_engine *engine, enum media_leg_kind a, enum media_leg_kind b)
 {
 	struct party *caller = phone(a, &tone_440), *callee = phone(b, &tone_600);
-	struct party *relay = party_create(a, b, NULL);
+	struct party *relay = party_create_on(engine, a, b, NULL);
 
 	connect_through(caller, relay, callee);
 	await_tone(caller, MEDIA_B, 600);
@@ -180,6 +181,11 @@ static void talk(enum media_leg_kind a, enum media_leg_kind b)
 	party_destroy(caller);
 	party_destroy(callee);
 	party_destroy(relay);
+}
+
+static void talk(enum media_leg_kind a, enum media_leg_kind b)
+{
+	talk_on(engines[0], a, b);
 }
 
 static void webrtc_to_webrtc_carries_audio_both_ways(void **state)
@@ -932,21 +938,129 @@ static void a_bad_second_answer_leaves_the_first_in_force(void **state)
 	party_destroy(relay);
 }
 
+/* Another engine in the place of one; returns that one. */
+static struct media_engine *exchange(unsigned index, const struct media_engine_options *options)
+{
+	struct media_engine *before = engines[index], *engine;
+
+	if (media_engine_create(&engine, options))
+		return NULL;
+	engines[index] = engine;
+	return before;
+}
+
+static void put_back(unsigned index, struct media_engine *before)
+{
+	media_engine_destroy(engines[index]);
+	engines[index] = before;
+}
+
 static void ipv6_carries_audio_too(void **state)
 {
-	struct media_engine *before = engines[0];
-	const struct media_engine_options options = {
+	const struct media_engine_options full = {
 		.address = "::1", .port_min = 22500, .port_max = 22599, .threads = 1
 	};
+	const struct media_engine_options lite = { .address = "::1",
+						   .port_min = 22600,
+						   .port_max = 22619,
+						   .threads = 1,
+						   .ice_lite = true };
+	struct media_engine *before[2];
 
 	(void)state;
-	if (media_engine_create(&engines[0], &options)) {
-		engines[0] = before;
+	before[0] = exchange(0, &full);
+	if (!before[0])
 		skip(); /* a host without IPv6 */
-	}
 	talk(MEDIA_LEG_WEBRTC, MEDIA_LEG_RTP);
-	media_engine_destroy(engines[0]);
-	engines[0] = before;
+	talk(MEDIA_LEG_SDES, MEDIA_LEG_DTLS);
+	before[1] = exchange(1, &lite);
+	assert_non_null(before[1]);
+	talk_on(engines[1], MEDIA_LEG_WEBRTC, MEDIA_LEG_WEBRTC);
+	put_back(1, before[1]);
+	put_back(0, before[0]);
+}
+
+/* What an engine on 127.0.0.2 offers by which it is told as 203.0.113.7. */
+static void assert_advertised(enum media_leg_kind kind)
+{
+	struct party *party = party_create_on(engines[1], kind, MEDIA_LEG_LOCAL, &tone_440);
+	const char *sdp = offer_of(party);
+	unsigned port = 0;
+	char wanted[64];
+
+	assert_null(strstr(sdp, "127.0.0.2"));
+	assert_non_null(strstr(sdp, "c=IN IP4 203.0.113.7\r\n"));
+	assert_int_equal(sscanf(line_of(sdp, "m=audio "), "m=audio %u", &port), 1);
+	(void)snprintf(wanted, sizeof(wanted), " 203.0.113.7 %u typ host", port);
+	if (kind == MEDIA_LEG_WEBRTC)
+		assert_non_null(strstr(line_of(sdp, "a=candidate:"), wanted));
+	else
+		assert_null(strstr(sdp, "a=candidate:"));
+	party_destroy(party);
+}
+
+static void an_advertised_address_stands_wherever_ours_would(void **state)
+{
+	struct media_engine_options options = { .address = "127.0.0.2",
+						.advertised = "203.0.113.7",
+						.port_min = 22620,
+						.port_max = 22639,
+						.threads = 1 };
+	struct media_engine *before = exchange(1, &options);
+
+	(void)state;
+	assert_non_null(before);
+	for (enum media_leg_kind kind = MEDIA_LEG_WEBRTC; kind < MEDIA_LEG_LOCAL; kind++)
+		assert_advertised(kind);
+	put_back(1, before);
+	options.ice_lite = true;
+	before = exchange(1, &options);
+	assert_non_null(before);
+	assert_advertised(MEDIA_LEG_WEBRTC);
+	put_back(1, before);
+	options.advertised = "2001:db8::1";
+	assert_null(exchange(1, &options));
+	options.advertised = "media.example";
+	assert_null(exchange(1, &options));
+}
+
+/* Nobody is at 127.0.0.9: the phones learn the address from what we send, a peer-
+ * reflexive one with ICE, the source of RTP without. */
+static void who_cannot_reach_the_advertised_address_is_reached_by_us(void **state)
+{
+	const struct media_engine_options options = { .address = "127.0.0.2",
+						      .advertised = "127.0.0.9",
+						      .port_min = 22640,
+						      .port_max = 22659,
+						      .threads = 1 };
+	struct media_engine *before = exchange(1, &options);
+
+	(void)state;
+	assert_non_null(before);
+	talk_on(engines[1], MEDIA_LEG_WEBRTC, MEDIA_LEG_WEBRTC);
+	talk_on(engines[1], MEDIA_LEG_WEBRTC, MEDIA_LEG_RTP);
+	put_back(1, before);
+}
+
+/* It would come back to us through the NAT. */
+static void a_peer_that_names_our_advertised_address_and_port_is_refused(void **state)
+{
+	const struct media_engine_options options = { .address = "127.0.0.2",
+						      .advertised = "127.0.0.9",
+						      .port_min = 22660,
+						      .port_max = 22679,
+						      .threads = 1 };
+	struct media_engine *before = exchange(1, &options);
+	struct party *relay;
+
+	(void)state;
+	assert_non_null(before);
+	relay = party_create_on(engines[1], MEDIA_LEG_RTP, MEDIA_LEG_LOCAL, &tone_440);
+	assert_int_equal(media_answer(relay->session, MEDIA_A, offer_of(relay)), 0);
+	await_event(relay, MEDIA_EV_REFUSED, MEDIA_A, 1);
+	assert_non_null(strstr(relay->reason, "127.0.0.9 is our own"));
+	party_destroy(relay);
+	put_back(1, before);
 }
 
 static void calls_out_of_order_are_refused_at_once(void **state)
@@ -1693,6 +1807,9 @@ int main(void)
 		cmocka_unit_test(an_answer_may_come_twice_and_change),
 		cmocka_unit_test(a_bad_second_answer_leaves_the_first_in_force),
 		cmocka_unit_test(ipv6_carries_audio_too),
+		cmocka_unit_test(an_advertised_address_stands_wherever_ours_would),
+		cmocka_unit_test(who_cannot_reach_the_advertised_address_is_reached_by_us),
+		cmocka_unit_test(a_peer_that_names_our_advertised_address_and_port_is_refused),
 		cmocka_unit_test(calls_out_of_order_are_refused_at_once),
 		cmocka_unit_test(a_rolled_back_offer_leaves_the_agreement_in_force),
 		cmocka_unit_test(offers_of_the_wrong_kind_are_refused_with_a_sentence),
