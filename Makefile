@@ -54,7 +54,7 @@ check-tsan: packages-check
 	TSAN_OPTIONS="suppressions=$(CURDIR)/tests/tsan.supp" ctest --test-dir build-tsan -L unit $(CTEST_FLAGS)
 
 demo: build
-	@build/bin/breakout-core demo --breakoutd build/bin/breakoutd
+	@build/bin/breakout-core demo --breakoutd build/bin/breakoutd --samples config/samples
 
 bench: packages-bench build-all
 	@tests/perf/run.sh build

@@ -1,205 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/core/demo.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
+#include <glob.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/macros.h"
-#include "tools/core/client.h"
 #include "tools/core/report.h"
-#include "tools/core/sample.h"
+#include "tools/core/scenario.h"
+#include "tools/core/stage.h"
 
-enum { START_MS = 15000, STOP_MS = 5000 };
+enum { TALK_MS = 400, MESSAGE_MS = 3000 };
 
-#define OUTSIDER "+4790000099"
-
-/* What is done, and what must come of it. */
-static const struct scenario {
-	const char *name, *from, *to;
-	const char *callee, *pbx; /* what they do when called; NULL: as before */
-	int callee_ring_ms, pbx_ring_ms;
-	bool from_pbx;
-	const char *plan, *legs, *answered_by, *verdict;
-	int status;
-	const char *trace; /* a message that must have been seen; NULL none */
-	int trace_leg;
-} scenarios[] = {
-	{ .name = "LOOP, from the subscriber",
-	  .from = "+4799000001",
-	  .to = OUTSIDER,
-	  .callee = "answer",
-	  .callee_ring_ms = 200,
-	  .plan = "loop",
-	  .legs = "1234",
-	  .answered_by = "phone",
-	  .verdict = "two-way",
-	  .status = 200,
-	  .trace = "INVITE sip:+0090",
-	  .trace_leg = 0 },
-	{ .name = "LOOP, to the subscriber",
-	  .from = OUTSIDER,
-	  .to = "+4799000001",
-	  .callee = "answer",
-	  .callee_ring_ms = 200,
-	  .plan = "loop",
-	  .legs = "1234",
-	  .answered_by = "phone",
-	  .verdict = "two-way",
-	  .status = 200 },
-	{ .name = "LOOP_MO, from the subscriber",
-	  .from = "+4799000002",
-	  .to = OUTSIDER,
-	  .callee = "answer",
-	  .callee_ring_ms = 200,
-	  .plan = "loop",
-	  .legs = "1234",
-	  .answered_by = "phone",
-	  .verdict = "two-way",
-	  .status = 200 },
-	{ .name = "LOOP_MO, to the subscriber: not looped",
-	  .from = OUTSIDER,
-	  .to = "+4799000002",
-	  .callee = "answer",
-	  .callee_ring_ms = 200,
-	  .plan = "native",
-	  .legs = "14",
-	  .answered_by = "phone",
-	  .verdict = "two-way",
-	  .status = 200 },
-	{ .name = "LOOP_MT, to the subscriber",
-	  .from = OUTSIDER,
-	  .to = "+4799000003",
-	  .callee = "answer",
-	  .callee_ring_ms = 200,
-	  .plan = "loop",
-	  .legs = "1234",
-	  .answered_by = "phone",
-	  .verdict = "two-way",
-	  .status = 200 },
-	{ .name = "LOOP_MT, from the subscriber: not looped",
-	  .from = "+4799000003",
-	  .to = OUTSIDER,
-	  .callee = "answer",
-	  .callee_ring_ms = 200,
-	  .plan = "native",
-	  .legs = "14",
-	  .answered_by = "phone",
-	  .verdict = "two-way",
-	  .status = 200 },
-	{ .name = "FORK, answered by the PBX",
-	  .from = OUTSIDER,
-	  .to = "+4799000004",
-	  .callee = "no-answer",
-	  .pbx = "answer",
-	  .pbx_ring_ms = 300,
-	  .plan = "fork",
-	  .legs = "123",
-	  .answered_by = "pbx",
-	  .verdict = "two-way",
-	  .status = 200,
-	  .trace = "CANCEL",
-	  .trace_leg = 2 },
-	{ .name = "FORK, answered by the mobile",
-	  .from = OUTSIDER,
-	  .to = "+4799000004",
-	  .callee = "answer",
-	  .callee_ring_ms = 300,
-	  .pbx = "no-answer",
-	  .plan = "fork",
-	  .legs = "123",
-	  .answered_by = "phone",
-	  .verdict = "two-way",
-	  .status = 200,
-	  .trace = "CANCEL",
-	  .trace_leg = 3 },
-	{ .name = "FALLBACK, mobile busy",
-	  .from = OUTSIDER,
-	  .to = "+4799000005",
-	  .callee = "busy",
-	  .pbx = "answer",
-	  .pbx_ring_ms = 200,
-	  .plan = "fallback",
-	  .legs = "123",
-	  .answered_by = "pbx",
-	  .verdict = "two-way",
-	  .status = 200,
-	  .trace = "486 ",
-	  .trace_leg = 2 },
-	{ .name = "FALLBACK, mobile does not answer",
-	  .from = OUTSIDER,
-	  .to = "+4799000005",
-	  .callee = "no-answer",
-	  .pbx = "answer",
-	  .pbx_ring_ms = 200,
-	  .plan = "fallback",
-	  .legs = "123",
-	  .answered_by = "pbx",
-	  .verdict = "two-way",
-	  .status = 200,
-	  .trace = "CANCEL",
-	  .trace_leg = 2 },
-	{ .name = "INGRESS, from the PBX",
-	  .from = "+4722000000",
-	  .to = "+4799000006",
-	  .from_pbx = true,
-	  .callee = "answer",
-	  .callee_ring_ms = 200,
-	  .plan = "ingress",
-	  .legs = "34",
-	  .answered_by = "phone",
-	  .verdict = "two-way",
-	  .status = 200 },
-	{ .name = "LOOP, the service rejects",
-	  .from = OUTSIDER,
-	  .to = "+4799000007",
-	  .plan = "loop",
-	  .legs = "12",
-	  .answered_by = "",
-	  .verdict = "",
-	  .status = 603 },
-	{ .name = "LOOP, the service answers with an echo",
-	  .from = OUTSIDER,
-	  .to = "+4799000008",
-	  .plan = "loop",
-	  .legs = "12",
-	  .answered_by = "tas",
-	  .verdict = "echo",
-	  .status = 200 },
-	{ .name = "LOOP, the service answers with a tone",
-	  .from = OUTSIDER,
-	  .to = "+4799000009",
-	  .plan = "loop",
-	  .legs = "12",
-	  .answered_by = "tas",
-	  .verdict = "tone 425 Hz",
-	  .status = 200 },
+struct row {
+	const char *name;
+	bool passed;
+	json_int_t ring_ms, answer_ms;
+	char why[160], audio[64];
 };
 
 struct demo {
 	const struct demo_options *options;
-	char folder[PATH_MAX];
-	pid_t core, daemon;
-	struct client *client;
-	uint16_t media_min;
-	struct {
-		const char *name, *verdict;
-		bool passed;
-		json_int_t ring_ms, answer_ms;
-		char why[160], audio[64];
-	} rows[ARRAY_SIZE(scenarios)];
+	char folder[PATH_MAX], samples[PATH_MAX];
+	struct stage kept; /* with `keep` the first chapter's stays for the person */
+	struct row *rows;
 	unsigned row_count;
 };
 
@@ -218,188 +51,13 @@ static void nap(void)
 	(void)nanosleep(&pause, NULL); /* a signal may shorten it */
 }
 
-/* The child dies with us, however we die. */
-static pid_t start(const char *log, const char *const *arguments)
+/* "phone" or "pbx": what the one with this number does when it is called. */
+static void set_manner(struct client *client, const char *what, const char *number,
+		       const char *manner, int ring_ms)
 {
-	pid_t parent = getpid(), child = fork();
-
-	if (child)
-		return child;
-	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
-	if (getppid() != parent)
-		_exit(127);
-	int fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-	if (fd >= 0) {
-		(void)dup2(fd, STDOUT_FILENO);
-		(void)dup2(fd, STDERR_FILENO);
-	}
-	execv(arguments[0], (char *const *)arguments);
-	dprintf(STDERR_FILENO, "%s: %s\n", arguments[0], strerror(errno));
-	_exit(127);
-}
-
-static bool has_died(pid_t child)
-{
-	return waitpid(child, NULL, WNOHANG) == child;
-}
-
-static void stop(pid_t child)
-{
-	mono_ms until = clock_now() + STOP_MS;
-
-	if (child <= 0)
-		return;
-	(void)kill(child, SIGTERM);
-	while (clock_now() < until) {
-		if (has_died(child))
-			return;
-		nap();
-	}
-	(void)kill(child, SIGKILL);
-	(void)waitpid(child, NULL, 0);
-}
-
-static uint16_t free_port(int type)
-{
-	struct sockaddr_in address = { .sin_family = AF_INET,
-				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t length = sizeof(address);
-	int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
-
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, length) < 0 ||
-	    getsockname(fd, (struct sockaddr *)&address, &length) < 0)
-		address.sin_port = 0; /* breakoutd will say what is wrong with it */
-	if (fd >= 0)
-		(void)close(fd);
-	return ntohs(address.sin_port);
-}
-
-static void show_log(const struct demo *demo, const char *name)
-{
-	char path[PATH_MAX + 32], line[512];
-
-	(void)snprintf(path, sizeof(path), "%s/%s", demo->folder, name);
-	FILE *file = fopen(path, "re");
-	if (!file)
-		return;
-	(void)fseek(file, 0, SEEK_END);
-	long size = ftell(file);
-	(void)fseek(file, size > 3000 ? size - 3000 : 0, SEEK_SET);
-	(void)fprintf(stderr, "---- end of %s\n", path);
-	while (fgets(line, sizeof(line), file))
-		(void)fputs(line, stderr);
-	(void)fclose(file); /* was only read */
-}
-
-static int give_up(const struct demo *demo, const char *what)
-{
-	(void)fprintf(stderr, "%s%s%s\n", report_colour(stderr, REPORT_BAD), what,
-		      report_colour(stderr, REPORT_PLAIN));
-	show_log(demo, "core.log");
-	show_log(demo, "breakoutd.log");
-	return -EIO;
-}
-
-static int start_core(struct demo *demo)
-{
-	char log[PATH_MAX + 16], ports[32], self[PATH_MAX] = "";
-	mono_ms until = clock_now() + START_MS;
-	json_t *description = NULL;
-
-	if (readlink("/proc/self/exe", self, sizeof(self) - 1) <= 0)
-		return give_up(demo, "no /proc/self/exe to start the core from: mount /proc");
-	(void)snprintf(log, sizeof(log), "%s/core.log", demo->folder);
-	(void)snprintf(ports, sizeof(ports), "%u-%u", demo->media_min + 500u,
-		       demo->media_min + 999u);
-	const char *arguments[] = { self,    "run",   "--dir", demo->folder,    "--no-answer",
-				    "700ms", "--ttl", "60s",   "--media-ports", ports,
-				    NULL };
-	demo->core = start(log, arguments);
-	while (demo->core > 0 && clock_now() < until && !interrupted) {
-		description = client_description(demo->folder);
-		if (description)
-			break;
-		if (has_died(demo->core)) {
-			demo->core = 0;
-			break;
-		}
-		nap();
-	}
-	if (!description)
-		return give_up(demo, "the simulated core did not start");
-	json_decref(description);
-	return client_open(&demo->client, demo->folder) ? give_up(demo, "no answer from the core")
-							: 0;
-}
-
-static int write_config(struct demo *demo, const char *path)
-{
-	struct sample_options sample = {
-		.folder = demo->folder,
-		.sip_port = free_port(SOCK_STREAM),
-		.trunk_port = free_port(SOCK_DGRAM),
-		.media_min = demo->media_min,
-		.media_max = (uint16_t)(demo->media_min + 499),
-	};
-	json_t *description = client_description(demo->folder);
-	char *text = sample_text(description, &sample), uri[96];
-	FILE *file = fopen(path, "we");
-	int err = text && file && fputs(text, file) >= 0 ? 0 : -EIO;
-
-	(void)snprintf(uri, sizeof(uri), "sip:%s:%u;transport=udp",
-		       report_text(description, "address"), sample.trunk_port);
-	json_decref(client_ask(demo->client, json_pack("{s:s, s:s}", "do", "trunk", "uri", uri)));
-	if (file && fclose(file) != 0)
-		err = -EIO;
-	json_decref(description);
-	free(text);
-	return err;
-}
-
-static int start_daemon(struct demo *demo)
-{
-	char config[PATH_MAX + 32], log[PATH_MAX + 32];
-	mono_ms before = clock_now(), until = before + START_MS;
-	bool registered = false;
-	json_t *numbers;
-
-	(void)snprintf(config, sizeof(config), "%s/breakoutd.yaml", demo->folder);
-	(void)snprintf(log, sizeof(log), "%s/breakoutd.log", demo->folder);
-	if (write_config(demo, config))
-		return give_up(demo, "cannot write the configuration");
-	const char *arguments[] = { demo->options->breakoutd, "--config", config, NULL };
-	demo->daemon = start(log, arguments);
-	while (!registered && clock_now() < until && !interrupted) {
-		json_t *answer = client_ask(
-			demo->client, json_pack("{s:s, s:o, s:i}", "do", "wait-registered",
-						"numbers", sample_numbers(), "timeout_ms", 250));
-		registered = json_is_true(json_object_get(answer, "ok"));
-		json_decref(answer);
-		if (has_died(demo->daemon)) {
-			demo->daemon = 0;
-			return give_up(demo, "breakoutd did not start");
-		}
-	}
-	if (!registered)
-		return give_up(demo, "breakoutd did not register its numbers");
-	numbers = sample_numbers();
-	(void)printf("%zu numbers registered after %lld ms\n\n", json_array_size(numbers),
-		     (long long)(clock_now() - before));
-	json_decref(numbers);
-	return 0;
-}
-
-static void set_phone(struct demo *demo, const char *number, const char *manner, int ring_ms)
-{
-	json_decref(client_ask(demo->client,
-			       json_pack("{s:s, s:s, s:s, s:i}", "do", "phone", "number", number,
-					 "when_called", manner, "ring_ms", ring_ms)));
-}
-
-static void set_pbx(struct demo *demo, const char *manner, int ring_ms)
-{
-	json_decref(client_ask(demo->client, json_pack("{s:s, s:s, s:i}", "do", "pbx",
-						       "when_called", manner, "ring_ms", ring_ms)));
+	json_decref(
+		client_ask(client, json_pack("{s:s, s:s*, s:s, s:i}", "do", what, "number", number,
+					     "when_called", manner, "ring_ms", ring_ms)));
 }
 
 static bool legs_are(const json_t *core, const char *wanted)
@@ -430,14 +88,60 @@ static bool trace_has(const json_t *core, int leg, const char *begin)
 	return false;
 }
 
-/* "" or the first thing that is not as it should be. */
-static void check(const struct scenario *s, const json_t *result, char *ret_why, size_t room)
+/* The caller's number in the P-Asserted-Identity that reaches the callee. */
+static void read_shown(const json_t *core, char *ret_number, size_t room)
+{
+	const json_t *leg, *header;
+	size_t i, k;
+
+	*ret_number = '\0';
+	json_array_foreach(json_object_get(core, "legs"), i, leg)
+	{
+		if (json_integer_value(json_object_get(leg, "leg")) != 4)
+			continue;
+		json_array_foreach(json_object_get(leg, "headers"), k, header)
+		{
+			const char *name = json_string_value(json_array_get(header, 0));
+			const char *value = json_string_value(json_array_get(header, 1));
+			const char *user = value ? strchr(value, ':') : NULL;
+
+			if (user && name && strcasecmp(name, "P-Asserted-Identity") == 0)
+				(void)snprintf(ret_number, room, "%.*s",
+					       (int)strcspn(user + 1, "@>"), user + 1);
+		}
+	}
+}
+
+static size_t count_messages(const struct stage *stage)
+{
+	char pattern[PATH_MAX + 32];
+	glob_t found = { 0 };
+	size_t count;
+
+	(void)snprintf(pattern, sizeof(pattern), "%s/mail/*/*.json", stage->folder);
+	count = glob(pattern, 0, NULL, &found) ? 0 : found.gl_pathc;
+	globfree(&found);
+	return count;
+}
+
+static bool message_came(const struct stage *stage, size_t before)
+{
+	mono_ms until = clock_now() + MESSAGE_MS;
+
+	while (clock_now() < until && !interrupted) {
+		if (count_messages(stage) > before)
+			return true;
+		nap();
+	}
+	return false;
+}
+
+/* "" or the first thing of the call's way that is not as it should be. */
+static void check_way(const struct scenario *s, const json_t *result, char *ret_why, size_t room)
 {
 	const json_t *core = json_object_get(result, "core");
 	json_int_t status = json_integer_value(json_object_get(result, "status"));
-	const char *verdict = report_text(result, "verdict");
 
-	*ret_why = '\0';
 	if (!json_is_true(json_object_get(result, "ok")))
 		(void)snprintf(ret_why, room, "%s", report_text(result, "error"));
 	else if (strcmp(report_text(core, "plan"), s->plan) != 0)
@@ -448,56 +152,168 @@ static void check(const struct scenario *s, const json_t *result, char *ret_why,
 			       report_text(result, "reason"), s->status);
 	else if (!legs_are(core, s->legs))
 		(void)snprintf(ret_why, room, "the legs are not %s", s->legs);
-	else if (strcmp(report_text(result, "answered_by"), s->answered_by) != 0)
-		(void)snprintf(ret_why, room, "answered by \"%s\", not %s",
-			       report_text(result, "answered_by"), s->answered_by);
-	else if (strcmp(verdict, s->verdict) != 0)
-		(void)snprintf(ret_why, room, "audio \"%s\", not %s", verdict, s->verdict);
 	else if (s->trace && s->trace_leg && !trace_has(core, s->trace_leg, s->trace))
 		(void)snprintf(ret_why, room, "no %s on leg %d", s->trace, s->trace_leg);
 	else if (!json_is_true(json_object_get(result, "both_ends_hung_up")))
 		(void)snprintf(ret_why, room, "the BYE did not reach the other end");
 }
 
-static void run_scenario(struct demo *demo, const struct scenario *s)
+/* The same of what people meet. */
+static void check_people(const struct scenario *s, const json_t *result, const char *shown,
+			 char *ret_why, size_t room)
 {
-	unsigned n = demo->row_count++;
+	const char *verdict = report_text(result, "verdict");
+	const char *party = report_text(json_object_get(result, "callee"), "party");
 
+	if (strcmp(report_text(result, "answered_by"), s->answered_by) != 0)
+		(void)snprintf(ret_why, room, "answered by \"%s\", not %s",
+			       report_text(result, "answered_by"), s->answered_by);
+	else if (s->party && strcmp(party, s->party) != 0)
+		(void)snprintf(ret_why, room, "\"%s\" answered, not %s", party, s->party);
+	else if (strcmp(verdict, s->verdict) != 0)
+		(void)snprintf(ret_why, room, "audio \"%s\", not %s", verdict, s->verdict);
+	else if (s->shown && strcmp(shown, s->shown) != 0)
+		(void)snprintf(ret_why, room, "the callee sees \"%s\", not %s", shown, s->shown);
+}
+
+static json_t *place_call(struct stage *stage, const struct scenario *s)
+{
 	if (s->callee)
-		set_phone(demo, s->to, s->callee, s->callee_ring_ms);
+		set_manner(stage->client, "phone", s->to, s->callee, s->callee_ring_ms);
 	if (s->pbx)
-		set_pbx(demo, s->pbx, s->pbx_ring_ms);
-	json_t *result = client_ask(demo->client, json_pack("{s:s, s:s, s:s, s:s, s:i, s:i}", "do",
-							    "call", "from", s->from, "to", s->to,
-							    "at", s->from_pbx ? "pbx" : "phone",
-							    "talk_ms", 600, "patience_ms", 8000));
-	check(s, result, demo->rows[n].why, sizeof(demo->rows[n].why));
-	demo->rows[n].name = s->name;
-	demo->rows[n].passed = !*demo->rows[n].why;
-	demo->rows[n].ring_ms = json_integer_value(json_object_get(result, "ring_ms"));
-	demo->rows[n].answer_ms = json_integer_value(json_object_get(result, "answer_ms"));
-	(void)snprintf(demo->rows[n].audio, sizeof(demo->rows[n].audio), "%s",
-		       report_text(result, "verdict"));
+		set_manner(stage->client, "pbx", s->pbx_number, s->pbx, s->pbx_ring_ms);
+	return client_ask(stage->client,
+			  json_pack("{s:s, s:s, s:s, s:s, s:i, s:i}", "do", "call", "from", s->from,
+				    "to", s->to, "at", s->from_pbx ? "pbx" : "phone", "talk_ms",
+				    s->talk_ms ? s->talk_ms : TALK_MS, "patience_ms", 8000));
+}
+
+static void print_scenario(const struct demo *demo, const struct scenario *s, const struct row *row,
+			   const json_t *result, const char *shown)
+{
 	(void)printf("%s%s%s  %s -> %s   %s%s%s\n", report_colour(stdout, REPORT_STRONG), s->name,
 		     report_colour(stdout, REPORT_PLAIN), s->from, s->to,
-		     report_colour(stdout, demo->rows[n].passed ? REPORT_GOOD : REPORT_BAD),
-		     demo->rows[n].passed ? "ok" : demo->rows[n].why,
-		     report_colour(stdout, REPORT_PLAIN));
+		     report_colour(stdout, row->passed ? REPORT_GOOD : REPORT_BAD),
+		     row->passed ? "ok" : row->why, report_colour(stdout, REPORT_PLAIN));
 	report_ladder(stdout, result);
-	if (demo->options->verbose || !demo->rows[n].passed)
+	if (s->shown)
+		(void)printf("    the callee sees %s%s%s\n", report_colour(stdout, REPORT_STRONG),
+			     shown, report_colour(stdout, REPORT_PLAIN));
+	if (s->message && row->passed)
+		(void)printf("    the caller's message is in the mailbox\n");
+	if (demo->options->verbose || !row->passed)
 		report_trace(stdout, result);
 	(void)putchar('\n');
 	(void)fflush(stdout);
+}
+
+static void run_scenario(struct demo *demo, struct stage *stage, const struct scenario *s)
+{
+	struct row *row = &demo->rows[demo->row_count++];
+	size_t messages = count_messages(stage);
+	json_t *result = place_call(stage, s);
+	char shown[64];
+
+	read_shown(json_object_get(result, "core"), shown, sizeof(shown));
+	check_way(s, result, row->why, sizeof(row->why));
+	if (!*row->why)
+		check_people(s, result, shown, row->why, sizeof(row->why));
+	if (!*row->why && s->message && !message_came(stage, messages))
+		(void)snprintf(row->why, sizeof(row->why), "no message in the mailbox");
+	row->name = s->name;
+	row->passed = !*row->why;
+	row->ring_ms = json_integer_value(json_object_get(result, "ring_ms"));
+	row->answer_ms = json_integer_value(json_object_get(result, "answer_ms"));
+	/* A mailbox says nothing while it listens. */
+	(void)snprintf(row->audio, sizeof(row->audio), "%s",
+		       s->message && row->passed ? "recorded" : report_text(result, "verdict"));
+	print_scenario(demo, s, row, result, shown);
 	json_decref(result);
+}
+
+static bool is_chosen(const struct demo *demo, const struct scenario *s)
+{
+	return !demo->options->only || strcasestr(s->name, demo->options->only);
+}
+
+static bool any_chosen(const struct demo *demo, const struct chapter *chapter)
+{
+	if (!chapter->sample && demo->options->keep)
+		return true;
+	if (chapter->sample && !demo->options->samples)
+		return false;
+	for (size_t i = 0; i < chapter->count; i++)
+		if (is_chosen(demo, &chapter->scenarios[i]))
+			return true;
+	return false;
+}
+
+/* A profile has a core of its own too: registrations outlive a daemon. */
+static int set_stage(struct demo *demo, struct stage *stage, const struct chapter *chapter)
+{
+	/* Another demo beside this one gets other ports. */
+	uint16_t media_min = (uint16_t)(20000 + getpid() % 30 * 1000);
+
+	*stage = (struct stage){ .breakoutd = demo->options->breakoutd, .stop = &interrupted };
+	stage->media_min = (uint16_t)(media_min + (chapter->sample ? 250 : 0));
+	if (!chapter->sample) {
+		(void)snprintf(stage->folder, sizeof(stage->folder), "%s", demo->folder);
+		return 0;
+	}
+	stage->samples = demo->samples;
+	stage->profile = chapter->sample;
+	stage->closed = chapter->closed;
+	if (snprintf(stage->folder, sizeof(stage->folder), "%s/%s%s", demo->folder, chapter->sample,
+		     chapter->closed ? ".closed" : "") >= (int)sizeof(stage->folder))
+		return -ENAMETOOLONG;
+	return mkdir(stage->folder, 0755) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+static int run_chapter(struct demo *demo, const struct chapter *chapter)
+{
+	bool keep = demo->options->keep && !chapter->sample;
+	struct stage own = { 0 }, *stage = keep ? &demo->kept : &own;
+	int err = set_stage(demo, stage, chapter);
+
+	if (err)
+		(void)fprintf(stderr, "demo: %s: %s\n", stage->folder, strerror(-err));
+	(void)printf("%s%s%s: %s\n", report_colour(stdout, REPORT_STRONG), chapter->title,
+		     report_colour(stdout, REPORT_PLAIN), chapter->about);
+	(void)fflush(stdout);
+	if (!err)
+		err = stage_begin(stage);
+	for (size_t i = 0; !err && i < chapter->count && !interrupted; i++)
+		if (is_chosen(demo, &chapter->scenarios[i]))
+			run_scenario(demo, stage, &chapter->scenarios[i]);
+	if (!keep)
+		stage_end(stage);
+	return err;
+}
+
+static int run_chapters(struct demo *demo)
+{
+	size_t count, calls = 0;
+	const struct chapter *chapters = scenario_chapters(&count);
+	int err = 0;
+
+	for (size_t i = 0; i < count; i++)
+		calls += chapters[i].count;
+	demo->rows = calloc(calls, sizeof(demo->rows[0]));
+	if (!demo->rows)
+		return -ENOMEM;
+	for (size_t i = 0; !err && i < count && !interrupted; i++)
+		if (any_chosen(demo, &chapters[i]))
+			err = run_chapter(demo, &chapters[i]);
+	return err;
 }
 
 static int print_table(const struct demo *demo)
 {
 	unsigned failed = 0;
 
-	(void)printf("%-42s %8s %8s  %-14s\n", "call", "ring ms", "answer", "audio");
+	(void)printf("%-45s %8s %8s  %-14s\n", "call", "ring ms", "answer", "audio");
 	for (unsigned i = 0; i < demo->row_count; i++) {
-		(void)printf("%-42s %8lld %8lld  %-14s %s%s%s\n", demo->rows[i].name,
+		(void)printf("%-45s %8lld %8lld  %-14s %s%s%s\n", demo->rows[i].name,
 			     (long long)demo->rows[i].ring_ms, (long long)demo->rows[i].answer_ms,
 			     demo->rows[i].audio,
 			     report_colour(stdout, demo->rows[i].passed ? REPORT_GOOD : REPORT_BAD),
@@ -536,11 +352,18 @@ static int open_folder(struct demo *demo)
 static void wait_for_person(const struct demo *demo)
 {
 	(void)printf("Everything is still running in %s: try\n"
-		     "  breakout-core call --dir %s --from " OUTSIDER " --to +4799000001\n"
+		     "  breakout-core call --dir %s --from +4790000099 --to +4799000001\n"
 		     "Press Ctrl-C to stop it.\n",
 		     demo->folder, demo->folder);
 	while (!interrupted)
 		nap();
+}
+
+static int open_folders(struct demo *demo)
+{
+	if (demo->options->samples && !realpath(demo->options->samples, demo->samples))
+		return -errno;
+	return open_folder(demo);
 }
 
 int demo_run(const struct demo_options *options)
@@ -551,30 +374,24 @@ int demo_run(const struct demo_options *options)
 
 	if (demo)
 		demo->options = options;
-	if (!demo || open_folder(demo)) {
+	if (!demo || open_folders(demo)) {
 		(void)fprintf(stderr, "demo: no folder to work in: %s\n", strerror(errno));
 		free(demo);
 		return 1;
 	}
 	(void)sigaction(SIGINT, &action, NULL);
 	(void)sigaction(SIGTERM, &action, NULL);
-	/* Another demo beside this one gets other ports. */
-	demo->media_min = (uint16_t)(20000 + getpid() % 30 * 1000);
-	if (!start_core(demo) && !start_daemon(demo)) {
-		for (size_t i = 0; i < ARRAY_SIZE(scenarios) && !interrupted; i++)
-			if (!options->only || strcasestr(scenarios[i].name, options->only))
-				run_scenario(demo, &scenarios[i]);
+	if (!run_chapters(demo)) {
 		failed = print_table(demo);
 		if (options->keep && !interrupted)
 			wait_for_person(demo);
 	}
-	client_close(demo->client);
-	stop(demo->daemon);
-	stop(demo->core);
+	stage_end(&demo->kept);
 	if (options->folder || options->keep || failed)
 		(void)printf("files: %s\n", demo->folder);
 	else
 		remove_folder(demo->folder);
+	free(demo->rows);
 	free(demo);
 	return failed;
 }

@@ -8,6 +8,7 @@
 struct demo_options {
 	const char *breakoutd; /* path of the program */
 	const char *folder;    /* NULL: a new one, removed afterwards unless `keep` */
+	const char *samples;   /* folder of the profiles; NULL: they are not shown */
 	const char *only;      /* part of a scenario's name; NULL: all */
 	bool keep;             /* leave everything running until a key is pressed, keep files */
 	bool verbose;          /* every message of every call */

@@ -51,7 +51,9 @@ static const char usage[] =
 	"  breakout-core config --dir D --sip-port N --trunk-port N [--media-ports MIN-MAX]\n"
 	"      prints a breakoutd.yaml that fits\n"
 	"  breakout-core pki --dir D --name FILE HOST...              one more certificate\n"
-	"  breakout-core demo --breakoutd PATH [--dir D] [--only TEXT] [--keep] [--verbose]\n"
+	"  breakout-core demo --breakoutd PATH [--samples D] [--dir D] [--only TEXT] [--keep] "
+	"[--verbose]\n"
+	"      --samples D: the folder config/samples, to show its profiles too\n"
 	"\n"
 	"T is a number with ms, s, m or h.\n";
 
@@ -95,6 +97,7 @@ enum {
 	OPT_COUNT,
 	OPT_FOR,
 	OPT_BREAKOUTD,
+	OPT_SAMPLES,
 	OPT_ONLY,
 	OPT_KEEP,
 	OPT_VERBOSE,
@@ -142,6 +145,7 @@ static const struct option long_options[] = {
 	{ "count", 1, NULL, OPT_COUNT },
 	{ "for", 1, NULL, OPT_FOR },
 	{ "breakoutd", 1, NULL, OPT_BREAKOUTD },
+	{ "samples", 1, NULL, OPT_SAMPLES },
 	{ "only", 1, NULL, OPT_ONLY },
 	{ "keep", 0, NULL, OPT_KEEP },
 	{ "verbose", 0, NULL, OPT_VERBOSE },
@@ -396,6 +400,9 @@ static int read_option(struct command *command, int option, const char *value)
 		return 0;
 	case OPT_BREAKOUTD:
 		command->demo.breakoutd = value;
+		return 0;
+	case OPT_SAMPLES:
+		command->demo.samples = value;
 		return 0;
 	case OPT_ONLY:
 		command->demo.only = value;

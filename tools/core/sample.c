@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/core/sample.h"
 
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
 #include "base/str.h"
+#include "tools/core/profile.h"
 #include "tools/core/report.h"
 
 static const struct {
@@ -13,15 +17,6 @@ static const struct {
 	{ "+4799000007", "loop", "closed" },  { "+4799000008", "loop", "echo" },
 	{ "+4799000009", "loop", "tone" },
 };
-
-json_t *sample_numbers(void)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
-		(void)json_array_append_new(list, json_string(numbers[i].number));
-	return list;
-}
 
 static void add_core(struct str *text, const json_t *d)
 {
@@ -66,8 +61,7 @@ static void add_files(struct str *text, const json_t *d, const struct sample_opt
 		 "store: { sqlite: \"%s/breakout.db\" }\n"
 		 "cdr: { file: \"%s/cdr.jsonl\" }\n"
 		 "admin: { socket: \"%s/breakout.sock\" }\n"
-		 "media: { address: \"%s\", ports: \"%u-%u\", threads: 1 }\n"
-		 "prefixes: { mobile_originating: \"00\", mobile_terminating: \"01\" }\n",
+		 "media: { address: \"%s\", ports: \"%u-%u\", threads: 1 }\n",
 		 options->folder, options->folder, options->folder, report_text(d, "address"),
 		 options->media_min, options->media_max);
 }
@@ -75,6 +69,7 @@ static void add_files(struct str *text, const json_t *d, const struct sample_opt
 static void add_services(struct str *text, const json_t *d)
 {
 	str_addf(text,
+		 "prefixes: { mobile_originating: \"00\", mobile_terminating: \"01\" }\n"
 		 "trunks:\n"
 		 "  - name: pbx\n"
 		 "    uris: [\"%s\"]\n"
@@ -96,6 +91,26 @@ static void add_services(struct str *text, const json_t *d)
 	}
 }
 
+static int add_profile(struct str *text, const json_t *d, const struct sample_options *options)
+{
+	struct profile profile = { .samples = options->samples,
+				   .name = options->profile,
+				   .folder = options->folder,
+				   .pbx = report_text(d, "pbx_udp"),
+				   .closed = options->closed,
+				   .now = time(NULL) };
+	char dead[96];
+	int err;
+
+	/* Nobody is at the discard port. */
+	(void)snprintf(dead, sizeof(dead), "sip:%s:9;transport=udp", report_text(d, "pbx_address"));
+	profile.dead_pbx = dead;
+	err = profile_add(text, &profile);
+	if (err)
+		(void)fprintf(stderr, "%s/%s: %s\n", profile.samples, profile.name, strerror(-err));
+	return err;
+}
+
 char *sample_text(const json_t *description, const struct sample_options *options)
 {
 	struct str text = { 0 };
@@ -103,6 +118,25 @@ char *sample_text(const json_t *description, const struct sample_options *option
 	add_sip(&text, description, options);
 	add_core(&text, description);
 	add_files(&text, description, options);
-	add_services(&text, description);
+	if (!options->profile) {
+		add_services(&text, description);
+	} else if (add_profile(&text, description, options)) {
+		str_done(&text);
+		return NULL;
+	}
 	return str_take(&text);
+}
+
+json_t *sample_numbers(const char *text)
+{
+	const char *at = strstr(text, "\nregistrations:");
+	json_t *list = json_array();
+
+	while (at && (at = strstr(at, "\"+"))) {
+		size_t length = strcspn(++at, "\"");
+
+		(void)json_array_append_new(list, json_stringn(at, length));
+		at += length;
+	}
+	return list;
 }
