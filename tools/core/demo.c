@@ -298,7 +298,7 @@ static int run_chapters(struct demo *demo)
 
 	for (size_t i = 0; i < count; i++)
 		calls += chapters[i].count;
-	demo->rows = calloc(calls, sizeof(demo->rows[0]));
+	demo->rows = calloc(calls + 1, sizeof(demo->rows[0])); /* never none */
 	if (!demo->rows)
 		return -ENOMEM;
 	for (size_t i = 0; !err && i < count && !interrupted; i++)
