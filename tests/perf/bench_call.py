@@ -172,12 +172,14 @@ def memory_per_call_kb(pki, kind, calls, rate, dialled, hold_s):
         load = pool.submit(on_load_core, core, calls, rate, dialled, hold_s)
         time.sleep(hold_s - 1)
         used = subject.pss_kb() - before
-        done, failed = load.result()[:2]
+        done, failed, _, errors = load.result()
         last_placed_s = time.monotonic() - begin - hold_s
     print(f"  {kind.__name__.lower()}: {done} of {calls} held calls done, {failed} failed, "
           f"the last placed after {last_placed_s:.0f} s, looked at after {hold_s - 1} s",
           file=sys.stderr, flush=True)
     all_up = (done, failed) == (calls, 0) and last_placed_s < hold_s - 1
+    if failed:
+        print(errors[:500], file=sys.stderr, flush=True)
     return used / calls if all_up else float("nan")
 
 
