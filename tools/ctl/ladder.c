@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include "tools/ctl/entry.h"
 
 #define DIALOGS_MAX 8  /* columns; what is beyond shares the last */
 #define COLUMN      30 /* characters from one line to the next */
@@ -16,23 +17,6 @@ struct ladder {
 	char peers[DIALOGS_MAX][NAME_ROOM];
 	size_t count;
 };
-
-static const char *text_of(const json_t *entry, const char *name)
-{
-	const char *text = json_string_value(json_object_get(entry, name));
-
-	return text ? text : "";
-}
-
-static long long number_of(const json_t *entry, const char *name)
-{
-	return json_integer_value(json_object_get(entry, name));
-}
-
-static bool is_message(const json_t *entry)
-{
-	return strcmp(text_of(entry, "kind"), "message") == 0;
-}
 
 /* Of a header with its value, at the beginning of a line; NULL: there is none. */
 static const char *value_of(const char *message, const char *name, const char *compact)
@@ -84,7 +68,7 @@ void ladder_time(long long wall_ms, char ret_text[static LADDER_TIME])
 
 static size_t column_of(struct ladder *ladder, const json_t *entry)
 {
-	const char *message = text_of(entry, "text");
+	const char *message = entry_text(entry, "text");
 	const char *call_id = value_of(message, "Call-ID", "i");
 	char key[NAME_ROOM];
 
@@ -97,8 +81,8 @@ static size_t column_of(struct ladder *ladder, const json_t *entry)
 		return DIALOGS_MAX - 1;
 	(void)snprintf(ladder->call_ids[ladder->count], NAME_ROOM, "%s", key);
 	(void)snprintf(ladder->peers[ladder->count], NAME_ROOM, "%s:%lld/%s",
-		       text_of(entry, "remote"), number_of(entry, "remote_port"),
-		       text_of(entry, "transport"));
+		       entry_text(entry, "remote"), entry_number(entry, "remote_port"),
+		       entry_text(entry, "transport"));
 	return ladder->count++;
 }
 
@@ -135,14 +119,14 @@ static void draw_message(struct str *to, struct ladder *ladder, const json_t *en
 {
 	char line[MARGIN + (DIALOGS_MAX + 1) * COLUMN + 8], summary[LADDER_SUMMARY];
 	size_t dialog = column_of(ladder, entry);
-	bool sent = json_is_true(json_object_get(entry, "sent"));
+	bool sent = entry_is_sent(entry);
 
 	memset(line, ' ', sizeof(line));
 	put(line, 0, stamp);
 	for (size_t i = 0; i < ladder->count; i++)
 		line[place(i)] = '|';
 	line[MARGIN + COLUMN] = '|';
-	ladder_summary(text_of(entry, "text"), summary);
+	ladder_summary(entry_text(entry, "text"), summary);
 	arrow(line, dialog, dialog ? sent : !sent, summary);
 	for (size_t i = 0; i < ladder->count; i++)
 		line[place(i)] = '|';
@@ -158,7 +142,7 @@ static void draw_head(struct str *to, struct ladder *ladder, const json_t *entri
 
 	json_array_foreach(entries, i, entry)
 	{
-		if (is_message(entry))
+		if (entry_is_message(entry))
 			(void)column_of(ladder, entry);
 	}
 	for (size_t k = 0; k < ladder->count; k++)
@@ -170,7 +154,7 @@ static void draw_head(struct str *to, struct ladder *ladder, const json_t *entri
 void ladder_draw(struct str *to, const json_t *entries)
 {
 	struct ladder ladder = { .count = 0 };
-	long long first = number_of(json_array_get(entries, 0), "at");
+	long long first = entry_number(json_array_get(entries, 0), "at");
 	char stamp[LADDER_TIME];
 	size_t i;
 	json_t *entry;
@@ -178,13 +162,13 @@ void ladder_draw(struct str *to, const json_t *entries)
 	draw_head(to, &ladder, entries);
 	json_array_foreach(entries, i, entry)
 	{
-		long long since = number_of(entry, "at") - first;
+		long long since = entry_number(entry, "at") - first;
 
 		(void)snprintf(stamp, sizeof(stamp), "%6lld.%03lld", since / 1000, since % 1000);
-		if (is_message(entry))
+		if (entry_is_message(entry))
 			draw_message(to, &ladder, entry, stamp);
 		else
 			str_addf(to, "%s  %*s* %s\n", stamp, MARGIN + COLUMN - 12, "",
-				 text_of(entry, "text"));
+				 entry_text(entry, "text"));
 	}
 }

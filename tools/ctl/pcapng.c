@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <stdint.h>
 #include <string.h>
+#include "tools/ctl/entry.h"
 
 #define BLOCK_SECTION   0x0A0D0D0Au
 #define BLOCK_INTERFACE 1u
@@ -137,23 +138,16 @@ static void put_udp(struct packet *packet, size_t from, size_t to, const char *t
 	packet->length += UDP_HEAD + length;
 }
 
-static const char *text_of(const json_t *entry, const char *name)
-{
-	const char *text = json_string_value(json_object_get(entry, name));
-
-	return text ? text : "";
-}
-
 static bool make_packet(struct packet *packet, const json_t *entry)
 {
-	bool sent = json_is_true(json_object_get(entry, "sent"));
-	size_t local = (size_t)json_integer_value(json_object_get(entry, "local_port"));
-	size_t remote = (size_t)json_integer_value(json_object_get(entry, "remote_port"));
-	const char *text = text_of(entry, "text");
+	bool sent = entry_is_sent(entry);
+	size_t local = (size_t)entry_number(entry, "local_port");
+	size_t remote = (size_t)entry_number(entry, "remote_port");
+	const char *text = entry_text(entry, "text");
 	size_t length = strnlen(text, DATAGRAM_MAX);
 
-	if (!put_ip(packet, text_of(entry, sent ? "local" : "remote"),
-		    text_of(entry, sent ? "remote" : "local"), UDP_HEAD + length))
+	if (!put_ip(packet, entry_text(entry, sent ? "local" : "remote"),
+		    entry_text(entry, sent ? "remote" : "local"), UDP_HEAD + length))
 		return false;
 	put_udp(packet, sent ? local : remote, sent ? remote : local, text, length);
 	return true;
@@ -162,7 +156,7 @@ static bool make_packet(struct packet *packet, const json_t *entry)
 static void put_packet(struct str *to, const json_t *entry, const struct packet *packet,
 		       const char *comment)
 {
-	uint64_t at_us = (uint64_t)json_integer_value(json_object_get(entry, "at")) * 1000;
+	uint64_t at_us = (uint64_t)entry_number(entry, "at") * 1000;
 	struct str body = { 0 };
 
 	put_32(&body, 0); /* interface */
@@ -192,8 +186,9 @@ void pcapng_write(struct str *to, const json_t *entries)
 	put_heads(to);
 	json_array_foreach(entries, i, entry)
 	{
-		if (strcmp(text_of(entry, "kind"), "message") != 0) {
-			str_addf(&notes, "%s%s", notes.length ? "; " : "", text_of(entry, "text"));
+		if (!entry_is_message(entry)) {
+			str_addf(&notes, "%s%s", notes.length ? "; " : "",
+				 entry_text(entry, "text"));
 		} else if (make_packet(&packet, entry)) {
 			put_packet(to, entry, &packet, notes.text ? notes.text : "");
 			str_done(&notes);

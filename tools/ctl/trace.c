@@ -5,29 +5,22 @@
 #include <string.h>
 #include "base/str.h"
 #include "tools/ctl/ctl.h"
+#include "tools/ctl/entry.h"
 #include "tools/ctl/ladder.h"
 #include "tools/ctl/pcapng.h"
-
-static const char *text_of(const json_t *entry, const char *name)
-{
-	const char *text = json_string_value(json_object_get(entry, name));
-
-	return text ? text : "";
-}
 
 static void add_title(struct str *to, const json_t *entry)
 {
 	char time[LADDER_TIME];
-	bool sent = json_is_true(json_object_get(entry, "sent"));
+	bool sent = entry_is_sent(entry);
 
-	ladder_time(json_integer_value(json_object_get(entry, "at")), time);
-	if (strcmp(text_of(entry, "kind"), "message") != 0)
+	ladder_time(entry_number(entry, "at"), time);
+	if (!entry_is_message(entry))
 		str_addf(to, "%s note", time);
 	else
 		str_addf(to, "%s %s %s:%lld/%s", time, sent ? "sent to" : "received from",
-			 text_of(entry, "remote"),
-			 (long long)json_integer_value(json_object_get(entry, "remote_port")),
-			 text_of(entry, "transport"));
+			 entry_text(entry, "remote"), entry_number(entry, "remote_port"),
+			 entry_text(entry, "transport"));
 }
 
 static void write_text(struct str *to, const json_t *entries)
@@ -40,7 +33,7 @@ static void write_text(struct str *to, const json_t *entries)
 		str_add(to, "--- ");
 		add_title(to, entry);
 		str_add(to, "\n");
-		for (const char *at = text_of(entry, "text"); *at; at++)
+		for (const char *at = entry_text(entry, "text"); *at; at++)
 			if (*at != '\r')
 				str_add_n(to, at, 1);
 		str_add(to, "\n");
@@ -73,20 +66,20 @@ static void add_escaped(struct str *to, const char *text)
 
 static void add_details(struct str *to, const json_t *entry)
 {
-	bool message = strcmp(text_of(entry, "kind"), "message") == 0;
+	bool message = entry_is_message(entry);
 	char summary[LADDER_SUMMARY] = "";
 	struct str title = { 0 };
 
 	if (message)
-		ladder_summary(text_of(entry, "text"), summary);
+		ladder_summary(entry_text(entry, "text"), summary);
 	add_title(&title, entry);
 	str_add(to, "<details><summary>");
 	add_escaped(to, title.text ? title.text : "");
 	str_add(to, " <b>");
-	add_escaped(to, message ? summary : text_of(entry, "text"));
+	add_escaped(to, message ? summary : entry_text(entry, "text"));
 	str_add(to, "</b></summary><pre>");
 	if (message)
-		add_escaped(to, text_of(entry, "text"));
+		add_escaped(to, entry_text(entry, "text"));
 	str_add(to, "</pre></details>\n");
 	str_done(&title);
 }
@@ -102,11 +95,11 @@ static void write_html(struct str *to, const json_t *answer)
 	str_add(to, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
 		    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
 		    "style-src 'unsafe-inline'\">\n<title>call ");
-	add_escaped(to, text_of(answer, "call"));
+	add_escaped(to, entry_text(answer, "call"));
 	str_add(to, "</title>\n<style>body{font:15px/1.4 system-ui,sans-serif;margin:2rem}"
 		    "pre{overflow-x:auto;line-height:1.25}details pre{background:#f3f4f6;"
 		    "padding:.75rem}summary{cursor:pointer}</style></head><body>\n<h1>Call ");
-	add_escaped(to, text_of(answer, "call"));
+	add_escaped(to, entry_text(answer, "call"));
 	str_add(to, "</h1>\n<pre>");
 	ladder_draw(&ladder, entries);
 	add_escaped(to, ladder.text ? ladder.text : "");
