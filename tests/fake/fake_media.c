@@ -236,13 +236,7 @@ int media_turn(struct media_session *session, enum media_leg_kind kind,
 int media_record(struct media_session *session, const struct media_recording *recording)
 {
 	session->records++;
-	session->recording = *recording;
-	snprintf(session->folder, sizeof(session->folder), "%s", recording->folder);
-	snprintf(session->name, sizeof(session->name), "%s", recording->name);
-	snprintf(session->about, sizeof(session->about), "%s", recording->about);
-	session->recording.folder = session->folder;
-	session->recording.name = session->name;
-	session->recording.about = session->about;
+	keep_recording(session, recording);
 	return 0;
 }
 

@@ -179,6 +179,15 @@ class Tally:
         self.passed += 1
         return True
 
+    def run_in_folders(self, tests):
+        """Pairs of a title and a test, each with a folder of its own and one Pki."""
+        with tempfile.TemporaryDirectory(prefix="breakout-tally-") as name:
+            pki = Pki(pathlib.Path(name))
+            for i, (title, test) in enumerate(tests):
+                folder = pathlib.Path(name) / str(i)
+                folder.mkdir()
+                self.run(title, test, folder, pki)
+
     def close(self):
         print(f"{self.passed} passed, {self.failed} failed")
         return 1 if self.failed or not self.passed else 0

@@ -4,14 +4,12 @@ the PBXs and the core."""
 
 import contextlib
 import json
-import pathlib
 import subprocess
 import sys
-import tempfile
 import time
 
 from dnsserver import DnsServer, address, naptr, srv
-from harness import Pki, Tally, free_port
+from harness import Tally, free_port
 from sippcore import HERE, sipp_core
 
 CALLS = 24
@@ -189,12 +187,7 @@ def main():
         ("a DNS that is silent from the start delays nobody", a_silent_server_delays_nobody),
         ("the core's second address takes what the first does not", the_core_has_a_spare_address),
     )
-    with tempfile.TemporaryDirectory(prefix="breakout-dns-") as name:
-        pki = Pki(pathlib.Path(name))
-        for i, (title, test) in enumerate(tests):
-            folder = pathlib.Path(name) / str(i)
-            folder.mkdir()
-            tally.run(title, test, folder, pki)
+    tally.run_in_folders(tests)
     return tally.close()
 
 

@@ -3,13 +3,11 @@
 
 import contextlib
 import json
-import pathlib
 import subprocess
 import sys
-import tempfile
 import time
 
-from harness import Pki, Tally, free_port
+from harness import Tally, free_port
 from sippcore import HERE, sipp_core
 
 CALLS = 10
@@ -111,12 +109,7 @@ def main():
         ("SIPp as PBX: a wrong password ends the call", a_wrong_password_ends_the_call),
         ("SIPp as PBX: OPTIONS tell which addresses answer", options_tell_who_is_there),
     )
-    with tempfile.TemporaryDirectory(prefix="breakout-trunks-") as name:
-        pki = Pki(pathlib.Path(name))
-        for i, (title, test) in enumerate(tests):
-            folder = pathlib.Path(name) / str(i)
-            folder.mkdir()
-            tally.run(title, test, folder, pki)
+    tally.run_in_folders(tests)
     return tally.close()
 
 
