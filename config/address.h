@@ -7,6 +7,8 @@
 #ifndef BREAKOUT_CONFIG_ADDRESS_H
 #define BREAKOUT_CONFIG_ADDRESS_H
 
+#include <netinet/in.h>
+#include "base/macros.h"
 #include "config/config.h"
 
 #define HOST_ROOM 256 /* RFC 1035 section 2.3.4: 255 octets, and the NUL */
@@ -16,6 +18,10 @@ bool host_is_wildcard(const char *host);  /* 0.0.0.0 or :: */
 bool host_is_multicast(const char *host); /* 224/4 and above, ff00::/8 */
 bool host_is_loopback(const char *host);  /* by its text: 127/8, ::1, localhost */
 bool host_is_name(const char *host);      /* RFC 1123 section 2.1, or an IPv4 address */
+
+/* The literal address with a port, for bind(2) and connect(2). 0 or -EINVAL, and then
+ * ret_address is of no family. */
+int host_address(const char *host, uint16_t port, struct sockaddr_storage *ret_address) MUST_CHECK;
 
 bool port_parse(const char *text, size_t length, uint16_t *ret_port);
 

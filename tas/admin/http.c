@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include "base/log.h"
 #include "base/str.h"
+#include "config/address.h"
 #include "tas/admin/access.h"
 #include "tas/admin/api.h"
 #include "tas/admin/unix_socket.h"
@@ -247,25 +248,6 @@ static int read_pem(const char *path, char **ret_text)
 	return 0;
 }
 
-static int address_of(const struct config_http_listen *config, struct sockaddr_storage *ret_address)
-{
-	struct sockaddr_in *v4 = (struct sockaddr_in *)ret_address;
-	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ret_address;
-
-	*ret_address = (struct sockaddr_storage){ 0 };
-	if (inet_pton(AF_INET, config->host, &v4->sin_addr) == 1) {
-		v4->sin_family = AF_INET;
-		v4->sin_port = htons(config->port);
-		return 0;
-	}
-	if (inet_pton(AF_INET6, config->host, &v6->sin6_addr) == 1) {
-		v6->sin6_family = AF_INET6;
-		v6->sin6_port = htons(config->port);
-		return 0;
-	}
-	return -EINVAL;
-}
-
 #define COMMON_OPTIONS                                                                             \
 	MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS, \
 		MHD_OPTION_PER_IP_CONNECTION_LIMIT, CONNECTIONS_OF1,                               \
@@ -303,7 +285,7 @@ static int open_network(struct listener *listener, const struct config_http_list
 	struct MHD_OptionItem none[] = { { MHD_OPTION_END, 0, NULL } };
 	struct sockaddr_storage address;
 
-	if (address_of(config, &address))
+	if (host_address(config->host, config->port, &address))
 		return -EINVAL;
 	if (address.ss_family == AF_INET6)
 		flags |= MHD_USE_IPv6;

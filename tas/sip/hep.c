@@ -12,6 +12,7 @@
 #include "base/metrics.h"
 #include "base/secret.h"
 #include "base/str.h"
+#include "config/address.h"
 
 /* Chunk types of vendor 0. */
 enum chunk {
@@ -150,28 +151,13 @@ static void on_message(const struct sip_trace_entry *entry, const char *call_id,
 
 static int open_socket(struct hep *hep, const char *to)
 {
-	struct sockaddr_storage address = { 0 };
-	struct sockaddr_in *v4 = (struct sockaddr_in *)&address;
-	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&address;
-	const char *colon = strrchr(to, ':');
-	char host[INET6_ADDRSTRLEN] = "";
-	bool brackets = *to == '[';
-	size_t length = colon ? (size_t)(colon - to) - 2 * brackets : sizeof(host);
+	struct sockaddr_storage address;
+	char host[HOST_ROOM];
 	uint16_t port;
 
-	if (length >= sizeof(host))
+	if (host_port_parse(to, strlen(to), host, &port) || !port ||
+	    host_address(host, port, &address))
 		return -EINVAL;
-	port = htons((uint16_t)strtoul(colon + 1, NULL, 10));
-	memcpy(host, to + brackets, length);
-	if (inet_pton(AF_INET, host, &v4->sin_addr) == 1) {
-		v4->sin_family = AF_INET;
-		v4->sin_port = port;
-	} else if (inet_pton(AF_INET6, host, &v6->sin6_addr) == 1) {
-		v6->sin6_family = AF_INET6;
-		v6->sin6_port = port;
-	} else {
-		return -EINVAL;
-	}
 	hep->fd = socket(address.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (hep->fd < 0 || connect(hep->fd, (struct sockaddr *)&address, sizeof(address)) < 0)
 		return -errno;

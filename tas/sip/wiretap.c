@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tas/sip/wiretap.h"
 
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -11,6 +10,7 @@
 #include <sofia-sip/sip_header.h>
 #include <sofia-sip/tport.h>
 
+#include "config/address.h"
 #include "tas/sip/one_piece.h"
 
 #define PIECES    80
@@ -26,10 +26,8 @@ void wiretap_set(struct sip_trace *trace)
 /* sofia keeps a peer's IPv6 address in brackets. */
 static void parse_name(const tp_name_t *name, struct sockaddr_storage *ret_address)
 {
-	struct sockaddr_in *v4 = (struct sockaddr_in *)ret_address;
-	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ret_address;
 	const char *host = name->tpn_host ? name->tpn_host : "";
-	uint16_t port = htons((uint16_t)strtoul(name->tpn_port ? name->tpn_port : "0", NULL, 10));
+	unsigned long port = strtoul(name->tpn_port ? name->tpn_port : "0", NULL, 10);
 	char bare[INET6_ADDRSTRLEN] = "";
 	size_t length;
 
@@ -39,13 +37,8 @@ static void parse_name(const tp_name_t *name, struct sockaddr_storage *ret_addre
 	if (length >= sizeof(bare))
 		return;
 	memcpy(bare, host, length);
-	if (inet_pton(AF_INET, bare, &v4->sin_addr) == 1) {
-		v4->sin_family = AF_INET;
-		v4->sin_port = port;
-	} else if (inet_pton(AF_INET6, bare, &v6->sin6_addr) == 1) {
-		v6->sin6_family = AF_INET6;
-		v6->sin6_port = port;
-	}
+	if (host_address(bare, (uint16_t)port, ret_address))
+		return; /* a name: of no family */
 }
 
 /* A connection has one peer; of a shared socket the message says who. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/core/token.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <jansson.h>
 #include <microhttpd.h>
@@ -10,6 +9,7 @@
 #include <string.h>
 #include "base/log.h"
 #include "base/str.h"
+#include "config/address.h"
 #include "tools/core/pki.h"
 
 enum { BODY_MAX = 4096 };
@@ -188,25 +188,6 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **st
 	*state = NULL;
 }
 
-static int address_of(const char *text, uint16_t port, struct sockaddr_storage *ret_address)
-{
-	struct sockaddr_in *v4 = (struct sockaddr_in *)ret_address;
-	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ret_address;
-
-	*ret_address = (struct sockaddr_storage){ 0 };
-	if (inet_pton(AF_INET, text, &v4->sin_addr) == 1) {
-		v4->sin_family = AF_INET;
-		v4->sin_port = htons(port);
-		return 0;
-	}
-	if (inet_pton(AF_INET6, text, &v6->sin6_addr) == 1) {
-		v6->sin6_family = AF_INET6;
-		v6->sin6_port = htons(port);
-		return 0;
-	}
-	return -EINVAL;
-}
-
 int token_server_create(struct token_server **ret_server,
 			const struct token_server_options *options)
 {
@@ -226,7 +207,7 @@ int token_server_create(struct token_server **ret_server,
 	server->certificate = pki_read_file(options->certificate);
 	server->private_key = pki_read_file(options->private_key);
 	if (!server->certificate || !server->private_key ||
-	    address_of(options->address, options->port, &address))
+	    host_address(options->address, options->port, &address))
 		goto fail;
 	unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_TLS;
 	if (address.ss_family == AF_INET6)

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
 
@@ -211,9 +212,29 @@ static void a_uri_without_transport_means_tls_for_sips_and_udp_for_sip(void **st
 	assert_int_equal(config_uri_transport("sip:pbx:5060"), SIP_TRANSPORT_UDP);
 }
 
+static void a_literal_host_becomes_a_socket_address(void **state)
+{
+	struct sockaddr_storage address;
+	struct sockaddr_in *v4 = (struct sockaddr_in *)&address;
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&address;
+
+	(void)state;
+	assert_int_equal(host_address("192.0.2.1", 5061, &address), 0);
+	assert_int_equal(v4->sin_family, AF_INET);
+	assert_int_equal(ntohs(v4->sin_port), 5061);
+	assert_int_equal(ntohl(v4->sin_addr.s_addr), 0xc0000201);
+	assert_int_equal(host_address("::1", 1, &address), 0);
+	assert_int_equal(v6->sin6_family, AF_INET6);
+	assert_int_equal(ntohs(v6->sin6_port), 1);
+	assert_true(IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr));
+	assert_int_equal(host_address("localhost", 1, &address), -EINVAL);
+	assert_int_equal(address.ss_family, AF_UNSPEC);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_literal_host_becomes_a_socket_address),
 		cmocka_unit_test(a_network_contains_its_addresses_only),
 		cmocka_unit_test(mapped_addresses_compare_as_ipv4),
 		cmocka_unit_test(other_address_families_are_in_no_network),
