@@ -431,11 +431,16 @@ struct config_recordings {
 
 enum media_ice { MEDIA_ICE_FULL, MEDIA_ICE_LITE };
 
+/* Which loops that no rule wants the audio of are carried without it: their SDP
+ * crosses untouched. */
+enum media_bypass { MEDIA_BYPASS_NEVER, MEDIA_BYPASS_LOOPS, MEDIA_BYPASS_OVERLOAD };
+
 struct config_media {
 	char *address; /* to bind, and in SDP; default: of the first tls listener if literal */
 	char *advertised_address;    /* in SDP instead: what a NAT maps to `address`; NULL: none */
 	uint16_t port_min, port_max; /* 20000-29999 */
 	enum media_ice ice;
+	enum media_bypass bypass;        /* overload */
 	unsigned threads;                /* 0: one per core, at most 8 */
 	unsigned rtp_timeout_s;          /* no RTP on an established call: 60; 0: never */
 	unsigned opus_complexity;        /* of what is encoded, 0 to 10: 2 */

@@ -32,6 +32,19 @@ static void read_ice(struct reader *reader, const struct value *value)
 
 static const struct kind kind_ice = { "full or lite", NODE_SCALAR, read_ice };
 
+static void read_bypass(struct reader *reader, const struct value *value)
+{
+	static const char *const words[] = { [MEDIA_BYPASS_NEVER] = "never",
+					     [MEDIA_BYPASS_LOOPS] = "loops",
+					     [MEDIA_BYPASS_OVERLOAD] = "overload" };
+	int word = value_word(reader, value, words, ARRAY_SIZE(words));
+
+	if (word >= 0)
+		*(enum media_bypass *)value->target = (enum media_bypass)word;
+}
+
+static const struct kind kind_bypass = { "never, loops or overload", NODE_SCALAR, read_bypass };
+
 static void read_log_level(struct reader *reader, const struct value *value)
 {
 	static const char *const words[] = { [LOG_LEVEL_ERROR] = "error",
@@ -379,6 +392,12 @@ static const struct key media_keys[] = {
 	  AT(media.ice),
 	  .fallback = "full",
 	  .help = "full; lite where peers reach the address directly" },
+	{ .name = "bypass",
+	  .kind = &kind_bypass,
+	  AT(media.bypass),
+	  .fallback = "overload",
+	  .help = "which loops that no rule wants the audio of go without it: never, loops (all), "
+		  "overload (those that begin in one)" },
 	{ .name = "threads",
 	  .kind = &kind_number,
 	  AT(media.threads),

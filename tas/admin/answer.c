@@ -190,6 +190,8 @@ static void add_call(const struct call_info *info, void *arg)
 		json_object_set_new(call, "a", receipt_json(&info->receipt[MEDIA_A]));
 		json_object_set_new(call, "b", receipt_json(&info->receipt[MEDIA_B]));
 	}
+	if (info->bypass)
+		json_object_set_new(call, "bypass", text_json(call_bypass_name(info->bypass)));
 	json_array_append_new(calls, call);
 }
 

@@ -39,6 +39,7 @@ struct branch {
 	struct leg *leg;
 	struct media_session *session; /* NULL: passed through, or not yet */
 	char *offer;                   /* the session's for the target; NULL: not yet, or none */
+	enum call_bypass bypass;       /* why it is passed through */
 	bool heard;                    /* an 18x came: nobody stands in any more */
 	int early_status;              /* of the last 18x with SDP, while A may not have it */
 	char *early_sdp;
@@ -161,8 +162,9 @@ static void branch_dial(struct branch *branch, const char *sdp)
 		branch_timer(branch, branch->step->ring_ms);
 }
 
-static void branch_dial_passed_through(struct branch *branch)
+static void branch_dial_passed_through(struct branch *branch, enum call_bypass bypass)
 {
+	branch->bypass = bypass;
 	branch->session = media_session_destroy(branch->session);
 	branch_dial(branch, leg_info(branch->call->leg[MEDIA_A])->sdp);
 }
@@ -173,7 +175,7 @@ static void branch_media_trouble(struct branch *branch, int err)
 	if (branch->step->to_core) {
 		log_notice("call", "call=%s target=\"%s\" no media session (%s): goes on without",
 			   branch->call->id, branch->step->label, strerror(-err));
-		branch_dial_passed_through(branch);
+		branch_dial_passed_through(branch, CALL_BYPASS_NO_MEDIA);
 		return;
 	}
 	branch_trouble(branch, err == -ENOSPC ? CAUSE_OVERLOAD : CAUSE_MEDIA_FAILED);
@@ -204,8 +206,8 @@ static void branch_begin(struct branch *branch)
 {
 	timer_cancel(&branch->timer);
 	branch->try = record_try(branch->call, branch->step->label);
-	if (branch->step->pass_through)
-		branch_dial_passed_through(branch);
+	if (branch->step->bypass)
+		branch_dial_passed_through(branch, branch->step->bypass);
 	else if (branch->session) /* one stands in, with the offer nobody answered */
 		branch_dial(branch, branch->offer);
 	else
@@ -278,6 +280,7 @@ static void adopt(struct branch *branch)
 	call->session_kind_b = branch->step->media;
 	call->pass_through = !branch->session;
 	call->anchored = branch->session;
+	record_bypass(call, branch->session ? CALL_BYPASS_NOT : branch->bypass);
 	call->sent[MEDIA_B] = branch->offer;
 	call->ring->winner = branch->try;
 	snprintf(call->call_id_b, sizeof(call->call_id_b), "%s", leg_info(branch->leg)->call_id);

@@ -60,6 +60,18 @@ struct call_mailbox {
 	unsigned max_ms, silence_ms; /* as in struct media_recording */
 };
 
+/* Why a call's SDP crosses untouched, and its media goes past us. */
+enum call_bypass {
+	CALL_BYPASS_NOT,
+	CALL_BYPASS_UNTOUCHED, /* an emergency, or a number without rules */
+	CALL_BYPASS_RESCUE,    /* what was tried before broke by trouble */
+	CALL_BYPASS_LOOPS,     /* media.bypass wants it for every loop */
+	CALL_BYPASS_OVERLOAD,  /* and here because there was too much to do */
+	CALL_BYPASS_NO_MEDIA   /* no media session could be had */
+};
+#define CALL_BYPASS_COUNT (CALL_BYPASS_NO_MEDIA + 1)
+const char *call_bypass_name(enum call_bypass bypass); /* "overload"; "" for NOT */
+
 struct call_step {
 	enum call_step_kind kind;
 	char *label; /* "loop", "dial pbx", for log and CDR */
@@ -71,9 +83,9 @@ struct call_step {
 	bool keep_hop;             /* the whole dialog goes to next_hop */
 	enum media_leg_kind media; /* of the new leg */
 	struct media_codecs codecs;
-	bool pass_through; /* SDP untouched, no media session */
-	bool to_core;      /* leg 3: answers' headers cross untouched, and media trouble
-			    * of ours turns the step into a pass_through one */
+	enum call_bypass bypass; /* why there is no media session; NOT: there is one */
+	bool to_core;            /* leg 3: answers' headers cross untouched, and media trouble
+				  * of ours lets the step go on without it */
 	const char *const *tell_headers; /* of its answers, besides to_core; constants; NULL:
 					  * Reason and Warning */
 	size_t tell_count;
@@ -261,6 +273,7 @@ struct call_info {
 	char call_id_a[128], call_id_b[128], session_id[80];
 	mono_ms started_ms, ringing_ms, answered_ms; /* 0: not yet */
 	bool media;                                  /* false: passed through */
+	enum call_bypass bypass;                     /* and why */
 	struct media_receipt receipt[2];
 	enum call_verdict verdict;
 	char verdict_why[CALL_VERDICT_ROOM]; /* "" for ok */

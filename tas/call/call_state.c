@@ -305,11 +305,12 @@ static void dial(struct call *call, const char *sdp)
 	call_timer_begin(call, CALL_TIMER_RING, step->ring_ms);
 }
 
-static void dial_passed_through(struct call *call)
+static void dial_passed_through(struct call *call, enum call_bypass bypass)
 {
 	drop_session(call);
 	call->pass_through = true;
 	call->anchored = false;
+	record_bypass(call, bypass);
 	dial(call, leg_info(call->leg[MEDIA_A])->sdp);
 }
 
@@ -337,7 +338,7 @@ void call_media_trouble(struct call *call, int err)
 	if (call_current_step(call)->to_core && call->state == CALL_INCOMING) {
 		log_notice("call", "call=%s no media session (%s): the call goes on without us",
 			   call->id, strerror(-err));
-		dial_passed_through(call);
+		dial_passed_through(call, CALL_BYPASS_NO_MEDIA);
 		return;
 	}
 	trouble(call, cause);
@@ -392,6 +393,7 @@ static int open_session(struct call *call, enum media_leg_kind kind_b,
 		return turn_session(call, kind_b, local);
 	drop_session(call);
 	call->anchored = true;
+	record_bypass(call, CALL_BYPASS_NOT);
 	call->session_kind_b = kind_b;
 	err = call_open_session(call, call_current_step(call), kind_b, local, &call->session);
 	return !err && offer ? media_offer(call->session, MEDIA_A, offer) : err;
@@ -402,9 +404,9 @@ static void start_dial(struct call *call, const struct call_step *step)
 	const char *offer = leg_info(call->leg[MEDIA_A])->sdp;
 	int err;
 
-	call->pass_through = step->pass_through;
-	if (step->pass_through && !may_turn(call)) {
-		dial_passed_through(call);
+	call->pass_through = step->bypass;
+	if (step->bypass && !may_turn(call)) {
+		dial_passed_through(call, step->bypass);
 		return;
 	}
 	call->pass_through = false;

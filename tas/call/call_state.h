@@ -89,15 +89,16 @@ struct call {
 	const struct call_step *step_b; /* what leg B was invited for, while there is one */
 	struct media_session *session;
 	enum media_leg_kind session_kind_b;
-	bool pass_through; /* this step carries SDP untouched */
-	bool advised;      /* a question brought steps */
-	bool delayed;      /* A's INVITE carried no offer: it comes in B's 2xx, or in a reliable
-			    * 18x, and then A's answer in the PRACK */
-	bool pracking;     /* A has B's offer in an 18x, its answer is due */
-	bool pracked;      /* it came: B's 2xx has nothing to add */
-	bool b_spoke;      /* an answer of B reached the session */
-	bool a_answered;   /* our 2xx is out */
-	bool expecting;    /* one text from the media room, named by the next two */
+	bool pass_through;       /* this step carries SDP untouched */
+	enum call_bypass bypass; /* and why */
+	bool advised;            /* a question brought steps */
+	bool delayed;    /* A's INVITE carried no offer: it comes in B's 2xx, or in a reliable
+			  * 18x, and then A's answer in the PRACK */
+	bool pracking;   /* A has B's offer in an 18x, its answer is due */
+	bool pracked;    /* it came: B's 2xx has nothing to add */
+	bool b_spoke;    /* an answer of B reached the session */
+	bool a_answered; /* our 2xx is out */
+	bool expecting;  /* one text from the media room, named by the next two */
 	enum media_event_type expected;
 	enum media_side expected_side;
 	char *sent[2];  /* the SDP each side got last; anchored only */
@@ -309,6 +310,7 @@ struct call_try *record_try(struct call *call, const char *label);           /* 
 void record_try_over(struct call_try *try, const char *outcome, int status); /* NULL fine */
 void record_tries_over(struct call *call, const char *outcome);              /* all that are not */
 void record_receipts(struct call *call); /* as they are now, if there is media */
+void record_bypass(struct call *call, enum call_bypass bypass); /* NOT: it has media */
 void record_info(const struct call *call, struct call_info *ret_info);
 void record_start(const struct call *call);
 void record_advice(struct call *call, const char *summary);

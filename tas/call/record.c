@@ -31,6 +31,44 @@ static void name_results(void)
 	}
 }
 
+#define BYPASSED(word)                                                                             \
+	METRIC_COUNTER_INIT("breakout_calls_bypassed_total", "why=\"" word "\"",                   \
+			    "Calls that went on without their media, by reason")
+
+static struct metric bypassed[CALL_BYPASS_COUNT] = {
+	[CALL_BYPASS_UNTOUCHED] = BYPASSED("untouched"),
+	[CALL_BYPASS_RESCUE] = BYPASSED("rescue"),
+	[CALL_BYPASS_LOOPS] = BYPASSED("loops"),
+	[CALL_BYPASS_OVERLOAD] = BYPASSED("overload"),
+	[CALL_BYPASS_NO_MEDIA] = BYPASSED("no media"),
+};
+
+const char *call_bypass_name(enum call_bypass bypass)
+{
+	switch (bypass) {
+	case CALL_BYPASS_NOT:
+		return "";
+	case CALL_BYPASS_UNTOUCHED:
+		return "untouched";
+	case CALL_BYPASS_RESCUE:
+		return "rescue";
+	case CALL_BYPASS_LOOPS:
+		return "loops";
+	case CALL_BYPASS_OVERLOAD:
+		return "overload";
+	case CALL_BYPASS_NO_MEDIA:
+		return "no media";
+	}
+	return "?";
+}
+
+void record_bypass(struct call *call, enum call_bypass bypass)
+{
+	call->bypass = bypass;
+	if (bypass)
+		metric_add(&bypassed[bypass], 1);
+}
+
 void record_result(enum cause cause)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -86,6 +124,7 @@ void record_info(const struct call *call, struct call_info *ret_info)
 	ret_info->ringing_ms = call->ringing_ms;
 	ret_info->answered_ms = call->answered_ms;
 	ret_info->media = call->anchored;
+	ret_info->bypass = call->bypass;
 	for (int side = MEDIA_A; call->session && side <= MEDIA_B; side++)
 		media_receipt(call->session, (enum media_side)side, &ret_info->receipt[side]);
 	ret_info->verdict = call->verdict;
@@ -260,6 +299,8 @@ static void write_cdr(const struct call *call, const struct ending *ending, mono
 	if (call->verdict_why[0])
 		add_text(&json, "verdict_why", call->verdict_why);
 	add_text(&json, "media", media_name(call));
+	if (call->bypass)
+		add_text(&json, "bypass", call_bypass_name(call->bypass));
 	add_side(&json, "a", call, &call->receipt[MEDIA_A]);
 	add_side(&json, "b", call, &call->receipt[MEDIA_B]);
 	str_add(&json, text_or(call->plan->record, ""));
@@ -276,13 +317,14 @@ static void log_end(const struct call *call, const struct ending *ending, mono_m
 
 	log_info("call",
 		 "call=%s end cause=%s by=%s state=%s step=\"%s\" pdd_ms=%lld ring_ms=%lld "
-		 "talk_ms=%lld media=%s verdict=\"%s\" codec=%s/%s a_in=%llu a_out=%llu "
+		 "talk_ms=%lld media=%s%s%s verdict=\"%s\" codec=%s/%s a_in=%llu a_out=%llu "
 		 "b_in=%llu b_out=%llu a_lost=%llu b_lost=%llu a_jitter_ms=%.1f b_jitter_ms=%.1f "
 		 "a_rtt_ms=%.1f b_rtt_ms=%.1f a_mos=%.1f b_mos=%.1f",
 		 call->id, cause_name(ending->cause), ending->by,
 		 call->a_answered ? "answered" : "unanswered", call_current_step(call)->label,
 		 (long long)call->pdd_ms, span(call->ringing_ms, call->answered_ms),
 		 call->answered_ms ? span(call->answered_ms, now) : 0, media_name(call),
+		 call->bypass ? " bypass=" : "", call_bypass_name(call->bypass),
 		 call_verdict_name(call->verdict), text_or(a->codec, "-"), text_or(b->codec, "-"),
 		 (unsigned long long)a->packets_in, (unsigned long long)a->packets_out,
 		 (unsigned long long)b->packets_in, (unsigned long long)b->packets_out,

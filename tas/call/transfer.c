@@ -518,6 +518,7 @@ static void complete(struct call *call, const char *answer)
 	transfer->session = NULL;
 	call->pass_through = false;
 	call->anchored = true;
+	record_bypass(call, CALL_BYPASS_NOT);
 	if (by == MEDIA_A)
 		call->plan->media_a = transfer->kind;
 	else

@@ -133,7 +133,7 @@ void change_loop(struct decision *decision, const struct config_action *action)
 	char called[NUMBER_ROOM];
 	bool rewritten =
 		config_rewrite(&action->number, decision->class.called, called, sizeof(called));
-	struct call_step *step = loop_add(decision, false, action->ring_s);
+	struct call_step *step = loop_add(decision, loop_bypass(decision), action->ring_s);
 
 	if (!step)
 		return;

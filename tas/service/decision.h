@@ -34,6 +34,7 @@ struct service_room {
 	const struct media_sounds *sounds;                    /* borrowed; of the configuration */
 	bool (*is_registered)(const char *number, void *arg); /* may be NULL */
 	unsigned (*load)(void *arg);                          /* may be NULL */
+	bool (*overloaded)(void *arg);                        /* may be NULL */
 	void *arg;
 	struct trunk_host *hosts; /* own */
 	size_t host_count;
@@ -72,6 +73,7 @@ struct decision {
 	uint8_t tried[DECISION_TRIED_MAX]; /* match_word() of each rule looked at */
 	size_t tried_count;                /* all, noted or not */
 	char presented[E164_ROOM];         /* shown instead of the caller; "" nobody */
+	bool recorded;                     /* a rule wants the call recorded */
 	bool announced;          /* the caller has heard an announcement, or will have by then */
 	bool rehearsal;          /* nothing is remembered */
 	service_trace_fn *trace; /* NULL: nobody listens */
@@ -114,7 +116,9 @@ void core_done(struct service_room *room);
 void core_spread(struct decision *decision);
 
 /* loop.c: leg 3 to the core */
-struct call_step *loop_add(struct decision *decision, bool pass_through, unsigned ring_s);
+struct call_step *loop_add(struct decision *decision, enum call_bypass bypass, unsigned ring_s);
+/* What media.bypass says of a loop that a rule wants. */
+enum call_bypass loop_bypass(const struct decision *decision);
 /* leg 3 for another number than the one that was called */
 void loop_add_number(struct decision *decision, const char *number, unsigned ring_s);
 

@@ -148,7 +148,26 @@ static void fill_leg3(struct decision *decision, struct call_step *step, const c
 	step->to_core = !decision_trunk(decision);
 }
 
-struct call_step *loop_add(struct decision *decision, bool pass_through, unsigned ring_s)
+enum call_bypass loop_bypass(const struct decision *decision)
+{
+	const struct service_room *room = decision->room;
+
+	if (decision->recorded)
+		return CALL_BYPASS_NOT;
+	switch (decision->config->media.bypass) {
+	case MEDIA_BYPASS_NEVER:
+		break;
+	case MEDIA_BYPASS_LOOPS:
+		return CALL_BYPASS_LOOPS;
+	case MEDIA_BYPASS_OVERLOAD:
+		if (room->overloaded && room->overloaded(room->arg))
+			return CALL_BYPASS_OVERLOAD;
+		break;
+	}
+	return CALL_BYPASS_NOT;
+}
+
+struct call_step *loop_add(struct decision *decision, enum call_bypass bypass, unsigned ring_s)
 {
 	struct call_step *step = decision_add_step(decision, CALL_STEP_DIAL, "loop");
 
@@ -159,7 +178,9 @@ struct call_step *loop_add(struct decision *decision, bool pass_through, unsigne
 	if (decision->info->to_display[0])
 		step->to_display = decision_text(decision, strdup(decision->info->to_display));
 	fill_leg3(decision, step, decision->class.called);
-	step->pass_through = pass_through;
+	step->bypass = bypass;
+	if (bypass == CALL_BYPASS_LOOPS || bypass == CALL_BYPASS_OVERLOAD)
+		decision_note(decision, "the loop goes without its audio: media.bypass");
 	step->ring_ms = ring_s * 1000;
 	step->loops = true;
 	return step;

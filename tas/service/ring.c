@@ -74,7 +74,7 @@ static void add_target_steps(struct decision *decision, const struct config_targ
 			 ring_s);
 		break;
 	case TARGET_SUBSCRIBER:
-		(void)loop_add(decision, false, ring_s); /* failed is in decision */
+		(void)loop_add(decision, CALL_BYPASS_NOT, ring_s); /* failed is in decision */
 		break;
 	case TARGET_NUMBER:
 		loop_add_number(decision, target->number, ring_s);

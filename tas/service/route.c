@@ -173,6 +173,7 @@ static void record_call(struct decision *decision)
 	const struct config_recordings *config = &decision->config->recordings;
 	struct call_mailbox *recording = calloc(1, sizeof(*recording));
 
+	decision->recorded = true;
 	decision->plan->recording = recording;
 	if (!recording) {
 		decision->failed = true;
@@ -219,7 +220,7 @@ static void add_rescue(struct decision *decision)
 	if (plan_loops(plan, CALL_TURN_ALWAYS) ||
 	    (last->kind == CALL_STEP_REJECT && last->turn == CALL_TURN_ALWAYS))
 		return;
-	step = loop_add(decision, true, 0);
+	step = loop_add(decision, CALL_BYPASS_RESCUE, 0);
 	if (!step)
 		return;
 	step->only_after_trouble = true;
@@ -239,7 +240,7 @@ static void add_default(struct decision *decision, enum route_type type)
 	if (core_rings(type))
 		decision_reject(decision, 480, NULL, CAUSE_UNAVAILABLE);
 	else
-		(void)loop_add(decision, false, 0); /* failed is in decision */
+		(void)loop_add(decision, loop_bypass(decision), 0); /* failed is in decision */
 }
 
 static void add_rule(struct decision *decision, const struct config_rule *rule,
@@ -301,7 +302,7 @@ void route_trunk(struct decision *decision, const struct config_service *service
 static void loop_untouched(struct decision *decision, const char *service)
 {
 	decision->plan->service = decision_text(decision, strdup(service));
-	(void)loop_add(decision, true, 0); /* failed is in decision */
+	(void)loop_add(decision, CALL_BYPASS_UNTOUCHED, 0); /* failed is in decision */
 }
 
 void route_core(struct decision *decision)

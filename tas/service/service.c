@@ -162,6 +162,7 @@ int service_create(struct service_room **ret_room, const struct service_options 
 	room->config = options->config;
 	room->is_registered = options->is_registered;
 	room->load = options->load;
+	room->overloaded = options->overloaded;
 	room->arg = options->arg;
 	room->calls = options->calls;
 	room->sounds = options->sounds;

@@ -30,7 +30,8 @@ struct service_options {
 					* room before it */
 	/* Asked besides the configuration; NULL: nothing is. */
 	bool (*is_registered)(const char *number, void *arg);
-	unsigned (*load)(void *arg); /* calls, in percent of limits.calls */
+	unsigned (*load)(void *arg);   /* calls, in percent of limits.calls */
+	bool (*overloaded)(void *arg); /* there is too much to do; may be NULL */
 	void *arg;
 	bool rehearsal; /* only service_rehearse() is called: no secret is read */
 };

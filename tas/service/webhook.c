@@ -30,6 +30,7 @@ struct webhook_question {
 	char *body; /* JSON but for the call's id and the closing brace */
 	struct classification class;
 	enum route_type type;
+	bool recorded;  /* the call is */
 	bool announced; /* before the question */
 	/* While it waits: */
 	struct call *call;
@@ -201,6 +202,7 @@ static int make_steps(const struct webhook_question *question, struct webhook_an
 				     .config = question->room->config,
 				     .info = call_caller(question->call),
 				     .class = question->class,
+				     .recorded = question->recorded,
 				     .announced = question->announced };
 
 	decision_look_at_numbers(&decision);
@@ -371,6 +373,7 @@ static struct call_question *question_new(struct decision *decision,
 	question->body = decision_text(decision, request_body(decision, webhook));
 	question->class = decision->class;
 	question->type = decision->plan->route_type;
+	question->recorded = decision->recorded;
 	question->announced = decision->announced;
 	return &question->question;
 }

@@ -145,7 +145,7 @@ static inline struct call_step rig_passed(void)
 {
 	struct call_step step = rig_loop();
 
-	step.pass_through = true;
+	step.bypass = CALL_BYPASS_UNTOUCHED;
 	return step;
 }
 

@@ -5,6 +5,7 @@ import os
 import pathlib
 import random
 import re
+import signal
 import socket
 import subprocess
 import tempfile
@@ -117,6 +118,13 @@ class Daemon:
         except AssertionError:
             raise AssertionError("breakoutd did not start:\n" + self.log()) from None
         return self
+
+    def reload(self, changes):
+        self.changes.update(changes)
+        (self.folder / "breakout.yaml").write_text(yaml.safe_dump(self.config()))
+        before = self.log().count(" reloaded ")
+        self.process.send_signal(signal.SIGHUP)
+        wait_until("reloaded", lambda: self.log().count(" reloaded ") > before)
 
     def log(self):
         return self.log_path.read_text(errors="replace")

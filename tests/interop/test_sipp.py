@@ -32,6 +32,13 @@ def two_daemons_share_a_range(folder, pki):
                 assert result[:3] == (100, 0, 0), result
 
 
+def loops_bypass(core, daemon):
+    daemon.reload({"media": {**daemon.config()["media"], "bypass": "loops"}})
+    calls_complete(core, daemon, 20, 20, "+004722334455")
+    ends = [line for line in daemon.log().splitlines() if " end cause=" in line][-20:]
+    assert all("media=passed bypass=loops" in line for line in ends), ends
+
+
 def nothing_left(daemon):
     end = time.monotonic() + 5
     while time.monotonic() < end:
@@ -56,6 +63,7 @@ def main():
                       calls_complete, core, daemon, 20, 20, "+004722334455", "_reliable")
             tally.run("SIPp: the same with SDP passed through", calls_complete, core, daemon, 20,
                       20, "00112", "_reliable")
+            tally.run("SIPp: media.bypass lets the SDP of loops pass", loops_bypass, core, daemon)
             tally.run("no call is left over", nothing_left, daemon)
         tally.run("two daemons at once share one range of media ports",
                   two_daemons_share_a_range, folder, pki)

@@ -240,8 +240,10 @@ static void packets(const json_t *call, const char *side, char *cell)
 	if (receipt)
 		snprintf(cell, CELL, "%s %lld/%lld", text_of(receipt, "codec"),
 			 number_of(receipt, "packets_in"), number_of(receipt, "packets_out"));
+	else if (json_object_get(call, "bypass"))
+		snprintf(cell, CELL, "passed: %s", text_of(call, "bypass"));
 	else
-		snprintf(cell, CELL, "passed");
+		snprintf(cell, CELL, "-"); /* not decided yet */
 }
 
 static void call_row(const json_t *call, char cells[COLUMNS_MAX][CELL])

@@ -121,7 +121,7 @@ function receiptText(receipt) {
 }
 
 function mediaWord(call) {
-  if (!call.media) return ["passed through", ""];
+  if (!call.media) return [call.bypass ? `passed through: ${call.bypass}` : "", ""];
   if (call.verdict) return [call.verdict, call.verdict === "ok" ? "good" : "warn"];
   const heard = (side) => side && side.packets_in > 0;
   if (call.state !== "TALKING") return ["", ""];

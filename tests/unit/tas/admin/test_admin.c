@@ -131,6 +131,11 @@ size_t call_room_verdict_count(enum call_verdict verdict)
 	return verdict == VERDICT_OK ? 2 : 0;
 }
 
+const char *call_bypass_name(enum call_bypass bypass)
+{
+	return bypass == CALL_BYPASS_OVERLOAD ? "overload" : "other";
+}
+
 const char *call_state_name(enum call_state state)
 {
 	return state == CALL_TALKING ? "TALKING" : "?";

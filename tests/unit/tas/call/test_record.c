@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include "base/metrics.h"
 #include "tests/fake/call_rig.h"
 
@@ -46,6 +47,36 @@ static void cdr_tells_numbers_times_and_packets(void **state)
 	assert_non_null(strstr(cdr, "\"b\":{\"codec\":\"PCMA\",\"packets_in\":222"));
 }
 
+static void a_bypassed_call_says_why(void **state)
+{
+	struct rig *rig = *state;
+	char cdr[4096];
+
+	rig_start(rig, "offer-a", RIG_PLAN(rig_passed()));
+	fake_leg_event(fake_leg_last(), LEG_EV_ANSWERED, 200, "answer-b");
+	fake_leg_event(rig->a, LEG_EV_CONFIRMED, 0, NULL);
+	fake_leg_end(rig->a, LEG_END_BYE, 200);
+
+	read_cdr(rig, cdr, sizeof(cdr));
+	assert_non_null(strstr(cdr, "\"media\":\"passed\",\"bypass\":\"untouched\",\"a\":"));
+}
+
+static void a_loop_without_a_media_port_says_so(void **state)
+{
+	struct rig *rig = *state;
+	char cdr[4096];
+
+	fake_media_create_fails(-ENOSPC);
+	rig_start(rig, "offer-a", RIG_PLAN(rig_loop()));
+	fake_media_create_fails(0);
+	fake_leg_event(fake_leg_last(), LEG_EV_ANSWERED, 200, "answer-b");
+	fake_leg_event(rig->a, LEG_EV_CONFIRMED, 0, NULL);
+	fake_leg_end(rig->a, LEG_END_BYE, 200);
+
+	read_cdr(rig, cdr, sizeof(cdr));
+	assert_non_null(strstr(cdr, "\"bypass\":\"no media\""));
+}
+
 static void hostile_texts_stay_inside_their_json_strings(void **state)
 {
 	struct rig *rig = *state;
@@ -91,6 +122,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(cdr_tells_numbers_times_and_packets),
+		T(a_bypassed_call_says_why),
+		T(a_loop_without_a_media_port_says_so),
 		T(hostile_texts_stay_inside_their_json_strings),
 		T(log_masks_the_numbers),
 		T(every_end_is_counted_by_cause),

@@ -115,6 +115,61 @@ static void to_with_another_number_keeps_what_is_no_prefix(void **state)
 	assert_string_equal(rig->plan->steps[0].to_uri, "sips:+4755555555@tas.example.com");
 }
 
+static bool too_much;
+
+static bool is_too_much(void *arg)
+{
+	(void)arg;
+	return too_much;
+}
+
+static enum call_bypass bypass_of(struct service_rig *rig, const char *called)
+{
+	return rig_decide(rig, called, "+4712345678")->steps[0].bypass;
+}
+
+static void loops_go_without_audio_as_the_configuration_says(void **state)
+{
+	static const enum call_bypass wanted[][2] = {
+		[MEDIA_BYPASS_NEVER] = { CALL_BYPASS_NOT, CALL_BYPASS_NOT },
+		[MEDIA_BYPASS_LOOPS] = { CALL_BYPASS_LOOPS, CALL_BYPASS_LOOPS },
+		[MEDIA_BYPASS_OVERLOAD] = { CALL_BYPASS_NOT, CALL_BYPASS_OVERLOAD },
+	};
+	struct service_rig *rig = *state;
+
+	service_destroy(rig->room);
+	assert_int_equal(
+		service_create(&rig->room, &(struct service_options){ .config = &rig->config,
+								      .overloaded = is_too_much }),
+		0);
+	for (int mode = MEDIA_BYPASS_NEVER; mode <= MEDIA_BYPASS_OVERLOAD; mode++) {
+		rig->config.media.bypass = (enum media_bypass)mode;
+		too_much = false;
+		assert_int_equal(bypass_of(rig, "+014799000002"), wanted[mode][0]);
+		too_much = true;
+		assert_int_equal(bypass_of(rig, "+014799000002"), wanted[mode][1]);
+		/* what has no rules goes untouched anyway, and an answer is no loop */
+		assert_int_equal(bypass_of(rig, "+014755555555"), CALL_BYPASS_UNTOUCHED);
+		assert_int_equal(bypass_of(rig, "+014799000009"), CALL_BYPASS_NOT);
+	}
+}
+
+static void a_call_that_is_recorded_keeps_its_audio_here(void **state)
+{
+	struct service_rig *rig = *state;
+
+	rig->config.media.bypass = MEDIA_BYPASS_LOOPS;
+	rig->config.recordings.dir = TEXT("/var/lib/breakout/recordings");
+	rig_office_rules[1].record = true;
+	rig_decide(rig, "+014799000001", "+4712345678");
+	rig_office_rules[1].record = false;
+	assert_labels(rig->plan, "dial web, loop");
+	assert_int_equal(rig->plan->steps[1].bypass, CALL_BYPASS_NOT);
+
+	rig_decide(rig, "+014799000001", "+4712345678");
+	assert_int_equal(rig->plan->steps[1].bypass, CALL_BYPASS_LOOPS);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 
 int main(void)
@@ -127,6 +182,8 @@ int main(void)
 		T(what_the_request_is_for_survives_in_its_uri),
 		T(user_phone_survives),
 		T(to_with_another_number_keeps_what_is_no_prefix),
+		T(loops_go_without_audio_as_the_configuration_says),
+		T(a_call_that_is_recorded_keeps_its_audio_here),
 	};
 
 	return cmocka_run_group_tests_name("tas/service/loop", tests, NULL, NULL);

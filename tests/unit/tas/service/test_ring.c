@@ -87,7 +87,7 @@ static void group_without_a_loop_is_rescued_by_one(void **state)
 	struct config_action action = { .kind = ACTION_RING, TARGETS(phones) };
 
 	assert_labels(decide(rig, &action), "ring, loop?");
-	assert_true(rig->plan->steps[1].pass_through);
+	assert_true(rig->plan->steps[1].bypass);
 }
 
 static void core_that_rings_the_subscriber_is_not_asked_to(void **state)

@@ -12,13 +12,13 @@ static void rule_of_the_direction_is_taken(void **state)
 	assert_string_equal(plan->service, "office/1");
 	assert_int_equal(plan->media_a, MEDIA_LEG_WEBRTC);
 	assert_labels(plan, "dial pbx, dial pbx/2?, loop?");
-	assert_true(plan->steps[2].pass_through);
+	assert_true(plan->steps[2].bypass);
 	assert_int_equal(plan->steps[0].ring_ms, 20000);
 
 	plan = rig_decide(rig, "+014799000001", "+4712345678");
 	assert_string_equal(plan->service, "office/2");
 	assert_labels(plan, "dial web, loop");
-	assert_false(plan->steps[1].pass_through);
+	assert_false(plan->steps[1].bypass);
 }
 
 static void service_without_rules_loops(void **state)
@@ -28,7 +28,7 @@ static void service_without_rules_loops(void **state)
 
 	assert_string_equal(plan->service, "loop");
 	assert_labels(plan, "loop");
-	assert_false(plan->steps[0].pass_through);
+	assert_false(plan->steps[0].bypass);
 	assert_true(plan->steps[0].to_core);
 }
 
@@ -197,7 +197,7 @@ static void unknown_number_is_looped_untouched(void **state)
 	struct call_plan *plan = rig_decide(rig, "+004712345678", "+4711111111");
 
 	assert_labels(plan, "loop");
-	assert_true(plan->steps[0].pass_through);
+	assert_true(plan->steps[0].bypass);
 	assert_string_equal(plan->number, "");
 	assert_string_equal(plan->service, "unknown");
 }
@@ -206,7 +206,7 @@ static void ordinary_call_of_an_ingress_number_is_looped_untouched(void **state)
 {
 	struct service_rig *rig = *state;
 
-	assert_true(rig_decide(rig, "+014799000005", "+4712345678")->steps[0].pass_through);
+	assert_true(rig_decide(rig, "+014799000005", "+4712345678")->steps[0].bypass);
 }
 
 static void asserted_identity_counts_before_from(void **state)
@@ -227,7 +227,7 @@ static void emergency_is_looped_first_and_untouched(void **state)
 
 		assert_labels(plan, "loop");
 		assert_true(plan->emergency);
-		assert_true(plan->steps[0].pass_through);
+		assert_true(plan->steps[0].bypass);
 		assert_string_equal(plan->service, "emergency");
 	}
 	assert_false(rig_decide(rig, "001123", "+4799000007")->emergency);

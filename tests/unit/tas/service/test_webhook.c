@@ -119,7 +119,7 @@ static void without_another_rule_it_loops(void **state)
 	rig_services[RIG_OFFICE].rule_count = 1;
 	plan = rig_decide(rig, CALLED, CALLER);
 	assert_labels(plan, "webhook crm.example.com, loop, loop?");
-	assert_false(plan->steps[1].pass_through);
+	assert_false(plan->steps[1].bypass);
 	assert_int_equal(plan->steps[1].turn, CALL_TURN_UNADVISED);
 	assert_int_equal(plan->steps[2].turn, CALL_TURN_ADVISED); /* for what it may say */
 	/* A forked call is never looped. */
