@@ -283,7 +283,7 @@ static void adopt(struct branch *branch)
 	record_bypass(call, branch->session ? CALL_BYPASS_NOT : branch->bypass);
 	call->sent[MEDIA_B] = branch->offer;
 	call->ring->winner = branch->try;
-	snprintf(call->call_id_b, sizeof(call->call_id_b), "%s", leg_info(branch->leg)->call_id);
+	record_leg_b(call, branch->leg);
 	branch->leg = NULL;
 	branch->session = NULL;
 	branch->offer = NULL;

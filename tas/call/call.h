@@ -132,6 +132,7 @@ struct call_plan {
 	enum call_direction direction;
 	enum route_type route_type;
 	char number[E164_ROOM];         /* the registered number; "" unknown */
+	char called[64];                /* as dialled, without the core's prefix; "" unknown */
 	char *service;                  /* and rule: "office/2" */
 	bool emergency;                 /* past every limit */
 	struct call_mailbox *recording; /* once answered both sides are recorded; NULL: not */

@@ -278,8 +278,7 @@ int call_invite(struct call *call, const struct call_step *step, const char *sdp
 		return err;
 	sip_trace_link(call->room->trace, call->id, leg_info(*ret_leg)->call_id);
 	if (!call->transfer)
-		snprintf(call->call_id_b, sizeof(call->call_id_b), "%s",
-			 leg_info(*ret_leg)->call_id);
+		record_leg_b(call, *ret_leg);
 	call_tell_target(call, step, CALL_TARGET_TAKEN);
 	return 0;
 }
@@ -512,6 +511,7 @@ void call_answer_a(struct call *call, const char *sdp, const struct sip_headers 
 	message_record(call);
 	if (call->pdd_ms < 0)
 		call->pdd_ms = call->answered_ms - call->started_ms;
+	record_answered(call);
 	call_enter(call, CALL_ANSWERING);
 	call_timer_begin(call, CALL_TIMER_PEER, 0);
 }
@@ -983,6 +983,7 @@ void call_on_leg(struct leg *leg, const struct leg_event *event, void *arg)
 	h.transfer = transfer_owns(call, leg, NULL);
 	h.taker = leg == call->taker;
 	h.side = leg == call->leg[MEDIA_A] ? MEDIA_A : MEDIA_B;
+	record_heard(call, leg);
 	call_handle(call, &h);
 }
 

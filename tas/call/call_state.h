@@ -54,6 +54,13 @@ struct exchange {
 	struct sip_headers headers; /* and what came with the offer */
 };
 
+/* Leg B, for the record, which outlives it. */
+struct call_side {
+	char call_id[128], source[64];
+	char from[64], asserted[64], to[64]; /* as we told it */
+	const char *transport;
+};
+
 /* One target that was rung together with others, for the record. */
 struct call_try {
 	const char *label;   /* the plan's */
@@ -125,7 +132,7 @@ struct call {
 	struct str asked; /* JSON objects, one a question that ended */
 	bool asking;      /* the current step's question waits */
 	mono_ms ask_ms;   /* since */
-	char call_id_b[128];
+	struct call_side side_b;
 	bool counted; /* in room->numbers */
 	bool flowing[2];
 	bool anchored;     /* the last step had a session */
@@ -136,6 +143,7 @@ struct call {
 	char *message_path; /* of the WAV file begun last; NULL: none */
 	bool recorded;      /* it is the call's own */
 	struct media_receipt receipt[2];
+	unsigned cdr_slot; /* as cdr_answered() returned it; 0: none */
 };
 
 struct call_room {
@@ -309,6 +317,9 @@ void message_record(struct call *call);            /* the call itself, if the pl
 struct call_try *record_try(struct call *call, const char *label);           /* NULL: not told */
 void record_try_over(struct call_try *try, const char *outcome, int status); /* NULL fine */
 void record_tries_over(struct call *call, const char *outcome);              /* all that are not */
+/* The call goes on with this leg as its B. */
+void record_leg_b(struct call *call, const struct leg *leg);
+void record_heard(struct call *call, const struct leg *leg); /* leg says where its peer is */
 void record_receipts(struct call *call); /* as they are now, if there is media */
 void record_bypass(struct call *call, enum call_bypass bypass); /* NOT: it has media */
 void record_info(const struct call *call, struct call_info *ret_info);
@@ -316,6 +327,7 @@ void record_start(const struct call *call);
 void record_advice(struct call *call, const char *summary);
 /* A side is somebody else from now on; `to`: how it came to that. */
 void record_transfer(struct call *call, enum media_side side, const char *to, const char *call_id);
+void record_answered(struct call *call); /* what is billed of it if we are killed */
 void record_end(struct call *call, const struct ending *ending);
 void record_refused(const struct call *call, const struct ending *ending); /* never began */
 void record_result(enum cause cause);

@@ -5,28 +5,46 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mailbox.h"
 #include "base/metrics.h"
 #include "base/str.h"
 #include "tas/call/cdr_file.h"
+#include "tas/call/cdr_open.h"
 
 static struct metric lost_total =
 	METRIC_COUNTER_INIT("breakout_cdr_lost_total", NULL, "Call records that reached no disk");
 
+/* Slots nobody has; the SIP thread's. */
+struct slots {
+	unsigned *unused;
+	size_t count, room;
+	unsigned issued;
+};
+
+struct line_mail;
 struct cdr_writer {
 	struct mailbox *mailbox;
 	pthread_t thread;
 	bool running; /* the thread exists */
+	struct slots slots;
 
 	/* Writer's thread. */
 	struct cdr_file file;
+	struct cdr_open open;
+	struct line_mail *ended; /* their lines wait; then their slots are emptied */
 	bool stop;
 };
 
 struct line_mail {
 	struct mail mail;
-	char *text; /* with newline; NULL: stop */
+	char *text;    /* with newline; NULL: stop. Of a call that goes on: without */
+	unsigned slot; /* 0: none */
+	bool goes_on;
+	wall_ms start, answer; /* of a call that goes on */
+	struct line_mail *next;
 };
 
 static void lose(void)
@@ -34,17 +52,64 @@ static void lose(void)
 	metric_add(&lost_total, 1);
 }
 
+/* ---- the writer's thread ---- */
+
+static void line_free(struct line_mail *line)
+{
+	free(line->text);
+	free(line);
+}
+
+/* A slot that is used again before its record could be written. */
+static void forget_ended(struct cdr_writer *writer, unsigned slot)
+{
+	for (struct line_mail **at = &writer->ended; *at; at = &(*at)->next) {
+		struct line_mail *ended = *at;
+
+		if (ended->slot != slot)
+			continue;
+		*at = ended->next;
+		cdr_open_clear(&writer->open, slot - 1);
+		line_free(ended);
+		return;
+	}
+}
+
+static void clear_ended(struct cdr_writer *writer)
+{
+	while (writer->ended && !writer->file.kept.length) {
+		struct line_mail *ended = writer->ended;
+
+		writer->ended = ended->next;
+		cdr_open_clear(&writer->open, ended->slot - 1);
+		line_free(ended);
+	}
+}
+
 static void on_line(struct mail *mail, void *receiver)
 {
 	struct line_mail *line = CONTAINER_OF(mail, struct line_mail, mail);
 	struct cdr_writer *writer = receiver;
 
-	if (!line->text)
+	if (line->goes_on) {
+		forget_ended(writer, line->slot);
+		cdr_open_put(&writer->open, line->slot - 1, line->start, line->answer, line->text);
+	} else if (!line->text) {
 		writer->stop = true;
-	else if (cdr_file_add(&writer->file, line->text) < 0)
+	} else if (cdr_file_add(&writer->file, line->text) < 0) {
 		lose();
-	free(line->text);
-	free(line);
+	}
+	if (line->slot && !line->goes_on) {
+		line->next = writer->ended;
+		writer->ended = line;
+	} else {
+		line_free(line);
+	}
+}
+
+static int sooner(int a, int b)
+{
+	return a < 0 || (b >= 0 && b < a) ? b : a;
 }
 
 static void *run(void *arg)
@@ -53,39 +118,134 @@ static void *run(void *arg)
 	struct pollfd pfd = { .fd = mailbox_fd(writer->mailbox), .events = POLLIN };
 
 	while (!writer->stop) {
-		int wait_ms = cdr_file_wait_ms(&writer->file, clock_now());
+		int wait_ms = sooner(cdr_file_wait_ms(&writer->file, clock_now()),
+				     cdr_open_beat(&writer->open, clock_now()));
 
 		(void)poll(&pfd, 1, wait_ms); /* EINTR: look again */
 		mailbox_drain(writer->mailbox, 0);
 		cdr_file_work(&writer->file, clock_now());
+		clear_ended(writer);
 	}
 	return NULL;
 }
 
-static int post(struct cdr_writer *writer, char *take_text)
+/* ---- the SIP thread ---- */
+
+/* 0: no memory. */
+static unsigned slot_take(struct slots *slots)
 {
-	struct line_mail *line = calloc(1, sizeof(*line));
+	unsigned *more;
+
+	if (slots->count)
+		return slots->unused[--slots->count];
+	if (slots->issued == slots->room) {
+		more = reallocarray(slots->unused, slots->room * 2 + 64, sizeof(*more));
+		if (!more)
+			return 0;
+		slots->unused = more;
+		slots->room = slots->room * 2 + 64;
+	}
+	return ++slots->issued;
+}
+
+static void slot_give(struct slots *slots, unsigned slot)
+{
+	slots->unused[slots->count++] = slot; /* there is room for all that were issued */
+}
+
+static int post(struct cdr_writer *writer, const struct line_mail *what)
+{
+	struct line_mail *line = malloc(sizeof(*line));
 
 	if (!line) {
-		free(take_text);
+		free(what->text);
 		return -ENOMEM;
 	}
+	*line = *what;
 	line->mail.deliver = on_line;
-	line->text = take_text;
 	mailbox_post(writer->mailbox, &line->mail);
 	return 0;
 }
 
-void cdr_write(struct cdr_writer *writer, const char *line)
+void cdr_write(struct cdr_writer *writer, const char *line, unsigned slot)
 {
 	struct str text = { 0 };
 	char *taken;
 
-	str_add(&text, line);
+	str_add(&text, line ? line : "");
 	str_add(&text, "\n");
-	taken = str_take(&text);
-	if (!taken || post(writer, taken) < 0)
-		lose();
+	taken = line ? str_take(&text) : NULL;
+	str_done(&text);
+	if (!taken || post(writer, &(struct line_mail){ .text = taken, .slot = slot }) < 0)
+		lose(); /* the slot stays: a start after a kill would write what is in it */
+	else if (slot)
+		slot_give(&writer->slots, slot);
+}
+
+unsigned cdr_answered(struct cdr_writer *writer, wall_ms start, wall_ms answer, const char *line)
+{
+	unsigned slot = line ? slot_take(&writer->slots) : 0;
+	struct line_mail mail = { .slot = slot, .goes_on = true, .start = start, .answer = answer };
+
+	if (!slot)
+		return 0;
+	mail.text = strdup(line);
+	if (mail.text && post(writer, &mail) == 0)
+		return slot;
+	slot_give(&writer->slots, slot);
+	return 0;
+}
+
+struct recovery {
+	struct cdr_file *file;
+	unsigned found, lost;
+};
+
+static void on_found(const char *line, void *arg)
+{
+	struct recovery *recovery = arg;
+
+	recovery->found++;
+	if (!line || cdr_file_add(recovery->file, line) < 0)
+		recovery->lost++;
+	cdr_file_work(recovery->file, clock_now());
+}
+
+/* What a killed process left. The writer's thread does not run yet. */
+static void recover(struct cdr_writer *writer, const char *path)
+{
+	struct recovery recovery = { .file = &writer->file };
+
+	cdr_open_recover(&writer->open, path, on_found, &recovery);
+	if (recovery.lost || writer->file.kept.length) {
+		log_error("call",
+			  "cdr file=%s: the records of %u calls that a killed process left could "
+			  "not all be written: they are kept in %s for the next start",
+			  path, recovery.found, writer->open.path);
+		cdr_open_leave(&writer->open);
+		return;
+	}
+	cdr_open_forget(&writer->open);
+	if (recovery.found)
+		log_notice("call",
+			   "cdr file=%s: %u calls were going on when the process was killed; their "
+			   "records say interrupted",
+			   path, recovery.found);
+}
+
+static void keep_open_calls(struct cdr_writer *writer, const char *path)
+{
+	int err = cdr_open_create(&writer->open, path);
+
+	if (!err)
+		recover(writer, path);
+	else
+		log_error("call",
+			  "calls that go on cannot be kept beside cdr file=%s, a kill would leave "
+			  "no record of them: %s",
+			  path,
+			  err == -EBUSY ? "another daemon writes that file: give each its own"
+					: strerror(-err));
 }
 
 int cdr_writer_create(struct cdr_writer **ret_writer, const char *path)
@@ -95,9 +255,11 @@ int cdr_writer_create(struct cdr_writer **ret_writer, const char *path)
 
 	if (!writer)
 		return -ENOMEM;
+	writer->open.fd = -1;
 	err = cdr_file_open(&writer->file, path);
 	if (err)
 		goto fail;
+	keep_open_calls(writer, path);
 	err = mailbox_create(&writer->mailbox, writer);
 	if (err)
 		goto fail;
@@ -117,12 +279,17 @@ struct cdr_writer *cdr_writer_destroy(struct cdr_writer *writer)
 	if (!writer)
 		return NULL;
 	if (writer->running) {
-		while (post(writer, NULL) < 0)
+		while (post(writer, &(struct line_mail){ .text = NULL }) < 0)
 			(void)poll(NULL, 0, 10); /* a dozen bytes will be free again */
 		pthread_join(writer->thread, NULL);
 	}
 	mailbox_destroy(writer->mailbox, NULL);
 	cdr_file_close(&writer->file);
+	clear_ended(writer);
+	while (writer->ended)
+		forget_ended(writer, writer->ended->slot); /* of lines that were lost, and told */
+	cdr_open_destroy(&writer->open);
+	free(writer->slots.unused);
 	free(writer);
 	return NULL;
 }

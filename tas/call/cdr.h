@@ -9,6 +9,7 @@
 #ifndef BREAKOUT_TAS_CALL_CDR_H
 #define BREAKOUT_TAS_CALL_CDR_H
 
+#include "base/clock.h"
 #include "base/macros.h"
 
 struct cdr_writer; /* opaque */
@@ -19,7 +20,11 @@ int cdr_writer_create(struct cdr_writer **ret_writer, const char *path) MUST_CHE
 struct cdr_writer *cdr_writer_destroy(struct cdr_writer *writer);
 
 /* `line` without newline; copied. Never fails towards the caller: a line lost
- * for want of memory is counted in breakout_cdr_lost_total. */
-void cdr_write(struct cdr_writer *writer, const char *line);
+ * for want of memory, NULL included, is counted in breakout_cdr_lost_total.
+ * slot: of the call, which ends with it; 0: none. */
+void cdr_write(struct cdr_writer *writer, const char *line, unsigned slot);
+/* A call is answered: `line` has the gaps of cdr_open.h, and becomes its record should
+ * the process be killed. Returns its slot; 0: it has none, for want of memory. */
+unsigned cdr_answered(struct cdr_writer *writer, wall_ms start, wall_ms answer, const char *line);
 
 #endif

@@ -137,17 +137,35 @@ int cdr_file_add(struct cdr_file *file, const char *line)
 	return -ENOMEM;
 }
 
+/* A process that was killed, or a disk that was full, may have left half a line: what
+ * comes next begins a new one. */
+static void end_last_line(const struct cdr_file *file)
+{
+	int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
+	char last = '\n';
+
+	if (fd < 0)
+		return;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
+	    pread(fd, &last, 1, st.st_size - 1) == 1 && last != '\n')
+		(void)!write(file->fd, "\n", 1); /* refused like every line after it */
+	close(fd);
+}
+
 int cdr_file_open(struct cdr_file *file, const char *path)
 {
 	*file = (struct cdr_file){ .fd = open_path(path) };
 	if (file->fd < 0)
 		return file->fd;
 	file->path = strdup(path);
-	if (file->path)
-		return 0;
-	close(file->fd);
-	file->fd = -1;
-	return -ENOMEM;
+	if (!file->path) {
+		close(file->fd);
+		file->fd = -1;
+		return -ENOMEM;
+	}
+	end_last_line(file);
+	return 0;
 }
 
 void cdr_file_close(struct cdr_file *file)

@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* record.c - what stays of a call: two log lines, one CDR line, counters.
- *
- * Numbers are whole in the CDR, which is the operator's own record, and
- * masked in the log.
+/* record.c - what stays of a call: two log lines, counters, and its parts of the
+ * line that record_line.c writes. Numbers are masked in the log.
  */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include "base/e164.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/str.h"
 #include "tas/call/call_state.h"
+#include "tas/call/record_line.h"
 
 static struct metric active = METRIC_GAUGE_INIT("breakout_calls_active", NULL, "Calls in progress");
 static char result_labels[CAUSE_COUNT][48];
@@ -82,19 +80,9 @@ void record_active(size_t count)
 	metric_set(&active, (int64_t)count);
 }
 
-static const char *text_or(const char *text, const char *instead)
-{
-	return text && *text ? text : instead;
-}
-
-static const char *media_name(const struct call *call)
-{
-	return call->anchored ? "anchored" : "passed";
-}
-
 static void put(char *to, size_t room, const char *from)
 {
-	snprintf(to, room, "%s", text_or(from, ""));
+	snprintf(to, room, "%s", record_text_or(from, ""));
 }
 
 void record_receipts(struct call *call)
@@ -118,7 +106,7 @@ void record_info(const struct call *call, struct call_info *ret_info)
 	put(ret_info->from, sizeof(ret_info->from), a->from_user);
 	put(ret_info->to, sizeof(ret_info->to), a->request_user);
 	put(ret_info->call_id_a, sizeof(ret_info->call_id_a), a->call_id);
-	put(ret_info->call_id_b, sizeof(ret_info->call_id_b), call->call_id_b);
+	put(ret_info->call_id_b, sizeof(ret_info->call_id_b), call->side_b.call_id);
 	put(ret_info->session_id, sizeof(ret_info->session_id), a->session_id);
 	ret_info->started_ms = call->started_ms;
 	ret_info->ringing_ms = call->ringing_ms;
@@ -138,177 +126,21 @@ void record_start(const struct call *call)
 
 	e164_mask(call->plan->number, number, sizeof(number));
 	e164_mask(a->from_user, from, sizeof(from));
-	e164_mask(a->request_user, to, sizeof(to));
+	e164_mask(record_text_or(call->plan->called, a->request_user), to, sizeof(to));
 	log_info("call",
 		 "call=%s start direction=%s type=%s number=%s service=%s from=%s to=%s%s "
 		 "call_id=%s session_id=%s",
 		 call->id, call_direction_name(call->plan->direction),
-		 route_type_name(call->plan->route_type), text_or(number, "-"),
-		 text_or(call->plan->service, "-"), text_or(from, "-"), text_or(to, "-"),
-		 call->plan->emergency ? " emergency=yes" : "", text_or(a->call_id, "-"),
-		 text_or(a->session_id, "-"));
+		 route_type_name(call->plan->route_type), record_text_or(number, "-"),
+		 record_text_or(call->plan->service, "-"), record_text_or(from, "-"),
+		 record_text_or(to, "-"), call->plan->emergency ? " emergency=yes" : "",
+		 record_text_or(a->call_id, "-"), record_text_or(a->session_id, "-"));
 	sip_trace_link(call->room->trace, call->id, a->call_id);
 	sip_trace_note(
 		call->room->trace, call->id, "start direction=%s type=%s number=%s service=%s%s",
 		call_direction_name(call->plan->direction), route_type_name(call->plan->route_type),
-		text_or(call->plan->number, "-"), text_or(call->plan->service, "-"),
+		record_text_or(call->plan->number, "-"), record_text_or(call->plan->service, "-"),
 		call->plan->emergency ? " emergency=yes" : "");
-}
-
-/* Milliseconds between two moments, or -1 while one of them never came. */
-static long long span(mono_ms from, mono_ms to)
-{
-	return from && to ? (long long)(to - from) : -1;
-}
-
-static void add_text(struct str *json, const char *name, const char *value)
-{
-	str_addf(json, ",\"%s\":", name);
-	str_add_json(json, text_or(value, ""));
-}
-
-static void add_time(struct str *json, wall_ms wall)
-{
-	time_t seconds = (time_t)(wall / 1000);
-	struct tm tm;
-	char text[32];
-
-	gmtime_r(&seconds, &tm);
-	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
-	str_addf(json, ",\"start\":\"%s.%03dZ\"", text, (int)(wall % 1000));
-}
-
-/* Milliseconds after the call's beginning, or -1. */
-static long long after_start(const struct call *call, mono_ms moment)
-{
-	return moment ? (long long)(moment - call->started_ms) : -1;
-}
-
-static void add_quality(struct str *json, const struct media_receipt *receipt,
-			const struct call *call)
-{
-	str_addf(json,
-		 ",\"duplicates\":%llu,\"reordered\":%llu,\"jitter_ms\":%.1f,\"gap_ms\":%u"
-		 ",\"first_ms\":%lld,\"last_ms\":%lld,\"mos\":%.2f",
-		 (unsigned long long)receipt->duplicates, (unsigned long long)receipt->reordered,
-		 receipt->jitter_us / 1000.0, receipt->gap_ms,
-		 after_start(call, receipt->first_in_ms), after_start(call, receipt->last_in_ms),
-		 receipt->mos);
-	if (receipt->rtt_us)
-		str_addf(json, ",\"rtt_ms\":%.1f", receipt->rtt_us / 1000.0);
-	if (receipt->reported)
-		str_addf(json, ",\"reported\":{\"lost\":%d,\"lost_percent\":%u,\"jitter_ms\":%.1f}",
-			 (int)receipt->reported_lost, receipt->reported_percent,
-			 receipt->reported_jitter_us / 1000.0);
-}
-
-static void add_side(struct str *json, const char *name, const struct call *call,
-		     const struct media_receipt *receipt)
-{
-	uint64_t dropped = receipt->dropped_auth + receipt->dropped_source + receipt->dropped_other;
-
-	str_addf(json, ",\"%s\":{\"codec\":", name);
-	str_add_json(json, receipt->codec);
-	str_addf(json,
-		 ",\"packets_in\":%llu,\"packets_out\":%llu,\"bytes_in\":%llu,\"bytes_out\":%llu"
-		 ",\"lost\":%llu,\"dropped\":%llu",
-		 (unsigned long long)receipt->packets_in, (unsigned long long)receipt->packets_out,
-		 (unsigned long long)receipt->bytes_in, (unsigned long long)receipt->bytes_out,
-		 (unsigned long long)receipt->lost, (unsigned long long)dropped);
-	add_quality(json, receipt, call);
-	str_add(json, "}");
-}
-
-static void add_tries(struct str *json, const struct call *call)
-{
-	str_add(json, ",\"targets\":[");
-	for (size_t i = 0; i < call->try_count; i++) {
-		const struct call_try *try = &call->tries[i];
-
-		str_add(json, i ? ",{\"target\":" : "{\"target\":");
-		str_add_json(json, try->label);
-		add_text(json, "outcome", try->outcome);
-		str_addf(json, ",\"status\":%d,\"ms\":%lld}", try->status,
-			 (long long)(try->over_ms - try->began_ms));
-	}
-	str_add(json, "]");
-}
-
-/* The file of a message or of the call, or why there is none. */
-static void add_recording(struct str *json, const struct call *call)
-{
-	const struct media_receipt *a = &call->receipt[MEDIA_A];
-
-	if (message_left(call))
-		add_text(json, "recording", message_left(call));
-	if (message_left(call) && !call->recorded)
-		str_addf(json, ",\"recording_ms\":%u", call->receipt[MEDIA_B].recorded_ms);
-	if (a->record_dropped)
-		str_addf(json, ",\"recording_dropped\":%llu",
-			 (unsigned long long)a->record_dropped);
-	if (a->record == MEDIA_RECORD_FAILED)
-		add_text(json, "recording_why", "no file could be made");
-	else if (a->record == MEDIA_RECORD_BROKEN)
-		add_text(json, "recording_why", "the disk took no more");
-	else if (a->record == MEDIA_RECORD_CODEC)
-		add_text(json, "recording_why", "its codec is not decoded here");
-}
-
-static void write_cdr(const struct call *call, const struct ending *ending, mono_ms now)
-{
-	const struct leg_info *a = call_caller(call);
-	struct str json = { 0 };
-	char *line;
-
-	str_addf(&json, "{\"id\":\"%s\"", call->id);
-	add_time(&json, call->started_wall);
-	add_text(&json, "direction", call_direction_name(call->plan->direction));
-	add_text(&json, "route_type", route_type_name(call->plan->route_type));
-	add_text(&json, "number", call->plan->number);
-	add_text(&json, "service", call->plan->service);
-	add_text(&json, "step", call_current_step(call)->label);
-	add_text(&json, "from", a->from_user);
-	add_text(&json, "asserted", a->asserted_user);
-	add_text(&json, "to", a->request_user);
-	add_text(&json, "call_id_a", a->call_id);
-	add_text(&json, "call_id_b", call->call_id_b);
-	add_text(&json, "session_id", a->session_id);
-	add_text(&json, "source", a->source);
-	add_text(&json, "cause", cause_name(ending->cause));
-	str_addf(&json, ",\"q850\":%d,\"status\":%d",
-		 ending->q850 ? ending->q850 : cause_to_q850(ending->cause),
-		 call->a_answered ? 200
-		 : ending->status ? ending->status
-				  : cause_to_status(ending->cause));
-	add_text(&json, "ended_by", ending->by);
-	str_addf(&json, ",\"pdd_ms\":%lld,\"ring_ms\":%lld,\"talk_ms\":%lld,\"duration_ms\":%lld",
-		 (long long)call->pdd_ms, span(call->ringing_ms, call->answered_ms),
-		 call->answered_ms ? span(call->answered_ms, now) : 0,
-		 (long long)(now - call->started_ms));
-	str_addf(&json, ",\"steps\":%u,\"emergency\":%s", call->steps_tried,
-		 call->plan->emergency ? "true" : "false");
-	if (call->transfers)
-		str_addf(&json, ",\"transfers\":%u,\"transferred\":[%s]", call->transfers,
-			 text_or(call->moved.text, ""));
-	if (call->try_count)
-		add_tries(&json, call);
-	if (call->asked.length)
-		str_addf(&json, ",\"asked\":[%s]", call->asked.text);
-	add_recording(&json, call);
-	add_text(&json, "verdict", call_verdict_name(call->verdict));
-	if (call->verdict_why[0])
-		add_text(&json, "verdict_why", call->verdict_why);
-	add_text(&json, "media", media_name(call));
-	if (call->bypass)
-		add_text(&json, "bypass", call_bypass_name(call->bypass));
-	add_side(&json, "a", call, &call->receipt[MEDIA_A]);
-	add_side(&json, "b", call, &call->receipt[MEDIA_B]);
-	str_add(&json, text_or(call->plan->record, ""));
-	str_add(&json, "}");
-
-	line = str_take(&json);
-	cdr_write(call->room->cdr, line);
-	free(line);
 }
 
 static void log_end(const struct call *call, const struct ending *ending, mono_ms now)
@@ -322,17 +154,41 @@ static void log_end(const struct call *call, const struct ending *ending, mono_m
 		 "a_rtt_ms=%.1f b_rtt_ms=%.1f a_mos=%.1f b_mos=%.1f",
 		 call->id, cause_name(ending->cause), ending->by,
 		 call->a_answered ? "answered" : "unanswered", call_current_step(call)->label,
-		 (long long)call->pdd_ms, span(call->ringing_ms, call->answered_ms),
-		 call->answered_ms ? span(call->answered_ms, now) : 0, media_name(call),
-		 call->bypass ? " bypass=" : "", call_bypass_name(call->bypass),
-		 call_verdict_name(call->verdict), text_or(a->codec, "-"), text_or(b->codec, "-"),
+		 (long long)call->pdd_ms, record_span(call->ringing_ms, call->answered_ms),
+		 call->answered_ms ? record_span(call->answered_ms, now) : 0,
+		 record_media_name(call), call->bypass ? " bypass=" : "",
+		 call_bypass_name(call->bypass), call_verdict_name(call->verdict),
+		 record_text_or(a->codec, "-"), record_text_or(b->codec, "-"),
 		 (unsigned long long)a->packets_in, (unsigned long long)a->packets_out,
 		 (unsigned long long)b->packets_in, (unsigned long long)b->packets_out,
 		 (unsigned long long)a->lost, (unsigned long long)b->lost, a->jitter_us / 1000.0,
 		 b->jitter_us / 1000.0, a->rtt_us / 1000.0, b->rtt_us / 1000.0, a->mos, b->mos);
 	sip_trace_note(call->room->trace, call->id, "end cause=%s by=%s media=%s codec=%s/%s",
 		       cause_name(ending->cause), ending->by, call_verdict_name(call->verdict),
-		       text_or(a->codec, "-"), text_or(b->codec, "-"));
+		       record_text_or(a->codec, "-"), record_text_or(b->codec, "-"));
+}
+
+void record_leg_b(struct call *call, const struct leg *leg)
+{
+	const struct leg_info *info = leg_info(leg);
+	struct call_side *b = &call->side_b;
+
+	put(b->call_id, sizeof(b->call_id), info->call_id);
+	put(b->source, sizeof(b->source), info->source);
+	put(b->from, sizeof(b->from), info->from_user);
+	put(b->asserted, sizeof(b->asserted), info->asserted_user);
+	put(b->to, sizeof(b->to), info->request_user);
+	b->transport = sip_transport_name(info->transport);
+}
+
+void record_heard(struct call *call, const struct leg *leg)
+{
+	struct call_side *b = &call->side_b;
+
+	if (leg != call->leg[MEDIA_B] || *b->source)
+		return;
+	put(b->source, sizeof(b->source), leg_info(leg)->source);
+	b->transport = sip_transport_name(leg_info(leg)->transport);
 }
 
 struct call_try *record_try(struct call *call, const char *label)
@@ -371,7 +227,7 @@ void record_advice(struct call *call, const char *summary)
 		 call_current_step(call)->label, summary, ms);
 	str_add(&call->asked, call->asked.length ? ",{\"step\":" : "{\"step\":");
 	str_add_json(&call->asked, call_current_step(call)->label);
-	add_text(&call->asked, "answer", summary);
+	record_add_text(&call->asked, "answer", summary);
 	str_addf(&call->asked, ",\"ms\":%lld}", ms);
 }
 
@@ -381,15 +237,15 @@ void record_transfer(struct call *call, enum media_side side, const char *to, co
 	str_addf(&call->moved, "%s{\"side\":\"%c\",\"after_ms\":%lld",
 		 call->moved.length ? "," : "", side == MEDIA_A ? 'a' : 'b',
 		 (long long)(clock_now() - call->started_ms));
-	add_text(&call->moved, "to", to);
-	add_text(&call->moved, "call_id", call_id);
+	record_add_text(&call->moved, "to", to);
+	record_add_text(&call->moved, "call_id", call_id);
 	str_add(&call->moved, "}");
 }
 
 void record_refused(const struct call *call, const struct ending *ending)
 {
 	if (call->room->cdr)
-		write_cdr(call, ending, clock_now());
+		record_write(call, ending, clock_now());
 	record_result(ending->cause);
 }
 
@@ -400,6 +256,6 @@ void record_end(struct call *call, const struct ending *ending)
 	record_tries_over(call, cause_name(ending->cause));
 	log_end(call, ending, now);
 	if (call->room->cdr)
-		write_cdr(call, ending, now);
+		record_write(call, ending, now);
 	record_result(ending->cause);
 }

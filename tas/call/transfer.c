@@ -501,8 +501,7 @@ static void complete(struct call *call, const char *answer)
 	if (!transfer->called_us)
 		(void)leg_ack(transfer->target, answer); /* what fails there ends that leg */
 	if (by == MEDIA_B)
-		snprintf(call->call_id_b, sizeof(call->call_id_b), "%s",
-			 leg_info(transfer->target)->call_id);
+		record_leg_b(call, transfer->target);
 	if (!transfer->back)
 		record_transfer(call, by, how(transfer), leg_info(transfer->target)->call_id);
 	if (call->leg[by])

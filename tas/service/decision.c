@@ -179,12 +179,17 @@ static void write_record(struct decision *decision)
 
 	str_addf(&json, ",\"config\":\"%s\",\"sender\":", decision->config->version);
 	str_add_json(&json, decision_sender(decision));
+	str_add(&json, ",\"caller\":");
+	str_add_json(&json, decision->caller);
+	str_add(&json, ",\"called\":");
+	str_add_json(&json, decision->called);
 	str_addf(&json, ",\"load\":%u", decision->load);
 	if (decision->presented[0])
 		str_addf(&json, ",\"presented\":\"%s\"", decision->presented);
 	add_rules(decision, &json);
 	add_steps(decision, &json);
 	add_headers(decision, &json);
+	snprintf(decision->plan->called, sizeof(decision->plan->called), "%s", decision->called);
 	decision->plan->record = decision_text(decision, str_take(&json));
 }
 

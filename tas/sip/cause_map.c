@@ -85,6 +85,8 @@ static const struct entry {
 				    "Recovery on timer expiry" },
 	[CAUSE_REDIRECTED] = { "redirected", 302, "Moved Temporarily", 23,
 			       "Redirection to new destination", NO_WAY_BACK },
+	[CAUSE_INTERRUPTED] = { "interrupted", 500, "Server Internal Error", 41,
+				"Temporary failure", NO_WAY_BACK },
 };
 
 static const struct entry *entry(enum cause cause)

@@ -28,6 +28,7 @@ enum cause {
 	CAUSE_DIALOG_LOST,
 	CAUSE_SESSION_EXPIRED, /* RFC 4028: not refreshed in time */
 	CAUSE_REDIRECTED,      /* by a rule: the caller is to go elsewhere */
+	CAUSE_INTERRUPTED,     /* our process was killed: only records say so, afterwards */
 	CAUSE_COUNT
 };
 

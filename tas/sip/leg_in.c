@@ -12,7 +12,7 @@
 
 /* ---- what it says ---- */
 
-static const char *asserted_user(struct leg *leg)
+const char *leg_asserted_user(struct leg *leg)
 {
 	const char *list = sip_headers_find(&leg->headers, "P-Asserted-Identity");
 	size_t length = 0;
@@ -83,7 +83,7 @@ static int fill_info(struct leg *leg, const sip_t *sip, const msg_t *msg,
 	info->to_uri = url_as_string(home, sip->sip_to->a_url);
 	info->to_user = message_user(home, sip->sip_to->a_url);
 	info->to_display = display_name(home, sip->sip_to->a_display);
-	info->asserted_user = asserted_user(leg);
+	info->asserted_user = leg_asserted_user(leg);
 	info->call_id = su_strdup(home, sip->sip_call_id->i_id);
 	info->session_id = message_find(&leg->headers, "Session-ID");
 	if (!info->session_id)

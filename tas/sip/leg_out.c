@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sofia-sip/msg_addr.h>
 
 #include "base/str.h"
 #include "tas/sip/address.h"
@@ -120,6 +121,27 @@ static void tell_line(struct leg *leg, int status, const sip_t *sip)
 	leg->rang = leg->rang || (status > 100 && status < 200);
 }
 
+/* Where it answers from, by the transport that our Via names. */
+static void note_source(struct leg *leg, const sip_t *sip, msg_t *msg)
+{
+	static const char *const protocols[] = { [SIP_TRANSPORT_UDP] = sip_transport_udp,
+						 [SIP_TRANSPORT_TCP] = sip_transport_tcp,
+						 [SIP_TRANSPORT_TLS] = sip_transport_tls };
+	struct sockaddr_storage address = { 0 };
+	const char *source;
+
+	if (!msg || !sip || !sip->sip_via || *leg->info.source)
+		return;
+	memcpy(&address, msg_addr(msg), sizeof(su_sockaddr_t));
+	source = leg_source_text(leg->home, &address);
+	if (!source || !*source)
+		return; /* sofia's own 408 comes from nowhere */
+	leg->info.source = source;
+	for (size_t i = 0; i < ARRAY_SIZE(protocols); i++)
+		if (str_equal_nocase(sip->sip_via->v_protocol, protocols[i]))
+			leg->info.transport = (enum sip_transport)i;
+}
+
 static int on_invite_response(void *arg, nta_outgoing_t *request, const sip_t *sip)
 {
 	struct leg *leg = arg;
@@ -128,6 +150,7 @@ static int on_invite_response(void *arg, nta_outgoing_t *request, const sip_t *s
 
 	leg->heard = true;
 	timer_cancel(&leg->connect_timer);
+	note_source(leg, sip, msg);
 	leg_heard(leg, sip);
 	leg_auth_saw(leg, msg);
 	tell_line(leg, status, sip);
@@ -241,7 +264,6 @@ static int fill_info(struct leg *leg, const struct leg_invite *invite, const sip
 	info->to_uri = su_strdup(home, invite->to_uri);
 	info->to_user = message_user(home, sip->sip_to->a_url);
 	info->to_display = su_strdup(home, invite->to_display ? invite->to_display : "");
-	info->asserted_user = "";
 	info->call_id = su_strdup(home, sip->sip_call_id->i_id);
 	info->source = "";
 	info->sdp = str_dup_or_null(invite->sdp);
@@ -249,6 +271,7 @@ static int fill_info(struct leg *leg, const struct leg_invite *invite, const sip
 		return -ENOMEM;
 	if (invite->headers && sip_headers_copy_all(&leg->headers, invite->headers) < 0)
 		return -ENOMEM;
+	info->asserted_user = leg_asserted_user(leg);
 	info->session_id = message_find(&leg->headers, "Session-ID");
 	if (!info->session_id)
 		info->session_id = "";

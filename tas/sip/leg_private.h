@@ -179,6 +179,8 @@ uint32_t leg_random(void);
 /* Answers a request in the dialog with no more than a status, which ends it. Returns
  * the status. */
 int leg_close_request(const struct leg *leg, nta_incoming_t *request, int status);
+/* Of its headers; the leg's own. */
+const char *leg_asserted_user(struct leg *leg);
 const char *leg_source_text(su_home_t *home, const struct sockaddr_storage *address);
 void leg_new_tag(char ret_tag[17]);
 

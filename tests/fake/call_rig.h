@@ -21,7 +21,7 @@ struct rig {
 	struct call_room *room;
 	struct leg *a;
 	char cdr[64];
-	char end_line[1024]; /* the last "end" line of the log */
+	char start_line[1024], end_line[1024]; /* the last ones of the log */
 	unsigned starts, ends;
 	unsigned refused;       /* calls that never began, by the test's count */
 	enum leg_100rel rel100; /* what A says */
@@ -34,8 +34,10 @@ static inline void rig_log(enum log_level level, const char *area, const char *l
 
 	(void)level;
 	(void)area;
-	if (strstr(line, " start direction="))
+	if (strstr(line, " start direction=")) {
 		rig->starts++;
+		snprintf(rig->start_line, sizeof(rig->start_line), "%s", line);
+	}
 	if (strstr(line, " end cause=")) {
 		rig->ends++;
 		snprintf(rig->end_line, sizeof(rig->end_line), "%s", line);
@@ -237,6 +239,7 @@ static inline struct call_plan *rig_plan(const struct call_step *steps, size_t c
 	plan->direction = DIRECTION_MO;
 	plan->route_type = ROUTE_TYPE_LOOP;
 	snprintf(plan->number, sizeof(plan->number), "+4799000001");
+	snprintf(plan->called, sizeof(plan->called), "+4712345678");
 	plan->service = strdup("office/1");
 	return plan;
 }

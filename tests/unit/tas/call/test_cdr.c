@@ -50,8 +50,8 @@ static void lines_are_appended_in_order(void **state)
 	(void)state;
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(cdr_writer_create(&writer, path), 0);
-		cdr_write(writer, "{\"n\":1}");
-		cdr_write(writer, "{\"n\":2}");
+		cdr_write(writer, "{\"n\":1}", 0);
+		cdr_write(writer, "{\"n\":2}", 0);
 		assert_null(cdr_writer_destroy(writer));
 	}
 	read_file(path, text, sizeof(text));
@@ -66,7 +66,7 @@ static void nothing_is_lost_at_the_end(void **state)
 	(void)state;
 	assert_int_equal(cdr_writer_create(&writer, path), 0);
 	for (int i = 0; i < 10000; i++)
-		cdr_write(writer, "0123456789");
+		cdr_write(writer, "0123456789", 0);
 	cdr_writer_destroy(writer);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_size, 110000);
@@ -82,7 +82,7 @@ static void moved_file_is_followed(void **state)
 	snprintf(moved, sizeof(moved), "%s.1", path);
 	assert_int_equal(cdr_writer_create(&writer, path), 0);
 	assert_int_equal(rename(path, moved), 0);
-	cdr_write(writer, "after");
+	cdr_write(writer, "after", 0);
 	cdr_writer_destroy(writer);
 	read_file(path, text, sizeof(text));
 	assert_string_equal(text, "after\n");
@@ -109,7 +109,7 @@ static void full_disk_is_said_once_and_stalls_nobody(void **state)
 	log_set_sink(keep_line, NULL);
 	assert_int_equal(cdr_writer_create(&writer, "/dev/full"), 0);
 	for (int i = 0; i < 1000; i++)
-		cdr_write(writer, "{}");
+		cdr_write(writer, "{}", 0);
 	cdr_writer_destroy(writer);
 	log_set_sink(NULL, NULL);
 	assert_non_null(strstr(complaint, "No space left on device"));

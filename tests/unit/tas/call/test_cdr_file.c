@@ -105,6 +105,19 @@ static void what_is_not_synced_is_when_the_file_is_closed(void **state)
 	assert_int_equal(syncs, 1);
 }
 
+static void half_a_line_of_a_killed_process_is_ended(void **state)
+{
+	(void)state;
+	add("{\"id\":\"on", 0); /* nine bytes */
+	cdr_file_close(&file);
+	for (int i = 0; i < 2; i++) { /* and then left alone */
+		assert_int_equal(cdr_file_open(&file, path), 0);
+		assert_size(path, 10);
+		cdr_file_close(&file);
+	}
+	assert_int_equal(cdr_file_open(&file, path), 0);
+}
+
 static void a_refusing_disk_is_asked_once_a_second_and_keeps_4_mib(void **state)
 {
 	static char line[1 << 20];
@@ -160,6 +173,7 @@ int main(void)
 		T(a_record_is_written_at_once_and_synced_later),
 		T(many_records_share_a_sync_which_none_puts_off),
 		T(a_moved_file_gets_what_was_begun_and_is_left_after_its_sync),
+		T(half_a_line_of_a_killed_process_is_ended),
 		T(what_is_not_synced_is_when_the_file_is_closed),
 		T(a_refusing_disk_is_asked_once_a_second_and_keeps_4_mib),
 		T(a_failed_sync_is_told_and_a_pipe_needs_none),

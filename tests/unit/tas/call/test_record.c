@@ -35,7 +35,14 @@ static void cdr_tells_numbers_times_and_packets(void **state)
 	clock_fake_advance(60000);
 	fake_leg_end(rig->a, LEG_END_BYE, 200);
 
+	assert_non_null(strstr(rig->start_line, " to=+4712***78 "));
 	read_cdr(rig, cdr, sizeof(cdr));
+	assert_int_equal(strncmp(cdr, "{\"schema\":1,\"id\":\"", 18), 0);
+	assert_non_null(strstr(cdr, "\"ring\":\"2023-11-14T22:13:20.373Z\","
+				    "\"answer\":\"2023-11-14T22:13:21.373Z\","
+				    "\"end\":\"2023-11-14T22:14:21.373Z\""));
+	assert_non_null(strstr(cdr, "\"call_id_b\":\"call-2\""));
+	assert_non_null(strstr(cdr, "\"source_b\":\"192.0.2.1:5061\",\"transport_b\":\"tls\""));
 	assert_non_null(strstr(cdr, "\"start\":\"2023-11-14T22:13:20.123Z\""));
 	assert_non_null(strstr(cdr, "\"from\":\"+4799000001\""));
 	assert_non_null(
@@ -75,6 +82,18 @@ static void a_loop_without_a_media_port_says_so(void **state)
 
 	read_cdr(rig, cdr, sizeof(cdr));
 	assert_non_null(strstr(cdr, "\"bypass\":\"no media\""));
+}
+
+static void what_never_came_is_null(void **state)
+{
+	struct rig *rig = *state;
+	char cdr[4096];
+
+	rig_start(rig, "offer-a", RIG_PLAN(rig_reject(603)));
+	read_cdr(rig, cdr, sizeof(cdr));
+	assert_non_null(strstr(cdr, "\"ring\":null,\"answer\":null,\"end\":\"2023"));
+	assert_null(strstr(cdr, "_b\":\"call")); /* nor is anything said of a B */
+	assert_null(strstr(cdr, "source_b"));
 }
 
 static void hostile_texts_stay_inside_their_json_strings(void **state)
@@ -124,6 +143,7 @@ int main(void)
 		T(cdr_tells_numbers_times_and_packets),
 		T(a_bypassed_call_says_why),
 		T(a_loop_without_a_media_port_says_so),
+		T(what_never_came_is_null),
 		T(hostile_texts_stay_inside_their_json_strings),
 		T(log_masks_the_numbers),
 		T(every_end_is_counted_by_cause),

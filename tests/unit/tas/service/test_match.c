@@ -144,7 +144,8 @@ static void the_record_names_why_each_rule_was_refused(void **state)
 	rig_header(rig, "X-Account", "7\"");
 	plan = rig_decide(rig, "+014799000001", "+4712345678");
 	assert_string_equal(plan->record,
-			    ",\"config\":\"0123456789abcdef\",\"sender\":\"core\",\"load\":0"
+			    ",\"config\":\"0123456789abcdef\",\"sender\":\"core\""
+			    ",\"caller\":\"+4712345678\",\"called\":\"+4799000001\",\"load\":0"
 			    ",\"rules\":[\"direction\",\"taken\"],\"plan\":[\"dial web\",\"loop\"]"
 			    ",\"privacy\":false,\"headers\":{\"X-Account\":\"7\\\"\","
 			    "\"X-Queue\":null}");
