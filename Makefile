@@ -14,6 +14,8 @@
 #   make format     clang-format over our sources;  make lint: clang-tidy
 .DEFAULT_GOAL := all
 JOBS ?= $(shell nproc)
+# Tests that compute take three jobs each, those that wait for programs one.
+TEST_JOBS ?= $(shell expr 3 \* $$(nproc))
 CTEST_FLAGS ?= --output-on-failure --no-tests=error --stop-on-failure
 OURS = $(shell git ls-files '*.c' '*.h')
 
@@ -40,12 +42,12 @@ build-all: packages-check configure
 	@cmake --build build -j $(JOBS)
 
 check: build-all
-	ctest --test-dir build -j $(JOBS) $(CTEST_FLAGS)
+	ctest --test-dir build -j $(TEST_JOBS) $(CTEST_FLAGS)
 
 check-asan: packages-check
 	cmake --preset asan
 	cmake --build build-asan -j $(JOBS)
-	ctest --test-dir build-asan -j $(JOBS) $(CTEST_FLAGS)
+	ctest --test-dir build-asan -j $(TEST_JOBS) $(CTEST_FLAGS)
 
 # The libraries we stand on are not built for TSan: tests/tsan.supp names them.
 check-tsan: packages-check
