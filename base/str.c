@@ -54,17 +54,26 @@ void str_add(struct str *str, const char *text)
 void str_addf(struct str *str, const char *format, ...)
 {
 	va_list args;
+	size_t room;
 	int length;
 
-	va_start(args, format);
-	length = vsnprintf(NULL, 0, format, args);
-	va_end(args);
-	if (length < 0 || !reserve(str, (size_t)length))
+	if (!reserve(str, 0))
 		return;
+	room = str->room - str->length;
 	va_start(args, format);
-	(void)vsnprintf(str->text + str->length, (size_t)length + 1, format, args);
+	length = vsnprintf(str->text + str->length, room, format, args);
 	va_end(args);
-	str->length += (size_t)length;
+	if (length >= 0 && (size_t)length >= room) { /* mostly it fits at once */
+		str->text[str->length] = '\0';
+		if (!reserve(str, (size_t)length))
+			return;
+		va_start(args, format);
+		(void)vsnprintf(str->text + str->length, (size_t)length + 1, format, args);
+		va_end(args);
+	}
+	if (length > 0)
+		str->length += (size_t)length;
+	str->text[str->length] = '\0';
 }
 
 /* Bytes of the UTF-8 character at `text` (RFC 3629 section 4), 0 if it is none. */
@@ -95,14 +104,30 @@ static size_t utf8_length(const unsigned char *text)
 	return 0;
 }
 
+/* Bytes at `text` that JSON takes as they are. */
+static size_t plain_length(const unsigned char *text)
+{
+	size_t length = 0;
+
+	while (text[length] >= 0x20 && text[length] < 0x7f && text[length] != '"' &&
+	       text[length] != '\\')
+		length++;
+	return length;
+}
+
 void str_add_json(struct str *str, const char *text)
 {
 	const unsigned char *at = (const unsigned char *)text;
 
 	str_add_n(str, "\"", 1);
 	while (*at) {
-		size_t length = utf8_length(at);
+		size_t plain = plain_length(at), length;
 
+		str_add_n(str, (const char *)at, plain);
+		at += plain;
+		if (!*at)
+			break;
+		length = utf8_length(at);
 		if (*at == '"' || *at == '\\')
 			str_addf(str, "\\%c", *at);
 		else if (*at < 0x20 || *at == 0x7f)
@@ -138,11 +163,16 @@ static char lower(char c)
 	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
-bool str_equal_nocase(const char *a, const char *b)
+int str_order_nocase(const char *a, const char *b)
 {
 	for (; *a && lower(*a) == lower(*b); a++, b++)
 		;
-	return lower(*a) == lower(*b);
+	return (unsigned char)lower(*a) - (unsigned char)lower(*b);
+}
+
+bool str_equal_nocase(const char *a, const char *b)
+{
+	return str_order_nocase(a, b) == 0;
 }
 
 bool str_starts(const char *text, const char *prefix)

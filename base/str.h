@@ -26,6 +26,8 @@ char *str_take(struct str *str);
 void str_done(struct str *str);
 
 bool str_equal_nocase(const char *a, const char *b); /* ASCII */
+/* As strcmp(), with ASCII letters taken for small ones. */
+int str_order_nocase(const char *a, const char *b);
 bool str_starts(const char *text, const char *prefix);
 char *str_dup_or_null(const char *text); /* NULL for NULL */
 

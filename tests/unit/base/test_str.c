@@ -26,6 +26,29 @@ static void text_grows_and_is_taken(void **state)
 	free(text);
 }
 
+/* At every place around the end of the room. */
+static void a_format_that_does_not_fit_is_written_whole(void **state)
+{
+	char text[201];
+
+	(void)state;
+	for (int before = 0; before < 130; before++) {
+		for (int length = 0; length <= 200; length += 7) {
+			struct str str = { 0 };
+
+			memset(text, 'x', sizeof(text));
+			text[length] = '\0';
+			for (int i = 0; i < before; i++)
+				str_add(&str, "-");
+			str_addf(&str, "<%s>%d", text, 7);
+			assert_int_equal(str.length, before + length + 3);
+			assert_int_equal(strlen(str.text), str.length);
+			assert_string_equal(str.text + str.length - 2, ">7");
+			str_done(&str);
+		}
+	}
+}
+
 static void nothing_added_is_taken_as_empty_text(void **state)
 {
 	struct str str = { 0 };
@@ -105,6 +128,10 @@ static void small_tools_do_what_they_say(void **state)
 	assert_false(str_equal_nocase("Session", "Session-ID"));
 	assert_false(str_equal_nocase("a", "b"));
 	assert_true(str_equal_nocase("", ""));
+	assert_true(str_order_nocase("VIA", "via") == 0);
+	assert_true(str_order_nocase("Via", "viaa") < 0);
+	assert_true(str_order_nocase("Via", "to") > 0);
+	assert_true(str_order_nocase("P-Early-Media", "Path") < 0);
 	assert_true(str_starts("sips:host", "sips:"));
 	assert_false(str_starts("sip", "sips:"));
 	assert_string_equal(copy, "x");
@@ -116,6 +143,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(text_grows_and_is_taken),
+		cmocka_unit_test(a_format_that_does_not_fit_is_written_whole),
 		cmocka_unit_test(nothing_added_is_taken_as_empty_text),
 		cmocka_unit_test(a_failed_text_drops_everything_and_is_taken_as_null),
 		cmocka_unit_test(json_escapes_quotes_controls_and_keeps_utf8),
