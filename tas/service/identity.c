@@ -315,7 +315,6 @@ static void tell_diversions(struct telling *telling, const char *target)
 /* Removes by place, for names repeat and their values differ. */
 static void drop_header(struct sip_headers *headers, size_t i)
 {
-	free(headers->items[i].name);
 	free(headers->items[i].value);
 	memmove(&headers->items[i], &headers->items[i + 1],
 		(--headers->count - i) * sizeof(headers->items[0]));

@@ -39,58 +39,98 @@ static const struct {
 	{ 'y', "Identity" },
 };
 
-/* Of one transaction or dialog, or of the body: the stack writes its own. */
-static const char *const own_names[] = {
-	"Via",
-	"From",
-	"To",
-	"Call-ID",
-	"CSeq",
-	"Contact",
-	"Route",
-	"Record-Route",
-	"Max-Forwards",
-	"MIME-Version",
-	"Content-Type",
-	"Content-Length",
-	"Content-Encoding",
-	"Content-Disposition",
-	"Content-Language",
+/* What a header belongs to. */
+enum kind {
+	KIND_OWN,     /* one transaction or dialog, or the body: the stack writes its own */
+	KIND_HOP,     /* one hop or one user agent: what they promise is not ours to promise */
+	KIND_CROSSING /* nothing of that: here for its usual spelling */
 };
 
-/* Of one hop or one user agent: what they promise is not ours to promise. */
-static const char *const hop_names[] = {
-	"Supported",
-	"Require",
-	"Proxy-Require",
-	"Allow",
-	"Allow-Events",
-	"Accept",
-	"Accept-Encoding",
-	"Session-Expires",
-	"Min-SE",
-	"RSeq",
-	"RAck",
-	"Authorization",
-	"Proxy-Authorization",
-	"WWW-Authenticate",
-	"Proxy-Authenticate",
-	"Authentication-Info",
-	"Timestamp",
-	"Replaces",
-	"Join",
-	"Event",
-	"Subscription-State",
-	"Refer-To",
-	"Path",
-	"Service-Route",
-	"Min-Expires",
-	"SIP-ETag",
-	"SIP-If-Match",
-	"Flow-Timer",
-	"Security-Client",
-	"Security-Server",
-	"Security-Verify",
+/* In the order of their letters, case aside: it is searched by halves. */
+static const struct known {
+	const char *name;
+	enum kind kind;
+} known_names[] = {
+	{ "Accept", KIND_HOP },
+	{ "Accept-Contact", KIND_CROSSING },
+	{ "Accept-Encoding", KIND_HOP },
+	{ "Accept-Language", KIND_CROSSING },
+	{ "Alert-Info", KIND_CROSSING },
+	{ "Allow", KIND_HOP },
+	{ "Allow-Events", KIND_HOP },
+	{ "Authentication-Info", KIND_HOP },
+	{ "Authorization", KIND_HOP },
+	{ "Call-ID", KIND_OWN },
+	{ "Call-Info", KIND_CROSSING },
+	{ "Contact", KIND_OWN },
+	{ "Content-Disposition", KIND_OWN },
+	{ "Content-Encoding", KIND_OWN },
+	{ "Content-Language", KIND_OWN },
+	{ "Content-Length", KIND_OWN },
+	{ "Content-Type", KIND_OWN },
+	{ "CSeq", KIND_OWN },
+	{ "Date", KIND_CROSSING },
+	{ "Diversion", KIND_CROSSING },
+	{ "Error-Info", KIND_CROSSING },
+	{ "Event", KIND_HOP },
+	{ "Expires", KIND_CROSSING },
+	{ "Flow-Timer", KIND_HOP },
+	{ "From", KIND_OWN },
+	{ "Geolocation", KIND_CROSSING },
+	{ "History-Info", KIND_CROSSING },
+	{ "Identity", KIND_CROSSING },
+	{ "In-Reply-To", KIND_CROSSING },
+	{ "Join", KIND_HOP },
+	{ "Max-Forwards", KIND_OWN },
+	{ "MIME-Version", KIND_OWN },
+	{ "Min-Expires", KIND_HOP },
+	{ "Min-SE", KIND_HOP },
+	{ "Organization", KIND_CROSSING },
+	{ "P-Access-Network-Info", KIND_CROSSING },
+	{ "P-Asserted-Identity", KIND_CROSSING },
+	{ "P-Charging-Vector", KIND_CROSSING },
+	{ "P-Early-Media", KIND_CROSSING },
+	{ "P-Preferred-Identity", KIND_CROSSING },
+	{ "Path", KIND_HOP },
+	{ "Priority", KIND_CROSSING },
+	{ "Privacy", KIND_CROSSING },
+	{ "Proxy-Authenticate", KIND_HOP },
+	{ "Proxy-Authorization", KIND_HOP },
+	{ "Proxy-Require", KIND_HOP },
+	{ "RAck", KIND_HOP },
+	{ "Reason", KIND_CROSSING },
+	{ "Record-Route", KIND_OWN },
+	{ "Refer-To", KIND_HOP },
+	{ "Referred-By", KIND_CROSSING },
+	{ "Reject-Contact", KIND_CROSSING },
+	{ "Remote-Party-ID", KIND_CROSSING },
+	{ "Replaces", KIND_HOP },
+	{ "Reply-To", KIND_CROSSING },
+	{ "Request-Disposition", KIND_CROSSING },
+	{ "Require", KIND_HOP },
+	{ "Retry-After", KIND_CROSSING },
+	{ "Route", KIND_OWN },
+	{ "RSeq", KIND_HOP },
+	{ "Security-Client", KIND_HOP },
+	{ "Security-Server", KIND_HOP },
+	{ "Security-Verify", KIND_HOP },
+	{ "Server", KIND_CROSSING },
+	{ "Service-Route", KIND_HOP },
+	{ "Session-Expires", KIND_HOP },
+	{ "Session-ID", KIND_CROSSING },
+	{ "SIP-ETag", KIND_HOP },
+	{ "SIP-If-Match", KIND_HOP },
+	{ "Subject", KIND_CROSSING },
+	{ "Subscription-State", KIND_HOP },
+	{ "Supported", KIND_HOP },
+	{ "Timestamp", KIND_HOP },
+	{ "To", KIND_OWN },
+	{ "Unsupported", KIND_CROSSING },
+	{ "User-Agent", KIND_CROSSING },
+	{ "User-to-User", KIND_CROSSING },
+	{ "Via", KIND_OWN },
+	{ "Warning", KIND_CROSSING },
+	{ "WWW-Authenticate", KIND_HOP },
 };
 
 /* Extensions that live in headers or bodies we carry as they are: RFC 7044, RFC
@@ -99,59 +139,27 @@ static const char *const transparent_options[] = {
 	"histinfo", "resource-priority", "geolocation-http", "geolocation-sip", "answermode", "uui",
 };
 
-/* Spelling of names that peers write in other ways. */
-static const char *const known_names[] = {
-	"Session-ID",
-	"P-Asserted-Identity",
-	"P-Preferred-Identity",
-	"Privacy",
-	"Diversion",
-	"History-Info",
-	"Reason",
-	"Priority",
-	"Date",
-	"Subject",
-	"Alert-Info",
-	"Call-Info",
-	"Organization",
-	"In-Reply-To",
-	"Warning",
-	"Retry-After",
-	"Error-Info",
-	"Reply-To",
-	"Referred-By",
-	"Accept-Contact",
-	"Reject-Contact",
-	"Request-Disposition",
-	"Identity",
-	"User-Agent",
-	"Server",
-	"Accept-Language",
-	"Unsupported",
-	"Expires",
-	"Geolocation",
-	"User-to-User",
-	"P-Charging-Vector",
-	"P-Access-Network-Info",
-	"P-Early-Media",
-	"Remote-Party-ID",
-};
-
-static bool listed(const char *const *names, size_t count, const char *name, const char **ret_name)
+static const struct known *find_known(const char *name)
 {
-	for (size_t i = 0; i < count; i++) {
-		if (!str_equal_nocase(names[i], name))
-			continue;
-		if (ret_name)
-			*ret_name = names[i];
-		return true;
+	size_t low = 0, high = ARRAY_SIZE(known_names);
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		int order = str_order_nocase(name, known_names[middle].name);
+
+		if (order == 0)
+			return &known_names[middle];
+		if (order < 0)
+			high = middle;
+		else
+			low = middle + 1;
 	}
-	return false;
+	return NULL;
 }
 
 const char *sip_header_full_name(const char *name)
 {
-	const char *known = name;
+	const struct known *known;
 
 	if (name[0] && !name[1]) {
 		char letter = (char)(name[0] | 0x20); /* ASCII lower case */
@@ -161,10 +169,15 @@ const char *sip_header_full_name(const char *name)
 				return compact_forms[i].full;
 		return name;
 	}
-	if (!listed(own_names, ARRAY_SIZE(own_names), name, &known) &&
-	    !listed(hop_names, ARRAY_SIZE(hop_names), name, &known))
-		listed(known_names, ARRAY_SIZE(known_names), name, &known);
-	return known;
+	known = find_known(name);
+	return known ? known->name : name;
+}
+
+static bool is_kind(const char *full_name, enum kind kind)
+{
+	const struct known *known = find_known(full_name);
+
+	return known && known->kind == kind;
 }
 
 /* RFC 3261 section 25.1: token. */
@@ -189,15 +202,12 @@ static bool is_blank(char c)
 }
 
 /* Copies a value without its folds (RFC 3261 section 7.3.1: a line break and
- * the blanks after it are one space). NULL if it holds anything that could end
+ * the blanks after it are one space). False if it holds anything that could end
  * a line or a string somewhere. */
-static char *unfold(const char *value, size_t length)
+static bool unfold(char *out, const char *value, size_t length)
 {
-	char *out = malloc(length + 1);
 	size_t used = 0;
 
-	if (!out)
-		return NULL;
 	for (size_t i = 0; i < length; i++) {
 		unsigned char c = (unsigned char)value[i];
 
@@ -205,24 +215,20 @@ static char *unfold(const char *value, size_t length)
 			if (c == '\r' && i + 1 < length && value[i + 1] == '\n')
 				i++;
 			if (i + 1 >= length || !is_blank(value[i + 1]))
-				goto bad;
+				return false;
 			while (i + 1 < length && is_blank(value[i + 1]))
 				i++;
 			while (used && is_blank(out[used - 1]))
 				used--;
 			out[used++] = ' ';
 		} else if ((c < 0x20 && c != '\t') || c == 0x7f) {
-			goto bad;
+			return false;
 		} else {
 			out[used++] = (char)c;
 		}
 	}
 	out[used] = '\0';
-	return out;
-bad:
-	free(out);
-	errno = EINVAL;
-	return NULL;
+	return true;
 }
 
 static void trim(const char **text, size_t *length, bool line_breaks)
@@ -256,6 +262,7 @@ int sip_headers_add_raw(struct sip_headers *headers, const char *name, size_t na
 			const char *value, size_t value_length)
 {
 	struct sip_header item;
+	char *own;
 
 	trim(&name, &name_length, false);
 	trim(&value, &value_length, true);
@@ -263,21 +270,18 @@ int sip_headers_add_raw(struct sip_headers *headers, const char *name, size_t na
 		return -EINVAL;
 	if (make_room(headers) < 0)
 		return -ENOMEM;
-	errno = ENOMEM; /* unless unfold() knows better */
-	item.value = unfold(value, value_length);
+	/* The name behind its value, in one piece of memory. */
+	item.value = malloc(value_length + 1 + name_length + 1);
 	if (!item.value)
-		return -errno;
-	item.name = strndup(name, name_length);
-	if (item.name && sip_header_full_name(item.name) != item.name) {
-		const char *full = sip_header_full_name(item.name);
-
-		free(item.name);
-		item.name = strdup(full);
-	}
-	if (!item.name) {
-		free(item.value);
 		return -ENOMEM;
+	if (!unfold(item.value, value, value_length)) {
+		free(item.value);
+		return -EINVAL;
 	}
+	own = item.value + value_length + 1;
+	memcpy(own, name, name_length);
+	own[name_length] = '\0';
+	item.name = sip_header_full_name(own);
 	headers->items[headers->count++] = item;
 	return 0;
 }
@@ -303,7 +307,6 @@ void sip_headers_remove(struct sip_headers *headers, const char *name)
 	name = sip_header_full_name(name);
 	for (size_t i = 0; i < headers->count; i++) {
 		if (str_equal_nocase(headers->items[i].name, name)) {
-			free(headers->items[i].name);
 			free(headers->items[i].value);
 		} else {
 			headers->items[kept++] = headers->items[i];
@@ -327,10 +330,8 @@ int sip_headers_set(struct sip_headers *headers, const char *name, const char *v
 
 void sip_headers_done(struct sip_headers *headers)
 {
-	for (size_t i = 0; i < headers->count; i++) {
-		free(headers->items[i].name);
+	for (size_t i = 0; i < headers->count; i++)
 		free(headers->items[i].value);
-	}
 	free(headers->items);
 	free(headers->features);
 	free(headers->redirect);
@@ -340,12 +341,15 @@ void sip_headers_done(struct sip_headers *headers)
 
 bool sip_header_is_own(const char *name)
 {
-	return listed(own_names, ARRAY_SIZE(own_names), sip_header_full_name(name), NULL);
+	return is_kind(sip_header_full_name(name), KIND_OWN);
 }
 
 bool sip_option_is_transparent(const char *tag)
 {
-	return listed(transparent_options, ARRAY_SIZE(transparent_options), tag, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(transparent_options); i++)
+		if (str_equal_nocase(transparent_options[i], tag))
+			return true;
+	return false;
 }
 
 /* The transparent ones among option tags, "" for none. */
@@ -401,8 +405,7 @@ int sip_headers_copy_transparent(struct sip_headers *to, const struct sip_header
 		if (str_equal_nocase(item->name, "Supported") ||
 		    str_equal_nocase(item->name, "Require"))
 			err = copy_options(to, item);
-		else if (!sip_header_is_own(item->name) &&
-			 !listed(hop_names, ARRAY_SIZE(hop_names), item->name, NULL))
+		else if (!is_kind(item->name, KIND_OWN) && !is_kind(item->name, KIND_HOP))
 			err = sip_headers_add(to, item->name, item->value);
 	}
 	return err ? err : copy_rest(to, from);

@@ -14,7 +14,7 @@
 struct sip_body; /* body.h */
 
 struct sip_header {
-	char *name; /* full form, as RFC 3261 spells it where known */
+	const char *name; /* full form, as RFC 3261 spells it where known; lives as long as value */
 	char *value;
 };
 

@@ -99,6 +99,46 @@ static void compact_forms_get_their_full_names(void **state)
 	sip_headers_done(&headers);
 }
 
+/* One for each letter, the first, the last and those that begin alike. */
+static void a_known_name_is_found_in_any_case(void **state)
+{
+	static const struct {
+		const char *said, *full;
+		bool own;
+	} cases[] = {
+		{ "accept", "Accept", false },
+		{ "ACCEPT-CONTACT", "Accept-Contact", false },
+		{ "accept-encoding", "Accept-Encoding", false },
+		{ "call-id", "Call-ID", true },
+		{ "call-info", "Call-Info", false },
+		{ "content-type", "Content-Type", true },
+		{ "CSEQ", "CSeq", true },
+		{ "identity", "Identity", false },
+		{ "max-forwards", "Max-Forwards", true },
+		{ "min-se", "Min-SE", false },
+		{ "p-asserted-identity", "P-Asserted-Identity", false },
+		{ "path", "Path", false },
+		{ "privacy", "Privacy", false },
+		{ "record-route", "Record-Route", true },
+		{ "refer-to", "Refer-To", false },
+		{ "session-id", "Session-ID", false },
+		{ "SIP-ETAG", "SIP-ETag", false },
+		{ "to", "To", true },
+		{ "user-to-user", "User-to-User", false },
+		{ "via", "Via", true },
+		{ "www-authenticate", "WWW-Authenticate", false },
+		{ "X-Via", "X-Via", false },
+		{ "accep", "accep", false },
+		{ "viaa", "viaa", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		assert_string_equal(sip_header_full_name(cases[i].said), cases[i].full);
+		assert_int_equal(sip_header_is_own(cases[i].said), cases[i].own);
+	}
+}
+
 static void set_replaces_all_and_remove_takes_all(void **state)
 {
 	struct sip_headers headers = { 0 };
@@ -240,6 +280,7 @@ int main(void)
 		cmocka_unit_test(what_could_end_a_line_or_a_string_is_refused),
 		cmocka_unit_test(random_bytes_never_leave_a_control_character),
 		cmocka_unit_test(compact_forms_get_their_full_names),
+		cmocka_unit_test(a_known_name_is_found_in_any_case),
 		cmocka_unit_test(set_replaces_all_and_remove_takes_all),
 		cmocka_unit_test(towards_the_core_all_cross_but_those_of_a_hop_or_dialog),
 		cmocka_unit_test(of_option_tags_the_transparent_ones_cross),
