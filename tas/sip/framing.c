@@ -39,38 +39,76 @@ static void end_of_line(struct framing *framing)
 	framing->line_length = 0;
 }
 
+/* Notes a piece of the line under way. */
+static void add_to_line(struct framing *framing, const char *bytes, size_t length)
+{
+	size_t room = sizeof(framing->line) - 1;
+
+	if (framing->line_length < room)
+		memcpy(framing->line + framing->line_length, bytes,
+		       length < room - framing->line_length ? length : room - framing->line_length);
+	framing->line_length += length;
+}
+
+/* Each takes some of the bytes and returns how many. */
+
+static size_t feed_between(struct framing *framing, const char *bytes, size_t length)
+{
+	size_t blank = 0;
+
+	/* Keep-alive: RFC 5626 section 4.4.1. */
+	while (blank < length && (bytes[blank] == '\r' || bytes[blank] == '\n'))
+		blank++;
+	if (blank < length) {
+		framing->phase = FRAMING_HEADERS;
+		framing->body_left = 0;
+		framing->line_length = 0;
+	}
+	return blank;
+}
+
+static size_t feed_headers(struct framing *framing, const char *bytes, size_t length)
+{
+	const char *end = memchr(bytes, '\n', length);
+	size_t part = end ? (size_t)(end - bytes) : length;
+
+	add_to_line(framing, bytes, part);
+	if (!end)
+		return part;
+	end_of_line(framing);
+	return part + 1;
+}
+
+static size_t feed_body(struct framing *framing, size_t length)
+{
+	size_t part = length < framing->body_left ? length : framing->body_left;
+
+	framing->body_left -= part;
+	if (!framing->body_left) {
+		framing->phase = FRAMING_BETWEEN;
+		framing->completed = true;
+	}
+	return part;
+}
+
 void framing_feed(struct framing *framing, const char *bytes, size_t length)
 {
 	framing->completed = false;
-	for (size_t i = 0; i < length;) {
-		char c = bytes[i];
+	while (length) {
+		size_t taken = 0;
 
-		if (framing->phase == FRAMING_BODY) {
-			size_t part =
-				length - i < framing->body_left ? length - i : framing->body_left;
-
-			framing->body_left -= part;
-			i += part;
-			if (!framing->body_left) {
-				framing->phase = FRAMING_BETWEEN;
-				framing->completed = true;
-			}
-			continue;
+		switch (framing->phase) {
+		case FRAMING_BETWEEN:
+			taken = feed_between(framing, bytes, length);
+			break;
+		case FRAMING_HEADERS:
+			taken = feed_headers(framing, bytes, length);
+			break;
+		case FRAMING_BODY:
+			taken = feed_body(framing, length);
+			break;
 		}
-		i++;
-		if (framing->phase == FRAMING_BETWEEN) {
-			if (c == '\r' || c == '\n')
-				continue; /* keep-alive, RFC 5626 section 4.4.1 */
-			framing->phase = FRAMING_HEADERS;
-			framing->body_left = 0;
-			framing->line_length = 0;
-		}
-		if (c == '\n') {
-			end_of_line(framing);
-			continue;
-		}
-		if (framing->line_length < sizeof(framing->line) - 1)
-			framing->line[framing->line_length] = c;
-		framing->line_length++;
+		bytes += taken;
+		length -= taken;
 	}
 }
