@@ -188,9 +188,29 @@ static void fill_entry(struct sip_trace_entry *entry, struct record *record)
 				sizeof(entry->remote));
 }
 
+static size_t text_length(const struct sip_trace_message *message)
+{
+	size_t length = 0;
+
+	for (size_t i = 0; i < message->piece_count; i++)
+		length += message->pieces[i].iov_len;
+	return length < TEXT_MAX ? length : TEXT_MAX;
+}
+
+static void copy_text(char *to, size_t length, const struct iovec *piece)
+{
+	for (; length; piece++) {
+		size_t part = piece->iov_len < length ? piece->iov_len : length;
+
+		memcpy(to, piece->iov_base, part);
+		to += part;
+		length -= part;
+	}
+}
+
 void sip_trace_message(struct sip_trace *trace, const struct sip_trace_message *message)
 {
-	size_t length = message->length < TEXT_MAX ? message->length : TEXT_MAX;
+	size_t length = text_length(message);
 	struct sip_trace_entry entry;
 	struct record *record;
 
@@ -203,7 +223,7 @@ void sip_trace_message(struct sip_trace *trace, const struct sip_trace_message *
 	record->transport = (uint8_t)message->transport;
 	put_address(&record->local, message->local);
 	put_address(&record->remote, message->remote);
-	memcpy(text_of(record), message->text, length);
+	copy_text(text_of(record), length, message->pieces);
 	blot_secrets(text_of(record), length);
 	if (!trace->tap)
 		return;

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 #include "base/clock.h"
 #include "base/macros.h"
 #include "config/config.h"
@@ -44,14 +45,14 @@ void sip_trace_link(struct sip_trace *trace, const char *call, const char *call_
 void sip_trace_note(struct sip_trace *trace, const char *call, const char *format, ...)
 	PRINTF_LIKE(3, 4);
 
-/* `text` is copied. The addresses are AF_INET or AF_INET6. */
+/* The text is copied. The addresses are AF_INET or AF_INET6. */
 struct sip_trace_message {
 	bool sent;
 	enum sip_transport transport;
 	const struct sockaddr_storage *local, *remote;
-	const char *call_id; /* NULL: it has none */
-	const char *text;
-	size_t length;
+	const char *call_id;        /* NULL: it has none */
+	const struct iovec *pieces; /* of its text */
+	size_t piece_count;
 };
 void sip_trace_message(struct sip_trace *trace, const struct sip_trace_message *message);
 

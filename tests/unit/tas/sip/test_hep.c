@@ -86,12 +86,13 @@ static void a_message_reaches_the_collector(void **state)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET,
 				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	const struct iovec text = { (char *)"ACK", 3 };
 	struct sip_trace_message message = { .transport = SIP_TRANSPORT_UDP,
 					     .local = (struct sockaddr_storage *)&address,
 					     .remote = (struct sockaddr_storage *)&address,
 					     .call_id = "c",
-					     .text = "ACK",
-					     .length = 3 };
+					     .pieces = &text,
+					     .piece_count = 1 };
 	socklen_t length = sizeof(address);
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
 	struct sip_trace *trace = NULL;
