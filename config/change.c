@@ -78,7 +78,7 @@ static const struct key rewrite_keys[] = {
 	{ .name = "strip",
 	  .kind = &kind_dialled,
 	  .offset = offsetof(struct config_rewrite, strip),
-	  .help = "what is taken away from the front; a number without it stays as it is" },
+	  .help = "what is taken away from the front, where a number begins with it" },
 	{ .name = "prepend",
 	  .kind = &kind_dialled,
 	  .offset = offsetof(struct config_rewrite, prepend),
@@ -88,7 +88,7 @@ static const struct key rewrite_keys[] = {
 	  .offset = offsetof(struct config_rewrite, replace),
 	  .help = "the number to call instead" },
 };
-static const struct schema rewrite_schema = { "number", rewrite_keys, ARRAY_SIZE(rewrite_keys) };
+const struct schema rewrite_schema = { "number", rewrite_keys, ARRAY_SIZE(rewrite_keys) };
 
 static void read_rewrite(struct reader *reader, const struct value *value)
 {

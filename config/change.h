@@ -10,7 +10,8 @@
 extern const struct kind kind_presented; /* one number to show: a char pointer */
 extern const struct kind kind_pick;      /* an enum caller_pick */
 extern const struct kind kind_rewrite;   /* a struct config_rewrite, or its `replace` */
-extern const struct kind kind_contact;   /* a sip, sips or tel URI with a user */
+extern const struct schema rewrite_schema;
+extern const struct kind kind_contact; /* a sip, sips or tel URI with a user */
 
 /* Warns of numbers to show that are nobody's here. After the registrations. */
 void change_settle(struct reader *reader);

@@ -10,6 +10,7 @@
 #include "config/address.h"
 #include "config/device.h"
 #include "config/http.h"
+#include "config/settings.h"
 
 const char *check_local_ports_path = "/proc/sys/net/ipv4/ip_local_port_range";
 
@@ -241,9 +242,11 @@ static void default_address(struct reader *reader, const struct node *root)
 			reader->findings, place_of(root, "media"),
 			"`media.address` is missing: the listener is on all addresses, and peers "
 			"must be told one. Write the address they send media to");
-	else
+	else {
 		config->media.address =
 			arena_dup(reader->arena, listen->host, strlen(listen->host));
+		settings_derive(reader, "media.address", config->media.address);
+	}
 }
 
 /* Peers send to where they were told, and a socket hears one family. */

@@ -526,7 +526,55 @@ struct config {
 	size_t sound_count;
 	struct config_registration *registrations; /* sorted by number, no duplicates */
 	size_t registration_count;
+	struct config_setting *settings; /* for config_settings() */
+	size_t setting_count;
 };
+
+/* What a reload does with a key. */
+enum config_apply {
+	CONFIG_APPLY_AS_PARENT, /* in a table only: as the mapping the key is in */
+	CONFIG_APPLY_NOW,       /* it counts at once, also for what is under way */
+	CONFIG_APPLY_NEXT,      /* for new calls, connections or files; others keep the old */
+	CONFIG_APPLY_RESTART    /* the old value stays until the next start */
+};
+const char *config_apply_name(enum config_apply apply); /* "at once" */
+
+/* One key as it is in force. Values are as a file would say them, on one line,
+ * secrets as ***. */
+struct config_setting {
+	const char *name;   /* "core.api.target", "trunks.pbx.uris", "services.night" */
+	const char *value;  /* NULL: none, and there is no default */
+	const char *origin; /* "file:line:column", "environment NAME", "command line", "default" */
+	enum config_apply apply;
+};
+/* In the order of the tables, as long as the config lives. */
+const struct config_setting *config_settings(const struct config *config, size_t *ret_count);
+
+/* What differs from one configuration to another. */
+struct config_change {
+	const char *name;
+	const char *before, *after; /* values as in config_setting; NULL: none */
+	enum config_apply apply;
+};
+typedef void config_change_fn(const struct config_change *change, void *arg);
+/* Calls for each setting that differs, also for the registrations, in numbers.
+ * Returns how many settings are the same. */
+size_t config_compare(const struct config *before, const struct config *after,
+		      config_change_fn *visit, void *arg);
+
+/* Where a configuration comes from. The command line goes before the environment,
+ * and that before the file. */
+struct config_sources {
+	const char *path;
+	bool check_files;         /* also open what it names (certificate chain, key, secret) */
+	const char *const *given; /* "core.api.max_rate=100", from the command line */
+	size_t given_count;
+	char *const
+		*environment; /* as environ(7), BREAKOUT_CORE_API_MAX_RATE=100; NULL: not asked */
+};
+/* As config_load(), which reads nothing but the file. */
+int config_load_from(const struct config_sources *sources, struct config **ret_config,
+		     struct str *ret_errors) MUST_CHECK;
 
 /* Reads and checks a file (and conf.d/ beside it: *.yaml, in name order).
  *

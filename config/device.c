@@ -67,7 +67,7 @@ static const struct key device_keys[] = {
 	  .help = "how many phones may be registered at the same time" },
 };
 
-static const struct schema device_schema = { "devices[]", device_keys, ARRAY_SIZE(device_keys) };
+const struct schema device_schema = { "devices[]", device_keys, ARRAY_SIZE(device_keys) };
 
 static void read_device(struct reader *reader, const struct value *value)
 {

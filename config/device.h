@@ -6,6 +6,7 @@
 #include "config/schema.h"
 
 extern const struct kind kind_device;      /* one of the list `devices` */
+extern const struct schema device_schema;  /* what it may say */
 extern const struct kind kind_device_name; /* its index; needs the list to be read already */
 
 extern const struct kind kind_device_digest; /* enum device_digest */

@@ -131,6 +131,7 @@ static const struct key http_keys[] = {
 	  .schema = &token_schema,
 	  LIST(tokens, struct config_http_token),
 	  COUNT(token_count),
+	  .apply = CONFIG_APPLY_NOW,
 	  .help = "who may ask over a network; nobody" },
 	{ .name = "rate",
 	  .kind = &kind_number,
@@ -138,6 +139,7 @@ static const struct key http_keys[] = {
 	  .fallback = "20",
 	  .min = 1,
 	  .max = 10000,
+	  .apply = CONFIG_APPLY_NOW,
 	  .help = "requests a second of one token or address" },
 };
 const struct schema http_schema = { "admin.http", http_keys, ARRAY_SIZE(http_keys) };

@@ -55,8 +55,8 @@ static const struct key identity_keys[] = {
 	  .help = "before numbers of other countries" },
 };
 
-static const struct schema identity_schema = { "trunks[].identity", identity_keys,
-					       ARRAY_SIZE(identity_keys) };
+const struct schema identity_schema = { "trunks[].identity", identity_keys,
+					ARRAY_SIZE(identity_keys) };
 
 static void read_identity_header(struct reader *reader, const struct value *value)
 {

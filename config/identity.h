@@ -6,6 +6,7 @@
 #include "config/schema.h"
 
 extern const struct kind kind_identity; /* a struct config_identity */
+extern const struct schema identity_schema;
 
 /* `allow_headers` may not name a header that says who calls: privacy is kept by
  * `identity` alone. NULL node: nothing to check. */

@@ -400,3 +400,22 @@ const struct kind kind_listen = { "listener", NODE_SCALAR, read_listen };
 const struct kind kind_port_range = { "port range", NODE_SCALAR, read_port_range };
 const struct kind kind_digits = { "digits", NODE_SCALAR, read_digits };
 const struct kind kind_header = { "header name", NODE_SCALAR, read_header };
+
+void key_add_bounds(const struct key *key, struct str *out)
+{
+	unsigned member_ms = key->kind == &kind_ms ? 1 : 1000;
+	char low[32], high[32];
+
+	if (!key->max)
+		return;
+	if (key->kind == &kind_ms || key->kind == &kind_seconds)
+		str_addf(out, ", %s to %s",
+			 duration_text(low, sizeof(low), (uint64_t)key->min * member_ms),
+			 duration_text(high, sizeof(high), (uint64_t)key->max * member_ms));
+	else if (key->kind == &kind_bytes)
+		str_addf(out, ", 0 or %uKiB to %uKiB", key->min, key->max);
+	else if (key->kind == &kind_digits)
+		str_addf(out, ", %u to %u of them", key->min, key->max);
+	else
+		str_addf(out, ", %u to %u", key->min, key->max);
+}

@@ -10,8 +10,10 @@
 #include "config/change.h"
 #include "config/check.h"
 #include "config/keys.h"
+#include "config/override.h"
 #include "config/registration.h"
 #include "config/service.h"
+#include "config/settings.h"
 #include "config/version.h"
 #include "config/when.h"
 #include "config/zone.h"
@@ -99,10 +101,12 @@ static void read_config(struct reader *reader, const struct node *root)
 	change_settle(reader);
 	check_all(reader, root);
 	version_settle(reader->config, root);
+	settings_settle(reader, root);
 }
 
-static void read_all(struct reader *reader, const char *path)
+static void read_all(struct reader *reader, const struct config_sources *sources)
 {
+	const char *path = sources->path;
 	const char *slash = strrchr(path, '/');
 	struct node *root = tree_read(reader->arena, reader->findings, path);
 
@@ -116,17 +120,25 @@ static void read_all(struct reader *reader, const char *path)
 	}
 	/* A file that cannot be read would make others look wrong. */
 	if (add_folder(reader, &root))
-		read_config(reader, root);
+		read_config(reader, override_apply(reader, root, sources));
 }
 
 int config_load(const char *path, bool check_files, struct config **ret_config,
 		struct str *ret_errors)
 {
+	const struct config_sources file = { .path = path, .check_files = check_files };
+
+	return config_load_from(&file, ret_config, ret_errors);
+}
+
+int config_load_from(const struct config_sources *sources, struct config **ret_config,
+		     struct str *ret_errors)
+{
 	struct loaded *loaded = calloc(1, sizeof(*loaded));
 	struct findings findings = { 0 };
 	struct pending_list pending = { 0 };
 	struct reader reader = { .findings = &findings,
-				 .check_files = check_files,
+				 .check_files = sources->check_files,
 				 .pending = &pending };
 	int err;
 
@@ -134,7 +146,7 @@ int config_load(const char *path, bool check_files, struct config **ret_config,
 		return -ENOMEM;
 	reader.arena = &loaded->arena;
 	reader.config = &loaded->config;
-	read_all(&reader, path);
+	read_all(&reader, sources);
 	findings_write(&findings, ret_errors);
 	err = findings.errors ? -EINVAL : 0;
 	if (loaded->arena.failed || findings.failed || ret_errors->failed)

@@ -141,7 +141,7 @@ static const struct key group_keys[] = {
 	  .help = "what to do with its calls: a name under services" },
 };
 
-static const struct schema group_schema = { "registrations[]", group_keys, ARRAY_SIZE(group_keys) };
+const struct schema group_schema = { "registrations[]", group_keys, ARRAY_SIZE(group_keys) };
 
 static bool pending_add(struct reader *reader, struct pending registration)
 {

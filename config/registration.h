@@ -13,6 +13,7 @@ struct pending_list {
 
 /* A list of groups; needs the services to be read already. */
 extern const struct kind kind_registrations;
+extern const struct schema group_schema; /* what a group may say */
 
 /* Sorts, refuses numbers given twice, and hands them to the config. */
 void registrations_settle(struct reader *reader);

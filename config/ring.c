@@ -169,6 +169,7 @@ static const struct kind kind_order = { "order", NODE_SCALAR, read_order };
 static const struct key ring_keys[] = {
 	{ .name = "targets",
 	  .kind = &kind_target,
+	  .schema = &target_schema,
 	  .offset = offsetof(struct config_action, targets),
 	  .item_size = sizeof(struct config_target),
 	  .count_offset = offsetof(struct config_action, target_count),

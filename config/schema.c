@@ -186,21 +186,30 @@ static const char *key_name(const void *list, size_t i)
 	return ((const struct key *)list)[i].name;
 }
 
+const struct key *schema_find(const struct schema *schema, const char *name)
+{
+	for (size_t i = 0; i < schema->count; i++)
+		if (!strcmp(schema->keys[i].name, name))
+			return &schema->keys[i];
+	return NULL;
+}
+
+const char *schema_suggestion(struct reader *reader, const struct schema *schema, const char *name)
+{
+	return suggestion(reader, name, key_name, schema->keys, schema->count);
+}
+
 static void report_unknown(struct reader *reader, const struct schema *schema,
 			   const struct node *node)
 {
 	for (size_t i = 0; i < node->count; i++) {
 		const char *name = node->keys[i]->text;
-		bool known = false;
 
-		for (size_t k = 0; k < schema->count; k++)
-			known = known || !strcmp(schema->keys[k].name, name);
-		if (!known)
-			find_error(reader->findings, node->keys[i]->at,
-				   "unknown key `%.60s`%s%s%s%s", name,
-				   *schema->name ? " in `" : "", schema->name,
-				   *schema->name ? "`" : "",
-				   suggestion(reader, name, key_name, schema->keys, schema->count));
+		if (!schema_find(schema, name))
+			find_error(
+				reader->findings, node->keys[i]->at, "unknown key `%.60s`%s%s%s%s",
+				name, *schema->name ? " in `" : "", schema->name,
+				*schema->name ? "`" : "", schema_suggestion(reader, schema, name));
 	}
 }
 

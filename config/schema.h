@@ -1,13 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* schema.h - tables that say which keys a mapping has, and their reader.
  *
- * A table row is the only place that knows a key's name, kind, default, bounds
- * and meaning; checking, defaults and documentation all come from it.
+ * A table row is the only place that knows a key's name, kind, default, bounds,
+ * meaning and what a reload does with it; checking, defaults, `breakoutctl config`,
+ * the answer of a reload, --set, the environment and both reference pages
+ * (docs/configuration.md, breakout.yaml(5)) all come from it.
+ *
+ * To add a key: a member in config.h and a row in the table of its mapping, with
+ * .apply where it differs from the mapping's own row; a line in
+ * config/samples/breakout.yaml; then `cmake --build build --target reference`
+ * writes the pages anew (a test fails while they are older than the tables). A
+ * key whose kind reads a mapping itself names that one's table too (.schema).
  */
 #ifndef BREAKOUT_CONFIG_SCHEMA_H
 #define BREAKOUT_CONFIG_SCHEMA_H
 
 #include "base/hash.h"
+#include "base/str.h"
 #include "config/config.h"
 #include "config/tree.h"
 
@@ -23,6 +32,13 @@ struct reader {
 	struct pending_list *pending; /* registrations so far */
 	struct service_ref *refs;     /* service.c's: services named before they are defined */
 	struct claim *claims;         /* change.c's: numbers that calls may show */
+	struct derived *derived;      /* defaults that other values decide */
+};
+
+/* The value of a key that nobody gave, for those who ask what is in force. */
+struct derived {
+	struct derived *next;
+	const char *name, *text; /* borrowed: a constant; of the arena */
 };
 
 /* One value on its way from a node into a struct. */
@@ -44,6 +60,7 @@ enum key_flags {
 	KEY_REQUIRED = 1,
 	KEY_FILE = 2,   /* names a file that must be readable */
 	KEY_SECRET = 4, /* and that others should not read */
+	KEY_HIDDEN = 8, /* the value itself is a secret: it is shown as *** */
 };
 
 struct key {
@@ -55,8 +72,11 @@ struct key {
 	const char *fallback;        /* the default as a file would say it; lists: words */
 	unsigned min, max;           /* numbers; durations in the member's unit */
 	unsigned flags;              /* of enum key_flags */
-	const struct schema *schema; /* of kind_map */
-	const char *help;            /* ends the sentence "`key` is missing: ..." */
+	enum config_apply apply;     /* CONFIG_APPLY_AS_PARENT: that of the mapping it is in */
+	const struct schema *schema; /* of kind_map, and of kinds that read a mapping themselves */
+	const struct schema *const *schemas; /* NULL-ended, of a kind that reads several sorts */
+	bool named;                          /* a mapping from names to what schema describes */
+	const char *help;                    /* ends the sentence "`key` is missing: ..." */
 };
 
 struct schema {
@@ -69,6 +89,15 @@ struct schema {
  * where a missing key is reported. */
 void schema_read(struct reader *reader, const struct schema *schema, const struct node *node,
 		 struct place at, void *target);
+
+/* The key of this name, or NULL. */
+const struct key *schema_find(const struct schema *schema, const char *name);
+
+/* Says which of a schema's keys the name was meant to be; as suggestion(). */
+const char *schema_suggestion(struct reader *reader, const struct schema *schema, const char *name);
+
+/* Adds what a value may be, for people: ", 50ms to 30s"; nothing where all may. */
+void key_add_bounds(const struct key *key, struct str *out);
 
 /* Adds "`name`: `text` problem". */
 void value_error(struct reader *reader, const struct value *value, const char *format, ...)

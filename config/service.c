@@ -65,7 +65,7 @@ static const struct kind kind_repeat = { "number or forever", NODE_SCALAR, read_
 
 #define NUMBER_KEY                                                                                 \
 	{                                                                                          \
-		.name = "number", .kind = &kind_rewrite,                                           \
+		.name = "number", .kind = &kind_rewrite, .schema = &rewrite_schema,                \
 		.offset = offsetof(struct config_action, number),                                  \
 		.help = "what to make of the called number; as it is"                              \
 	}
@@ -98,7 +98,7 @@ static const struct key dial_keys[] = {
 };
 static const struct schema dial_schema = { "dial", dial_keys, ARRAY_SIZE(dial_keys) };
 
-static const struct key device_keys[] = {
+static const struct key dial_device_keys[] = {
 	{ .name = "device",
 	  .kind = &kind_device_name,
 	  .offset = offsetof(struct config_action, device),
@@ -106,7 +106,8 @@ static const struct key device_keys[] = {
 	  .help = "a name from devices" },
 	RING_KEY,
 };
-static const struct schema device_schema = { "dial", device_keys, ARRAY_SIZE(device_keys) };
+static const struct schema dial_device_schema = { "dial", dial_device_keys,
+						  ARRAY_SIZE(dial_device_keys) };
 
 #define SOUND_KEY(name_, flags_, help_)                                                            \
 	{                                                                                          \
@@ -128,7 +129,7 @@ static const struct key answer_keys[] = {
 	  .min = 50,
 	  .max = 3400, /* the telephone band ends here */
 	  .help = "its frequency in hertz" },
-	SOUND_KEY("play", 0, "a file to play; then the call ends"),
+	SOUND_KEY("play", 0, "a file to play, and then the call ends"),
 	REPEAT_KEY,
 };
 static const struct schema answer_schema = { "answer", answer_keys, ARRAY_SIZE(answer_keys) };
@@ -243,8 +244,15 @@ static const struct verb {
 	{ "webhook", ACTION_WEBHOOK, &webhook_schema, "url", false },
 };
 
+/* The same for documentation. */
+static const struct schema *const action_schemas[] = {
+	&loop_schema,   &dial_schema,      &dial_device_schema, &ring_schema,     &announce_schema,
+	&answer_schema, &voicemail_schema, &reject_schema,      &redirect_schema, &webhook_schema,
+	NULL,
+};
+
 /* `dial: { device: anna }` */
-static const struct verb dial_device = { "dial", ACTION_DEVICE, &device_schema, NULL, false };
+static const struct verb dial_device = { "dial", ACTION_DEVICE, &dial_device_schema, NULL, false };
 
 static const char *verb_name(const void *list, size_t i)
 {
@@ -437,6 +445,7 @@ static const struct key rule_keys[] = {
 	  .help = "what a call must be like; absent: any" },
 	{ .name = "do",
 	  .kind = &kind_actions,
+	  .schemas = action_schemas,
 	  .flags = KEY_REQUIRED,
 	  .help = "an action or a list of actions, tried in order" },
 	{ .name = "record",
@@ -475,13 +484,14 @@ static const struct key service_keys[] = {
 	  .help = "what becomes of a call that our own trouble would break" },
 	{ .name = "rules",
 	  .kind = &kind_rule,
+	  .schema = &rule_schema,
 	  .offset = offsetof(struct config_service, rules),
 	  .item_size = sizeof(struct config_rule),
 	  .count_offset = offsetof(struct config_service, rule_count),
 	  .flags = KEY_REQUIRED,
 	  .help = "a list of rules, the first that matches is used" },
 };
-static const struct schema service_schema = { "service", service_keys, ARRAY_SIZE(service_keys) };
+const struct schema service_schema = { "service", service_keys, ARRAY_SIZE(service_keys) };
 
 /* A service is a mapping, or just its list of rules. */
 static void read_service(struct reader *reader, const struct node *name, const struct node *node,

@@ -7,6 +7,7 @@
 
 /* A mapping from name to service; needs the trunks to be read already. */
 extern const struct kind kind_services;
+extern const struct schema service_schema; /* what a service may say */
 
 /* ". Did you mean `x`?" for a name that is none. */
 const char *service_suggestion(struct reader *reader, const char *name);

@@ -365,6 +365,14 @@ static struct node *build_document(struct builder *builder)
 			   "without `---` lines in between");
 		return NULL;
 	}
+	return root;
+}
+
+/* Of a whole file. */
+static struct node *require_map(struct builder *builder, struct node *root)
+{
+	if (!root)
+		return NULL;
 	if (root->kind == NODE_SCALAR && root->null)
 		root->kind = NODE_MAP; /* `---` and nothing else */
 	if (root->kind != NODE_MAP) {
@@ -436,9 +444,18 @@ struct node *tree_read(struct arena *arena, struct findings *findings, const cha
 			   "larger than 16 MiB. Put long lists of numbers into a CSV file and name "
 			   "it with `file:`");
 	else
-		root = parse(&builder, &bytes);
+		root = require_map(&builder, parse(&builder, &bytes));
 	str_done(&bytes);
 	return root;
+}
+
+struct node *tree_read_value(struct arena *arena, struct findings *findings, uint32_t file,
+			     const char *text)
+{
+	struct builder builder = { .arena = arena, .findings = findings, .file = file };
+	if (!*text) /* as `key:` with nothing after it */
+		text = "null";
+	return parse(&builder, &(struct str){ .text = (char *)text, .length = strlen(text) });
 }
 
 static size_t index_of(const struct node *map, const char *key)
@@ -524,4 +541,50 @@ struct node *tree_merge(struct arena *arena, struct findings *findings, struct n
 			merged->items[merged->count++] = more->items[i];
 	}
 	return merged;
+}
+
+static struct node *new_map(struct arena *arena, struct place at)
+{
+	struct node *map = arena_alloc(arena, 1, sizeof(*map));
+
+	if (map)
+		*map = (struct node){ .kind = NODE_MAP, .at = at, .weight = 1, .height = 1 };
+	return map;
+}
+
+static struct node *new_key(struct arena *arena, const char *text, size_t length, struct place at)
+{
+	struct node *key = arena_alloc(arena, 1, sizeof(*key));
+
+	if (key)
+		*key = (struct node){ .kind = NODE_SCALAR,
+				      .text = arena_dup(arena, text, length),
+				      .at = at,
+				      .weight = 1,
+				      .height = 1 };
+	return key;
+}
+
+struct node *tree_set(struct arena *arena, struct node *root, const char *name, struct node *value)
+{
+	size_t length = strcspn(name, "."), at;
+	struct node *map = root, *below = value;
+	struct node *key = new_key(arena, name, length, value->at);
+
+	if (root->kind == NODE_SCALAR && root->null)
+		map = new_map(arena, root->at);
+	if (!key || !key->text || !map || map->kind != NODE_MAP)
+		return root;
+	map = copy_roomy(arena, map, 1);
+	if (!map)
+		return root;
+	at = index_of(map, key->text);
+	if (name[length])
+		below = tree_set(arena,
+				 at < map->count ? map->items[at] : new_map(arena, value->at),
+				 name + length + 1, value);
+	map->keys[at] = key;
+	map->items[at] = below;
+	map->count += at == map->count;
+	return map;
 }

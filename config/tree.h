@@ -33,6 +33,15 @@ struct node *tree_read(struct arena *arena, struct findings *findings, const cha
 struct node *tree_merge(struct arena *arena, struct findings *findings, struct node *base,
 			struct node *more);
 
+/* Reads one value that stands alone, such as `[a, b]`; NULL after adding an error. */
+struct node *tree_read_value(struct arena *arena, struct findings *findings, uint32_t file,
+			     const char *text);
+
+/* The tree with the key of a dotted name set, whatever it said before. Where the
+ * way leads through something that is no mapping it returns the tree as it is:
+ * that is a finding of its own. */
+struct node *tree_set(struct arena *arena, struct node *root, const char *name, struct node *value);
+
 const struct node *node_find(const struct node *map, const char *key);     /* value or NULL */
 const struct node *node_find_key(const struct node *map, const char *key); /* for its place */
 

@@ -292,6 +292,7 @@ static const struct key trunk_keys[] = {
 	  .help = "headers that may cross to it, besides the standard ones" },
 	{ .name = "identity",
 	  .kind = &kind_identity,
+	  .schema = &identity_schema,
 	  .offset = offsetof(struct config_trunk, identity),
 	  .help = "what it is believed and told about who calls" },
 	{ .name = "service",
@@ -305,7 +306,7 @@ static const struct key trunk_keys[] = {
 	  .help = "whether it may place calls to ingress registrations" },
 };
 
-static const struct schema trunk_schema = { "trunks[]", trunk_keys, ARRAY_SIZE(trunk_keys) };
+const struct schema trunk_schema = { "trunks[]", trunk_keys, ARRAY_SIZE(trunk_keys) };
 
 static void remember(struct reader *reader, const char *name, struct place at)
 {

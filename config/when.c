@@ -204,6 +204,7 @@ static const struct key when_keys[] = {
 	  .help = "true: only on `holidays`, false: only on other days; every day" },
 	{ .name = "header",
 	  .kind = &kind_header_test,
+	  .schema = &header_schema,
 	  ITEMS(headers, header_count, struct config_header),
 	  .help = "headers of the INVITE; any" },
 	{ .name = "trunk",

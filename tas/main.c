@@ -33,6 +33,7 @@
 #include "tas/admin/admin.h"
 #include "tas/call/call.h"
 #include "tas/device/device.h"
+#include "tas/reading.h"
 #include "tas/service/service.h"
 #include "tas/sip/endpoint.h"
 #include "tas/sip/hep.h"
@@ -46,22 +47,12 @@
 #define MEDIA_THREADS_MAX 8
 #define NAMES_MS          1000 /* what a start waits for the DNS */
 #define NAMES_STEP_MS     20
+#define GIVEN_MAX         64 /* --set */
 
 enum stopping { STOP_NOT, STOP_DRAINING, STOP_ENDING };
 
-/* What a reading of the configuration came to. */
-struct reading {
-	const char *path;
-	const struct media_sounds *before; /* what need not be read again; may be NULL */
-	int err;
-	struct config *config;
-	struct media_sounds *sounds;
-	struct dtls_identity *identity; /* NULL: none is configured */
-	struct str findings;
-};
-
 struct daemon {
-	const char *config_path;
+	struct config_sources sources;
 	bool level_given;            /* on the command line; the configuration's counts no more */
 	struct config *first;        /* what endpoint and engine were made from */
 	struct config *config;       /* the one in force */
@@ -241,50 +232,13 @@ static void on_stop_signal(struct daemon *daemon)
 
 /* ---- configuration ---- */
 
-static void log_findings(const char *findings)
-{
-	while (findings && *findings) {
-		size_t length = strcspn(findings, "\n");
-		bool warning = memmem(findings, length, ": warning: ", 11) != NULL;
-
-		log_write(warning ? LOG_LEVEL_NOTICE : LOG_LEVEL_ERROR, "config", "%.*s",
-			  (int)length, findings);
-		findings += length + (findings[length] == '\n');
-	}
-}
-
-static void read_files(void *arg)
-{
-	struct reading *reading = arg;
-
-	reading->err = config_load(reading->path, true, &reading->config, &reading->findings);
-	if (reading->err)
-		return;
-	reading->err = media_sounds_create(&reading->sounds, reading->config, reading->before,
-					   &reading->findings);
-	if (!reading->err)
-		reading->err = media_identity_create(&reading->identity, reading->config,
-						     &reading->findings);
-	if (reading->err)
-		reading->config = config_destroy(reading->config);
-}
-
-static void reading_done(struct reading *reading)
-{
-	config_destroy(reading->config);
-	media_sounds_destroy(reading->sounds);
-	media_identity_unref(reading->identity);
-	str_done(&reading->findings);
-	*reading = (struct reading){ 0 };
-}
-
 static int load(struct daemon *daemon)
 {
-	struct reading reading = { .path = daemon->config_path };
+	struct reading reading = { .sources = &daemon->sources };
 	int err;
 
-	read_files(&reading);
-	log_findings(reading.findings.text);
+	reading_run(&reading);
+	reading_log_findings(reading.findings.text);
 	err = reading.err;
 	daemon->config = reading.config;
 	daemon->sounds = reading.sounds;
@@ -357,7 +311,7 @@ static void on_reload(void *arg)
 	int err = reading->err;
 
 	daemon->errand = errand_destroy(daemon->errand);
-	log_findings(reading->findings.text);
+	reading_log_findings(reading->findings.text);
 	if (!err && daemon->stopping == STOP_NOT)
 		err = registrar_reconfigure(daemon->registrar, reading->config);
 	if (err)
@@ -369,10 +323,15 @@ static void on_reload(void *arg)
 		reload(daemon);
 }
 
+static void run_reading(void *arg)
+{
+	reading_run(arg);
+}
+
 /* A second one while the first is under way reads the files once more. */
 static void reload(struct daemon *daemon)
 {
-	const struct errand_work work = { .run = read_files,
+	const struct errand_work work = { .run = run_reading,
 					  .done = on_reload,
 					  .arg = &daemon->reading };
 	int err;
@@ -380,7 +339,7 @@ static void reload(struct daemon *daemon)
 	daemon->reload_again = daemon->errand != NULL;
 	if (daemon->errand)
 		return;
-	daemon->reading = (struct reading){ .path = daemon->config_path, .before = daemon->sounds };
+	daemon->reading = (struct reading){ .sources = &daemon->sources, .before = daemon->sounds };
 	err = errand_create(&daemon->errand, sip_loop_mailbox(daemon->loop), &work);
 	if (err)
 		refuse_reload(err);
@@ -862,33 +821,47 @@ static int serve(struct daemon *daemon)
 	return status;
 }
 
-static int check(const char *path)
+/* --check, and --print-config where it is fine. */
+static int check(const struct config_sources *sources, bool print)
 {
-	struct reading reading = { .path = path };
+	struct reading reading = { .sources = sources };
+	struct str settings = { 0 };
 	char error[256] = "";
 	int err;
 
-	read_files(&reading);
+	reading_run(&reading);
 	err = reading.err;
 	if (reading.findings.text)
 		fputs(reading.findings.text, stderr);
 	if (!err)
 		err = tls_check_config(reading.config, error, sizeof(error));
 	if (error[0])
-		fprintf(stderr, "%s: error: %s\n", path, error);
+		fprintf(stderr, "%s: error: %s\n", sources->path, error);
+	if (print && reading.config) {
+		reading_print_settings(reading.config, &settings);
+		fputs(settings.text ? settings.text : "", stdout);
+	}
+	str_done(&settings);
 	reading_done(&reading);
 	return err ? EX_CONFIG : EXIT_SUCCESS;
 }
 
 static void usage(FILE *to)
 {
-	fputs("usage: breakoutd [--config FILE] [--log-level LEVEL] [--check]\n"
+	fputs("usage: breakoutd [--config FILE] [--set KEY=VALUE]... [--log-level LEVEL]\n"
+	      "                 [--check | --print-config]\n"
 	      "\n"
 	      "  -c, --config FILE      configuration (/etc/breakout/breakout.yaml)\n"
 	      "  -l, --log-level LEVEL  error, notice, info or debug; over the configuration's\n"
+	      "  -s, --set KEY=VALUE    a key over the configuration's: core.api.max_rate=100\n"
 	      "      --check            read the configuration, say what is wrong, and leave\n"
+	      "      --print-config     the same, and print each key as it is in force, with\n"
+	      "                         where it comes from\n"
 	      "      --version          print the version and leave\n"
 	      "  -h, --help             print this and leave\n"
+	      "\n"
+	      "BREAKOUT_CORE_API_MAX_RATE=100 in the environment says the same as --set, which\n"
+	      "goes before it; both go before the configuration.\n"
 	      "\n"
 	      "SIGHUP reads the configuration again, SIGTERM lets calls end first, a second\n"
 	      "SIGTERM ends them. Exit status: 0 stopped, 1 could not start, 2 usage,\n"
@@ -896,7 +869,7 @@ static void usage(FILE *to)
 	      to);
 }
 
-enum { OPT_CHECK = 256, OPT_VERSION };
+enum { OPT_CHECK = 256, OPT_PRINT, OPT_VERSION };
 
 static int wrong_usage(void)
 {
@@ -908,19 +881,32 @@ int main(int argc, char **argv)
 {
 	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
 						 { "log-level", required_argument, NULL, 'l' },
+						 { "set", required_argument, NULL, 's' },
 						 { "check", no_argument, NULL, OPT_CHECK },
+						 { "print-config", no_argument, NULL, OPT_PRINT },
 						 { "version", no_argument, NULL, OPT_VERSION },
 						 { "help", no_argument, NULL, 'h' },
 						 { NULL, 0, NULL, 0 } };
-	struct daemon daemon = { .config_path = "/etc/breakout/breakout.yaml", .signal_fd = -1 };
+	static const char *given[GIVEN_MAX];
+	struct daemon daemon = { .sources = { .path = "/etc/breakout/breakout.yaml",
+					      .check_files = true,
+					      .given = given,
+					      .environment = environ },
+				 .signal_fd = -1 };
+
 	enum log_level level;
-	bool check_only = false;
+	bool check_only = false, print = false;
 	int option;
 
-	while ((option = getopt_long(argc, argv, "c:l:h", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "c:l:s:h", options, NULL)) != -1) {
 		switch (option) {
 		case 'c':
-			daemon.config_path = optarg;
+			daemon.sources.path = optarg;
+			break;
+		case 's':
+			if (daemon.sources.given_count == GIVEN_MAX)
+				return wrong_usage();
+			given[daemon.sources.given_count++] = optarg;
 			break;
 		case 'l':
 			if (log_level_parse(optarg, &level) < 0)
@@ -930,6 +916,9 @@ int main(int argc, char **argv)
 			break;
 		case OPT_CHECK:
 			check_only = true;
+			break;
+		case OPT_PRINT:
+			check_only = print = true;
 			break;
 		case OPT_VERSION:
 			puts("breakoutd " BREAKOUT_VERSION);
@@ -943,5 +932,5 @@ int main(int argc, char **argv)
 	}
 	if (optind != argc)
 		return wrong_usage();
-	return check_only ? check(daemon.config_path) : serve(&daemon);
+	return check_only ? check(&daemon.sources, print) : serve(&daemon);
 }

@@ -143,27 +143,24 @@ def commands_of_help():
     return set(re.findall(r"^  ([a-z][a-z-]*)\b", text, re.M))
 
 
+# What the sample's author called things.
+NAMES_IN_SAMPLE = set(re.findall(r"^  ([a-z][a-z_]*):$",
+                                 (ROOT / "config/samples/breakout.yaml").read_text(), re.M))
+
+
 def the_man_pages_are_sound():
     pages = sorted(MAN.glob("*.[1-8]"))
-    assert len(pages) == 3, pages
-    made = subprocess.run(["awk", "-f", MAN / "yaml-page.awk",
-                           ROOT / "config/samples/breakout.yaml"], capture_output=True, check=True)
+    assert len(pages) == 4, pages
     for page in pages:
         command("mandoc", "-T", "lint", "-W", "warning", page)
-    lint = subprocess.run(["mandoc", "-T", "lint", "-W", "error"], input=made.stdout,
-                          capture_output=True)
-    assert lint.returncode == 0, lint.stdout
 
 
-def the_page_of_the_configuration_has_all_of_it():
+def the_page_of_the_configuration_has_every_key_of_the_sample():
     sample = (ROOT / "config/samples/breakout.yaml").read_text()
-    made = subprocess.run(["awk", "-f", MAN / "yaml-page.awk",
-                           ROOT / "config/samples/breakout.yaml"], capture_output=True, check=True)
-    shown = subprocess.run(["mandoc", "-T", "utf8", "-O", "width=120"], input=made.stdout,
-                           capture_output=True, check=True).stdout.decode()
-    shown = re.sub(r".\x08", "", shown)
-    for line in sample.splitlines()[1:]:
-        assert line.strip() in shown, line
+    page = (MAN / "breakout.yaml.5").read_text()
+    for key in re.findall(r"^ *(?:- )?([a-z][a-z_0-9]*):", sample, re.M):
+        assert re.search(rf"^\.It Cm {key}$|^\.Ss (.*[.: ])?{key}\b", page, re.M) or \
+            key in NAMES_IN_SAMPLE, key
 
 
 def the_man_page_knows_every_command_and_no_other():
