@@ -62,10 +62,11 @@ enum device_digest {
 struct config_sip {
 	struct config_listen *listen;
 	size_t listen_count;
-	char *certificate;          /* PEM path: leaf, then intermediates */
-	char *private_key;          /* PEM path */
-	char *ca_file;              /* PEM path: who may sign a next hop; NULL: system's */
-	char *user_agent;           /* default "breakout" */
+	char *certificate;            /* PEM path: leaf, then intermediates */
+	char *private_key;            /* PEM path */
+	char *ca_file;                /* PEM path: who may sign a next hop; NULL: system's */
+	unsigned certificate_check_s; /* between looks at the files; 0: none; 60 */
+	char *user_agent;             /* default "breakout" */
 	unsigned connect_ms;        /* connect + TLS handshake + first answer to an INVITE: 1000 */
 	unsigned handshake_s;       /* an accepted connection finishes its TLS handshake: 10 */
 	unsigned keepalive_s;       /* OPTIONS on idle TLS connections to the SBC: 30; 0: none */
@@ -557,10 +558,11 @@ struct config_change {
 	enum config_apply apply;
 };
 typedef void config_change_fn(const struct config_change *change, void *arg);
-/* Calls for each setting that differs, also for the registrations, in numbers.
+/* Calls for each setting that differs, also for the registrations, in numbers. What
+ * only counts after a restart is compared with what the daemon was `started` from.
  * Returns how many settings are the same. */
-size_t config_compare(const struct config *before, const struct config *after,
-		      config_change_fn *visit, void *arg);
+size_t config_compare(const struct config *started, const struct config *before,
+		      const struct config *after, config_change_fn *visit, void *arg);
 
 /* Where a configuration comes from. The command line goes before the environment,
  * and that before the file. */

@@ -287,15 +287,32 @@ static int by_name(const void *a, const void *b)
 	return strcmp((*left)->name, (*right)->name);
 }
 
-static const struct config_setting **sorted(const struct config *config)
-{
-	const struct config_setting **list = calloc(config->setting_count + 1, sizeof(*list));
+/* Settings of one or two configurations, by name. */
+struct sorted {
+	const struct config_setting **list; /* own; ends with NULL */
+	size_t count;
+};
 
-	for (size_t i = 0; list && i < config->setting_count; i++)
-		list[i] = &config->settings[i];
-	if (list)
-		qsort(list, config->setting_count, sizeof(*list), by_name);
-	return list;
+/* Those that wait for a restart, or the others. */
+static void sorted_add(struct sorted *sorted, const struct config *config, bool waiting)
+{
+	for (size_t i = 0; sorted->list && i < config->setting_count; i++)
+		if ((config->settings[i].apply == CONFIG_APPLY_RESTART) == waiting)
+			sorted->list[sorted->count++] = &config->settings[i];
+}
+
+static struct sorted sorted_of(const struct config *waiting, const struct config *others)
+{
+	size_t most = waiting->setting_count + others->setting_count;
+	struct sorted sorted = {
+		.list = calloc(most + 1, sizeof(*sorted.list)),
+	};
+
+	sorted_add(&sorted, waiting, true);
+	sorted_add(&sorted, others, false);
+	if (sorted.list)
+		qsort(sorted.list, sorted.count, sizeof(*sorted.list), by_name);
+	return sorted;
 }
 
 static bool same_text(const char *a, const char *b)
@@ -339,14 +356,15 @@ static void compare_registrations(const struct config *before, const struct conf
 	visit(&(struct config_change){ "registrations", was, is, CONFIG_APPLY_NOW }, arg);
 }
 
-size_t config_compare(const struct config *before, const struct config *after,
-		      config_change_fn *visit, void *arg)
+size_t config_compare(const struct config *started, const struct config *before,
+		      const struct config *after, config_change_fn *visit, void *arg)
 {
-	const struct config_setting **old = sorted(before), **new = sorted(after);
+	struct sorted old = sorted_of(started, before), new = sorted_of(after, after);
 	size_t i = 0, k = 0, same = 0;
 
-	while (old && new && (i < before->setting_count || k < after->setting_count)) {
-		const struct config_setting *a = old[i], *b = new[k]; /* NULL at the end */
+	while (old.list && new.list && (i < old.count || k < new.count)) {
+		const struct config_setting *a = old.list[i],
+					    *b = new.list[k]; /* NULL at the end */
 		int order = !a ? 1 : !b ? -1 : strcmp(a->name, b->name);
 		struct config_change change = { .name = order > 0 ? b->name : a->name,
 						.before = order > 0 ? NULL : a->value,
@@ -362,8 +380,8 @@ size_t config_compare(const struct config *before, const struct config *after,
 		else
 			visit(&change, arg);
 	}
-	free(old);
-	free(new);
+	free(old.list);
+	free(new.list);
 	compare_registrations(before, after, visit, arg);
 	return same;
 }

@@ -38,7 +38,7 @@
 #include "tas/sip/endpoint.h"
 #include "tas/sip/hep.h"
 #include "tas/sip/sip_loop.h"
-#include "tas/sip/tls_check.h"
+
 #include "tas/sip/tls_guard.h"
 
 #define WITHDRAW_MS       5000 /* the core answers a delete in milliseconds */
@@ -48,6 +48,7 @@
 #define NAMES_MS          1000 /* what a start waits for the DNS */
 #define NAMES_STEP_MS     20
 #define GIVEN_MAX         64 /* --set */
+#define LOOK_S            60 /* at how long certificates last, where nothing else is looked at */
 
 enum stopping { STOP_NOT, STOP_DRAINING, STOP_ENDING };
 
@@ -68,9 +69,15 @@ struct daemon {
 	struct device_room *devices;
 	struct service_room *service;
 	struct admin *admin;
-	struct errand *errand;  /* a reload under way; NULL: none */
-	struct reading reading; /* the errand's until it is done */
-	bool reload_again;      /* asked for meanwhile */
+	struct errand *errand;       /* a reading under way; NULL: none */
+	struct reading reading;      /* the errand's until it is done */
+	unsigned reloads;            /* asked for, ever: the number of the last one */
+	unsigned reload;             /* the number of the one under way */
+	bool reload_again;           /* asked for meanwhile */
+	struct reload_report report; /* of the last one that is done */
+	struct tls_files files;      /* certificates in force */
+	struct tls_watch watch;
+	struct timer look_timer; /* at the certificates' files */
 	int signal_fd;
 	enum stopping stopping;
 	mono_ms linger_until;
@@ -243,6 +250,8 @@ static int load(struct daemon *daemon)
 	daemon->config = reading.config;
 	daemon->sounds = reading.sounds;
 	daemon->identity = reading.identity;
+	daemon->files = reading.files;
+	reading.files = (struct tls_files){ .stamp = 0 };
 	reading.config = NULL;
 	reading.sounds = NULL;
 	reading.identity = NULL;
@@ -266,6 +275,35 @@ static void keep_recordings(struct daemon *daemon)
 		log_error("main", "no memory to remove old recordings");
 }
 
+/* Sooner than a person would notice, and rarely enough to cost nothing. */
+static void plan_look(struct daemon *daemon)
+{
+	unsigned every_s = daemon->config->sip.certificate_check_s;
+
+	timer_start(sip_loop_wheel(daemon->loop), &daemon->look_timer,
+		    clock_now() + (mono_ms)(every_s ? every_s : LOOK_S) * 1000);
+}
+
+/* The certificates of a reading, for all that begins from now on. */
+static void renew(struct daemon *daemon, struct reading *reading, const struct config *config)
+{
+	struct str changed = { 0 };
+
+	if (sip_endpoint_renew_tls(daemon->endpoint, reading->tls, config->domain) < 0)
+		log_error("main", "no memory for new certificates: the old ones stay");
+	reading->tls = NULL;
+	media_engine_use_identity(daemon->media, reading->identity);
+	media_identity_unref(daemon->identity);
+	daemon->identity = reading->identity;
+	reading->identity = NULL;
+	tls_files_renew(&daemon->files, &reading->files, &changed);
+	if (changed.length)
+		log_info("main", "certificates renewed: %s; connections that are there go on",
+			 changed.text);
+	tls_watch_look(&daemon->watch, &daemon->files, clock_wall());
+	str_done(&changed);
+}
+
 /* The registrar has taken it: it was the last that could refuse. */
 static void apply(struct daemon *daemon, struct reading *reading)
 {
@@ -276,9 +314,7 @@ static void apply(struct daemon *daemon, struct reading *reading)
 	service_reconfigure(daemon->service, fresh, reading->sounds);
 	media_sounds_destroy(daemon->sounds); /* calls keep theirs */
 	daemon->sounds = reading->sounds;
-	media_engine_use_identity(daemon->media, reading->identity);
-	media_identity_unref(daemon->identity);
-	daemon->identity = reading->identity;
+	renew(daemon, reading, fresh);
 	call_room_set_limits(daemon->calls, &limits);
 	admin_reconfigure(daemon->admin, fresh);
 	if (!daemon->level_given)
@@ -288,26 +324,51 @@ static void apply(struct daemon *daemon, struct reading *reading)
 	daemon->config = fresh;
 	reading->config = NULL;
 	reading->sounds = NULL;
-	reading->identity = NULL;
 	keep_recordings(daemon);
-	log_info("main", "reloaded registrations=%zu services=%zu trunks=%zu config=%s",
+	plan_look(daemon);
+	log_info("main",
+		 "reloaded registrations=%zu services=%zu trunks=%zu config=%s applied=%zu "
+		 "unchanged=%zu restart=%zu",
 		 fresh->registration_count, fresh->service_count, fresh->trunk_count,
-		 fresh->version);
+		 fresh->version, reading->report.change_count - reading->report.restart,
+		 reading->report.unchanged, reading->report.restart);
 }
 
-static void refuse_reload(int err)
+static void refuse_reload(struct daemon *daemon, int err)
 {
 	log_error("main", "reload refused, the old configuration stays: %s", strerror(-err));
+	reload_report_done(&daemon->report);
+	daemon->report.refused = true;
+	(void)strcpy(daemon->report.version, daemon->config->version);
 }
 
-static void reload(struct daemon *daemon);
+/* For who asked. */
+static void report_reload(struct daemon *daemon, struct reading *reading, int err)
+{
+	if (!err) {
+		reload_report_done(&daemon->report);
+		daemon->report = reading->report;
+		reading->report = (struct reload_report){ .number = 0 };
+	}
+	daemon->report.number = daemon->reload;
+	daemon->report.findings = str_dup_or_null(reading->findings.text);
+}
+
+static void start_reload(struct daemon *daemon);
+
+/* Whatever was read: a reload that was asked for meanwhile begins now. */
+static void end_reading(struct daemon *daemon)
+{
+	reading_done(&daemon->reading);
+	if (daemon->reload_again)
+		start_reload(daemon);
+}
 
 /* The files have been read on another thread; calls went on meanwhile. */
 static void on_reload(void *arg)
 {
 	struct reading *reading = arg;
 	struct daemon *daemon = CONTAINER_OF(reading, struct daemon, reading);
-	bool again = daemon->reload_again;
 	int err = reading->err;
 
 	daemon->errand = errand_destroy(daemon->errand);
@@ -315,12 +376,11 @@ static void on_reload(void *arg)
 	if (!err && daemon->stopping == STOP_NOT)
 		err = registrar_reconfigure(daemon->registrar, reading->config);
 	if (err)
-		refuse_reload(err);
+		refuse_reload(daemon, err);
 	else
 		apply(daemon, reading);
-	reading_done(reading);
-	if (again)
-		reload(daemon);
+	report_reload(daemon, reading, err);
+	end_reading(daemon);
 }
 
 static void run_reading(void *arg)
@@ -328,21 +388,81 @@ static void run_reading(void *arg)
 	reading_run(arg);
 }
 
-/* A second one while the first is under way reads the files once more. */
-static void reload(struct daemon *daemon)
+/* What a reading on another thread looks at; the configuration in force stays what it
+ * is until that is done. */
+static int start_reading(struct daemon *daemon, void (*run)(void *arg), void (*done)(void *arg))
 {
-	const struct errand_work work = { .run = run_reading,
-					  .done = on_reload,
-					  .arg = &daemon->reading };
+	const struct errand_work work = { .run = run, .done = done, .arg = &daemon->reading };
+
+	daemon->reading = (struct reading){ .sources = &daemon->sources,
+					    .before = daemon->sounds,
+					    .started = daemon->first,
+					    .in_force = daemon->config,
+					    .stamp = daemon->files.stamp };
+	return errand_create(&daemon->errand, sip_loop_mailbox(daemon->loop), &work);
+}
+
+static void start_reload(struct daemon *daemon)
+{
 	int err;
 
-	daemon->reload_again = daemon->errand != NULL;
-	if (daemon->errand)
+	daemon->reload_again = false;
+	daemon->reload = daemon->reloads;
+	err = start_reading(daemon, run_reading, on_reload);
+	if (!err)
 		return;
-	daemon->reading = (struct reading){ .sources = &daemon->sources, .before = daemon->sounds };
-	err = errand_create(&daemon->errand, sip_loop_mailbox(daemon->loop), &work);
-	if (err)
-		refuse_reload(err);
+	refuse_reload(daemon, err);
+	report_reload(daemon, &daemon->reading, err);
+}
+
+/* One that comes while another is under way reads the files once more. Returns its
+ * number. */
+static unsigned reload(void *arg)
+{
+	struct daemon *daemon = arg;
+
+	if (daemon->reload_again)
+		return daemon->reloads;
+	daemon->reloads++;
+	daemon->reload_again = daemon->errand != NULL;
+	if (!daemon->errand)
+		start_reload(daemon);
+	return daemon->reloads;
+}
+
+/* ---- certificates that change while we run ---- */
+
+static void run_look(void *arg)
+{
+	reading_look(arg);
+}
+
+static void on_look(void *arg)
+{
+	struct reading *reading = arg;
+	struct daemon *daemon = CONTAINER_OF(reading, struct daemon, reading);
+
+	daemon->errand = errand_destroy(daemon->errand);
+	daemon->files.stamp = reading->stamp; /* what is refused is refused once */
+	if (reading->changed && reading->err) {
+		reading_log_findings(reading->findings.text);
+		log_error("main", "certificates on disk have changed and are refused: those in "
+				  "force stay until the files are mended");
+	} else if (reading->changed) {
+		renew(daemon, reading, daemon->config);
+	}
+	end_reading(daemon);
+}
+
+static void on_look_timer(struct timer *timer, void *arg)
+{
+	struct daemon *daemon = arg;
+	(void)timer;
+	tls_watch_look(&daemon->watch, &daemon->files, clock_wall());
+	if (daemon->config->sip.certificate_check_s && !daemon->errand &&
+	    start_reading(daemon, run_look, on_look) < 0)
+		log_notice("main", "no thread to look at the certificates");
+	plan_look(daemon);
 }
 
 static void on_signal(int fd, void *arg)
@@ -646,6 +766,16 @@ static int start_rooms(struct daemon *daemon)
 	return 0;
 }
 
+static void show_admin(struct admin_view *ret_view, void *arg)
+{
+	const struct daemon *daemon = arg;
+
+	*ret_view = (struct admin_view){ .started = daemon->first,
+					 .config = daemon->config,
+					 .reload = &daemon->report,
+					 .files = &daemon->files };
+}
+
 /* Calls matter more than the operator's socket, unless the socket says that
  * another daemon has the calls. */
 static int start_admin(struct daemon *daemon)
@@ -661,6 +791,8 @@ static int start_admin(struct daemon *daemon)
 					       .asks_sbc = daemon->config->sip.keepalive_s > 0,
 					       .drain = drain,
 					       .draining = draining,
+					       .reload = reload,
+					       .view = show_admin,
 					       .arg = daemon };
 	int err = options.socket_path ? admin_create(&daemon->admin, &options) : 0;
 
@@ -715,6 +847,7 @@ static int start(struct daemon *daemon, const sigset_t *signals)
 		return failed("event loop", err);
 	timer_init(&daemon->drain_timer, on_drain_over, daemon);
 	timer_init(&daemon->linger_timer, on_linger, daemon);
+	timer_init(&daemon->look_timer, on_look_timer, daemon);
 	err = start_signals(daemon, signals);
 	if (!err)
 		err = start_media(daemon);
@@ -733,6 +866,8 @@ static int start(struct daemon *daemon, const sigset_t *signals)
 	if (err)
 		return err;
 	start_watchdog(daemon);
+	tls_watch_look(&daemon->watch, &daemon->files, clock_wall());
+	plan_look(daemon);
 	say_ready(daemon);
 	return 0;
 }
@@ -742,6 +877,8 @@ static void take_down(struct daemon *daemon)
 	daemon->admin = admin_destroy(daemon->admin);
 	daemon->errand = errand_destroy(daemon->errand);
 	reading_done(&daemon->reading);
+	reload_report_done(&daemon->report);
+	tls_files_done(&daemon->files);
 	if (daemon->registrar)
 		registrar_stop(daemon->registrar, daemon->config->withdraw_at_stop, WITHDRAW_MS);
 	daemon->calls = call_room_destroy(daemon->calls);
@@ -826,17 +963,12 @@ static int check(const struct config_sources *sources, bool print)
 {
 	struct reading reading = { .sources = sources };
 	struct str settings = { 0 };
-	char error[256] = "";
 	int err;
 
 	reading_run(&reading);
 	err = reading.err;
 	if (reading.findings.text)
 		fputs(reading.findings.text, stderr);
-	if (!err)
-		err = tls_check_config(reading.config, error, sizeof(error));
-	if (error[0])
-		fprintf(stderr, "%s: error: %s\n", sources->path, error);
 	if (print && reading.config) {
 		reading_print_settings(reading.config, &settings);
 		fputs(settings.text ? settings.text : "", stdout);

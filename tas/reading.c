@@ -1,8 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tas/reading.h"
 
+#include <errno.h>
 #include <string.h>
 #include "base/log.h"
+#include "tas/sip/tls_check.h"
+
+static void read_certificates(struct reading *reading, const struct config *config)
+{
+	reading->err = media_identity_create(&reading->identity, config, &reading->findings);
+	if (!reading->err)
+		reading->err = tls_check_config(&reading->tls, config, &reading->findings);
+	if (!reading->err)
+		tls_files_read(&reading->files, config);
+}
 
 void reading_run(struct reading *reading)
 {
@@ -12,10 +23,22 @@ void reading_run(struct reading *reading)
 	reading->err = media_sounds_create(&reading->sounds, reading->config, reading->before,
 					   &reading->findings);
 	if (!reading->err)
-		reading->err = media_identity_create(&reading->identity, reading->config,
-						     &reading->findings);
+		read_certificates(reading, reading->config);
+	if (!reading->err && reading->in_force)
+		reload_report_compare(&reading->report, reading->started, reading->in_force,
+				      reading->config);
 	if (reading->err)
 		reading->config = config_destroy(reading->config);
+}
+
+void reading_look(struct reading *reading)
+{
+	uint64_t stamp = tls_files_stamp(reading->in_force, reading->stamp);
+
+	reading->changed = stamp != reading->stamp;
+	reading->stamp = stamp;
+	if (reading->changed)
+		read_certificates(reading, reading->in_force);
 }
 
 void reading_done(struct reading *reading)
@@ -23,6 +46,9 @@ void reading_done(struct reading *reading)
 	config_destroy(reading->config);
 	media_sounds_destroy(reading->sounds);
 	media_identity_unref(reading->identity);
+	tls_check_done(reading->tls);
+	tls_files_done(&reading->files);
+	reload_report_done(&reading->report);
 	str_done(&reading->findings);
 	*reading = (struct reading){ 0 };
 }

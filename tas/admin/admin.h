@@ -22,12 +22,22 @@
 #include "base/macros.h"
 #include "config/config.h"
 #include "registrar/registrar.h"
+#include "tas/admin/reload.h"
 #include "tas/call/call.h"
 #include "tas/device/device.h"
 #include "tas/service/service.h"
 #include "tas/sip/sip_loop.h"
+#include "tas/sip/tls_files.h"
 
 struct admin; /* opaque */
+
+/* What the daemon goes by; borrowed until the SIP thread goes on. */
+struct admin_view {
+	const struct config *started; /* what needs a restart is as here */
+	const struct config *config;  /* in force */
+	const struct reload_report *reload;
+	const struct tls_files *files;
+};
 
 struct admin_options {
 	const char *socket_path;       /* copied */
@@ -42,6 +52,8 @@ struct admin_options {
 	/* Called on the SIP thread. */
 	void (*drain)(void *arg);
 	bool (*draining)(void *arg);
+	unsigned (*reload)(void *arg); /* begins one; its number. NULL (tests): there is none */
+	void (*view)(struct admin_view *ret_view, void *arg); /* NULL (tests): nothing to see */
 	void *arg;
 };
 /* 0, -EADDRINUSE (another daemon answers there), -EACCES, -ENOMEM, or what

@@ -11,6 +11,7 @@
 #include "base/metrics.h"
 #include "base/str.h"
 #include "tas/admin/explain.h"
+#include "tas/admin/settings.h"
 #include "tas/admin/text.h"
 #include "tas/sip/endpoint.h"
 #include "tas/sip/trace.h"
@@ -276,17 +277,22 @@ static json_t *sip_status(const struct admin_options *options, const char *numbe
 	struct sip_endpoint *endpoint = options->endpoint;
 	bool asked = endpoint && options->asks_sbc;
 	struct line_count lines = { 0, 0 };
+	json_t *status;
 
 	(void)number;
 	if (options->service)
 		service_each_line(options->service, count_line, &lines);
-	return json_pack("{s:o, s:I, s:I, s:o, s:b, s:i, s:i, s:s}", "media", verdicts_json(),
-			 "calls", (json_int_t)call_room_count(options->calls), "legs",
-			 (json_int_t)(endpoint ? sip_endpoint_leg_count(endpoint) : 0), "sbc_ok",
-			 asked ? json_boolean(sip_endpoint_keepalive_ok(endpoint)) : json_null(),
-			 "draining", options->draining(options->arg), "trunk_addresses",
-			 lines.known, "trunk_addresses_down", lines.down, "config",
-			 options->service ? service_config(options->service)->version : "");
+	status = json_pack("{s:o, s:I, s:I, s:o, s:b, s:i, s:i, s:s}", "media", verdicts_json(),
+			   "calls", (json_int_t)call_room_count(options->calls), "legs",
+			   (json_int_t)(endpoint ? sip_endpoint_leg_count(endpoint) : 0), "sbc_ok",
+			   asked ? json_boolean(sip_endpoint_keepalive_ok(endpoint)) : json_null(),
+			   "draining", options->draining(options->arg), "trunk_addresses",
+			   lines.known, "trunk_addresses_down", lines.down, "config",
+			   options->service ? service_config(options->service)->version : "");
+	if (status && options->service)
+		json_object_set_new(status, "domain",
+				    text_json(service_config(options->service)->domain));
+	return status;
 }
 
 static json_t *sip_explain(const struct admin_options *options, const char *argument)
@@ -445,8 +451,8 @@ static json_t *answer_status(struct answerer *answerer, const char *unused)
 			  (json_int_t)((clock_now() - answerer->started_ms) / 1000));
 
 	(void)unused;
-	if (status && more)
-		json_object_update(status, more);
+	if (status && more) /* the domain in force goes before that of the start */
+		json_object_update_missing(status, more);
 	json_decref(more);
 	if (status && answerer->options.registrar) {
 		more = summary_json(answerer->options.registrar);
@@ -482,6 +488,25 @@ static json_t *answer_devices(struct answerer *answerer, const char *unused)
 {
 	(void)unused;
 	return ask_sip_thread(answerer, sip_devices, "");
+}
+
+static json_t *answer_config(struct answerer *answerer, const char *section)
+{
+	return ask_sip_thread(answerer, settings_config, section);
+}
+
+static json_t *answer_reload(struct answerer *answerer, const char *number)
+{
+	return ask_sip_thread(answerer, settings_reload, number);
+}
+
+static json_t *answer_cert(struct answerer *answerer, const char *unused)
+{
+	json_t *answer = ask_sip_thread(answerer, settings_certificates, "");
+
+	(void)unused;
+	settings_add_disk(answer);
+	return answer;
 }
 
 static json_t *answer_drain(struct answerer *answerer, const char *unused)
@@ -538,6 +563,9 @@ static const struct request {
 	{ "explain", DOCUMENT, false, answer_explain },
 	{ "devices", NONE, false, answer_devices },
 	{ "trace", NAMED, false, answer_trace },
+	{ "config", OPTIONAL, false, answer_config },
+	{ "reload", OPTIONAL, false, answer_reload },
+	{ "cert", NONE, false, answer_cert },
 };
 
 static json_t *run(struct answerer *answerer, const struct request *request, const char *number)
@@ -566,5 +594,5 @@ json_t *answer(struct answerer *answerer, const char *request)
 			return run(answerer, &requests[i], number);
 	return error_text(
 		"unknown request: status, regs, reg, calls, trace, devices, trunks, explain, "
-		"refresh, drain or metrics");
+		"config, reload, cert, refresh, drain or metrics");
 }

@@ -129,25 +129,28 @@ static const char *fill_user(struct invite *invite, const struct config *config,
 	return NULL;
 }
 
-static const char *fill_sender(struct invite *invite, const struct config *config,
+static const char *fill_sender(struct invite *invite, const struct service_room *room,
 			       const json_t *question)
 {
 	const char *sender = text_of(question, "sender");
+	const struct config *config = service_config(room);
 
 	invite->info.peer = SERVICE_PEER_CORE;
 	if (*sender == '\0' || strcmp(sender, "core") == 0)
 		return NULL;
 	for (size_t i = 0; i < config->trunk_count; i++)
 		if (strcmp(config->trunks[i].name, sender) == 0)
-			invite->info.peer = (int)i + 1;
+			invite->info.peer = service_trunk_peer(room, i);
 	return invite->info.peer == SERVICE_PEER_CORE ? "no trunk has the sender's name" : NULL;
 }
 
 /* NULL, or what is wrong with the question. */
-static const char *fill(struct invite *invite, const struct config *config, const json_t *question)
+static const char *fill(struct invite *invite, const struct service_room *room,
+			const json_t *question)
 {
+	const struct config *config = service_config(room);
 	const char *from = text_of(question, "from");
-	const char *wrong = fill_sender(invite, config, question);
+	const char *wrong = fill_sender(invite, room, question);
 
 	if (!wrong)
 		wrong = fill_user(invite, config, question);
@@ -302,7 +305,7 @@ json_t *explain(struct service_room *room, const json_t *question)
 {
 	const struct config *config = service_config(room);
 	struct invite invite = { 0 };
-	const char *wrong = fill(&invite, config, question), *at = text_of(question, "at");
+	const char *wrong = fill(&invite, room, question), *at = text_of(question, "at");
 	wall_ms now = clock_wall();
 	json_t *answer;
 

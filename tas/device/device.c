@@ -10,6 +10,7 @@
 #include <string.h>
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/roster.h"
 #include "base/secret.h"
 #include "tas/device/attempts.h"
 #include "tas/device/phone.h"
@@ -27,6 +28,7 @@ struct device_room {
 	struct digest_guard *guard;
 	struct device *devices; /* config->devices */
 	size_t count;
+	struct roster numbers; /* for peers */
 	struct attempts attempts;
 	struct log_limit refused_log, silent_log;
 };
@@ -97,6 +99,28 @@ static int read_devices(const struct config *config, struct device **ret_devices
 	return 0;
 }
 
+static const char *device_name(const void *list, size_t i)
+{
+	return ((const struct config_device *)list)[i].name;
+}
+
+static int number_devices(struct device_room *room, const struct config *config)
+{
+	return roster_take(&room->numbers, device_name, config->devices, config->device_count);
+}
+
+int device_peer(const struct device_room *room, size_t device)
+{
+	return DEVICE_PEER + (int)(room ? roster_number(&room->numbers, device) : device);
+}
+
+bool device_place(const struct device_room *room, int peer, size_t *ret_device)
+{
+	return room && peer >= DEVICE_PEER &&
+	       roster_place(&room->numbers, (size_t)(peer - DEVICE_PEER), ret_device) &&
+	       *ret_device < room->count;
+}
+
 int device_room_create(struct device_room **ret_room, const struct config *config)
 {
 	struct device_room *room = calloc(1, sizeof(*room));
@@ -108,6 +132,8 @@ int device_room_create(struct device_room **ret_room, const struct config *confi
 	err = digest_guard_create(&room->guard, NONCE_S);
 	if (!err)
 		err = read_devices(config, &room->devices);
+	if (!err)
+		err = number_devices(room, config);
 	if (err) {
 		device_room_destroy(room);
 		return err;
@@ -123,6 +149,7 @@ struct device_room *device_room_destroy(struct device_room *room)
 		return NULL;
 	devices_done(room->devices, room->count);
 	digest_guard_destroy(room->guard);
+	roster_done(&room->numbers);
 	free(room);
 	return NULL;
 }
@@ -144,7 +171,7 @@ void device_reconfigure(struct device_room *room, const struct config *config)
 {
 	struct device *fresh = NULL;
 
-	if (read_devices(config, &fresh) < 0) {
+	if (number_devices(room, config) < 0 || read_devices(config, &fresh) < 0) {
 		log_error("device", "no memory for the devices: none can log in until the next "
 				    "reload");
 	} else {
@@ -179,7 +206,7 @@ static int find_source(struct device_room *room, const struct sockaddr_storage *
 	for (size_t i = 0; i < room->count; i++)
 		for (const struct phone *b = room->devices[i].phones.first; b; b = b->next)
 			if (b->expires_ms > now && same_source(&b->source, source))
-				return DEVICE_PEER + (int)i;
+				return device_peer(room, i);
 	return SIP_VISITOR_STRANGER;
 }
 
@@ -257,7 +284,7 @@ static int verify(struct device_room *room, const struct sip_visitor *visitor,
 		metric_add(&logins[OUTCOME_ACCEPTED], 1);
 		attempts_give_back(&room->attempts, visitor->source, room->config->device_attempts,
 				   clock_now());
-		return DEVICE_PEER + (int)i;
+		return device_peer(room, i);
 	case DIGEST_STALE:
 		return challenge(room, visitor, true, ret_headers);
 	case DIGEST_REFUSED:
@@ -312,9 +339,13 @@ static void log_change(const struct device *device, size_t before,
 int device_enrol(struct device_room *room, int peer, const struct sip_register *request,
 		 struct str *ret_headers)
 {
-	size_t index = (size_t)(peer - DEVICE_PEER), before;
-	struct device *device = &room->devices[index];
+	struct device *device;
+	size_t index, before;
 	int err;
+
+	if (!device_place(room, peer, &index))
+		return 403; /* a reload took it away since device_visit() */
+	device = &room->devices[index];
 
 	/* Items 4 and 5: an address is registered by whom it belongs to. */
 	if (strcmp(request->user, device->name) != 0 &&

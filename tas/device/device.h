@@ -25,8 +25,13 @@ struct device_room *device_room_destroy(struct device_room *room);
 /* Devices keep their phones by name. */
 void device_reconfigure(struct device_room *room, const struct config *config);
 
-/* Peers' numbers begin here: this and the device's index. */
+/* Peers' numbers begin here: this and the device's own, which stays the same through
+ * reloads, whatever comes before it in the list. */
 #define DEVICE_PEER 0x10000
+/* room NULL: there are none. device: of config.devices. */
+int device_peer(const struct device_room *room, size_t device);
+/* False: it is no device, or one that a reload took away. */
+bool device_place(const struct device_room *room, int peer, size_t *ret_device);
 
 /* For sip_endpoint_handlers.visit: INVITE and REGISTER need a password, the rest
  * is taken from where a device is registered. */

@@ -90,19 +90,25 @@ bool decision_wants_privacy(const struct sip_headers *headers)
 
 const struct config_trunk *decision_trunk(const struct decision *decision)
 {
-	int peer = decision->info->peer;
+	size_t trunk;
 
-	return peer > 0 && (size_t)peer <= decision->config->trunk_count
-		       ? &decision->config->trunks[peer - 1]
+	return trunks_place(decision->room, decision->info->peer, &trunk)
+		       ? &decision->config->trunks[trunk]
 		       : NULL;
+}
+
+bool decision_device(const struct decision *decision, size_t *ret_device)
+{
+	return device_place(decision->room->devices, decision->info->peer, ret_device) &&
+	       *ret_device < decision->config->device_count;
 }
 
 const char *decision_sender(const struct decision *decision)
 {
 	const struct config_trunk *trunk = decision_trunk(decision);
-	int device = decision->info->peer - DEVICE_PEER;
+	size_t device;
 
-	if (device >= 0 && (size_t)device < decision->config->device_count)
+	if (decision_device(decision, &device))
 		return decision->config->devices[device].name;
 	return trunk ? trunk->name : "core";
 }

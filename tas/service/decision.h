@@ -10,6 +10,7 @@
 #define BREAKOUT_TAS_SERVICE_DECISION_H
 
 #include "base/log.h"
+#include "base/roster.h"
 #include "tas/service/classify.h"
 #include "tas/service/hop.h"
 #include "tas/service/service.h"
@@ -42,6 +43,7 @@ struct service_room {
 	struct sip_peer *core;         /* own reference */
 	struct trunk *trunks;          /* own; one for each of config.trunks */
 	size_t trunk_count;
+	struct roster trunk_numbers; /* for peers: a call's trunk is the same after a reload */
 	struct hop_key hop_key;
 	size_t *turns; /* own; by config_action.turn */
 	size_t turn_count;
@@ -106,6 +108,12 @@ struct call_plan *decision_finish(struct decision *decision);
 /* trunks.c: -ENOMEM leaves the peers as they are */
 int trunks_apply(struct service_room *room) MUST_CHECK;
 void trunks_done(struct service_room *room);
+/* trunks.c: leg_info.peer of a trunk */
+int trunks_peer(const struct service_room *room, size_t trunk);
+/* False: it is no trunk, or one that a reload took away. */
+bool trunks_place(const struct service_room *room, int peer, size_t *ret_trunk);
+/* The same for devices. */
+bool decision_device(const struct decision *decision, size_t *ret_device);
 struct sip_peer *trunks_find(const struct service_room *room, size_t trunk); /* NULL: none */
 
 /* core.c: core.sbc.uri as a peer. -ENOMEM leaves it as it is */

@@ -30,7 +30,8 @@ static void add_contact(struct decision *decision, const struct config_device *d
 	step->request_uri = decision_text(decision, strdup(contact->uri));
 	step->next_hop = decision_text(decision, strdup(contact->hop));
 	step->keep_hop = true;
-	step->peer = DEVICE_PEER + (int)(device - decision->config->devices);
+	step->peer =
+		device_peer(decision->room->devices, (size_t)(device - decision->config->devices));
 	step->to_uri = decision_text(decision, uri_with_user(&ours, "sip", device->name));
 	identity_tell_trunk(decision, step, &told);
 	identity_allow_responses(step, &told, true);

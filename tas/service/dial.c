@@ -55,7 +55,7 @@ static void add_gateway(struct decision *decision, const struct config_trunk *tr
 	identity_tell_trunk(decision, step, trunk);
 	identity_allow_responses(step, trunk, true);
 	step->max_forwards = decision->info->max_forwards - 1;
-	step->peer = (int)(trunk - decision->config->trunks) + 1;
+	step->peer = trunks_peer(decision->room, (size_t)(trunk - decision->config->trunks));
 	step->media = decision_media(trunk->media); /* config has looked at its transport */
 	dial_codecs(trunk, &step->codecs);
 	step->ring_ms = ring_s * 1000;

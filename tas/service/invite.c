@@ -43,8 +43,9 @@ static void count_core(struct service_room *room, const struct leg_info *info,
 /* False: its trunk has as many calls as it may. */
 static bool count_for_trunk(const struct service_room *room, struct leg *leg)
 {
-	int peer = leg_info(leg)->peer;
-	struct sip_peer *trunk = peer > 0 ? trunks_find(room, (size_t)peer - 1) : NULL;
+	size_t index;
+	struct sip_peer *trunk =
+		trunks_place(room, leg_info(leg)->peer, &index) ? trunks_find(room, index) : NULL;
 
 	return !trunk || leg_count_for(leg, trunk) == 0;
 }

@@ -147,10 +147,12 @@ static void say_route_type(const struct decision *decision, const struct config_
 
 static enum verdict ask_trunk(const struct decision *decision, const struct config_rule *rule)
 {
+	const struct config_trunk *trunk = decision_trunk(decision);
+
 	if (!rule->trunk_count)
 		return NOT_ASKED;
 	for (size_t i = 0; i < rule->trunk_count; i++)
-		if (decision->info->peer > 0 && rule->trunks[i] == (size_t)decision->info->peer - 1)
+		if (trunk == &decision->config->trunks[rule->trunks[i]])
 			return HOLDS;
 	return FAILS;
 }

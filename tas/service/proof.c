@@ -49,13 +49,13 @@ static const char *find_answer(const struct service_room *room, const struct sip
 int service_authenticate(struct service_room *room, const struct sip_proof *proof,
 			 struct sip_demand *ret_demand)
 {
-	size_t index = (size_t)proof->peer - 1;
+	size_t index = 0;
 	const struct config_trunk *trunk = NULL;
 	char source[INET6_ADDRSTRLEN], username[128];
 	struct digest_check check = { .method = proof->method, .source = source };
 	unsigned suppressed;
 
-	if (proof->peer > 0 && index < room->config->trunk_count)
+	if (trunks_place(room, proof->peer, &index))
 		trunk = &room->config->trunks[index];
 	if (!trunk || !trunk->ingress_auth.username)
 		return 0;

@@ -114,10 +114,10 @@ int service_identify(struct service_room *room, const struct sip_source *source)
 	for (size_t t = 0; t < config->trunk_count; t++)
 		if (config_cidrs_contain(config->trunks[t].trusted, config->trunks[t].trusted_count,
 					 address))
-			return (int)t + 1;
+			return trunks_peer(room, t);
 	for (size_t i = 0; i < room->host_count; i++)
 		if (config_cidr_contains(&room->hosts[i].address, address))
-			return (int)room->hosts[i].trunk + 1;
+			return trunks_peer(room, room->hosts[i].trunk);
 	return -1;
 }
 
@@ -187,6 +187,11 @@ int service_create(struct service_room **ret_room, const struct service_options 
 	return 0;
 }
 
+int service_trunk_peer(const struct service_room *room, size_t trunk)
+{
+	return trunks_peer(room, trunk);
+}
+
 const struct config *service_config(const struct service_room *room)
 {
 	return room->config;
@@ -197,6 +202,7 @@ struct service_room *service_destroy(struct service_room *room)
 	if (!room)
 		return NULL;
 	trunks_done(room);
+	roster_done(&room->trunk_numbers);
 	core_done(room);
 	digest_guard_destroy(room->guard);
 	order_book_destroy(room->orders);
@@ -304,6 +310,7 @@ static void decide_ingress(struct decision *decision, size_t index,
 static struct call_plan *decide(struct decision *decision)
 {
 	const struct leg_info *info = decision->info;
+	size_t index;
 
 	decision->plan = calloc(1, sizeof(*decision->plan));
 	if (!decision->plan)
@@ -311,13 +318,11 @@ static struct call_plan *decide(struct decision *decision)
 	decision->plan->direction = DIRECTION_UNKNOWN;
 	if (info->peer == SERVICE_PEER_CORE)
 		decide_core(decision);
-	else if (info->peer > 0 && (size_t)info->peer <= decision->config->trunk_count)
-		decide_ingress(decision, (size_t)info->peer - 1,
-			       &decision->config->trunks[info->peer - 1].identity, ingress_trunk);
-	else if (info->peer >= DEVICE_PEER &&
-		 (size_t)(info->peer - DEVICE_PEER) < decision->config->device_count)
-		decide_ingress(decision, (size_t)(info->peer - DEVICE_PEER), &as_dialled,
-			       ingress_device);
+	else if (trunks_place(decision->room, info->peer, &index))
+		decide_ingress(decision, index, &decision->config->trunks[index].identity,
+			       ingress_trunk);
+	else if (decision_device(decision, &index))
+		decide_ingress(decision, index, &as_dialled, ingress_device);
 	else /* a trunk that a reload took away while its call was on the way */
 		decision_reject(decision, 403, NULL, CAUSE_REJECTED);
 	return decision_finish(decision);

@@ -41,7 +41,8 @@ struct service_room *service_destroy(struct service_room *room);
 void service_reconfigure(struct service_room *room, const struct config *config,
 			 const struct media_sounds *sounds);
 
-/* For sip_endpoint_handlers.identify: SERVICE_PEER_CORE, trunk index + 1, or -1.
+/* For sip_endpoint_handlers.identify: SERVICE_PEER_CORE, the number of a trunk from 1
+ * on, which stays its own through reloads, or -1.
  * Peers from DEVICE_PEER on are devices. */
 enum { SERVICE_PEER_CORE = 0 };
 int service_identify(struct service_room *room, const struct sip_source *source);
@@ -69,6 +70,9 @@ call_transfer_fn service_transfer;
 /* The decision alone, for a call that comes now: a heap plan, never NULL unless
  * memory is out. */
 struct call_plan *service_decide(struct service_room *room, const struct leg_info *info);
+
+/* leg_info.peer of one of config.trunks. */
+int service_trunk_peer(const struct service_room *room, size_t trunk);
 
 /* The one in force; borrowed, until it is exchanged. */
 const struct config *service_config(const struct service_room *room);

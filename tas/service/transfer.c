@@ -58,12 +58,12 @@ struct call_plan *service_transfer(const struct call_transfer *transfer, int *re
 	struct leg_info info = caller_for(transfer);
 	struct decision decision = { .room = room, .config = room->config, .info = &info };
 	const struct config_trunk *trunk;
+	size_t index;
 
 	*ret_status = 403;
-	if (transfer->peer <= SERVICE_PEER_CORE ||
-	    (size_t)transfer->peer > room->config->trunk_count)
+	if (!trunks_place(room, transfer->peer, &index))
 		return NULL;
-	trunk = &room->config->trunks[transfer->peer - 1];
+	trunk = &room->config->trunks[index];
 	*ret_status = 500;
 	decision.plan = calloc(1, sizeof(*decision.plan));
 	if (!decision.plan)

@@ -27,6 +27,23 @@ static struct trunk take_by_name(struct service_room *room, const char *name)
 	return none;
 }
 
+static const char *trunk_name(const void *list, size_t i)
+{
+	return ((const struct config_trunk *)list)[i].name;
+}
+
+int trunks_peer(const struct service_room *room, size_t trunk)
+{
+	return (int)roster_number(&room->trunk_numbers, trunk) + 1;
+}
+
+bool trunks_place(const struct service_room *room, int peer, size_t *ret_trunk)
+{
+	return peer > SERVICE_PEER_CORE && peer < DEVICE_PEER &&
+	       roster_place(&room->trunk_numbers, (size_t)peer - 1, ret_trunk) &&
+	       *ret_trunk < room->config->trunk_count;
+}
+
 void trunks_done(struct service_room *room)
 {
 	for (size_t i = 0; i < room->trunk_count; i++) {
@@ -131,8 +148,11 @@ int trunks_apply(struct service_room *room)
 	const struct config *config = room->config;
 	struct trunk *trunks = calloc(config->trunk_count + 1, sizeof(*trunks));
 
-	if (!trunks)
+	if (!trunks || roster_take(&room->trunk_numbers, trunk_name, config->trunks,
+				   config->trunk_count) < 0) {
+		free(trunks);
 		return -ENOMEM;
+	}
 	for (size_t i = 0; i < config->trunk_count; i++) {
 		trunks[i] = take_by_name(room, config->trunks[i].name);
 		bring_up(room, &trunks[i], &config->trunks[i]);

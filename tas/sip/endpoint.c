@@ -401,6 +401,21 @@ int sip_endpoint_create(struct sip_endpoint **ret_endpoint, struct sip_loop *loo
 	return 0;
 }
 
+int sip_endpoint_renew_tls(struct sip_endpoint *endpoint, struct tls_profile *take_profile,
+			   const char *domain)
+{
+	char *copy = strdup(domain);
+
+	if (!copy) {
+		tls_profile_destroy(take_profile);
+		return -ENOMEM;
+	}
+	tls_profile_renew(endpoint->tls, take_profile);
+	free(endpoint->domain);
+	endpoint->domain = copy;
+	return 0;
+}
+
 struct sip_trace *sip_endpoint_trace(const struct sip_endpoint *endpoint)
 {
 	return endpoint->trace;

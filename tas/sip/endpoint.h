@@ -101,6 +101,12 @@ int sip_endpoint_create(struct sip_endpoint **ret_endpoint, struct sip_loop *loo
 			const struct sip_endpoint_handlers *handlers, char *error,
 			size_t error_room) MUST_CHECK;
 
+struct tls_profile; /* tls_check.h */
+/* Takes over certificate, key, CAs and domain: connections that begin from now on get
+ * them, those that are there go on as they are. -ENOMEM: all is as before. */
+int sip_endpoint_renew_tls(struct sip_endpoint *endpoint, struct tls_profile *take_profile,
+			   const char *domain) MUST_CHECK;
+
 /* What was said lately, the endpoint's own; NULL: nothing is kept. */
 struct sip_trace *sip_endpoint_trace(const struct sip_endpoint *endpoint);
 

@@ -302,7 +302,8 @@ SSL *SSL_new(SSL_CTX *context)
 	if (!FROM_SOFIA() || !ssl)
 		return ssl;
 	profile = profile_of(context);
-	if (!profile || session_create(ssl, profile) == 0)
+	if (!profile ||
+	    (session_create(ssl, profile) == 0 && tls_profile_set_up_connection(profile, ssl) == 0))
 		return ssl;
 	SSL_free(ssl);
 	return NULL;

@@ -11,10 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/log.h"
-
-#define WARN_DAYS 30
-
 /* Forward secrecy and authenticated encryption only (RFC 9325 section 4.2);
  * TLS 1.3 has nothing else. */
 #define SUITES "ECDHE+AESGCM:ECDHE+CHACHA20"
@@ -116,8 +112,7 @@ static int check_dates(const struct tls_profile *profile, const char *path, char
 	if (!ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(profile->leaf)) || days < 0 ||
 	    seconds < 0)
 		return complain(error, room, "certificate %s has expired: renew it", path);
-	if (days < WARN_DAYS)
-		log_notice("sip", "certificate %s expires in %d days: renew it", path, days);
+
 	return 0;
 }
 
@@ -128,13 +123,19 @@ static bool is_address(const char *host)
 	return inet_pton(AF_INET, host, bytes) == 1 || inet_pton(AF_INET6, host, bytes) == 1;
 }
 
+bool tls_certificate_is_for(const X509 *certificate, const char *domain)
+{
+	X509 *asked = (X509 *)certificate; /* OpenSSL keeps what it parses in it */
+	int fits = is_address(domain) ? X509_check_ip_asc(asked, domain, 0)
+				      : X509_check_host(asked, domain, 0, 0, NULL);
+
+	return fits == 1;
+}
+
 static int check_domain(const struct tls_profile *profile, const char *path, const char *domain,
 			char *error, size_t room)
 {
-	int fits = is_address(domain) ? X509_check_ip_asc(profile->leaf, domain, 0)
-				      : X509_check_host(profile->leaf, domain, 0, 0, NULL);
-
-	if (fits == 1)
+	if (tls_certificate_is_for(profile->leaf, domain))
 		return 0;
 	return complain(error, room,
 			"certificate %s is not valid for the domain %s: get one with that name in "
@@ -224,6 +225,37 @@ struct tls_profile *tls_profile_destroy(struct tls_profile *profile)
 	X509_free(profile->leaf);
 	free(profile);
 	return NULL;
+}
+
+void tls_profile_renew(struct tls_profile *profile, struct tls_profile *take_fresh)
+{
+	struct tls_profile old = *profile;
+
+	profile->leaf = take_fresh->leaf;
+	profile->key = take_fresh->key;
+	profile->chain = take_fresh->chain;
+	profile->next_hop_trust = take_fresh->next_hop_trust;
+	profile->client_trust = take_fresh->client_trust;
+	profile->renewed = true;
+	take_fresh->leaf = old.leaf;
+	take_fresh->key = old.key;
+	take_fresh->chain = old.chain;
+	take_fresh->next_hop_trust = old.next_hop_trust;
+	take_fresh->client_trust = old.client_trust;
+	tls_profile_destroy(take_fresh); /* connections hold references to what they use */
+}
+
+/* A context keeps one certificate for each type of key, and would go on to offer the
+ * old one of another type: so a connection forgets those of its context first. */
+int tls_profile_set_up_connection(const struct tls_profile *profile, SSL *ssl)
+{
+	if (!profile->renewed)
+		return 0;
+	SSL_certs_clear(ssl);
+	if (profile->leaf &&
+	    !SSL_use_cert_and_key(ssl, profile->leaf, profile->key, profile->chain, 1))
+		return -EINVAL;
+	return 0;
 }
 
 int tls_profile_set_up(const struct tls_profile *profile, SSL_CTX *context)

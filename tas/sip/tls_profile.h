@@ -25,6 +25,7 @@ struct tls_profile {
 	STACK_OF(X509) * chain;     /* intermediates, in order */
 	X509_STORE *next_hop_trust; /* NULL: next hops are not verified */
 	X509_STORE *client_trust;   /* NULL: clients show no certificate */
+	bool renewed;               /* contexts still have the first certificate */
 	unsigned handshake_s;
 	tls_failure_fn *on_failure;
 	void *arg;
@@ -47,11 +48,20 @@ int tls_profile_create(struct tls_profile **ret_profile, const struct tls_profil
 		       char *error, size_t room) MUST_CHECK;
 struct tls_profile *tls_profile_destroy(struct tls_profile *profile);
 
+/* Takes over another one's certificate, key and trust; its domain has been checked. What is
+ * connected goes on as it is. */
+void tls_profile_renew(struct tls_profile *profile, struct tls_profile *take_fresh);
+
 /* Suites, chain and options for a new context: RFC 9325. 0 or -EINVAL. */
 int tls_profile_set_up(const struct tls_profile *profile, SSL_CTX *context) MUST_CHECK;
+/* For a new connection: what was renewed since its context was made. 0 or -EINVAL. */
+int tls_profile_set_up_connection(const struct tls_profile *profile, SSL *ssl) MUST_CHECK;
 /* Before the handshake. host: name or literal address of the next hop. */
 void tls_profile_set_up_client(const struct tls_profile *profile, SSL *ssl, const char *host);
 void tls_profile_set_up_server(const struct tls_profile *profile, SSL *ssl);
+
+/* Whether a certificate is for a host name or a literal address. */
+bool tls_certificate_is_for(const X509 *certificate, const char *domain);
 
 /* DNS names of a certificate, NULL-ended, one block for free(); NULL: none. */
 char **tls_certificate_names(X509 *certificate);

@@ -101,19 +101,19 @@ def refuses(daemon, status, *words, text=None, check_sees_it=False):
 
 
 def a_key_of_another_certificate(place):
-    refuses(place.daemon(sip={"private_key": place.other.key}), FAILED,
+    refuses(place.daemon(sip={"private_key": place.other.key}), EX_CONFIG,
             place.other.key, "does not fit", place.pki.cert, check_sees_it=True)
 
 
 def a_certificate_for_another_name(place):
     cert, key = place.issue("elsewhere", "DNS:elsewhere.example")
-    refuses(place.daemon(sip={"certificate": cert, "private_key": key}), FAILED,
+    refuses(place.daemon(sip={"certificate": cert, "private_key": key}), EX_CONFIG,
             cert, "localhost", "subjectAltName", check_sees_it=True)
 
 
 def an_expired_certificate(place):
     cert, key = place.issue("expired", "DNS:localhost", days=-1)
-    refuses(place.daemon(sip={"certificate": cert, "private_key": key}), FAILED,
+    refuses(place.daemon(sip={"certificate": cert, "private_key": key}), EX_CONFIG,
             cert, "has expired", "renew", check_sees_it=True)
 
 
@@ -171,7 +171,8 @@ def an_unwritable_call_record(place):
 def an_unreadable_ca(place):
     path = place.folder / "empty-ca.pem"
     path.write_text("no certificate\n")
-    refuses(place.daemon(sip={"ca_file": str(path)}), FAILED, str(path), "PEM", check_sees_it=True)
+    refuses(place.daemon(sip={"ca_file": str(path)}), EX_CONFIG, str(path), "PEM",
+            check_sees_it=True)
 
 
 def a_second_daemon_on_the_same_files(place):
@@ -510,6 +511,106 @@ def reload_changes_the_media_certificate(scene):
     scene.reload({"media": scene.daemon.changes["media"] | {"private_key": pki.key}}, "reloaded")
 
 
+def reload_of(scene, changes):
+    """(exit status, what breakoutctl reload says as JSON)"""
+    scene.daemon.changes.update(changes)
+    (scene.daemon.folder / "breakout.yaml").write_text(yaml.safe_dump(scene.daemon.config()))
+    done = scene.daemon.ctl("-o", "json", "reload")
+    return done.returncode, json.loads(done.stdout)
+
+
+def a_reload_says_what_changed(scene):
+    status, report = reload_of(scene, {"limits": {"calls": 5000}})
+    assert (status, report["refused"], report["restart"]) == (0, False, 0), report
+    assert report["changes"] == [{"name": "limits.calls", "before": "10000", "after": "5000",
+                                  "reload": "new calls"}], report
+    assert report["unchanged"] > 60, report
+    core = scene.daemon.changes["core"]
+    waits = {**core, "api": {**core["api"], "max_rate": 900}}
+    for _ in range(2):  # it waits until there was a restart, however often one reloads
+        status, report = reload_of(scene, {"core": waits})
+        assert (status, report["restart"]) == (4, 1), report
+        [change] = report["changes"]
+        assert (change["name"], change["before"], change["after"]) == \
+            ("core.api.max_rate", "0", "900"), change
+    [setting] = scene.json("config", "core.api.max_rate")["settings"]
+    assert (setting["value"], setting["in_force"], setting["reload"]) == ("900", "0", "restart")
+    assert re.match(r"/.*/breakout.yaml:\d+:\d+$", setting["origin"]), setting
+    said = scene.daemon.ctl("config", "core.api.max_rate").stdout
+    assert said.endswith("; from the next start on, until then 0\n"), said
+    assert scene.daemon.ctl("config", "core.nothing").returncode == 1
+    status, report = reload_of(scene, {"core": core, "limits": {"calls": "many"}})
+    assert status == 1 and report["refused"] and not report["changes"], report
+    assert re.search(r"breakout.yaml:\d+:\d+: error: `limits.calls`", report["findings"][0])
+    said = scene.daemon.ctl("reload").stdout
+    assert said.endswith("refused: the old configuration stays\n"), said
+    status, report = reload_of(scene, {"limits": {}})
+    assert (status, report["restart"]) == (0, 0), report
+
+
+def shown_to(daemon, ca):
+    """The serial number of the certificate that a new connection gets."""
+    context = ssl.create_default_context(cafile=ca)
+    with socket.create_connection(("127.0.0.1", daemon.port), 5) as raw:
+        with context.wrap_socket(raw, server_hostname="localhost") as sock:
+            return sock.getpeercert()["serialNumber"]
+
+
+def certificates_renew_under_a_call(scene):
+    """New connections get what is on disk, the call's goes on; what is no good stays out."""
+    daemon, place = scene.daemon, scene.place
+    live, key = daemon.folder / "live.pem", daemon.folder / "live.key"
+
+    def put(name, days=90, rsa=False, key_of=None, *, names=("DNS:localhost", "IP:127.0.0.1")):
+        pair = place.issue(name, *names, days=days, rsa=rsa)
+        other = key_of or pair[1]
+        key.write_text(pathlib.Path(other).read_text())
+        live.write_text(pathlib.Path(pair[0]).read_text())
+
+    before = dict(daemon.changes["sip"])
+    old = shown_to(daemon, place.pki.ca)
+    call = scene.talk()
+    put("first", rsa=True)  # another type of key than the one before
+    status, report = reload_of(scene, {"sip": {**before, "certificate": str(live),
+                                               "private_key": str(key),
+                                               "certificate_check": "1s"}})
+    assert status == 0 and "certificates renewed: sip" in daemon.log(), report
+    first = shown_to(daemon, place.pki.ca)
+    assert first != old, daemon.log()[-1500:]
+    # It is seen without being asked for.
+    mark = len(daemon.log())
+    put("second", days=5)
+    daemon.wait_log(r"(?s)^.{%d}.*certificates renewed: sip" % mark, 8)
+    second = shown_to(daemon, place.pki.ca)
+    assert second != first, daemon.log()[-1500:]
+    daemon.wait_log(r"error +sip +certificate .*live.pem of sip.certificate expires in 4 days", 2)
+    # One that does not fit its key, or is for another name, stays out, and it is said why.
+    mark = len(daemon.log())
+    put("third", key_of=before["private_key"])
+    daemon.wait_log(r"(?s)^.{%d}.*does not fit.*are refused" % mark, 8)
+    status, report = reload_of(scene, {})
+    assert status == 1 and "does not fit" in report["findings"][-1], report
+    assert re.match(r"/.*breakout.yaml:\d+:\d+: error: ", report["findings"][-1]), report
+    assert shown_to(daemon, place.pki.ca) == second
+    certificates = daemon.ctl("-o", "json", "cert")
+    [sip] = [c for c in json.loads(certificates.stdout)["certificates"] if c["role"] == "sip"]
+    assert certificates.returncode == 1 and not sip["same"] and sip["live"]["for_domain"], sip
+    assert (sip["live"]["subject"], sip["disk"]["subject"]) == ("CN=second", "CN=third"), sip
+    assert (sip["live"]["days_left"], sip["live"]["names"]) == (4, "localhost, 127.0.0.1"), sip
+    put("fourth", names=["DNS:elsewhere.example"])
+    status, report = reload_of(scene, {})
+    assert status == 1 and "not valid for the domain localhost" in report["findings"][-1], report
+    put("fifth")
+    status, report = reload_of(scene, {})
+    assert status == 0 and shown_to(daemon, place.pki.ca) not in (old, first, second), report
+    done = daemon.ctl("cert")
+    assert done.returncode == 0 and "on disk  the same" in done.stdout, done.stdout
+    assert re.search(r'breakout_certificate_expires_seconds\{file="sip"\} 77\d{5}\n',
+                     scene.table("metrics"))
+    call.hang_up()  # on the connections it began with
+    reload_of(scene, {"sip": before})
+
+
 def no_secret_at_debug_level(scene):
     scene.reload({"log": {"level": "debug"}}, "reloaded")
     scene.tokens.revoke()  # another one is fetched while everything is logged
@@ -646,6 +747,10 @@ def life(tally, place):
                  a_broken_reload_changes_nothing),
                 ("SIGHUP changes the certificate that DTLS shows, if its files are a pair",
                  reload_changes_the_media_certificate),
+                ("breakoutctl reload says what counts, what waits for a restart, what is wrong",
+                 a_reload_says_what_changed),
+                ("certificates are renewed while a call goes on, and bad ones stay out",
+                 certificates_renew_under_a_call),
                 ("no secret is logged, at debug level neither", no_secret_at_debug_level),
                 ("SIGTERM lets calls end, refuses new ones but emergencies, then leaves",
                  sigterm_drains)]:

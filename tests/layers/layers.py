@@ -30,6 +30,7 @@ ROOMS = {
                   "tas/service/service.h", "tas/device/device.h", "tas/sip/leg.h",
                   "tas/sip/headers.h",
                   "tas/sip/endpoint.h", "tas/sip/sip_loop.h", "tas/sip/cause_map.h",
+                  "tas/sip/tls_files.h",
                   "tas/sip/trace.h"],
 }
 

@@ -51,6 +51,9 @@ int run_explain(const struct options *options);
 int run_regs(const struct options *options);
 int run_trace(const struct options *options);
 int run_unseal(const struct options *options);
+int run_config(const struct options *options);
+int run_reload(const struct options *options);
+int run_cert(const struct options *options);
 
 int print_json(const json_t *document); /* STATUS_OK */
 /* For people, on stdout. */

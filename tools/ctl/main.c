@@ -19,23 +19,22 @@ static int run_check(const struct options *options)
 	struct config *config = NULL;
 	struct media_sounds *sounds = NULL;
 	struct str findings = { 0 };
-	char error[256] = "";
+	struct tls_profile *tls = NULL;
 	int err = config_load(options->argument, true, &config, &findings);
 
 	if (!err)
 		err = media_sounds_create(&sounds, config, NULL, &findings);
+	if (!err)
+		err = tls_check_config(&tls, config, &findings);
 	if (findings.text)
 		fputs(findings.text, stdout);
-	if (!err)
-		err = tls_check_config(config, error, sizeof(error));
-	if (error[0])
-		printf("%s: error: %s\n", options->argument, error);
 	if (err == -ENOMEM)
 		fputs("breakoutctl: out of memory\n", stderr);
 	if (!err)
 		printf("%s: fine: %zu registrations, %zu services, %zu trunks\n", options->argument,
 		       config->registration_count, config->service_count, config->trunk_count);
 	str_done(&findings);
+	tls_check_done(tls);
 	media_sounds_destroy(sounds);
 	config_destroy(config);
 	return err ? STATUS_NO : STATUS_OK;
@@ -137,6 +136,8 @@ static const struct command {
 	{ "metrics", NONE, run_metrics },     { "trunks", NONE, run_trunks },
 	{ "explain", OPTIONAL, run_explain }, { "devices", NONE, run_devices },
 	{ "trace", NEEDED, run_trace },       { "unseal", NEEDED, run_unseal },
+	{ "config", OPTIONAL, run_config },   { "reload", NONE, run_reload },
+	{ "cert", NONE, run_cert },
 };
 
 static void usage(FILE *to)
@@ -155,6 +156,12 @@ static void usage(FILE *to)
 	      "  devices           soft phones: where each is registered\n"
 	      "  trunks            addresses of trunks: up or down, last answer, calls, failures\n"
 	      "  explain ...       why a call goes where it goes: see below\n"
+	      "  config [KEY]      every key as it is in force, and where it comes from; KEY: "
+	      "those\n"
+	      "                    below it\n"
+	      "  reload            read the configuration again: what counts now, what waits for\n"
+	      "                    a restart, or why nothing changed\n"
+	      "  cert              certificates: names, issuers, days left, in force and on disk\n"
 	      "  refresh [NUMBER]  refresh one registration, or all, now\n"
 	      "  drain             take no more calls and stop when the last has ended\n"
 	      "  unseal FILE       hear a sealed recording: writes it as WAV beside it\n"
@@ -180,7 +187,8 @@ static void usage(FILE *to)
 	      "\n"
 	      "Exit status: 0 fine, 1 a negative answer, 2 usage, 3 the daemon cannot be "
 	      "reached,\n"
-	      "4 --replay found calls that would go differently.\n",
+	      "4 --replay found calls that would go differently, or some of what was reloaded\n"
+	      "waits for a restart.\n",
 	      to);
 }
 

@@ -144,7 +144,7 @@ static void what_changed_is_told_by_key(void **state)
 
 	(void)state;
 	changes[0] = '\0';
-	same = config_compare(before, after, note, NULL);
+	same = config_compare(before, before, after, note, NULL);
 	assert_string_equal(changes,
 			    "limits.calls: 5 -> 6 (new calls)\n"
 			    "trunks.a.dtmf: auto -> info (new calls)\n"
@@ -152,7 +152,7 @@ static void what_changed_is_told_by_key(void **state)
 			    "(at once)\n");
 	assert_true(same > 80);
 	changes[0] = '\0';
-	assert_true(config_compare(after, after, note, NULL) > same);
+	assert_true(config_compare(after, after, after, note, NULL) > same);
 	assert_string_equal(changes, "");
 	config_destroy(before);
 	config_destroy(after);

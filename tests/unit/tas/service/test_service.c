@@ -70,6 +70,32 @@ static void call_over_its_trunks_limit_gets_503(void **state)
 	assert_string_equal(rig_label, "ingress");
 }
 
+static void a_call_keeps_its_trunk_whatever_a_reload_makes_of_their_order(void **state)
+{
+	struct service_rig *rig = *state;
+	struct config config = rig->config;
+	struct config_trunk turned[] = { rig_trunks[1], rig_trunks[0] };
+	int first = service_trunk_peer(rig->room, 0), second = service_trunk_peer(rig->room, 1);
+
+	assert_int_not_equal(first, second);
+	config.trunks = turned;
+	service_reconfigure(rig->room, &config, NULL);
+	assert_int_equal(service_trunk_peer(rig->room, 0), second);
+	assert_int_equal(service_trunk_peer(rig->room, 1), first);
+	config.trunks = &rig_trunks[1];
+	config.trunk_count = 1; /* the other is gone, and its number is nobody's */
+	service_reconfigure(rig->room, &config, NULL);
+	assert_int_equal(service_trunk_peer(rig->room, 0), second);
+	(void)rig_decide(rig, "+4799000005", "200");
+	rig->info.peer = first;
+	service_invite(rig->room, (struct leg *)&rig->info);
+	assert_string_equal(rig_label, "reject 403");
+	service_reconfigure(rig->room, &rig->config, NULL);
+	assert_int_equal(service_trunk_peer(rig->room, 0), first);
+	service_invite(rig->room, (struct leg *)&rig->info);
+	assert_string_equal(rig_label, "ingress");
+}
+
 static void who_wants_another_dialogs_place_is_no_new_call(void **state)
 {
 	struct service_rig *rig = *state;
@@ -187,6 +213,7 @@ int main(void)
 		T(core_shows_a_certificate_where_one_is_asked_for),
 		T(trunk_is_known_by_address_or_literal_uri),
 		T(call_over_its_trunks_limit_gets_503),
+		T(a_call_keeps_its_trunk_whatever_a_reload_makes_of_their_order),
 		T(who_wants_another_dialogs_place_is_no_new_call),
 		T(who_wants_another_dialogs_place_is_no_new_call),
 		T(trunks_are_registered_at_as_the_configuration_says),

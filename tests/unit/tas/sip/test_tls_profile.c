@@ -84,25 +84,46 @@ static void a_wrong_domain_is_named(void **state)
 	expect_error(&options, "not valid for the domain 192.0.2.7");
 }
 
-static void an_expired_certificate_is_refused_and_a_dying_one_warned_about(void **state)
+static void an_expired_certificate_is_refused(void **state)
 {
 	struct tls_profile_options options = good_options();
-	struct tls_profile *profile;
-	char error[300];
 
 	(void)state;
 	pki_identity(&pki, "old", "DNS:tas.example.com", -1);
 	options.certificate = pki_path(&pki, "old.pem");
 	options.private_key = pki_path(&pki, "old.key");
 	expect_error(&options, "has expired: renew it");
-	pki_identity(&pki, "dying", "DNS:tas.example.com", 12);
-	options.certificate = pki_path(&pki, "dying.pem");
-	options.private_key = pki_path(&pki, "dying.key");
-	warnings = 0;
+}
+
+static void another_pair_is_taken_over_with_its_trust(void **state)
+{
+	struct tls_profile_options options = good_options();
+	struct tls_profile *profile = NULL, *fresh = NULL;
+	SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+	char error[300];
+	X509 *leaf;
+	SSL *ssl;
+
+	(void)state;
 	assert_int_equal(tls_profile_create(&profile, &options, error, sizeof(error)), 0);
+	assert_int_equal(tls_profile_set_up(profile, context), 0);
+	pki_identity(&pki, "next", "DNS:tas.example.com", 90);
+	options.certificate = pki_path(&pki, "next.pem");
+	options.private_key = pki_path(&pki, "next.key");
+	options.client_ca = pki.ca;
+	assert_int_equal(tls_profile_create(&fresh, &options, error, sizeof(error)), 0);
+	leaf = fresh->leaf;
+	tls_profile_renew(profile, fresh);
+	assert_ptr_equal(profile->leaf, leaf);
+	assert_non_null(profile->client_trust);
+	ssl = SSL_new(context);
+	assert_ptr_not_equal(SSL_get_certificate(ssl), leaf); /* the context's, still */
+	assert_int_equal(tls_profile_set_up_connection(profile, ssl), 0);
+	assert_ptr_equal(SSL_get_certificate(ssl), leaf);
+	assert_ptr_equal(SSL_get_privatekey(ssl), profile->key);
+	SSL_free(ssl);
+	SSL_CTX_free(context);
 	tls_profile_destroy(profile);
-	assert_int_equal(warnings, 1);
-	assert_non_null(strstr(warning, "expires in 1"));
 }
 
 static void a_key_of_another_certificate_is_refused(void **state)
@@ -175,7 +196,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_good_pair_for_the_domain_is_taken),
 		cmocka_unit_test(a_wrong_domain_is_named),
-		cmocka_unit_test(an_expired_certificate_is_refused_and_a_dying_one_warned_about),
+		cmocka_unit_test(an_expired_certificate_is_refused),
+		cmocka_unit_test(another_pair_is_taken_over_with_its_trust),
 		cmocka_unit_test(a_key_of_another_certificate_is_refused),
 		cmocka_unit_test(a_chain_in_the_wrong_order_is_refused),
 		cmocka_unit_test(files_that_are_missing_or_hold_something_else_are_named),
