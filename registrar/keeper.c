@@ -3,12 +3,14 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/str.h"
+#include "registrar/gate.h"
 #include "registrar/history.h"
 #include "registrar/plan.h"
 #include "registrar/refresh.h"
@@ -40,9 +42,9 @@ struct keeper {
 	struct store *store;
 	struct dirty *dirty;
 	size_t dirty_count, dirty_room;
-	mono_ms flush_at; /* 0: nothing to write */
-	bool store_failed;
-	wall_ms offset; /* of the store's times to ours: see store_anchor() */
+	mono_ms flush_at;         /* 0: nothing to write */
+	atomic_bool store_failed; /* read by others too */
+	wall_ms offset;           /* of the store's times to ours: see store_anchor() */
 	mono_ms gauge_at;
 	bool stopping, withdrawing, deaf;
 	uint32_t ttl_s; /* the core's latest */
@@ -54,6 +56,8 @@ struct keeper {
 	size_t by_state[REG_STATE_COUNT];
 	bool api_up, token_ok;
 	mono_ms margin;
+	struct gate gate;
+	size_t held, held_told; /* wanted and held; those of them the core may know */
 	struct history history;
 };
 
@@ -70,9 +74,13 @@ static struct metric registrations[REG_STATE_COUNT] = {
 #define REGISTRATIONS(state)                                                                       \
 	METRIC_GAUGE_INIT("breakout_registrations", "state=\"" state "\"",                         \
 			  "Registrations by state.")
-	[REG_NEW] = REGISTRATIONS("new"),         [REG_PENDING] = REGISTRATIONS("pending"),
-	[REG_ACTIVE] = REGISTRATIONS("active"),   [REG_BACKOFF] = REGISTRATIONS("backoff"),
-	[REG_REFUSED] = REGISTRATIONS("refused"), [REG_WITHDRAWING] = REGISTRATIONS("withdrawing"),
+	[REG_NEW] = REGISTRATIONS("new"),
+	[REG_PENDING] = REGISTRATIONS("pending"),
+	[REG_ACTIVE] = REGISTRATIONS("active"),
+	[REG_BACKOFF] = REGISTRATIONS("backoff"),
+	[REG_REFUSED] = REGISTRATIONS("refused"),
+	[REG_WITHDRAWING] = REGISTRATIONS("withdrawing"),
+	[REG_WITHHELD] = REGISTRATIONS("withheld"),
 };
 
 static struct metric upserts[] = {
@@ -140,6 +148,7 @@ int wanted_create(struct wanted **ret_wanted, const struct config *config)
 		wanted->numbers[i].route_type = from->route_type;
 	}
 	wanted->count = config->registration_count;
+	wanted->config = registrar_config_id(config);
 	*ret_wanted = wanted;
 	return 0;
 }
@@ -151,6 +160,11 @@ static void count(struct keeper *keeper, const struct reg *reg, int by)
 	if (reg_gone(reg))
 		return;
 	keeper->by_state[reg->state] += (size_t)(ssize_t)by;
+	if (reg->flags & REG_HELD && reg->wanted) {
+		keeper->held += (size_t)(ssize_t)by;
+		if (reg->state != REG_WITHHELD)
+			keeper->held_told += (size_t)(ssize_t)by;
+	}
 	metric_add(&registrations[reg->state], by);
 }
 
@@ -158,7 +172,7 @@ static void file(struct keeper *keeper, struct reg *reg)
 {
 	if (reg->flags & REG_IN_FLIGHT)
 		return;
-	if (reg_gone(reg))
+	if (reg_gone(reg) || reg->state == REG_WITHHELD)
 		refresh_unfile(keeper->refresh, reg);
 	else
 		refresh_file(keeper->refresh, reg);
@@ -210,6 +224,24 @@ static void want_one(struct keeper *keeper, struct reg *reg, uint16_t wanted, ui
 	pthread_mutex_unlock(&keeper->lock);
 	if (changed)
 		handle(keeper, reg, wanted ? REG_EV_CHANGED : REG_EV_REMOVED, &input);
+}
+
+/* Held: as if it were not wanted, for the time being. */
+static void hold_one(struct keeper *keeper, struct reg *reg, mono_ms now)
+{
+	struct reg_input input = { .now = now };
+	bool hold = gate_holds(&keeper->gate, reg->service);
+
+	if (!reg->wanted || hold == ((reg->flags & REG_HELD) != 0))
+		return;
+	pthread_mutex_lock(&keeper->lock);
+	count(keeper, reg, -1);
+	reg->flags ^= REG_HELD;
+	count(keeper, reg, +1);
+	pthread_mutex_unlock(&keeper->lock);
+	handle(keeper, reg, hold ? REG_EV_REMOVED : REG_EV_CHANGED, &input);
+	if (hold && reg->state == REG_WITHDRAWING && !(reg->flags & REG_IN_FLIGHT))
+		refresh_file_first(keeper->refresh, reg);
 }
 
 /* ---- the store ---- */
@@ -539,7 +571,7 @@ static mono_ms earliest_expiry(const struct keeper *keeper)
 	for (size_t i = 0; i < keeper->table.count; i++) {
 		const struct reg *reg = reg_at(&keeper->table, keeper->table.sorted[i]);
 
-		if (reg->wanted && reg->expires_ms && (!earliest || reg->expires_ms < earliest))
+		if (reg_wish(reg) && reg->expires_ms && (!earliest || reg->expires_ms < earliest))
 			earliest = reg->expires_ms;
 	}
 	return earliest;
@@ -556,7 +588,7 @@ static mono_ms margin_of(const struct keeper *keeper, mono_ms now)
 	for (size_t i = 0; i < keeper->table.count; i++) {
 		const struct reg *reg = reg_at(&keeper->table, keeper->table.sorted[i]);
 
-		if (reg->wanted && reg->expires_ms && reg->state != REG_REFUSED)
+		if (reg_wish(reg) && reg->expires_ms && reg->state != REG_REFUSED)
 			plan_left_add(&left, reg->expires_ms - now, 1);
 	}
 	return plan_margin(&left, load.rate);
@@ -605,6 +637,11 @@ void keeper_run(struct keeper *keeper, mono_ms now)
 		flush(keeper, now);
 	if (now >= keeper->gauge_at)
 		set_gauges(keeper, now);
+	if (keeper->held || keeper->gate.began) {
+		pthread_mutex_lock(&keeper->lock);
+		gate_note(&keeper->gate, keeper->held, keeper->held_told, now);
+		pthread_mutex_unlock(&keeper->lock);
+	}
 }
 
 mono_ms keeper_next(const struct keeper *keeper, mono_ms now)
@@ -686,6 +723,7 @@ int keeper_want(struct keeper *keeper, const struct wanted *wanted, mono_ms now)
 	flush(keeper, now); /* records that are gone leave the table below */
 	for (size_t i = 0; i < wanted->count; i++)
 		numbers[i] = wanted->numbers[i].number;
+	keeper->gate.config = wanted->config;
 	err = intern_all(keeper, wanted, ids);
 	if (!err)
 		err = merge(keeper, numbers, wanted->count);
@@ -702,9 +740,33 @@ int keeper_want(struct keeper *keeper, const struct wanted *wanted, mono_ms now)
 		} else {
 			want_one(keeper, reg, 0, 0, now);
 		}
+		hold_one(keeper, reg, now);
 	}
 	refresh_expect(keeper->refresh, keeper->table.count, keeper->ttl_s);
 	return 0;
+}
+
+/* Each is put before those that wait: the last ranks come first here. */
+void keeper_judge(struct keeper *keeper, const struct registrar_verdict *verdict, mono_ms now)
+{
+	bool changed;
+
+	pthread_mutex_lock(&keeper->lock);
+	changed = gate_judge(&keeper->gate, verdict);
+	pthread_mutex_unlock(&keeper->lock);
+	if (!changed || keeper->stopping)
+		return;
+	refresh_limit(keeper->refresh,
+		      verdict->sick && verdict->rate ? verdict->rate : keeper->options.max_rate);
+	for (unsigned rank = GATE_RANKS; rank-- > 0;)
+		for (size_t i = keeper->table.count; i-- > 0;) {
+			struct reg *reg = reg_at(&keeper->table, keeper->table.sorted[i]);
+
+			if (reg->wanted &&
+			    rank == gate_rank(&keeper->gate, reg->service,
+					      keeper->table.params[reg->wanted].route_type))
+				hold_one(keeper, reg, now);
+		}
 }
 
 void keeper_refresh(struct keeper *keeper, uint64_t number, mono_ms now)
@@ -759,6 +821,10 @@ static void describe(const struct keeper *keeper, const struct reg *reg, struct 
 	info->failures = reg->failures;
 	if (reg->error)
 		snprintf(info->last_error, sizeof(info->last_error), "%s", reg->error);
+	info->held = reg->wanted && reg->flags & REG_HELD;
+	if (info->held && !reg->error)
+		snprintf(info->last_error, sizeof(info->last_error), "held: %s",
+			 gate_why(&keeper->gate, reg->service));
 }
 
 int keeper_lookup(struct keeper *keeper, uint64_t number, struct reg_info *ret_info)
@@ -826,6 +892,14 @@ void keeper_summary(struct keeper *keeper, struct registrar_summary *ret_summary
 	ret_summary->margin_ms = keeper->margin;
 	ret_summary->api_up = keeper->api_up;
 	ret_summary->token_ok = keeper->token_ok;
+	ret_summary->store_ok = !keeper->store_failed;
+	ret_summary->held = keeper->held;
+	ret_summary->held_since_ms = keeper->gate.began;
+	ret_summary->native_ms = keeper->gate.native_ms;
+	if (keeper->held)
+		snprintf(ret_summary->held_why, sizeof(ret_summary->held_why), "%s",
+			 keeper->gate.verdict.sick ? keeper->gate.verdict.why
+						   : keeper->gate.verdict.services_why);
 	pthread_mutex_unlock(&keeper->lock);
 }
 
@@ -990,6 +1064,8 @@ int keeper_create(struct keeper **ret_keeper, const struct keeper_options *optio
 	pthread_mutex_init(&keeper->lock, NULL);
 	keeper->options = *options;
 	keeper->gauge_at = now;
+	keeper->gate.peers_serve = options->peers_serve;
+	keeper->gate.arg = options->arg;
 	if (options->store) {
 		keeper->options.store = strdup(options->store);
 		if (!keeper->options.store) {

@@ -15,6 +15,7 @@
 /* The set of numbers to keep registered, copied out of a config. */
 struct wanted {
 	char *sip_uri, *prefix_mo, *prefix_mt;
+	uint64_t config; /* registrar_config_id() */
 	size_t count;
 	struct wanted_number {
 		uint64_t number;
@@ -36,6 +37,7 @@ struct keeper_options {
 	void (*token_refused)(const char *token, void *arg);
 	void *arg;
 	uint64_t seed;
+	bool (*peers_serve)(void *arg); /* as gate.h says; NULL: we are alone */
 };
 
 struct keeper; /* opaque */
@@ -48,6 +50,8 @@ int keeper_create(struct keeper **ret_keeper, const struct keeper_options *optio
 struct keeper *keeper_destroy(struct keeper *keeper);
 
 int keeper_want(struct keeper *keeper, const struct wanted *wanted, mono_ms now) MUST_CHECK;
+/* Holds what a sick TAS must not have at the core, and releases the rest. */
+void keeper_judge(struct keeper *keeper, const struct registrar_verdict *verdict, mono_ms now);
 void keeper_refresh(struct keeper *keeper, uint64_t number, mono_ms now); /* 0: all */
 
 /* A token, or (token NULL) the reason why there is none. */

@@ -213,7 +213,7 @@ static uint32_t find_urgent(const struct refresh *refresh, bool last)
 /* A refresh is what would lapse; everything else can bear to wait. */
 static bool is_refresh(const struct reg *reg)
 {
-	return reg->expires_ms && reg->wanted && reg->wanted == reg->told;
+	return reg->expires_ms && reg_wish(reg) && reg->wanted == reg->told;
 }
 
 static void put_due(struct refresh *refresh, struct reg *reg)

@@ -18,9 +18,10 @@
 const char *reg_state_name(enum reg_state state)
 {
 	static const char *const names[REG_STATE_COUNT] = {
-		[REG_NEW] = "new",         [REG_PENDING] = "pending",
-		[REG_ACTIVE] = "active",   [REG_BACKOFF] = "backoff",
-		[REG_REFUSED] = "refused", [REG_WITHDRAWING] = "withdrawing",
+		[REG_NEW] = "new",           [REG_PENDING] = "pending",
+		[REG_ACTIVE] = "active",     [REG_BACKOFF] = "backoff",
+		[REG_REFUSED] = "refused",   [REG_WITHDRAWING] = "withdrawing",
+		[REG_WITHHELD] = "withheld",
 	};
 
 	return (unsigned)state < REG_STATE_COUNT ? names[state] : "?";
@@ -98,7 +99,7 @@ static void accepted(struct reg *reg, const struct reg_input *input)
 	reg->expires_ms = sent + ttl_ms;
 	reg->told = input->asked;
 	reg->failures = 0;
-	if (reg->wanted != reg->told)
+	if (reg_wish(reg) != reg->told)
 		reg->due_ms = input->now;
 	else if (confirm_later(reg, input))
 		;
@@ -136,13 +137,13 @@ static void unanswered(struct reg *reg, bool conflict)
 
 static void upsert_failed(struct reg *reg, const struct reg_input *input)
 {
-	unanswered(reg, input->asked != reg->wanted);
+	unanswered(reg, input->asked != reg_wish(reg));
 	retry_soon(reg, input);
 }
 
 static void delete_failed(struct reg *reg, const struct reg_input *input)
 {
-	unanswered(reg, reg->wanted != 0);
+	unanswered(reg, reg_wish(reg) != 0);
 	retry_soon(reg, input);
 }
 
@@ -237,6 +238,8 @@ static const struct rule {
 			      [REG_EV_CHANGED] = { true, REG_WITHDRAWING, NULL },
 			      [REG_EV_REMOVED] = { true, REG_WITHDRAWING, NULL },
 			      [REG_EV_EXPIRED] = { true, REG_WITHDRAWING, forgotten } },
+	[REG_WITHHELD] = { [REG_EV_CHANGED] = { true, REG_WITHHELD, NULL },
+			   [REG_EV_REMOVED] = { true, REG_WITHHELD, NULL } },
 };
 
 static bool is_answer(enum reg_event event)
@@ -247,11 +250,15 @@ static bool is_answer(enum reg_event event)
 
 static void settle(struct reg *reg, mono_ms now)
 {
-	bool withdrawing = reg->state == REG_WITHDRAWING;
+	bool away = reg->state == REG_WITHDRAWING || reg->state == REG_WITHHELD;
+	uint8_t next = REG_NEW;
 
-	if (reg->flags & REG_IN_FLIGHT || withdrawing == !reg->wanted)
+	if (!reg_wish(reg))
+		next = reg->wanted && !reg->told ? REG_WITHHELD : REG_WITHDRAWING;
+	if (reg->flags & REG_IN_FLIGHT || (away && next == reg->state) ||
+	    (!away && next == REG_NEW))
 		return;
-	reg->state = reg->wanted ? REG_NEW : REG_WITHDRAWING;
+	reg->state = next;
 	if (reg->flags & REG_UNSURE)
 		reg->expires_ms = 0; /* an upsert without an answer may have extended it */
 	reg->failures = 0;

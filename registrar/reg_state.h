@@ -10,7 +10,8 @@
  *                    FAILED        DUE (1, 5, 15, 60 min)
  *
  *   any, without a request out and not wanted any more: WITHDRAWING (a delete),
- *   which ends with the record being gone, or NEW if it is wanted again.
+ *   which ends with the record being gone, or NEW if it is wanted again. The same
+ *   for one that is wanted and held; for it the end is WITHHELD, until released.
  *
  * Pure: time and chance are handed in. It knows no clock, socket or queue.
  */
@@ -31,7 +32,8 @@ enum reg_flag {
 	REG_REFUSING = 4,  /* the core has refused it and not accepted it since */
 	REG_UNSURE = 8,    /* a request got no answer, less than two refreshes ago */
 	REG_CONFLICT = 16, /* it said something else than is wanted: it may arrive yet */
-	REG_SETTLING = 32  /* UNSURE, and one request has been answered since */
+	REG_SETTLING = 32, /* UNSURE, and one request has been answered since */
+	REG_HELD = 64      /* wanted, but the core shall not be told: gate.h */
 };
 
 /* One per number. */
@@ -63,7 +65,7 @@ enum reg_event {
 	REG_EV_POSTPONED, /* not done, through no fault of this number */
 	REG_EV_REFUSED,   /* the core will not do it */
 	REG_EV_CHANGED,   /* `wanted` may be another, or somebody asks: now, please */
-	REG_EV_REMOVED,   /* `wanted` is 0 */
+	REG_EV_REMOVED,   /* reg_wish() is 0 */
 	REG_EV_EXPIRED,   /* the TTL is over, so there is nothing to delete */
 	REG_EVENT_COUNT
 };
@@ -78,6 +80,12 @@ struct reg_input {
 /* 0, or -EINVAL for an event that cannot happen in this state; then nothing
  * has changed. Sets due_ms: the caller files the record anew. */
 int reg_handle(struct reg *reg, enum reg_event event, const struct reg_input *input) MUST_CHECK;
+
+/* What the core shall be told now; 0: nothing. */
+static inline uint16_t reg_wish(const struct reg *reg)
+{
+	return reg->flags & REG_HELD ? 0 : reg->wanted;
+}
 
 /* Nobody wants it, the core has forgotten it: the record can go. */
 bool reg_gone(const struct reg *reg);

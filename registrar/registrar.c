@@ -33,7 +33,7 @@ struct registrar {
 /* Everything the thread is told. */
 struct note {
 	struct mail mail;
-	enum note_kind { NOTE_WANT, NOTE_REFRESH, NOTE_TOKEN, NOTE_STOP } kind;
+	enum note_kind { NOTE_WANT, NOTE_REFRESH, NOTE_TOKEN, NOTE_JUDGE, NOTE_STOP } kind;
 	struct wanted *wanted;
 	uint64_t number;
 	char *token;
@@ -41,6 +41,7 @@ struct note {
 	char error[384];
 	bool withdraw;
 	unsigned grace_ms;
+	struct registrar_verdict verdict;
 };
 
 static void note_free(struct mail *mail)
@@ -74,6 +75,9 @@ static void on_note(struct mail *mail, void *receiver)
 	case NOTE_TOKEN:
 		keeper_token(keeper, note->token, note->expires_in_s, note->error, note->retry_ms,
 			     now);
+		break;
+	case NOTE_JUDGE:
+		keeper_judge(keeper, &note->verdict, now);
 		break;
 	case NOTE_STOP:
 		registrar->stopping = true;
@@ -358,6 +362,16 @@ void registrar_refresh(struct registrar *registrar, const char *number)
 		note_free(&note->mail);
 	else
 		post(registrar, note);
+}
+
+void registrar_judge(struct registrar *registrar, const struct registrar_verdict *verdict)
+{
+	struct note *note = note_create(NOTE_JUDGE);
+
+	if (!note)
+		return; /* the next one comes soon */
+	note->verdict = *verdict;
+	post(registrar, note);
 }
 
 int registrar_lookup(struct registrar *registrar, const char *number, struct reg_info *ret_info)

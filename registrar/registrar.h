@@ -24,7 +24,8 @@ enum reg_state {
 	REG_ACTIVE,      /* the core confirmed it, TTL running */
 	REG_BACKOFF,     /* failed in a way that heals; waits to try again */
 	REG_REFUSED,     /* the core will not have it; tried again slowly */
-	REG_WITHDRAWING, /* no longer wanted; delete on its way or due */
+	REG_WITHDRAWING, /* no longer wanted, or held; delete on its way or due */
+	REG_WITHHELD,    /* wanted, and not told to the core while the gate is closed */
 	REG_STATE_COUNT
 };
 const char *reg_state_name(enum reg_state state);
@@ -37,6 +38,7 @@ struct reg_info {
 	mono_ms expires_ms;  /* when the core forgets it; 0: not active */
 	mono_ms next_ms;     /* next attempt */
 	unsigned failures;   /* in a row */
+	bool held;           /* kept from the core: last_error says why */
 	char last_error[96]; /* "" if none */
 };
 
@@ -54,7 +56,29 @@ struct registrar_summary {
 	mono_ms margin_ms;       /* the core may be away so long until somebody lapses */
 	bool api_up;             /* last request was answered */
 	bool token_ok;
+	bool store_ok;         /* the last write to the store worked, or there is none */
+	size_t held;           /* registrations kept from the core */
+	mono_ms held_since_ms; /* the trouble began; 0: none are */
+	mono_ms native_ms;     /* how long the latest such trouble held calls; 0: there was none */
+	char held_why[96];     /* "" if none are */
 };
+
+#define REGISTRAR_SERVICES_MAX 1024 /* further ones are never held on their own */
+
+/* What is thought of our health: registrar_judge(). */
+struct registrar_verdict {
+	bool sick;     /* as a whole: every registration is held */
+	mono_ms since; /* the first sign of this trouble */
+	unsigned rate; /* deletes a second; 0: the registrar's own */
+	char why[96];
+	/* Bit by index into the services of the configuration with this version: their
+	 * only way out is down. */
+	uint64_t services[REGISTRAR_SERVICES_MAX / 64];
+	uint64_t config; /* registrar_config_id() */
+	mono_ms services_since;
+	char services_why[96];
+};
+uint64_t registrar_config_id(const struct config *config);
 
 /* Opens the store and takes the wanted set from `config` (borrowed for the
  * call). sip_uri is what the core is told: sips:domain[:port].
@@ -66,6 +90,11 @@ int registrar_start(struct registrar *registrar) MUST_CHECK;
 
 /* Takes a new wanted set: adds, changes, withdraws by difference. Copies. */
 int registrar_reconfigure(struct registrar *registrar, const struct config *config) MUST_CHECK;
+
+/* Closes or opens the gate, as often as one likes. What is held is deleted at the
+ * core, the most affected first: numbers of sick services, then loops, then the
+ * rest; what is not any more is registered again. Both are paced. */
+void registrar_judge(struct registrar *registrar, const struct registrar_verdict *verdict);
 
 /* Makes the next refresh of one number (NULL: all) due now. */
 void registrar_refresh(struct registrar *registrar, const char *number);

@@ -91,7 +91,7 @@ int upsert_send(struct upsert_call *call, struct api_client *client, uint64_t nu
 		request->token = (unsigned)strtoul(options->token, NULL, 10);
 	say("%s %u as %u", call->kind == UPSERT ? "upsert" : "delete", request->number,
 	    request->asked);
-	judge_sent(to);
+	judge_sent(to, call->kind);
 	transmit(request, index);
 	return 0;
 }

@@ -81,6 +81,38 @@ void daemon_token(void)
 	fetch_token(TOKEN_LIFE_S * SECOND * 3 / 4);
 }
 
+/* ---- health ---- */
+
+terms daemon_wish(const struct number *number)
+{
+	return world.sick ? 0 : number->wanted;
+}
+
+static void tell_health(void)
+{
+	struct registrar_verdict verdict = { .sick = world.sick,
+					     .since = clock_now(),
+					     .why = "the simulation says so" };
+
+	if (world.keeper && !world.frozen)
+		keeper_judge(world.keeper, &verdict, clock_now());
+}
+
+void daemon_health(void)
+{
+	world.sick = !world.sick && clock_now() < world.calms;
+	say(world.sick ? "the daemon is sick" : "the daemon is well");
+	for (size_t i = 0; i < world.count; i++) {
+		world.numbers[i].wanted_since = clock_now();
+		world.numbers[i].wrong_since = 0;
+	}
+	tell_health();
+	if (world.sick)
+		world_event(between(SECOND, HOUR), EVENT_HEALTH, 0);
+	else
+		world_event(between(SECOND, 4 * world.fault_every), EVENT_HEALTH, 0);
+}
+
 /* ---- life and death ---- */
 
 void daemon_start(void)
@@ -103,6 +135,7 @@ void daemon_start(void)
 	if (keeper_create(&world.keeper, &options, wanted, clock_now()))
 		abort();
 	wanted_destroy(wanted);
+	tell_health();
 	fetch_token(between(50, 500));
 }
 

@@ -36,9 +36,14 @@ static void judge_storm(const struct number *number)
 		fail("%u requests to a core that is down", world.dead_sent);
 }
 
-void judge_sent(struct number *number)
+void judge_sent(struct number *number, enum upsert_kind kind)
 {
 	world.sent++;
+	if (kind == UPSERT_DELETE && daemon_wish(number))
+		fail("number %td is deleted though it is wanted and all is well",
+		     number - world.numbers);
+	if (kind == UPSERT && world.sick)
+		fail("number %td is registered by a sick one", number - world.numbers);
 	judge_storm(number);
 	if (++world.in_flight > WINDOW)
 		fail("%u requests in flight", world.in_flight);
@@ -103,7 +108,7 @@ void judge_lapse(struct number *number)
 	mono_ms from = at - ttl / 2;
 
 	number->held = 0;
-	if (!number->wanted)
+	if (!daemon_wish(number))
 		return;
 	world.lapses++;
 	say("number %td lapsed", number - world.numbers);
@@ -122,7 +127,7 @@ static void judge_number(struct number *number)
 
 	if (number->held && number->held_until <= now)
 		judge_lapse(number);
-	if (number->held == number->wanted) {
+	if (number->held == daemon_wish(number)) {
 		number->wrong_since = 0;
 		return;
 	}
@@ -133,7 +138,7 @@ static void judge_number(struct number *number)
 	    world.unsure_until > now || now - since < PATIENCE)
 		return;
 	fail("number %td is wanted as %u, held as %u for %lld s", number - world.numbers,
-	     number->wanted, number->held, (long long)((now - since) / SECOND));
+	     daemon_wish(number), number->held, (long long)((now - since) / SECOND));
 }
 
 void judge_check(void)

@@ -59,6 +59,7 @@ enum event_kind {
 	EVENT_FAULT,   /* the next one is drawn */
 	EVENT_END,     /* of a fault */
 	EVENT_RESTART, /* the daemon */
+	EVENT_HEALTH,  /* of the daemon: it falls sick, or is well again */
 	EVENT_CHECK
 };
 
@@ -109,6 +110,7 @@ struct world {
 	bool power_lost;
 	unsigned boot;
 	mono_ms suspended_until;
+	bool sick; /* the daemon: the core shall hold nothing */
 
 	unsigned troubles; /* that last */
 	mono_ms trouble_began, calm_since;
@@ -146,6 +148,9 @@ void daemon_kill(mono_ms down);
 void daemon_configure(void);
 void daemon_want(struct number *number, terms wanted);
 void daemon_token(void);
+void daemon_health(void);
+/* What the core is to hold of a number now. */
+terms daemon_wish(const struct number *number);
 
 /* ---- core_model.c ---- */
 void core_arrive(uint32_t index);
@@ -164,7 +169,7 @@ void fault_end(uint32_t index);
 mono_ms fault_down_time(void); /* of a daemon that was killed */
 
 /* ---- judge.c ---- */
-void judge_sent(struct number *number);
+void judge_sent(struct number *number, enum upsert_kind kind);
 void judge_lapse(struct number *number);
 void judge_check(void);
 void trouble_begins(void);

@@ -882,6 +882,200 @@ static void the_summary_tells_the_first_expiry(void **state)
 	end(keeper);
 }
 
+/* ---- the gate ---- */
+
+static struct registrar_verdict sick(void)
+{
+	return (struct registrar_verdict){ .sick = true,
+					   .since = clock_now() - 3000,
+					   .why = "the certificate has expired" };
+}
+
+static void judge(struct keeper *keeper, struct registrar_verdict verdict)
+{
+	keeper_judge(keeper, &verdict, clock_now());
+}
+
+static void well(struct keeper *keeper)
+{
+	judge(keeper, (struct registrar_verdict){ 0 });
+}
+
+static void a_sick_one_deletes_all_keeps_them_and_makes_them_anew(void **state)
+{
+	struct keeper *keeper = start(1000);
+	struct registrar_summary summary;
+	struct reg_info info;
+
+	(void)state;
+	pass(keeper, 10000);
+	judge(keeper, sick());
+	pass(keeper, 4000);
+	assert_int_equal(in_state(keeper, REG_WITHHELD), 1000);
+	assert_int_equal(lapsed_now(1000), 1000);
+	assert_in_range(core.most_in_second, 400, 600);
+	info = look(keeper, 7);
+	assert_true(info.held);
+	assert_string_equal(info.last_error, "held: the certificate has expired");
+	keeper_summary(keeper, &summary);
+	assert_int_equal(summary.held, 1000);
+	assert_string_equal(summary.held_why, "the certificate has expired");
+	assert_in_range(summary.native_ms, 3000 + 1900, 3000 + 2300);
+	assert_int_equal(said("gate closed registrations=1000"), 1);
+	assert_int_equal(said("all withheld are deleted, held=1000"), 1);
+	pass(keeper, 7200000); /* and nothing brings them back */
+	judge(keeper, sick());
+	keeper_refresh(keeper, 0, clock_now());
+	pass(keeper, 10000);
+	assert_int_equal(core.upserts[7], 1);
+	well(keeper);
+	core.most_in_second = 0;
+	pass(keeper, 10000);
+	assert_int_equal(in_state(keeper, REG_ACTIVE), 1000);
+	assert_int_equal(lapsed_now(1000), 0);
+	assert_in_range(core.most_in_second, 400, 600);
+	assert_int_equal(said("gate open"), 1);
+	assert_int_equal(core.deletes[7], 1);
+	end(keeper);
+}
+
+static void nothing_is_deleted_while_all_is_well(void **state)
+{
+	struct keeper *keeper = start(100);
+
+	(void)state;
+	for (int i = 0; i < 3600; i++) {
+		well(keeper);
+		pass(keeper, 1000);
+	}
+	for (unsigned i = 1; i <= 100; i++)
+		assert_int_equal(core.deletes[i], 0);
+	end(keeper);
+}
+
+static void the_most_affected_go_first_and_at_the_rate_given(void **state)
+{
+	struct keeper *keeper = start(0);
+	struct config config = { .domain = (char *)"a", .version = "1" };
+	static struct config_registration registrations[4];
+	static const enum route_type types[] = { ROUTE_TYPE_INGRESS, ROUTE_TYPE_FORK,
+						 ROUTE_TYPE_LOOP, ROUTE_TYPE_FALLBACK };
+	struct registrar_verdict verdict = sick();
+	struct wanted *wanted;
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		e164_unpack(FIRST + 1 + i, registrations[i].number);
+		registrations[i].route_type = (uint8_t)types[i];
+		registrations[i].service = i;
+	}
+	config.registrations = registrations;
+	config.registration_count = 4;
+	assert_int_equal(wanted_create(&wanted, &config), 0);
+	assert_int_equal(keeper_want(keeper, wanted, clock_now()), 0);
+	wanted_destroy(wanted);
+	pass(keeper, 1000);
+	verdict.rate = 1;
+	verdict.services[0] = 1 << 3; /* the fall-back's trunk is down */
+	verdict.config = registrar_config_id(&config);
+	judge(keeper, verdict);
+	for (unsigned i = 0; i < 4; i++) {
+		static const unsigned order[] = { 4, 3, 2, 1 };
+
+		pass(keeper, i ? 1000 : 700);
+		for (unsigned k = 0; k < 4; k++)
+			assert_int_equal(core.deletes[order[k]], k <= i);
+	}
+	end(keeper);
+}
+
+static void a_sick_trunk_holds_its_own_numbers_only(void **state)
+{
+	struct keeper *keeper = start(10);
+	struct registrar_verdict verdict = { .services_why = "trunk pbx is down" };
+
+	(void)state;
+	pass(keeper, 1000);
+	verdict.services[0] = 1 << 1;
+	judge(keeper, verdict); /* all of ours are of service 0 */
+	pass(keeper, 1000);
+	assert_int_equal(in_state(keeper, REG_WITHHELD), 0);
+	verdict.services[0] = 1;
+	verdict.config = 1; /* of another configuration */
+	judge(keeper, verdict);
+	pass(keeper, 1000);
+	assert_int_equal(in_state(keeper, REG_WITHHELD), 0);
+	verdict.config = registrar_config_id(&(struct config){ 0 });
+	judge(keeper, verdict);
+	pass(keeper, 1000);
+	assert_int_equal(in_state(keeper, REG_WITHHELD), 10);
+	assert_string_equal(look(keeper, 1).last_error, "held: trunk pbx is down");
+	end(keeper);
+}
+
+static void what_becomes_wanted_while_sick_waits(void **state)
+{
+	struct keeper *keeper = start(10);
+
+	(void)state;
+	pass(keeper, 1000);
+	judge(keeper, sick());
+	pass(keeper, 1000);
+	rewant(keeper, 6, 10, ROUTE_TYPE_LOOP);
+	pass(keeper, 60000);
+	assert_int_equal(core.total, 20);
+	assert_int_equal(in_state(keeper, REG_WITHHELD), 10);
+	assert_int_equal(look(keeper, 15).state, REG_WITHHELD);
+	well(keeper);
+	pass(keeper, 1000);
+	assert_int_equal(core.total, 30);
+	assert_int_equal(in_state(keeper, REG_ACTIVE), 10);
+	end(keeper);
+}
+
+static bool peers_are_well;
+
+static bool peers_serve(void *arg)
+{
+	(void)arg;
+	return peers_are_well;
+}
+
+static void a_member_of_a_fleet_that_serves_deletes_nothing(void **state)
+{
+	struct keeper *keeper = start_with((struct keeper_options){ .peers_serve = peers_serve },
+					   10, "tas.example.com");
+
+	(void)state;
+	peers_are_well = true;
+	pass(keeper, 1000);
+	judge(keeper, sick());
+	judge(keeper, sick());
+	pass(keeper, 10000);
+	assert_int_equal(in_state(keeper, REG_ACTIVE), 10);
+	assert_int_equal(said("others of the fleet serve"), 1);
+	peers_are_well = false; /* the last one */
+	judge(keeper, sick());
+	pass(keeper, 10000);
+	assert_int_equal(in_state(keeper, REG_WITHHELD), 10);
+	end(keeper);
+}
+
+static void a_restart_while_they_are_withheld_finds_nothing_to_take_back(void **state)
+{
+	struct keeper *keeper = start_with((struct keeper_options){ .store = store_path }, 10, "a");
+
+	(void)state;
+	pass(keeper, 1000);
+	judge(keeper, sick());
+	pass(keeper, 1000);
+	end(keeper);
+	keeper = start_with((struct keeper_options){ .store = store_path }, 0, "a");
+	pass(keeper, 60000);
+	assert_int_equal(core.total, 20);
+	end(keeper);
+}
+
 #define KEEPER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -920,6 +1114,13 @@ int main(void)
 		KEEPER(a_store_that_cannot_be_opened_is_an_error),
 		KEEPER(the_list_is_in_number_order_and_in_pages),
 		KEEPER(the_summary_tells_the_first_expiry),
+		KEEPER(a_sick_one_deletes_all_keeps_them_and_makes_them_anew),
+		KEEPER(nothing_is_deleted_while_all_is_well),
+		KEEPER(the_most_affected_go_first_and_at_the_rate_given),
+		KEEPER(a_sick_trunk_holds_its_own_numbers_only),
+		KEEPER(what_becomes_wanted_while_sick_waits),
+		KEEPER(a_member_of_a_fleet_that_serves_deletes_nothing),
+		KEEPER(a_restart_while_they_are_withheld_finds_nothing_to_take_back),
 	};
 
 	return cmocka_run_group_tests_name("registrar/keeper", tests, NULL, NULL);

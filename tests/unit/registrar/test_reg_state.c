@@ -33,17 +33,19 @@ static void step(struct reg *reg, enum reg_event event, mono_ms now)
  * is a cell that cannot happen. First between requests, then with one out. */
 static const char *const between_requests[REG_STATE_COUNT] = {
 	/*                    DUE OK FAILED POSTPONED REFUSED CHANGED REMOVED EXPIRED */
-	[REG_NEW] = "P----NW-",     [REG_PENDING] = "-----P--", [REG_ACTIVE] = "P----AW-",
-	[REG_BACKOFF] = "P----BW-", [REG_REFUSED] = "P----RW-", [REG_WITHDRAWING] = "W----NWW",
+	[REG_NEW] = "P----NW-",      [REG_PENDING] = "-----P--", [REG_ACTIVE] = "P----AW-",
+	[REG_BACKOFF] = "P----BW-",  [REG_REFUSED] = "P----RW-", [REG_WITHDRAWING] = "W----NWW",
+	[REG_WITHHELD] = "-----NW-",
 };
 static const char *const with_one_out[REG_STATE_COUNT] = {
-	[REG_NEW] = "-----NN-",     [REG_PENDING] = "-ABBRPP-", [REG_ACTIVE] = "-----AA-",
-	[REG_BACKOFF] = "-----BB-", [REG_REFUSED] = "-----RR-", [REG_WITHDRAWING] = "-WWWWWW-",
+	[REG_NEW] = "-----NN-",      [REG_PENDING] = "-ABBRPP-", [REG_ACTIVE] = "-----AA-",
+	[REG_BACKOFF] = "-----BB-",  [REG_REFUSED] = "-----RR-", [REG_WITHDRAWING] = "-WWWWWW-",
+	[REG_WITHHELD] = "-----HH-", /* cannot be */
 };
 
 static void check_cell(enum reg_state state, enum reg_event event, bool in_flight, char expected)
 {
-	static const char letters[REG_STATE_COUNT + 1] = "NPABRW";
+	static const char letters[REG_STATE_COUNT + 1] = "NPABRWH";
 	struct reg reg = wanted_reg(state), before;
 	struct reg_input input = at(NOW);
 	bool unwanted =
@@ -276,6 +278,79 @@ static void one_wanted_again_during_its_delete_starts_anew_after_it(void **state
 	assert_int_equal(reg.due_ms, NOW + 2);
 }
 
+static void hold(struct reg *reg, bool held, mono_ms now)
+{
+	reg->flags = (uint8_t)(held ? reg->flags | REG_HELD : reg->flags & ~REG_HELD);
+	step(reg, held ? REG_EV_REMOVED : REG_EV_CHANGED, now);
+}
+
+static void one_held_is_deleted_kept_and_made_anew(void **state)
+{
+	struct reg reg = wanted_reg(REG_ACTIVE);
+
+	(void)state;
+	reg.told = 1;
+	reg.expires_ms = NOW + 3600000;
+	hold(&reg, true, NOW);
+	assert_int_equal(reg.state, REG_WITHDRAWING);
+	assert_int_equal(reg.due_ms, NOW);
+	step(&reg, REG_EV_DUE, NOW);
+	step(&reg, REG_EV_OK, NOW + 20);
+	assert_int_equal(reg.state, REG_WITHHELD);
+	assert_int_equal(reg.told, 0);
+	assert_false(reg_gone(&reg));
+	hold(&reg, false, NOW + 50);
+	assert_int_equal(reg.state, REG_NEW);
+	assert_int_equal(reg.due_ms, NOW + 50);
+}
+
+static void one_held_before_it_was_told_is_kept_at_once(void **state)
+{
+	struct reg reg = wanted_reg(REG_NEW);
+
+	(void)state;
+	hold(&reg, true, NOW);
+	assert_int_equal(reg.state, REG_WITHHELD);
+	reg.wanted = 0;
+	step(&reg, REG_EV_REMOVED, NOW);
+	assert_true(reg_gone(&reg));
+}
+
+static void one_held_while_a_request_is_out_is_deleted_after_the_answer(void **state)
+{
+	struct reg reg = wanted_reg(REG_NEW);
+
+	(void)state;
+	step(&reg, REG_EV_DUE, NOW);
+	hold(&reg, true, NOW + 1);
+	assert_int_equal(reg.state, REG_PENDING);
+	step(&reg, REG_EV_FAILED, NOW + 2); /* it may arrive yet */
+	assert_int_equal(reg.state, REG_WITHDRAWING);
+	assert_int_equal(reg.flags & REG_CONFLICT, REG_CONFLICT);
+	step(&reg, REG_EV_DUE, NOW + 3);
+	step(&reg, REG_EV_OK, NOW + 4);
+	assert_int_equal(reg.state, REG_WITHDRAWING); /* so it is said once more */
+	assert_in_range(reg.due_ms - NOW, 20000, 30010);
+	step(&reg, REG_EV_DUE, NOW + 30000);
+	step(&reg, REG_EV_OK, NOW + 30001);
+	assert_int_equal(reg.state, REG_WITHHELD);
+}
+
+static void one_released_during_its_delete_starts_anew_after_it(void **state)
+{
+	struct reg reg = wanted_reg(REG_ACTIVE);
+
+	(void)state;
+	reg.told = 1;
+	reg.expires_ms = NOW + 3600000;
+	hold(&reg, true, NOW);
+	step(&reg, REG_EV_DUE, NOW);
+	hold(&reg, false, NOW + 1);
+	assert_int_equal(reg.state, REG_WITHDRAWING);
+	step(&reg, REG_EV_OK, NOW + 2);
+	assert_int_equal(reg.state, REG_NEW);
+}
+
 static void failures_are_counted_without_overflow(void **state)
 {
 	struct reg reg = wanted_reg(REG_NEW);
@@ -312,6 +387,10 @@ int main(void)
 		cmocka_unit_test(one_removed_while_pending_is_withdrawn_after_the_answer),
 		cmocka_unit_test(a_withdrawn_one_is_gone_when_deleted_or_expired),
 		cmocka_unit_test(one_wanted_again_during_its_delete_starts_anew_after_it),
+		cmocka_unit_test(one_held_is_deleted_kept_and_made_anew),
+		cmocka_unit_test(one_held_before_it_was_told_is_kept_at_once),
+		cmocka_unit_test(one_held_while_a_request_is_out_is_deleted_after_the_answer),
+		cmocka_unit_test(one_released_during_its_delete_starts_anew_after_it),
 		cmocka_unit_test(failures_are_counted_without_overflow),
 		cmocka_unit_test(states_have_names),
 	};
