@@ -475,6 +475,37 @@ struct config_http {
 	unsigned rate; /* requests a second of one token or address: 20 */
 };
 
+/* What becomes of the registrations while we are sick. */
+enum health_gate { HEALTH_GATE_OFF, HEALTH_GATE_REPORT, HEALTH_GATE_WITHDRAW };
+const char *health_gate_name(enum health_gate gate); /* "report" */
+
+/* What a check is for. */
+enum health_does {
+	HEALTH_DOES_NOTHING,
+	HEALTH_DOES_REPORT,
+	HEALTH_DOES_PROVEN, /* as WITHDRAW, once it has passed since the start */
+	HEALTH_DOES_WITHDRAW
+};
+const char *health_does_name(enum health_does does); /* "proven" */
+
+struct config_health_check {
+	enum health_does does;
+	unsigned every_ms, sick_after_ms, well_after_ms;
+};
+
+struct config_health {
+	enum health_gate gate;
+	unsigned rate; /* requests a second while withdrawing; 0: as core.api.max_rate */
+	struct config_health_check self_call, dns, sip, media, store, trunks;
+	char *self_call_to;      /* host:port; NULL: our first tls listener */
+	char *self_call_ca_file; /* PEM; NULL: config_sip.ca_file */
+	unsigned self_call_timeout_ms;
+	char **dns_addresses; /* literal */
+	size_t dns_address_count;
+	unsigned watchdog_after_ms; /* dead for so long */
+	bool watchdog_kills;        /* one that hangs */
+};
+
 /* What was said lately, for `breakoutctl trace`. */
 struct config_trace {
 	size_t bytes;    /* 0: nothing is kept */
@@ -496,6 +527,7 @@ struct config {
 	char *admin_socket;          /* path of the Unix socket */
 	struct config_http http;
 	struct config_trace trace;
+	struct config_health health;
 	enum log_level log_level;
 	struct config_media media;
 	struct config_recordings recordings;

@@ -7,6 +7,7 @@
 
 #include "config/address.h"
 #include "config/device.h"
+#include "config/health.h"
 #include "config/http.h"
 #include "config/registration.h"
 #include "config/service.h"
@@ -555,6 +556,12 @@ static const struct key top_keys[] = {
 	  NESTED(admin_schema),
 	  .apply = CONFIG_APPLY_RESTART,
 	  .help = "the operator's access" },
+	{ .name = "health",
+	  .kind = &kind_map,
+	  .schema = &health_schema,
+	  AT(health),
+	  .apply = CONFIG_APPLY_NOW,
+	  .help = "what happens while we cannot serve" },
 	{ .name = "log", NESTED(log_schema), .apply = CONFIG_APPLY_NOW, .help = "the log" },
 	{ .name = "trace",
 	  NESTED(trace_schema),
