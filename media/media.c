@@ -449,6 +449,18 @@ static int start_workers(struct media_engine *engine, unsigned threads, bool ice
 	return err;
 }
 
+mono_ms media_engine_beat(const struct media_engine *engine)
+{
+	mono_ms slowest = clock_now();
+
+	for (unsigned i = 0; i < engine->worker_count; i++) {
+		mono_ms beat = worker_beat(engine->workers[i]);
+
+		slowest = beat < slowest ? beat : slowest;
+	}
+	return slowest;
+}
+
 int media_engine_create(struct media_engine **ret_engine,
 			const struct media_engine_options *options)
 {

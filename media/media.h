@@ -157,6 +157,9 @@ int media_engine_create(struct media_engine **ret_engine,
 			const struct media_engine_options *options) MUST_CHECK;
 /* Of sessions created from here on; NULL: one of the engine's own. */
 void media_engine_use_identity(struct media_engine *engine, struct dtls_identity *identity);
+/* When the slowest of its threads was last seen at work; they turn at least once a
+ * second. Any thread, while the engine lives. */
+mono_ms media_engine_beat(const struct media_engine *engine);
 /* All sessions must be destroyed before. Joins the threads. */
 struct media_engine *media_engine_destroy(struct media_engine *engine);
 /* Completes, in the background, the messages that a process that died left in a

@@ -4,6 +4,7 @@
 #include <glib.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +37,7 @@ struct worker {
 	struct dtls_queue handshakes;
 	struct packets *packets;
 	mono_ms now;
+	_Atomic mono_ms beat; /* `now`, for others */
 	int epoll_fd;
 	unsigned agents;
 	mono_ms agents_until; /* GLib turns until then, agents or not */
@@ -67,6 +69,11 @@ static void on_mail(struct watch *watch)
 	CONTAINER_OF(watch, struct worker, mail)->has_mail = true;
 }
 
+static void note_beat(struct worker *worker, mono_ms now)
+{
+	atomic_store_explicit(&worker->beat, now, memory_order_relaxed);
+}
+
 /* Returns how many were served. No watch goes away while the batch is walked:
  * sessions end by mail only. */
 static int serve_sockets(struct worker *worker, int timeout_ms)
@@ -75,6 +82,7 @@ static int serve_sockets(struct worker *worker, int timeout_ms)
 	int count = epoll_wait(worker->epoll_fd, events, EVENTS_A_TURN, timeout_ms);
 
 	worker->now = clock_now();
+	note_beat(worker, worker->now);
 	for (int i = 0; i < count; i++) {
 		struct watch *watch = events[i].data.ptr;
 
@@ -133,10 +141,12 @@ static void *run(void *arg)
 
 	g_main_context_push_thread_default(worker->context);
 	while (!worker->stop) {
-		if (needs_glib(worker))
+		if (needs_glib(worker)) {
 			(void)g_main_context_iteration(worker->context, TRUE);
-		else
+			note_beat(worker, clock_now()); /* it may wake without a turn */
+		} else {
 			turn(worker, wait_ms(worker));
+		}
 	}
 	g_main_context_pop_thread_default(worker->context);
 	return NULL;
@@ -180,6 +190,7 @@ int worker_create(struct worker **ret_worker, unsigned index)
 		return -ENOMEM;
 	worker->context = g_main_context_new();
 	worker->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	atomic_init(&worker->beat, clock_now());
 	err = worker->epoll_fd < 0 ? -errno : mailbox_create(&worker->mailbox, worker);
 	if (!err)
 		err = packets_create(&worker->packets);
@@ -255,6 +266,11 @@ struct dtls_queue *worker_dtls_queue(struct worker *worker)
 struct packets *worker_packets(struct worker *worker)
 {
 	return worker->packets;
+}
+
+mono_ms worker_beat(const struct worker *worker)
+{
+	return atomic_load_explicit(&worker->beat, memory_order_relaxed);
 }
 
 mono_ms worker_now(const struct worker *worker)

@@ -27,7 +27,8 @@ void worker_post(struct worker *worker, struct mail *take_mail);
 struct timer_wheel *worker_wheel(struct worker *worker);
 struct dtls_queue *worker_dtls_queue(struct worker *worker); /* run a few steps a turn */
 struct packets *worker_packets(struct worker *worker);
-mono_ms worker_now(const struct worker *worker); /* when this turn began */
+mono_ms worker_now(const struct worker *worker);  /* when this turn began */
+mono_ms worker_beat(const struct worker *worker); /* the same, from any thread; a second apart */
 struct _GMainContext *worker_context(struct worker *worker);
 /* An agent came (1) or went (-1). */
 void worker_agents(struct worker *worker, int by);

@@ -294,6 +294,13 @@ static void visited(struct sip_endpoint *endpoint, msg_t *msg, sip_t *sip,
 		visitor_register(endpoint, msg, sip, source, visitor);
 }
 
+/* Of ourselves: it asks whether we are there, not who asks. */
+static bool is_self_call(const struct sip_endpoint *endpoint, const sip_t *sip)
+{
+	return sip->sip_request->rq_method == sip_method_options && sip->sip_call_id &&
+	       !strncmp(sip->sip_call_id->i_id, endpoint->mark, SIP_MARK_ASKED);
+}
+
 int endpoint_on_message(struct sip_endpoint *endpoint, nta_agent_t *agent, msg_t *msg, sip_t *sip)
 {
 	tport_t *tport = tport_delivered_by(nta_agent_tports(agent), msg);
@@ -303,6 +310,11 @@ int endpoint_on_message(struct sip_endpoint *endpoint, nta_agent_t *agent, msg_t
 
 	if (!sip->sip_request || !listener) {
 		nta_msg_discard(agent, msg); /* a response nobody waits for */
+		return 0;
+	}
+	if (is_self_call(endpoint, sip)) {
+		reply(endpoint, msg, endpoint->handlers.options_status(endpoint->handlers.arg),
+		      endpoint->mark + SIP_MARK_ASKED);
 		return 0;
 	}
 	memcpy(&source.address, msg_addr(msg),

@@ -3,6 +3,7 @@
 #include "tas/sip/endpoint_private.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -357,6 +358,18 @@ static int copy_options(struct sip_endpoint *endpoint, const struct sip_endpoint
 	return 0;
 }
 
+static void make_mark(struct sip_endpoint *endpoint)
+{
+	for (size_t i = 0; i + 8 < sizeof(endpoint->mark); i += 8)
+		(void)snprintf(endpoint->mark + i, sizeof(endpoint->mark) - i, "%08" PRIx32,
+			       leg_random());
+}
+
+const char *sip_endpoint_mark(const struct sip_endpoint *endpoint)
+{
+	return endpoint->mark;
+}
+
 int sip_endpoint_create(struct sip_endpoint **ret_endpoint, struct sip_loop *loop,
 			const struct sip_endpoint_options *options,
 			const struct sip_endpoint_handlers *handlers, char *error,
@@ -369,11 +382,12 @@ int sip_endpoint_create(struct sip_endpoint **ret_endpoint, struct sip_loop *loo
 		return -ENOMEM;
 	endpoint->loop = loop;
 	endpoint->handlers = *handlers;
+	make_mark(endpoint);
 	timer_init(&endpoint->sweep, on_sweep, endpoint);
 	err = copy_options(endpoint, options);
 	if (!err && options->trace_bytes)
 		err = sip_trace_create(&endpoint->trace, options->trace_bytes);
-	wiretap_set(endpoint->trace);
+	wiretap_set(endpoint->trace, endpoint->mark);
 	if (!err)
 		err = create_profile(endpoint, options, error, error_room);
 	if (!err)
@@ -449,7 +463,7 @@ struct sip_endpoint *sip_endpoint_destroy(struct sip_endpoint *endpoint)
 	timer_cancel(&endpoint->sweep);
 	if (endpoint->agent)
 		nta_agent_destroy(endpoint->agent);
-	wiretap_set(NULL);
+	wiretap_set(NULL, NULL);
 	sip_trace_destroy(endpoint->trace);
 	tls_profile_destroy(endpoint->tls);
 	free(endpoint->listeners);

@@ -122,6 +122,12 @@ uint16_t sip_endpoint_port(const struct sip_endpoint *endpoint, size_t index);
 /* Whether every name of a trunk or the core has been looked up once. */
 bool sip_endpoint_names_settled(const struct sip_endpoint *endpoint);
 
+/* How an OPTIONS of our own to ourselves is known, wherever it comes from: its Call-ID
+ * begins with SIP_MARK_ASKED characters of it; the reason phrase of our answer is the
+ * rest, which only we know. Random, the same for the endpoint's life; any thread. */
+#define SIP_MARK_ASKED 24
+const char *sip_endpoint_mark(const struct sip_endpoint *endpoint);
+
 /* Whether the last keep-alive OPTIONS was answered (any status below 500). */
 bool sip_endpoint_keepalive_ok(const struct sip_endpoint *endpoint);
 

@@ -54,6 +54,8 @@ struct keepalive {
 	bool ok; /* the last OPTIONS was answered */
 };
 
+#define ENDPOINT_MARK_ROOM 33
+
 struct sip_endpoint {
 	struct sip_loop *loop;
 	nta_agent_t *agent;
@@ -64,7 +66,8 @@ struct sip_endpoint {
 	struct listener *listeners;
 	size_t listener_count; /* those asked for, their IPv4 twins, those for `reach` */
 	char *user_agent, *domain;
-	struct sip_trace *trace; /* NULL: nothing is kept */
+	char mark[ENDPOINT_MARK_ROOM]; /* of self-calls */
+	struct sip_trace *trace;       /* NULL: nothing is kept */
 	unsigned connect_ms, t1_ms;
 	struct session_timer_terms session_terms;
 	struct leg *legs;

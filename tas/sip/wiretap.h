@@ -11,7 +11,8 @@
 
 #include "tas/sip/trace.h"
 
-/* Borrowed, until another; NULL: none. */
-void wiretap_set(struct sip_trace *trace);
+/* Both borrowed, until others; NULL: none. unless: messages whose Call-ID begins as
+ * this does are left out: sip_endpoint_mark(). */
+void wiretap_set(struct sip_trace *trace, const char *unless);
 
 #endif
