@@ -28,6 +28,7 @@
 #include "tas/service/service.h"
 #include "tas/sip/sip_loop.h"
 #include "tas/sip/tls_files.h"
+#include "tas/vitals/vitals.h"
 
 struct admin; /* opaque */
 
@@ -47,6 +48,7 @@ struct admin_options {
 	struct service_room *service;  /* borrowed; may be NULL (tests) */
 	struct sip_endpoint *endpoint; /* borrowed; may be NULL (tests) */
 	struct device_room *devices;   /* borrowed; may be NULL (tests) */
+	struct vitals *vitals;         /* borrowed; may be NULL (tests) */
 	struct sip_loop *loop;         /* borrowed */
 	bool asks_sbc;                 /* OPTIONS go to the SBC, so that one knows how it is */
 	/* Called on the SIP thread. */

@@ -430,13 +430,53 @@ static json_t *summary_json(struct registrar *registrar)
 	for (int i = 0; states && i < REG_STATE_COUNT; i++)
 		json_object_set_new(states, reg_state_name((enum reg_state)i),
 				    json_integer((json_int_t)summary.by_state[i]));
-	return json_pack("{s:b, s:b, s:I, s:I, s:o}", "api_up", summary.api_up, "token_ok",
-			 summary.token_ok, "margin_s", (json_int_t)(summary.margin_ms / 1000),
-			 "first_expiry_s",
-			 (json_int_t)(summary.first_expiry_ms
-					      ? (summary.first_expiry_ms - clock_now()) / 1000
-					      : 0),
-			 "registrations", states);
+	return json_pack(
+		"{s:b, s:b, s:b, s:I, s:o, s:I, s:I, s:I, s:I, s:o}", "api_up", summary.api_up,
+		"token_ok", summary.token_ok, "store_ok", summary.store_ok, "withheld",
+		(json_int_t)summary.held, "withheld_why", text_json(summary.held_why), "withheld_s",
+		(json_int_t)(summary.held_since_ms ? (clock_now() - summary.held_since_ms) / 1000
+						   : 0),
+		"to_native_ms", (json_int_t)summary.native_ms, "margin_s",
+		(json_int_t)(summary.margin_ms / 1000), "first_expiry_s",
+		(json_int_t)(summary.first_expiry_ms
+				     ? (summary.first_expiry_ms - clock_now()) / 1000
+				     : 0),
+		"registrations", states);
+}
+
+/* ---- what the signs of life say ---- */
+
+static const char *sign_state(const struct vitals_sign *sign)
+{
+	if (sign->does == HEALTH_DOES_NOTHING)
+		return "off";
+	if (sign->vital.sick)
+		return "sick";
+	return sign->vital.failing ? "failing" : "well";
+}
+
+static json_t *sign_json(const struct vitals_sign *sign)
+{
+	bool trouble = sign->vital.sick || sign->vital.failing;
+
+	return json_pack("{s:s, s:s, s:s, s:b, s:I, s:o}", "check", sign->name, "does",
+			 health_does_name(sign->does), "state", sign_state(sign), "proven",
+			 sign->vital.proven, "since_s",
+			 (json_int_t)(trouble ? (clock_now() - sign->vital.since) / 1000 : 0),
+			 "why", text_json(trouble ? sign->vital.why : ""));
+}
+
+static json_t *health_json(struct vitals *vitals)
+{
+	struct vitals_report report;
+	json_t *signs = json_array();
+
+	vitals_report(vitals, &report);
+	for (int i = 0; signs && i < VITAL_KIND_COUNT; i++)
+		json_array_append_new(signs, sign_json(&report.signs[i]));
+	return json_pack("{s:s, s:b, s:o, s:I, s:o}", "gate", health_gate_name(report.gate), "sick",
+			 report.sick, "why", text_json(report.why), "stranded_services",
+			 (json_int_t)report.stranded, "checks", signs);
 }
 
 /* ---- requests ---- */
@@ -454,6 +494,8 @@ static json_t *answer_status(struct answerer *answerer, const char *unused)
 	if (status && more) /* the domain in force goes before that of the start */
 		json_object_update_missing(status, more);
 	json_decref(more);
+	if (status && answerer->options.vitals)
+		json_object_set_new(status, "health", health_json(answerer->options.vitals));
 	if (status && answerer->options.registrar) {
 		more = summary_json(answerer->options.registrar);
 		json_object_update(status, more);

@@ -143,6 +143,16 @@ static void put_livez(struct answerer *answerer, const struct api_route *route,
 	json_decref(status);
 }
 
+/* Why not, or NULL: borrowed from the status. */
+static const char *sickness(const json_t *status)
+{
+	const json_t *health = json_object_get(status, "health");
+
+	if (!json_is_true(json_object_get(health, "sick")))
+		return NULL;
+	return json_string_value(json_object_get(health, "why"));
+}
+
 /* Ready: a new call would be served. */
 static void put_readyz(struct answerer *answerer, const struct api_route *route,
 		       const struct api_request *request, struct api_reply *reply)
@@ -158,6 +168,8 @@ static void put_readyz(struct answerer *answerer, const struct api_route *route,
 		why = "draining";
 	else if (json_is_false(json_object_get(status, "sbc_ok")))
 		why = "the core's SBC does not answer";
+	else
+		why = sickness(status);
 	*reply = (struct api_reply){ .status = why ? 503 : 200, .type = TEXT_TYPE };
 	str_addf(&reply->text, "%s\n", why ? why : "ok");
 	json_decref(status);

@@ -64,6 +64,13 @@ void service_leave_trunks(struct service_room *room);
 void service_each_line(const struct service_room *room,
 		       void (*visit)(const struct sip_line_info *info, void *arg), void *arg);
 
+/* Whether no address of a trunk (by its index in the configuration) answers. */
+bool service_trunk_is_down(const struct service_room *room, size_t trunk);
+/* Whether every way of a service's rules is a trunk that is down. Announcements are no
+ * way; who answers himself, or asks a server, has one. */
+bool service_is_stranded(const struct config_service *service,
+			 bool (*is_down)(size_t trunk, void *arg), void *arg);
+
 /* For call_room_on_transfer(); arg is the room. */
 call_transfer_fn service_transfer;
 

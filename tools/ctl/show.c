@@ -89,6 +89,32 @@ static void show_table(const json_t *rows, const char *const *titles, row_fn *ro
 	}
 }
 
+/* One line while all is well, else one more for each check that fails. */
+static void show_health(const json_t *health)
+{
+	const json_t *checks = json_object_get(health, "checks"), *check;
+	char since[32];
+	size_t i;
+
+	if (!health)
+		return;
+	printf("health     %s, gate %s\n",
+	       json_is_true(json_object_get(health, "sick")) ? "SICK" : "well",
+	       text_of(health, "gate"));
+	json_array_foreach(checks, i, check)
+	{
+		if (!strcmp(text_of(check, "why"), "-"))
+			continue;
+		span_text(number_of(check, "since_s"), since, sizeof(since));
+		printf("           %s is %s for %s (%s): %s\n", text_of(check, "check"),
+		       text_of(check, "state"), since, text_of(check, "does"),
+		       text_of(check, "why"));
+	}
+	if (number_of(health, "stranded_services"))
+		printf("           services whose trunks are all down: %lld\n",
+		       number_of(health, "stranded_services"));
+}
+
 void show_status(const json_t *status)
 {
 	json_t *states = json_object_get(status, "registrations"), *count;
@@ -113,6 +139,7 @@ void show_status(const json_t *status)
 		printf("trunks     %lld addresses, %lld down\n",
 		       number_of(status, "trunk_addresses"),
 		       number_of(status, "trunk_addresses_down"));
+	show_health(json_object_get(status, "health"));
 	if (!states)
 		return;
 	span_text(number_of(status, "first_expiry_s"), expiry, sizeof(expiry));
@@ -123,6 +150,11 @@ void show_status(const json_t *status)
 		printf(" %s=%lld", state, (long long)json_integer_value(count));
 	span_text(number_of(status, "margin_s"), margin, sizeof(margin));
 	printf(", first expiry in %s, margin %s\n", expiry, margin);
+	if (!number_of(status, "withheld"))
+		return;
+	span_text(number_of(status, "withheld_s"), expiry, sizeof(expiry));
+	printf("withheld   %lld for %s: %s\n", number_of(status, "withheld"), expiry,
+	       text_of(status, "withheld_why"));
 }
 
 static void reg_row(const json_t *reg, char cells[COLUMNS_MAX][CELL])

@@ -3,7 +3,7 @@
 // Texts of peers only ever become text nodes.
 
 const EVERY_MS = 2000;
-const STATES = ["active", "new", "pending", "backoff", "refused", "withdrawing"];
+const STATES = ["active", "new", "pending", "backoff", "refused", "withdrawing", "withheld"];
 const MARGIN_LOW_S = 600;
 const SPARKS = 60;
 
@@ -51,6 +51,7 @@ function showStatus(status) {
   $("about").textContent =
     `version ${status.version}, configuration ${status.config}, up ${span(status.uptime_s)}`;
   if (status.draining) show("health", "draining", "warn");
+  else if (status.health?.sick) show("health", `sick: ${status.health.why}`, "bad");
   else if (status.sbc_ok === false) show("health", "the core's SBC does not answer", "bad");
   else if (status.api_up === false) show("health", "the core's API does not work", "warn");
   else show("health", "ready", "good");

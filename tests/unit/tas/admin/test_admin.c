@@ -232,6 +232,16 @@ void device_each(struct device_room *room, void (*visit)(const struct device_inf
 	visit(&info, arg);
 }
 
+static struct vitals_report vitals_seen;
+
+void vitals_report(struct vitals *vitals, struct vitals_report *ret_report)
+{
+	(void)vitals;
+	*ret_report = vitals_seen;
+	for (int i = 0; i < VITAL_KIND_COUNT; i++)
+		ret_report->signs[i].name = "dns";
+}
+
 static void drain(void *arg)
 {
 	(void)arg;
@@ -257,6 +267,7 @@ static struct admin_options options(void)
 				       .service = (struct service_room *)&config,
 				       .endpoint = (struct sip_endpoint *)&config,
 				       .devices = (struct device_room *)&config,
+				       .vitals = (struct vitals *)&config,
 				       .asks_sbc = true,
 				       .drain = drain,
 				       .draining = draining };
@@ -328,6 +339,31 @@ static json_t *ask(const char *request)
 static void assert_text(const json_t *json, const char *key, const char *wanted)
 {
 	assert_string_equal(json_string_value(json_object_get(json, key)), wanted);
+}
+
+static void status_tells_what_is_sick(void **state)
+{
+	json_t *json, *health, *check;
+
+	(void)state;
+	vitals_seen = (struct vitals_report){ .gate = HEALTH_GATE_REPORT,
+					      .sick = true,
+					      .why = "sip: it hangs" };
+	vitals_seen.signs[0].does = HEALTH_DOES_WITHDRAW;
+	vitals_seen.signs[0].vital = (struct vital){ .sick = true, .why = "it hangs" };
+	json = ask("status\n");
+	health = json_object_get(json, "health");
+	assert_text(health, "gate", "report");
+	assert_text(health, "why", "sip: it hangs");
+	assert_true(json_is_true(json_object_get(health, "sick")));
+	check = json_array_get(json_object_get(health, "checks"), 0);
+	assert_text(check, "state", "sick");
+	assert_text(check, "does", "withdraw");
+	assert_text(check, "why", "it hangs");
+	check = json_array_get(json_object_get(health, "checks"), 1);
+	assert_text(check, "state", "off");
+	assert_text(check, "why", "");
+	json_decref(json);
 }
 
 static void status_joins_what_the_rooms_know(void **state)
@@ -573,6 +609,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(status_joins_what_the_rooms_know),
+		T(status_tells_what_is_sick),
 		T(registrations_are_listed_and_looked_up),
 		T(trunks_are_told_address_by_address),
 		T(calls_with_hostile_texts_are_still_json),
