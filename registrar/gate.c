@@ -58,6 +58,12 @@ bool gate_judge(struct gate *gate, const struct registrar_verdict *verdict)
 	       memcmp(before.services, verdict->services, sizeof(before.services)) != 0;
 }
 
+bool gate_knows(const struct gate *gate)
+{
+	return gate->verdict.sick || gate->verdict.config == gate->config ||
+	       !any_service(&gate->verdict);
+}
+
 bool gate_holds(const struct gate *gate, uint32_t service)
 {
 	return !gate->deferred && (gate->verdict.sick || service_is_sick(gate, service));

@@ -31,6 +31,9 @@ struct gate {
 /* True: what is held may be another than before. */
 bool gate_judge(struct gate *gate, const struct registrar_verdict *verdict);
 
+/* Whether the verdict speaks of the services as they are numbered now. Until one does,
+ * what is held stays held. */
+bool gate_knows(const struct gate *gate);
 bool gate_holds(const struct gate *gate, uint32_t service);
 const char *gate_why(const struct gate *gate, uint32_t service);
 

@@ -232,7 +232,7 @@ static void hold_one(struct keeper *keeper, struct reg *reg, mono_ms now)
 	struct reg_input input = { .now = now };
 	bool hold = gate_holds(&keeper->gate, reg->service);
 
-	if (!reg->wanted || hold == ((reg->flags & REG_HELD) != 0))
+	if (!reg->wanted || !gate_knows(&keeper->gate) || hold == ((reg->flags & REG_HELD) != 0))
 		return;
 	pthread_mutex_lock(&keeper->lock);
 	count(keeper, reg, -1);
@@ -881,6 +881,11 @@ size_t keeper_attempts(struct keeper *keeper, uint64_t number, struct reg_attemp
 	found = history_find(&keeper->history, number, ret_attempts, room);
 	pthread_mutex_unlock(&keeper->lock);
 	return found;
+}
+
+bool keeper_store_ok(const struct keeper *keeper)
+{
+	return !keeper->store_failed;
 }
 
 void keeper_summary(struct keeper *keeper, struct registrar_summary *ret_summary)

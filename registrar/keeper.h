@@ -4,7 +4,7 @@
  *
  * Joins table, states, pacing, store and messages. It has no thread and no
  * clock of its own. Threads: the registrar's; keeper_lookup(), keeper_list(),
- * keeper_attempts() and keeper_summary() from any.
+ * keeper_attempts(), keeper_store_ok() and keeper_summary() from any.
  */
 #ifndef BREAKOUT_REGISTRAR_KEEPER_H
 #define BREAKOUT_REGISTRAR_KEEPER_H
@@ -73,6 +73,7 @@ size_t keeper_list(struct keeper *keeper, uint64_t after, size_t max,
 		   void (*visit)(const struct reg_info *info, void *arg), void *arg);
 size_t keeper_attempts(struct keeper *keeper, uint64_t number, struct reg_attempt *ret_attempts,
 		       size_t room);
+bool keeper_store_ok(const struct keeper *keeper); /* the last write worked, or there is none */
 void keeper_summary(struct keeper *keeper, struct registrar_summary *ret_summary);
 
 #endif

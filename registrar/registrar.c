@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "proto/api.h"
 #include "registrar/keeper.h"
+#include "registrar/vigil.h"
 
 struct note;
 
@@ -24,6 +25,7 @@ struct registrar {
 	char *api_settings; /* what cannot change without a restart */
 	pthread_t thread;
 	bool started;
+	struct vigil *vigil;    /* borrowed; NULL: none */
 	struct note *last_note; /* made beforehand: the end must not need memory */
 	/* Registrar thread: */
 	bool stopping;
@@ -77,6 +79,8 @@ static void on_note(struct mail *mail, void *receiver)
 			     now);
 		break;
 	case NOTE_JUDGE:
+		if (registrar->vigil)
+			vigil_beat(registrar->vigil, VIGIL_SERVING, now);
 		keeper_judge(keeper, &note->verdict, now);
 		break;
 	case NOTE_STOP:
@@ -292,6 +296,11 @@ struct registrar *registrar_destroy(struct registrar *registrar)
 	return NULL;
 }
 
+void registrar_keep_vigil(struct registrar *registrar, struct vigil *vigil)
+{
+	registrar->vigil = vigil;
+}
+
 int registrar_start(struct registrar *registrar)
 {
 	sigset_t all, before;
@@ -379,6 +388,11 @@ int registrar_lookup(struct registrar *registrar, const char *number, struct reg
 	uint64_t packed = e164_pack(number);
 
 	return packed ? keeper_lookup(registrar->keeper, packed, ret_info) : -ENOENT;
+}
+
+bool registrar_store_ok(const struct registrar *registrar)
+{
+	return keeper_store_ok(registrar->keeper);
 }
 
 size_t registrar_attempts(struct registrar *registrar, const char *number,

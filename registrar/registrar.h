@@ -17,6 +17,7 @@
 #include "config/config.h"
 
 struct registrar; /* opaque */
+struct vigil;     /* vigil.h */
 
 enum reg_state {
 	REG_NEW,         /* configured, never asked for */
@@ -85,6 +86,11 @@ uint64_t registrar_config_id(const struct config *config);
  * Returns 0, -ENOMEM, or, with the reason logged, -EIO (store) or -EINVAL. */
 int registrar_create(struct registrar **ret_registrar, const struct config *config) MUST_CHECK;
 
+/* Each verdict that registrar_judge() brings is told on as a sign of life: it says that
+ * the thread that judges and the one that deletes both run. Borrowed until
+ * registrar_stop(); before registrar_start(). */
+void registrar_keep_vigil(struct registrar *registrar, struct vigil *vigil);
+
 /* Starts the thread. 0 or -EAGAIN. */
 int registrar_start(struct registrar *registrar) MUST_CHECK;
 
@@ -109,6 +115,9 @@ struct registrar *registrar_destroy(struct registrar *registrar);
 int registrar_lookup(struct registrar *registrar, const char *number,
 		     struct reg_info *ret_info) MUST_CHECK;
 void registrar_summary(struct registrar *registrar, struct registrar_summary *ret_summary);
+
+/* Whether the last write to the store worked, or there is none. Any thread; no lock. */
+bool registrar_store_ok(const struct registrar *registrar);
 
 /* The last ones of a number, newest first, as far as the registrar remembers: it
  * keeps some thousand of all numbers together. Any thread. */

@@ -30,6 +30,7 @@
 #include "hook/hook.h"
 #include "media/media.h"
 #include "registrar/registrar.h"
+#include "registrar/vigil.h"
 #include "tas/admin/admin.h"
 #include "tas/call/call.h"
 #include "tas/device/device.h"
@@ -40,6 +41,7 @@
 #include "tas/sip/sip_loop.h"
 
 #include "tas/sip/tls_guard.h"
+#include "tas/vitals/vitals.h"
 
 #define WITHDRAW_MS       5000 /* the core answers a delete in milliseconds */
 #define LINGER_MS         2000 /* for BYEs to be answered at the end */
@@ -47,8 +49,9 @@
 #define MEDIA_THREADS_MAX 8
 #define NAMES_MS          1000 /* what a start waits for the DNS */
 #define NAMES_STEP_MS     20
-#define GIVEN_MAX         64 /* --set */
-#define LOOK_S            60 /* at how long certificates last, where nothing else is looked at */
+#define GIVEN_MAX         64    /* --set */
+#define LOOK_S            60    /* at how long certificates last, where nothing else is looked at */
+#define TURN_MS           15000 /* for a watchdog to end the requests it has out */
 
 enum stopping { STOP_NOT, STOP_DRAINING, STOP_ENDING };
 
@@ -64,10 +67,12 @@ struct daemon {
 	struct sip_endpoint *endpoint;
 	struct hep *hep; /* NULL: none */
 	struct registrar *registrar;
+	struct vigil *vigil; /* NULL: no sign of life is given */
 	struct call_room *calls;
 	struct hook_room *hooks;
 	struct device_room *devices;
 	struct service_room *service;
+	struct vitals *vitals;
 	struct admin *admin;
 	struct errand *errand;       /* a reading under way; NULL: none */
 	struct reading reading;      /* the errand's until it is done */
@@ -200,6 +205,7 @@ static void drain(void *arg)
 	daemon->stopping = STOP_DRAINING;
 	log_info("main", "stop: draining calls=%zu for_s=%u", call_room_count(daemon->calls),
 		 daemon->config->drain_s);
+	vitals_freeze(daemon->vitals);
 	say_stopping(daemon);
 	call_room_drain(daemon->calls);
 	service_leave_trunks(daemon->service);
@@ -316,6 +322,7 @@ static void apply(struct daemon *daemon, struct reading *reading)
 	daemon->sounds = reading->sounds;
 	renew(daemon, reading, fresh);
 	call_room_set_limits(daemon->calls, &limits);
+	vitals_reconfigure(daemon->vitals, fresh);
 	admin_reconfigure(daemon->admin, fresh);
 	if (!daemon->level_given)
 		log_set_level(fresh->log_level);
@@ -722,15 +729,40 @@ static int start_hooks(struct daemon *daemon)
 	return err ? failed("webhooks", err) : 0;
 }
 
+/* Whoever speaks to the core for our store has to have ended. */
+static int take_vigil(struct daemon *daemon)
+{
+	const char *store = daemon->config->store_sqlite;
+	int err = store ? vigil_keep(&daemon->vigil, store, TURN_MS) : 0;
+
+	if (err == -EBUSY)
+		log_error("main",
+			  "start: another daemon has the store %s: stop it, or give this "
+			  "one a store of its own",
+			  store);
+	else if (err == -ETIMEDOUT)
+		log_error("main",
+			  "start: breakout-watchdog withdraws from %s and does not let go: "
+			  "restart it",
+			  store);
+	else if (err) /* the registrar says what is wrong with the place */
+		err = 0;
+	return err;
+}
+
 static int start_rooms(struct daemon *daemon)
 {
 	const struct config *config = daemon->config;
-	int err = registrar_create(&daemon->registrar, config);
+	int err = take_vigil(daemon);
 
+	if (err)
+		return err;
+	err = registrar_create(&daemon->registrar, config);
 	if (err == -ENOMEM) /* the rest is logged where it happened */
 		return failed("registrar", err);
 	if (err)
 		return err;
+	registrar_keep_vigil(daemon->registrar, daemon->vigil);
 	err = call_room_create(
 		&daemon->calls,
 		&(struct call_room_options){ .endpoint = daemon->endpoint,
@@ -776,6 +808,19 @@ static void show_admin(struct admin_view *ret_view, void *arg)
 					 .files = &daemon->files };
 }
 
+static int start_vitals(struct daemon *daemon)
+{
+	const struct vitals_options options = { .config = daemon->config,
+						.registrar = daemon->registrar,
+						.media = daemon->media,
+						.endpoint = daemon->endpoint,
+						.loop = daemon->loop,
+						.service = daemon->service };
+	int err = vitals_create(&daemon->vitals, &options);
+
+	return err ? failed("health", err) : 0;
+}
+
 /* Calls matter more than the operator's socket, unless the socket says that
  * another daemon has the calls. */
 static int start_admin(struct daemon *daemon)
@@ -787,6 +832,7 @@ static int start_admin(struct daemon *daemon)
 					       .service = daemon->service,
 					       .endpoint = daemon->endpoint,
 					       .devices = daemon->devices,
+					       .vitals = daemon->vitals,
 					       .loop = daemon->loop,
 					       .asks_sbc = daemon->config->sip.keepalive_s > 0,
 					       .drain = drain,
@@ -860,6 +906,8 @@ static int start(struct daemon *daemon, const sigset_t *signals)
 	if (!err)
 		await_names(daemon);
 	if (!err)
+		err = start_vitals(daemon);
+	if (!err)
 		err = start_admin(daemon);
 	if (!err)
 		err = registrar_start(daemon->registrar);
@@ -879,6 +927,9 @@ static void take_down(struct daemon *daemon)
 	reading_done(&daemon->reading);
 	reload_report_done(&daemon->report);
 	tls_files_done(&daemon->files);
+	daemon->vitals = vitals_destroy(daemon->vitals);
+	if (daemon->vigil)
+		vigil_beat(daemon->vigil, VIGIL_STOPPING, clock_now());
 	if (daemon->registrar)
 		registrar_stop(daemon->registrar, daemon->config->withdraw_at_stop, WITHDRAW_MS);
 	daemon->calls = call_room_destroy(daemon->calls);
@@ -890,6 +941,7 @@ static void take_down(struct daemon *daemon)
 		sip_loop_unwatch(daemon->loop, hook_room_fd(daemon->hooks));
 	daemon->hooks = hook_room_destroy(daemon->hooks);
 	daemon->registrar = registrar_destroy(daemon->registrar);
+	daemon->vigil = vigil_leave(daemon->vigil);
 	if (daemon->media)
 		sip_loop_unwatch(daemon->loop, media_engine_fd(daemon->media));
 	daemon->media = media_engine_destroy(daemon->media);

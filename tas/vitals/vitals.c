@@ -202,10 +202,8 @@ static void hear_beat(struct vitals *vitals, enum vital_kind kind, mono_ms beat,
 
 static void look_at_store(struct vitals *vitals)
 {
-	struct registrar_summary summary;
-
-	registrar_summary(vitals->options.registrar, &summary);
-	hear(vitals, VITAL_STORE, summary.store_ok, "the store cannot be written");
+	hear(vitals, VITAL_STORE, registrar_store_ok(vitals->options.registrar),
+	     "the store cannot be written");
 }
 
 /* Where a self-call goes to. */

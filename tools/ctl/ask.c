@@ -11,10 +11,10 @@
 
 #define WAIT_S 10 /* the daemon answers within two seconds, or says why not */
 
-static int dial(const char *path)
+static int dial(const char *path, unsigned wait_s)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	const struct timeval wait = { .tv_sec = WAIT_S };
+	const struct timeval wait = { .tv_sec = wait_s };
 	size_t length = strlen(path);
 	int fd, err;
 
@@ -47,10 +47,10 @@ static int exchange(int fd, const char *request, struct str *answer)
 	return n < 0 ? -errno : 0;
 }
 
-int ask(const char *socket_path, const char *request, json_t **ret_answer)
+int ask_within(const char *socket_path, const char *request, unsigned wait_s, json_t **ret_answer)
 {
 	struct str answer = { 0 };
-	int fd = dial(socket_path);
+	int fd = dial(socket_path, wait_s);
 	int err;
 
 	if (fd < 0)
@@ -63,6 +63,11 @@ int ask(const char *socket_path, const char *request, json_t **ret_answer)
 	}
 	str_done(&answer);
 	return err;
+}
+
+int ask(const char *socket_path, const char *request, json_t **ret_answer)
+{
+	return ask_within(socket_path, request, WAIT_S, ret_answer);
 }
 
 json_t *ask_or_say(const struct options *options, const char *request, int *ret_status)

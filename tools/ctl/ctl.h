@@ -43,6 +43,9 @@ struct options {
 /* Sends one request line, reads one JSON document. 0; -EPROTO (no JSON came),
  * or why the socket cannot be reached (-ENOENT, -ECONNREFUSED, -EACCES ...). */
 int ask(const char *socket_path, const char *request, json_t **ret_answer) MUST_CHECK;
+/* The same, without the patience for a busy daemon. */
+int ask_within(const char *socket_path, const char *request, unsigned wait_s,
+	       json_t **ret_answer) MUST_CHECK;
 
 /* The daemon's answer, or NULL after saying why there is none. */
 json_t *ask_or_say(const struct options *options, const char *request, int *ret_status);
