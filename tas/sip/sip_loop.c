@@ -24,6 +24,7 @@ struct watch;
 #include "tas/sip/tls_guard.h"
 
 #define TURN_MS     100
+#define AGAIN_MS    10  /* until what a peer would not take is offered again */
 #define MAIL_BUDGET 256 /* mails a turn: sockets get their share */
 
 struct watch {
@@ -48,6 +49,7 @@ static int on_ready(struct sip_loop *loop, su_wait_t *wait, struct watch *watch)
 {
 	(void)loop;
 	(void)wait;
+	tls_guard_turn_event();
 	if (!watch->dead)
 		watch->ready(watch->fd, watch->arg);
 	return 0;
@@ -162,17 +164,28 @@ struct sip_loop *sip_loop_destroy(struct sip_loop *loop)
 	return NULL;
 }
 
+/* Fires what is due. True: something is left to be sent. */
+static bool advance(struct sip_loop *loop)
+{
+	tls_guard_turn_event();
+	timer_wheel_advance(loop->wheel, clock_now(), 0);
+	return tls_guard_turn_ends();
+}
+
 void sip_loop_step(struct sip_loop *loop, unsigned at_most_ms)
 {
-	mono_ms now = clock_now();
-	mono_ms next, sleep_ms = at_most_ms;
+	mono_ms next, now, sleep_ms = at_most_ms;
 
-	timer_wheel_advance(loop->wheel, now, 0);
+	tls_guard_turn_begins();
+	if (advance(loop) && sleep_ms > AGAIN_MS)
+		sleep_ms = AGAIN_MS;
+	now = clock_now();
 	next = timer_wheel_next(loop->wheel);
 	if (next >= 0 && next - now < sleep_ms)
 		sleep_ms = next > now ? next - now : 0;
+	tls_guard_turn_begins();
 	su_root_step(loop->root, (su_duration_t)sleep_ms);
-	timer_wheel_advance(loop->wheel, clock_now(), 0);
+	(void)advance(loop); /* what is left is tried again by the next step */
 	sweep_watches(loop);
 }
 

@@ -27,6 +27,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "tas/sip/framing.h"
+#include "tas/sip/tls_batch.h"
 #include "tas/sip/tls_profile.h"
 
 /* A message may take as long as a transaction (64*T1), and so may the first
@@ -59,6 +60,7 @@ struct tls_session {
 	bool closing; /* shut down; sofia notices at the next poll */
 	char **client_names;
 	struct framing framing;
+	struct tls_batch batch;
 };
 
 static struct metric live_sessions =
@@ -153,6 +155,7 @@ static void session_gone(void *parent, void *pointer, CRYPTO_EX_DATA *data, int 
 	*session->link = session->next;
 	if (session->next)
 		session->next->link = session->link;
+	tls_batch_done(&session->batch);
 	free(session->client_names);
 	free(session);
 }
@@ -168,7 +171,10 @@ static int session_create(SSL *ssl, struct tls_profile *profile)
 
 	if (!session)
 		return -ENOMEM;
-	*session = (struct tls_session){ .profile = profile, .ssl = ssl, .since_ms = clock_now() };
+	*session = (struct tls_session){ .profile = profile,
+					 .ssl = ssl,
+					 .since_ms = clock_now(),
+					 .batch = { .ssl = ssl, .write = REAL(SSL_write) } };
 	session->next = profile->sessions;
 	session->link = &profile->sessions;
 	if (session->next)
@@ -433,6 +439,7 @@ int SSL_read(SSL *ssl, void *buffer, int room)
 
 	if (!session)
 		return REAL(SSL_read)(ssl, buffer, room);
+	tls_batch_event();
 	ERR_clear_error();
 	result = REAL(SSL_read)(ssl, buffer, room);
 	if (result <= 0) {
@@ -452,9 +459,48 @@ int SSL_read(SSL *ssl, void *buffer, int room)
 
 int SSL_write(SSL *ssl, const void *bytes, int length)
 {
-	if (FROM_SOFIA() && session_of(ssl))
-		ERR_clear_error();
-	return REAL(SSL_write)(ssl, bytes, length);
+	struct tls_session *session = FROM_SOFIA() ? session_of(ssl) : NULL;
+
+	if (!session)
+		return REAL(SSL_write)(ssl, bytes, length);
+	return tls_batch_write(&session->batch, bytes, length);
+}
+
+void tls_guard_turn_begins(void)
+{
+	tls_batch_open();
+}
+
+void tls_guard_turn_event(void)
+{
+	tls_batch_event();
+}
+
+/* sofia took what is lost for sent, and finds out when it reads. */
+static void on_lost(struct tls_batch *batch)
+{
+	struct tls_session *session = CONTAINER_OF(batch, struct tls_session, batch);
+	const struct tls_profile *profile = session->profile;
+	tport_t *tport = session->tport;
+
+	session->closing = true;
+	(void)shutdown(SSL_get_fd(session->ssl), SHUT_RDWR);
+	if (profile->on_failure && tport)
+		profile->on_failure(tport, false, "connection lost", profile->arg);
+	/* `session` may be gone: touch nothing of it after this line */
+}
+
+bool tls_guard_turn_ends(void)
+{
+	return tls_batch_send(on_lost);
+}
+
+/* sofia's last word before it closes a connection. */
+int shutdown(int fd, int how)
+{
+	if (FROM_SOFIA() && how != SHUT_RD)
+		tls_batch_send_last(fd);
+	return REAL(shutdown)(fd, how);
 }
 
 /* ---- death ----

@@ -45,6 +45,13 @@ void tls_guard_leave(void);
 /* TLS sessions of sofia that are not freed. Any thread. */
 size_t tls_guard_live(void);
 
+/* A turn of the loop: what its events have us say to one peer leaves in one record at
+ * its end (tls_batch.h). Events of sofia's own connections are known here. The end says
+ * whether something could not be sent yet: come back within some milliseconds. */
+void tls_guard_turn_begins(void);
+void tls_guard_turn_event(void);
+bool tls_guard_turn_ends(void);
+
 /* Closes accepted connections whose handshake or message takes too long. */
 void tls_guard_sweep(struct tls_profile *profile);
 
