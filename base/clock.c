@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <time.h>
 
 static atomic_bool faked;
@@ -69,4 +70,15 @@ void clock_fake_wall_set(wall_ms now)
 void clock_real(void)
 {
 	atomic_store(&faked, false);
+}
+
+void clock_wall_text(wall_ms wall, char ret_text[static CLOCK_TEXT_ROOM])
+{
+	time_t seconds = (time_t)(wall / 1000);
+	struct tm tm;
+	size_t length;
+
+	gmtime_r(&seconds, &tm);
+	length = strftime(ret_text, CLOCK_TEXT_ROOM, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(ret_text + length, CLOCK_TEXT_ROOM - length, ".%03dZ", (int)(wall % 1000));
 }

@@ -17,6 +17,10 @@ mono_ms clock_now(void);
 uint64_t clock_now_ns(void); /* same clock, for measuring */
 wall_ms clock_wall(void);
 
+#define CLOCK_TEXT_ROOM 48
+/* "2026-11-25T22:15:18.042Z" (RFC 3339) */
+void clock_wall_text(wall_ms wall, char ret_text[static CLOCK_TEXT_ROOM]);
+
 /* Tests: from the first call on, time stands still unless moved here. */
 void clock_fake_set(mono_ms now);
 void clock_fake_advance(mono_ms by);

@@ -10,6 +10,7 @@
 #include "config/address.h"
 #include "config/device.h"
 #include "config/http.h"
+#include "config/records.h"
 #include "config/settings.h"
 
 const char *check_local_ports_path = "/proc/sys/net/ipv4/ip_local_port_range";
@@ -291,6 +292,7 @@ static void check_rest(struct reader *reader, const struct node *root)
 			   "`admin.socket` is longer than the 107 characters a socket's path may "
 			   "have. Shorten it");
 	http_check(reader, place_of(root, "admin.http"));
+	records_check(reader, place_of(root, "records"));
 	if (is_empty_list(root, "emergency"))
 		find_warning(reader->findings, place_of(root, "emergency"),
 			     "no emergency numbers: such calls would be treated like any other. "

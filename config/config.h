@@ -430,6 +430,27 @@ struct config_recordings {
 	unsigned keep_days; /* then they are removed; 0: never */
 };
 
+/* Who gets call records by HTTP. */
+struct config_record_hook {
+	char *url;            /* NULL: nobody */
+	char *secret_file;    /* one line; NULL: requests are not signed */
+	char *ca_file;        /* PEM: who may sign its certificate; NULL: system's */
+	bool plaintext;       /* http to another machine is meant */
+	unsigned deadline_ms; /* of one request: 10000 */
+	unsigned batch;       /* records in one request: 100 */
+};
+
+/* What becomes of call records. */
+struct config_records {
+	char *sqlite; /* path of a database with a row for each; NULL: none */
+	struct config_record_hook webhook;
+	unsigned keep_days;  /* rows and rotated files go after; 0: never */
+	unsigned mask_days;  /* and lose their numbers after; 0: never */
+	bool mask_at_once;   /* no number is ever written whole */
+	bool rotate_daily;   /* cdr_file is renamed with the first record of a day */
+	size_t rotate_bytes; /* and once it is as large; 0: never */
+};
+
 enum media_ice { MEDIA_ICE_FULL, MEDIA_ICE_LITE };
 
 /* Which loops that no rule wants the audio of are carried without it: their SDP
@@ -524,7 +545,8 @@ struct config {
 	char *prefix_mo, *prefix_mt; /* digits; NULL: none */
 	char *store_sqlite;          /* path */
 	char *cdr_file;              /* JSON lines; NULL: only the log */
-	char *admin_socket;          /* path of the Unix socket */
+	struct config_records records;
+	char *admin_socket; /* path of the Unix socket */
 	struct config_http http;
 	struct config_trace trace;
 	struct config_health health;

@@ -9,6 +9,7 @@
 #include "config/device.h"
 #include "config/health.h"
 #include "config/http.h"
+#include "config/records.h"
 #include "config/registration.h"
 #include "config/service.h"
 #include "config/trunk.h"
@@ -552,6 +553,10 @@ static const struct key top_keys[] = {
 	  NESTED(cdr_schema),
 	  .apply = CONFIG_APPLY_RESTART,
 	  .help = "call records" },
+	{ .name = "records",
+	  NESTED(records_schema),
+	  .apply = CONFIG_APPLY_RESTART,
+	  .help = "what becomes of call records" },
 	{ .name = "admin",
 	  NESTED(admin_schema),
 	  .apply = CONFIG_APPLY_RESTART,

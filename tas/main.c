@@ -29,6 +29,7 @@
 #include "config/config.h"
 #include "hook/hook.h"
 #include "media/media.h"
+#include "records/records.h"
 #include "registrar/registrar.h"
 #include "registrar/vigil.h"
 #include "tas/admin/admin.h"
@@ -69,6 +70,7 @@ struct daemon {
 	struct registrar *registrar;
 	struct vigil *vigil; /* NULL: no sign of life is given */
 	struct call_room *calls;
+	struct records *records; /* NULL: nothing is made of call records */
 	struct hook_room *hooks;
 	struct device_room *devices;
 	struct service_room *service;
@@ -750,6 +752,20 @@ static int take_vigil(struct daemon *daemon)
 	return err;
 }
 
+/* Calls matter more than what is made of their records, which wait in their file. */
+static void start_records(struct daemon *daemon)
+{
+	const struct config *config = daemon->config;
+	const struct config_records *records = &config->records;
+	int err = 0;
+
+	if (config->cdr_file &&
+	    (records->sqlite || records->webhook.url || records->keep_days || records->mask_days))
+		err = records_create(&daemon->records, config->cdr_file, records);
+	if (err)
+		log_error("main", "start: nothing is made of call records: %s", strerror(-err));
+}
+
 static int start_rooms(struct daemon *daemon)
 {
 	const struct config *config = daemon->config;
@@ -770,12 +786,14 @@ static int start_rooms(struct daemon *daemon)
 					     .media = daemon->media,
 					     .wheel = sip_loop_wheel(daemon->loop),
 					     .cdr_file = config->cdr_file,
+					     .records = &config->records,
 					     .limits = limits_of(config) });
 	if (err) {
 		log_error("main", "start: cdr.file %s cannot be written: %s: mend path or rights",
 			  config->cdr_file ? config->cdr_file : "-", strerror(-err));
 		return err;
 	}
+	start_records(daemon);
 	err = start_hooks(daemon);
 	if (err)
 		return err;
@@ -933,6 +951,7 @@ static void take_down(struct daemon *daemon)
 	if (daemon->registrar)
 		registrar_stop(daemon->registrar, daemon->config->withdraw_at_stop, WITHDRAW_MS);
 	daemon->calls = call_room_destroy(daemon->calls);
+	daemon->records = records_destroy(daemon->records); /* after the last record */
 	daemon->service = service_destroy(daemon->service);
 	daemon->devices = device_room_destroy(daemon->devices);
 	daemon->hep = hep_destroy(daemon->hep);

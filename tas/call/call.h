@@ -153,6 +153,8 @@ struct call_room_options {
 	struct media_engine *media;
 	struct timer_wheel *wheel;
 	const char *cdr_file; /* NULL: none */
+	const struct config_records
+		*records; /* how it is written; read during create; NULL: plain */
 	struct call_limits limits;
 };
 int call_room_create(struct call_room **ret_room,

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/clock.h"
+#include "base/json_mask.h"
 #include "base/log.h"
 #include "base/mailbox.h"
 #include "base/metrics.h"
@@ -29,6 +30,7 @@ struct cdr_writer {
 	struct mailbox *mailbox;
 	pthread_t thread;
 	bool running; /* the thread exists */
+	bool masks;   /* no number is written whole */
 	struct slots slots;
 
 	/* Writer's thread. */
@@ -167,15 +169,25 @@ static int post(struct cdr_writer *writer, const struct line_mail *what)
 	return 0;
 }
 
-void cdr_write(struct cdr_writer *writer, const char *line, unsigned slot)
+/* A copy, as it may be written; NULL: no memory. */
+static char *as_written(const struct cdr_writer *writer, const char *line, const char *end)
 {
 	struct str text = { 0 };
-	char *taken;
 
-	str_add(&text, line ? line : "");
-	str_add(&text, "\n");
-	taken = line ? str_take(&text) : NULL;
-	str_done(&text);
+	if (!line)
+		return NULL;
+	if (writer->masks)
+		json_mask(&text, line);
+	else
+		str_add(&text, line);
+	str_add(&text, end);
+	return str_take(&text);
+}
+
+void cdr_write(struct cdr_writer *writer, const char *line, unsigned slot)
+{
+	char *taken = as_written(writer, line, "\n");
+
 	if (!taken || post(writer, &(struct line_mail){ .text = taken, .slot = slot }) < 0)
 		lose(); /* the slot stays: a start after a kill would write what is in it */
 	else if (slot)
@@ -189,7 +201,7 @@ unsigned cdr_answered(struct cdr_writer *writer, wall_ms start, wall_ms answer, 
 
 	if (!slot)
 		return 0;
-	mail.text = strdup(line);
+	mail.text = as_written(writer, line, "");
 	if (mail.text && post(writer, &mail) == 0)
 		return slot;
 	slot_give(&writer->slots, slot);
@@ -248,7 +260,8 @@ static void keep_open_calls(struct cdr_writer *writer, const char *path)
 					: strerror(-err));
 }
 
-int cdr_writer_create(struct cdr_writer **ret_writer, const char *path)
+int cdr_writer_create(struct cdr_writer **ret_writer, const char *path,
+		      const struct config_records *config)
 {
 	struct cdr_writer *writer = calloc(1, sizeof(*writer));
 	int err;
@@ -259,6 +272,9 @@ int cdr_writer_create(struct cdr_writer **ret_writer, const char *path)
 	err = cdr_file_open(&writer->file, path);
 	if (err)
 		goto fail;
+	writer->file.rotate_daily = config && config->rotate_daily;
+	writer->file.rotate_bytes = config ? config->rotate_bytes : 0;
+	writer->masks = config && config->mask_at_once;
 	keep_open_calls(writer, path);
 	err = mailbox_create(&writer->mailbox, writer);
 	if (err)

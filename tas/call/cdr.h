@@ -11,11 +11,14 @@
 
 #include "base/clock.h"
 #include "base/macros.h"
+#include "config/config.h"
 
 struct cdr_writer; /* opaque */
 
-/* 0, -ENOMEM, -EAGAIN (no thread), or why the file cannot be opened (-EACCES ...). */
-int cdr_writer_create(struct cdr_writer **ret_writer, const char *path) MUST_CHECK;
+/* `config` says when the file is rotated, and whether numbers are masked; NULL: neither.
+ * 0, -ENOMEM, -EAGAIN (no thread), or why the file cannot be opened (-EACCES ...). */
+int cdr_writer_create(struct cdr_writer **ret_writer, const char *path,
+		      const struct config_records *config) MUST_CHECK;
 /* Writes what is waiting first. */
 struct cdr_writer *cdr_writer_destroy(struct cdr_writer *writer);
 

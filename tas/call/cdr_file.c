@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include "base/log.h"
 
@@ -33,6 +35,46 @@ static void follow_path(struct cdr_file *file)
 		return; /* the old file is better than none */
 	close(file->fd);
 	file->fd = fd;
+}
+
+static bool same_day(time_t a, time_t b)
+{
+	struct tm day_a = { 0 }, day_b = { 0 };
+
+	(void)localtime_r(&a, &day_a); /* NULL only beyond the year 2^31 */
+	(void)localtime_r(&b, &day_b);
+	return day_a.tm_year == day_b.tm_year && day_a.tm_yday == day_b.tm_yday;
+}
+
+/* Renames the file if it is time; follow_path() begins the new one. Its last change says
+ * of which day its records are. */
+static void rotate(struct cdr_file *file)
+{
+	time_t now = (time_t)(clock_wall() / 1000);
+	struct tm utc = { 0 };
+	struct stat st;
+	char stamp[32], to[4096];
+	int err = 0;
+
+	if ((!file->rotate_daily && !file->rotate_bytes) || fstat(file->fd, &st) < 0 ||
+	    !S_ISREG(st.st_mode) || !st.st_size ||
+	    !((file->rotate_daily && !same_day(st.st_mtim.tv_sec, now)) ||
+	      (file->rotate_bytes && (size_t)st.st_size >= file->rotate_bytes)))
+		return;
+	(void)gmtime_r(&now, &utc);
+	strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &utc);
+	if ((size_t)snprintf(to, sizeof(to), "%s-%s", file->path, stamp) >= sizeof(to))
+		err = -ENAMETOOLONG;
+	else if (access(to, F_OK) == 0)
+		return; /* twice in a second: next time */
+	else if (rename(file->path, to) < 0)
+		err = -errno;
+	if (err && !file->rotate_failing)
+		log_error("call",
+			  "cdr file=%s cannot be rotated: %s: it grows on: mend the rights "
+			  "of its folder",
+			  file->path, strerror(-err));
+	file->rotate_failing = err != 0;
 }
 
 /* Of kept, the first `done` bytes are written. */
@@ -79,8 +121,10 @@ static void write_kept(struct cdr_file *file, mono_ms now)
 	size_t before = file->kept.length;
 	int err;
 
-	if (!file->unsynced)
-		follow_path(file); /* never away from lines that are still to be synced */
+	if (!file->unsynced) { /* never away from lines that are still to be synced */
+		rotate(file);
+		follow_path(file);
+	}
 	err = append(file);
 	if (err)
 		file->retry_at = now + CDR_RETRY_MS;

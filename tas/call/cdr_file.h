@@ -24,6 +24,11 @@ struct cdr_file {
 	int fd;
 	struct str kept; /* lines not yet written */
 	bool failing;
+	/* When the file is renamed to NAME-20261125T221518Z and a new one begun; false, 0: by
+	 * nobody but logrotate. */
+	bool rotate_daily;   /* with the first line of a local day */
+	size_t rotate_bytes; /* once it is as large */
+	bool rotate_failing;
 	mono_ms retry_at; /* not before, after the disk refused */
 	bool unsynced;    /* written lines are waiting for fdatasync() */
 	mono_ms sync_at;

@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/log.h"
-#include "tas/call/record_time.h"
 
 #define TAIL_MAX ((off_t)8 << 20) /* more than the writer keeps while the disk refuses */
 
@@ -87,11 +86,11 @@ static void id_of(const char *line, char *ret_id, size_t room)
 
 static void fill_gaps(struct str *to, const char *line, wall_ms start, wall_ms answer, wall_ms end)
 {
-	char text[RECORD_TIME_ROOM];
+	char text[CLOCK_TEXT_ROOM];
 
 	for (; *line && *line != '\n'; line++) {
 		if (*line == CDR_GAP_END) {
-			record_time(end, text);
+			clock_wall_text(end, text);
 			str_addf(to, "\"%s\"", text);
 		} else if (*line == CDR_GAP_TALK) {
 			str_addf(to, "%lld", (long long)(end - answer));

@@ -4,9 +4,7 @@
  */
 #include "tas/call/record_line.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include "base/str.h"
 
 const char *record_text_or(const char *text, const char *instead)
@@ -30,23 +28,12 @@ void record_add_text(struct str *json, const char *name, const char *value)
 	str_add_json(json, record_text_or(value, ""));
 }
 
-void record_time(wall_ms wall, char ret_text[static RECORD_TIME_ROOM])
-{
-	time_t seconds = (time_t)(wall / 1000);
-	struct tm tm;
-	size_t length;
-
-	gmtime_r(&seconds, &tm);
-	length = strftime(ret_text, RECORD_TIME_ROOM, "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(ret_text + length, RECORD_TIME_ROOM - length, ".%03dZ", (int)(wall % 1000));
-}
-
 /* null for a moment that never came: 0. */
 static void add_time(struct str *json, const char *name, wall_ms wall)
 {
-	char text[RECORD_TIME_ROOM];
+	char text[CLOCK_TEXT_ROOM];
 
-	record_time(wall, text);
+	clock_wall_text(wall, text);
 	str_addf(json, wall ? ",\"%s\":\"%s\"" : ",\"%s\":null", name, text);
 }
 

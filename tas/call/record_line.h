@@ -8,7 +8,6 @@
 
 #include "tas/call/call_state.h"
 #include "tas/call/cdr_open.h"
-#include "tas/call/record_time.h"
 
 /* Raised when a member changes its meaning or goes; new ones come without. */
 #define RECORD_SCHEMA 1

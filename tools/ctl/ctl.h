@@ -28,6 +28,13 @@ struct plan_options {
 	const char *count, *outage, *ttl, *rate;
 };
 
+/* Of `records`, as written; NULL: not given. */
+struct record_options {
+	bool given; /* any of them */
+	const char *since, *until, *number, *cause;
+	bool csv;
+};
+
 enum format { FORMAT_TABLE, FORMAT_JSON, FORMAT_TEXT, FORMAT_HTML, FORMAT_PCAPNG };
 
 struct options {
@@ -38,6 +45,7 @@ struct options {
 	const char *key;               /* of unseal; NULL: none */
 	struct explain_options explain;
 	struct plan_options plan;
+	struct record_options records;
 };
 
 /* Sends one request line, reads one JSON document. 0; -EPROTO (no JSON came),
@@ -50,7 +58,12 @@ int ask_within(const char *socket_path, const char *request, unsigned wait_s,
 /* The daemon's answer, or NULL after saying why there is none. */
 json_t *ask_or_say(const struct options *options, const char *request, int *ret_status);
 
+/* Where the records are: as --cdr says, as `configured` says (NULL: nothing), as the
+ * daemon says. The caller frees it; NULL after saying why there are none. */
+char *record_path(const struct options *options, const char *configured, int *ret_status);
+
 int run_explain(const struct options *options);
+int run_records(const struct options *options);
 int run_regs(const struct options *options);
 int run_trace(const struct options *options);
 int run_unseal(const struct options *options);

@@ -148,30 +148,6 @@ static json_t *find_record(const char *path, const char *id)
 	return found;
 }
 
-/* Where the records are: as said, as the configuration says, as the daemon says. */
-static char *record_path(const struct decider *decider, int *ret_status)
-{
-	const char *path = decider->options->explain.cdr;
-	json_t *status = NULL;
-	char *copy;
-
-	if (!path && decider->config)
-		path = decider->config->cdr_file;
-	if (!path && !decider->config) {
-		status = ask_or_say(decider->options, "status", ret_status);
-		if (!status)
-			return NULL;
-		path = json_string_value(json_object_get(status, "cdr"));
-	}
-	*ret_status = STATUS_NO;
-	copy = path && *path ? strdup(path) : NULL;
-	if (!copy)
-		(void)complain("no call records are written: set cdr.file, or name a file with "
-			       "--cdr");
-	json_decref(status);
-	return copy;
-}
-
 /* ---- one call ---- */
 
 static int show(const struct options *options, json_t *answer, const json_t *record)
@@ -229,7 +205,8 @@ static int explain_made_up(const struct decider *decider)
 static int explain_past(const struct decider *decider, const char *id)
 {
 	int status = STATUS_NO;
-	char *path = record_path(decider, &status);
+	char *path = record_path(decider->options,
+				 decider->config ? decider->config->cdr_file : NULL, &status);
 	json_t *record = path ? find_record(path, id) : NULL, *question, *answer;
 
 	free(path);

@@ -137,7 +137,7 @@ static const struct command {
 	{ "explain", OPTIONAL, run_explain }, { "devices", NONE, run_devices },
 	{ "trace", NEEDED, run_trace },       { "unseal", NEEDED, run_unseal },
 	{ "config", OPTIONAL, run_config },   { "reload", NONE, run_reload },
-	{ "cert", NONE, run_cert },
+	{ "cert", NONE, run_cert },           { "records", NONE, run_records },
 };
 
 static void usage(FILE *to)
@@ -153,6 +153,7 @@ static void usage(FILE *to)
 	      "  calls             running calls\n"
 	      "  trace ID          what was said in a call, by its id or a Call-ID: a ladder;\n"
 	      "                    with -o text the messages, -o html a page, -o pcapng a capture\n"
+	      "  records           past calls, from the files of records: see below\n"
 	      "  devices           soft phones: where each is registered\n"
 	      "  trunks            addresses of trunks: up or down, last answer, calls, failures\n"
 	      "  explain ...       why a call goes where it goes: see below\n"
@@ -175,6 +176,11 @@ static void usage(FILE *to)
 	      "regs plan --count 1M [--outage 30m] [--ttl 1h] [--rate REQUESTS]\n"
 	      "unseal FILE.wav.sealed --key KEY   by the private key of recordings.key, a PEM "
 	      "file\n"
+	      "\n"
+	      "records [--since TIME] [--until TIME] [--number NUMBER] [--cause CAUSE]\n"
+	      "        [--csv] [--cdr FILE]\n"
+	      "                           TIME is 90s, 30m, 8h or 7d ago, 2026-11-25, or\n"
+	      "                           2026-11-25T22:15, with Z for UTC\n"
 	      "\n"
 	      "explain --to NUMBER [--from NUMBER] [--direction mo|mt] [--at TIME]\n"
 	      "        [--header \"Name: value\"]... [--trunk NAME] [--load PERCENT]\n"
@@ -206,6 +212,9 @@ static bool fits(const struct command *command, const struct options *options)
 	       (command->argument != NEEDED || options->argument) &&
 	       (many || (!options->second && !options->plan.given)) &&
 	       (command->run == run_explain || !options->explain.given) &&
+	       (command->run == run_records || !options->records.given) &&
+	       (command->run == run_explain || command->run == run_records ||
+		!options->explain.cdr) &&
 	       (command->run == run_trace || options->format <= FORMAT_JSON);
 }
 
@@ -244,7 +253,12 @@ enum {
 	OPT_OUTAGE,
 	OPT_TTL,
 	OPT_RATE,
-	OPT_KEY
+	OPT_KEY,
+	OPT_SINCE,
+	OPT_UNTIL,
+	OPT_NUMBER,
+	OPT_CAUSE,
+	OPT_CSV
 };
 
 static const char **explain_text(struct explain_options *explain, int option)
@@ -296,6 +310,32 @@ static bool take_plan_option(struct plan_options *plan, int option, const char *
 	return true;
 }
 
+/* False: it is none of `records`. */
+static bool take_record_option(struct record_options *records, int option, const char *value)
+{
+	switch (option) {
+	case OPT_SINCE:
+		records->since = value;
+		break;
+	case OPT_UNTIL:
+		records->until = value;
+		break;
+	case OPT_NUMBER:
+		records->number = value;
+		break;
+	case OPT_CAUSE:
+		records->cause = value;
+		break;
+	case OPT_CSV:
+		records->csv = true;
+		break;
+	default:
+		return false;
+	}
+	records->given = true;
+	return true;
+}
+
 static bool take_load(struct explain_options *explain, const char *value)
 {
 	char *rest;
@@ -318,7 +358,7 @@ static bool take_explain_option(struct explain_options *explain, int option, con
 {
 	const char **text = explain_text(explain, option);
 
-	explain->given = true;
+	explain->given = explain->given || option != OPT_CDR; /* which `records` has too */
 	if (option == OPT_LOAD)
 		return take_load(explain, value);
 	if (option == OPT_HEADER)
@@ -369,6 +409,11 @@ int main(int argc, char **argv)
 		{ "ttl", required_argument, NULL, OPT_TTL },
 		{ "rate", required_argument, NULL, OPT_RATE },
 		{ "key", required_argument, NULL, OPT_KEY },
+		{ "since", required_argument, NULL, OPT_SINCE },
+		{ "until", required_argument, NULL, OPT_UNTIL },
+		{ "number", required_argument, NULL, OPT_NUMBER },
+		{ "cause", required_argument, NULL, OPT_CAUSE },
+		{ "csv", no_argument, NULL, OPT_CSV },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct options options = { .socket_path = SOCKET_PATH };
@@ -394,6 +439,7 @@ int main(int argc, char **argv)
 			return STATUS_OK;
 		default:
 			if (!take_plan_option(&options.plan, option, optarg) &&
+			    !take_record_option(&options.records, option, optarg) &&
 			    !take_explain_option(&options.explain, option, optarg))
 				return wrong_usage();
 		}

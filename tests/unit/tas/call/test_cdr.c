@@ -49,7 +49,7 @@ static void lines_are_appended_in_order(void **state)
 
 	(void)state;
 	for (int i = 0; i < 2; i++) {
-		assert_int_equal(cdr_writer_create(&writer, path), 0);
+		assert_int_equal(cdr_writer_create(&writer, path, NULL), 0);
 		cdr_write(writer, "{\"n\":1}", 0);
 		cdr_write(writer, "{\"n\":2}", 0);
 		assert_null(cdr_writer_destroy(writer));
@@ -64,7 +64,7 @@ static void nothing_is_lost_at_the_end(void **state)
 	struct stat st;
 
 	(void)state;
-	assert_int_equal(cdr_writer_create(&writer, path), 0);
+	assert_int_equal(cdr_writer_create(&writer, path, NULL), 0);
 	for (int i = 0; i < 10000; i++)
 		cdr_write(writer, "0123456789", 0);
 	cdr_writer_destroy(writer);
@@ -80,7 +80,7 @@ static void moved_file_is_followed(void **state)
 
 	(void)state;
 	snprintf(moved, sizeof(moved), "%s.1", path);
-	assert_int_equal(cdr_writer_create(&writer, path), 0);
+	assert_int_equal(cdr_writer_create(&writer, path, NULL), 0);
 	assert_int_equal(rename(path, moved), 0);
 	cdr_write(writer, "after", 0);
 	cdr_writer_destroy(writer);
@@ -107,7 +107,7 @@ static void full_disk_is_said_once_and_stalls_nobody(void **state)
 
 	(void)state;
 	log_set_sink(keep_line, NULL);
-	assert_int_equal(cdr_writer_create(&writer, "/dev/full"), 0);
+	assert_int_equal(cdr_writer_create(&writer, "/dev/full", NULL), 0);
 	for (int i = 0; i < 1000; i++)
 		cdr_write(writer, "{}", 0);
 	cdr_writer_destroy(writer);
@@ -115,13 +115,27 @@ static void full_disk_is_said_once_and_stalls_nobody(void **state)
 	assert_non_null(strstr(complaint, "No space left on device"));
 }
 
+static void no_number_is_written_whole_if_so_wanted(void **state)
+{
+	const struct config_records config = { .mask_at_once = true };
+	struct cdr_writer *writer = NULL;
+	char text[64];
+
+	(void)state;
+	assert_int_equal(cdr_writer_create(&writer, path, &config), 0);
+	cdr_write(writer, "{\"from\":\"+4799000012\"}", 0);
+	cdr_writer_destroy(writer);
+	read_file(path, text, sizeof(text));
+	assert_string_equal(text, "{\"from\":\"+4799***12\"}\n");
+}
+
 static void unusable_path_is_an_error(void **state)
 {
 	struct cdr_writer *writer = NULL;
 
 	(void)state;
-	assert_int_equal(cdr_writer_create(&writer, "/nowhere/at/all"), -ENOENT);
-	assert_int_equal(cdr_writer_create(&writer, folder), -EISDIR);
+	assert_int_equal(cdr_writer_create(&writer, "/nowhere/at/all", NULL), -ENOENT);
+	assert_int_equal(cdr_writer_create(&writer, folder, NULL), -EISDIR);
 	assert_null(writer);
 	assert_null(cdr_writer_destroy(NULL));
 }
@@ -131,8 +145,11 @@ static void unusable_path_is_an_error(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(lines_are_appended_in_order), T(nothing_is_lost_at_the_end),
-		T(moved_file_is_followed),      T(full_disk_is_said_once_and_stalls_nobody),
+		T(lines_are_appended_in_order),
+		T(nothing_is_lost_at_the_end),
+		T(moved_file_is_followed),
+		T(full_disk_is_said_once_and_stalls_nobody),
+		T(no_number_is_written_whole_if_so_wanted),
 		T(unusable_path_is_an_error),
 	};
 

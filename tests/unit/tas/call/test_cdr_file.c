@@ -105,6 +105,46 @@ static void what_is_not_synced_is_when_the_file_is_closed(void **state)
 	assert_int_equal(syncs, 1);
 }
 
+static void a_large_file_is_renamed_and_nothing_is_split(void **state)
+{
+	char moved[128];
+
+	(void)state;
+	clock_fake_wall_set(1800000000000); /* 2027-01-15T08:00:00Z */
+	snprintf(moved, sizeof(moved), "%s-20270115T080000Z", path);
+	file.rotate_bytes = 8;
+	add("one\n", 0);
+	add("two\n", 1);
+	add("three\n", 2); /* not away from lines that are still to be synced */
+	cdr_file_work(&file, CDR_SYNC_MS);
+	add("four\n", CDR_SYNC_MS + 1);
+	assert_size(moved, 14);
+	assert_size(path, 5);
+	cdr_file_work(&file, 100);
+	file.rotate_bytes = 1;
+	add("five\n", 101); /* that name is taken within the second: later */
+	assert_size(path, 10);
+	clock_real();
+}
+
+static void the_first_record_of_a_day_begins_a_file(void **state)
+{
+	const struct timespec yesterday[2] = { { .tv_sec = 1799900000 }, { .tv_sec = 1799900000 } };
+	char moved[128];
+
+	(void)state;
+	clock_fake_wall_set(1800000000000);
+	snprintf(moved, sizeof(moved), "%s-20270115T080000Z", path);
+	file.rotate_daily = true;
+	add("one\n", 0);
+	cdr_file_work(&file, CDR_SYNC_MS);
+	assert_int_equal(futimens(file.fd, yesterday), 0);
+	add("two\n", 100);
+	assert_size(moved, 4);
+	assert_size(path, 4);
+	clock_real();
+}
+
 static void half_a_line_of_a_killed_process_is_ended(void **state)
 {
 	(void)state;
@@ -173,6 +213,8 @@ int main(void)
 		T(a_record_is_written_at_once_and_synced_later),
 		T(many_records_share_a_sync_which_none_puts_off),
 		T(a_moved_file_gets_what_was_begun_and_is_left_after_its_sync),
+		T(a_large_file_is_renamed_and_nothing_is_split),
+		T(the_first_record_of_a_day_begins_a_file),
 		T(half_a_line_of_a_killed_process_is_ended),
 		T(what_is_not_synced_is_when_the_file_is_closed),
 		T(a_refusing_disk_is_asked_once_a_second_and_keeps_4_mib),

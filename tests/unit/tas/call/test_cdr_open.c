@@ -180,7 +180,7 @@ static void the_next_writer_writes_them_first(void **state)
 	(void)state;
 	log_set_sink(ignore, NULL);
 	killed_after(&(struct timespec){ .tv_sec = 65 });
-	assert_int_equal(cdr_writer_create(&writer, path), 0);
+	assert_int_equal(cdr_writer_create(&writer, path, NULL), 0);
 	for (int i = 0; i < 3; i++) {
 		unsigned slot = cdr_answered(writer, 1, 1, LINE("next"));
 
