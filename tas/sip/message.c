@@ -41,6 +41,17 @@ static int add_line(struct sip_headers *headers, const char *line, size_t length
 	return 0;
 }
 
+/* Most of a message: known by their class no name need be looked up. What sofia
+ * could not read has another, and is judged by its name. */
+static bool is_own_class(const msg_hclass_t *class)
+{
+	return class == sip_via_class || class == sip_from_class || class == sip_to_class ||
+	       class == sip_call_id_class || class == sip_cseq_class ||
+	       class == sip_contact_class || class == sip_route_class ||
+	       class == sip_record_route_class || class == sip_max_forwards_class ||
+	       class == sip_content_type_class || class == sip_content_length_class;
+}
+
 static int add_lines(const msg_t *msg, struct sip_headers *headers)
 {
 	msg_header_t *const *head = msg_chain_head(msg);
@@ -49,8 +60,8 @@ static int add_lines(const msg_t *msg, struct sip_headers *headers)
 		const msg_hclass_t *class = h->sh_class;
 
 		if (class == sip_request_class || class == sip_status_class ||
-		    class == sip_separator_class || class == sip_payload_class || !h->sh_data ||
-		    !h->sh_len)
+		    class == sip_separator_class || class == sip_payload_class ||
+		    is_own_class(class) || !h->sh_data || !h->sh_len)
 			continue;
 		if (add_line(headers, h->sh_data, h->sh_len) < 0)
 			return -ENOMEM;
