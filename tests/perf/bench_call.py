@@ -37,7 +37,7 @@ STEADY = 200  # calls/s at which the subjects are compared
 LIMIT = 3200  # calls/s beyond which nobody looks
 PROBES = 300  # calls whose post-dial delay is taken: three are beyond the 99th percentile
 WARM_UP = 20  # calls before them, which pay for what is made once
-PROBED_S = 20  # seconds of load, in which all of them fit
+PROBED_S = 15  # seconds of load, in which all of them fit
 CORES = sorted(os.sched_getaffinity(0))
 
 
@@ -75,7 +75,7 @@ class Run:
         with concurrent.futures.ThreadPoolExecutor() as pool, pinned(1):
             prober = pool.submit(delays_ms, core, subject.port, dialled, probes)
             self.done, self.failed, _, self.errors = core.run(
-                calls, rate, dialled, seconds=calls // rate + 15, guests=probes)
+                calls, rate, dialled, seconds=calls // rate + 8, guests=probes)
             self.delays_ms = sorted(prober.result()[WARM_UP:])
         self.seconds = time.monotonic() - begin
         self.cpu_us = 1e6 * (cpu() - before) / max(self.done + probes, 1)
