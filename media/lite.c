@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "media/lite.h"
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <stun/stunagent.h>
@@ -349,7 +350,7 @@ static void on_readable(struct watch *watch)
 {
 	struct lite *lite = CONTAINER_OF(watch, struct lite, watch);
 
-	(void)packets_receive(worker_packets(lite->worker), watch->fd, on_datagram, lite);
+	(void)packets_receive(worker_packets(lite->worker), watch->fd, UINT_MAX, on_datagram, lite);
 }
 
 bool lite_leg_is_connected(const struct lite_leg *leg)

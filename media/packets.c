@@ -15,12 +15,17 @@ static struct metric unsent = METRIC_COUNTER_INIT(
 struct packets {
 	uint8_t slots[SLOTS][RELAY_BUFFER];
 	unsigned used; /* slots of this turn */
-	/* Of one recvmmsg() or sendmmsg(). */
-	struct mmsghdr in[BATCH], out[SLOTS];
-	struct iovec in_parts[BATCH], out_parts[SLOTS];
-	union net_address from[BATCH], to[SLOTS];
+	/* Of recvmmsg(), each for its slot: what the kernel writes is put back. */
+	struct mmsghdr in[SLOTS];
+	struct iovec in_parts[SLOTS];
+	union net_address from[SLOTS];
+	/* Of sendmmsg(). */
+	struct mmsghdr out[SLOTS];
+	struct iovec out_parts[SLOTS];
+	union net_address to[SLOTS];
 	int out_fd;
 	unsigned queued;
+	uint64_t ever_queued;
 };
 
 int packets_create(struct packets **ret_packets)
@@ -30,6 +35,13 @@ int packets_create(struct packets **ret_packets)
 	if (!packets)
 		return -ENOMEM;
 	packets->out_fd = -1;
+	for (unsigned i = 0; i < SLOTS; i++) {
+		packets->in_parts[i] = (struct iovec){ packets->slots[i], RELAY_PACKET_MAX + 1 };
+		packets->in[i].msg_hdr = (struct msghdr){ .msg_name = &packets->from[i],
+							  .msg_namelen = sizeof(packets->from[i]),
+							  .msg_iov = &packets->in_parts[i],
+							  .msg_iovlen = 1 };
+	}
 	*ret_packets = packets;
 	return 0;
 }
@@ -68,37 +80,30 @@ void packets_flush(struct packets *packets)
 	packets->used = 0;
 }
 
-static void prepare(struct packets *packets, unsigned count)
-{
-	for (unsigned i = 0; i < count; i++) {
-		packets->in_parts[i] =
-			(struct iovec){ packets->slots[packets->used + i], RELAY_PACKET_MAX + 1 };
-		packets->in[i].msg_hdr = (struct msghdr){ .msg_name = &packets->from[i],
-							  .msg_namelen = sizeof(packets->from[i]),
-							  .msg_iov = &packets->in_parts[i],
-							  .msg_iovlen = 1 };
-	}
-}
-
 /* The level-triggered set comes back for what is left. An error (ICMP unreachable)
  * is cleared by having been read. */
-int packets_receive(struct packets *packets, int fd, packets_take_fn *take, void *arg)
+int packets_receive(struct packets *packets, int fd, unsigned most, packets_take_fn *take,
+		    void *arg)
 {
-	unsigned first, room;
+	unsigned first;
+	uint64_t queued;
 	int count;
 
-	if (SLOTS - packets->used < BATCH)
+	most = most < BATCH ? most : BATCH;
+	if (SLOTS - packets->used < most)
 		packets_flush(packets);
-	room = SLOTS - packets->used < BATCH ? SLOTS - packets->used : BATCH;
-	prepare(packets, room);
-	count = recvmmsg(fd, packets->in, room, MSG_DONTWAIT, NULL);
+	first = packets->used;
+	count = recvmmsg(fd, packets->in + first, most, MSG_DONTWAIT, NULL);
 	if (count <= 0)
 		return 0;
-	first = packets->used;
 	packets->used += (unsigned)count;
-	for (int i = 0; i < count; i++)
-		take(&packets->from[i], packets->slots[first + (unsigned)i], packets->in[i].msg_len,
-		     arg);
+	queued = packets->ever_queued;
+	for (unsigned i = first; i < first + (unsigned)count; i++) {
+		packets->in[i].msg_hdr.msg_namelen = sizeof(packets->from[i]);
+		take(&packets->from[i], packets->slots[i], packets->in[i].msg_len, arg);
+	}
+	if (packets->ever_queued == queued) /* none of them waits: their slots are warm */
+		packets->used = first;
 	return count;
 }
 
@@ -127,5 +132,6 @@ bool packets_send(struct packets *packets, int fd, const union net_address *to,
 						    .msg_iov = &packets->out_parts[at],
 						    .msg_iovlen = 1 };
 	packets->queued++;
+	packets->ever_queued++;
 	return true;
 }

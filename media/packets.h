@@ -23,8 +23,10 @@ struct packets *packets_destroy(struct packets *packets);
  * comes with that length plus one. */
 typedef void packets_take_fn(const union net_address *from, uint8_t *packet, size_t length,
 			     void *arg);
-/* One batch of what waits at a socket. Returns how many came. */
-int packets_receive(struct packets *packets, int fd, packets_take_fn *take, void *arg);
+/* Of what waits at a socket so many at most, and no more than a batch: 1 where seldom
+ * more waits, as each more is looked for. Returns how many came. */
+int packets_receive(struct packets *packets, int fd, unsigned most, packets_take_fn *take,
+		    void *arg);
 
 /* Queued until packets_flush() when it lies in a slot, else sent at once. False: the
  * network did not take it. */

@@ -215,14 +215,14 @@ static void on_rtp(struct watch *watch)
 {
 	struct plain *plain = CONTAINER_OF(watch, struct plain, rtp);
 
-	(void)packets_receive(worker_packets(plain->worker), watch->fd, on_rtp_packet, plain);
+	(void)packets_receive(worker_packets(plain->worker), watch->fd, 1, on_rtp_packet, plain);
 }
 
 static void on_rtcp(struct watch *watch)
 {
 	struct plain *plain = CONTAINER_OF(watch, struct plain, rtcp);
 
-	(void)packets_receive(worker_packets(plain->worker), watch->fd, on_rtcp_packet, plain);
+	(void)packets_receive(worker_packets(plain->worker), watch->fd, 1, on_rtcp_packet, plain);
 }
 
 static bool send_to(const struct plain *plain, bool rtcp, const uint8_t *packet, size_t length)

@@ -68,7 +68,10 @@ struct sdp_section {
 	char mid[33];                          /* "" none */
 };
 
+/* The last array is the largest by far: what is kept for a call's time ends with the
+ * codecs that are there (sdp_trim()). */
 struct media_desc {
+	unsigned others; /* references besides the first: sdp_ref() */
 	struct sdp_section sections[SDP_SECTIONS_MAX];
 	uint8_t section_count, audio; /* which one is ours */
 	bool bundle;                  /* a=group:BUNDLE names our section's mid */
@@ -83,9 +86,6 @@ struct media_desc {
 	struct sdes_crypto cryptos[SDES_LINES_MAX];
 	uint8_t crypto_count;
 
-	struct sdp_codec codecs[SDP_CODECS_MAX];
-	uint8_t codec_count;
-
 	char ufrag[SDP_CREDENTIAL_ROOM], password[SDP_CREDENTIAL_ROOM]; /* "" none */
 	bool ice_lite;
 	struct sdp_candidate candidates[SDP_CANDIDATES_MAX];
@@ -96,6 +96,9 @@ struct media_desc {
 	bool fingerprint_unknown; /* another was there, of a hash we do not check */
 	enum sdp_setup setup;
 	char tls_id[SDP_CREDENTIAL_ROOM]; /* of the association, RFC 8842 4; "" none */
+
+	uint8_t codec_count;
+	struct sdp_codec codecs[SDP_CODECS_MAX];
 };
 
 /* A set of protocols; 0: any. */
@@ -110,8 +113,19 @@ int sdp_parse_for(const char *text, unsigned wanted, struct media_desc **ret_des
 /* Of any protocol. */
 int sdp_parse(const char *text, struct media_desc **ret_desc, const char **ret_why) MUST_CHECK;
 
-/* For a description that may hold keys: wipes before it frees. NULL is fine. */
+/* Another reference, which sdp_free() ends: whoever shares a description changes it no
+ * more. */
+struct media_desc *sdp_ref(struct media_desc *desc);
+/* For a description that may hold keys: the last one wipes before it frees. NULL is
+ * fine; returns NULL. */
 struct media_desc *sdp_free(struct media_desc *desc);
+
+/* Gives back the room of codecs that are not there; none is added from here on, and it is
+ * copied by sdp_copy() alone. It may move. */
+struct media_desc *sdp_trim(struct media_desc *take_desc) MUST_CHECK;
+/* With the room for all codecs. NULL: no memory. */
+struct media_desc *sdp_copy(const struct media_desc *desc) MUST_CHECK;
+void sdp_copy_codecs(struct media_desc *to, const struct media_desc *from);
 
 /* The text of our description; the caller frees it. NULL: no memory. */
 char *sdp_write(const struct media_desc *desc, uint64_t session_id, uint64_t version) MUST_CHECK;

@@ -424,13 +424,13 @@ static bool is_suspended(const struct session *session, enum media_side side,
 
 	if (offer->port != 0 || offer->proto == SDP_PROTO_OTHER || !before)
 		return false;
-	memcpy(offer->codecs, before->codecs, sizeof(offer->codecs));
-	offer->codec_count = before->codec_count;
+	sdp_copy_codecs(offer, before);
 	offer->direction = SDP_INACTIVE;
 	return true;
 }
 
-/* Parses and judges what the peer of `from` said; NULL: it was refused. */
+/* Parses and judges what the peer of `from` said; NULL: it was refused. It is not
+ * changed any more. */
 static struct media_desc *take_sdp(struct session *session, enum media_side from, const char *sdp,
 				   bool is_offer)
 {
@@ -448,7 +448,7 @@ static struct media_desc *take_sdp(struct session *session, enum media_side from
 		return NULL;
 	}
 	if (is_offer && is_suspended(session, from, remote))
-		return remote;
+		return sdp_trim(remote);
 	if (!leg_judge(&session->legs[from], remote, is_offer, reason)) {
 		sdp_free(remote);
 		refuse(session, from, 488, reason);
@@ -456,29 +456,17 @@ static struct media_desc *take_sdp(struct session *session, enum media_side from
 	}
 	codecs_restrict(&session->setup.rules.side[from], remote);
 	read_old_hold(session, from, remote);
-	return remote;
-}
-
-static struct media_desc *copy_desc(const struct media_desc *desc)
-{
-	struct media_desc *copy = malloc(sizeof(*copy));
-
-	if (copy)
-		*copy = *desc;
-	return copy;
+	return sdp_trim(remote);
 }
 
 /* Puts a peer's description in force; a local side has none, and a stream that is
  * suspended keeps what it had. */
-static int apply(struct session *session, enum media_side side, const struct media_desc *remote,
+static int apply(struct session *session, enum media_side side, struct media_desc *remote,
 		 bool we_offered)
 {
-	struct media_desc *copy;
-
 	if (is_local(session, side) || remote->port == 0)
 		return 0;
-	copy = copy_desc(remote);
-	return copy ? leg_apply(&session->legs[side], copy, we_offered) : -ENOMEM;
+	return leg_apply(&session->legs[side], sdp_ref(remote), we_offered);
 }
 
 static void on_digit(char digit, unsigned ms, void *arg)
@@ -510,7 +498,7 @@ static int agreed_ways(const struct session *session, struct codecs_way ret_ways
 		codecs_ways(&agreement, &rules, &ret_ways[current->offerer],
 			    &ret_ways[other(current->offerer)]);
 	}
-	free(answer);
+	sdp_free(answer);
 	free(back);
 	return err;
 }
@@ -612,8 +600,8 @@ static void open_paths(struct session *session, const struct exchange *exchange,
 }
 
 /* The answer is good: it goes into force, and onward to who offered. */
-static bool settle(struct session *session, struct exchange *exchange,
-		   const struct media_desc *answer, struct media_desc *back)
+static bool settle(struct session *session, struct exchange *exchange, struct media_desc *answer,
+		   struct media_desc *back)
 {
 	enum media_side offerer = exchange->offerer, answerer = other(offerer);
 	bool again = exchange == &session->current;
@@ -640,7 +628,7 @@ static bool settle(struct session *session, struct exchange *exchange,
 }
 
 static bool take_answer(struct session *session, struct exchange *exchange,
-			const struct media_desc *answer)
+			struct media_desc *answer)
 {
 	const struct codecs_rules rules = rules_of(session);
 	struct media_desc *back = calloc(1, sizeof(*back));
@@ -742,12 +730,12 @@ void session_answer(struct session *session, enum media_side from, const char *s
 		/* Without memory a repetition is only taken for a new answer. */
 		session->current.answer = strdup(sdp);
 	}
-	free(answer);
+	sdp_free(answer);
 }
 
 void session_start(struct session *session, enum media_side to)
 {
-	struct media_desc *offer = copy_desc(session->setup.local_offer);
+	struct media_desc *offer = sdp_copy(session->setup.local_offer);
 
 	if (!offer) {
 		refuse(session, to, 500, "out of memory");
@@ -794,13 +782,11 @@ static struct media_desc *agreed_offer(const struct session *session)
 	else if (told && session->setup.local_offer)
 		known = codecs_common(current->offer, session->setup.local_offer, told);
 	if (known)
-		offer = copy_desc(current->offer);
-	if (offer) {
-		memcpy(offer->codecs, told->codecs, sizeof(offer->codecs));
-		offer->codec_count = told->codec_count;
-	}
+		offer = sdp_copy(current->offer);
+	if (offer)
+		sdp_copy_codecs(offer, told);
 	free(told);
-	free(answer);
+	sdp_free(answer);
 	return offer;
 }
 
