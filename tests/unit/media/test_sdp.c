@@ -76,6 +76,31 @@ static void a_browsers_offer_is_read_whole(void **state)
 	free(desc);
 }
 
+/* What a call keeps is a third of what parsing takes. */
+static void a_trimmed_description_says_the_same(void **state)
+{
+	struct media_desc *whole = parsed(sample("offer_browser"));
+	struct media_desc *kept = sdp_trim(sdp_copy(whole)), *shared = sdp_ref(kept);
+	struct media_desc *again;
+	char *texts[3];
+
+	(void)state;
+	texts[0] = sdp_write(whole, 1, 1);
+	texts[1] = sdp_write(kept, 1, 1);
+	assert_null(sdp_free(kept));
+	again = sdp_copy(shared); /* of a reference that is left */
+	texts[2] = sdp_write(again, 1, 1);
+	assert_string_equal(texts[0], texts[1]);
+	assert_string_equal(texts[0], texts[2]);
+	sdp_copy_codecs(again, shared);
+	assert_int_equal(again->codec_count, 8);
+	sdp_free(shared);
+	sdp_free(again);
+	sdp_free(whole);
+	for (unsigned i = 0; i < 3; i++)
+		free(texts[i]);
+}
+
 static void session_level_security_and_upper_case_hash_are_read(void **state)
 {
 	struct media_desc *desc = parsed(sample("offer_softphone_ice_dtls"));
@@ -285,6 +310,7 @@ int main(void)
 		cmocka_unit_test(no_text_of_the_peer_can_add_a_line_to_ours),
 		cmocka_unit_test(sizes_are_limited),
 		cmocka_unit_test(broken_texts_are_refused_with_a_reason),
+		cmocka_unit_test(a_trimmed_description_says_the_same),
 		cmocka_unit_test(a_host_name_is_no_address),
 		cmocka_unit_test(directions_reverse),
 	};
