@@ -187,6 +187,7 @@ struct config_trunk {
 	size_t host_count;
 	enum media_kind media; /* default rtp */
 	bool keys_in_clear;    /* SDES keys may go over SIP without TLS */
+	bool shared_port;      /* it sends media from where its SDP says: one port for all */
 	char **codecs;         /* names, most wanted first; none: all, as the other side orders */
 	size_t codec_count;
 	enum trunk_dtmf dtmf; /* default auto */

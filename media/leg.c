@@ -274,7 +274,8 @@ int leg_init(struct leg *leg, const struct leg_setup *setup)
 	atomic_store_explicit(&setup->receipt->kind, (unsigned)setup->kind, memory_order_relaxed);
 	timer_init(&leg->ice_deadline, on_ice_deadline, leg);
 	if (leg_has_sockets(setup->kind))
-		err = plain_create(&leg->path.plain, setup->worker, &leg->path, setup->fds);
+		err = plain_create(&leg->path.plain, setup->worker, &leg->path, setup->hub,
+				   setup->fds);
 	else if (setup->kind == MEDIA_LEG_LOCAL)
 		err = local_create(&leg->path.local, worker_wheel(setup->worker), &leg->path,
 				   &setup->local, setup->recording, &local);
@@ -642,9 +643,10 @@ static int apply_webrtc(struct leg *leg, const struct media_desc *remote, bool w
 /* The peer's latch opens with the new address; keys come from the handshake. */
 static int apply_bare_dtls(struct leg *leg, const struct media_desc *remote, bool we_offered)
 {
-	int err = 0;
+	int err = plain_set_remote(leg->path.plain, remote, /* sealed= */ true, leg->session_id);
 
-	plain_set_remote(leg->path.plain, remote, /* sealed= */ true);
+	if (err)
+		return err;
 	if (!leg->remote || !same_association(leg->remote, remote))
 		err = new_association(leg, remote, we_offered);
 	if (!err && !net_is_unspecified(&remote->rtp))
@@ -683,8 +685,7 @@ static int apply_sdes(struct leg *leg, const struct media_desc *remote, bool we_
 	if (!theirs && leg->by_sdes)
 		sdes_wipe(&leg->sdes); /* what comes later gets keys of its own */
 	leg->by_sdes = theirs != NULL;
-	plain_set_remote(leg->path.plain, remote, leg->by_sdes);
-	return 0;
+	return plain_set_remote(leg->path.plain, remote, leg->by_sdes, leg->session_id);
 }
 
 static int apply_transport(struct leg *leg, const struct media_desc *remote, bool we_offered)
@@ -693,8 +694,8 @@ static int apply_transport(struct leg *leg, const struct media_desc *remote, boo
 	case MEDIA_LEG_WEBRTC:
 		return apply_webrtc(leg, remote, we_offered);
 	case MEDIA_LEG_RTP:
-		plain_set_remote(leg->path.plain, remote, /* sealed= */ false);
-		break;
+		return plain_set_remote(leg->path.plain, remote, /* sealed= */ false,
+					leg->session_id);
 	case MEDIA_LEG_DTLS:
 		return apply_bare_dtls(leg, remote, we_offered);
 	case MEDIA_LEG_SDES:

@@ -42,6 +42,7 @@ struct leg_setup {
 	struct sdp_origin origin;       /* goes on from there; 0: a new one */
 	struct worker *worker;
 	struct lite *lite; /* WebRTC: the port to be behind; NULL: a full agent */
+	struct hub *hub;   /* without ICE: the ports to be behind; NULL: `fds` */
 	struct relay_leg *peer_path;
 	struct receipt *receipt;
 	const char *label; /* for logs: "call side=A"; borrowed */

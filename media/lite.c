@@ -11,15 +11,15 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "media/address_table.h"
 #include "media/credentials.h"
 #include "media/packets.h"
 #include "media/relay.h"
 
-#define TABLE        4096 /* buckets; a power of two */
-#define BINDINGS     4    /* proven addresses of a peer: its interfaces and families */
-#define SWEEP_MS     5000
-#define SOCKET_BYTES (4 * 1024 * 1024) /* the kernel gives what net.core.rmem_max allows */
-#define REPLY_ROOM   256
+#define TABLE      4096 /* buckets of names; a power of two */
+#define BINDINGS   4    /* proven addresses of a peer: its interfaces and families */
+#define SWEEP_MS   5000
+#define REPLY_ROOM 256
 
 /* RFC 8445 5.1.2.1: type preference of a host candidate, highest local preference,
  * component 1. */
@@ -36,10 +36,9 @@ static struct metric strangers =
 
 /* An address that has shown our password. */
 struct binding {
+	struct address_entry entry;
 	struct lite_leg *leg; /* NULL: free */
-	union net_address address;
 	mono_ms heard_ms;
-	struct binding *next; /* of the same bucket */
 };
 
 /* What a check may name us by. */
@@ -65,28 +64,13 @@ struct lite {
 	struct watch watch;
 	bool watched;
 	StunAgent agent;
-	struct binding *by_address[TABLE];
+	struct address_table by_address;
 	struct name *by_name[TABLE];
 	struct lite_leg *legs;
 	struct timer sweep;
 };
 
 /* ---- tables ---- */
-
-/* Address and port only: the rest of a sockaddr may be anything. */
-static unsigned address_bucket(const union net_address *address)
-{
-	struct {
-		uint8_t host[16];
-		uint16_t port;
-	} key = { .port = net_port(address) };
-
-	if (address->any.sa_family == AF_INET6)
-		memcpy(key.host, &address->v6.sin6_addr, 16);
-	else
-		memcpy(key.host, &address->v4.sin_addr, 4);
-	return (unsigned)hash_bytes(&key, sizeof(key)) % TABLE;
-}
 
 static unsigned name_bucket(const void *ufrag, size_t length)
 {
@@ -95,22 +79,16 @@ static unsigned name_bucket(const void *ufrag, size_t length)
 
 static struct binding *binding_find(const struct lite *lite, const union net_address *address)
 {
-	struct binding *binding = lite->by_address[address_bucket(address)];
+	struct address_entry *entry = address_table_find(&lite->by_address, address);
 
-	while (binding && !net_equal(&binding->address, address))
-		binding = binding->next;
-	return binding;
+	return entry ? CONTAINER_OF(entry, struct binding, entry) : NULL;
 }
 
 static void binding_unlink(struct lite *lite, struct binding *binding)
 {
-	struct binding **at = &lite->by_address[address_bucket(&binding->address)];
-
 	if (!binding->leg)
 		return;
-	while (*at != binding)
-		at = &(*at)->next;
-	*at = binding->next;
+	address_table_remove(&lite->by_address, &binding->entry);
 	if (binding->leg->selected == binding)
 		binding->leg->selected = NULL;
 	binding->leg = NULL;
@@ -186,7 +164,6 @@ static struct binding *bind_address(struct lite_leg *leg, const union net_addres
 {
 	struct lite *lite = leg->lite;
 	struct binding *binding = binding_find(lite, address);
-	unsigned bucket;
 
 	if (binding && binding->leg == leg)
 		return binding;
@@ -197,11 +174,8 @@ static struct binding *bind_address(struct lite_leg *leg, const union net_addres
 	if (binding) /* a NAT gave the port to somebody else meanwhile */
 		binding_unlink(lite, binding);
 	binding = binding_place(leg);
-	bucket = address_bucket(address);
-	*binding = (struct binding){ .leg = leg,
-				     .address = *address,
-				     .next = lite->by_address[bucket] };
-	lite->by_address[bucket] = binding;
+	*binding = (struct binding){ .leg = leg, .entry.address = *address };
+	address_table_add(&lite->by_address, &binding->entry);
 	return binding;
 }
 
@@ -214,7 +188,7 @@ static void use(struct lite_leg *leg, struct binding *binding)
 	leg->silent = false;
 	if (!moved)
 		return;
-	net_format(&binding->address, text);
+	net_format(&binding->entry.address, text);
 	leg->handlers.connected(text, leg->handlers.arg);
 }
 
@@ -363,8 +337,8 @@ bool lite_leg_send(struct lite_leg *leg, const uint8_t *packet, size_t length)
 	struct lite *lite = leg->lite;
 
 	return lite_leg_is_connected(leg) &&
-	       packets_send(worker_packets(lite->worker), lite->watch.fd, &leg->selected->address,
-			    packet, length);
+	       packets_send(worker_packets(lite->worker), lite->watch.fd,
+			    &leg->selected->entry.address, packet, length);
 }
 
 /* ---- consent ---- */
@@ -480,15 +454,13 @@ int lite_leg_restart(struct lite_leg *leg, bool new_credentials)
 static int open_socket(struct lite *lite, const union net_address *address)
 {
 	socklen_t length = sizeof(lite->address);
-	int bytes = SOCKET_BYTES, fd;
+	int fd;
 
 	fd = socket(address->any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
 	lite->watch = (struct watch){ .fd = fd, .readable = on_readable };
-	/* All calls share it: what the kernel gives of this is better than nothing. */
-	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
-	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+	packets_widen(fd);
 	if (bind(fd, &address->any, net_size(address)) < 0 ||
 	    getsockname(fd, &lite->address.any, &length) < 0)
 		return -errno;

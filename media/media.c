@@ -14,6 +14,7 @@
 #include "base/ticket.h"
 #include "media/digits.h"
 #include "media/dtls.h"
+#include "media/hub.h"
 #include "media/lite.h"
 #include "media/local.h"
 #include "media/ports.h"
@@ -39,6 +40,7 @@ struct media_engine {
 	struct ticket_table *tickets; /* of handles */
 	struct worker *workers[THREADS_MAX];
 	struct lite *lites[THREADS_MAX]; /* of each worker; NULL: full agents */
+	struct hub *hubs[THREADS_MAX];   /* of each worker; NULL: none was wanted yet */
 	unsigned worker_count, next_worker;
 };
 
@@ -68,6 +70,7 @@ struct media_session {
 	struct media_engine *engine; /* borrowed */
 	struct worker *worker;       /* borrowed; the session's for life */
 	struct lite *lite;           /* its port; NULL: full agents */
+	struct hub **hub;            /* where the worker's is, or will be */
 	struct shared *shared;
 	struct ticket ticket;
 	struct request *farewell; /* made at creation: destroy cannot fail */
@@ -267,7 +270,7 @@ static void drop_local(struct session_setup *setup)
 static void drop_setup(struct session_setup *setup)
 {
 	drop_local(setup);
-	if (leg_has_sockets(setup->kind[MEDIA_B])) {
+	if (session_has_fds(setup, MEDIA_B)) {
 		close(setup->fds[MEDIA_B][0]);
 		close(setup->fds[MEDIA_B][1]);
 	}
@@ -508,6 +511,8 @@ struct media_engine *media_engine_destroy(struct media_engine *engine)
 		worker_destroy(engine->workers[i]);
 	for (unsigned i = 0; i < engine->worker_count; i++)
 		lite_destroy(engine->lites[i]);
+	for (unsigned i = 0; i < engine->worker_count; i++)
+		hub_destroy(engine->hubs[i]);
 	recorder_destroy(engine->recorder);
 	mailbox_destroy(engine->inbox, news_free);
 	ticket_table_destroy(engine->tickets);
@@ -549,10 +554,37 @@ static struct request *request_create(struct shared *shared, mail_fn *deliver, e
 	return request;
 }
 
-/* Behind a port for all there is none to take. */
-static int take_port(struct media_engine *engine, struct session_setup *setup, enum media_side side,
-		     uint16_t *ret_port)
+static int start_hub(struct media_engine *engine, struct worker *worker, struct hub **ret_hub)
 {
+	union net_address address = engine->address;
+	uint16_t port;
+	int fds[2], err = ports_take_pair(engine->ports, &address, &port, fds);
+
+	if (err)
+		return err;
+	net_set_port(&address, port);
+	return hub_create(ret_hub, worker, &address, fds);
+}
+
+static int take_seat(struct media_session *session, struct session_setup *setup,
+		     enum media_side side)
+{
+	int err = 0;
+
+	if (!*session->hub)
+		err = start_hub(session->engine, session->worker, session->hub);
+	if (err)
+		return err;
+	setup->hub[side] = *session->hub;
+	setup->address[side] = *hub_address(*session->hub);
+	return 0;
+}
+
+/* Behind a port for all there is none to take. */
+static int take_port(struct media_session *session, struct session_setup *setup,
+		     enum media_side side, uint16_t *ret_port)
+{
+	struct media_engine *engine = session->engine;
 	bool webrtc = setup->kind[side] == MEDIA_LEG_WEBRTC;
 	int err = 0;
 
@@ -561,6 +593,8 @@ static int take_port(struct media_engine *engine, struct session_setup *setup, e
 		setup->address[side] = *lite_address(setup->lite);
 	else if (webrtc)
 		err = ports_take(engine->ports, &engine->address, ret_port);
+	else if (leg_has_sockets(setup->kind[side]) && setup->rules.side[side].shared_port)
+		err = take_seat(session, setup, side);
 	else if (leg_has_sockets(setup->kind[side]))
 		err = ports_take_pair(engine->ports, &engine->address, ret_port, setup->fds[side]);
 	if (*ret_port)
@@ -568,14 +602,14 @@ static int take_port(struct media_engine *engine, struct session_setup *setup, e
 	return err;
 }
 
-static int take_ports(struct media_engine *engine, struct shared *shared,
-		      struct session_setup *setup)
+static int take_ports(struct media_session *session, struct session_setup *setup)
 {
+	struct shared *shared = session->shared;
 	int err = 0;
 
 	for (unsigned side = 0; side < 2 && !err; side++) {
 		shared->pair[side] = leg_has_sockets(setup->kind[side]);
-		err = take_port(engine, setup, (enum media_side)side, &shared->ports[side]);
+		err = take_port(session, setup, (enum media_side)side, &shared->ports[side]);
 	}
 	return err;
 }
@@ -707,6 +741,7 @@ static void choose_worker(struct media_session *session, struct session_setup *s
 
 	session->worker = setup->worker = engine->workers[index];
 	session->lite = setup->lite = engine->lites[index];
+	session->hub = &engine->hubs[index];
 }
 
 /* Sends the session to its thread; what can fail has been done before. */
@@ -747,7 +782,7 @@ int media_session_create(struct media_session **ret_session, struct media_engine
 	choose_worker(session, create->setup);
 	err = fill_setup(create->setup, engine, session->shared, options);
 	if (!err)
-		err = take_ports(engine, session->shared, create->setup);
+		err = take_ports(session, create->setup);
 	if (!err)
 		err = ticket_issue(engine->tickets, session, &session->ticket);
 	if (err)
@@ -851,20 +886,21 @@ static bool may_turn(const struct media_session *session)
 	       session->offerer == MEDIA_A && session->offerer_before == MEDIA_A;
 }
 
-static int fill_turn(struct request *request, const struct media_session *session,
-		     enum media_leg_kind kind, const struct media_local *local)
+static int fill_turn(struct request *request, struct media_session *session,
+		     enum media_leg_kind kind, const struct media_local *local,
+		     const struct media_codecs *rules)
 {
 	struct media_engine *engine = session->engine;
 	struct session_setup *setup = request->setup;
 	int err = 0;
 
 	setup->lite = session->lite;
-
+	setup->rules.side[MEDIA_B] = *rules;
 	setup->kind[MEDIA_B] = kind;
 	if (kind == MEDIA_LEG_LOCAL)
 		err = fill_local(setup, engine, local, NULL, 0);
 	if (!err)
-		err = take_port(engine, setup, MEDIA_B, &request->port);
+		err = take_port(session, setup, MEDIA_B, &request->port);
 	if (err)
 		drop_local(setup);
 	return err;
@@ -882,9 +918,7 @@ int media_turn(struct media_session *session, enum media_leg_kind kind,
 	if (request)
 		request->setup = calloc(1, sizeof(*request->setup));
 	if (request && request->setup)
-		err = fill_turn(request, session, kind, local);
-	if (!err)
-		request->setup->rules.side[MEDIA_B] = *rules;
+		err = fill_turn(request, session, kind, local, rules);
 	if (err) {
 		if (request)
 			request_free(request);

@@ -88,6 +88,9 @@ struct media_codecs {
 	/* What this side and the other do not share is converted; else passed on or
 	 * refused. */
 	bool convert;
+	/* Without ICE: its peer sends from the addresses its SDP names, so that a pair of
+	 * ports of the media thread serves all such sides (hub.h). */
+	bool shared_port;
 };
 
 enum media_event_type {

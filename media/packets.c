@@ -6,8 +6,9 @@
 #include "base/metrics.h"
 #include "media/relay.h"
 
-#define BATCH 64  /* datagrams a system call */
-#define SLOTS 256 /* datagrams a turn: 400 kB a media thread */
+#define BATCH        64                /* datagrams a system call */
+#define SOCKET_BYTES (4 * 1024 * 1024) /* the kernel gives what net.core.rmem_max allows */
+#define SLOTS        256               /* datagrams a turn: 400 kB a media thread */
 
 static struct metric unsent = METRIC_COUNTER_INIT(
 	"breakout_media_unsent_total", NULL, "Packets the network did not take when they were due");
@@ -50,6 +51,14 @@ struct packets *packets_destroy(struct packets *packets)
 {
 	free(packets);
 	return NULL;
+}
+
+void packets_widen(int fd)
+{
+	int bytes = SOCKET_BYTES;
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 }
 
 static void send_queue(struct packets *packets)

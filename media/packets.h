@@ -32,6 +32,8 @@ int packets_receive(struct packets *packets, int fd, unsigned most, packets_take
  * network did not take it. */
 bool packets_send(struct packets *packets, int fd, const union net_address *to,
 		  const uint8_t *packet, size_t length);
+/* A socket that many calls share: what the kernel gives of this is better than nothing. */
+void packets_widen(int fd);
 /* The end of a turn. */
 void packets_flush(struct packets *packets);
 

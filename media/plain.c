@@ -12,6 +12,8 @@
 #define RTP_HEADER          12  /* bytes, RFC 3550 5.1 */
 
 struct plain {
+	struct hub *hub; /* NULL: the sockets are its own */
+	struct hub_seat seats[2];
 	struct watch rtp, rtcp;
 	struct worker *worker;
 	struct relay_leg *leg;
@@ -227,12 +229,16 @@ static void on_rtcp(struct watch *watch)
 
 static bool send_to(const struct plain *plain, bool rtcp, const uint8_t *packet, size_t length)
 {
-	int fd = rtcp && !plain->latch.mux ? plain->rtcp.fd : plain->rtp.fd;
+	enum hub_port port = rtcp && !plain->latch.mux ? HUB_RTCP : HUB_RTP;
+	int fd = port == HUB_RTCP ? plain->rtcp.fd : plain->rtp.fd;
 	union net_address to;
 
-	return plain_latch_to(&plain->latch, rtcp, &to) &&
-	       sendto(fd, packet, length, MSG_DONTWAIT | MSG_NOSIGNAL, &to.any, net_size(&to)) ==
-		       (ssize_t)length;
+	if (!plain_latch_to(&plain->latch, rtcp, &to))
+		return false;
+	if (plain->hub)
+		return hub_send(plain->hub, port, &to, packet, length);
+	return sendto(fd, packet, length, MSG_DONTWAIT | MSG_NOSIGNAL, &to.any, net_size(&to)) ==
+	       (ssize_t)length;
 }
 
 static void plain_send_rtp(struct relay_leg *leg, uint8_t *packet, size_t length)
@@ -270,51 +276,89 @@ static void sealed_send_rtcp(struct relay_leg *leg, uint8_t *packet, size_t leng
 
 static const struct relay_ops relay_ops_sealed = { sealed_send_rtp, sealed_send_rtcp };
 
-int plain_create(struct plain **ret_plain, struct worker *worker, struct relay_leg *leg,
-		 const int take_fds[2])
+static int watch_own(struct plain *plain, struct worker *worker, const int fds[2])
 {
-	struct plain *plain = calloc(1, sizeof(*plain));
-	int err = -ENOMEM;
+	int err;
 
-	if (!plain)
-		goto fail;
-	plain->worker = worker;
-	plain->leg = leg;
-	plain->rtp = (struct watch){ .fd = take_fds[0], .readable = on_rtp };
-	plain->rtcp = (struct watch){ .fd = take_fds[1], .readable = on_rtcp };
+	plain->rtp = (struct watch){ .fd = fds[0], .readable = on_rtp };
+	plain->rtcp = (struct watch){ .fd = fds[1], .readable = on_rtcp };
 	err = worker_watch(worker, &plain->rtp);
 	if (!err)
 		err = worker_watch(worker, &plain->rtcp);
-	if (err)
-		goto fail;
+	return err;
+}
+
+static void close_own(const int fds[2])
+{
+	close(fds[0]); /* leaves the epoll set with it */
+	close(fds[1]);
+}
+
+int plain_create(struct plain **ret_plain, struct worker *worker, struct relay_leg *leg,
+		 struct hub *hub, const int take_fds[2])
+{
+	struct plain *plain = calloc(1, sizeof(*plain));
+	int err = plain ? 0 : -ENOMEM;
+
+	if (plain) {
+		plain->worker = worker;
+		plain->leg = leg;
+		plain->hub = hub;
+		plain->seats[HUB_RTP] =
+			(struct hub_seat){ .port = HUB_RTP, .take = on_rtp_packet, .arg = plain };
+		plain->seats[HUB_RTCP] =
+			(struct hub_seat){ .port = HUB_RTCP, .take = on_rtcp_packet, .arg = plain };
+		err = hub ? 0 : watch_own(plain, worker, take_fds);
+	}
+	if (err) {
+		if (!hub)
+			close_own(take_fds);
+		free(plain);
+		return err;
+	}
 	*ret_plain = plain;
 	return 0;
-fail:
-	close(take_fds[0]); /* leaves the epoll set with it */
-	close(take_fds[1]);
-	free(plain);
-	return err;
 }
 
 struct plain *plain_destroy(struct plain *plain)
 {
 	if (!plain)
 		return NULL;
-	worker_unwatch(plain->worker, &plain->rtp);
-	worker_unwatch(plain->worker, &plain->rtcp);
-	close(plain->rtp.fd);
-	close(plain->rtcp.fd);
+	hub_leave(&plain->seats[HUB_RTP]);
+	hub_leave(&plain->seats[HUB_RTCP]);
+	if (!plain->hub)
+		close_own((const int[2]){ plain->rtp.fd, plain->rtcp.fd });
 	free(plain);
 	return NULL;
 }
 
-void plain_set_remote(struct plain *plain, const struct media_desc *remote, bool sealed)
+/* RTCP of a peer that another one's RTCP comes from too is not heard; it is no reason to
+ * have no call. */
+static int sit(struct plain *plain, const struct media_desc *remote, uint64_t dialog)
 {
+	struct hub_seat *rtp = &plain->seats[HUB_RTP], *rtcp = &plain->seats[HUB_RTCP];
+	int err;
+
+	rtp->dialog = rtcp->dialog = dialog;
+	err = hub_sit(plain->hub, rtp, &remote->rtp);
+	if (!err && (remote->rtcp_mux || hub_sit(plain->hub, rtcp, &remote->rtcp)))
+		hub_leave(rtcp);
+	return err;
+}
+
+int plain_set_remote(struct plain *plain, const struct media_desc *remote, bool sealed,
+		     uint64_t dialog)
+{
+	int err = plain->hub ? sit(plain, remote, dialog) : 0;
+
+	if (err)
+		return err;
 	plain_latch_set(&plain->latch, &remote->rtp, &remote->rtcp, remote->rtcp_mux, clock_now());
 	plain->sealed = sealed;
 	if (!sealed)
 		plain->leg->ops = &relay_ops_plain;
 	show_source(plain);
+	return 0;
 }
 
 void plain_seal(struct plain *plain)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* plain.h - a leg without ICE, RTP or SRTP: two sockets and whom they believe.
+/* plain.h - a leg without ICE, RTP or SRTP: two sockets, or seats in a hub, and whom they
+ * believe.
  *
  * Media goes to the address that the peer's SDP names, and only what comes
  * from there is taken. A peer behind NAT sends from elsewhere; its address is
@@ -19,6 +20,7 @@
 #ifndef BREAKOUT_MEDIA_PLAIN_H
 #define BREAKOUT_MEDIA_PLAIN_H
 
+#include "media/hub.h"
 #include "media/net.h"
 #include "media/relay.h"
 #include "media/worker.h"
@@ -54,14 +56,18 @@ bool plain_latch_to(const struct plain_latch *latch, bool rtcp, union net_addres
 
 struct plain; /* opaque */
 
-/* Takes the two bound sockets, also on failure. 0, -ENOMEM or epoll's. */
+/* Behind the ports of `hub`, borrowed; or, if it is NULL, with two bound sockets, which are
+ * taken, also on failure. 0, -ENOMEM or epoll's. */
 int plain_create(struct plain **ret_plain, struct worker *worker, struct relay_leg *leg,
-		 const int take_fds[2]) MUST_CHECK;
+		 struct hub *hub, const int take_fds[2]) MUST_CHECK;
 struct plain *plain_destroy(struct plain *plain);
 
 /* The peer's addresses by SDP. Clear packets flow from here on, sealed ones once
- * leg->srtp is there and plain_seal() has been called. */
-void plain_set_remote(struct plain *plain, const struct media_desc *remote, bool sealed);
+ * leg->srtp is there and plain_seal() has been called.
+ * dialog: the session id of our o= line. 0, or hub_sit()'s error, and then nothing has
+ * changed. */
+int plain_set_remote(struct plain *plain, const struct media_desc *remote, bool sealed,
+		     uint64_t dialog) MUST_CHECK;
 void plain_seal(struct plain *plain);
 
 /* DTLS without ICE: datagrams of the named address go to the handler; false: there

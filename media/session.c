@@ -249,6 +249,7 @@ static int start_leg(struct session *session, enum media_side side)
 		.origin = setup->origin[side],
 		.worker = setup->worker,
 		.lite = setup->lite,
+		.hub = setup->hub[side],
 		.peer_path = &session->legs[other(side)].path,
 		.receipt = &setup->receipts[side],
 		.label = end->label,
@@ -275,8 +276,8 @@ int session_create(struct session **ret_session, const struct session_setup *set
 	int err_a, err_b;
 
 	if (!session) {
-		for (unsigned side = 0; side < 2; side++)
-			if (leg_has_sockets(setup->kind[side])) {
+		for (enum media_side side = MEDIA_A; side <= MEDIA_B; side++)
+			if (session_has_fds(setup, side)) {
 				close(setup->fds[side][0]);
 				close(setup->fds[side][1]);
 			}
@@ -803,6 +804,7 @@ static int replace_b(struct session *session, const struct session_setup *b)
 	setup->address[MEDIA_B] = b->address[MEDIA_B];
 	setup->origin[MEDIA_B] = b->origin[MEDIA_B];
 	memcpy(setup->fds[MEDIA_B], b->fds[MEDIA_B], sizeof(setup->fds[MEDIA_B]));
+	setup->hub[MEDIA_B] = b->hub[MEDIA_B];
 	setup->rules.side[MEDIA_B] = b->rules.side[MEDIA_B];
 	setup->local = b->local;
 	setup->recording = b->recording;

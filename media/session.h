@@ -24,7 +24,8 @@ struct session_setup {
 	struct sdp_origin origin[2]; /* 0: a new one */
 	char name[48];
 	struct worker *worker;
-	struct lite *lite; /* its port; NULL: full agents */
+	struct lite *lite;  /* its port; NULL: full agents */
+	struct hub *hub[2]; /* its ports, borrowed; NULL: fds */
 	struct dtls_identity *identity;
 	struct receipt *receipts; /* two; outlive the session */
 	unsigned rtp_timeout_s, hold_timeout_s;
@@ -35,6 +36,12 @@ struct session_setup {
 	void (*tell)(const struct media_event *event, bool offered, void *arg);
 	void *arg;
 };
+
+/* Whether the leg of this side is to take setup->fds. */
+static inline bool session_has_fds(const struct session_setup *setup, enum media_side side)
+{
+	return leg_has_sockets(setup->kind[side]) && !setup->hub[side];
+}
 
 /* 0, -ENOMEM or -EIO. What is taken is so also on failure. */
 int session_create(struct session **ret_session, const struct session_setup *setup) MUST_CHECK;

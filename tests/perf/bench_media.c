@@ -22,6 +22,7 @@ static mono_ms measure_ms;
 
 static const char *const names[] = { [SUBJECT_FLOOR] = "floor",
 				     [SUBJECT_BREAKOUT] = "breakout",
+				     [SUBJECT_SHARED] = "one port",
 				     [SUBJECT_RTPENGINE] = "rtpengine" };
 
 struct result {

@@ -140,6 +140,7 @@ struct message {
 
 struct relay {
 	int fd;
+	bool shared_port;
 	unsigned count;
 	struct relay_call {
 		struct relay *relay;
@@ -164,6 +165,11 @@ static void on_event(struct media_session *session, const struct media_event *ev
 	must(send(call->relay->fd, &message, sizeof(message), 0) > 0, "relay to phones");
 }
 
+static bool is_ours(enum subject_kind kind)
+{
+	return kind == SUBJECT_BREAKOUT || kind == SUBJECT_SHARED;
+}
+
 static void take_message(struct relay *relay, struct media_engine *engine, const struct load *load)
 {
 	struct media_session_options options = { .name = "bench", .on_event = on_event };
@@ -177,8 +183,10 @@ static void take_message(struct relay *relay, struct media_engine *engine, const
 		must(media_answer(call->session, MEDIA_B, message.sdp) == 0, "answer");
 		return;
 	}
-	for (unsigned side = 0; side < 2; side++)
+	for (unsigned side = 0; side < 2; side++) {
 		options.kind[side] = load->legs[side].secure ? MEDIA_LEG_SDES : MEDIA_LEG_RTP;
+		options.rules[side].shared_port = relay->shared_port;
+	}
 	options.arg = call;
 	call->relay = relay;
 	must(media_session_create(&call->session, engine, &options) == 0 &&
@@ -186,12 +194,14 @@ static void take_message(struct relay *relay, struct media_engine *engine, const
 	     "session");
 }
 
-static void relay_main(int fd, const struct load *load)
+static void relay_main(int fd, bool shared_port, const struct load *load)
 {
 	const struct media_engine_options options = {
 		.address = "127.0.0.1", .port_min = 20000, .port_max = 29999, .threads = 1
 	};
-	struct relay relay = { .fd = fd, .calls = calloc(load->calls, sizeof(relay.calls[0])) };
+	struct relay relay = { .fd = fd,
+			       .shared_port = shared_port,
+			       .calls = calloc(load->calls, sizeof(relay.calls[0])) };
 	struct media_engine *engine;
 
 	log_set_level(LOG_LEVEL_ERROR);
@@ -321,7 +331,7 @@ bool subject_start(struct subject *subject, enum subject_kind kind, const struct
 		ends[1] = udp_socket(&port);
 	else if (kind == SUBJECT_RTPENGINE)
 		close(udp_socket(&port)); /* it binds the port itself */
-	else if (kind == SUBJECT_BREAKOUT)
+	else if (is_ours(kind))
 		must(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0, "pipe");
 	*subject = (struct subject){ .kind = kind, .fd = ends[0], .pid = fork() };
 	must(subject->pid >= 0, "fork");
@@ -332,7 +342,7 @@ bool subject_start(struct subject *subject, enum subject_kind kind, const struct
 		if (kind == SUBJECT_FLOOR)
 			floor_main(ends[1], load);
 		close(ends[0]);
-		relay_main(ends[1], load);
+		relay_main(ends[1], kind == SUBJECT_SHARED, load);
 	}
 	if (ends[1] >= 0)
 		close(ends[1]);
@@ -355,9 +365,8 @@ void subject_stop(struct subject *subject)
 static char *ask(const struct subject *subject, unsigned call, bool is_answer, const char *sdp,
 		 bool secure)
 {
-	return subject->kind == SUBJECT_BREAKOUT
-		       ? ask_breakout(subject, call, is_answer, sdp)
-		       : ask_rtpengine(subject, call, is_answer, sdp, secure);
+	return is_ours(subject->kind) ? ask_breakout(subject, call, is_answer, sdp)
+				      : ask_rtpengine(subject, call, is_answer, sdp, secure);
 }
 
 static void connect_call(struct subject *subject, struct load *load, unsigned call)

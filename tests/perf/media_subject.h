@@ -7,7 +7,14 @@
 #include <sys/types.h>
 #include "media_load.h"
 
-enum subject_kind { SUBJECT_FLOOR, SUBJECT_BREAKOUT, SUBJECT_RTPENGINE, SUBJECT_COUNT };
+/* SHARED: our engine, behind one port. */
+enum subject_kind {
+	SUBJECT_FLOOR,
+	SUBJECT_BREAKOUT,
+	SUBJECT_SHARED,
+	SUBJECT_RTPENGINE,
+	SUBJECT_COUNT
+};
 
 struct subject {
 	enum subject_kind kind;

@@ -50,6 +50,8 @@ static void on_event(struct media_session *session, const struct media_event *ev
 	party->status = event->status;
 }
 
+static bool shared_ports; /* of the parties created */
+
 static struct party *party_create_on(struct media_engine *engine, enum media_leg_kind a,
 				     enum media_leg_kind b, const struct media_local *local)
 {
@@ -58,6 +60,7 @@ static struct party *party_create_on(struct media_engine *engine, enum media_leg
 		.kind = { a, b }, .name = "test", .on_event = on_event, .arg = party
 	};
 
+	options.rules[MEDIA_A].shared_port = options.rules[MEDIA_B].shared_port = shared_ports;
 	if (local)
 		options.local = *local;
 	assert_int_equal(media_session_create(&party->session, engine, &options), 0);
@@ -1623,6 +1626,91 @@ static void a_sprayer_hears_nothing_and_is_not_heard(void **state)
 	sprayed_at(MEDIA_LEG_DTLS);
 }
 
+static struct party *shared_relay(enum media_leg_kind kind)
+{
+	struct party *relay;
+
+	shared_ports = true;
+	relay = party_create_on(engines[1], kind, kind, NULL);
+	shared_ports = false;
+	return relay;
+}
+
+/* All four sides of two calls have one port; each hears its own. */
+static void shared_by(enum media_leg_kind kind)
+{
+	struct party *callers[2], *callees[2], *relays[2];
+
+	for (unsigned i = 0; i < 2; i++) {
+		callers[i] = phone(kind, i ? &tone_440 : &tone_600);
+		callees[i] = phone(kind, i ? &tone_600 : &tone_440);
+		relays[i] = shared_relay(kind);
+		connect_through(callers[i], relays[i], callees[i]);
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		await_tone(callers[i], MEDIA_B, i ? 600 : 440);
+		await_tone(callees[i], MEDIA_B, i ? 440 : 600);
+		assert_int_equal(port_of(relays[i]->sdp[MEDIA_EV_OFFER][MEDIA_B]).sin_port,
+				 port_of(relays[0]->sdp[MEDIA_EV_ANSWER][MEDIA_A]).sin_port);
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		party_destroy(callers[i]);
+		party_destroy(callees[i]);
+		party_destroy(relays[i]);
+	}
+}
+
+/* Its one media thread has one pair of ports. */
+static struct media_engine *use_one_thread(void)
+{
+	static const struct media_engine_options options = {
+		.address = "127.0.0.1", .port_min = 23100, .port_max = 23101, .threads = 1
+	};
+	struct media_engine *before = engines[1];
+
+	assert_int_equal(media_engine_create(&engines[1], &options), 0);
+	return before;
+}
+
+static void calls_share_a_port_and_are_told_apart_by_address(void **state)
+{
+	struct media_engine *before = use_one_thread();
+
+	(void)state;
+	shared_by(MEDIA_LEG_RTP);
+	shared_by(MEDIA_LEG_SDES);
+	shared_by(MEDIA_LEG_DTLS);
+	media_engine_destroy(engines[1]);
+	engines[1] = before;
+}
+
+/* It would have that call's packets; the call goes on. */
+static void nobody_takes_the_address_of_another_call_on_a_shared_port(void **state)
+{
+	struct media_engine *others = use_one_thread();
+	struct party *caller = phone(MEDIA_LEG_RTP, &tone_440);
+	struct party *callee = phone(MEDIA_LEG_RTP, &tone_600);
+	struct party *relay = shared_relay(MEDIA_LEG_RTP), *thief = shared_relay(MEDIA_LEG_RTP);
+	uint64_t before;
+
+	(void)state;
+	connect_through(caller, relay, callee);
+	await_tone(callee, MEDIA_B, 440);
+	assert_int_equal(media_offer(thief->session, MEDIA_A, caller->sdp[MEDIA_EV_OFFER][0]), 0);
+	await_event(thief, MEDIA_EV_OFFER, MEDIA_B, 1);
+	assert_int_equal(media_answer(thief->session, MEDIA_B, callee->sdp[MEDIA_EV_ANSWER][0]), 0);
+	await_event(thief, MEDIA_EV_REFUSED, MEDIA_B, 1);
+	before = receipt(relay, MEDIA_A).packets_in;
+	await_packets(relay, before + 10);
+	assert_int_equal(receipt(thief, MEDIA_A).packets_in, 0);
+	party_destroy(thief);
+	party_destroy(caller);
+	party_destroy(callee);
+	party_destroy(relay);
+	media_engine_destroy(engines[1]);
+	engines[1] = others;
+}
+
 /* As phones offer it that leave encryption to the other side. */
 static void of_two_audio_sections_the_one_of_our_kind_is_taken(void **state)
 {
@@ -1827,6 +1915,8 @@ int main(void)
 		cmocka_unit_test(a_side_on_hold_that_is_gone_is_reported_silent),
 		cmocka_unit_test(junk_on_a_plain_port_is_counted_and_not_relayed),
 		cmocka_unit_test(a_sprayer_hears_nothing_and_is_not_heard),
+		cmocka_unit_test(calls_share_a_port_and_are_told_apart_by_address),
+		cmocka_unit_test(nobody_takes_the_address_of_another_call_on_a_shared_port),
 		cmocka_unit_test(of_two_audio_sections_the_one_of_our_kind_is_taken),
 		cmocka_unit_test(a_stream_that_is_taken_away_is_hold_for_the_other_side),
 		cmocka_unit_test(every_legal_change_of_a_dialog_is_answered),

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* address_table.h - whose address it is that a packet on a shared port comes from.
+ *
+ * Entries live inside their owners; an address stands in the table once. Threads: the
+ * media thread that owns the table.
+ */
+#ifndef BREAKOUT_MEDIA_ADDRESS_TABLE_H
+#define BREAKOUT_MEDIA_ADDRESS_TABLE_H
+
+#include "media/net.h"
+
+#define ADDRESS_TABLE_BUCKETS 4096 /* a power of two */
+
+struct address_entry {
+	union net_address address; /* not to be changed while in the table */
+	struct address_entry *next;
+};
+
+struct address_table {
+	struct address_entry *buckets[ADDRESS_TABLE_BUCKETS];
+};
+
+/* Borrowed, or NULL. */
+struct address_entry *address_table_find(const struct address_table *table,
+					 const union net_address *address);
+void address_table_add(struct address_table *table, struct address_entry *entry);
+/* The entry must be in the table. */
+void address_table_remove(struct address_table *table, struct address_entry *entry);
+
+#endif
