@@ -14,6 +14,8 @@ import time
 import yaml
 
 BIN = pathlib.Path(os.environ.get("BREAKOUT_BIN", "build/bin"))
+# AddressSanitizer keeps freed memory back: growth says nothing then.
+SANITIZED = bool(os.environ.get("BREAKOUT_SANITIZE"))
 
 
 def free_port():

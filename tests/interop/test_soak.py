@@ -16,11 +16,10 @@ import sys
 import tempfile
 import time
 
-from harness import Pki, Tally
+from harness import SANITIZED, Pki, Tally
 from sippcore import sipp_core
 from test_hostile import Peer, request
 
-SANITIZED = bool(os.environ.get("BREAKOUT_SANITIZE"))
 CONNECTIONS = 250 if SANITIZED else 2500  # of each of the four kinds
 CALLS, RATE = (200, 15) if SANITIZED else (1000, 100)
 REST_S = 34
