@@ -267,7 +267,8 @@ static void check_advertised(struct reader *reader, const struct node *root)
 static void check_ingress(struct reader *reader, const struct node *root)
 {
 	const struct config *config = reader->config;
-	bool wanted = false, possible = false;
+	bool wanted = config->consents && config->consents->route_type == ROUTE_TYPE_INGRESS;
+	bool possible = false;
 
 	for (size_t i = 0; i < config->registration_count && !wanted; i++)
 		wanted = config->registrations[i].route_type == ROUTE_TYPE_INGRESS;

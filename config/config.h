@@ -423,6 +423,19 @@ struct config_registration {
 	uint32_t line;      /* where it was configured, for messages */
 };
 
+/* The numbers that the core says consent, all alike. */
+struct config_consents {
+	int route_type; /* enum route_type */
+	char *service_name;
+	uint32_t service;          /* index into config.services */
+	char *queue;               /* our place in the core's events */
+	unsigned max_in_flight;    /* events without acknowledgement: 50 */
+	unsigned list_every_s;     /* all are compared: 900 */
+	unsigned withdraw_at_most; /* for not being in a list: 20 */
+	unsigned keep_days;        /* of the record: 365 */
+	uint32_t line;             /* where it was configured, for messages */
+};
+
 /* Of calls whose rule says `record`. */
 struct config_recordings {
 	char *dir;          /* path */
@@ -582,6 +595,7 @@ struct config {
 	size_t sound_count;
 	struct config_registration *registrations; /* sorted by number, no duplicates */
 	size_t registration_count;
+	struct config_consents *consents; /* NULL: none but the above */
 	struct config_setting *settings; /* for config_settings() */
 	size_t setting_count;
 };

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/consent.h"
 #include "config/lines.h"
 #include "config/service.h"
 
@@ -101,7 +102,7 @@ static void read_route_type(struct reader *reader, const struct value *value)
 }
 
 static const struct kind kind_e164 = { "E.164 number", NODE_SCALAR, read_e164 };
-static const struct kind kind_route_type = { "route type", NODE_SCALAR, read_route_type };
+const struct kind kind_route_type = { "route type", NODE_SCALAR, read_route_type };
 
 struct group {
 	struct number *number, *numbers;
@@ -109,6 +110,7 @@ struct group {
 	char *file;
 	int route_type; /* ROUTE_TYPE_NONE: not given */
 	char *service;
+	struct config_consents *consents; /* kind_consents hands them on itself */
 	struct place at;
 	bool usable; /* route type and service of the group may be used */
 	uint32_t service_index;
@@ -139,6 +141,11 @@ static const struct key group_keys[] = {
 	  .kind = &kind_text,
 	  .offset = offsetof(struct group, service),
 	  .help = "what to do with its calls: a name under services" },
+	{ .name = "consents",
+	  .kind = &kind_consents,
+	  .offset = offsetof(struct group, consents),
+	  .schema = &consent_schema,
+	  .help = "instead of numbers: those that the core says consent" },
 };
 
 const struct schema group_schema = { "registrations[]", group_keys, ARRAY_SIZE(group_keys) };
@@ -202,9 +209,8 @@ static bool takes_calls(const struct config_service *service)
 	return false;
 }
 
-/* Checks that a route type and a service (NULL: none named) go together. */
-static bool service_resolve(struct reader *reader, struct place at, int route_type,
-			    const char *name, uint32_t *ret_index)
+bool service_resolve(struct reader *reader, struct place at, int route_type, const char *name,
+		     uint32_t *ret_index)
 {
 	const struct config *config = reader->config;
 	bool hands_over = route_type == ROUTE_TYPE_FORK || route_type == ROUTE_TYPE_FALLBACK;
@@ -319,6 +325,13 @@ static void read_group(struct reader *reader, const struct node *node)
 	bool listed, named = node_find(node, "route_type") != NULL;
 
 	schema_read(reader, &group_schema, node, node->at, &group);
+	if (node_find(node, "consents")) {
+		if (node->count > 1)
+			find_error(reader->findings, node->at,
+				   "`consents` stand alone: what else is here would hold for no "
+				   "number. Write it inside `consents`, or in a group of its own");
+		return;
+	}
 	listed = group.number_count || group.numbers_count;
 	if (!listed && !node_find(node, "file") && !node_find(node, "number") &&
 	    !node_find(node, "numbers"))

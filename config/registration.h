@@ -15,6 +15,13 @@ struct pending_list {
 extern const struct kind kind_registrations;
 extern const struct schema group_schema; /* what a group may say */
 
+/* loop, fork, ...: an int that is an enum route_type. */
+extern const struct kind kind_route_type;
+/* Checks that a route type and a service (NULL: none named) go together; false after
+ * adding an error at `at`. */
+bool service_resolve(struct reader *reader, struct place at, int route_type, const char *name,
+		     uint32_t *ret_index);
+
 /* Sorts, refuses numbers given twice, and hands them to the config. */
 void registrations_settle(struct reader *reader);
 void registrations_done(struct pending_list *pending);

@@ -41,6 +41,8 @@ enum api_status {
 	API_UNAUTHENTICATED = 16
 };
 const char *api_status_name(enum api_status status);
+/* "STATUS: their words", in printable ASCII: it goes into logs and listings. */
+void api_explain(char *text, size_t room, const char *status, const char *words);
 
 struct api_client; /* opaque */
 struct api_stream; /* opaque */

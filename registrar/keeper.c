@@ -149,6 +149,7 @@ int wanted_create(struct wanted **ret_wanted, const struct config *config)
 	}
 	wanted->count = config->registration_count;
 	wanted->config = registrar_config_id(config);
+	consent_plan_init(&wanted->consents, config->consents);
 	*ret_wanted = wanted;
 	return 0;
 }
@@ -208,18 +209,22 @@ static void set_error(struct keeper *keeper, struct reg *reg, const char *text)
 	pthread_mutex_unlock(&keeper->lock);
 }
 
-static void want_one(struct keeper *keeper, struct reg *reg, uint16_t wanted, uint32_t service,
-		     mono_ms now)
+/* number NULL: not wanted any more. */
+static void want_one(struct keeper *keeper, struct reg *reg, uint16_t wanted,
+		     const struct wanted_number *number, mono_ms now)
 {
 	struct reg_input input = { .now = now, .random = NULL };
 	bool changed = reg->wanted != wanted;
+	uint32_t service = number ? number->service : 0;
+	uint8_t consented = number && number->consented ? REG_CONSENTED : 0;
 
-	if (!changed && reg->service == service)
+	if (!changed && reg->service == service && (reg->flags & REG_CONSENTED) == consented)
 		return;
 	pthread_mutex_lock(&keeper->lock);
 	count(keeper, reg, -1);
 	reg->wanted = wanted;
 	reg->service = service;
+	reg->flags = (uint8_t)((reg->flags & ~REG_CONSENTED) | consented);
 	count(keeper, reg, +1);
 	pthread_mutex_unlock(&keeper->lock);
 	if (changed)
@@ -476,6 +481,8 @@ static void on_answer(struct upsert_call *call, const struct upsert_answer *answ
 	handle(keeper, reg, event_of(answer->verdict, keeper->options.needs_token), &input);
 	if (!reg->told)
 		mark_dirty(keeper, reg, 0, now, FLUSH_MS);
+	if (answer->verdict == UPSERT_OK && call->kind == UPSERT_DELETE && keeper->options.deleted)
+		keeper->options.deleted(reg->number, keeper->options.arg);
 	if (answer->verdict == UPSERT_OK)
 		note_success(keeper, request, answer, repeated, now);
 	else if (answer->verdict == UPSERT_UNAUTHENTICATED && keeper->options.needs_token) {
@@ -691,7 +698,7 @@ static int intern_all(struct keeper *keeper, const struct wanted *wanted,
 
 		if (type >= ROUTE_TYPE_COUNT)
 			return -EINVAL;
-		if (ids[type])
+		if (ids[type] || type == ROUTE_TYPE_NONE)
 			continue;
 		params.route_type = (enum route_type)type;
 		pthread_mutex_lock(&keeper->lock);
@@ -711,11 +718,11 @@ static int merge(struct keeper *keeper, const uint64_t *numbers, size_t number_c
 	return err;
 }
 
-int keeper_want(struct keeper *keeper, const struct wanted *wanted, mono_ms now)
+/* Records and parameters for all of `wanted`. */
+static int prepare(struct keeper *keeper, const struct wanted *wanted,
+		   uint16_t ids[ROUTE_TYPE_COUNT], mono_ms now)
 {
-	uint16_t ids[ROUTE_TYPE_COUNT];
 	uint64_t *numbers = calloc(wanted->count + 1, sizeof(*numbers));
-	size_t next = 0;
 	int err;
 
 	if (!numbers)
@@ -723,11 +730,22 @@ int keeper_want(struct keeper *keeper, const struct wanted *wanted, mono_ms now)
 	flush(keeper, now); /* records that are gone leave the table below */
 	for (size_t i = 0; i < wanted->count; i++)
 		numbers[i] = wanted->numbers[i].number;
-	keeper->gate.config = wanted->config;
 	err = intern_all(keeper, wanted, ids);
 	if (!err)
 		err = merge(keeper, numbers, wanted->count);
 	free(numbers);
+	return err;
+}
+
+int keeper_want(struct keeper *keeper, const struct wanted *wanted, mono_ms now)
+{
+	uint16_t ids[ROUTE_TYPE_COUNT];
+	size_t next = 0;
+	int err;
+
+	keeper->gate.config = wanted->config;
+	err = prepare(keeper, wanted, ids, now);
+
 	if (err)
 		return err;
 	for (size_t i = 0; i < keeper->table.count; i++) {
@@ -735,10 +753,10 @@ int keeper_want(struct keeper *keeper, const struct wanted *wanted, mono_ms now)
 		const struct wanted_number *number = &wanted->numbers[next];
 
 		if (next < wanted->count && number->number == reg->number) {
-			want_one(keeper, reg, ids[number->route_type], number->service, now);
+			want_one(keeper, reg, ids[number->route_type], number, now);
 			next++;
 		} else {
-			want_one(keeper, reg, 0, 0, now);
+			want_one(keeper, reg, 0, NULL, now);
 		}
 		hold_one(keeper, reg, now);
 	}
@@ -769,6 +787,24 @@ void keeper_judge(struct keeper *keeper, const struct registrar_verdict *verdict
 		}
 }
 
+int keeper_want_some(struct keeper *keeper, const struct wanted *some, mono_ms now)
+{
+	uint16_t ids[ROUTE_TYPE_COUNT];
+	int err = prepare(keeper, some, ids, now);
+
+	for (size_t i = 0; !err && i < some->count; i++) {
+		const struct wanted_number *number = &some->numbers[i];
+		uint16_t id = ids[number->route_type];
+
+		struct reg *reg = reg_table_find(&keeper->table, number->number);
+
+		want_one(keeper, reg, id, id ? number : NULL, now);
+		hold_one(keeper, reg, now);
+	}
+	refresh_expect(keeper->refresh, keeper->table.count, keeper->ttl_s);
+	return err;
+}
+
 void keeper_refresh(struct keeper *keeper, uint64_t number, mono_ms now)
 {
 	struct reg_input input = { .now = now };
@@ -791,7 +827,7 @@ void keeper_stop(struct keeper *keeper, bool withdraw, mono_ms now)
 		return;
 	refresh_hurry(keeper->refresh);
 	for (size_t i = 0; i < keeper->table.count; i++)
-		want_one(keeper, reg_at(&keeper->table, keeper->table.sorted[i]), 0, 0, now);
+		want_one(keeper, reg_at(&keeper->table, keeper->table.sorted[i]), 0, NULL, now);
 }
 
 bool keeper_idle(const struct keeper *keeper)
@@ -816,6 +852,7 @@ static void describe(const struct keeper *keeper, const struct reg *reg, struct 
 	info->route_type = keeper->table.params[params].route_type;
 	info->state = (enum reg_state)reg->state;
 	info->service = reg->service;
+	info->consented = reg->wanted && reg->flags & REG_CONSENTED;
 	info->expires_ms = reg->expires_ms;
 	info->next_ms = reg->due_ms;
 	info->failures = reg->failures;
@@ -1037,19 +1074,23 @@ static bool set_offset(struct keeper *keeper, mono_ms now)
 static int load(struct keeper *keeper, const struct wanted *wanted, mono_ms now)
 {
 	struct loaded loaded = { .keeper = keeper };
+	struct wanted *all = NULL;
 	bool same_boot;
 	int err = 0;
 
 	if (keeper->options.store)
 		err = store_open(&keeper->store, keeper->options.store, on_row, &loaded);
+	if (!err && keeper->options.complete)
+		err = keeper->options.complete(wanted, &all, keeper->options.arg);
 	if (!err)
 		err = merge_rows(keeper, &loaded);
 	if (!err) {
 		same_boot = set_offset(keeper, now);
 		for (size_t i = 0; i < loaded.count; i++)
 			take_row(keeper, &loaded.rows[i], same_boot, now);
-		err = keeper_want(keeper, wanted, now);
+		err = keeper_want(keeper, all ? all : wanted, now);
 	}
+	wanted_destroy(all);
 	if (loaded.count)
 		qsort(loaded.rows, loaded.count, sizeof(*loaded.rows), compare_expiries);
 	for (size_t i = 0; !err && i < loaded.count; i++)

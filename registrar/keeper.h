@@ -10,6 +10,7 @@
 #define BREAKOUT_REGISTRAR_KEEPER_H
 
 #include "proto/api.h"
+#include "registrar/consent.h"
 #include "registrar/registrar.h"
 
 /* The set of numbers to keep registered, copied out of a config. */
@@ -21,7 +22,9 @@ struct wanted {
 		uint64_t number;
 		uint32_t service;
 		uint8_t route_type;
-	} * numbers; /* ascending, distinct */
+		bool consented; /* not configured: the core says so */
+	} * numbers;            /* ascending, distinct */
+	struct consent_plan consents;
 };
 int wanted_create(struct wanted **ret_wanted, const struct config *config) MUST_CHECK;
 struct wanted *wanted_destroy(struct wanted *wanted);
@@ -35,6 +38,11 @@ struct keeper_options {
 	bool needs_token;
 	/* The core refused the token in use: another one, please. */
 	void (*token_refused)(const char *token, void *arg);
+	/* NULL, or makes the set that is wanted of the one that is configured, once the
+	 * store is open: 0, or what keeper_create() shall return. */
+	int (*complete)(const struct wanted *configured, struct wanted **ret_all, void *arg);
+	/* NULL, or hears that the core has deleted a registration. */
+	void (*deleted)(uint64_t number, void *arg);
 	void *arg;
 	uint64_t seed;
 	bool (*peers_serve)(void *arg); /* as gate.h says; NULL: we are alone */
@@ -52,6 +60,8 @@ struct keeper *keeper_destroy(struct keeper *keeper);
 int keeper_want(struct keeper *keeper, const struct wanted *wanted, mono_ms now) MUST_CHECK;
 /* Holds what a sick TAS must not have at the core, and releases the rest. */
 void keeper_judge(struct keeper *keeper, const struct registrar_verdict *verdict, mono_ms now);
+/* The same for these numbers alone, the others stay; ROUTE_TYPE_NONE: not wanted. */
+int keeper_want_some(struct keeper *keeper, const struct wanted *some, mono_ms now) MUST_CHECK;
 void keeper_refresh(struct keeper *keeper, uint64_t number, mono_ms now); /* 0: all */
 
 /* A token, or (token NULL) the reason why there is none. */

@@ -27,13 +27,14 @@
 #define REG_TTL_MAX_S     86400 /* longer ones are not believed */
 
 enum reg_flag {
-	REG_IN_FLIGHT = 1, /* a request of it is out; it must not be freed */
-	REG_SPREAD = 2,    /* that request is not a timely refresh: spread the next */
-	REG_REFUSING = 4,  /* the core has refused it and not accepted it since */
-	REG_UNSURE = 8,    /* a request got no answer, less than two refreshes ago */
-	REG_CONFLICT = 16, /* it said something else than is wanted: it may arrive yet */
-	REG_SETTLING = 32, /* UNSURE, and one request has been answered since */
-	REG_HELD = 64      /* wanted, but the core shall not be told: gate.h */
+	REG_IN_FLIGHT = 1,  /* a request of it is out; it must not be freed */
+	REG_SPREAD = 2,     /* that request is not a timely refresh: spread the next */
+	REG_REFUSING = 4,   /* the core has refused it and not accepted it since */
+	REG_UNSURE = 8,     /* a request got no answer, less than two refreshes ago */
+	REG_CONFLICT = 16,  /* it said something else than is wanted: it may arrive yet */
+	REG_SETTLING = 32,  /* UNSURE, and one request has been answered since */
+	REG_HELD = 64,      /* wanted, but the core shall not be told: gate.h */
+	REG_CONSENTED = 128 /* wanted by a consent, not by the configuration; keeper.c's */
 };
 
 /* One per number. */

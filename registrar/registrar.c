@@ -12,6 +12,7 @@
 #include "base/mailbox.h"
 #include "base/str.h"
 #include "proto/api.h"
+#include "registrar/consent.h"
 #include "registrar/keeper.h"
 #include "registrar/vigil.h"
 
@@ -19,6 +20,7 @@ struct note;
 
 struct registrar {
 	struct keeper *keeper;
+	struct consents *consents;
 	struct api_client *client;
 	struct api_token *token; /* NULL: none is needed */
 	struct mailbox *mailbox;
@@ -58,6 +60,19 @@ static void note_free(struct mail *mail)
 }
 
 /* Registrar thread. */
+static void want(struct registrar *registrar, const struct wanted *configured, mono_ms now)
+{
+	struct wanted *all = NULL;
+	int err = consents_want(registrar->consents, configured, &all, now);
+
+	if (!err)
+		err = keeper_want(registrar->keeper, all, now);
+	if (err == -ENOMEM) /* the rest is logged where it happened */
+		log_error("registrar", "out of memory: the new set of numbers is not taken");
+	wanted_destroy(all);
+}
+
+/* Registrar thread. */
 static void on_note(struct mail *mail, void *receiver)
 {
 	struct note *note = CONTAINER_OF(mail, struct note, mail);
@@ -67,9 +82,8 @@ static void on_note(struct mail *mail, void *receiver)
 
 	switch (note->kind) {
 	case NOTE_WANT:
-		if (!registrar->stopping && keeper_want(keeper, note->wanted, now))
-			log_error("registrar",
-				  "out of memory: the new set of numbers is not taken");
+		if (!registrar->stopping)
+			want(registrar, note->wanted, now);
 		break;
 	case NOTE_REFRESH:
 		keeper_refresh(keeper, note->number, now);
@@ -77,6 +91,8 @@ static void on_note(struct mail *mail, void *receiver)
 	case NOTE_TOKEN:
 		keeper_token(keeper, note->token, note->expires_in_s, note->error, note->retry_ms,
 			     now);
+		if (note->token)
+			consents_token(registrar->consents, note->token);
 		break;
 	case NOTE_JUDGE:
 		if (registrar->vigil)
@@ -85,6 +101,7 @@ static void on_note(struct mail *mail, void *receiver)
 		break;
 	case NOTE_STOP:
 		registrar->stopping = true;
+		consents_stop(registrar->consents);
 		registrar->stop_by = now + note->grace_ms;
 		keeper_stop(keeper, note->withdraw, now);
 		break;
@@ -112,14 +129,17 @@ static void post(struct registrar *registrar, struct note *take_note)
 static void *registrar_thread(void *arg)
 {
 	struct registrar *registrar = arg;
-	mono_ms now = clock_now(), until;
+	mono_ms now = clock_now(), until, other;
 
 	while (!registrar->stopping ||
 	       (now < registrar->stop_by && !keeper_idle(registrar->keeper))) {
 		(void)mailbox_drain(registrar->mailbox, 0);
 		now = clock_now();
+		consents_run(registrar->consents, now);
 		keeper_run(registrar->keeper, now);
 		until = keeper_next(registrar->keeper, now);
+		other = consents_next(registrar->consents);
+		until = other < until ? other : until;
 		if (registrar->stopping) {
 			if (keeper_idle(registrar->keeper))
 				break;
@@ -159,6 +179,47 @@ static void on_token_refused(const char *token, void *arg)
 	struct registrar *registrar = arg;
 
 	api_token_invalidate(registrar->token, token);
+}
+
+/* Registrar thread. */
+static void on_consents(const struct wanted *some, void *arg)
+{
+	struct registrar *registrar = arg;
+
+	if (!registrar->stopping && keeper_want_some(registrar->keeper, some, clock_now()))
+		log_error("registrar", "out of memory: a change of consents takes effect at the "
+				       "next start");
+}
+
+static int complete(const struct wanted *configured, struct wanted **ret_all, void *arg)
+{
+	struct registrar *registrar = arg;
+
+	return consents_want(registrar->consents, configured, ret_all, clock_now());
+}
+
+static void on_deleted(uint64_t number, void *arg)
+{
+	struct registrar *registrar = arg;
+
+	consents_deleted(registrar->consents, number);
+}
+
+static int create_consents(struct registrar *registrar, const struct config *config)
+{
+	struct consent_options options = {
+		.client = registrar->client,
+		.store = config->store_sqlite,
+		.deadline_ms = config->core.api.deadline_ms,
+		.needs_token = config->core.api.token_url != NULL,
+		.token_refused = on_token_refused,
+		.changed = on_consents,
+		.arg = registrar,
+	};
+
+	if (getrandom(&options.seed, sizeof(options.seed), 0) != sizeof(options.seed))
+		return -EIO;
+	return consents_create(&registrar->consents, &options);
 }
 
 static int create_token(struct registrar *registrar, const struct config_api *api)
@@ -224,6 +285,8 @@ static int create_keeper(struct registrar *registrar, const struct config *confi
 		.max_rate = config->core.api.max_rate,
 		.needs_token = config->core.api.token_url != NULL,
 		.token_refused = on_token_refused,
+		.complete = complete,
+		.deleted = on_deleted,
 		.arg = registrar,
 	};
 	struct wanted *wanted;
@@ -266,6 +329,8 @@ int registrar_create(struct registrar **ret_registrar, const struct config *conf
 	if (!err)
 		err = create_client(registrar, &config->core.api);
 	if (!err)
+		err = create_consents(registrar, config);
+	if (!err)
 		err = create_keeper(registrar, config);
 	if (!err)
 		err = create_token(registrar, &config->core.api);
@@ -287,8 +352,11 @@ struct registrar *registrar_destroy(struct registrar *registrar)
 	api_token_destroy(registrar->token);
 	if (registrar->keeper)
 		keeper_deafen(registrar->keeper);
+	if (registrar->consents)
+		consents_deafen(registrar->consents);
 	api_client_destroy(registrar->client);
 	keeper_destroy(registrar->keeper);
+	consents_destroy(registrar->consents);
 	mailbox_destroy(registrar->mailbox, note_free);
 	free(registrar->api_settings);
 	free(registrar->last_note);
@@ -404,6 +472,7 @@ size_t registrar_attempts(struct registrar *registrar, const char *number,
 void registrar_summary(struct registrar *registrar, struct registrar_summary *ret_summary)
 {
 	keeper_summary(registrar->keeper, ret_summary);
+	consents_summary(registrar->consents, &ret_summary->consents);
 }
 
 size_t registrar_list(struct registrar *registrar, const char *after, size_t max,

@@ -36,6 +36,7 @@ struct reg_info {
 	enum route_type route_type;
 	enum reg_state state;
 	uint32_t service;    /* index into the config's services */
+	bool consented;      /* wanted because its owner consents; false: configured */
 	mono_ms expires_ms;  /* when the core forgets it; 0: not active */
 	mono_ms next_ms;     /* next attempt */
 	unsigned failures;   /* in a row */
@@ -62,6 +63,16 @@ struct registrar_summary {
 	mono_ms held_since_ms; /* the trouble began; 0: none are */
 	mono_ms native_ms;     /* how long the latest such trouble held calls; 0: there was none */
 	char held_why[96];     /* "" if none are */
+	struct registrar_consents {
+		bool wanted;      /* by the configuration; false: the rest is 0 */
+		size_t count;     /* numbers with a consent, configured ones too */
+		bool stream_up;   /* the core tells us of changes */
+		mono_ms event_ms; /* when it last did; 0: not since the start */
+		mono_ms list_ms;  /* when all were last compared; 0: not since the start */
+		uint64_t events, redeliveries, acks, acks_failed;
+		size_t held;    /* missing in the last list, and not withdrawn */
+		size_t unknown; /* in the last list, and their number is not known */
+	} consents;
 };
 
 #define REGISTRAR_SERVICES_MAX 1024 /* further ones are never held on their own */

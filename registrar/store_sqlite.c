@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <sqlite3.h>
 #include "base/log.h"
+#include "registrar/sql.h"
 
 #define SCHEMA_VERSION 2
 #define BUSY_MS        2000
@@ -79,10 +79,7 @@ static bool damaged(int code)
 
 static void db_close(struct store *store)
 {
-	for (int i = 0; i < STATEMENT_COUNT; i++) {
-		sqlite3_finalize(store->prepared[i]);
-		store->prepared[i] = NULL;
-	}
+	sql_finalize(store->prepared, STATEMENT_COUNT);
 	sqlite3_close(store->db);
 	store->db = NULL;
 	store->last_params = NULL;
@@ -141,9 +138,8 @@ static int db_open(struct store *store)
 	}
 	if (code == SQLITE_OK && version < SCHEMA_VERSION)
 		code = sqlite3_exec(store->db, schema, NULL, NULL, NULL);
-	for (int i = 0; code == SQLITE_OK && i < STATEMENT_COUNT; i++)
-		code = sqlite3_prepare_v3(store->db, statements[i], -1, SQLITE_PREPARE_PERSISTENT,
-					  &store->prepared[i], NULL);
+	if (code == SQLITE_OK)
+		code = sql_prepare(store->db, statements, STATEMENT_COUNT, store->prepared);
 	return code;
 }
 
@@ -368,33 +364,21 @@ struct store *store_close(struct store *store)
 
 /* ---- writing ---- */
 
-/* Runs a prepared statement that returns at most one row; SQLITE_OK if it ended
- * well. ret_id: the row's first column, if wanted. */
-static int run(sqlite3_stmt *statement, sqlite3_int64 *ret_id)
-{
-	int code = sqlite3_step(statement);
-
-	if (code == SQLITE_ROW && ret_id)
-		*ret_id = sqlite3_column_int64(statement, 0);
-	sqlite3_reset(statement);
-	return code == SQLITE_DONE || code == SQLITE_ROW ? SQLITE_OK : code;
-}
-
 bool store_anchor(struct store *store, const char *boot, wall_ms *offset)
 {
 	sqlite3_stmt *find = store->prepared[FIND_ANCHOR], *add = store->prepared[ADD_ANCHOR];
 	sqlite3_int64 found = INT64_MIN;
 
 	sqlite3_bind_text(find, 1, boot, -1, SQLITE_STATIC);
-	if (run(find, &found) == SQLITE_OK && found != INT64_MIN) {
+	if (sql_run(find, &found) == SQLITE_OK && found != INT64_MIN) {
 		*offset = found;
 		return true;
 	}
 	/* Not written, it costs refreshes that come early after the next start. */
-	(void)run(store->prepared[DROP_ANCHOR], NULL);
+	(void)sql_run(store->prepared[DROP_ANCHOR], NULL);
 	sqlite3_bind_text(add, 1, boot, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(add, 2, *offset);
-	(void)run(add, NULL);
+	(void)sql_run(add, NULL);
 	return false;
 }
 
@@ -414,11 +398,11 @@ static int params_id(struct store *store, const struct reg_params *params)
 		return SQLITE_OK;
 	store->last_params = NULL;
 	bind_params(store->prepared[ADD_PARAMS], params);
-	code = run(store->prepared[ADD_PARAMS], NULL);
+	code = sql_run(store->prepared[ADD_PARAMS], NULL);
 	if (code != SQLITE_OK)
 		return code;
 	bind_params(store->prepared[FIND_PARAMS], params);
-	code = run(store->prepared[FIND_PARAMS], &store->last_id);
+	code = sql_run(store->prepared[FIND_PARAMS], &store->last_id);
 	if (code == SQLITE_OK)
 		store->last_params = params;
 	return code;
@@ -431,7 +415,7 @@ static int write_row(struct store *store, const struct store_row *row)
 
 	if (!row->params) {
 		sqlite3_bind_int64(forget, 1, (sqlite3_int64)row->number);
-		return run(forget, NULL);
+		return sql_run(forget, NULL);
 	}
 	code = params_id(store, row->params);
 	if (code != SQLITE_OK)
@@ -440,7 +424,7 @@ static int write_row(struct store *store, const struct store_row *row)
 	sqlite3_bind_int64(put, 2, store->last_id);
 	sqlite3_bind_int64(put, 3, row->expires);
 	sqlite3_bind_int64(put, 4, row->ttl_s);
-	return run(put, NULL);
+	return sql_run(put, NULL);
 }
 
 int store_write(struct store *store, const struct store_row *rows, size_t count,

@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include "base/str.h"
 #include "wgtwo/sipbreakout/v1/sipbreakout.pb-c.h"
 
 #define SERVICE (&wgtwo__sipbreakout__v1__sip_breakout_service__descriptor)
@@ -18,20 +17,10 @@ _Static_assert(
 		(int)ROUTE_TYPE_INGRESS == WGTWO__SIPBREAKOUT__V1__ROUTE_TYPE__ROUTE_TYPE_INGRESS,
 	"enum route_type has the wire's numbers");
 
-/* "STATUS: their words", in printable ASCII: it goes into logs and listings. */
+/* "STATUS: their words". */
 static void explain(struct upsert_answer *answer, const char *status, const char *words)
 {
-	/* The library says this before each cause; the cause is what helps. */
-	static const char preamble[] = "failed to connect to all addresses; last error: ";
-	size_t n;
-
-	if (words && str_starts(words, preamble))
-		words += sizeof(preamble) - 1;
-	snprintf(answer->text, sizeof(answer->text), "%s%s%s", status, words && *words ? ": " : "",
-		 words ? words : "");
-	for (n = 0; answer->text[n]; n++)
-		if (answer->text[n] < ' ' || answer->text[n] > '~')
-			answer->text[n] = '?';
+	api_explain(answer->text, sizeof(answer->text), status, words);
 }
 
 static enum upsert_verdict verdict_of(enum api_status status)

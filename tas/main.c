@@ -182,6 +182,7 @@ static void withdraw(struct daemon *daemon)
 
 	nothing.registrations = NULL;
 	nothing.registration_count = 0;
+	nothing.consents = NULL;
 	if (registrar_reconfigure(daemon->registrar, &nothing) < 0)
 		log_error("main",
 			  "stop: no memory to withdraw registrations, they end with their TTL");
@@ -525,6 +526,14 @@ static bool is_registered(const char *number, void *arg)
 	return registrar_lookup(daemon->registrar, number, &info) == 0;
 }
 
+static bool is_consented(const char *number, void *arg)
+{
+	const struct daemon *daemon = arg;
+	struct reg_info info;
+
+	return registrar_lookup(daemon->registrar, number, &info) == 0 && info.consented;
+}
+
 static unsigned load_percent(void *arg)
 {
 	const struct daemon *daemon = arg;
@@ -808,6 +817,7 @@ static int start_rooms(struct daemon *daemon)
 							.sounds = daemon->sounds,
 							.endpoint = daemon->endpoint,
 							.is_registered = is_registered,
+							.is_consented = is_consented,
 							.load = load_percent,
 							.arg = daemon });
 	if (err)

@@ -367,8 +367,9 @@ static json_t *reg_json(const struct reg_info *info)
 {
 	mono_ms now = clock_now();
 
-	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:i, s:o}", "number", info->number,
-			 "route_type", route_type_name(info->route_type), "state",
+	return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:i, s:o}", "number", info->number,
+			 "route_type", route_type_name(info->route_type), "source",
+			 info->consented ? "consent" : "config", "state",
 			 reg_state_name(info->state), "expires_s",
 			 (json_int_t)(info->expires_ms ? (info->expires_ms - now) / 1000 : 0),
 			 "next_s", (json_int_t)(info->next_ms ? (info->next_ms - now) / 1000 : 0),
@@ -421,16 +422,33 @@ static json_t *answer_reg(struct answerer *answerer, const char *number)
 	return reg;
 }
 
+static json_int_t age_s(mono_ms since)
+{
+	return since ? (json_int_t)((clock_now() - since) / 1000) : -1;
+}
+
+static json_t *consents_json(const struct registrar_consents *consents)
+{
+	return json_pack("{s:I, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "count",
+			 (json_int_t)consents->count, "stream_up", consents->stream_up,
+			 "event_age_s", age_s(consents->event_ms), "list_age_s",
+			 age_s(consents->list_ms), "events", (json_int_t)consents->events,
+			 "redeliveries", (json_int_t)consents->redeliveries, "acks",
+			 (json_int_t)consents->acks, "acks_failed",
+			 (json_int_t)consents->acks_failed, "held", (json_int_t)consents->held,
+			 "unknown", (json_int_t)consents->unknown);
+}
+
 static json_t *summary_json(struct registrar *registrar)
 {
 	struct registrar_summary summary;
-	json_t *states = json_object();
+	json_t *states = json_object(), *json;
 
 	registrar_summary(registrar, &summary);
 	for (int i = 0; states && i < REG_STATE_COUNT; i++)
 		json_object_set_new(states, reg_state_name((enum reg_state)i),
 				    json_integer((json_int_t)summary.by_state[i]));
-	return json_pack(
+	json = json_pack(
 		"{s:b, s:b, s:b, s:I, s:o, s:I, s:I, s:I, s:I, s:o}", "api_up", summary.api_up,
 		"token_ok", summary.token_ok, "store_ok", summary.store_ok, "withheld",
 		(json_int_t)summary.held, "withheld_why", text_json(summary.held_why), "withheld_s",
@@ -442,6 +460,9 @@ static json_t *summary_json(struct registrar *registrar)
 				     ? (summary.first_expiry_ms - clock_now()) / 1000
 				     : 0),
 		"registrations", states);
+	if (json && summary.consents.wanted)
+		json_object_set_new(json, "consents", consents_json(&summary.consents));
+	return json;
 }
 
 /* ---- what the signs of life say ---- */

@@ -88,6 +88,24 @@ bool decision_wants_privacy(const struct sip_headers *headers)
 	return privacy_hides(&privacy);
 }
 
+const struct config_registration *decision_registration(struct decision *decision)
+{
+	const char *number = decision->class.subscriber;
+	const struct config_registration *configured = config_find_number(decision->config, number);
+	const struct config_consents *consents = decision->config->consents;
+	const struct service_room *room = decision->room;
+
+	if (configured || !consents || !room->is_consented ||
+	    !room->is_consented(number, room->arg))
+		return configured;
+	decision->consented =
+		(struct config_registration){ .route_type = (uint8_t)consents->route_type,
+					      .service = consents->service,
+					      .line = consents->line };
+	snprintf(decision->consented.number, sizeof(decision->consented.number), "%s", number);
+	return &decision->consented;
+}
+
 const struct config_trunk *decision_trunk(const struct decision *decision)
 {
 	size_t trunk;

@@ -93,8 +93,7 @@ static bool begin(struct decision *decision, enum media_kind media, bool keys_in
 /* What the number is to us; a call past the trunk's rights is told nothing of it. */
 static void find_number(struct decision *decision)
 {
-	const struct config_registration *registration =
-		config_find_number(decision->config, decision->class.subscriber);
+	const struct config_registration *registration = decision_registration(decision);
 	struct call_plan *plan = decision->plan;
 
 	if (!registration || registration->route_type != ROUTE_TYPE_INGRESS)

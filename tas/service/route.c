@@ -329,7 +329,7 @@ void route_core(struct decision *decision)
 		decision_reject(decision, 482, NULL, CAUSE_LOOP);
 		return;
 	}
-	registration = config_find_number(decision->config, decision->class.subscriber);
+	registration = decision_registration(decision);
 	if (!registration || registration->route_type == ROUTE_TYPE_INGRESS) {
 		decision_note(decision,
 			      "neither side has rules here: the call is looped untouched");

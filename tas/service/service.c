@@ -161,6 +161,7 @@ int service_create(struct service_room **ret_room, const struct service_options 
 		return -ENOMEM;
 	room->config = options->config;
 	room->is_registered = options->is_registered;
+	room->is_consented = options->is_consented;
 	room->load = options->load;
 	room->overloaded = options->overloaded;
 	room->arg = options->arg;

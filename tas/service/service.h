@@ -30,6 +30,8 @@ struct service_options {
 					* room before it */
 	/* Asked besides the configuration; NULL: nothing is. */
 	bool (*is_registered)(const char *number, void *arg);
+	/* The number is one of config.consents; NULL: none is. */
+	bool (*is_consented)(const char *number, void *arg);
 	unsigned (*load)(void *arg);   /* calls, in percent of limits.calls */
 	bool (*overloaded)(void *arg); /* there is too much to do; may be NULL */
 	void *arg;

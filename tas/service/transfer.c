@@ -27,8 +27,7 @@ static struct leg_info caller_for(const struct call_transfer *transfer)
 
 static void add_target(struct decision *decision, const struct config_trunk *trunk)
 {
-	const struct config_registration *registration =
-		config_find_number(decision->config, decision->class.subscriber);
+	const struct config_registration *registration = decision_registration(decision);
 
 	if (trunk->ingress && registration && registration->route_type == ROUTE_TYPE_INGRESS)
 		(void)ingress_add(decision, trunk,

@@ -184,7 +184,7 @@ static void look_at_caller(const struct webhook_question *question, const char *
 	char masked[E164_ROOM];
 	unsigned suppressed;
 
-	if (!caller || config_find_number(question->room->config, caller) ||
+	if (!caller || service_is_registered(caller, question->room) ||
 	    !log_limit_pass(&question->room->webhook_log, 1, 10 * 1000, &suppressed))
 		return;
 	e164_mask(caller, masked, sizeof(masked));

@@ -60,11 +60,14 @@ class FakeApi(pb_grpc.SipBreakoutServiceServicer):
         self.seen, self.lock = [], threading.Lock()
         self.over = threading.Event()
         self.server = None
+        self.more = []  # what adds other services to the server
 
     def start(self):
         self.over.clear()
         self.server = grpc.server(futures.ThreadPoolExecutor(32), options=[("grpc.so_reuseport", 0)])
         pb_grpc.add_SipBreakoutServiceServicer_to_server(self, self.server)
+        for add in self.more:
+            add(self.server)
         key, cert = (pathlib.Path(p).read_bytes() for p in (self.pki.key, self.pki.cert))
         credentials = grpc.ssl_server_credentials([(key, cert)])
         assert self.server.add_secure_port(f"127.0.0.1:{self.port}", credentials) == self.port

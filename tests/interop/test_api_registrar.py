@@ -2,117 +2,18 @@
 """The registrar against an API and a token endpoint that are not ours."""
 
 import contextlib
-import os
 import pathlib
-import queue
 import random
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 import yaml
 
-from fake_api import FakeApi, FakeTokens
-from harness import Pki, Tally, free_port
+from driver import Driver, Scene, wait_for
+from harness import Pki, Tally
 
-DRIVER = pathlib.Path(os.environ.get("BREAKOUT_TESTS", "build/tests")) / "registrar_driver"
 LOOP, LOOP_MO = 1, 4
-
-
-def wait_for(what, condition, seconds=10.0):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.02)
-    raise AssertionError(f"not within {seconds} s: {what}")
-
-
-class Driver:
-    """registrar_driver as a child: commands in, lines out, log aside."""
-
-    def __init__(self, config):
-        self.process = subprocess.Popen([DRIVER, config], stdin=subprocess.PIPE, text=True,
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        self.out, self.lines = queue.Queue(), []
-        threading.Thread(target=self._read, args=(self.process.stdout, self.out.put),
-                         daemon=True).start()
-        threading.Thread(target=self._read, args=(self.process.stderr, self.lines.append),
-                         daemon=True).start()
-
-    @staticmethod
-    def _read(stream, put):
-        for line in stream:
-            put(line.rstrip("\n"))
-
-    def ask(self, command):
-        self.process.stdin.write(command + "\n")
-        self.process.stdin.flush()
-        answer = []
-        while (line := self.out.get(timeout=10)) != "ok":
-            answer.append(line)
-        return answer
-
-    def states(self):
-        return {line.split()[0]: line.split()[1] for line in self.ask("list")}
-
-    def log(self):
-        return "\n".join(self.lines)
-
-    def end(self, how=""):
-        if self.process.poll() is None:
-            if how:
-                self.process.stdin.write(how + "\n")
-            self.process.stdin.close()
-        status = self.process.wait(15)
-        time.sleep(0.05)  # its last lines
-        assert status == 0, f"ended with {status}:\n{self.log()}"
-
-
-class Scene:
-    """A folder, a PKI, an API, a token endpoint, and drivers on configurations."""
-
-    def __init__(self, pki, folder, ttl=2):
-        self.pki, self.folder = pki, folder
-        self.tokens = FakeTokens(pki, free_port())
-        self.api = FakeApi(pki, free_port(), ttl, self.tokens).start()
-        self.secret = folder / "secret"
-        self.secret.write_text("s3cret\n")
-        self.drivers = []
-
-    def config(self, numbers, name="breakout.yaml", route="loop", domain="tas.example.com", **api):
-        path = self.folder / name
-        api_section = {"target": f"127.0.0.1:{self.api.port}", "ca_file": self.pki.ca,
-                       "token_url": f"https://127.0.0.1:{self.tokens.server.server_port}/oauth2/token",
-                       "client_id": "client", "client_secret_file": str(self.secret), **api}
-        path.write_text(yaml.safe_dump({
-            "domain": domain,
-            "sip": {"listen": ["tls://127.0.0.1:5061"], "certificate": self.pki.cert,
-                    "private_key": self.pki.key},
-            "core": {"api": api_section,
-                     "sbc": {"uri": "sips:127.0.0.1", "trusted": ["127.0.0.0/8"]}},
-            "prefixes": {"mobile_originating": "00", "mobile_terminating": "01"},
-            "store": {"sqlite": str(self.folder / "store.db")},
-            "admin": {"socket": str(self.folder / "ctl.sock")},
-            "media": {"address": "127.0.0.1"},
-            "registrations": [{"number": n, "route_type": route} for n in numbers]}))
-        return path
-
-    def driver(self, numbers, **more):
-        driver = Driver(self.config(numbers, **more))
-        self.drivers.append(driver)
-        return driver
-
-    def close(self):
-        for driver in self.drivers:
-            if driver.process.poll() is None:
-                driver.process.kill()
-            driver.process.wait()
-        self.api.stop()
-        self.tokens.stop()
 
 
 def numbers(count):

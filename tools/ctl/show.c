@@ -115,6 +115,32 @@ static void show_health(const json_t *health)
 		       number_of(health, "stranded_services"));
 }
 
+static void show_age(const char *what, long long age_s)
+{
+	char age[32];
+
+	span_text(age_s, age, sizeof(age));
+	if (age_s < 0)
+		printf(", no %s yet", what);
+	else
+		printf(", last %s %s ago", what, age);
+}
+
+static void show_consents(const json_t *consents)
+{
+	if (!consents)
+		return;
+	printf("consents   %lld, stream: %s", number_of(consents, "count"),
+	       json_is_true(json_object_get(consents, "stream_up")) ? "open" : "CLOSED");
+	show_age("event", number_of(consents, "event_age_s"));
+	show_age("list", number_of(consents, "list_age_s"));
+	if (number_of(consents, "held"))
+		printf(", %lld HELD", number_of(consents, "held"));
+	if (number_of(consents, "unknown"))
+		printf(", %lld without a number", number_of(consents, "unknown"));
+	putchar('\n');
+}
+
 void show_status(const json_t *status)
 {
 	json_t *states = json_object_get(status, "registrations"), *count;
@@ -150,6 +176,7 @@ void show_status(const json_t *status)
 		printf(" %s=%lld", state, (long long)json_integer_value(count));
 	span_text(number_of(status, "margin_s"), margin, sizeof(margin));
 	printf(", first expiry in %s, margin %s\n", expiry, margin);
+	show_consents(json_object_get(status, "consents"));
 	if (!number_of(status, "withheld"))
 		return;
 	span_text(number_of(status, "withheld_s"), expiry, sizeof(expiry));
@@ -161,17 +188,19 @@ static void reg_row(const json_t *reg, char cells[COLUMNS_MAX][CELL])
 {
 	snprintf(cells[0], CELL, "%s", text_of(reg, "number"));
 	snprintf(cells[1], CELL, "%s", text_of(reg, "route_type"));
-	snprintf(cells[2], CELL, "%s", text_of(reg, "state"));
-	span_text(number_of(reg, "expires_s"), cells[3], CELL);
-	span_text(number_of(reg, "next_s"), cells[4], CELL);
-	snprintf(cells[5], CELL, "%lld", number_of(reg, "failures"));
-	snprintf(cells[6], CELL, "%s", text_of(reg, "error"));
+	snprintf(cells[2], CELL, "%s", text_of(reg, "source"));
+	snprintf(cells[3], CELL, "%s", text_of(reg, "state"));
+	span_text(number_of(reg, "expires_s"), cells[4], CELL);
+	span_text(number_of(reg, "next_s"), cells[5], CELL);
+	snprintf(cells[6], CELL, "%lld", number_of(reg, "failures"));
+	snprintf(cells[7], CELL, "%s", text_of(reg, "error"));
 }
 
 void show_regs(const json_t *regs)
 {
-	static const char *const titles[] = { "NUMBER", "TYPE",     "STATE",      "EXPIRES",
-					      "NEXT",   "FAILURES", "LAST ERROR", NULL };
+	static const char *const titles[] = { "NUMBER",   "TYPE",       "SOURCE",
+					      "STATE",    "EXPIRES",    "NEXT",
+					      "FAILURES", "LAST ERROR", NULL };
 
 	show_table(regs, titles, reg_row);
 }

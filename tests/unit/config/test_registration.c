@@ -247,6 +247,60 @@ static void too_many_numbers_are_refused_once(void **state)
 	       "the rest\n");
 }
 
+static void consents_are_a_template(void **state)
+{
+	struct config *config = expect_config(
+		SERVICES "registrations:\n"
+			 "  - { number: +4799000001, route_type: loop }\n"
+			 "  - consents: { route_type: fork, service: office, list_every: 1h }\n");
+
+	(void)state;
+	assert_int_equal(config->registration_count, 1);
+	assert_non_null(config->consents);
+	assert_int_equal(config->consents->route_type, ROUTE_TYPE_FORK);
+	assert_string_equal(config->services[config->consents->service].name, "office");
+	assert_string_equal(config->consents->queue, "breakout");
+	assert_int_equal(config->consents->max_in_flight, 50);
+	assert_int_equal(config->consents->list_every_s, 3600);
+	assert_int_equal(config->consents->withdraw_at_most, 20);
+	assert_int_equal(config->consents->keep_days, 365);
+	config_destroy(config);
+	config = expect_config(BASE);
+	assert_null(config->consents);
+	config_destroy(config);
+}
+
+static void wrong_consents_are_said(void **state)
+{
+	(void)state;
+	expect(SERVICES "registrations:\n"
+			"  - consents: { route_typ: loop }\n"
+			"  - { consents: { route_type: loop }, number: +4799000001 }\n",
+	       ERROR(8, 15,
+		     "`registrations[].consents.route_type` is missing: loop, fork, fallback, "
+		     "loop_mo, loop_mt or ingress")
+		       ERROR(8, 17,
+			     "unknown key `route_typ` in `registrations[].consents`. Did you mean "
+			     "`route_type`?")
+			       ERROR(9, 5,
+				     "`consents` stand alone: what else is here would hold for no "
+				     "number. Write it inside `consents`, or in a group of its own")
+				       ERROR(9, 17,
+					     "`consents` stand here a second time, first in line "
+					     "8. Each number has one route type: remove one"));
+	expect(SERVICES "registrations:\n"
+			"  - consents: { route_type: fallback, max_in_flight: 201 }\n",
+	       ERROR(8, 15,
+		     "`service` is missing: a fallback call goes to a PBX. Name a service whose "
+		     "rules dial a trunk or answer")
+		       ERROR(8, 54,
+			     "`registrations[].consents.max_in_flight`: `201` is out of range. "
+			     "Write 1 to 200"));
+	expect(SERVICES "registrations:\n"
+			"  - consents: { route_type: loop, service: ofice }\n",
+	       ERROR(8, 44, "no service is called `ofice`. Did you mean `office`?"));
+}
+
 static void route_types_have_their_names(void **state)
 {
 	enum route_type type;
@@ -275,6 +329,8 @@ int main(void)
 		IN_FOLDER(a_csv_file_that_cannot_be_read_is_named),
 		IN_FOLDER(a_million_numbers_load),
 		IN_FOLDER(too_many_numbers_are_refused_once),
+		IN_FOLDER(consents_are_a_template),
+		IN_FOLDER(wrong_consents_are_said),
 		cmocka_unit_test(route_types_have_their_names),
 	};
 	return cmocka_run_group_tests_name("registration", tests, NULL, NULL);

@@ -202,6 +202,36 @@ static void unknown_number_is_looped_untouched(void **state)
 	assert_string_equal(plan->service, "unknown");
 }
 
+static bool consents(const char *number, void *arg)
+{
+	(void)arg;
+	return !strcmp(number, "+4712345678");
+}
+
+static void a_number_whose_owner_consents_has_the_rules_of_all_such(void **state)
+{
+	struct service_rig *rig = *state;
+	static struct config_consents template = { .route_type = ROUTE_TYPE_LOOP, .service = 1 };
+	const struct service_options options = { .config = &rig->config,
+						 .is_registered = consents,
+						 .is_consented = consents };
+	struct call_plan *plan;
+
+	rig->config.consents = &template;
+	service_destroy(rig->room);
+	assert_int_equal(service_create(&rig->room, &options), 0);
+	plan = rig_decide(rig, "+004711111111", "+4712345678");
+	assert_int_equal(plan->route_type, ROUTE_TYPE_LOOP);
+	assert_string_equal(plan->number, "+4712345678");
+	assert_string_equal(plan->service, "office/1");
+	/* What is configured stays as it is. */
+	plan = rig_decide(rig, "+014799000002", "+4712345678");
+	assert_string_equal(plan->service, "loop");
+	/* And nobody's stays nobody's. */
+	plan = rig_decide(rig, "+004712345678", "+4711111111");
+	assert_string_equal(plan->service, "unknown");
+}
+
 static void ordinary_call_of_an_ingress_number_is_looped_untouched(void **state)
 {
 	struct service_rig *rig = *state;
@@ -292,6 +322,7 @@ int main(void)
 		T(forked_call_is_never_looped),
 		T(fallback_without_another_step_is_unavailable),
 		T(unknown_number_is_looped_untouched),
+		T(a_number_whose_owner_consents_has_the_rules_of_all_such),
 		T(ordinary_call_of_an_ingress_number_is_looped_untouched),
 		T(asserted_identity_counts_before_from),
 		T(emergency_is_looped_first_and_untouched),

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "registrar/sql.h"
+
+int sql_prepare(sqlite3 *db, const char *const *texts, size_t count, sqlite3_stmt **ret_statements)
+{
+	int code = SQLITE_OK;
+
+	for (size_t i = 0; code == SQLITE_OK && i < count; i++)
+		code = sqlite3_prepare_v3(db, texts[i], -1, SQLITE_PREPARE_PERSISTENT,
+					  &ret_statements[i], NULL);
+	return code;
+}
+
+void sql_finalize(sqlite3_stmt **statements, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		sqlite3_finalize(statements[i]);
+		statements[i] = NULL;
+	}
+}
+
+int sql_run(sqlite3_stmt *statement, sqlite3_int64 *ret_id)
+{
+	int code = sqlite3_step(statement);
+
+	if (code == SQLITE_ROW && ret_id)
+		*ret_id = sqlite3_column_int64(statement, 0);
+	sqlite3_reset(statement);
+	return code == SQLITE_DONE || code == SQLITE_ROW ? SQLITE_OK : code;
+}

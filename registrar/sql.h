@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sql.h - what the files that speak SQLite have in common.
+ *
+ * Only they include it. Threads: that of the connection.
+ */
+#ifndef BREAKOUT_REGISTRAR_SQL_H
+#define BREAKOUT_REGISTRAR_SQL_H
+
+#include <stddef.h>
+#include <sqlite3.h>
+#include "base/macros.h"
+
+/* Prepares all of `texts` for the life of the connection. An SQLite code. */
+int sql_prepare(sqlite3 *db, const char *const *texts, size_t count,
+		sqlite3_stmt **ret_statements) MUST_CHECK;
+void sql_finalize(sqlite3_stmt **statements, size_t count);
+
+/* Runs a prepared statement that returns at most one row; SQLITE_OK if it ended
+ * well. ret_id: the row's first column, if wanted; untouched without a row. */
+int sql_run(sqlite3_stmt *statement, sqlite3_int64 *ret_id);
+
+#endif
