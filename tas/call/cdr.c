@@ -88,6 +88,18 @@ static void clear_ended(struct cdr_writer *writer)
 	}
 }
 
+/* What came while the disk was slow may be more than the file keeps for a disk that
+ * refuses: some of it is written first. */
+static int add(struct cdr_file *file, const char *line)
+{
+	int err = cdr_file_add(file, line);
+
+	if (err != -ENOBUFS)
+		return err;
+	cdr_file_work(file, clock_now());
+	return cdr_file_add(file, line);
+}
+
 static void on_line(struct mail *mail, void *receiver)
 {
 	struct line_mail *line = CONTAINER_OF(mail, struct line_mail, mail);
@@ -98,7 +110,7 @@ static void on_line(struct mail *mail, void *receiver)
 		cdr_open_put(&writer->open, line->slot - 1, line->start, line->answer, line->text);
 	} else if (!line->text) {
 		writer->stop = true;
-	} else if (cdr_file_add(&writer->file, line->text) < 0) {
+	} else if (add(&writer->file, line->text) < 0) {
 		lose();
 	}
 	if (line->slot && !line->goes_on) {

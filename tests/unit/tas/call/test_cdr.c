@@ -7,6 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -115,6 +116,45 @@ static void full_disk_is_said_once_and_stalls_nobody(void **state)
 	assert_non_null(strstr(complaint, "No space left on device"));
 }
 
+static void *read_to_the_end(void *arg)
+{
+	static char text[1 << 16];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	while ((n = read(fd, text, sizeof(text))) > 0)
+		*(size_t *)arg += (size_t)n;
+	close(fd);
+	return NULL;
+}
+
+/* A pipe that nobody reads yet is the slowest of disks. */
+static void what_comes_while_the_disk_is_slow_is_not_lost(void **state)
+{
+	enum { LINES = 10, LENGTH = 1 << 20 };
+	char *line = calloc(1, LENGTH + 1);
+	struct cdr_writer *writer = NULL;
+	pthread_t reader;
+	size_t arrived = 0;
+	int open_end;
+
+	(void)state;
+	assert_non_null(line);
+	memset(line, 'x', LENGTH);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	open_end = open(path, O_RDWR | O_CLOEXEC);
+	assert_true(open_end >= 0);
+	assert_int_equal(cdr_writer_create(&writer, path, NULL), 0);
+	for (int i = 0; i < LINES; i++)
+		cdr_write(writer, line, 0);
+	assert_int_equal(pthread_create(&reader, NULL, read_to_the_end, &arrived), 0);
+	cdr_writer_destroy(writer);
+	close(open_end);
+	assert_int_equal(pthread_join(reader, NULL), 0);
+	assert_int_equal(arrived, (size_t)LINES * (LENGTH + 1));
+	free(line);
+}
+
 static void no_number_is_written_whole_if_so_wanted(void **state)
 {
 	const struct config_records config = { .mask_at_once = true };
@@ -149,6 +189,7 @@ int main(void)
 		T(nothing_is_lost_at_the_end),
 		T(moved_file_is_followed),
 		T(full_disk_is_said_once_and_stalls_nobody),
+		T(what_comes_while_the_disk_is_slow_is_not_lost),
 		T(no_number_is_written_whole_if_so_wanted),
 		T(unusable_path_is_an_error),
 	};
