@@ -77,7 +77,7 @@ void str_addf(struct str *str, const char *format, ...)
 }
 
 /* Bytes of the UTF-8 character at `text` (RFC 3629 section 4), 0 if it is none. */
-static size_t utf8_length(const unsigned char *text)
+static size_t utf8_bytes(const unsigned char *text)
 {
 	static const struct {
 		unsigned char first, last, second_min, second_max, length;
@@ -104,6 +104,11 @@ static size_t utf8_length(const unsigned char *text)
 	return 0;
 }
 
+size_t str_utf8_length(const char *text)
+{
+	return utf8_bytes((const unsigned char *)text);
+}
+
 /* Bytes at `text` that JSON takes as they are. */
 static size_t plain_length(const unsigned char *text)
 {
@@ -127,7 +132,7 @@ void str_add_json(struct str *str, const char *text)
 		at += plain;
 		if (!*at)
 			break;
-		length = utf8_length(at);
+		length = utf8_bytes(at);
 		if (*at == '"' || *at == '\\')
 			str_addf(str, "\\%c", *at);
 		else if (*at < 0x20 || *at == 0x7f)

@@ -25,6 +25,8 @@ void str_add_json(struct str *str, const char *text); /* as a quoted JSON string
 char *str_take(struct str *str);
 void str_done(struct str *str);
 
+/* Bytes of the UTF-8 character that begins the NUL-ended text, 0 if it is none (RFC 3629). */
+size_t str_utf8_length(const char *text);
 bool str_equal_nocase(const char *a, const char *b); /* ASCII */
 /* As strcmp(), with ASCII letters taken for small ones. */
 int str_order_nocase(const char *a, const char *b);

@@ -565,6 +565,8 @@ struct config {
 	struct config_trace trace;
 	struct config_health health;
 	enum log_level log_level;
+	enum log_format log_format;
+	unsigned log_rate; /* lines a second of one place: 2000; 0: any */
 	struct config_media media;
 	struct config_recordings recordings;
 	bool withdraw_at_stop;               /* delete every registration at stop */

@@ -61,6 +61,19 @@ static void read_log_level(struct reader *reader, const struct value *value)
 
 static const struct kind kind_log_level = { "log level", NODE_SCALAR, read_log_level };
 
+static void read_log_format(struct reader *reader, const struct value *value)
+{
+	static const char *const words[] = {
+		[LOG_TEXT] = "text", [LOG_JSON] = "json", [LOG_JOURNALD] = "journald"
+	};
+	int word = value_word(reader, value, words, ARRAY_SIZE(words));
+
+	if (word >= 0)
+		*(enum log_format *)value->target = (enum log_format)word;
+}
+
+static const struct kind kind_log_format = { "log format", NODE_SCALAR, read_log_format };
+
 static void read_dns_server(struct reader *reader, const struct value *value)
 {
 	const char *text = value->node->text;
@@ -377,6 +390,19 @@ static const struct key log_keys[] = {
 	  AT(log_level),
 	  .fallback = "info",
 	  .help = "error, notice, info or debug" },
+	{ .name = "format",
+	  .kind = &kind_log_format,
+	  AT(log_format),
+	  .fallback = "text",
+	  .help = "text; json, an object a line; journald, the journal's protocol with fields" },
+	{ .name = "rate",
+	  .kind = &kind_number,
+	  AT(log_rate),
+	  .fallback = "2000",
+	  .min = 0,
+	  .max = 1000000,
+	  .help = "lines a second of one kind, the others are counted; errors are all "
+		  "written; 0: any" },
 };
 static const struct schema log_schema = { "log", log_keys, ARRAY_SIZE(log_keys) };
 

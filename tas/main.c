@@ -88,7 +88,7 @@ struct daemon {
 	int signal_fd;
 	enum stopping stopping;
 	mono_ms linger_until;
-	struct timer drain_timer, linger_timer, watchdog_timer;
+	struct timer drain_timer, linger_timer, watchdog_timer, log_timer;
 	mono_ms watchdog_ms; /* 0: none asked for */
 };
 
@@ -275,6 +275,22 @@ static struct call_limits limits_of(const struct config *config)
 				     .duration_s = config->max_call_s };
 }
 
+static void set_log(const struct daemon *daemon, const struct config *config)
+{
+	if (!daemon->level_given)
+		log_set_level(config->log_level);
+	log_set_format(config->log_format);
+	log_set_rate(config->log_rate);
+}
+
+static void on_log_timer(struct timer *timer, void *arg)
+{
+	const struct daemon *daemon = arg;
+
+	log_tell_suppressed();
+	timer_start(sip_loop_wheel(daemon->loop), timer, clock_now() + 1000);
+}
+
 /* Recordings of calls, as the configuration in force says. */
 static void keep_recordings(struct daemon *daemon)
 {
@@ -327,8 +343,7 @@ static void apply(struct daemon *daemon, struct reading *reading)
 	call_room_set_limits(daemon->calls, &limits);
 	vitals_reconfigure(daemon->vitals, fresh);
 	admin_reconfigure(daemon->admin, fresh);
-	if (!daemon->level_given)
-		log_set_level(fresh->log_level);
+	set_log(daemon, fresh);
 	if (daemon->config != daemon->first)
 		config_destroy(daemon->config);
 	daemon->config = fresh;
@@ -922,6 +937,7 @@ static int start(struct daemon *daemon, const sigset_t *signals)
 	timer_init(&daemon->drain_timer, on_drain_over, daemon);
 	timer_init(&daemon->linger_timer, on_linger, daemon);
 	timer_init(&daemon->look_timer, on_look_timer, daemon);
+	timer_init(&daemon->log_timer, on_log_timer, daemon);
 	err = start_signals(daemon, signals);
 	if (!err)
 		err = start_media(daemon);
@@ -944,6 +960,7 @@ static int start(struct daemon *daemon, const sigset_t *signals)
 	start_watchdog(daemon);
 	tls_watch_look(&daemon->watch, &daemon->files, clock_wall());
 	plan_look(daemon);
+	on_log_timer(&daemon->log_timer, daemon);
 	say_ready(daemon);
 	return 0;
 }
@@ -1027,13 +1044,13 @@ static int serve(struct daemon *daemon)
 	if (load(daemon) < 0)
 		return EX_CONFIG;
 	daemon->first = daemon->config;
-	if (!daemon->level_given)
-		log_set_level(daemon->config->log_level);
+	set_log(daemon, daemon->config);
 	if (start(daemon, &signals) == 0) {
 		sip_loop_run(daemon->loop);
 		status = EXIT_SUCCESS;
 	}
 	take_down(daemon);
+	log_set_rate(0); /* what was kept back is told now or never */
 	if (status == EXIT_SUCCESS)
 		log_info("main", "stopped");
 	return status;

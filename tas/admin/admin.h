@@ -1,14 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* admin.h - the door to tas/admin: the operator's Unix socket and HTTP side.
  *
- * HTTP is described by tas/admin/page/openapi.json. On the Unix socket, one request line in, one
- * JSON document out, then the connection closes: status            one object regs [AFTER]
- * {"registrations": [...], "more": bool}, by number reg NUMBER        one registration calls
- * {"calls": [...]} trunks            {"trunks": [...]}, one object for each address devices
- * {"devices": [...]}, one for each contact refresh [NUMBER]  makes the next refresh due now drain
- * as SIGTERM does explain QUESTION  why a call goes where it goes: see explain.h metrics
- * {"metrics": [...], "text": what Prometheus reads} What cannot be answered is {"error": "one
- * sentence"}.
+ * HTTP is described by tas/admin/page/openapi.json. On the Unix socket, one request line in,
+ * one JSON document out, then the connection closes:
+ *
+ * - status: one object
+ * - regs [AFTER]: {"registrations": [...], "more": bool}, by number
+ * - reg NUMBER: one registration
+ * - calls: {"calls": [...]}
+ * - trunks: {"trunks": [...]}, one object for each address
+ * - devices: {"devices": [...]}, one for each contact
+ * - refresh [NUMBER]: makes the next refresh due now
+ * - drain: as SIGTERM does
+ * - explain QUESTION: why a call goes where it goes, see explain.h
+ * - log [[AREA=]LEVEL [for TIME]]: see log_levels.h
+ * - metrics: {"metrics": [...], "text": what Prometheus reads}
+ *
+ * What cannot be answered is {"error": "one sentence"}.
  *
  * Reads other rooms, changes nothing but through their doors.
  *

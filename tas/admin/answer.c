@@ -11,6 +11,7 @@
 #include "base/metrics.h"
 #include "base/str.h"
 #include "tas/admin/explain.h"
+#include "tas/admin/log_levels.h"
 #include "tas/admin/settings.h"
 #include "tas/admin/text.h"
 #include "tas/sip/endpoint.h"
@@ -21,11 +22,6 @@
 #define WAIT_MS    2000
 #define SLICE_MS   50 /* between looks at `stopping` */
 #define NUMBER_MAX 64
-
-static json_t *error_text(const char *sentence)
-{
-	return json_pack("{s:s}", "error", sentence);
-}
 
 /* ---- what the SIP thread is asked ---- */
 
@@ -609,9 +605,15 @@ static json_t *answer_metrics(struct answerer *answerer, const char *unused)
 	return result;
 }
 
+static json_t *answer_log(struct answerer *answerer, const char *request)
+{
+	(void)answerer;
+	return log_levels_answer(request);
+}
+
 static const struct request {
 	const char *name;
-	enum { NONE, OPTIONAL, NEEDED, NAMED, DOCUMENT } argument;
+	enum { NONE, OPTIONAL, NEEDED, NAMED, NAMED_OR_NONE, DOCUMENT } argument;
 	bool registrar; /* is of no use without it */
 	json_t *(*answer)(struct answerer *answerer, const char *number);
 } requests[] = {
@@ -622,6 +624,7 @@ static const struct request {
 	{ "refresh", OPTIONAL, true, answer_refresh },
 	{ "drain", NONE, false, answer_drain },
 	{ "metrics", NONE, false, answer_metrics },
+	{ "log", NAMED_OR_NONE, false, answer_log },
 	{ "trunks", NONE, false, answer_trunks },
 	{ "explain", DOCUMENT, false, answer_explain },
 	{ "devices", NONE, false, answer_devices },
@@ -657,5 +660,5 @@ json_t *answer(struct answerer *answerer, const char *request)
 			return run(answerer, &requests[i], number);
 	return error_text(
 		"unknown request: status, regs, reg, calls, trace, devices, trunks, explain, "
-		"config, reload, cert, refresh, drain or metrics");
+		"config, reload, cert, refresh, drain, log or metrics");
 }

@@ -21,3 +21,8 @@ json_t *text_json(const char *text)
 	free(clean);
 	return string;
 }
+
+json_t *error_text(const char *sentence)
+{
+	return json_pack("{s:s}", "error", sentence);
+}

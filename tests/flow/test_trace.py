@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What was said in a call: the ladder, the messages, the page, the capture, and the
-copies for a HEP collector. No key and no proof of a password is ever in it."""
+copies for a HEP collector. No key and no proof of a password is ever in it. And what the
+log says of it, as an operator wants."""
 
 import json
 import re
@@ -162,6 +163,41 @@ def what_is_unknown_or_forgotten_is_said_to_be():
     assert _ctl("trace", _last_id())
     _ctl("-o", "pcapng", "calls", status=2)
     _ctl("trace", status=2)
+
+
+def the_log_changes_live():
+    def levels():
+        return json.loads(_ctl("-o", "json", "log"))
+
+    def new_lines(seen=[0]):
+        text = tas.log_path.read_text()
+        lines, seen[0] = text[seen[0]:].splitlines(), len(text)
+        return lines
+
+    _ctl("log", "level", "call=debug", "for", "1s")
+    _ctl("log", "level", "media=error")
+    assert [entry["area"] for entry in levels()] == ["*", "call", "media"], levels()
+    assert b"media      error\n" in _ctl("log")
+    assert b"no level" in _ctl("log", "level", "loud", status=1)
+    _ctl("log", "level", status=2)
+    new_lines()
+    _place()
+    assert any(" debug  call " in line for line in new_lines())
+    wait_until(lambda: len(levels()) == 2, 3, "the end of a while")
+    _ctl("log", "level", "media=default")
+    tas.config.write_text(tas.config.read_text() + "log: { format: json, rate: 1 }\n")
+    _ctl("reload")
+    new_lines()
+    _place()
+    lines = []
+
+    def told():
+        lines.extend(map(json.loads, new_lines()))
+        return [line for line in lines if "suppressed" in line["fields"]]
+    assert all(line["area"] == "media" for line in wait_until(told, 3, "a summary"))
+    start = next(line for line in lines if " start " in line["message"])
+    assert start["level"] == "info" and start["fields"]["direction"] == "mt", start
+    assert LOOP[1:] not in json.dumps(lines)
 
 
 TESTS = [value for name, value in list(globals().items())

@@ -42,6 +42,7 @@ struct options {
 	enum format format;
 	bool json;                     /* format is FORMAT_JSON */
 	const char *argument, *second; /* of the command; NULL: none */
+	const char *const *words;      /* all arguments, NULL-ended */
 	const char *key;               /* of unseal; NULL: none */
 	struct explain_options explain;
 	struct plan_options plan;
@@ -81,6 +82,7 @@ void show_attempts(const json_t *attempts); /* array */
 void show_plan(const json_t *plan);
 void show_trunks(const json_t *lines);
 void show_calls(const json_t *calls);
+void show_log(const json_t *levels); /* array */
 void show_devices(const json_t *devices);
 
 #endif

@@ -125,19 +125,53 @@ static int run_drain(const struct options *options)
 	return run_order(options, "drain");
 }
 
+/* log, log level [AREA=]LEVEL [for TIME] */
+static int run_log(const struct options *options)
+{
+	const char *const *words = options->words;
+	struct str request = { 0 };
+	int status = STATUS_OK;
+	json_t *answer;
+
+	if (options->argument && (strcmp(options->argument, "level") || !options->second))
+		return STATUS_USAGE;
+	str_add(&request, "log");
+	for (size_t i = 1; options->argument && words[i]; i++)
+		str_addf(&request, " %s", words[i]);
+	if (request.failed)
+		return STATUS_NO;
+	answer = ask_or_say(options, request.text, &status);
+	str_done(&request);
+	if (answer && options->json)
+		print_json(json_object_get(answer, "log"));
+	else if (answer)
+		show_log(json_object_get(answer, "log"));
+	json_decref(answer);
+	return status;
+}
+
 static const struct command {
 	const char *name;
 	enum { NONE, OPTIONAL, NEEDED, MANY } argument;
 	int (*run)(const struct options *options);
 } commands[] = {
-	{ "check", NEEDED, run_check },       { "status", NONE, run_status },
-	{ "regs", MANY, run_regs },           { "calls", NONE, run_calls },
-	{ "refresh", OPTIONAL, run_refresh }, { "drain", NONE, run_drain },
-	{ "metrics", NONE, run_metrics },     { "trunks", NONE, run_trunks },
-	{ "explain", OPTIONAL, run_explain }, { "devices", NONE, run_devices },
-	{ "trace", NEEDED, run_trace },       { "unseal", NEEDED, run_unseal },
-	{ "config", OPTIONAL, run_config },   { "reload", NONE, run_reload },
-	{ "cert", NONE, run_cert },           { "records", NONE, run_records },
+	{ "check", NEEDED, run_check },
+	{ "status", NONE, run_status },
+	{ "regs", MANY, run_regs },
+	{ "calls", NONE, run_calls },
+	{ "refresh", OPTIONAL, run_refresh },
+	{ "drain", NONE, run_drain },
+	{ "metrics", NONE, run_metrics },
+	{ "trunks", NONE, run_trunks },
+	{ "explain", OPTIONAL, run_explain },
+	{ "devices", NONE, run_devices },
+	{ "trace", NEEDED, run_trace },
+	{ "unseal", NEEDED, run_unseal },
+	{ "config", OPTIONAL, run_config },
+	{ "reload", NONE, run_reload },
+	{ "cert", NONE, run_cert },
+	{ "records", NONE, run_records },
+	{ "log", MANY, run_log },
 };
 
 static void usage(FILE *to)
@@ -166,6 +200,10 @@ static void usage(FILE *to)
 	      "  refresh [NUMBER]  refresh one registration, or all, now\n"
 	      "  drain             take no more calls and stop when the last has ended\n"
 	      "  unseal FILE       hear a sealed recording: writes it as WAV beside it\n"
+	      "  log               what is logged: the level of all areas, and of some\n"
+	      "  log level [AREA=]LEVEL [for TIME]\n"
+	      "                    changes it; it falls back after TIME such as 10m,\n"
+	      "                    without one at a restart or with LEVEL default\n"
 	      "  metrics           counters and gauges, in Prometheus' text format\n"
 	      "\n"
 	      "  -s, --socket SOCKET      the daemon's admin.socket (" SOCKET_PATH ")\n"
@@ -222,8 +260,9 @@ static int run(struct options *options, int argc, char **argv)
 {
 	int status;
 
-	if (argc < 1 || argc > 3)
+	if (argc < 1 || argc > (strcmp(argv[0], "log") ? 3 : 5))
 		return wrong_usage();
+	options->words = (const char *const *)argv + 1;
 	options->argument = argv[1]; /* NULL-ended */
 	options->second = argc > 2 ? argv[2] : NULL;
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {

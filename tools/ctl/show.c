@@ -439,3 +439,21 @@ void show_replay(const json_t *differences)
 	if (json_array_size(differences))
 		show_table(differences, titles, replay_row);
 }
+
+/* One line for all areas, then those with a level of their own. */
+void show_log(const json_t *levels)
+{
+	json_t *level;
+	size_t i;
+
+	json_array_foreach((json_t *)levels, i, level) /* the macro only reads */
+	{
+		const char *area = text_of(level, "area");
+		long long left_s = json_integer_value(json_object_get(level, "left_s"));
+
+		printf("%-10s %s", strcmp(area, "*") ? area : "all", text_of(level, "level"));
+		if (left_s)
+			printf(" for %lld s more", left_s);
+		putchar('\n');
+	}
+}

@@ -334,6 +334,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	log_set_level(watchdog.config->log_level);
+	log_set_format(watchdog.config->log_format);
 	status = watch(&watchdog);
 	config_destroy(watchdog.config);
 	return status;

@@ -85,6 +85,9 @@ static void a_word_of_a_choice_gets_the_likely_one(void **state)
 	(void)state;
 	expect(BASE "log: { level: notise }\n",
 	       ERROR(5, 15, "`log.level`: `notise` is not known here. Did you mean `notice`?"));
+	expect(BASE "log: { format: jsn, rate: 1000001 }\n",
+	       ERROR(5, 16, "`log.format`: `jsn` is not known here. Did you mean `json`?")
+		       ERROR(5, 27, "`log.rate`: `1000001` is out of range. Write 0 to 1000000"));
 }
 
 static void hosts_and_targets_are_checked(void **state)

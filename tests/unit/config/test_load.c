@@ -34,6 +34,8 @@ static void the_least_file_gets_every_default(void **state)
 	assert_null(config->cdr_file);
 	assert_string_equal(config->admin_socket, "/run/breakout/breakout.sock");
 	assert_int_equal(config->log_level, LOG_LEVEL_INFO);
+	assert_int_equal(config->log_format, LOG_TEXT);
+	assert_int_equal(config->log_rate, 2000);
 	assert_int_equal(config->media.port_min, 20000);
 	assert_int_equal(config->media.port_max, 29999);
 	assert_int_equal(config->media.threads, 0);
@@ -75,7 +77,7 @@ static void every_key_reaches_its_member(void **state)
 		"store: { sqlite: db }\n"
 		"cdr: { file: cdr.jsonl }\n"
 		"admin: { socket: ctl }\n"
-		"log: { level: debug }\n"
+		"log: { level: debug, format: journald, rate: 0 }\n"
 		"media: { ports: 6000-6999, threads: 2, rtp_timeout: 2m }\n"
 		"limits: { calls: 7 }\n"
 		"stop: { withdraw: true, drain: 90s }\n"
@@ -110,6 +112,8 @@ static void every_key_reaches_its_member(void **state)
 	assert_string_equal(config->prefix_mo, "00");
 	assert_string_equal(config->prefix_mt, "01");
 	assert_int_equal(config->log_level, LOG_LEVEL_DEBUG);
+	assert_int_equal(config->log_format, LOG_JOURNALD);
+	assert_int_equal(config->log_rate, 0);
 	assert_string_equal(config->media.address, "127.0.0.1"); /* of the tls listener */
 	assert_int_equal(config->media.port_max, 6999);
 	assert_int_equal(config->media.threads, 2);
