@@ -191,6 +191,8 @@ struct config_trunk {
 	char **codecs;         /* names, most wanted first; none: all, as the other side orders */
 	size_t codec_count;
 	enum trunk_dtmf dtmf; /* default auto */
+	/* Heard by whom it holds or transfers; NULL: only a ring-back tone in a transfer. */
+	const struct config_sound *hold_music;
 	char **allow_headers; /* names that may cross to the trunk, besides the standard ones */
 	size_t allow_header_count;
 	struct config_identity identity;

@@ -53,7 +53,7 @@ static void read_repeat(struct reader *reader, const struct value *value)
 		kind_number.read(reader, value);
 }
 
-static const struct kind kind_sound = { "audio file", NODE_SCALAR, read_sound };
+const struct kind kind_sound = { "audio file", NODE_SCALAR, read_sound };
 static const struct kind kind_repeat = { "number or forever", NODE_SCALAR, read_repeat };
 
 #define RING_KEY                                                                                   \

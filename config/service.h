@@ -8,6 +8,7 @@
 /* A mapping from name to service; needs the trunks to be read already. */
 extern const struct kind kind_services;
 extern const struct schema service_schema; /* what a service may say */
+extern const struct kind kind_sound;       /* a const struct config_sound * */
 
 /* ". Did you mean `x`?" for a name that is none. */
 const char *service_suggestion(struct reader *reader, const char *name);

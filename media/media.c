@@ -19,6 +19,7 @@
 #include "media/local.h"
 #include "media/ports.h"
 #include "media/session.h"
+#include "media/sounds.h"
 #include "media/srtp.h"
 #include "media/worker.h"
 
@@ -36,6 +37,7 @@ struct media_engine {
 	bool pinned;
 	mono_ms renew_ms; /* and then replaced after a day */
 	struct recorder *recorder;
+	struct media_sound *ringback; /* NULL: nobody has heard it yet */
 	struct mailbox *inbox;        /* news from the media threads */
 	struct ticket_table *tickets; /* of handles */
 	struct worker *workers[THREADS_MAX];
@@ -92,6 +94,8 @@ struct request {
 	char digit;
 	unsigned digit_ms;
 	struct recording *recording; /* taken; only to record */
+	enum media_wait when;        /* only to wait, */
+	struct media_sound *sound;   /* with this: taken */
 };
 
 /* Media thread to caller. */
@@ -253,6 +257,19 @@ static void on_digit(struct mail *mail, void *receiver)
 	if (request->shared->session)
 		session_digit(request->shared->session, request->side, request->digit,
 			      request->digit_ms);
+	request_free(request);
+}
+
+static void on_wait(struct mail *mail, void *receiver)
+{
+	struct request *request = CONTAINER_OF(mail, struct request, mail);
+
+	(void)receiver;
+	if (request->shared->session)
+		session_wait(request->shared->session, request->side, request->when,
+			     request->sound);
+	else
+		media_sound_unref(request->sound);
 	request_free(request);
 }
 
@@ -514,6 +531,7 @@ struct media_engine *media_engine_destroy(struct media_engine *engine)
 	for (unsigned i = 0; i < engine->worker_count; i++)
 		hub_destroy(engine->hubs[i]);
 	recorder_destroy(engine->recorder);
+	media_sound_unref(engine->ringback);
 	mailbox_destroy(engine->inbox, news_free);
 	ticket_table_destroy(engine->tickets);
 	dtls_identity_unref(engine->identity);
@@ -970,6 +988,25 @@ int media_digit(struct media_session *session, enum media_side to, char digit, u
 		return -ENOMEM;
 	request->digit = digit;
 	request->digit_ms = ms;
+	worker_post(session->worker, &request->mail);
+	return 0;
+}
+
+int media_wait(struct media_session *session, enum media_side to, enum media_wait when,
+	       struct media_sound *sound)
+{
+	struct media_engine *engine = session->engine;
+	struct request *request;
+
+	if (when != MEDIA_WAIT_NOT && !sound && !engine->ringback &&
+	    sound_ringback(&engine->ringback))
+		return -ENOMEM;
+	request = request_create(session->shared, on_wait, to);
+	if (!request)
+		return -ENOMEM;
+	request->when = when;
+	if (when != MEDIA_WAIT_NOT)
+		request->sound = media_sound_ref(sound ? sound : engine->ringback);
 	worker_post(session->worker, &request->mail);
 	return 0;
 }

@@ -216,6 +216,19 @@ void media_rollback(struct media_session *session);
 int media_digit(struct media_session *session, enum media_side to, char digit,
 		unsigned ms) MUST_CHECK;
 
+/* When the peer of a side hears something of ours in place of silence. */
+enum media_wait {
+	MEDIA_WAIT_NOT,
+	MEDIA_WAIT_ALWAYS, /* whenever nothing comes from the other side */
+	MEDIA_WAIT_ON_HOLD /* and only while the other side has it on hold (a=sendonly) */
+};
+/* From now on: `sound` again and again (NULL: a ring-back tone), in the codec agreed. Half a
+ * second after packets came from the other side they are heard instead. An agreement by
+ * which the peer may be sent nothing (a=inactive) is kept. The session has a reference of
+ * its own. 0 or -ENOMEM. */
+int media_wait(struct media_session *session, enum media_side to, enum media_wait when,
+	       struct media_sound *sound) MUST_CHECK;
+
 /* Side B becomes another peer, or local with this to say, and what A was answered
  * stays in force: what B was is over, an offer it has not answered too. MEDIA_EV_OFFER
  * comes for the new B, of the codecs that A was told; if it is local,

@@ -10,6 +10,7 @@
 #include "media/local.h"
 #include "media/transcoder.h"
 #include "media/recorder.h"
+#include "media/waiting.h"
 
 #define CHECK_MS   1000 /* how often silence is looked for */
 #define OPENING_MS 10   /* how often the files of a message are */
@@ -30,6 +31,9 @@ struct end {
 	uint64_t rtcp;   /* packets, when last looked */
 	mono_ms rtcp_ms; /* when that had changed */
 	char label[80];
+	struct sdp_codec speech; /* what this side's peer speaks; no name: not agreed */
+	struct waiting *waiting; /* what it hears while the other side is quiet; NULL */
+	enum media_wait waits;   /* for that */
 };
 
 struct session {
@@ -313,6 +317,8 @@ struct session *session_destroy(struct session *session)
 	timer_cancel(&session->check);
 	timer_cancel(&session->opening);
 	drop_transcoders(session);
+	for (unsigned side = 0; side < 2; side++)
+		waiting_destroy(session->ends[side].waiting);
 	end_recording(session);
 	leg_done(&session->legs[MEDIA_A]);
 	leg_done(&session->legs[MEDIA_B]);
@@ -570,6 +576,18 @@ static void show_speech(struct session *session, enum media_side side,
 	quality_agree(&leg->path.quality, leg->path.receipt, speech->rate,
 		      session->ends[side].sends);
 	leg_show_codec(leg, speech->name);
+	session->ends[side].speech = *speech;
+}
+
+/* Whoever may be sent nothing hears nothing, also no music. */
+static void agree_waiting(struct session *session, enum media_side side)
+{
+	const struct end *end = &session->ends[side];
+	bool hears = session->ends[other(side)].sends;
+
+	if (end->waiting && end->speech.name[0])
+		waiting_agree(end->waiting, &end->speech,
+			      hears && (end->waits == MEDIA_WAIT_ALWAYS || !end->sends));
 }
 
 /* Both descriptions are in force: open the way between the legs. `back` is the
@@ -593,6 +611,8 @@ static void open_paths(struct session *session, const struct exchange *exchange,
 			local_agree(legs[side].path.local, side == offerer ? back : answer,
 				    session->ends[side].sends);
 
+	agree_waiting(session, MEDIA_A);
+	agree_waiting(session, MEDIA_B);
 	agree_tape(session);
 	session->agreed_ms = clock_now();
 	if (session->setup.rtp_timeout_s > 0 || session->setup.hold_timeout_s > 0)
@@ -758,6 +778,21 @@ void session_record(struct session *session, struct recording *take_recording)
 	if (!timer_active(&session->check))
 		timer_start(worker_wheel(session->setup.worker), &session->check,
 			    clock_now() + CHECK_MS);
+}
+
+void session_wait(struct session *session, enum media_side to, enum media_wait when,
+		  struct media_sound *take_sound)
+{
+	struct end *end = &session->ends[to];
+
+	end->waiting = waiting_destroy(end->waiting);
+	end->waits = when;
+	if (!take_sound)
+		return;
+	if (waiting_create(&end->waiting, worker_wheel(session->setup.worker),
+			   &session->legs[to].path, &session->legs[other(to)].path, take_sound))
+		log_error("media", "%s hears nothing while it waits: out of memory", end->label);
+	agree_waiting(session, to);
 }
 
 void session_rollback(struct session *session)

@@ -54,6 +54,9 @@ void session_start(struct session *session, enum media_side to);
 void session_record(struct session *session, struct recording *take_recording);
 void session_rollback(struct session *session);
 void session_digit(struct session *session, enum media_side to, char digit, unsigned ms);
+/* See media_wait(); takes the sound, NULL: nothing is played from now on. */
+void session_wait(struct session *session, enum media_side to, enum media_wait when,
+		  struct media_sound *take_sound);
 /* Side B begins anew, as `b` says of it; takes what of it is taken. */
 void session_turn(struct session *session, const struct session_setup *b);
 

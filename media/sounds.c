@@ -47,6 +47,20 @@ int sound_create(struct media_sound **ret_sound, int16_t *take_samples, size_t c
 	return 0;
 }
 
+int sound_ringback(struct media_sound **ret_sound)
+{
+	const size_t on = TONE_RATE, all = 5 * (size_t)TONE_RATE;
+	int16_t *samples = calloc(all, sizeof(*samples));
+	struct tone_source tone;
+
+	if (!samples)
+		return -ENOMEM;
+	tone_source_init(&tone, 425);
+	for (size_t i = 0; i < on; i++)
+		samples[i] = tone_source_next(&tone);
+	return sound_create(ret_sound, samples, all);
+}
+
 struct media_sound *media_sound_ref(struct media_sound *sound)
 {
 	if (sound)

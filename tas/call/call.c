@@ -113,6 +113,7 @@ void call_free(struct call *call)
 	sip_headers_done(&call->exchange.headers);
 	free(call->message_path);
 	transfer_done(call);
+	waiting_done(call);
 	free(call->tries);
 	str_done(&call->asked);
 	str_done(&call->moved);

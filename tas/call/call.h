@@ -83,6 +83,8 @@ struct call_step {
 	bool keep_hop;             /* the whole dialog goes to next_hop */
 	enum media_leg_kind media; /* of the new leg */
 	struct media_codecs codecs;
+	/* Own reference: what A hears while the new leg's peer is away; NULL: nothing. */
+	struct media_sound *hold_music;
 	enum call_bypass bypass; /* why there is no media session; NOT: there is one */
 	bool to_core;            /* leg 3: answers' headers cross untouched, and media trouble
 				  * of ours lets the step go on without it */
@@ -128,6 +130,9 @@ struct call_plan {
 	size_t step_count;
 	enum media_leg_kind media_a; /* what leg A speaks */
 	struct media_codecs codecs_a;
+	/* Own reference: what B hears while A's peer is away. Of a transfer: what who stays
+	 * hears, in place of a ring-back tone. NULL: nothing of ours. */
+	struct media_sound *hold_music;
 	/* For the record. */
 	enum call_direction direction;
 	enum route_type route_type;

@@ -508,6 +508,7 @@ void call_answer_a(struct call *call, const char *sdp, const struct sip_headers 
 	call->a_answered = true;
 	call->answered_ms = clock_now();
 	verdict_begin(call);
+	waiting_begin(call);
 	message_record(call);
 	if (call->pdd_ms < 0)
 		call->pdd_ms = call->answered_ms - call->started_ms;

@@ -118,6 +118,7 @@ struct call {
 	struct transfer *transfer;     /* on its way; NULL: none */
 	struct transfer *lent_to;      /* another call's that has one of our legs; NULL: none */
 	struct call_plan *transferred; /* whose step the call talks by; NULL: its own plan's */
+	struct media_sound *music[2];  /* own references: of each side, for the other; NULL */
 	struct leg_info *first;        /* A's, as it was before a transfer; NULL: leg A's own */
 	struct timer timer[CALL_TIMER_COUNT];
 
@@ -278,6 +279,15 @@ void transfer_done(struct call *call);    /* frees what is left of earlier ones 
 void replace_join(struct call *call);             /* A has acknowledged; fine without a taker */
 void replace_drop(struct call *call, int status); /* fine without */
 void replace_said(struct call *call, const struct leg_event *event);
+
+/* waiting.c: what a side hears while the other one is away */
+void waiting_begin(struct call *call); /* A is answered */
+void waiting_done(struct call *call);  /* frees what waits */
+/* Who stays in a transfer hears this until it is over; NULL: a ring-back tone. */
+void waiting_for_target(struct call *call, enum media_side stays, struct media_sound *music);
+void waiting_over(struct call *call, enum media_side stays);
+/* A side is somebody else, in a session of its own. Borrows the music; NULL: none. */
+void waiting_moved(struct call *call, enum media_side side, struct media_sound *music);
 
 /* farewell.c: what each side is told when a call ends */
 void farewell_say(struct call *call, const struct ending *ending);

@@ -22,6 +22,7 @@ void call_step_done(struct call_step *step)
 		call_step_done(&step->targets[i]);
 	free(step->targets);
 	sip_line_unref(step->line);
+	media_sound_unref(step->hold_music);
 	free(step->label);
 	free(step->target_name);
 	free(step->request_uri);
@@ -47,6 +48,7 @@ struct call_plan *call_plan_free(struct call_plan *plan)
 	free(plan->steps);
 	free(plan->service);
 	mailbox_free(plan->recording);
+	media_sound_unref(plan->hold_music);
 	free(plan->record);
 	free(plan);
 	return NULL;

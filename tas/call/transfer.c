@@ -16,6 +16,9 @@
  * A target that has called us itself, to take the place of a side (replace.c), begins
  * with MEDIA_OFFER and is answered where others get an ACK.
  *
+ * Who stays hears music of the peer that asked while the target is called, or a ring-back
+ * tone once it rings, unless who asked still sends something (RFC 3960 section 3.2).
+ *
  * Who asked is told by NOTIFY. It may hang up meanwhile: the transfer goes on. If it
  * fails and nobody is left to talk to, the call ends as the target's did. If it fails
  * when the side that stays has taken the offer, or may still take it (SETTLING), both
@@ -49,6 +52,7 @@ struct transfer {
 	enum media_leg_kind kind; /* of the target */
 	struct leg *target;       /* own, also while lent; NULL between two gateways */
 	bool called_us;           /* the target is an incoming leg; NULL plan, no lender */
+	bool played;              /* who stays hears something of ours */
 	bool back;                /* the target is who asked: as it was before */
 	struct call *lender;      /* whose leg the target is; NULL: nobody's, or it has ended */
 	enum media_side lent;     /* which of the lender's */
@@ -160,6 +164,23 @@ static void join_again(struct call *call)
 		fail_for(call, CAUSE_UNAVAILABLE, 0);
 }
 
+/* While the target is called. */
+static void play(struct call *call)
+{
+	struct transfer *transfer = call->transfer;
+
+	if (!transfer->played)
+		waiting_for_target(call, stays(transfer), transfer->plan->hold_music);
+	transfer->played = true;
+}
+
+static void stop_playing(struct call *call)
+{
+	if (call->transfer->played)
+		waiting_over(call, stays(call->transfer));
+	call->transfer->played = false;
+}
+
 /* The target is let go, whatever comes of the rest. */
 static void let_go(struct transfer *transfer, int status)
 {
@@ -181,6 +202,7 @@ static void fail(struct call *call, const struct ending *ending)
 		 cause_name(ending->cause), status);
 	if (call->leg[by])
 		leg_refer_report(call->leg[by], status, ending->phrase);
+	stop_playing(call);
 	let_go(transfer, status);
 	if (call->leg[by] && transfer->offer && transfer->phase == TRANSFER_REOFFER) {
 		transfer->phase = TRANSFER_SETTLING;
@@ -309,6 +331,8 @@ static void to_new_target(struct call *call, enum media_side by, const struct le
 	log_info("call", "call=%s transfer by=%c to step=\"%s\"", call->id,
 		 by == MEDIA_A ? 'a' : 'b', plan->steps[0].label);
 	(void)leg_refer_answer(call->leg[by], 202); /* a lost 202 is asked for again */
+	if (plan->hold_music)
+		play(call);
 	call_target(call);
 }
 
@@ -403,6 +427,7 @@ static void offered(struct call *call, const char *sdp)
 	struct transfer *transfer = call->transfer;
 	int err = -EPROTO;
 
+	stop_playing(call);
 	if (exchange_active(call)) /* its own re-INVITE would meet ours */
 		exchange_give_up(call, 491, NULL);
 	if (sdp)
@@ -486,6 +511,15 @@ static int peer_of_target(const struct transfer *transfer)
 	return transfer->call->peer[transfer->by]; /* the same peer's */
 }
 
+static struct media_sound *music_of_target(const struct transfer *transfer)
+{
+	if (transfer->plan)
+		return transfer->plan->steps[transfer->step].hold_music;
+	if (transfer->lender)
+		return transfer->lender->music[transfer->lent];
+	return transfer->call->music[transfer->by]; /* the same peer's */
+}
+
 /* The target takes the place of who asked. */
 static void complete(struct call *call, const char *answer)
 {
@@ -515,6 +549,7 @@ static void complete(struct call *call, const char *answer)
 	media_session_destroy(call->session);
 	call->session = transfer->session;
 	transfer->session = NULL;
+	waiting_moved(call, by, music_of_target(transfer));
 	call->pass_through = false;
 	call->anchored = true;
 	record_bypass(call, CALL_BYPASS_NOT);
@@ -582,6 +617,8 @@ static void target_said(struct call *call, const struct leg_event *event)
 		target_failed(call, event);
 		break;
 	case LEG_EV_PROVISIONAL:
+		if (transfer->plan && event->status >= 180)
+			play(call);
 		if (call->leg[transfer->by])
 			leg_refer_report(call->leg[transfer->by], event->status, event->reason);
 		break;

@@ -59,6 +59,7 @@ static void add_gateway(struct decision *decision, const struct config_trunk *tr
 	step->peer = trunks_peer(decision->room, (size_t)(trunk - decision->config->trunks));
 	step->media = decision_media(trunk->media); /* config has looked at its transport */
 	dial_codecs(trunk, &step->codecs);
+	step->hold_music = media_sounds_ref(decision->room->sounds, trunk->hold_music);
 	step->ring_ms = ring_s * 1000;
 	step->line = sip_line_ref(line);
 }

@@ -109,6 +109,7 @@ void ingress_trunk(struct decision *decision, size_t index)
 	bool fine = begin(decision, trunk->media, trunk->keys_in_clear);
 
 	dial_codecs(trunk, &decision->plan->codecs_a);
+	decision->plan->hold_music = media_sounds_ref(decision->room->sounds, trunk->hold_music);
 	find_number(decision);
 	if (fine && trunk->service)
 		route_trunk(decision, &config->services[trunk->service]);

@@ -69,6 +69,7 @@ struct call_plan *service_transfer(const struct call_transfer *transfer, int *re
 		return NULL;
 	classify(NULL, NULL, transfer->refer->user, "", service_is_registered, room,
 		 &decision.class);
+	decision.plan->hold_music = media_sounds_ref(room->sounds, trunk->hold_music);
 	add_target(&decision, trunk);
 	add_headers(&decision, transfer);
 	if (!decision.failed && decision.plan->step_count == 0) {

@@ -253,6 +253,14 @@ int media_digit(struct media_session *session, enum media_side to, char digit, u
 	return 0;
 }
 
+int media_wait(struct media_session *session, enum media_side to, enum media_wait when,
+	       struct media_sound *sound)
+{
+	session->waits[to] = when;
+	session->music[to] = sound;
+	return 0;
+}
+
 void media_receipt(const struct media_session *session, enum media_side side,
 		   struct media_receipt *ret_receipt)
 {

@@ -22,6 +22,8 @@ struct media_session {
 	unsigned offers, answers, starts, rollbacks, turns, records;
 	char digits[2]; /* last given to each side */
 	unsigned digit_ms;
+	enum media_wait waits[2];     /* each side, */
+	struct media_sound *music[2]; /* with this: borrowed */
 	/* What the door says comes next. */
 	bool due;
 	enum media_event_type due_type;

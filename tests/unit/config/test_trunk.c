@@ -13,7 +13,7 @@ static void a_trunk_is_read_with_its_defaults(void **state)
 		     "      up_after: 1, down_on: [], limits: { calls: 30, calls_per_second: 5 },\n"
 		     "      auth: { username: tas, password_file: pw, realm: r, md5: yes },\n"
 		     "      ingress_auth: { username: pbx, password_file: pw2 },\n"
-		     "      codecs: [G722, AMR-WB], dtmf: info,\n"
+		     "      codecs: [G722, AMR-WB], dtmf: info, hold_music: a.wav,\n"
 		     "      register: { aor: 'sip:tas@pbx:5070', expires: 5m } }\n");
 	const struct config_trunk *a = &config->trunks[0], *b = &config->trunks[1];
 
@@ -55,6 +55,8 @@ static void a_trunk_is_read_with_its_defaults(void **state)
 	assert_int_equal(b->codec_count, 2);
 	assert_string_equal(b->codecs[1], "AMR-WB");
 	assert_int_equal(b->dtmf, TRUNK_DTMF_INFO);
+	assert_null(a->hold_music);
+	assert_ptr_equal(b->hold_music, config->sounds);
 	assert_null(a->auth.username);
 	assert_false(a->auth.md5);
 	assert_string_equal(b->auth.username, "tas");

@@ -710,6 +710,76 @@ static void hold_is_carried_to_the_other_side_and_back(void **state)
 	party_destroy(relay);
 }
 
+/* ---- waiting ---- */
+
+static void who_waits_hears_music_while_nothing_comes(void **state)
+{
+	struct media_sound *music = sound_of(1500, 1000);
+	struct party *caller = phone(MEDIA_LEG_WEBRTC, &tone_440);
+	struct party *callee = phone(MEDIA_LEG_RTP, &tone_600);
+	struct party *relay = party_create(MEDIA_LEG_WEBRTC, MEDIA_LEG_RTP, NULL);
+
+	(void)state;
+	connect_through(caller, relay, callee);
+	await_tone(caller, MEDIA_B, 600);
+	assert_int_equal(media_wait(relay->session, MEDIA_A, MEDIA_WAIT_ALWAYS, music), 0);
+	media_sound_unref(music);
+	await_packets(relay, receipt(relay, MEDIA_A).packets_in + 50);
+	assert_int_equal(receipt(caller, MEDIA_B).detected_hz, 600); /* it comes first */
+	party_destroy(callee);
+	await_tone(caller, MEDIA_B, 1500);
+	assert_int_equal(media_wait(relay->session, MEDIA_A, MEDIA_WAIT_ALWAYS, NULL), 0);
+	await_tone(caller, MEDIA_B, 425);
+	assert_int_equal(media_wait(relay->session, MEDIA_A, MEDIA_WAIT_NOT, NULL), 0);
+	await_tone(caller, MEDIA_B, 0);
+	assert_int_equal(receipt(caller, MEDIA_A).dropped_auth, 0);
+	party_destroy(caller);
+	party_destroy(relay);
+}
+
+/* What a side that never sends says of itself, on its way to the caller and back. */
+static void re_offered(struct party *caller, struct party *relay, const char *direction)
+{
+	unsigned offers = relay->count[MEDIA_EV_OFFER][MEDIA_A] + 1;
+	unsigned answers = caller->count[MEDIA_EV_ANSWER][MEDIA_A] + 1;
+	char sdp[200];
+
+	(void)snprintf(sdp, sizeof(sdp),
+		       "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 9 RTP/AVP 8\r\na=%s\r\n", direction);
+	assert_int_equal(media_offer(relay->session, MEDIA_B, sdp), 0);
+	await_event(relay, MEDIA_EV_OFFER, MEDIA_A, offers);
+	assert_int_equal(media_offer(caller->session, MEDIA_A, relay->sdp[MEDIA_EV_OFFER][0]), 0);
+	await_event(caller, MEDIA_EV_ANSWER, MEDIA_A, answers);
+	offers = relay->count[MEDIA_EV_ANSWER][MEDIA_B] + 1;
+	assert_int_equal(media_answer(relay->session, MEDIA_A, caller->sdp[MEDIA_EV_ANSWER][0]), 0);
+	await_event(relay, MEDIA_EV_ANSWER, MEDIA_B, offers);
+}
+
+static void music_on_hold_is_heard_on_hold_only(void **state)
+{
+	struct media_sound *music = sound_of(1500, 1000);
+	struct party *caller = phone(MEDIA_LEG_RTP, &tone_440);
+	struct party *relay = party_create(MEDIA_LEG_RTP, MEDIA_LEG_RTP, NULL);
+	uint64_t heard;
+
+	(void)state;
+	assert_int_equal(media_wait(relay->session, MEDIA_A, MEDIA_WAIT_ON_HOLD, music), 0);
+	media_sound_unref(music);
+	re_offered(caller, relay, "sendrecv");
+	await_packets(relay, 50);
+	assert_int_equal(receipt(caller, MEDIA_A).packets_in, 0);
+	re_offered(caller, relay, "sendonly");
+	await_tone(caller, MEDIA_B, 1500);
+	re_offered(caller, relay, "inactive"); /* nothing may be sent: nothing is */
+	await_tone(caller, MEDIA_B, 0);
+	heard = receipt(caller, MEDIA_A).packets_in;
+	re_offered(caller, relay, "sendrecv");
+	await_packets(relay, receipt(relay, MEDIA_B).packets_out + 50);
+	assert_int_equal(receipt(caller, MEDIA_A).packets_in, heard);
+	party_destroy(caller);
+	party_destroy(relay);
+}
+
 /* ---- transcoding ---- */
 
 static struct party *converter(enum media_leg_kind a, enum media_leg_kind b, enum media_dtmf dtmf)
@@ -1888,6 +1958,8 @@ int main(void)
 		cmocka_unit_test(an_ice_restart_is_answered_with_new_credentials),
 		cmocka_unit_test(a_peer_that_moves_gets_a_new_association),
 		cmocka_unit_test(hold_is_carried_to_the_other_side_and_back),
+		cmocka_unit_test(who_waits_hears_music_while_nothing_comes),
+		cmocka_unit_test(music_on_hold_is_heard_on_hold_only),
 		cmocka_unit_test(two_sides_without_a_common_codec_hear_each_other),
 		cmocka_unit_test(without_leave_to_convert_it_is_refused),
 		cmocka_unit_test(the_transcoder_leaves_when_a_reoffer_finds_a_common_codec),

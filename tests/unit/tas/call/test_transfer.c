@@ -31,6 +31,15 @@ static struct call_plan *to_pbx(void)
 	return RIG_PLAN(pbx("dial pbx"));
 }
 
+static struct call_plan *to_pbx_with_music(void)
+{
+	struct call_plan *plan = to_pbx();
+
+	plan->hold_music = fake_media_sound();
+	plan->steps[0].hold_music = fake_media_sound();
+	return plan;
+}
+
 static struct call_plan *to_two_gateways(void)
 {
 	struct call_step second = pbx("dial pbx/2");
@@ -227,6 +236,53 @@ static void who_stays_may_refuse_and_the_target_is_let_go(void **state)
 	assert_int_equal(fake_media_count(), 1);
 }
 
+static void who_stays_hears_the_target_ring(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b, *c = asked(rig, to_two_gateways, &b);
+	struct media_session *session = fake_media_last();
+
+	assert_int_equal(session->waits[MEDIA_A], MEDIA_WAIT_NOT);
+	fake_leg_end(c, LEG_END_TIMEOUT, 408);
+	c = fake_leg_last();
+	fake_leg_event(c, LEG_EV_PROVISIONAL, 100, NULL);
+	assert_int_equal(session->waits[MEDIA_A], MEDIA_WAIT_NOT);
+	fake_leg_event(c, LEG_EV_PROVISIONAL, 180, NULL);
+	assert_int_equal(session->waits[MEDIA_A], MEDIA_WAIT_ALWAYS);
+	assert_int_equal(session->waits[MEDIA_B], MEDIA_WAIT_NOT);
+	assert_null(session->music[MEDIA_A]); /* a ring-back tone */
+	fake_leg_event(c, LEG_EV_ANSWERED, 200, "offer-c");
+	assert_int_equal(session->waits[MEDIA_A], MEDIA_WAIT_NOT);
+}
+
+static void who_stays_hears_music_if_there_is_some(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b, *c = asked(rig, to_pbx_with_music, &b);
+	struct media_session *session = fake_media_last();
+
+	assert_int_equal(session->waits[MEDIA_A], MEDIA_WAIT_ALWAYS);
+	assert_non_null(session->music[MEDIA_A]);
+	fake_leg_end(c, LEG_END_REFUSED, 486);
+	assert_int_equal(session->waits[MEDIA_A], MEDIA_WAIT_NOT);
+	fake_leg_refer(b, "202", NULL);
+	joined(rig, fake_leg_last());
+	session = fake_media_last(); /* and its holds are the target's */
+	assert_int_equal(session->waits[MEDIA_A], MEDIA_WAIT_ON_HOLD);
+	assert_int_equal(session->waits[MEDIA_B], MEDIA_WAIT_NOT);
+}
+
+static void music_on_hold_is_of_the_peer_that_has_some(void **state)
+{
+	struct rig *rig = *state;
+	struct call_step step = pbx("dial pbx");
+
+	step.hold_music = fake_media_sound();
+	rig_talking(rig, RIG_PLAN(step));
+	assert_int_equal(fake_media_last()->waits[MEDIA_A], MEDIA_WAIT_ON_HOLD);
+	assert_int_equal(fake_media_last()->waits[MEDIA_B], MEDIA_WAIT_NOT);
+}
+
 static void who_stays_may_hang_up_meanwhile(void **state)
 {
 	struct rig *rig = *state;
@@ -375,6 +431,9 @@ int main(void)
 		T(the_next_gateway_stands_in_for_a_dead_one),
 		T(a_target_that_nobody_answers_is_given_up),
 		T(who_stays_may_refuse_and_the_target_is_let_go),
+		T(who_stays_hears_the_target_ring),
+		T(who_stays_hears_music_if_there_is_some),
+		T(music_on_hold_is_of_the_peer_that_has_some),
 		T(who_stays_may_hang_up_meanwhile),
 		T(holds_go_on_until_the_target_answers),
 		T(an_attended_transfer_joins_two_calls),
