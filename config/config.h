@@ -575,6 +575,7 @@ struct config {
 	unsigned max_calls;                  /* concurrent; 10000 */
 	unsigned max_calls_per_number;       /* concurrent, of one registered number; 0: no limit */
 	unsigned max_call_s;                 /* a call ends after; 14400 */
+	unsigned max_busy;                   /* percent of the SIP thread's time: 95; 0: any */
 	unsigned drain_s;                    /* after SIGTERM calls may last: 14400 */
 	const struct config_zone *time_zone; /* of windows that name none, and of holidays */
 	struct config_dates *holidays;

@@ -441,6 +441,7 @@ static const struct key media_keys[] = {
 	{ .name = "bypass",
 	  .kind = &kind_bypass,
 	  AT(media.bypass),
+	  .apply = CONFIG_APPLY_NEXT,
 	  .fallback = "overload",
 	  .help = "which loops that no rule wants the audio of go without it: never, loops (all), "
 		  "overload (those that begin in one)" },
@@ -519,6 +520,14 @@ static const struct key limit_keys[] = {
 	  .min = 2, /* one challenge and one answer */
 	  .max = 100000,
 	  .help = "requests of one address a minute that no password goes with, or a wrong one" },
+	{ .name = "busy",
+	  .kind = &kind_number,
+	  AT(max_busy),
+	  .fallback = "95",
+	  .min = 0,
+	  .max = 100,
+	  .help = "percent of the SIP thread's time, beyond which new calls are turned away; 0: "
+		  "none ever is" },
 	{ .name = "duration",
 	  .kind = &kind_seconds,
 	  AT(max_call_s),

@@ -35,6 +35,7 @@
 #include "tas/admin/admin.h"
 #include "tas/call/call.h"
 #include "tas/device/device.h"
+#include "tas/load/load.h"
 #include "tas/reading.h"
 #include "tas/service/service.h"
 #include "tas/sip/endpoint.h"
@@ -73,6 +74,7 @@ struct daemon {
 	struct records *records; /* NULL: nothing is made of call records */
 	struct hook_room *hooks;
 	struct device_room *devices;
+	struct load_room *load;
 	struct service_room *service;
 	struct vitals *vitals;
 	struct admin *admin;
@@ -342,6 +344,7 @@ static void apply(struct daemon *daemon, struct reading *reading)
 	renew(daemon, reading, fresh);
 	call_room_set_limits(daemon->calls, &limits);
 	vitals_reconfigure(daemon->vitals, fresh);
+	load_room_reconfigure(daemon->load, fresh->max_busy);
 	admin_reconfigure(daemon->admin, fresh);
 	set_log(daemon, fresh);
 	if (daemon->config != daemon->first)
@@ -526,6 +529,13 @@ static int authenticate(const struct sip_proof *proof, struct sip_demand *ret_de
 	return service_authenticate(daemon->service, proof, ret_demand);
 }
 
+static int admit(const struct sip_newcomer *call, unsigned *ret_retry_after_s, void *arg)
+{
+	const struct daemon *daemon = arg;
+
+	return service_admit(daemon->service, call, ret_retry_after_s);
+}
+
 static void on_invite(struct leg *leg, void *arg)
 {
 	const struct daemon *daemon = arg;
@@ -547,6 +557,13 @@ static bool is_consented(const char *number, void *arg)
 	struct reg_info info;
 
 	return registrar_lookup(daemon->registrar, number, &info) == 0 && info.consented;
+}
+
+static uint64_t idle_ns(void *arg)
+{
+	const struct daemon *daemon = arg;
+
+	return sip_loop_idle_ns(daemon->loop);
 }
 
 static unsigned load_percent(void *arg)
@@ -572,7 +589,9 @@ static int enrol(int peer, const struct sip_register *request, struct str *ret_h
 
 static int options_status(void *arg)
 {
-	return draining(arg) ? 503 : 200;
+	const struct daemon *daemon = arg;
+
+	return draining(arg) || load_is_sick(daemon->load) ? 503 : 200;
 }
 
 static void on_media(int fd, void *arg)
@@ -690,6 +709,7 @@ static int start_endpoint(struct daemon *daemon)
 							.visit = visit,
 							.enrol = enrol,
 							.authenticate = authenticate,
+							.admit = admit,
 							.invite = on_invite,
 							.options_status = options_status,
 							.arg = daemon };
@@ -824,6 +844,14 @@ static int start_rooms(struct daemon *daemon)
 	err = device_room_create(&daemon->devices, config);
 	if (err)
 		return failed("devices", err);
+	err = load_room_create(&daemon->load,
+			       &(struct load_room_options){ .wheel = sip_loop_wheel(daemon->loop),
+							    .shed_percent = config->max_busy,
+							    .idle_ns = idle_ns,
+							    .calls_percent = load_percent,
+							    .arg = daemon });
+	if (err)
+		return failed("load", err);
 	err = service_create(&daemon->service,
 			     &(struct service_options){ .config = config,
 							.calls = daemon->calls,
@@ -834,6 +862,7 @@ static int start_rooms(struct daemon *daemon)
 							.is_registered = is_registered,
 							.is_consented = is_consented,
 							.load = load_percent,
+							.load_room = daemon->load,
 							.arg = daemon });
 	if (err)
 		return failed("services", err);
@@ -876,6 +905,7 @@ static int start_admin(struct daemon *daemon)
 					       .endpoint = daemon->endpoint,
 					       .devices = daemon->devices,
 					       .vitals = daemon->vitals,
+					       .load = daemon->load,
 					       .loop = daemon->loop,
 					       .asks_sbc = daemon->config->sip.keepalive_s > 0,
 					       .drain = drain,
@@ -980,6 +1010,7 @@ static void take_down(struct daemon *daemon)
 	daemon->calls = call_room_destroy(daemon->calls);
 	daemon->records = records_destroy(daemon->records); /* after the last record */
 	daemon->service = service_destroy(daemon->service);
+	daemon->load = load_room_destroy(daemon->load);
 	daemon->devices = device_room_destroy(daemon->devices);
 	daemon->hep = hep_destroy(daemon->hep);
 	daemon->endpoint = sip_endpoint_destroy(daemon->endpoint);

@@ -33,6 +33,7 @@
 #include "tas/admin/reload.h"
 #include "tas/call/call.h"
 #include "tas/device/device.h"
+#include "tas/load/load.h"
 #include "tas/service/service.h"
 #include "tas/sip/sip_loop.h"
 #include "tas/sip/tls_files.h"
@@ -57,6 +58,7 @@ struct admin_options {
 	struct sip_endpoint *endpoint; /* borrowed; may be NULL (tests) */
 	struct device_room *devices;   /* borrowed; may be NULL (tests) */
 	struct vitals *vitals;         /* borrowed; may be NULL (tests) */
+	struct load_room *load;        /* borrowed; may be NULL (tests) */
 	struct sip_loop *loop;         /* borrowed */
 	bool asks_sbc;                 /* OPTIONS go to the SBC, so that one knows how it is */
 	/* Called on the SIP thread. */

@@ -268,6 +268,22 @@ static json_t *verdicts_json(void)
 	return verdicts;
 }
 
+static json_t *load_json(const struct load_room *room)
+{
+	struct load_info info;
+
+	if (!room)
+		return json_null();
+	load_room_info(room, &info);
+	return json_pack("{s:s, s:i, s:I, s:i, s:i, s:i, s:i, s:i, s:i}", "level",
+			 load_level_name(info.level), "admitted_percent",
+			 (int)info.admitted_percent, "turned_away", (json_int_t)info.shed,
+			 "sip_percent", (int)info.value[LOAD_SIP], "media_percent",
+			 (int)info.value[LOAD_MEDIA], "lag_ms", (int)info.value[LOAD_LAG],
+			 "memory_percent", (int)info.value[LOAD_MEMORY], "files_percent",
+			 (int)info.value[LOAD_FILES], "calls_percent", (int)info.value[LOAD_CALLS]);
+}
+
 static json_t *sip_status(const struct admin_options *options, const char *number)
 {
 	struct sip_endpoint *endpoint = options->endpoint;
@@ -285,6 +301,8 @@ static json_t *sip_status(const struct admin_options *options, const char *numbe
 			   "draining", options->draining(options->arg), "trunk_addresses",
 			   lines.known, "trunk_addresses_down", lines.down, "config",
 			   options->service ? service_config(options->service)->version : "");
+	if (status)
+		json_object_set_new(status, "load", load_json(options->load));
 	if (status && options->service)
 		json_object_set_new(status, "domain",
 				    text_json(service_config(options->service)->domain));

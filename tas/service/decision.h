@@ -36,7 +36,7 @@ struct service_room {
 	bool (*is_registered)(const char *number, void *arg); /* may be NULL */
 	bool (*is_consented)(const char *number, void *arg);  /* may be NULL */
 	unsigned (*load)(void *arg);                          /* may be NULL */
-	bool (*overloaded)(void *arg);                        /* may be NULL */
+	struct load_room *load_room;                          /* borrowed; may be NULL */
 	void *arg;
 	struct trunk_host *hosts; /* own */
 	size_t host_count;
@@ -127,6 +127,11 @@ void core_done(struct service_room *room);
 /* The plan's steps to the core go to the addresses it has; what fails at one is
  * tried at the next. */
 void core_spread(struct decision *decision);
+
+/* admission.c: a number as dialled, the core's prefix taken off */
+bool emergency_dialled(const struct config *config, const char *number);
+/* Whether the request itself says so. priority: of the header; may be NULL */
+bool emergency_said(const char *request_uri, const char *priority);
 
 /* loop.c: leg 3 to the core */
 struct call_step *loop_add(struct decision *decision, enum call_bypass bypass, unsigned ring_s);

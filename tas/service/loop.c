@@ -160,7 +160,7 @@ enum call_bypass loop_bypass(const struct decision *decision)
 	case MEDIA_BYPASS_LOOPS:
 		return CALL_BYPASS_LOOPS;
 	case MEDIA_BYPASS_OVERLOAD:
-		if (room->overloaded && room->overloaded(room->arg))
+		if (room->load_room && load_is_light(room->load_room))
 			return CALL_BYPASS_OVERLOAD;
 		break;
 	}

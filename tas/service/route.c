@@ -13,30 +13,14 @@
 #include "tas/service/decision.h"
 #include "tas/service/match.h"
 
-static const char *without_plus(const char *number)
-{
-	return *number == '+' ? number + 1 : number;
-}
-
 /* With and without prefix: what the core inserted or left out must not matter. */
 static bool is_emergency(const struct decision *decision)
 {
-	const struct config *config = decision->config;
 	const struct leg_info *info = decision->info;
-	const char *priority = sip_headers_find(info->headers, "Priority");
 
-	if (strncasecmp(info->request_uri, "urn:service:sos", 15) == 0) /* RFC 5031 4.2 */
-		return true;
-	if (priority && str_equal_nocase(priority, "emergency")) /* RFC 3261 20.26 */
-		return true;
-	for (size_t i = 0; i < config->emergency_count; i++) {
-		const char *number = without_plus(config->emergency[i]);
-
-		if (strcmp(without_plus(decision->class.called), number) == 0 ||
-		    strcmp(without_plus(info->request_user), number) == 0)
-			return true;
-	}
-	return false;
+	return emergency_said(info->request_uri, sip_headers_find(info->headers, "Priority")) ||
+	       emergency_dialled(decision->config, decision->class.called) ||
+	       emergency_dialled(decision->config, info->request_user);
 }
 
 /* The core rings the called phone itself: looping back would call it twice. */

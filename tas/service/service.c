@@ -163,7 +163,7 @@ int service_create(struct service_room **ret_room, const struct service_options 
 	room->is_registered = options->is_registered;
 	room->is_consented = options->is_consented;
 	room->load = options->load;
-	room->overloaded = options->overloaded;
+	room->load_room = options->load_room;
 	room->arg = options->arg;
 	room->calls = options->calls;
 	room->sounds = options->sounds;

@@ -15,6 +15,7 @@
 #include "hook/hook.h"
 #include "tas/call/call.h"
 #include "tas/device/device.h"
+#include "tas/load/load.h"
 #include "tas/sip/endpoint.h"
 
 struct service_room; /* opaque */
@@ -32,10 +33,10 @@ struct service_options {
 	bool (*is_registered)(const char *number, void *arg);
 	/* The number is one of config.consents; NULL: none is. */
 	bool (*is_consented)(const char *number, void *arg);
-	unsigned (*load)(void *arg);   /* calls, in percent of limits.calls */
-	bool (*overloaded)(void *arg); /* there is too much to do; may be NULL */
+	unsigned (*load)(void *arg); /* calls, in percent of limits.calls */
 	void *arg;
-	bool rehearsal; /* only service_rehearse() is called: no secret is read */
+	struct load_room *load_room; /* borrowed; NULL: there is never too much to do */
+	bool rehearsal;              /* only service_rehearse() is called: no secret is read */
 };
 int service_create(struct service_room **ret_room,
 		   const struct service_options *options) MUST_CHECK;
@@ -48,6 +49,10 @@ void service_reconfigure(struct service_room *room, const struct config *config,
  * Peers from DEVICE_PEER on are devices. */
 enum { SERVICE_PEER_CORE = 0 };
 int service_identify(struct service_room *room, const struct sip_source *source);
+
+/* For sip_endpoint_handlers.admit: admission.c. */
+int service_admit(struct service_room *room, const struct sip_newcomer *call,
+		  unsigned *ret_retry_after_s);
 
 /* For sip_endpoint_handlers.knows_host: of the core or a trunk. */
 bool service_knows_host(const struct service_room *room, const char *host);

@@ -201,6 +201,33 @@ static const char *refusal(int err, int *ret_status)
 	}
 }
 
+/* False: `msg` was answered, at the price of its parsing. */
+static bool is_admitted(struct sip_endpoint *endpoint, msg_t *msg, const sip_t *sip, int peer)
+{
+	const url_t *url = sip->sip_request->rq_url;
+	char uri[256], retry_after[16];
+	unsigned after_s = 0;
+	struct sip_newcomer call = { .peer = peer,
+				     .request_uri = uri,
+				     .request_user = url->url_user ? url->url_user : "",
+				     .priority =
+					     sip->sip_priority ? sip->sip_priority->g_string : NULL,
+				     .call_id = sip->sip_call_id->i_id };
+	int status;
+
+	if (!endpoint->handlers.admit)
+		return true;
+	if (url_e(uri, sizeof(uri), url) < 0)
+		uri[0] = '\0';
+	status = endpoint->handlers.admit(&call, &after_s, endpoint->handlers.arg);
+	if (!status)
+		return true;
+	(void)snprintf(retry_after, sizeof(retry_after), "%u", after_s);
+	nta_msg_treply(endpoint->agent, msg, status, NULL, SIPTAG_SERVER_STR(endpoint->user_agent),
+		       TAG_IF(after_s, SIPTAG_RETRY_AFTER_STR(retry_after)), TAG_END());
+	return false;
+}
+
 static void invited(struct sip_endpoint *endpoint, msg_t *msg, sip_t *sip,
 		    const struct sip_source *source, int peer)
 {
@@ -260,7 +287,8 @@ static void known_peer(struct sip_endpoint *endpoint, msg_t *msg, sip_t *sip,
 	case sip_method_invite:
 		if (sip->sip_to->a_tag)
 			reply(endpoint, msg, SIP_481_NO_TRANSACTION);
-		else if (is_proven(endpoint, msg, sip, source, peer))
+		else if (is_admitted(endpoint, msg, sip, peer) &&
+			 is_proven(endpoint, msg, sip, source, peer))
 			invited(endpoint, msg, sip, source, peer);
 		break;
 	default:

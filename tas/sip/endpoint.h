@@ -45,6 +45,14 @@ struct sip_demand {
 	size_t count;
 };
 
+/* An INVITE that nothing has been kept of yet; its texts last for the call only. */
+struct sip_newcomer {
+	int peer;                               /* as identify() named it */
+	const char *request_uri, *request_user; /* "" if it has no user */
+	const char *priority;                   /* the header's value, or NULL */
+	const char *call_id;
+};
+
 struct sip_endpoint_handlers {
 	/* Names the sender: any number >= 0 that the owner understands (leg_info.peer),
 	 * or -1 for a stranger, who gets 403 (once a second per address, then
@@ -65,6 +73,10 @@ struct sip_endpoint_handlers {
 	 * without brackets) because its Contact or Record-Route says so, though it is not
 	 * where the dialog came from. NULL: never. */
 	bool (*knows_host)(const char *host, void *arg);
+	/* Before a new call gets any state: 0 to go on, else the status it is turned away
+	 * with, and after how many seconds it may come again (0 is not said). NULL: all
+	 * come in. */
+	int (*admit)(const struct sip_newcomer *call, unsigned *ret_retry_after_s, void *arg);
 	/* A new call. The receiver owns the leg and sets its handler. 100 Trying
 	 * was sent. */
 	void (*invite)(struct leg *leg, void *arg);

@@ -19,6 +19,7 @@ struct watch;
 #include <sofia-sip/su_wait.h>
 
 #include "base/clock.h"
+#include "tas/sip/idle.h"
 #include "tas/sip/one_piece.h"
 #include "tas/sip/sip_root.h"
 #include "tas/sip/tls_guard.h"
@@ -43,6 +44,7 @@ struct sip_loop {
 	struct mailbox *mailbox;
 	struct watch *watches;
 	bool running;
+	uint64_t idle_ns;
 };
 
 static int on_ready(struct sip_loop *loop, su_wait_t *wait, struct watch *watch)
@@ -184,7 +186,9 @@ void sip_loop_step(struct sip_loop *loop, unsigned at_most_ms)
 	if (next >= 0 && next - now < sleep_ms)
 		sleep_ms = next > now ? next - now : 0;
 	tls_guard_turn_begins();
+	idle_count(&loop->idle_ns);
 	su_root_step(loop->root, (su_duration_t)sleep_ms);
+	idle_count(NULL);
 	(void)advance(loop); /* what is left is tried again by the next step */
 	sweep_watches(loop);
 }
@@ -199,6 +203,11 @@ void sip_loop_run(struct sip_loop *loop)
 void sip_loop_stop(struct sip_loop *loop)
 {
 	loop->running = false;
+}
+
+uint64_t sip_loop_idle_ns(const struct sip_loop *loop)
+{
+	return loop->idle_ns;
 }
 
 struct timer_wheel *sip_loop_wheel(struct sip_loop *loop)

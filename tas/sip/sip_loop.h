@@ -21,6 +21,9 @@ void sip_loop_run(struct sip_loop *loop);                       /* until sip_loo
 void sip_loop_step(struct sip_loop *loop, unsigned at_most_ms); /* tests */
 void sip_loop_stop(struct sip_loop *loop); /* SIP thread; other threads post a mail */
 
+/* Nanoseconds it has waited for something to do, since create. */
+uint64_t sip_loop_idle_ns(const struct sip_loop *loop);
+
 struct timer_wheel *sip_loop_wheel(struct sip_loop *loop);
 /* Receives mail on the SIP thread; `receiver` of mail_fn is the loop. */
 struct mailbox *sip_loop_mailbox(struct sip_loop *loop);

@@ -59,12 +59,12 @@ key = {self.pki.key}
                 "-p", str(port), "-m", str(calls), "-nostdin", "-timeout", str(seconds),
                 "-timeout_error", "-key", "sbc_port", str(self.sbc_port), *more]
 
-    def call(self, calls, rate, dialled, manner="", talk_ms=200, seconds=90):
+    def call(self, calls, rate, dialled, manner="", talk_ms=200, seconds=90, more=()):
         """Places leg 2 so many times, each `talk_ms` long; (successful, failed, errors) as
-        SIPp counted. seconds: for all of it."""
+        SIPp counted. seconds: for all of it; more: of SIPp's options."""
         uac = subprocess.run(
             self.sipp(f"leg2{manner}.xml", free_port(), calls, "-r", str(rate), "-key", "dialled",
-                      dialled, "-d", str(talk_ms), "-l", str(calls), "-trace_err",
+                      dialled, "-d", str(talk_ms), "-l", str(calls), "-trace_err", *more,
                       f"127.0.0.1:{self.uac_tunnel}", seconds=seconds),
             cwd=self.folder, capture_output=True, text=True, timeout=seconds + 30)
         counts = [int(re.findall(name + r"\s*\|\s*\d+\s*\|\s*(\d+)", uac.stdout)[-1])
@@ -73,7 +73,8 @@ key = {self.pki.key}
                          for p in self.folder.glob("*errors.log"))
         return (*counts, errors)
 
-    def run(self, calls, rate, dialled, manner="", talk_ms=200, seconds=90, guests=0):
+    def run(self, calls, rate, dialled, manner="", talk_ms=200, seconds=90, guests=0,
+            more=()):
         """Places the calls and takes their leg 3; (successful, failed, the callee's status,
         errors). manner: which scenarios, such as "_reliable"; guests: calls of others
         that the callee's SIPp shall take too."""
@@ -83,8 +84,8 @@ key = {self.pki.key}
                                    cwd=self.folder, stdout=out, stderr=out)
             self.children.append(uas)
             wait_listening(self.uas_port)
-            done, failed, errors = self.call(calls, rate, dialled, manner, talk_ms, seconds)
-            uas_status = ended(uas)
+            done, failed, errors = self.call(calls, rate, dialled, manner, talk_ms, seconds, more)
+            uas_status = ended(uas, 20 if done + guests >= calls else 0)
         return done, failed, uas_status, errors
 
     def close(self):

@@ -4,6 +4,7 @@
 import concurrent.futures
 import contextlib
 import pathlib
+import re
 import sys
 import tempfile
 import time
@@ -39,6 +40,20 @@ def loops_bypass(core, daemon):
     assert all("media=passed bypass=loops" in line for line in ends), ends
 
 
+def overload_is_shed(core, daemon):
+    daemon.reload({"limits": {"busy": 1}})  # a load that a test can make
+    done, failed, _, _ = core.run(120, 60, "+004722334455", seconds=5)
+    daemon.wait_log("too much to do: the SIP thread .* new calls get 503")
+    assert failed >= 40 and done + failed == 120, f"{done} done, {failed} failed"
+    calls_complete(core, daemon, 60, 60, "00112")
+    status = daemon.ctl("status").stdout
+    assert re.search(r"load +shedding: .* [0-9]+ % of new calls admitted", status), status
+    refused = re.search(r"breakout_overload_shed_total (\d+)", daemon.ctl("metrics").stdout)
+    assert int(refused.group(1)) == failed, refused
+    daemon.reload({"limits": {}})
+    daemon.wait_log("all admitted again")
+
+
 def nothing_left(daemon):
     end = time.monotonic() + 5
     while time.monotonic() < end:
@@ -64,6 +79,8 @@ def main():
             tally.run("SIPp: the same with SDP passed through", calls_complete, core, daemon, 20,
                       20, "00112", "_reliable")
             tally.run("SIPp: media.bypass lets the SDP of loops pass", loops_bypass, core, daemon)
+            tally.run("SIPp: an overload is shed, emergency calls are not", overload_is_shed, core,
+                      daemon)
             tally.run("no call is left over", nothing_left, daemon)
         tally.run("two daemons at once share one range of media ports",
                   two_daemons_share_a_range, folder, pki)

@@ -14,6 +14,7 @@ if [ "${2:-}" = media ]; then
 	exec "$build/bin/bench_relay"
 fi
 BREAKOUT_BIN=$build/bin PYTHONPATH=$here/../interop /usr/bin/python3 "$here/bench_call.py"
+BREAKOUT_BIN=$build/bin PYTHONPATH=$here/../interop /usr/bin/python3 "$here/bench_overload.py"
 "$build/bin/bench_relay"
 "$build/bin/bench_transcode"
 "$build/bin/bench_upsert"

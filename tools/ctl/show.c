@@ -141,6 +141,22 @@ static void show_consents(const json_t *consents)
 	putchar('\n');
 }
 
+static void show_load(const json_t *load)
+{
+	long long admitted = number_of(load, "admitted_percent");
+
+	if (!json_is_object(load))
+		return;
+	printf("load       %s: sip %lld %%, media %lld %%, calls %lld %%, memory %lld %%, files "
+	       "%lld %%",
+	       text_of(load, "level"), number_of(load, "sip_percent"),
+	       number_of(load, "media_percent"), number_of(load, "calls_percent"),
+	       number_of(load, "memory_percent"), number_of(load, "files_percent"));
+	if (admitted < 100)
+		printf(", %lld %% of new calls admitted", admitted);
+	putchar('\n');
+}
+
 void show_status(const json_t *status)
 {
 	json_t *states = json_object_get(status, "registrations"), *count;
@@ -158,6 +174,7 @@ void show_status(const json_t *status)
 	json_object_foreach(json_object_get(status, "media"), state, count)
 		printf(" %s=%lld", state, (long long)json_integer_value(count));
 	putchar('\n');
+	show_load(json_object_get(status, "load"));
 	printf("core sbc   answers: %s\n", json_is_null(json_object_get(status, "sbc_ok"))
 						   ? "not asked"
 						   : yes_no(status, "sbc_ok"));

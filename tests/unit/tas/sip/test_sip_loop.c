@@ -113,6 +113,26 @@ static void a_step_sleeps_no_longer_than_the_next_timer(void **state)
 	assert_in_range(clock_now() - start, 30, 2000);
 }
 
+static void what_it_waits_is_idle_and_what_it_does_is_not(void **state)
+{
+	struct timer timer;
+	unsigned fired = 0;
+	uint64_t before = sip_loop_idle_ns(loop);
+
+	(void)state;
+	timer_init(&timer, on_timer, &fired);
+	timer_start(sip_loop_wheel(loop), &timer, clock_now() + 30);
+	for (int i = 0; i < 10 && !fired; i++)
+		sip_loop_step(loop, 5000);
+	assert_true(sip_loop_idle_ns(loop) - before > 20 * 1000 * 1000);
+
+	before = sip_loop_idle_ns(loop);
+	for (mono_ms begin = clock_now(); clock_now() - begin < 30;)
+		; /* as a callback would that takes its time */
+	sip_loop_step(loop, 0);
+	assert_true(sip_loop_idle_ns(loop) - before < 20 * 1000 * 1000);
+}
+
 static unsigned reads;
 
 static void on_readable(int fd, void *arg)
@@ -162,6 +182,8 @@ int main(void)
 			tear_down),
 		cmocka_unit_test_setup_teardown(timers_fire_when_their_time_has_come, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(what_it_waits_is_idle_and_what_it_does_is_not,
+						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_step_sleeps_no_longer_than_the_next_timer, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(descriptors_are_watched_until_they_are_not, set_up,
