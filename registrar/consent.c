@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "registrar/consent_list.h"
 #include "registrar/consent_say.h"
+#include "registrar/consent_set.h"
 #include "registrar/consent_store.h"
 #include "registrar/consent_wire.h"
 #include "registrar/keeper.h"
@@ -47,9 +48,7 @@ struct consents {
 	char *token; /* NULL: none in hand */
 	bool stopped, deaf;
 
-	uint64_t *configured; /* ascending: the configuration's own numbers */
-	size_t configured_count;
-	struct wanted *texts; /* own: what goes with every number, and no numbers */
+	struct consent_set set; /* the configuration's own numbers */
 
 	struct api_stream *stream; /* NULL: none open */
 	mono_ms opened_ms, open_at, turn_at;
@@ -65,142 +64,6 @@ struct consents {
 	pthread_mutex_t lock; /* of what stands below */
 	struct registrar_consents summary;
 };
-
-void consent_plan_init(struct consent_plan *plan, const struct config_consents *config)
-{
-	memset(plan, 0, sizeof(*plan));
-	if (!config)
-		return;
-	plan->wanted = true;
-	plan->route_type = (uint8_t)config->route_type;
-	plan->service = config->service;
-	plan->max_in_flight = config->max_in_flight;
-	plan->list_every_s = config->list_every_s;
-	plan->withdraw_at_most = config->withdraw_at_most;
-	plan->keep_days = config->keep_days;
-	snprintf(plan->queue, sizeof(plan->queue), "%s", config->queue);
-}
-
-/* ---- what is wanted ---- */
-
-static int compare_u64(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static bool is_configured(const struct consents *consents, uint64_t number)
-{
-	return consents->configured_count &&
-	       bsearch(&number, consents->configured, consents->configured_count, sizeof(number),
-		       compare_u64);
-}
-
-static struct wanted_number wanted_by_consent(const struct consents *consents, uint64_t number)
-{
-	return (struct wanted_number){ .number = number,
-				       .service = consents->plan.service,
-				       .route_type = consents->plan.route_type,
-				       .consented = true };
-}
-
-/* Numbers in order, from two sources that are. */
-struct joining {
-	const struct consents *consents;
-	const struct wanted *configured;
-	struct wanted *all;
-	size_t next, room, given, both;
-};
-
-static int join_one(struct joining *joining, const struct wanted_number *number)
-{
-	struct wanted *all = joining->all;
-
-	if (all->count == joining->room) {
-		size_t room = joining->room * 2 + 64;
-		struct wanted_number *grown = reallocarray(all->numbers, room, sizeof(*grown));
-
-		if (!grown)
-			return -ENOMEM;
-		all->numbers = grown;
-		joining->room = room;
-	}
-	all->numbers[all->count++] = *number;
-	return 0;
-}
-
-/* Those of the configuration below `before`. */
-static int join_configured(struct joining *joining, uint64_t before)
-{
-	const struct wanted *from = joining->configured;
-	int err = 0;
-
-	while (!err && joining->next < from->count && from->numbers[joining->next].number < before)
-		err = join_one(joining, &from->numbers[joining->next++]);
-	return err;
-}
-
-static int join_given(uint64_t number, void *arg)
-{
-	struct joining *joining = arg;
-	const struct wanted *from = joining->configured;
-	struct wanted_number wanted = wanted_by_consent(joining->consents, number);
-	int err = join_configured(joining, number);
-
-	joining->given++;
-	if (!err && joining->next < from->count && from->numbers[joining->next].number == number) {
-		joining->both++;
-		return 0;
-	}
-	return err ? err : join_one(joining, &wanted);
-}
-
-/* Without its numbers; NULL: no memory. */
-static struct wanted *copy_texts(const struct wanted *from)
-{
-	struct wanted *to = calloc(1, sizeof(*to));
-
-	if (!to)
-		return NULL;
-	to->config = from->config;
-	to->sip_uri = strdup(from->sip_uri);
-	to->prefix_mo = strdup(from->prefix_mo);
-	to->prefix_mt = strdup(from->prefix_mt);
-	return to->sip_uri && to->prefix_mo && to->prefix_mt ? to : wanted_destroy(to);
-}
-
-static int join(struct joining *joining)
-{
-	int err = 0;
-
-	joining->all = copy_texts(joining->configured);
-	if (!joining->all)
-		return -ENOMEM;
-	if (joining->consents->plan.wanted)
-		err = consent_store_each(joining->consents->store, join_given, joining);
-	return err ? err : join_configured(joining, UINT64_MAX);
-}
-
-static int keep_configured(struct consents *consents, const struct wanted *configured)
-{
-	uint64_t *numbers = calloc(configured->count + 1, sizeof(*numbers));
-	struct wanted *texts = copy_texts(configured);
-
-	if (!numbers || !texts) {
-		free(numbers);
-		wanted_destroy(texts);
-		return -ENOMEM;
-	}
-	for (size_t i = 0; i < configured->count; i++)
-		numbers[i] = configured->numbers[i].number;
-	free(consents->configured);
-	wanted_destroy(consents->texts);
-	consents->texts = texts;
-	consents->configured = numbers;
-	consents->configured_count = configured->count;
-	return 0;
-}
 
 /* ---- effects ---- */
 
@@ -243,10 +106,11 @@ static size_t gather(struct consents *consents, struct wanted_number *numbers)
 		if (i && number == consents->effects[i - 1].number)
 			continue;
 		given = consent_store_has(consents->store, number);
-		consent_say_change(&consents->say, number, given, is_configured(consents, number));
-		if (is_configured(consents, number))
+		consent_say_change(&consents->say, number, given,
+				   consent_set_has(&consents->set, number));
+		if (consent_set_has(&consents->set, number))
 			continue;
-		numbers[count] = wanted_by_consent(consents, number);
+		numbers[count] = consent_wanted(&consents->plan, number);
 		if (!given)
 			numbers[count].route_type = ROUTE_TYPE_NONE;
 		count++;
@@ -266,7 +130,7 @@ static void count_effects(struct consents *consents)
 /* After a commit. */
 static void take_effect(struct consents *consents)
 {
-	struct wanted some = *consents->texts; /* borrowed */
+	struct wanted some = *consents->set.texts; /* borrowed */
 
 	if (!consents->effect_count)
 		return;
@@ -611,29 +475,27 @@ static void take_plan(struct consents *consents, const struct consent_plan *plan
 int consents_want(struct consents *consents, const struct wanted *configured,
 		  struct wanted **ret_all, mono_ms now)
 {
-	struct joining joining = { .consents = consents, .configured = configured };
-	struct consent_plan before = consents->plan;
+	struct consent_joined joined;
 	int err = configured->consents.wanted ? open_store(consents) : 0;
 
-	consents->plan = configured->consents; /* what join() goes by */
 	if (!err)
-		err = join(&joining);
-	if (!err)
-		err = keep_configured(consents, configured);
-	consents->plan = before;
+		err = consent_join(configured, consents->store, &joined);
+	if (err)
+		return err;
+	err = consent_set_keep(&consents->set, configured);
 	if (err) {
-		wanted_destroy(joining.all);
+		wanted_destroy(joined.all);
 		return err;
 	}
 	take_plan(consents, &configured->consents, now);
-	consent_say_both(joining.both);
+	consent_say_both(joined.both);
 	pthread_mutex_lock(&consents->lock);
 	consents->summary.wanted = configured->consents.wanted;
-	if (consents->plan.wanted)
-		consents->summary.count = joining.given;
+	if (configured->consents.wanted)
+		consents->summary.count = joined.given;
 	pthread_mutex_unlock(&consents->lock);
-	consent_say_count(joining.given);
-	*ret_all = joining.all;
+	consent_say_count(joined.given);
+	*ret_all = joined.all;
 	return 0;
 }
 
@@ -690,8 +552,7 @@ struct consents *consents_destroy(struct consents *consents)
 	consent_store_close(consents->store);
 	free(consents->events);
 	free(consents->effects);
-	free(consents->configured);
-	wanted_destroy(consents->texts);
+	consent_set_done(&consents->set);
 	free((char *)consents->options.store);
 	pthread_mutex_destroy(&consents->lock);
 	free(consents);

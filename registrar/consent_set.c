@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "registrar/consent_set.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void consent_plan_init(struct consent_plan *plan, const struct config_consents *config)
+{
+	memset(plan, 0, sizeof(*plan));
+	if (!config)
+		return;
+	plan->wanted = true;
+	plan->route_type = (uint8_t)config->route_type;
+	plan->service = config->service;
+	plan->max_in_flight = config->max_in_flight;
+	plan->list_every_s = config->list_every_s;
+	plan->withdraw_at_most = config->withdraw_at_most;
+	plan->keep_days = config->keep_days;
+	snprintf(plan->queue, sizeof(plan->queue), "%s", config->queue);
+}
+
+static int compare_u64(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+bool consent_set_has(const struct consent_set *set, uint64_t number)
+{
+	return set->count &&
+	       bsearch(&number, set->numbers, set->count, sizeof(number), compare_u64);
+}
+
+struct wanted_number consent_wanted(const struct consent_plan *plan, uint64_t number)
+{
+	return (struct wanted_number){ .number = number,
+				       .service = plan->service,
+				       .route_type = plan->route_type,
+				       .consented = true };
+}
+
+/* Numbers in order, from two sources that are. */
+struct joining {
+	const struct wanted *configured;
+	struct consent_joined joined;
+	size_t next, room;
+};
+
+static int join_one(struct joining *joining, const struct wanted_number *number)
+{
+	struct wanted *all = joining->joined.all;
+
+	if (all->count == joining->room) {
+		size_t room = joining->room * 2 + 64;
+		struct wanted_number *grown = reallocarray(all->numbers, room, sizeof(*grown));
+
+		if (!grown)
+			return -ENOMEM;
+		all->numbers = grown;
+		joining->room = room;
+	}
+	all->numbers[all->count++] = *number;
+	return 0;
+}
+
+/* Those of the configuration below `before`. */
+static int join_configured(struct joining *joining, uint64_t before)
+{
+	const struct wanted *from = joining->configured;
+	int err = 0;
+
+	while (!err && joining->next < from->count && from->numbers[joining->next].number < before)
+		err = join_one(joining, &from->numbers[joining->next++]);
+	return err;
+}
+
+static int join_given(uint64_t number, void *arg)
+{
+	struct joining *joining = arg;
+	const struct wanted *from = joining->configured;
+	struct wanted_number wanted = consent_wanted(&from->consents, number);
+	int err = join_configured(joining, number);
+
+	joining->joined.given++;
+	if (!err && joining->next < from->count && from->numbers[joining->next].number == number) {
+		joining->joined.both++;
+		return 0;
+	}
+	return err ? err : join_one(joining, &wanted);
+}
+
+/* Without its numbers; NULL: no memory. */
+static struct wanted *copy_texts(const struct wanted *from)
+{
+	struct wanted *to = calloc(1, sizeof(*to));
+
+	if (!to)
+		return NULL;
+	to->config = from->config;
+	to->sip_uri = strdup(from->sip_uri);
+	to->prefix_mo = strdup(from->prefix_mo);
+	to->prefix_mt = strdup(from->prefix_mt);
+	return to->sip_uri && to->prefix_mo && to->prefix_mt ? to : wanted_destroy(to);
+}
+
+int consent_join(const struct wanted *configured, struct consent_store *store,
+		 struct consent_joined *ret_joined)
+{
+	struct joining joining = { .configured = configured };
+	int err = 0;
+
+	joining.joined.all = copy_texts(configured);
+	if (!joining.joined.all)
+		return -ENOMEM;
+	if (configured->consents.wanted)
+		err = consent_store_each(store, join_given, &joining);
+	if (!err)
+		err = join_configured(&joining, UINT64_MAX);
+	if (err)
+		wanted_destroy(joining.joined.all);
+	else
+		*ret_joined = joining.joined;
+	return err;
+}
+
+int consent_set_keep(struct consent_set *set, const struct wanted *configured)
+{
+	struct consent_set kept = { .count = configured->count };
+
+	kept.numbers = calloc(configured->count + 1, sizeof(*kept.numbers));
+	kept.texts = copy_texts(configured);
+	if (!kept.numbers || !kept.texts) {
+		consent_set_done(&kept);
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < configured->count; i++)
+		kept.numbers[i] = configured->numbers[i].number;
+	consent_set_done(set);
+	*set = kept;
+	return 0;
+}
+
+void consent_set_done(struct consent_set *set)
+{
+	free(set->numbers);
+	wanted_destroy(set->texts);
+	*set = (struct consent_set){ .numbers = NULL };
+}
