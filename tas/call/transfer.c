@@ -7,9 +7,12 @@
  * the target has answered (RFC 3725 section 4.2); then its offer goes to that side
  * as a re-INVITE through a new media session, and the answer into the target's ACK.
  *
+ * A target that refuses to be called without an offer gets one of what the side that
+ * stays agreed to; its answer is then taken for its offer, and all goes on the same way.
+ *
  *   CALLING --2xx--> MEDIA_OFFER --> REOFFER --2xx--> MEDIA_ANSWER --> the target's
  *      ^  \--failed: next gateway, or the transfer fails               leg is the call's
- *      |
+ *      ^ refused without an offer: OFFERING, then CALLING again
  *   ASKING: with Replaces (RFC 3891) that names a dialog of ours the target is
  *   the far side of that other call, asked for an offer by a re-INVITE
  *
@@ -35,6 +38,7 @@
 #include "tas/call/call_state.h"
 
 enum transfer_phase {
+	TRANSFER_OFFERING,     /* media makes an offer for the target */
 	TRANSFER_CALLING,      /* the target rings */
 	TRANSFER_ASKING,       /* another call's side was asked for an offer */
 	TRANSFER_MEDIA_OFFER,  /* the target's offer becomes one for the side that stays */
@@ -51,6 +55,7 @@ struct transfer {
 	size_t step;
 	enum media_leg_kind kind; /* of the target */
 	struct leg *target;       /* own, also while lent; NULL between two gateways */
+	char *own_offer;          /* that the target is called with; NULL: none */
 	bool called_us;           /* the target is an incoming leg; NULL plan, no lender */
 	bool played;              /* who stays hears something of ours */
 	bool back;                /* the target is who asked: as it was before */
@@ -86,6 +91,7 @@ static void free_transfer(struct transfer *transfer)
 	media_session_destroy(transfer->session);
 	call_plan_free(transfer->plan);
 	free(transfer->offer);
+	free(transfer->own_offer);
 	free(transfer);
 }
 
@@ -187,6 +193,8 @@ static void let_go(struct transfer *transfer, int status)
 	drop_target(transfer, status);
 	transfer->session = media_session_destroy(transfer->session);
 	transfer->plan = call_plan_free(transfer->plan);
+	free(transfer->own_offer);
+	transfer->own_offer = NULL; /* who asked is never called with it */
 	if (transfer->lender)
 		transfer->lender->lent_to = NULL;
 	transfer->lender = NULL;
@@ -300,7 +308,7 @@ static void call_target(struct call *call)
 
 	transfer->phase = TRANSFER_CALLING;
 	transfer->kind = step->media;
-	if (call_invite(call, step, NULL, &transfer->target) < 0)
+	if (call_invite(call, step, transfer->own_offer, &transfer->target) < 0)
 		fail_for(call, CAUSE_INTERNAL, 0);
 	else
 		wait(transfer, step->ring_ms ? step->ring_ms : RING_MS);
@@ -334,6 +342,64 @@ static void to_new_target(struct call *call, enum media_side by, const struct le
 	if (plan->hold_music)
 		play(call);
 	call_target(call);
+}
+
+/* Whether it may be the missing offer that is refused: RFC 3261 section 13.2.1 asks for
+ * no offer, but many that are called have never seen an INVITE without. */
+static bool wants_offer(const struct call *call, const struct leg_event *event)
+{
+	static const int statuses[] = { 400, 406, 415, 488, 500, 501, 606 };
+	const struct transfer *transfer = call->transfer;
+
+	if (!transfer->plan || transfer->phase != TRANSFER_CALLING || transfer->own_offer ||
+	    event->end != LEG_END_REFUSED || event->rang || !call->sent[stays(transfer)])
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(statuses); i++)
+		if (event->status == statuses[i])
+			return true;
+	return false;
+}
+
+/* What we told the side that stays, but for a hold: it is a list of codecs here. */
+static char *without_direction(const char *sdp)
+{
+	static const char *const lines[] = { "a=sendonly", "a=recvonly", "a=inactive" };
+	struct str text = { 0 };
+
+	while (*sdp) {
+		size_t length = strcspn(sdp, "\n");
+		bool kept = true;
+
+		length += sdp[length] == '\n';
+		for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
+			kept = kept && strncmp(sdp, lines[i], strlen(lines[i])) != 0;
+		if (kept)
+			str_addf(&text, "%.*s", (int)length, sdp);
+		sdp += length;
+	}
+	return str_take(&text);
+}
+
+static int open_session(struct transfer *transfer);
+
+/* An offer as if the side that stays had made it; it is taken back in the session once
+ * the target has answered, so that nothing of it touches that side. */
+static void make_offer(struct call *call)
+{
+	struct transfer *transfer = call->transfer;
+	char *sdp = without_direction(call->sent[stays(transfer)]);
+	int err = sdp ? open_session(transfer) : -ENOMEM;
+
+	if (!err)
+		err = media_offer(transfer->session, stays(transfer), sdp);
+	free(sdp);
+	if (err) {
+		fail_for(call, CAUSE_INTERNAL, 500);
+		return;
+	}
+	log_info("call", "call=%s the transfer's target wants an offer", call->id);
+	transfer->phase = TRANSFER_OFFERING;
+	wait(transfer, ANSWER_MS);
 }
 
 /* ---- the far side of another call ---- */
@@ -430,8 +496,13 @@ static void offered(struct call *call, const char *sdp)
 	stop_playing(call);
 	if (exchange_active(call)) /* its own re-INVITE would meet ours */
 		exchange_give_up(call, 491, NULL);
-	if (sdp)
+	if (sdp && transfer->own_offer) {
+		(void)leg_ack(transfer->target, NULL); /* what fails there ends that leg */
+		media_rollback(transfer->session);
+		err = 0;
+	} else if (sdp) {
 		err = open_session(transfer);
+	}
 	if (!err)
 		err = media_offer(transfer->session, transfer->by, sdp);
 	if (err) {
@@ -532,7 +603,7 @@ static void complete(struct call *call, const char *answer)
 		fail_for(call, CAUSE_INTERNAL, 500);
 		return;
 	}
-	if (!transfer->called_us)
+	if (!transfer->called_us && !transfer->own_offer)
 		(void)leg_ack(transfer->target, answer); /* what fails there ends that leg */
 	if (by == MEDIA_B)
 		record_leg_b(call, transfer->target);
@@ -583,6 +654,11 @@ static void target_failed(struct call *call, const struct leg_event *event)
 	struct call *lender;
 	struct ending ending;
 
+	if (wants_offer(call, event)) {
+		transfer->target = leg_release(transfer->target, NULL);
+		make_offer(call);
+		return;
+	}
 	if (transfer->called_us || transfer->back) { /* it has given up, or hung up */
 		fail_for(call, CAUSE_CANCELLED, 487);
 		return;
@@ -648,11 +724,21 @@ static void target_said(struct call *call, const struct leg_event *event)
 	}
 }
 
+static void call_with_offer(struct call *call, const char *sdp)
+{
+	if (call_remember_sdp(&call->transfer->own_offer, sdp) < 0)
+		fail_for(call, CAUSE_INTERNAL, 500);
+	else
+		call_target(call);
+}
+
 static void media_said(struct call *call, const struct media_event *event)
 {
 	struct transfer *transfer = call->transfer;
 
-	if (event->type == MEDIA_EV_OFFER && transfer->phase == TRANSFER_MEDIA_OFFER)
+	if (event->type == MEDIA_EV_OFFER && transfer->phase == TRANSFER_OFFERING)
+		call_with_offer(call, event->sdp);
+	else if (event->type == MEDIA_EV_OFFER && transfer->phase == TRANSFER_MEDIA_OFFER)
 		reoffer(call, event->sdp);
 	else if (event->type == MEDIA_EV_ANSWER && transfer->phase == TRANSFER_MEDIA_ANSWER)
 		complete(call, event->sdp);
@@ -675,7 +761,8 @@ static bool side_said(struct call *call, enum media_side side, const struct leg_
 		   (transfer->phase == TRANSFER_REOFFER || transfer->phase == TRANSFER_SETTLING)) {
 		reanswered(call, event);
 	} else if (event->type == LEG_EV_OFFER &&
-		   (transfer->phase != TRANSFER_CALLING || !call->leg[transfer->by])) {
+		   ((transfer->phase != TRANSFER_CALLING && transfer->phase != TRANSFER_OFFERING) ||
+		    !call->leg[transfer->by])) {
 		exchange_refuse(call, side, 491, NULL);
 	} else {
 		return false; /* holds and resumes go on, and who stays may hang up */

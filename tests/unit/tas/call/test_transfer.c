@@ -212,6 +212,69 @@ static void the_next_gateway_stands_in_for_a_dead_one(void **state)
 	assert_true(b->released);
 }
 
+static void a_target_that_wants_an_offer_gets_one(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b, *c = asked(rig, to_pbx, &b);
+	struct media_session *session;
+
+	fake_leg_end(c, LEG_END_REFUSED, 488);
+	assert_true(c->released);
+	assert_true(fake_media_reply(fake_media_last(), "offer-for-c"));
+	assert_ptr_not_equal(fake_leg_last(), c);
+	c = fake_leg_last();
+	assert_string_equal(c->info.sdp, "offer-for-c");
+	fake_leg_event(c, LEG_EV_PROVISIONAL, 180, NULL);
+	assert_did(b, FAKE_LEG_REFER_REPORT, 180, NULL);
+	fake_leg_event(c, LEG_EV_ANSWERED, 200, "answer-c");
+	assert_did(c, FAKE_LEG_ACK, 0, NULL); /* the offer is answered already */
+	session = fake_media_last();
+	assert_int_equal(session->rollbacks, 1);
+	assert_true(fake_media_reply(session, "offer-for-a"));
+	assert_did(rig->a, FAKE_LEG_OFFER, 0, "offer-for-a");
+	fake_leg_event(rig->a, LEG_EV_OFFER_ANSWERED, 200, "answer-a");
+	assert_true(fake_media_reply(session, "answer-for-c"));
+	assert_did(c, FAKE_LEG_ACK, 0, NULL);
+	assert_true(b->released && !c->released && !rig->a->released);
+	assert_int_equal(fake_media_count(), 1);
+	fake_leg_end(c, LEG_END_BYE, 200);
+	assert_true(rig->a->released);
+}
+
+static void both_are_joined_again_if_it_is_lost_later(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b, *c = asked(rig, to_pbx, &b);
+
+	fake_leg_end(c, LEG_END_REFUSED, 488);
+	fake_media_reply(fake_media_last(), "offer-for-c");
+	c = fake_leg_last();
+	fake_leg_event(c, LEG_EV_ANSWERED, 200, "answer-c");
+	fake_media_reply(fake_media_last(), "offer-for-a");
+	fake_leg_event(rig->a, LEG_EV_OFFER_ANSWERED, 200, "answer-a");
+	fake_leg_end(c, LEG_END_BYE, 200); /* too late: A has left for it */
+	assert_did(b, FAKE_LEG_OFFER, 0, NULL);
+	fake_leg_event(b, LEG_EV_OFFER_ANSWERED, 200, "offer-b");
+	assert_true(fake_media_reply(fake_media_last(), "again-for-a"));
+	fake_leg_event(rig->a, LEG_EV_OFFER_ANSWERED, 200, "answer-a");
+	assert_true(fake_media_reply(fake_media_last(), "again-for-b"));
+	assert_did(b, FAKE_LEG_ACK, 0, "again-for-b");
+	assert_true(!b->released && !rig->a->released);
+}
+
+static void a_target_that_refuses_our_offer_too_is_let_go(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b, *c = asked(rig, to_pbx, &b);
+
+	fake_leg_end(c, LEG_END_REFUSED, 415);
+	assert_true(fake_media_reply(fake_media_last(), "offer-for-c"));
+	fake_leg_end(fake_leg_last(), LEG_END_REFUSED, 488);
+	assert_did(b, FAKE_LEG_REFER_REPORT, 488, NULL);
+	assert_true(!b->released && !rig->a->released);
+	assert_int_equal(fake_media_count(), 1);
+}
+
 static void a_target_that_nobody_answers_is_given_up(void **state)
 {
 	struct rig *rig = *state;
@@ -429,6 +492,9 @@ int main(void)
 		T(a_busy_target_leaves_both_as_they_were),
 		T(a_busy_target_and_nobody_left_end_the_call),
 		T(the_next_gateway_stands_in_for_a_dead_one),
+		T(a_target_that_wants_an_offer_gets_one),
+		T(both_are_joined_again_if_it_is_lost_later),
+		T(a_target_that_refuses_our_offer_too_is_let_go),
 		T(a_target_that_nobody_answers_is_given_up),
 		T(who_stays_may_refuse_and_the_target_is_let_go),
 		T(who_stays_hears_the_target_ring),
