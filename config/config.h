@@ -311,6 +311,7 @@ struct config_action {
 	/* VOICEMAIL */
 	char *mailbox;       /* a folder of this name in: */
 	char *voicemail_dir; /* path */
+	struct config_webhook *notify; /* is told of each message; NULL: nobody */
 	bool beep;
 	unsigned message_s; /* a message ends after; 180 */
 	unsigned silence_s; /* and when nobody speaks for so long; 5; 0: it does not */

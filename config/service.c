@@ -189,6 +189,11 @@ static const struct key voicemail_keys[] = {
 	  .offset = offsetof(struct config_action, voicemail_dir),
 	  .fallback = "/var/lib/breakout/voicemail",
 	  .help = "the folder of all mailboxes" },
+	{ .name = "notify",
+	  .kind = &kind_notify,
+	  .schema = &notify_schema,
+	  .offset = offsetof(struct config_action, notify),
+	  .help = "an HTTP server that is told of each message; none" },
 };
 static const struct schema voicemail_schema = { "voicemail", voicemail_keys,
 						ARRAY_SIZE(voicemail_keys) };
@@ -340,7 +345,7 @@ static void read_verb(struct reader *reader, const struct verb *verb, const stru
 	if (action->caller_count)
 		action->turn = reader->config->turn_count++;
 	if (verb->kind == ACTION_WEBHOOK)
-		webhook_check(reader, action->webhook, word->at);
+		webhook_check(reader, action->webhook, "webhook", word->at);
 	else if (verb->kind == ACTION_RING)
 		ring_check(reader, node, action);
 	else if (node->kind == NODE_MAP)

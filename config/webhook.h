@@ -6,10 +6,14 @@
 #include "config/schema.h"
 
 extern const struct schema webhook_schema; /* reads into a struct config_webhook */
+/* One that is told something, and not asked: a struct config_webhook *. */
+extern const struct kind kind_notify;
+extern const struct schema notify_schema;
 
 /* A new one, listed in the configuration; NULL without memory. */
 struct config_webhook *webhook_begin(struct reader *reader);
-/* What its values say together; `at` is where the action stands. */
-void webhook_check(struct reader *reader, const struct config_webhook *webhook, struct place at);
+/* What its values say together; `name` is the key's, `at` where it stands. */
+void webhook_check(struct reader *reader, const struct config_webhook *webhook, const char *name,
+		   struct place at);
 
 #endif

@@ -856,6 +856,7 @@ static int start_rooms(struct daemon *daemon)
 			     &(struct service_options){ .config = config,
 							.calls = daemon->calls,
 							.hooks = daemon->hooks,
+							.wheel = sip_loop_wheel(daemon->loop),
 							.devices = daemon->devices,
 							.sounds = daemon->sounds,
 							.endpoint = daemon->endpoint,

@@ -49,6 +49,21 @@ enum call_step_turn {
 	CALL_TURN_ADVISED    /* only if one did */
 };
 
+/* A message that was left. */
+struct call_message {
+	const char *mailbox, *caller, *called; /* caller "" for one that hides */
+	const char *number;                    /* the registered number; "" unknown */
+	const char *file;                      /* its name in the folder of the mailbox */
+	const char *call, *call_id;            /* our id, and leg A's Call-ID */
+	unsigned length_ms;
+};
+/* Somebody who wants to hear of it. */
+struct call_notice {
+	/* At most once, when the call is over. The texts live for the time of the call. */
+	void (*tell)(struct call_notice *notice, const struct call_message *message);
+	void (*destroy)(struct call_notice *notice);
+};
+
 /* Where a message or the recording of a call goes, and what is said about it beside
  * it. Texts are the plan's. */
 struct call_mailbox {
@@ -58,6 +73,7 @@ struct call_mailbox {
 	char *caller, *called; /* "" for a caller that hides */
 	bool beep;
 	unsigned max_ms, silence_ms; /* as in struct media_recording */
+	struct call_notice *notice;  /* owned; NULL: nobody is told */
 };
 
 /* Why a call's SDP crosses untouched, and its media goes past us. */

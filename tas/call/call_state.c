@@ -140,6 +140,7 @@ void call_end(struct call *call, const struct ending *ending)
 		timer_cancel(&call->timer[i]);
 	verdict_end(call);
 	record_end(call, ending); /* reads legs and session */
+	message_tell(call);
 	call_b_leaves(call);
 	transfer_abandon(call);
 	replace_drop(call, 480);

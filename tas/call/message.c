@@ -82,6 +82,25 @@ const char *message_left(const struct call *call)
 		       : NULL;
 }
 
+void message_tell(const struct call *call)
+{
+	const struct call_mailbox *mailbox = call_current_step(call)->mailbox;
+	const char *path = message_left(call);
+
+	if (!path || call->recorded || !mailbox || !mailbox->notice)
+		return;
+	mailbox->notice->tell(
+		mailbox->notice,
+		&(struct call_message){ .mailbox = mailbox->name,
+					.caller = mailbox->caller,
+					.called = mailbox->called,
+					.number = call->plan->number,
+					.file = strrchr(path, '/') + 1, /* message_init() */
+					.call = call->id,
+					.call_id = call_caller(call)->call_id,
+					.length_ms = call->receipt[MEDIA_B].recorded_ms });
+}
+
 /* Trouble with it is no reason to end the call. */
 void message_record(struct call *call)
 {

@@ -13,6 +13,8 @@ static void mailbox_free(struct call_mailbox *mailbox)
 	free(mailbox->public_key);
 	free(mailbox->caller);
 	free(mailbox->called);
+	if (mailbox->notice)
+		mailbox->notice->destroy(mailbox->notice);
 	free(mailbox);
 }
 

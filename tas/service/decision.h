@@ -53,8 +53,10 @@ struct service_room {
 	struct device_room *devices; /* borrowed; may be NULL */
 	char **secrets;              /* own; by config_webhook.index, NULL: none */
 	size_t secret_count;
-	struct digest_guard *guard; /* own */
-	bool rehearsal;             /* no secret is read */
+	struct digest_guard *guard;     /* own */
+	struct timer_wheel *wheel;      /* borrowed; NULL only without hooks */
+	struct message_notice *notices; /* own: on their way */
+	bool rehearsal;                 /* no secret is read */
 	struct log_limit unknown_log, webhook_log, refused_log;
 };
 
@@ -168,6 +170,10 @@ void route_add_action(struct decision *decision, const struct config_action *act
 void webhook_add(struct decision *decision, const struct config_webhook *webhook);
 /* Reads the files that the configuration names; one that cannot be read is
  * logged, and its webhook is not asked. 0 or -ENOMEM. */
+/* notice.c: who is told of a message; NULL: no memory (failed is set) */
+struct call_notice *notice_new(struct decision *decision, const struct config_webhook *server);
+void notices_done(struct service_room *room);
+
 int webhook_secrets_read(struct service_room *room) MUST_CHECK;
 void webhook_secrets_done(struct service_room *room);
 

@@ -168,6 +168,7 @@ int service_create(struct service_room **ret_room, const struct service_options 
 	room->calls = options->calls;
 	room->sounds = options->sounds;
 	room->hooks = options->hooks;
+	room->wheel = options->wheel;
 	room->devices = options->devices;
 	room->endpoint = options->endpoint;
 	room->rehearsal = options->rehearsal;
@@ -202,6 +203,7 @@ struct service_room *service_destroy(struct service_room *room)
 {
 	if (!room)
 		return NULL;
+	notices_done(room);
 	trunks_done(room);
 	roster_done(&room->trunk_numbers);
 	core_done(room);

@@ -24,6 +24,7 @@ struct service_options {
 	const struct config *config; /* borrowed until service_reconfigure() */
 	struct call_room *calls;     /* borrowed, destroyed before; may be NULL (explain only) */
 	struct hook_room *hooks;     /* borrowed; NULL: webhooks are not asked */
+	struct timer_wheel *wheel;   /* borrowed; NULL only without hooks */
 	struct device_room *devices; /* borrowed; NULL: no device is registered */
 	/* Of the configuration, borrowed like it; NULL: nothing is played. */
 	const struct media_sounds *sounds;

@@ -101,7 +101,7 @@ def hook(url, **more):
     return {"webhook": {"url": url, "secret_file": str(secret_file), "ca_file": pki.ca, **more}}
 
 
-ASK, DEAD, IMPOSTOR, PLAIN, RULES = (r["number"] for r in config["registrations"][:5])
+ASK, DEAD, IMPOSTOR, PLAIN, RULES, MAIL = (r["number"] for r in config["registrations"][:6])
 config["services"].update({
     "ask": [{"do": [hook(f"https://127.0.0.1:{crm.port}/calls?key=1", headers=["X-Account"]),
                     "loop"]}],
@@ -111,9 +111,12 @@ config["services"].update({
     "rules": [{"do": hook(f"https://127.0.0.1:{crm.port}/rules")},
               {"when": {"direction": "mt"}, "do": "loop"},
               {"do": {"reject": 486}}],
+    "mail": [{"do": {"voicemail": {
+        "box": "office", "dir": str(core.folder / "mail"),
+        "notify": hook(f"https://127.0.0.1:{crm.port}/messages")["webhook"]}}}],
 })
 for registration, service in zip(config["registrations"], ["ask", "dead", "impostor", "plain",
-                                                           "rules"]):
+                                                           "rules", "mail"]):
     registration.update(service=service, route_type="loop")
 tas.config.write_text(yaml.safe_dump(config))
 tas.start()
@@ -281,6 +284,17 @@ def an_emergency_call_asks_nobody():
     core.phone("112", "answer")
     expect(core.call(ASK, "112"), **TWO_WAY, legs="1234")
     assert crm.requests == [] and "asked" not in record()
+
+
+def a_message_left_is_told():
+    crm.says()
+    expect(core.call(OUT, MAIL, talk_ms=2400), outcome="answered", answered_by="tas")
+    wait_until(lambda: crm.requests, 3, "the notice of a message")
+    notice, = crm.requests
+    assert notice["event"] == "message" and notice["mailbox"] == "office", notice
+    assert notice["caller"] == OUT and notice["called"] == MAIL, notice
+    assert notice["length_ms"] >= 1000, notice
+    wait_until((core.folder / "mail" / "office" / notice["file"]).exists, 3, "the message itself")
 
 
 def a_webhook_that_never_answers_is_asked_once_a_second():

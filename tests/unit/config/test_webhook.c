@@ -51,6 +51,29 @@ static void a_webhook_in_full_is_read(void **state)
 	config_destroy(config);
 }
 
+static void a_mailbox_may_tell_a_server(void **state)
+{
+	struct config *config =
+		expect_config(BASE "services:\n"
+				   "  s:\n"
+				   "    - do: { voicemail: { box: a, notify: { url: https://a/m, "
+				   "secret_file: s } } }\n");
+	const struct config_webhook *server = config->services[1].rules[0].actions[0].notify;
+
+	(void)state;
+	assert_string_equal(server->url, "https://a/m");
+	assert_non_null(strstr(server->secret_file, "/s"));
+	assert_int_equal(server->deadline_ms, 10000);
+	assert_true(server->connections > 0 && server->queue > 0);
+	assert_ptr_equal(config->webhooks, server); /* its secret is read with theirs */
+	config_destroy(config);
+	expect(BASE "services:\n  s:\n    - do: { voicemail: { box: a, notify: { url: http://b/ } "
+		    "} }\n",
+	       ERROR(7, 42,
+		     "`notify.url`: `http://b/` would send numbers and answers in clear. Write "
+		     "https://, or `plaintext: true` if the way there is safe"));
+}
+
 static void plain_http_to_another_machine_must_be_meant(void **state)
 {
 	(void)state;
@@ -92,6 +115,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		IN_FOLDER(an_url_alone_is_a_webhook_with_defaults),
 		IN_FOLDER(a_webhook_in_full_is_read),
+		IN_FOLDER(a_mailbox_may_tell_a_server),
 		IN_FOLDER(plain_http_to_another_machine_must_be_meant),
 		IN_FOLDER(mistakes_are_named),
 	};

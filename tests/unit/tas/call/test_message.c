@@ -60,6 +60,48 @@ static void file_is_named_by_time_and_call_and_says_who_called(void **state)
 	assert_true(rig_ended_with(rig, "normal", "a"));
 }
 
+/* Whoever wants to hear of messages. */
+static struct call_message heard;
+static unsigned told, destroyed;
+
+static void tell(struct call_notice *notice, const struct call_message *message)
+{
+	(void)notice;
+	heard = *message;
+	assert_string_equal(message->mailbox, "office");
+	assert_string_equal(message->caller, "+4799000001");
+	assert_string_equal(message->called, "+4712345678");
+	assert_memory_equal(message->file, "20231114T221320Z-", 17);
+	assert_non_null(strstr(message->file, message->call));
+	told++;
+}
+
+static void destroy(struct call_notice *notice)
+{
+	(void)notice;
+	destroyed++;
+}
+
+static void message_is_told_when_the_call_is_over(void **state)
+{
+	static struct call_notice notice = { tell, destroy };
+	struct rig *rig = *state;
+
+	told = destroyed = 0;
+	for (unsigned ms = 0; ms <= 2040; ms += 2040) { /* nothing said is no message */
+		struct call_step step = voicemail();
+
+		step.mailbox->notice = &notice;
+		fake_media_recorded(ms);
+		answered(rig, RIG_PLAN(step));
+		assert_int_equal(told, 0);
+		fake_leg_end(rig->a, LEG_END_BYE, 200);
+	}
+	assert_int_equal(told, 1);
+	assert_int_equal(heard.length_ms, 2040);
+	assert_int_equal(destroyed, 2);
+}
+
 static void message_that_is_over_ends_the_call(void **state)
 {
 	struct rig *rig = *state;
@@ -201,6 +243,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_RIG(file_is_named_by_time_and_call_and_says_who_called),
+		WITH_RIG(message_is_told_when_the_call_is_over),
 		WITH_RIG(message_that_is_over_ends_the_call),
 		WITH_RIG(message_that_finds_no_room_is_our_fault),
 		WITH_RIG(message_may_be_over_before_the_ack),

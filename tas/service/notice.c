@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* notice.c - somebody's server is told that a message was left.
+ *
+ * The call is over by then, and its plan about to go: what is to be told stays with the
+ * room until the server has taken it or was asked often enough. The notice holds a copy
+ * of all it needs, as the configuration may be exchanged meanwhile.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/secret.h"
+#include "base/str.h"
+#include "base/timer_wheel.h"
+#include "tas/service/decision.h"
+
+/* Seconds from one attempt to the next: a server that is being restarted is back within
+ * the first, one that is being mended within the last. */
+static const unsigned pauses_s[] = { 5, 30, 120, 600 };
+
+struct message_notice {
+	struct call_notice notice;
+	struct service_room *room;
+	char *url, *ca_file, *secret;
+	bool unsigned_by_mistake; /* the secret could not be read */
+	unsigned deadline_ms, connections, queue;
+	/* Once told, the room's: */
+	struct message_notice *next, **link; /* link is NULL: the plan's */
+	char *body, *call;
+	unsigned attempts;
+	struct hook_ask *ask;
+	struct timer timer;
+};
+
+static void notice_free(struct message_notice *notice)
+{
+	timer_cancel(&notice->timer);
+	if (notice->link) {
+		*notice->link = notice->next;
+		if (notice->next)
+			notice->next->link = notice->link;
+	}
+	free(notice->url);
+	free(notice->ca_file);
+	secret_free(notice->secret);
+	free(notice->body);
+	free(notice->call);
+	free(notice);
+}
+
+void notices_done(struct service_room *room)
+{
+	while (room->notices) {
+		struct message_notice *notice = room->notices;
+
+		log_notice("service", "call=%s nobody was told of its message: we stop",
+			   notice->call);
+		notice->ask = hook_cancel(notice->ask);
+		notice_free(notice);
+	}
+}
+
+/* ---- attempts ---- */
+
+static void failed(struct message_notice *notice, const char *what, const char *detail)
+{
+	const char *colon = detail[0] ? ": " : "";
+	unsigned pause_s;
+
+	if (notice->attempts > ARRAY_SIZE(pauses_s)) {
+		log_error("service",
+			  "call=%s nobody was told of its message, %u attempts, the last: %s%s%s. "
+			  "Look at the server of voicemail.notify; the message itself is kept",
+			  notice->call, notice->attempts, what, colon, detail);
+		notice_free(notice);
+		return;
+	}
+	pause_s = pauses_s[notice->attempts - 1];
+	log_notice("service", "call=%s notice of its message failed (%s%s%s), again in %u s",
+		   notice->call, what, colon, detail, pause_s);
+	timer_start(notice->room->wheel, &notice->timer, clock_now() + (mono_ms)pause_s * 1000);
+}
+
+static void on_reply(const struct hook_reply *reply, void *arg)
+{
+	struct message_notice *notice = arg;
+	struct str what = { 0 };
+
+	notice->ask = NULL;
+	if (reply->result == HOOK_ANSWERED) {
+		log_info("service", "call=%s message told in %u ms", notice->call, reply->took_ms);
+		notice_free(notice);
+		return;
+	}
+	if (reply->result == HOOK_STATUS)
+		str_addf(&what, "HTTP status %d", reply->status);
+	else
+		str_add(&what, hook_result_name(reply->result));
+	failed(notice, what.failed ? "out of memory" : what.text, reply->detail);
+	str_done(&what);
+}
+
+static void attempt(struct message_notice *notice)
+{
+	const struct hook_request request = {
+		.url = notice->url,
+		.ca_file = notice->ca_file,
+		.secret = notice->secret,
+		.deadline_ms = notice->deadline_ms,
+		.connections = notice->connections,
+		.queue = notice->queue,
+		.body = notice->body,
+	};
+	int err;
+
+	notice->attempts++;
+	err = hook_post(&notice->ask, notice->room->hooks, &request, on_reply, notice);
+	if (err)
+		failed(notice,
+		       err == -EBUSY    ? hook_result_name(HOOK_FULL)
+		       : err == -EAGAIN ? hook_result_name(HOOK_SUSPENDED)
+					: strerror(-err),
+		       "");
+}
+
+static void on_timer(struct timer *timer, void *arg)
+{
+	(void)timer;
+	attempt(arg);
+}
+
+/* ---- the message ---- */
+
+static char *body_of(const struct call_message *message)
+{
+	const struct {
+		const char *name, *value;
+	} members[] = {
+		{ "mailbox", message->mailbox }, { "caller", message->caller },
+		{ "called", message->called },   { "number", message->number },
+		{ "file", message->file },       { "call", message->call },
+		{ "call_id", message->call_id },
+	};
+	struct str json = { 0 };
+
+	str_add(&json, "{\"version\":1,\"event\":\"message\"");
+	for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
+		str_addf(&json, ",\"%s\":", members[i].name);
+		str_add_json(&json, members[i].value);
+	}
+	str_addf(&json, ",\"length_ms\":%u}", message->length_ms);
+	return str_take(&json);
+}
+
+static struct message_notice *of(struct call_notice *notice)
+{
+	return CONTAINER_OF(notice, struct message_notice, notice);
+}
+
+static void notice_tell(struct call_notice *base, const struct call_message *message)
+{
+	struct message_notice *notice = of(base);
+	struct service_room *room = notice->room;
+
+	if (!room->hooks || notice->link)
+		return;
+	if (notice->unsigned_by_mistake) {
+		log_error("service",
+			  "call=%s nobody is told of its message: voicemail.notify.secret_file "
+			  "could not be read",
+			  message->call);
+		return;
+	}
+	notice->body = body_of(message);
+	notice->call = strdup(message->call);
+	if (!notice->body || !notice->call) {
+		log_error("service", "call=%s nobody is told of its message: out of memory",
+			  message->call);
+		return;
+	}
+	notice->next = room->notices;
+	notice->link = &room->notices;
+	if (notice->next)
+		notice->next->link = &notice->next;
+	room->notices = notice;
+	attempt(notice);
+}
+
+static void notice_destroy(struct call_notice *base)
+{
+	struct message_notice *notice = of(base);
+
+	if (!notice->link)
+		notice_free(notice);
+}
+
+struct call_notice *notice_new(struct decision *decision, const struct config_webhook *server)
+{
+	struct message_notice *notice = calloc(1, sizeof(*notice));
+	const char *secret =
+		decision->room->secrets ? decision->room->secrets[server->index] : NULL;
+
+	if (!notice) {
+		decision->failed = true;
+		return NULL;
+	}
+	notice->notice = (struct call_notice){ .tell = notice_tell, .destroy = notice_destroy };
+	notice->room = decision->room;
+	timer_init(&notice->timer, on_timer, notice);
+	notice->url = decision_text(decision, strdup(server->url));
+	if (server->ca_file)
+		notice->ca_file = decision_text(decision, strdup(server->ca_file));
+	if (secret)
+		notice->secret = decision_text(decision, strdup(secret));
+	notice->unsigned_by_mistake = server->secret_file && !secret;
+	notice->deadline_ms = server->deadline_ms;
+	notice->connections = server->connections;
+	notice->queue = server->queue;
+	return &notice->notice;
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/fake/service_rig.h"
+
+#include <unistd.h>
+#include "base/clock.h"
+#include "base/timer_wheel.h"
+
+static char secret_path[] = "/tmp/breakout-secret-XXXXXX";
+static struct config_webhook server = { .url = TEXT("https://crm.example.com/messages"),
+					.secret_file = secret_path,
+					.deadline_ms = 10000,
+					.connections = 4,
+					.queue = 1000 };
+static struct config_action action = { .kind = ACTION_VOICEMAIL,
+				       .mailbox = TEXT("office"),
+				       .voicemail_dir = TEXT("/mail"),
+				       .message_s = 60,
+				       .notify = &server };
+static struct config_rule rule = { .directions = 7, .actions = &action, .action_count = 1 };
+static struct config_service office;
+static struct timer_wheel *wheel;
+static int hooks; /* somewhere to point to */
+
+static int setup(void **state)
+{
+	struct service_rig *rig;
+	int fd = mkstemp(strcpy(secret_path, "/tmp/breakout-secret-XXXXXX"));
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, "s3cret\n", 7), 7);
+	close(fd);
+	assert_int_equal(rig_setup(state), 0);
+	rig = *state;
+	office = rig_services[RIG_OFFICE];
+	rig_services[RIG_OFFICE].rules = &rule;
+	rig_services[RIG_OFFICE].rule_count = 1;
+	rig->config.webhooks = &server;
+	rig->config.webhook_count = 1;
+	service_destroy(rig->room);
+	clock_fake_set(1000);
+	assert_int_equal(timer_wheel_create(&wheel, 1000), 0);
+	return service_create(&rig->room,
+			      &(struct service_options){ .config = &rig->config,
+							 .hooks = (struct hook_room *)&hooks,
+							 .wheel = wheel });
+}
+
+static int teardown(void **state)
+{
+	int err;
+
+	rig_services[RIG_OFFICE] = office;
+	unlink(secret_path);
+	err = rig_teardown(state); /* the room's timers first */
+	wheel = timer_wheel_destroy(wheel);
+	clock_real();
+	return err;
+}
+
+/* A call leaves a message and is over: its plan goes. */
+static void leave(struct service_rig *rig)
+{
+	struct call_notice *notice;
+
+	rig_decide(rig, "+004712345678", "+4799000001");
+	assert_non_null(rig->plan->steps[0].mailbox);
+	notice = rig->plan->steps[0].mailbox->notice;
+	assert_non_null(notice);
+	notice->tell(notice, &(struct call_message){ .mailbox = "office",
+						     .caller = "",
+						     .called = "+4712345678",
+						     .number = "+4799000001",
+						     .file = "20231114T221320Z-1.wav",
+						     .call = "0123456789abcdef",
+						     .call_id = "a\"b",
+						     .length_ms = 2040 });
+	rig->plan = call_plan_free(rig->plan);
+}
+
+static void pass(unsigned seconds)
+{
+	clock_fake_set(clock_now() + (mono_ms)seconds * 1000);
+	(void)timer_wheel_advance(wheel, clock_now(), 0);
+}
+
+static void a_message_is_told_signed_when_the_call_is_over(void **state)
+{
+	leave(*state);
+	assert_int_equal(fake_posts, 1);
+	assert_string_equal(fake_ask.url, "https://crm.example.com/messages");
+	assert_string_equal(fake_ask.secret, "s3cret");
+	assert_int_equal(fake_ask.deadline_ms, 10000);
+	assert_string_equal(fake_ask.body,
+			    "{\"version\":1,\"event\":\"message\",\"mailbox\":\"office\","
+			    "\"caller\":\"\",\"called\":\"+4712345678\","
+			    "\"number\":\"+4799000001\",\"file\":\"20231114T221320Z-1.wav\","
+			    "\"call\":\"0123456789abcdef\",\"call_id\":\"a\\\"b\","
+			    "\"length_ms\":2040}");
+	fake_hook_reply(HOOK_ANSWERED, 204, "");
+	pass(3600);
+	assert_int_equal(fake_posts, 1);
+}
+
+static void a_server_that_does_not_take_it_is_asked_a_few_times(void **state)
+{
+	static const unsigned pauses_s[] = { 5, 30, 120, 600 };
+
+	leave(*state);
+	for (unsigned i = 0; i < 4; i++) {
+		fake_hook_reply(HOOK_STATUS, 500, "");
+		pass(pauses_s[i] - 1);
+		assert_int_equal(fake_posts, i + 1);
+		pass(1);
+		assert_int_equal(fake_posts, i + 2);
+	}
+	fake_hook_reply(HOOK_TIMEOUT, 0, "");
+	pass(3600);
+	assert_int_equal(fake_posts, 5);
+}
+
+static void a_full_queue_is_an_attempt_too(void **state)
+{
+	fake_post_fails = -EBUSY;
+	leave(*state);
+	fake_post_fails = 0;
+	pass(5);
+	assert_int_equal(fake_posts, 2);
+	fake_hook_reply(HOOK_ANSWERED, 200, "");
+}
+
+static void what_waits_when_we_stop_is_let_go(void **state)
+{
+	struct service_rig *rig = *state;
+
+	leave(rig);
+	rig->room = service_destroy(rig->room);
+	assert_int_equal(fake_cancels, 1);
+}
+
+static void without_its_secret_nobody_is_told(void **state)
+{
+	struct service_rig *rig = *state;
+
+	unlink(secret_path);
+	service_reconfigure(rig->room, &rig->config, NULL);
+	leave(rig);
+	assert_int_equal(fake_posts, 0);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(a_message_is_told_signed_when_the_call_is_over),
+		T(a_server_that_does_not_take_it_is_asked_a_few_times),
+		T(a_full_queue_is_an_attempt_too),
+		T(what_waits_when_we_stop_is_let_go),
+		T(without_its_secret_nobody_is_told),
+	};
+
+	return cmocka_run_group_tests_name("tas/service/notice", tests, NULL, NULL);
+}
