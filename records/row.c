@@ -98,3 +98,39 @@ void row_done(struct row *row)
 	free(row->line);
 	*row = (struct row){ 0 };
 }
+
+/* Spreadsheets pass over blanks, and take the wide forms for the same. */
+static bool is_formula(const char *text)
+{
+	static const char *const starts[] = {
+		"=", "+", "-", "@", "\xef\xbc\x9d", "\xef\xbc\x8b", "\xef\xbc\x8d", "\xef\xbc\xa0"
+	};
+
+	if (*text == '+' && text[1] && !text[1 + strspn(text + 1, "0123456789")])
+		return false;
+	if (*text == '\t' || *text == '\r' || *text == '\n')
+		return true;
+	text += strspn(text, " ");
+	for (size_t i = 0; i < ARRAY_SIZE(starts); i++)
+		if (!strncmp(text, starts[i], strlen(starts[i])))
+			return true;
+	return false;
+}
+
+void row_add_csv(struct str *csv, const char *text)
+{
+	bool quoted = text[strcspn(text, ",\"\r\n")];
+	size_t piece;
+
+	str_add(csv, quoted ? "\"" : "");
+	str_add(csv, is_formula(text) ? "'" : "");
+	for (; *text; text += piece) {
+		piece = strcspn(text, "\"");
+		str_add_n(csv, text, piece);
+		if (!text[piece])
+			break;
+		str_add(csv, "\"\"");
+		piece++;
+	}
+	str_add(csv, quoted ? "\"" : "");
+}

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include "base/macros.h"
+#include "base/str.h"
 
 enum row_kind { ROW_TEXT, ROW_TIME, ROW_INTEGER }; /* ROW_TIME: as the record writes it */
 
@@ -38,6 +39,9 @@ struct row {
 /* 0, -ENOMEM, or -EINVAL: `line` is no record (no JSON object, or without an id). */
 int row_parse(struct row *ret_row, const char *line) MUST_CHECK;
 void row_done(struct row *row); /* fine if zero-initialised */
+/* A text as a cell of CSV (RFC 4180 section 2). One that a spreadsheet would take for a
+ * formula gets an apostrophe before it; a number with its plus is none and stays. */
+void row_add_csv(struct str *csv, const char *text);
 void row_fill(struct row_value values[static ROW_COLUMN_COUNT], const json_t *record);
 
 #endif

@@ -132,36 +132,22 @@ struct output {
 	size_t count;
 };
 
-/* RFC 4180 section 2. */
-static void print_csv_text(const char *text)
-{
-	if (!text[strcspn(text, ",\"\r\n")]) {
-		fputs(text, stdout);
-		return;
-	}
-	putchar('"');
-	for (; *text; text++) {
-		if (*text == '"')
-			putchar('"');
-		putchar(*text);
-	}
-	putchar('"');
-}
-
 static void print_csv(const json_t *record)
 {
 	struct row_value values[ROW_COLUMN_COUNT];
+	struct str line = { 0 };
 
 	row_fill(values, record);
 	for (size_t i = 0; i < ROW_COLUMN_COUNT; i++) {
-		if (i)
-			putchar(',');
+		str_add(&line, i ? "," : "");
 		if (!values[i].null && row_columns[i].kind == ROW_INTEGER)
-			printf("%lld", values[i].number);
+			str_addf(&line, "%lld", values[i].number);
 		else if (!values[i].null)
-			print_csv_text(values[i].text);
+			row_add_csv(&line, values[i].text);
 	}
-	fputs("\r\n", stdout);
+	str_add(&line, "\r\n");
+	fputs(line.failed ? "" : line.text, stdout);
+	str_done(&line);
 }
 
 static const char *text_of(const json_t *record, const char *name, const char *instead)
