@@ -26,6 +26,7 @@
 #define FLUSH_COUNT    32768 /* rows that wait at most */
 #define FLUSH_RETRY_MS 5000  /* after the store could not be written */
 #define SOON_MS        60000 /* times after a reboot are not trusted for longer */
+#define PAUSE_LOOK_MS  60000
 #define GAUGE_MS       10000 /* a pass over all records: not for every answer */
 
 struct dirty {
@@ -45,7 +46,7 @@ struct keeper {
 	mono_ms flush_at;         /* 0: nothing to write */
 	atomic_bool store_failed; /* read by others too */
 	wall_ms offset;           /* of the store's times to ours: see store_anchor() */
-	mono_ms gauge_at;
+	mono_ms gauge_at, pause_at;
 	bool stopping, withdrawing, deaf;
 	uint32_t ttl_s; /* the core's latest */
 	struct trouble trouble;
@@ -58,6 +59,7 @@ struct keeper {
 	mono_ms margin;
 	struct gate gate;
 	size_t held, held_told; /* wanted and held; those of them the core may know */
+	size_t paused;          /* wanted and held by order: none of the above */
 	struct history history;
 };
 
@@ -161,7 +163,9 @@ static void count(struct keeper *keeper, const struct reg *reg, int by)
 	if (reg_gone(reg))
 		return;
 	keeper->by_state[reg->state] += (size_t)(ssize_t)by;
-	if (reg->flags & REG_HELD && reg->wanted) {
+	if (reg->paused && reg->wanted) {
+		keeper->paused += (size_t)(ssize_t)by;
+	} else if (reg->flags & REG_HELD && reg->wanted) {
 		keeper->held += (size_t)(ssize_t)by;
 		if (reg->state != REG_WITHHELD)
 			keeper->held_told += (size_t)(ssize_t)by;
@@ -235,15 +239,22 @@ static void want_one(struct keeper *keeper, struct reg *reg, uint16_t wanted,
 static void hold_one(struct keeper *keeper, struct reg *reg, mono_ms now)
 {
 	struct reg_input input = { .now = now };
-	bool hold = gate_holds(&keeper->gate, reg->service);
+	bool paused = pauses_hold(keeper->options.pauses, reg->number, reg->service);
+	bool held = reg->flags & REG_HELD, hold = held;
 
-	if (!reg->wanted || !gate_knows(&keeper->gate) || hold == ((reg->flags & REG_HELD) != 0))
+	if (gate_knows(&keeper->gate))
+		hold = gate_holds(&keeper->gate, reg->service);
+	hold |= paused;
+	if (!reg->wanted || (hold == held && paused == reg->paused))
 		return;
 	pthread_mutex_lock(&keeper->lock);
 	count(keeper, reg, -1);
-	reg->flags ^= REG_HELD;
+	reg->paused = paused;
+	reg->flags = (uint8_t)(hold ? reg->flags | REG_HELD : reg->flags & ~REG_HELD);
 	count(keeper, reg, +1);
 	pthread_mutex_unlock(&keeper->lock);
+	if (hold == held)
+		return;
 	handle(keeper, reg, hold ? REG_EV_REMOVED : REG_EV_CHANGED, &input);
 	if (hold && reg->state == REG_WITHDRAWING && !(reg->flags & REG_IN_FLIGHT))
 		refresh_file_first(keeper->refresh, reg);
@@ -633,8 +644,24 @@ static void send_due(struct keeper *keeper, mono_ms now)
 		send_one(keeper, due[i], now);
 }
 
+/* Ends are times of the wall clock, which may be set meanwhile: it is looked at again
+ * and again. */
+static void end_pauses(struct keeper *keeper, mono_ms now)
+{
+	wall_ms next;
+
+	if (pauses_expire(keeper->options.pauses, clock_wall()))
+		keeper_pause(keeper, now);
+	next = pauses_next(keeper->options.pauses);
+	keeper->pause_at = now + PAUSE_LOOK_MS;
+	if (next && next < clock_wall() + PAUSE_LOOK_MS)
+		keeper->pause_at = now + next - clock_wall();
+}
+
 void keeper_run(struct keeper *keeper, mono_ms now)
 {
+	if (keeper->options.pauses && now >= keeper->pause_at)
+		end_pauses(keeper, now);
 	if (keeper->token && now >= keeper->token_expires)
 		set_token(keeper, NULL);
 	if (!keeper->stopping || keeper->withdrawing)
@@ -657,6 +684,8 @@ mono_ms keeper_next(const struct keeper *keeper, mono_ms now)
 
 	if (keeper->flush_at && keeper->flush_at < next)
 		next = keeper->flush_at;
+	if (keeper->options.pauses && keeper->pause_at < next)
+		next = keeper->pause_at;
 	if (!keeper->stopping || keeper->withdrawing) {
 		turn = refresh_next(keeper->refresh, now);
 		if (turn < next)
@@ -805,6 +834,13 @@ int keeper_want_some(struct keeper *keeper, const struct wanted *some, mono_ms n
 	return err;
 }
 
+void keeper_pause(struct keeper *keeper, mono_ms now)
+{
+	keeper->pause_at = now; /* a new one may end sooner than the others */
+	for (size_t i = keeper->table.count; !keeper->stopping && i-- > 0;)
+		hold_one(keeper, reg_at(&keeper->table, keeper->table.sorted[i]), now);
+}
+
 void keeper_refresh(struct keeper *keeper, uint64_t number, mono_ms now)
 {
 	struct reg_input input = { .now = now };
@@ -843,6 +879,21 @@ void keeper_deafen(struct keeper *keeper)
 
 /* ---- questions ---- */
 
+static void describe_hold(const struct keeper *keeper, const struct reg *reg, struct reg_info *info)
+{
+	struct reg_pause pause;
+
+	info->paused = !pauses_find(keeper->options.pauses, reg->number, reg->service, &pause);
+	if (reg->error)
+		return;
+	if (info->paused)
+		snprintf(info->last_error, sizeof(info->last_error), "paused by %.32s: %.51s",
+			 pause.who, pause.why);
+	else
+		snprintf(info->last_error, sizeof(info->last_error), "held: %s",
+			 gate_why(&keeper->gate, reg->service));
+}
+
 static void describe(const struct keeper *keeper, const struct reg *reg, struct reg_info *info)
 {
 	uint16_t params = reg->wanted ? reg->wanted : reg->told;
@@ -859,9 +910,10 @@ static void describe(const struct keeper *keeper, const struct reg *reg, struct 
 	if (reg->error)
 		snprintf(info->last_error, sizeof(info->last_error), "%s", reg->error);
 	info->held = reg->wanted && reg->flags & REG_HELD;
-	if (info->held && !reg->error)
-		snprintf(info->last_error, sizeof(info->last_error), "held: %s",
-			 gate_why(&keeper->gate, reg->service));
+	if (info->held)
+		describe_hold(keeper, reg, info);
+	pauses_service_name(keeper->options.pauses, reg->service, info->service_name,
+			    sizeof(info->service_name));
 }
 
 int keeper_lookup(struct keeper *keeper, uint64_t number, struct reg_info *ret_info)
@@ -936,6 +988,8 @@ void keeper_summary(struct keeper *keeper, struct registrar_summary *ret_summary
 	ret_summary->token_ok = keeper->token_ok;
 	ret_summary->store_ok = !keeper->store_failed;
 	ret_summary->held = keeper->held;
+	ret_summary->paused = keeper->paused;
+	ret_summary->pauses = pauses_count(keeper->options.pauses);
 	ret_summary->held_since_ms = keeper->gate.began;
 	ret_summary->native_ms = keeper->gate.native_ms;
 	if (keeper->held)
@@ -1082,6 +1136,8 @@ static int load(struct keeper *keeper, const struct wanted *wanted, mono_ms now)
 		err = store_open(&keeper->store, keeper->options.store, on_row, &loaded);
 	if (!err && keeper->options.complete)
 		err = keeper->options.complete(wanted, &all, keeper->options.arg);
+	if (!err && keeper->options.pauses)
+		err = pauses_load(keeper->options.pauses);
 	if (!err)
 		err = merge_rows(keeper, &loaded);
 	if (!err) {

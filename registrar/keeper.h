@@ -11,6 +11,7 @@
 
 #include "proto/api.h"
 #include "registrar/consent.h"
+#include "registrar/pauses.h"
 #include "registrar/registrar.h"
 
 /* The set of numbers to keep registered, copied out of a config. */
@@ -46,6 +47,7 @@ struct keeper_options {
 	void *arg;
 	uint64_t seed;
 	bool (*peers_serve)(void *arg); /* as gate.h says; NULL: we are alone */
+	struct pauses *pauses;          /* borrowed; loaded when the store is; NULL: none */
 };
 
 struct keeper; /* opaque */
@@ -62,6 +64,8 @@ int keeper_want(struct keeper *keeper, const struct wanted *wanted, mono_ms now)
 void keeper_judge(struct keeper *keeper, const struct registrar_verdict *verdict, mono_ms now);
 /* The same for these numbers alone, the others stay; ROUTE_TYPE_NONE: not wanted. */
 int keeper_want_some(struct keeper *keeper, const struct wanted *some, mono_ms now) MUST_CHECK;
+/* The same, after what is paused may be another. */
+void keeper_pause(struct keeper *keeper, mono_ms now);
 void keeper_refresh(struct keeper *keeper, uint64_t number, mono_ms now); /* 0: all */
 
 /* A token, or (token NULL) the reason why there is none. */

@@ -52,10 +52,11 @@ struct reg {
 	uint8_t failures;    /* in a row, saturating */
 	uint8_t flags;       /* enum reg_flag */
 	/* Of the registrar thread alone, hence not among the flags: */
-	uint8_t queue : 2; /* refresh.c's */
-	uint8_t retry : 1; /* refresh.c's: the request that is out is a repeated one */
-	uint8_t dirty : 1; /* the store has yet to hear of it */
-	uint8_t said : 1;  /* the log tells of its trouble */
+	uint8_t queue : 2;  /* refresh.c's */
+	uint8_t retry : 1;  /* refresh.c's: the request that is out is a repeated one */
+	uint8_t dirty : 1;  /* the store has yet to hear of it */
+	uint8_t said : 1;   /* the log tells of its trouble */
+	uint8_t paused : 1; /* held by an operator's order: pauses.h */
 };
 _Static_assert(sizeof(struct reg) <= 64, "a million registrations stay under 64 MB");
 

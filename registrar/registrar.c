@@ -27,6 +27,7 @@ struct registrar {
 	char *api_settings; /* what cannot change without a restart */
 	pthread_t thread;
 	bool started;
+	struct pauses *pauses;
 	struct vigil *vigil;    /* borrowed; NULL: none */
 	struct note *last_note; /* made beforehand: the end must not need memory */
 	/* Registrar thread: */
@@ -37,8 +38,16 @@ struct registrar {
 /* Everything the thread is told. */
 struct note {
 	struct mail mail;
-	enum note_kind { NOTE_WANT, NOTE_REFRESH, NOTE_TOKEN, NOTE_JUDGE, NOTE_STOP } kind;
+	enum note_kind {
+		NOTE_WANT,
+		NOTE_REFRESH,
+		NOTE_TOKEN,
+		NOTE_JUDGE,
+		NOTE_PAUSE,
+		NOTE_STOP
+	} kind;
 	struct wanted *wanted;
+	struct pause_services *services; /* go with it */
 	uint64_t number;
 	char *token;
 	unsigned expires_in_s, retry_ms;
@@ -56,6 +65,7 @@ static void note_free(struct mail *mail)
 		explicit_bzero(note->token, strlen(note->token));
 	free(note->token);
 	wanted_destroy(note->wanted);
+	pause_services_destroy(note->services);
 	free(note);
 }
 
@@ -82,6 +92,8 @@ static void on_note(struct mail *mail, void *receiver)
 
 	switch (note->kind) {
 	case NOTE_WANT:
+		pauses_services(registrar->pauses, note->services);
+		note->services = NULL;
 		if (!registrar->stopping)
 			want(registrar, note->wanted, now);
 		break;
@@ -98,6 +110,9 @@ static void on_note(struct mail *mail, void *receiver)
 		if (registrar->vigil)
 			vigil_beat(registrar->vigil, VIGIL_SERVING, now);
 		keeper_judge(keeper, &note->verdict, now);
+		break;
+	case NOTE_PAUSE:
+		keeper_pause(keeper, now);
 		break;
 	case NOTE_STOP:
 		registrar->stopping = true;
@@ -288,6 +303,7 @@ static int create_keeper(struct registrar *registrar, const struct config *confi
 		.complete = complete,
 		.deleted = on_deleted,
 		.arg = registrar,
+		.pauses = registrar->pauses,
 	};
 	struct wanted *wanted;
 	char boot[64];
@@ -317,6 +333,16 @@ static char *describe_api(const struct config_api *api)
 	return str_take(&text);
 }
 
+static int name_services(struct registrar *registrar, const struct config *config)
+{
+	struct pause_services *services = pause_services_create(config);
+
+	if (!services)
+		return -ENOMEM;
+	pauses_services(registrar->pauses, services);
+	return 0;
+}
+
 int registrar_create(struct registrar **ret_registrar, const struct config *config)
 {
 	struct registrar *registrar = calloc(1, sizeof(*registrar));
@@ -330,6 +356,10 @@ int registrar_create(struct registrar **ret_registrar, const struct config *conf
 		err = create_client(registrar, &config->core.api);
 	if (!err)
 		err = create_consents(registrar, config);
+	if (!err)
+		err = pauses_create(&registrar->pauses, config->store_sqlite);
+	if (!err)
+		err = name_services(registrar, config);
 	if (!err)
 		err = create_keeper(registrar, config);
 	if (!err)
@@ -357,6 +387,7 @@ struct registrar *registrar_destroy(struct registrar *registrar)
 	api_client_destroy(registrar->client);
 	keeper_destroy(registrar->keeper);
 	consents_destroy(registrar->consents);
+	pauses_destroy(registrar->pauses);
 	mailbox_destroy(registrar->mailbox, note_free);
 	free(registrar->api_settings);
 	free(registrar->last_note);
@@ -416,9 +447,12 @@ int registrar_reconfigure(struct registrar *registrar, const struct config *conf
 		return -ENOMEM;
 	}
 	err = wanted_create(&note->wanted, config);
+	note->services = err ? NULL : pause_services_create(config);
+	if (!err && !note->services)
+		err = -ENOMEM;
 	if (err) {
 		free(settings);
-		free(note);
+		note_free(&note->mail);
 		return err;
 	}
 	if (strcmp(settings, registrar->api_settings))
@@ -439,6 +473,46 @@ void registrar_refresh(struct registrar *registrar, const char *number)
 		note_free(&note->mail);
 	else
 		post(registrar, note);
+}
+
+static void pauses_changed(struct registrar *registrar)
+{
+	struct note *note = note_create(NOTE_PAUSE);
+
+	if (note)
+		post(registrar, note);
+	else
+		log_error("registrar", "out of memory: what was paused or resumed takes effect "
+				       "with the next reload");
+}
+
+int registrar_pause(struct registrar *registrar, const struct reg_pause *pause)
+{
+	struct reg_info info;
+	int err = 0;
+
+	if (pause->scope == PAUSE_NUMBER)
+		err = registrar_lookup(registrar, pause->what, &info);
+	if (!err)
+		err = pauses_put(registrar->pauses, pause);
+	if (!err)
+		pauses_changed(registrar);
+	return err;
+}
+
+int registrar_resume(struct registrar *registrar, enum pause_scope scope, const char *what,
+		     const char *who)
+{
+	int err = pauses_end(registrar->pauses, scope, what, who);
+
+	if (!err)
+		pauses_changed(registrar);
+	return err;
+}
+
+size_t registrar_pauses(struct registrar *registrar, struct reg_pause *ret_pauses, size_t room)
+{
+	return pauses_list(registrar->pauses, ret_pauses, room);
 }
 
 void registrar_judge(struct registrar *registrar, const struct registrar_verdict *verdict)

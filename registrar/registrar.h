@@ -31,17 +31,32 @@ enum reg_state {
 };
 const char *reg_state_name(enum reg_state state);
 
+/* What an operator took from the core for a while: registrar_pause(). */
+enum pause_scope { PAUSE_ALL, PAUSE_SERVICE, PAUSE_NUMBER };
+const char *pause_scope_name(enum pause_scope scope); /* "service" */
+
+#define PAUSE_NAME_ROOM 128
+
+struct reg_pause {
+	enum pause_scope scope;
+	char what[PAUSE_NAME_ROOM]; /* "" of all, a service's name, or a number */
+	char who[64], why[160];
+	wall_ms since, until; /* until 0: until somebody resumes it */
+};
+
 struct reg_info {
 	char number[E164_ROOM];
 	enum route_type route_type;
 	enum reg_state state;
-	uint32_t service;    /* index into the config's services */
-	bool consented;      /* wanted because its owner consents; false: configured */
-	mono_ms expires_ms;  /* when the core forgets it; 0: not active */
-	mono_ms next_ms;     /* next attempt */
-	unsigned failures;   /* in a row */
-	bool held;           /* kept from the core: last_error says why */
-	char last_error[96]; /* "" if none */
+	uint32_t service;   /* index into the config's services */
+	bool consented;     /* wanted because its owner consents; false: configured */
+	mono_ms expires_ms; /* when the core forgets it; 0: not active */
+	mono_ms next_ms;    /* next attempt */
+	unsigned failures;  /* in a row */
+	bool held;          /* kept from the core: last_error says why */
+	bool paused;        /* by an operator's order */
+	char service_name[PAUSE_NAME_ROOM]; /* "" if not known */
+	char last_error[96];                /* "" if none */
 };
 
 /* A request that did not go well, or the first that did after such. */
@@ -59,7 +74,9 @@ struct registrar_summary {
 	bool api_up;             /* last request was answered */
 	bool token_ok;
 	bool store_ok;         /* the last write to the store worked, or there is none */
-	size_t held;           /* registrations kept from the core */
+	size_t paused;         /* registrations kept from the core by an operator's order */
+	size_t pauses;         /* such orders */
+	size_t held;           /* registrations kept from the core because we are sick */
 	mono_ms held_since_ms; /* the trouble began; 0: none are */
 	mono_ms native_ms;     /* how long the latest such trouble held calls; 0: there was none */
 	char held_why[96];     /* "" if none are */
@@ -115,6 +132,18 @@ void registrar_judge(struct registrar *registrar, const struct registrar_verdict
 
 /* Makes the next refresh of one number (NULL: all) due now. */
 void registrar_refresh(struct registrar *registrar, const char *number);
+
+/* Takes a number, a service's numbers or all from the core until `until` or until
+ * registrar_resume() ends it, over restarts too. One of the same scope and name is
+ * replaced. The caller says who and why; the order is logged with both.
+ * 0; -ENOENT (no such registration or service), -ENOTSUP (no store to keep it in),
+ * -ENOSPC (too many), -EIO (the store; logged). Any thread; waits for the disk. */
+int registrar_pause(struct registrar *registrar, const struct reg_pause *pause) MUST_CHECK;
+/* Ends that order and no other. 0, -ENOENT (there is none) or -EIO. Any thread. */
+int registrar_resume(struct registrar *registrar, enum pause_scope scope, const char *what,
+		     const char *who) MUST_CHECK;
+/* Copies the orders in force, as far as there is room; how many there are. Any thread. */
+size_t registrar_pauses(struct registrar *registrar, struct reg_pause *ret_pauses, size_t room);
 
 /* Ends the thread; with `withdraw` first deletes everything, for at most
  * `grace_ms`. Then registrar_destroy(). */

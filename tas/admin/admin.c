@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <pwd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -71,15 +73,34 @@ static void write_all(const struct admin *admin, int fd, const char *text, size_
 	}
 }
 
+/* Whose process asks: the kernel says so, unix(7). */
+static void name_peer(int fd, char *ret_name, size_t room)
+{
+	struct ucred peer;
+	socklen_t length = sizeof(peer);
+	struct passwd entry, *found = NULL;
+	char text[1024];
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0) {
+		snprintf(ret_name, room, "socket");
+		return;
+	}
+	if (getpwuid_r(peer.uid, &entry, text, sizeof(text), &found) || !found)
+		snprintf(ret_name, room, "uid %u", (unsigned)peer.uid);
+	else
+		snprintf(ret_name, room, "%s", found->pw_name);
+}
+
 static void serve(struct admin *admin, int fd)
 {
-	char line[REQUEST_MAX] = "";
+	char line[REQUEST_MAX] = "", who[64];
 	json_t *document;
 	char *text;
 
 	if (!read_request(admin, fd, line, sizeof(line)))
 		return;
-	document = answer(&admin->answerer, line);
+	name_peer(fd, who, sizeof(who));
+	document = answer(&admin->answerer, line, who);
 	text = document ? json_dumps(document, JSON_COMPACT) : NULL;
 	if (text) {
 		write_all(admin, fd, text, strlen(text));

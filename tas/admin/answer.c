@@ -12,16 +12,18 @@
 #include "base/str.h"
 #include "tas/admin/explain.h"
 #include "tas/admin/log_levels.h"
+#include "tas/admin/pauses.h"
 #include "tas/admin/settings.h"
 #include "tas/admin/text.h"
 #include "tas/sip/endpoint.h"
 #include "tas/sip/trace.h"
 
-#define PAGE       1000 /* registrations in one answer */
-#define ATTEMPTS   16   /* of one number, in its answer */
-#define WAIT_MS    2000
-#define SLICE_MS   50 /* between looks at `stopping` */
-#define NUMBER_MAX 64
+#define PAGE         1000 /* registrations in one answer */
+#define ATTEMPTS     16   /* of one number, in its answer */
+#define WAIT_MS      2000
+#define SLICE_MS     50 /* between looks at `stopping` */
+#define NO_REGISTRAR "this daemon keeps no registrations"
+#define NUMBER_MAX   64
 
 /* ---- what the SIP thread is asked ---- */
 
@@ -381,10 +383,11 @@ static json_t *reg_json(const struct reg_info *info)
 {
 	mono_ms now = clock_now();
 
-	return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:i, s:o}", "number", info->number,
-			 "route_type", route_type_name(info->route_type), "source",
-			 info->consented ? "consent" : "config", "state",
-			 reg_state_name(info->state), "expires_s",
+	return json_pack("{s:s, s:s, s:s, s:o, s:s, s:b, s:I, s:I, s:i, s:o}", "number",
+			 info->number, "route_type", route_type_name(info->route_type), "source",
+			 info->consented ? "consent" : "config", "service",
+			 text_json(info->service_name), "state", reg_state_name(info->state),
+			 "paused", info->paused, "expires_s",
 			 (json_int_t)(info->expires_ms ? (info->expires_ms - now) / 1000 : 0),
 			 "next_s", (json_int_t)(info->next_ms ? (info->next_ms - now) / 1000 : 0),
 			 "failures", (int)info->failures, "error", text_json(info->last_error));
@@ -462,18 +465,20 @@ static json_t *summary_json(struct registrar *registrar)
 	for (int i = 0; states && i < REG_STATE_COUNT; i++)
 		json_object_set_new(states, reg_state_name((enum reg_state)i),
 				    json_integer((json_int_t)summary.by_state[i]));
-	json = json_pack(
-		"{s:b, s:b, s:b, s:I, s:o, s:I, s:I, s:I, s:I, s:o}", "api_up", summary.api_up,
-		"token_ok", summary.token_ok, "store_ok", summary.store_ok, "withheld",
-		(json_int_t)summary.held, "withheld_why", text_json(summary.held_why), "withheld_s",
-		(json_int_t)(summary.held_since_ms ? (clock_now() - summary.held_since_ms) / 1000
-						   : 0),
-		"to_native_ms", (json_int_t)summary.native_ms, "margin_s",
-		(json_int_t)(summary.margin_ms / 1000), "first_expiry_s",
-		(json_int_t)(summary.first_expiry_ms
-				     ? (summary.first_expiry_ms - clock_now()) / 1000
-				     : 0),
-		"registrations", states);
+	json = json_pack("{s:I, s:I, s:b, s:b, s:b, s:I, s:o, s:I, s:I, s:I, s:I, s:o}", "paused",
+			 (json_int_t)summary.paused, "pauses", (json_int_t)summary.pauses, "api_up",
+			 summary.api_up, "token_ok", summary.token_ok, "store_ok", summary.store_ok,
+			 "withheld", (json_int_t)summary.held, "withheld_why",
+			 text_json(summary.held_why), "withheld_s",
+			 (json_int_t)(summary.held_since_ms
+					      ? (clock_now() - summary.held_since_ms) / 1000
+					      : 0),
+			 "to_native_ms", (json_int_t)summary.native_ms, "margin_s",
+			 (json_int_t)(summary.margin_ms / 1000), "first_expiry_s",
+			 (json_int_t)(summary.first_expiry_ms
+					      ? (summary.first_expiry_ms - clock_now()) / 1000
+					      : 0),
+			 "registrations", states);
 	if (json && summary.consents.wanted)
 		json_object_set_new(json, "consents", consents_json(&summary.consents));
 	return json;
@@ -597,6 +602,12 @@ static json_t *answer_refresh(struct answerer *answerer, const char *number)
 	return ask_sip_thread(answerer, sip_refresh, number);
 }
 
+static json_t *answer_pauses(struct answerer *answerer, const char *unused)
+{
+	(void)unused;
+	return pauses_answer(answerer->options.registrar);
+}
+
 static void add_metric(const struct metric *metric, void *arg)
 {
 	json_t *entry = json_pack("{s:s, s:s, s:s, s:s, s:I}", "name", metric->name, "labels",
@@ -650,12 +661,13 @@ static const struct request {
 	{ "config", OPTIONAL, false, answer_config },
 	{ "reload", OPTIONAL, false, answer_reload },
 	{ "cert", NONE, false, answer_cert },
+	{ "pauses", NONE, true, answer_pauses },
 };
 
 static json_t *run(struct answerer *answerer, const struct request *request, const char *number)
 {
 	if (request->registrar && !answerer->options.registrar)
-		return error_text("this daemon keeps no registrations");
+		return error_text(NO_REGISTRAR);
 	if (*number && request->argument == NONE)
 		return error_text("this request takes no number");
 	if (!*number && request->argument == NEEDED)
@@ -667,16 +679,40 @@ static json_t *run(struct answerer *answerer, const struct request *request, con
 	return request->answer(answerer, number);
 }
 
-json_t *answer(struct answerer *answerer, const char *request)
+/* Orders that are remembered with the name of who gave them. */
+static const struct order {
+	const char *name;
+	json_t *(*carry_out)(struct registrar *registrar, const char *document, const char *who);
+} orders[] = {
+	{ "pause", pauses_pause },
+	{ "resume", pauses_resume },
+};
+
+static bool is_named(const char *request, size_t length, const char *name)
+{
+	return strlen(name) == length && memcmp(name, request, length) == 0;
+}
+
+static json_t *obey(struct answerer *answerer, const struct order *order, const char *document,
+		    const char *who)
+{
+	struct registrar *registrar = answerer->options.registrar;
+
+	return registrar ? order->carry_out(registrar, document, who) : error_text(NO_REGISTRAR);
+}
+
+json_t *answer(struct answerer *answerer, const char *request, const char *who)
 {
 	size_t name = strcspn(request, " ");
 	const char *number = request + name + strspn(request + name, " ");
 
 	for (size_t i = 0; i < ARRAY_SIZE(requests); i++)
-		if (strlen(requests[i].name) == name &&
-		    memcmp(requests[i].name, request, name) == 0)
+		if (is_named(request, name, requests[i].name))
 			return run(answerer, &requests[i], number);
+	for (size_t i = 0; i < ARRAY_SIZE(orders); i++)
+		if (is_named(request, name, orders[i].name))
+			return obey(answerer, &orders[i], number, who);
 	return error_text(
 		"unknown request: status, regs, reg, calls, trace, devices, trunks, explain, "
-		"config, reload, cert, refresh, drain, log or metrics");
+		"config, reload, cert, pauses, pause, resume, refresh, drain, log or metrics");
 }

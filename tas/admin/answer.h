@@ -19,7 +19,8 @@ struct answerer {
 	_Atomic bool stopping; /* waiting for the SIP thread ends */
 };
 
-/* A new reference; NULL: no memory. `request` is one line without newline. */
-json_t *answer(struct answerer *answerer, const char *request);
+/* A new reference; NULL: no memory. `request` is one line without newline; `who` asks,
+ * for orders that are remembered with a name. */
+json_t *answer(struct answerer *answerer, const char *request, const char *who);
 
 #endif

@@ -96,7 +96,7 @@ static void ask(struct answerer *answerer, const struct api_route *route,
 {
 	bool sound = !request->argument || is_word(request->argument);
 	char *line = sound ? request_line(route, request) : NULL;
-	json_t *document = line ? answer(answerer, line) : NULL;
+	json_t *document = line ? answer(answerer, line, request->who) : NULL;
 
 	if (!sound)
 		api_refuse(reply, 400, "the parameter is no number");
@@ -133,11 +133,10 @@ static void put_file(struct answerer *answerer, const struct api_route *route,
 static void put_livez(struct answerer *answerer, const struct api_route *route,
 		      const struct api_request *request, struct api_reply *reply)
 {
-	json_t *status = answer(answerer, "status");
+	json_t *status = answer(answerer, "status", request->who);
 	bool alive = status && !is_error(status);
 
 	(void)route;
-	(void)request;
 	*reply = (struct api_reply){ .status = alive ? 200 : 503, .type = TEXT_TYPE };
 	str_add(&reply->text, alive ? "ok\n" : "the SIP thread does not answer\n");
 	json_decref(status);
@@ -157,11 +156,10 @@ static const char *sickness(const json_t *status)
 static void put_readyz(struct answerer *answerer, const struct api_route *route,
 		       const struct api_request *request, struct api_reply *reply)
 {
-	json_t *status = answer(answerer, "status");
+	json_t *status = answer(answerer, "status", request->who);
 	const char *why = NULL;
 
 	(void)route;
-	(void)request;
 	if (!status || is_error(status))
 		why = "the SIP thread does not answer";
 	else if (json_is_true(json_object_get(status, "draining")))
@@ -195,6 +193,9 @@ static const struct api_route routes[] = {
 	{ ASK("GET", "/v1/registrations", HTTP_ROLE_READ, "regs"), .query = "after" },
 	{ ASK("GET", "/v1/registrations/*", HTTP_ROLE_READ, "reg") },
 	{ ASK("POST", "/v1/registrations/*/refresh", HTTP_ROLE_OPERATE, "refresh") },
+	{ ASK("GET", "/v1/pauses", HTTP_ROLE_READ, "pauses") },
+	{ ASK("POST", "/v1/pause", HTTP_ROLE_OPERATE, "pause") },
+	{ ASK("POST", "/v1/resume", HTTP_ROLE_OPERATE, "resume") },
 	{ ASK("POST", "/v1/explain", HTTP_ROLE_READ, "explain") },
 	{ ASK("POST", "/v1/drain", HTTP_ROLE_ADMIN, "drain") },
 };

@@ -22,6 +22,7 @@ struct api_request {
 	const char *path;     /* decoded, without the query */
 	const char *argument; /* of the query where the route has one ("after"); NULL: none */
 	const char *body;     /* NULL: none */
+	const char *who;      /* asks */
 };
 
 struct api_reply {

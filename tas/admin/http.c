@@ -21,6 +21,7 @@
 #include "tas/admin/unix_socket.h"
 
 #define BODY_MAX        16384 /* a call record as a question is the longest */
+#define WHO_ROOM        64    /* a token's name */
 #define FILE_MAX        (256 * 1024)
 #define CONNECTIONS     128u
 #define CONNECTIONS_OF1 32u
@@ -134,9 +135,9 @@ static const char *header_of(struct MHD_Connection *connection, const char *name
 
 /* 0 or the status of a refusal. */
 static int let_in(struct listener *listener, struct MHD_Connection *connection,
-		  const struct api_route *route, const char *path)
+		  const struct api_route *route, const char *path, char who[static WHO_ROOM])
 {
-	char peer[INET6_ADDRSTRLEN], who[64];
+	char peer[INET6_ADDRSTRLEN];
 	const struct access_request request = {
 		.listener = listener->kind,
 		.host = header_of(connection, MHD_HTTP_HEADER_HOST),
@@ -149,7 +150,7 @@ static int let_in(struct listener *listener, struct MHD_Connection *connection,
 	int status;
 
 	peer_of(connection, peer);
-	status = access_check(listener->http->access, &request, who, sizeof(who));
+	status = access_check(listener->http->access, &request, who, WHO_ROOM);
 	if (status == 401 || status == 403)
 		log_notice("admin", "http refused status=%d peer=%s token=%s", status,
 			   *peer ? peer : "socket", *who ? who : "-");
@@ -164,7 +165,8 @@ static void serve(struct listener *listener, struct MHD_Connection *connection,
 		  struct api_reply *ret_reply)
 {
 	const struct api_route *route = api_find(request, ret_reply);
-	int status = let_in(listener, connection, route, request->path);
+	char who[WHO_ROOM] = "";
+	int status = let_in(listener, connection, route, request->path, who);
 
 	if (status) {
 		api_reply_done(ret_reply);
@@ -180,6 +182,7 @@ static void serve(struct listener *listener, struct MHD_Connection *connection,
 	if (api_query(route))
 		request->argument = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND,
 								api_query(route));
+	request->who = *who ? who : "http";
 	api_answer(listener->http->answerer, route, request, ret_reply);
 }
 

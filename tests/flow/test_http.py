@@ -7,9 +7,10 @@ import json
 import re
 import socket
 import ssl
+import subprocess
 import threading
 
-from core import Core, Daemon, expect, finish, free_port, run_tests, wait_until
+from core import BIN, Core, Daemon, expect, finish, free_port, run_tests, wait_until
 
 core = Core()
 tas = Daemon(core)
@@ -109,7 +110,13 @@ def every_path_of_the_document_is_served_as_it_says():
         for method, about in methods.items():
             if path == "/v1/drain":
                 continue  # last
-            body = json.dumps({"called": LOOP}) if "requestBody" in about else None
+            body = None
+            if "requestBody" in about:
+                content = about["requestBody"]["content"]["application/json"]
+                body = dict(content.get("example", {"called": LOOP}))
+                if "number" in body:
+                    body["number"] = LOOP
+                body = json.dumps(body)
             status, headers, text = _ask(method.upper(), path.replace("{number}", LOOP).replace("{id}", past),
                                          "admin" if about["security"] else None, body)
             assert status == 200, (path, status, text)
@@ -119,7 +126,7 @@ def every_path_of_the_document_is_served_as_it_says():
             schema = promised[kind].get("schema")
             assert not schema or _fits(json.loads(text), schema), (path, text)
             served += 1
-    assert served == 16, served
+    assert served == 19, served
 
 
 def the_socket_needs_no_token_and_may_do_everything():
@@ -247,6 +254,39 @@ def a_running_call_is_shown():
     result = core.call("+4790000098", LOOP, talk_ms=300)
     expect(result, outcome="answered", verdict="two-way")
     wait_until(lambda: json.loads(_ask("GET", "/v1/calls", "read")[2])["calls"] == [], 5, "over")
+
+
+def _ctl(*words):
+    return subprocess.run([BIN / "breakoutctl", "-s", core.folder / "breakout.sock", *words],
+                          capture_output=True, text=True, timeout=20, check=False)
+
+
+def _at_core():
+    return LOOP in {r["number"] for r in core.must("registrations")["registrations"]}
+
+
+def what_is_paused_goes_native_over_a_restart_until_it_is_resumed():
+    order = json.dumps({"number": LOOP, "why": "the PBX moves"})
+    assert _ask("POST", "/v1/pause", "read", order)[0] == 403
+    assert _ask("POST", "/v1/pause", "operate", json.dumps({"number": LOOP}))[0] == 400
+    assert _ask("POST", "/v1/pause", "operate", order)[0] == 200
+    wait_until(lambda: not _at_core(), 5, "it is deleted at the core")
+    tas.process.terminate()
+    tas.process.wait(10)
+    tas.start()
+    wait_until(SOCKET.exists, 5, "it serves again")
+    one = json.loads(_ask("GET", f"/v1/registrations/{LOOP}", "read")[2])
+    assert one["state"] == "withheld" and one["paused"], one
+    assert one["error"] == "paused by operate: the PBX moves" and not _at_core(), one
+    listed = _ctl("regs", "pauses").stdout
+    assert f"number {LOOP}" in listed and "until resumed" in listed, listed
+    assert "by 1 orders" in _ctl("status").stdout
+    done = _ctl("regs", "pause", "--service", "nobody", "--why", "a try", "--for", "2h")
+    assert done.returncode == 1 and "no service has this name" in done.stderr, done
+    assert _ctl("regs", "pause", LOOP).returncode == 2
+    assert _ctl("regs", "resume", "--all").returncode == 1
+    assert _ctl("regs", "resume", LOOP).returncode == 0
+    wait_until(_at_core, 5, "it is registered again")
 
 
 def draining_is_not_ready_but_alive():

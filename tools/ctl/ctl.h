@@ -35,6 +35,13 @@ struct record_options {
 	bool csv;
 };
 
+/* Of `regs pause` and `regs resume`, as written; NULL: not given. */
+struct pause_options {
+	bool given; /* any of them */
+	bool all;
+	const char *service, *span, *why;
+};
+
 enum format { FORMAT_TABLE, FORMAT_JSON, FORMAT_TEXT, FORMAT_HTML, FORMAT_PCAPNG };
 
 struct options {
@@ -47,6 +54,7 @@ struct options {
 	struct explain_options explain;
 	struct plan_options plan;
 	struct record_options records;
+	struct pause_options pause;
 };
 
 /* Sends one request line, reads one JSON document. 0; -EPROTO (no JSON came),
@@ -66,6 +74,11 @@ char *record_path(const struct options *options, const char *configured, int *re
 int run_explain(const struct options *options);
 int run_records(const struct options *options);
 int run_regs(const struct options *options);
+int run_pauses(const struct options *options); /* of `regs`: these three */
+int run_pause(const struct options *options);
+int run_resume(const struct options *options);
+/* A number and one of `units`, each with its factor: 30m, 1.5M. NULL: *amount stays. */
+bool take_amount(const char *text, const char *units, const double *factors, double *amount);
 int run_trace(const struct options *options);
 int run_unseal(const struct options *options);
 int run_config(const struct options *options);
@@ -79,6 +92,7 @@ void show_replay(const json_t *differences); /* array */
 void show_status(const json_t *status);
 void show_regs(const json_t *regs);         /* array */
 void show_attempts(const json_t *attempts); /* array */
+void show_pauses(const json_t *pauses);     /* array */
 void show_plan(const json_t *plan);
 void show_trunks(const json_t *lines);
 void show_calls(const json_t *calls);

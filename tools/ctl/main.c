@@ -183,6 +183,9 @@ static void usage(FILE *to)
 	      "  regs [list]       registrations: state, expiry, next try, last error\n"
 	      "  regs show NUMBER  one of them, with its last failures\n"
 	      "  regs refresh [NUMBER]\n"
+	      "  regs pause ...    take numbers from the core for a while: see below\n"
+	      "  regs resume ...   give them back\n"
+	      "  regs pauses       what is paused, by whom, why and for how long\n"
 	      "  regs plan ...     load, margin and worst case of an outage: see below\n"
 	      "  calls             running calls\n"
 	      "  trace ID          what was said in a call, by its id or a Call-ID: a ladder;\n"
@@ -212,6 +215,10 @@ static void usage(FILE *to)
 	      "      --version, -h, --help\n"
 	      "\n"
 	      "regs plan --count 1M [--outage 30m] [--ttl 1h] [--rate REQUESTS]\n"
+	      "regs pause NUMBER|--service NAME|--all --why TEXT [--for 2h]\n"
+	      "regs resume NUMBER|--service NAME|--all\n"
+	      "                           calls of what is paused go past us, over restarts too,\n"
+	      "                           until it is resumed or the time is over\n"
 	      "unseal FILE.wav.sealed --key KEY   by the private key of recordings.key, a PEM "
 	      "file\n"
 	      "\n"
@@ -248,7 +255,7 @@ static bool fits(const struct command *command, const struct options *options)
 
 	return (command->argument != NONE || !options->argument) &&
 	       (command->argument != NEEDED || options->argument) &&
-	       (many || (!options->second && !options->plan.given)) &&
+	       (many || (!options->second && !options->plan.given && !options->pause.given)) &&
 	       (command->run == run_explain || !options->explain.given) &&
 	       (command->run == run_records || !options->records.given) &&
 	       (command->run == run_explain || command->run == run_records ||
@@ -297,7 +304,11 @@ enum {
 	OPT_UNTIL,
 	OPT_NUMBER,
 	OPT_CAUSE,
-	OPT_CSV
+	OPT_CSV,
+	OPT_ALL,
+	OPT_SERVICE,
+	OPT_FOR,
+	OPT_WHY
 };
 
 static const char **explain_text(struct explain_options *explain, int option)
@@ -346,6 +357,29 @@ static bool take_plan_option(struct plan_options *plan, int option, const char *
 		return false;
 	}
 	plan->given = true;
+	return true;
+}
+
+/* False: it is none of `regs pause`. */
+static bool take_pause_option(struct pause_options *pause, int option, const char *value)
+{
+	switch (option) {
+	case OPT_ALL:
+		pause->all = true;
+		break;
+	case OPT_SERVICE:
+		pause->service = value;
+		break;
+	case OPT_FOR:
+		pause->span = value;
+		break;
+	case OPT_WHY:
+		pause->why = value;
+		break;
+	default:
+		return false;
+	}
+	pause->given = true;
 	return true;
 }
 
@@ -453,6 +487,10 @@ int main(int argc, char **argv)
 		{ "number", required_argument, NULL, OPT_NUMBER },
 		{ "cause", required_argument, NULL, OPT_CAUSE },
 		{ "csv", no_argument, NULL, OPT_CSV },
+		{ "all", no_argument, NULL, OPT_ALL },
+		{ "service", required_argument, NULL, OPT_SERVICE },
+		{ "for", required_argument, NULL, OPT_FOR },
+		{ "why", required_argument, NULL, OPT_WHY },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct options options = { .socket_path = SOCKET_PATH };
@@ -478,6 +516,7 @@ int main(int argc, char **argv)
 			return STATUS_OK;
 		default:
 			if (!take_plan_option(&options.plan, option, optarg) &&
+			    !take_pause_option(&options.pause, option, optarg) &&
 			    !take_record_option(&options.records, option, optarg) &&
 			    !take_explain_option(&options.explain, option, optarg))
 				return wrong_usage();

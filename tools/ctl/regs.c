@@ -89,8 +89,7 @@ static int run_regs_refresh(const struct options *options)
 
 /* ---- the plan ---- */
 
-/* A number and one of `units`, each with its factor: 30m, 1.5M. */
-static bool take_amount(const char *text, const char *units, const double *factors, double *amount)
+bool take_amount(const char *text, const char *units, const double *factors, double *amount)
 {
 	char *rest;
 	double value;
@@ -146,13 +145,14 @@ int run_regs(const struct options *options)
 	static const struct {
 		const char *name;
 		int (*run)(const struct options *options);
-	} verbs[] = { { "list", run_regs_list },
-		      { "show", run_regs_show },
-		      { "refresh", run_regs_refresh },
-		      { "plan", run_regs_plan } };
+	} verbs[] = { { "list", run_regs_list },       { "show", run_regs_show },
+		      { "refresh", run_regs_refresh }, { "plan", run_regs_plan },
+		      { "pauses", run_pauses },        { "pause", run_pause },
+		      { "resume", run_resume } };
 	const char *verb = options->argument ? options->argument : "list";
 
-	if (options->plan.given && strcmp(verb, "plan"))
+	if ((options->plan.given && strcmp(verb, "plan")) ||
+	    (options->pause.given && strcmp(verb, "pause") && strcmp(verb, "resume")))
 		return STATUS_USAGE;
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
 		if (!strcmp(verb, verbs[i].name))

@@ -194,6 +194,9 @@ void show_status(const json_t *status)
 	span_text(number_of(status, "margin_s"), margin, sizeof(margin));
 	printf(", first expiry in %s, margin %s\n", expiry, margin);
 	show_consents(json_object_get(status, "consents"));
+	if (number_of(status, "pauses"))
+		printf("paused     %lld by %lld orders: breakoutctl regs pauses\n",
+		       number_of(status, "paused"), number_of(status, "pauses"));
 	if (!number_of(status, "withheld"))
 		return;
 	span_text(number_of(status, "withheld_s"), expiry, sizeof(expiry));
@@ -205,19 +208,19 @@ static void reg_row(const json_t *reg, char cells[COLUMNS_MAX][CELL])
 {
 	snprintf(cells[0], CELL, "%s", text_of(reg, "number"));
 	snprintf(cells[1], CELL, "%s", text_of(reg, "route_type"));
-	snprintf(cells[2], CELL, "%s", text_of(reg, "source"));
-	snprintf(cells[3], CELL, "%s", text_of(reg, "state"));
-	span_text(number_of(reg, "expires_s"), cells[4], CELL);
-	span_text(number_of(reg, "next_s"), cells[5], CELL);
-	snprintf(cells[6], CELL, "%lld", number_of(reg, "failures"));
-	snprintf(cells[7], CELL, "%s", text_of(reg, "error"));
+	snprintf(cells[2], CELL, "%s", text_of(reg, "service"));
+	snprintf(cells[3], CELL, "%s", text_of(reg, "source"));
+	snprintf(cells[4], CELL, "%s", text_of(reg, "state"));
+	span_text(number_of(reg, "expires_s"), cells[5], CELL);
+	span_text(number_of(reg, "next_s"), cells[6], CELL);
+	snprintf(cells[7], CELL, "%lld", number_of(reg, "failures"));
+	snprintf(cells[8], CELL, "%s", text_of(reg, "error"));
 }
 
 void show_regs(const json_t *regs)
 {
-	static const char *const titles[] = { "NUMBER",   "TYPE",       "SOURCE",
-					      "STATE",    "EXPIRES",    "NEXT",
-					      "FAILURES", "LAST ERROR", NULL };
+	static const char *const titles[] = { "NUMBER",  "TYPE", "SERVICE",  "SOURCE",     "STATE",
+					      "EXPIRES", "NEXT", "FAILURES", "LAST ERROR", NULL };
 
 	show_table(regs, titles, reg_row);
 }
@@ -240,6 +243,28 @@ void show_attempts(const json_t *attempts)
 		return;
 	putchar('\n');
 	show_table(attempts, titles, attempt_row);
+}
+
+static void pause_row(const json_t *pause, char cells[COLUMNS_MAX][CELL])
+{
+	const char *what = json_string_value(json_object_get(pause, "what"));
+
+	snprintf(cells[0], CELL, "%s%s%s", text_of(pause, "scope"), what && *what ? " " : "",
+		 what ? what : "");
+	span_text(number_of(pause, "since_s"), cells[1], CELL);
+	if (json_is_null(json_object_get(pause, "left_s")))
+		snprintf(cells[2], CELL, "until resumed");
+	else
+		span_text(number_of(pause, "left_s"), cells[2], CELL);
+	snprintf(cells[3], CELL, "%s", text_of(pause, "who"));
+	snprintf(cells[4], CELL, "%s", text_of(pause, "why"));
+}
+
+void show_pauses(const json_t *pauses)
+{
+	static const char *const titles[] = { "PAUSED", "SINCE", "FOR", "BY", "WHY", NULL };
+
+	show_table(pauses, titles, pause_row);
 }
 
 static double real_of(const json_t *object, const char *key)

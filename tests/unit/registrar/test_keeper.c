@@ -1076,6 +1076,169 @@ static void a_restart_while_they_are_withheld_finds_nothing_to_take_back(void **
 	end(keeper);
 }
 
+/* ---- what an operator pauses ---- */
+
+static struct pauses *pauses;
+
+static struct pause_services *services_named(const char *name)
+{
+	struct config_service service = { .name = (char *)name };
+	const struct config config = { .services = &service, .service_count = 1 };
+	struct pause_services *services = pause_services_create(&config);
+
+	assert_non_null(services);
+	return services;
+}
+
+static struct keeper *start_pausable(unsigned count)
+{
+	assert_int_equal(pauses_create(&pauses, store_path), 0);
+	pauses_services(pauses, services_named("desk"));
+	return start_with((struct keeper_options){ .store = store_path, .pauses = pauses }, count,
+			  "tas.example.com");
+}
+
+static void end_pausable(struct keeper *keeper)
+{
+	end(keeper);
+	pauses = pauses_destroy(pauses);
+}
+
+static void pause_it(struct keeper *keeper, enum pause_scope scope, const char *what, mono_ms span)
+{
+	struct reg_pause pause = { .scope = scope,
+				   .who = "ada",
+				   .why = "the PBX moves",
+				   .since = clock_wall(),
+				   .until = span ? clock_wall() + span : 0 };
+
+	snprintf(pause.what, sizeof(pause.what), "%s", what);
+	assert_int_equal(pauses_put(pauses, &pause), 0);
+	keeper_pause(keeper, clock_now());
+}
+
+static void resume_it(struct keeper *keeper, enum pause_scope scope, const char *what)
+{
+	assert_int_equal(pauses_end(pauses, scope, what, "bob"), 0);
+	keeper_pause(keeper, clock_now());
+}
+
+static void a_paused_number_is_deleted_and_stays_away_until_resumed(void **state)
+{
+	struct keeper *keeper = start_pausable(10);
+	struct registrar_summary summary;
+	struct reg_info info;
+
+	(void)state;
+	pass(keeper, 1000);
+	pause_it(keeper, PAUSE_NUMBER, "+4799000003", 0);
+	pass(keeper, 7200000);
+	assert_int_equal(core.deletes[3], 1);
+	assert_int_equal(core.upserts[3], 1);
+	assert_int_equal(lapsed_now(10), 1);
+	info = look(keeper, 3);
+	assert_int_equal(info.state, REG_WITHHELD);
+	assert_true(info.held && info.paused);
+	assert_string_equal(info.last_error, "paused by ada: the PBX moves");
+	assert_string_equal(info.service_name, "desk");
+	assert_false(look(keeper, 4).paused);
+	keeper_summary(keeper, &summary);
+	assert_int_equal(summary.paused, 1);
+	assert_int_equal(summary.pauses, 1);
+	assert_int_equal(summary.held, 0); /* nobody is sick */
+	assert_int_equal(said("gate closed"), 0);
+	assert_int_equal(said("paused number=+4799***03"), 1);
+	resume_it(keeper, PAUSE_NUMBER, "+4799000003");
+	pass(keeper, 1000);
+	assert_int_equal(look(keeper, 3).state, REG_ACTIVE);
+	assert_int_equal(said("by=\"bob\" paused_by=\"ada\""), 1);
+	keeper_summary(keeper, &summary);
+	assert_int_equal(summary.paused, 0);
+	assert_int_equal(pauses_end(pauses, PAUSE_NUMBER, "+4799000003", "bob"), -ENOENT);
+	end_pausable(keeper);
+}
+
+static void a_pause_outlives_restarts_and_other_configurations(void **state)
+{
+	struct keeper *keeper = start_pausable(10);
+
+	(void)state;
+	pass(keeper, 1000);
+	pause_it(keeper, PAUSE_SERVICE, "desk", 0);
+	pass(keeper, 1000);
+	assert_int_equal(lapsed_now(10), 10);
+	end_pausable(keeper);
+	keeper = start_pausable(10);
+	assert_int_equal(said("still paused: service=desk"), 1);
+	pass(keeper, 7200000);
+	assert_int_equal(core.total, 20);
+	rewant(keeper, 5, 10, ROUTE_TYPE_LOOP); /* new ones of the service are paused too */
+	pass(keeper, 60000);
+	assert_int_equal(core.total, 20);
+	pauses_services(pauses, services_named("other"));
+	rewant(keeper, 5, 10, ROUTE_TYPE_LOOP);
+	pass(keeper, 1000);
+	assert_int_equal(in_state(keeper, REG_ACTIVE), 10);
+	end_pausable(keeper);
+}
+
+static void a_pause_ends_when_its_time_is_over(void **state)
+{
+	struct keeper *keeper = start_pausable(10);
+
+	(void)state;
+	pass(keeper, 1000);
+	pause_it(keeper, PAUSE_ALL, "", 7200000);
+	pass(keeper, 7199000);
+	assert_int_equal(in_state(keeper, REG_WITHHELD), 10);
+	pass(keeper, 2000);
+	assert_int_equal(in_state(keeper, REG_ACTIVE), 10);
+	assert_int_equal(said("its time is over, resumed: all by"), 1);
+	assert_int_equal(pauses_count(pauses), 0);
+	end_pausable(keeper);
+}
+
+static void a_pause_and_a_sick_tas_hold_apart(void **state)
+{
+	struct keeper *keeper = start_pausable(10);
+	struct registrar_summary summary;
+
+	(void)state;
+	pass(keeper, 1000);
+	pause_it(keeper, PAUSE_NUMBER, "+4799000003", 0);
+	pass(keeper, 1000);
+	judge(keeper, sick());
+	pass(keeper, 1000);
+	keeper_summary(keeper, &summary);
+	assert_int_equal(summary.paused, 1);
+	assert_int_equal(summary.held, 9);
+	resume_it(keeper, PAUSE_NUMBER, "+4799000003");
+	pass(keeper, 1000);
+	assert_int_equal(in_state(keeper, REG_WITHHELD), 10); /* we are sick still */
+	pause_it(keeper, PAUSE_NUMBER, "+4799000003", 0);
+	well(keeper);
+	pass(keeper, 1000);
+	assert_int_equal(in_state(keeper, REG_ACTIVE), 9);
+	assert_int_equal(look(keeper, 3).state, REG_WITHHELD);
+	end_pausable(keeper);
+}
+
+static void what_cannot_be_kept_or_named_is_not_paused(void **state)
+{
+	struct keeper *keeper = start_pausable(1);
+	struct reg_pause pause = { .scope = PAUSE_SERVICE, .what = "nobody" };
+	struct pauses *unkept;
+
+	(void)state;
+	assert_int_equal(pauses_put(pauses, &pause), -ENOENT);
+	end_pausable(keeper);
+	assert_int_equal(pauses_create(&unkept, NULL), 0);
+	assert_int_equal(pauses_load(unkept), 0);
+	pause.scope = PAUSE_ALL;
+	assert_int_equal(pauses_put(unkept, &pause), -ENOTSUP);
+	pauses_destroy(unkept);
+}
+
 #define KEEPER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -1121,6 +1284,11 @@ int main(void)
 		KEEPER(what_becomes_wanted_while_sick_waits),
 		KEEPER(a_member_of_a_fleet_that_serves_deletes_nothing),
 		KEEPER(a_restart_while_they_are_withheld_finds_nothing_to_take_back),
+		KEEPER(a_paused_number_is_deleted_and_stays_away_until_resumed),
+		KEEPER(a_pause_outlives_restarts_and_other_configurations),
+		KEEPER(a_pause_ends_when_its_time_is_over),
+		KEEPER(a_pause_and_a_sick_tas_hold_apart),
+		KEEPER(what_cannot_be_kept_or_named_is_not_paused),
 	};
 
 	return cmocka_run_group_tests_name("registrar/keeper", tests, NULL, NULL);

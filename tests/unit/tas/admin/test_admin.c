@@ -219,6 +219,38 @@ void registrar_summary(struct registrar *registrar, struct registrar_summary *re
 	ret_summary->by_state[REG_ACTIVE] = 1;
 }
 
+static struct reg_pause paused;
+static char resumed[PAUSE_NAME_ROOM];
+static int pause_error;
+
+const char *pause_scope_name(enum pause_scope scope)
+{
+	return scope == PAUSE_NUMBER ? "number" : scope == PAUSE_SERVICE ? "service" : "all";
+}
+
+int registrar_pause(struct registrar *registrar, const struct reg_pause *pause)
+{
+	(void)registrar;
+	paused = *pause;
+	return pause_error;
+}
+
+int registrar_resume(struct registrar *registrar, enum pause_scope scope, const char *what,
+		     const char *who)
+{
+	(void)registrar, (void)scope, (void)who;
+	snprintf(resumed, sizeof(resumed), "%s", what);
+	return pause_error;
+}
+
+size_t registrar_pauses(struct registrar *registrar, struct reg_pause *ret_pauses, size_t room)
+{
+	(void)registrar;
+	if (room)
+		*ret_pauses = paused;
+	return 1;
+}
+
 void device_each(struct device_room *room, void (*visit)(const struct device_info *info, void *arg),
 		 void *arg)
 {
@@ -475,6 +507,55 @@ static void what_was_said_in_a_call_is_told(void **state)
 	json_decref(json);
 }
 
+static void expect_refusal(const char *request, const char *words)
+{
+	json_t *answer = ask(request);
+
+	assert_non_null(strstr(json_string_value(json_object_get(answer, "error")), words));
+	json_decref(answer);
+}
+
+static void an_order_to_pause_says_who_why_and_how_long(void **state)
+{
+	json_t *answer;
+
+	(void)state;
+	json_decref(ask("pause {\"number\":\"+4799000001\",\"why\":\"moving\",\"for_s\":60}\n"));
+	assert_int_equal(paused.scope, PAUSE_NUMBER);
+	assert_string_equal(paused.what, "+4799000001");
+	assert_string_equal(paused.why, "moving");
+	assert_true(*paused.who);
+	assert_int_equal(paused.until - paused.since, 60000);
+	answer = ask("pauses\n");
+	assert_int_equal(json_array_size(json_object_get(answer, "pauses")), 1);
+	json_decref(answer);
+	json_decref(ask("pause {\"service\":\"desk\",\"why\":\"moving\"}\n"));
+	assert_int_equal(paused.scope, PAUSE_SERVICE);
+	assert_int_equal(paused.until, 0);
+	json_decref(ask("resume {\"service\":\"desk\"}\n"));
+	assert_string_equal(resumed, "desk");
+	json_decref(ask("pause {\"all\":true,\"why\":\"moving\"}\n"));
+	assert_int_equal(paused.scope, PAUSE_ALL);
+}
+
+static void an_order_to_pause_that_is_unclear_is_refused(void **state)
+{
+	(void)state;
+	expect_refusal("pause {\"all\":true}\n", "say why");
+	expect_refusal("pause {\"all\":true,\"why\":\"a\\nb\"}\n", "say why");
+	expect_refusal("pause {\"why\":\"a\"}\n", "say one of");
+	expect_refusal("pause nonsense\n", "say one of");
+	expect_refusal("pause {\"all\":true,\"service\":\"a\",\"why\":\"a\"}\n", "say one of");
+	expect_refusal("pause {\"number\":\"112\",\"why\":\"a\"}\n", "E.164");
+	expect_refusal("pause {\"all\":true,\"why\":\"a\",\"for_s\":0}\n", "for_s");
+	pause_error = -ENOTSUP;
+	expect_refusal("pause {\"all\":true,\"why\":\"a\"}\n", "store.sqlite");
+	pause_error = -ENOENT;
+	expect_refusal("pause {\"service\":\"a\",\"why\":\"a\"}\n", "no service");
+	expect_refusal("resume {\"all\":true}\n", "no such pause");
+	pause_error = 0;
+}
+
 static void refresh_and_drain_reach_their_rooms(void **state)
 {
 	(void)state;
@@ -615,6 +696,8 @@ int main(void)
 		T(calls_with_hostile_texts_are_still_json),
 		T(devices_are_listed),
 		T(what_was_said_in_a_call_is_told),
+		T(an_order_to_pause_says_who_why_and_how_long),
+		T(an_order_to_pause_that_is_unclear_is_refused),
 		T(refresh_and_drain_reach_their_rooms),
 		T(metrics_are_told_by_name),
 		T(an_explanation_is_asked_for_with_a_document),
