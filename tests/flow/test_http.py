@@ -289,6 +289,13 @@ def what_is_paused_goes_native_over_a_restart_until_it_is_resumed():
     wait_until(_at_core, 5, "it is registered again")
 
 
+def an_export_has_all_of_them():
+    done = _ctl("regs", "export")
+    lines = [line.split(",") for line in done.stdout.splitlines() if line[0] != "#"]
+    assert done.returncode == 0 and [line[0] for line in lines] == sorted(tas.numbers), done
+    assert lines[0][:4] == [LOOP, "loop", "loop", "active"] and int(lines[0][4]) > 0, lines
+
+
 def draining_is_not_ready_but_alive():
     assert _ask("GET", "/readyz")[::2] == (200, "ok\n")
     core.phone(LOOP, "answer")

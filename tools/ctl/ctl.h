@@ -74,7 +74,8 @@ char *record_path(const struct options *options, const char *configured, int *re
 int run_explain(const struct options *options);
 int run_records(const struct options *options);
 int run_regs(const struct options *options);
-int run_pauses(const struct options *options); /* of `regs`: these three */
+int run_export(const struct options *options); /* of `regs`: these four */
+int run_pauses(const struct options *options);
 int run_pause(const struct options *options);
 int run_resume(const struct options *options);
 /* A number and one of `units`, each with its factor: 30m, 1.5M. NULL: *amount stays. */

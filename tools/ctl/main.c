@@ -186,6 +186,7 @@ static void usage(FILE *to)
 	      "  regs pause ...    take numbers from the core for a while: see below\n"
 	      "  regs resume ...   give them back\n"
 	      "  regs pauses       what is paused, by whom, why and for how long\n"
+	      "  regs export       all as CSV: number, route type, service, state, expiry\n"
 	      "  regs plan ...     load, margin and worst case of an outage: see below\n"
 	      "  calls             running calls\n"
 	      "  trace ID          what was said in a call, by its id or a Call-ID: a ladder;\n"

@@ -147,8 +147,8 @@ int run_regs(const struct options *options)
 		int (*run)(const struct options *options);
 	} verbs[] = { { "list", run_regs_list },       { "show", run_regs_show },
 		      { "refresh", run_regs_refresh }, { "plan", run_regs_plan },
-		      { "pauses", run_pauses },        { "pause", run_pause },
-		      { "resume", run_resume } };
+		      { "pauses", run_pauses },        { "export", run_export },
+		      { "pause", run_pause },          { "resume", run_resume } };
 	const char *verb = options->argument ? options->argument : "list";
 
 	if ((options->plan.given && strcmp(verb, "plan")) ||
