@@ -281,8 +281,8 @@ def music_on_hold(scene):
     call.hang_up()
 
 
-def unattended_transfer(scene):
-    """2.4: the PBX sends the caller on to a third party at the PBX."""
+def referred(scene):
+    """A call whose caller the PBX sends on to a third party at the PBX."""
     call, pbx = scene.dial_to(DIRECT), scene.node1
     flow, invite = invited(pbx)
     answered = pbx.reply(invite, 200, "OK", RTP_OFFER, "transferor")
@@ -298,9 +298,37 @@ def unattended_transfer(scene):
     notified(pbx, "SIP/2.0 100")
     flow3, target = invited(pbx)
     assert CALLEE in target.start and not target.body, target.start
+    return call, (flow, invite, answered), flow3, target
+
+
+def unattended_transfer(scene):
+    """2.4: the third party is busy."""
+    pbx = scene.node1
+    call, (flow, invite, answered), flow3, target = referred(scene)
     flow3.send(pbx.reply(target, 486, "Busy Here", tag="target"))
     notified(pbx, "SIP/2.0 486")
     flow.send(pbx.in_dialog("BYE", invite, answered, outgoing=False))
+    call.bye_from(call.leg2)
+
+
+def transfer_to_who_wants_an_offer(scene):
+    """2.4: the third party has never seen an INVITE without SDP."""
+    sbc, pbx = scene.sbc, scene.node1
+    call, (flow, _, _), flow3, target = referred(scene)
+    flow3.send(pbx.reply(target, 488, "Not Acceptable Here", tag="nothing"))
+    flow3, target = invited(pbx)
+    assert CALLEE in target.start and "m=audio" in target.body, target.body
+    answered = pbx.reply(target, 200, "OK", RTP_OFFER, "target")
+    flow3.send(answered)
+    pbx.wait(lambda m: m.start.startswith("ACK") and m.get("call-id") == target.get("call-id"))
+    back, offer = sbc.wait(lambda m: m.start.startswith("INVITE") and call.mine(m))
+    assert "SAVPF" in offer.body and "a=setup:actpass" in offer.body, offer.body
+    back.send(sbc.reply(offer, 200, "OK", webrtc_sdp(0, "active")))
+    sbc.wait(lambda m: m.start.startswith("ACK") and call.mine(m))
+    notified(pbx, "SIP/2.0 200")
+    _, bye = pbx.wait(lambda m: m.start.startswith("BYE"))
+    flow.send(pbx.reply(bye, 200, "OK"))
+    flow3.send(pbx.in_dialog("BYE", target, answered, outgoing=False))
     call.bye_from(call.leg2)
 
 
@@ -392,6 +420,7 @@ FLOWS = [
     ("RFC 5359 2.2 consultation hold", consultation_hold),
     ("RFC 5359 2.3 music on hold", music_on_hold),
     ("RFC 5359 2.4 unattended transfer by the PBX to a busy target", unattended_transfer),
+    ("RFC 5359 2.4 and to one that wants an offer", transfer_to_who_wants_an_offer),
     ("RFC 5359 2.7 forwarding unconditional", forwarding_unconditional),
     ("RFC 5359 2.7 forwarding by redirect", forwarding_by_redirect),
     ("RFC 5359 2.8 forwarding on busy", forwarding_on_busy),
