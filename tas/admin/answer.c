@@ -13,6 +13,7 @@
 #include "tas/admin/explain.h"
 #include "tas/admin/log_levels.h"
 #include "tas/admin/pauses.h"
+#include "tas/admin/process.h"
 #include "tas/admin/settings.h"
 #include "tas/admin/text.h"
 #include "tas/sip/endpoint.h"
@@ -524,11 +525,11 @@ static json_t *health_json(struct vitals *vitals)
 static json_t *answer_status(struct answerer *answerer, const char *unused)
 {
 	json_t *status = ask_sip_thread(answerer, sip_status, "");
-	json_t *more =
-		json_pack("{s:s, s:i, s:o, s:o, s:I}", "version", BREAKOUT_VERSION, "pid",
-			  (int)getpid(), "domain", text_json(answerer->domain), "cdr",
-			  text_json(answerer->cdr_file ? answerer->cdr_file : ""), "uptime_s",
-			  (json_int_t)((clock_now() - answerer->started_ms) / 1000));
+	json_t *more = json_pack("{s:s, s:i, s:o, s:o, s:o, s:I}", "version", BREAKOUT_VERSION,
+				 "pid", (int)getpid(), "domain", text_json(answerer->domain), "cdr",
+				 text_json(answerer->cdr_file ? answerer->cdr_file : ""), "process",
+				 process_json(), "uptime_s",
+				 (json_int_t)((clock_now() - answerer->started_ms) / 1000));
 
 	(void)unused;
 	if (status && more) /* the domain in force goes before that of the start */

@@ -296,6 +296,46 @@ def an_export_has_all_of_them():
     assert lines[0][:4] == [LOOP, "loop", "loop", "active"] and int(lines[0][4]) > 0, lines
 
 
+def _diagnose(*arguments):
+    """({subsystem: finding}, exit status); whether the clock of the machine that tests is
+    synchronised does not count."""
+    got = subprocess.run([BIN / "breakoutctl", "-o", "json", "-s", core.folder / "breakout.sock",
+                          "diagnose", *arguments], capture_output=True, text=True, timeout=20)
+    lines = {line["subsystem"]: line for line in json.loads(got.stdout)}
+    clock = lines.pop("clock")
+    return lines, got.returncode if clock["level"] == "OK" or got.returncode != 1 else 0
+
+
+def a_diagnosis_names_what_is_wrong_and_what_to_type():
+    lines, status = _diagnose()
+    wrong = [line for line in lines.values() if line["level"] != "OK"]
+    assert not wrong and len(lines) == 17, wrong or lines.keys()
+    assert status == 0, status
+    silent = free_port()
+    tas.config.write_text(tas.config.read_text().replace(
+        "trunks:\n", f"trunks:\n  - {{ name: gone, uris: ['sip:127.0.0.2:{silent};transport=tcp'], "
+                     "options_every: 1s }\n"))
+    lines, _ = _diagnose()
+    assert lines["configuration"]["level"] == "WARNING", lines["configuration"]
+    assert lines["configuration"]["next"] == "breakoutctl reload", lines["configuration"]
+    _reload()
+    wait_until(lambda: _diagnose()[1] == 5, 10, "critical")
+    lines, _ = _diagnose()
+    assert lines["trunks"]["level"] == "CRITICAL", lines["trunks"]
+    assert f"gone: sip:127.0.0.2:{silent};transport=tcp is down" in lines["trunks"]["reason"], lines["trunks"]
+    assert lines["trunks"]["next"] == "breakoutctl trunks", lines["trunks"]
+    _configure(TOKENS)
+    _reload()
+    assert _diagnose()[1] == 0
+
+
+def one_look_for_scripts_has_rates_and_registrations():
+    text = subprocess.run([BIN / "breakoutctl", "-s", core.folder / "breakout.sock", "top",
+                           "--once"], capture_output=True, text=True, timeout=20).stdout
+    assert re.search(r"cpu [\d.]+ %  rss \d+ MiB  files \d+", text), text
+    assert "0 up, 0 legs" in text and f"active {len(tas.numbers)}" in text, text
+
+
 def draining_is_not_ready_but_alive():
     assert _ask("GET", "/readyz")[::2] == (200, "ok\n")
     core.phone(LOOP, "answer")
@@ -310,6 +350,13 @@ def draining_is_not_ready_but_alive():
     talk.join()
     expect(core.last, outcome="answered", verdict="two-way")
     assert tas.process.wait(15) == 0 and not SOCKET.exists()
+
+
+def without_a_daemon_a_diagnosis_says_where_to_look():
+    lines, status = _diagnose(tas.config)
+    assert status == 3 and lines["daemon"]["level"] == "CRITICAL", lines
+    assert "journalctl -u breakout" in lines["daemon"]["next"], lines
+    assert "has no mistakes" in lines["configuration"]["reason"], lines
 
 
 TESTS = [value for name, value in list(globals().items())

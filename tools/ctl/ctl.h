@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include "base/macros.h"
 
-enum { STATUS_OK, STATUS_NO, STATUS_USAGE, STATUS_UNREACHABLE, STATUS_DIFFERENT };
+enum { STATUS_OK, STATUS_NO, STATUS_USAGE, STATUS_UNREACHABLE, STATUS_DIFFERENT, STATUS_CRITICAL };
 
 #define HEADERS_MAX 32
 
@@ -51,6 +51,7 @@ struct options {
 	const char *argument, *second; /* of the command; NULL: none */
 	const char *const *words;      /* all arguments, NULL-ended */
 	const char *key;               /* of unseal; NULL: none */
+	bool once;                     /* of top */
 	struct explain_options explain;
 	struct plan_options plan;
 	struct record_options records;
@@ -85,6 +86,8 @@ int run_unseal(const struct options *options);
 int run_config(const struct options *options);
 int run_reload(const struct options *options);
 int run_cert(const struct options *options);
+int run_diagnose(const struct options *options);
+int run_top(const struct options *options);
 
 int print_json(const json_t *document); /* STATUS_OK */
 /* For people, on stdout. */

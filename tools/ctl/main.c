@@ -172,6 +172,8 @@ static const struct command {
 	{ "cert", NONE, run_cert },
 	{ "records", NONE, run_records },
 	{ "log", MANY, run_log },
+	{ "diagnose", OPTIONAL, run_diagnose },
+	{ "top", NONE, run_top },
 };
 
 static void usage(FILE *to)
@@ -180,6 +182,10 @@ static void usage(FILE *to)
 	      "\n"
 	      "  check FILE        read a configuration and say everything that is wrong with it\n"
 	      "  status            is the daemon well?\n"
+	      "  diagnose [FILE]   every subsystem: OK, WARNING or CRITICAL, why, and what to "
+	      "type\n"
+	      "                    next; FILE: the configuration if the daemon does not run\n"
+	      "  top [--once]      what goes on now, drawn again every second; q ends it\n"
 	      "  regs [list]       registrations: state, expiry, next try, last error\n"
 	      "  regs show NUMBER  one of them, with its last failures\n"
 	      "  regs refresh [NUMBER]\n"
@@ -240,7 +246,9 @@ static void usage(FILE *to)
 	      "Exit status: 0 fine, 1 a negative answer, 2 usage, 3 the daemon cannot be "
 	      "reached,\n"
 	      "4 --replay found calls that would go differently, or some of what was reloaded\n"
-	      "waits for a restart.\n",
+	      "waits for a restart.\n"
+	      "Of diagnose: 0 all OK, 1 a WARNING, 5 something CRITICAL, 3 the daemon cannot be\n"
+	      "reached.\n",
 	      to);
 }
 
@@ -259,6 +267,7 @@ static bool fits(const struct command *command, const struct options *options)
 	       (many || (!options->second && !options->plan.given && !options->pause.given)) &&
 	       (command->run == run_explain || !options->explain.given) &&
 	       (command->run == run_records || !options->records.given) &&
+	       (command->run == run_top || !options->once) &&
 	       (command->run == run_explain || command->run == run_records ||
 		!options->explain.cdr) &&
 	       (command->run == run_trace || options->format <= FORMAT_JSON);
@@ -309,7 +318,8 @@ enum {
 	OPT_ALL,
 	OPT_SERVICE,
 	OPT_FOR,
-	OPT_WHY
+	OPT_WHY,
+	OPT_ONCE
 };
 
 static const char **explain_text(struct explain_options *explain, int option)
@@ -492,6 +502,7 @@ int main(int argc, char **argv)
 		{ "service", required_argument, NULL, OPT_SERVICE },
 		{ "for", required_argument, NULL, OPT_FOR },
 		{ "why", required_argument, NULL, OPT_WHY },
+		{ "once", no_argument, NULL, OPT_ONCE },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct options options = { .socket_path = SOCKET_PATH };
@@ -505,6 +516,9 @@ int main(int argc, char **argv)
 		case 'o':
 			if (!take_format(&options, optarg))
 				return wrong_usage();
+			break;
+		case OPT_ONCE:
+			options.once = true;
 			break;
 		case OPT_KEY:
 			options.key = optarg;

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+#include "tools/look/look.h"
+
+#define STATUS                                                                                     \
+	"{'version': '1.2', 'pid': 7, 'uptime_s': 190, 'config': 'c0', 'calls': 3, 'cdr': '/c',"   \
+	" 'sbc_ok': true, 'draining': false, 'api_up': true, 'token_ok': true, 'store_ok': true,"  \
+	" 'first_expiry_s': 3000, 'margin_s': 1800, 'withheld': 0,"                                \
+	" 'process': {'files': 40, 'files_max': 1000, 'rss_bytes': 52428800},"                     \
+	" 'health': {'gate': 'withdraw', 'checks':"                                                \
+	"  [{'check': 'sip', 'does': 'withdraw', 'state': 'well', 'why': ''}]},"                   \
+	" 'registrations': {'active': 9, 'backoff': 0, 'refused': 0}}"
+#define UP "{'trunk': 'pbx', 'address': 'sip:a', 'state': 'up'}"
+#define DOWN                                                                                       \
+	"{'trunk': 'pbx', 'address': 'sip:b', 'state': 'down', 'since_s': 75, 'last_status': 503}"
+#define CERTIFICATE                                                                                \
+	"[{'key': 'sip.certificate', 'same': true, 'live': {'days_left': 90, 'for_domain': "       \
+	"true}}]"
+#define METRICS                                                                                    \
+	"[{'name': 'breakout_media_ports', 'labels': 'state=\\\"free\\\"', 'value': 90},"          \
+	" {'name': 'breakout_media_ports', 'labels': 'state=\\\"used\\\"', 'value': 10}]"
+#define HEARD "{'id': 'c1', 'verdict': 'ok'}"
+#define DEAF  "{'id': 'c2', 'verdict': 'one-way'}"
+
+static json_t *documents[6];
+static struct look look;
+static json_t *findings;
+static enum look_level worst;
+
+/* Written with ' for ", so that it can be read here. */
+static json_t *parse(size_t slot, const char *text)
+{
+	char copy[2048];
+
+	assert_true(strlen(text) < sizeof(copy));
+	strcpy(copy, text);
+	for (char *at = copy; *at; at++)
+		if (*at == '\'')
+			*at = '"';
+	json_decref(documents[slot]);
+	documents[slot] = json_loads(copy, 0, NULL);
+	assert_non_null(documents[slot]);
+	return documents[slot];
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	look = (struct look){
+		.program = "1.2",
+		.status = parse(0, STATUS),
+		.trunks = parse(1, "[" UP "]"),
+		.certificates = parse(2, CERTIFICATE),
+		.calls = parse(3, "[" HEARD "]"),
+		.metrics = parse(4, METRICS),
+		.settings = parse(5, "[{'name': 'limits.calls', 'value': '100'}]"),
+		.config = { .path = "/x.yaml" },
+		.past = { .known = true, .minutes = 10, .answered = 20 },
+		.host = { .clock_known = true,
+			  .clock_synced = true,
+			  .memory_total_kib = 1000000,
+			  .memory_available_kib = 500000,
+			  .disks = { { "cdr.file", "/c", 50 } } },
+	};
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	json_decref(findings);
+	findings = NULL;
+	for (size_t i = 0; i < 6; i++) {
+		json_decref(documents[i]);
+		documents[i] = NULL;
+	}
+	return 0;
+}
+
+static void diagnose(void)
+{
+	json_decref(findings);
+	findings = look_diagnose(&look, &worst);
+	assert_non_null(findings);
+}
+
+static const char *of(const char *subsystem, const char *member)
+{
+	for (size_t i = 0; i < json_array_size(findings); i++) {
+		const json_t *finding = json_array_get(findings, i);
+		const char *name = json_string_value(json_object_get(finding, "subsystem"));
+
+		if (strcmp(name, subsystem) == 0)
+			return json_string_value(json_object_get(finding, member));
+	}
+	return "none";
+}
+
+static void says(const char *subsystem, const char *level, const char *reason)
+{
+	diagnose();
+	assert_string_equal(of(subsystem, "level"), level);
+	if (!strstr(of(subsystem, "reason"), reason))
+		assert_string_equal(of(subsystem, "reason"), reason);
+	assert_int_equal(*of(subsystem, "next") != '\0', strcmp(level, "OK") != 0);
+}
+
+static void a_healthy_system_is_ok_in_every_line(void **state)
+{
+	(void)state;
+	diagnose();
+	for (size_t i = 0; i < json_array_size(findings); i++)
+		assert_string_equal(
+			json_string_value(json_object_get(json_array_get(findings, i), "level")),
+			"OK");
+	assert_int_equal(json_array_size(findings), 18);
+	assert_int_equal(worst, LOOK_OK);
+	says("daemon", "OK", "version 1.2, pid 7, up 3m10s");
+	says("registrations", "OK", "9 of 9 active, first expiry in 50m00s; the core may be away");
+}
+
+static void one_address_down_is_a_warning_the_last_one_is_critical(void **state)
+{
+	(void)state;
+	look.trunks = parse(1, "[" UP "," DOWN "]");
+	says("trunks", "WARNING", "pbx: sip:b is down for 1m15s (503)");
+	assert_int_equal(worst, LOOK_WARNING);
+	look.trunks = parse(1, "[" DOWN "]");
+	says("trunks", "CRITICAL", "no way to this trunk is left");
+	assert_string_equal(of("trunks", "next"), "breakoutctl trunks");
+	assert_int_equal(worst, LOOK_CRITICAL);
+}
+
+static void registrations_that_do_not_hold_are_told_before_they_lapse(void **state)
+{
+	json_t *states = json_object_get(documents[0], "registrations");
+
+	(void)state;
+	json_object_set_new(states, "backoff", json_integer(2));
+	says("registrations", "WARNING", "2 of 11 failed and are tried again");
+	json_object_set_new(documents[0], "first_expiry_s", json_integer(300));
+	says("registrations", "CRITICAL", "lapses within ten minutes");
+	json_object_set_new(documents[0], "api_up", json_false());
+	says("core api", "CRITICAL", "registrations hold for 5m00s");
+	json_object_set_new(documents[0], "withheld", json_integer(9));
+	json_object_set_new(documents[0], "withheld_why", json_string("no certificate"));
+	says("gate", "CRITICAL", "9 registrations are withheld, calls go past us: no certificate");
+}
+
+static void the_worst_of_several_reasons_stands_alone(void **state)
+{
+	(void)state;
+	look.certificates =
+		parse(2, "[{'key': 'a', 'same': false, 'live': {'days_left': 20, 'for_domain': "
+			 "true}}, {'key': 'b', 'same': true, 'live': {'days_left': -1, "
+			 "'for_domain': true}}]");
+	says("certificates", "CRITICAL", "b has expired");
+	assert_null(strstr(of("certificates", "reason"), "a expires"));
+	look.certificates = parse(
+		2, "[{'key': 'a', 'same': false, 'live': {'days_left': 20, 'for_domain': true}}]");
+	says("certificates", "WARNING", "a expires in 20 days; a on disk is not the one in force");
+}
+
+static void calls_nobody_hears_are_told_and_which_one_to_look_at(void **state)
+{
+	(void)state;
+	look.calls = parse(3, "[" HEARD "," DEAF "]");
+	says("calls", "WARNING", "1 of 2 up are one-way or without media");
+	assert_string_equal(of("calls", "next"), "breakoutctl trace c2");
+	look.calls = parse(3, "[" DEAF "," DEAF "," DEAF "," HEARD "]");
+	says("calls", "CRITICAL", "3 of 4 up");
+	look.calls = parse(3, "[]");
+	look.past.deaf = 2;
+	strcpy(look.past.id, "c9");
+	says("calls", "WARNING", "2 of 20 answered ones that ended in the last 10 minutes");
+	assert_string_equal(of("calls", "next"), "breakoutctl trace c9");
+}
+
+static void what_runs_out_is_told(void **state)
+{
+	(void)state;
+	look.metrics = parse(4, "[{'name': 'breakout_media_ports', 'labels': 'state=\\\"free\\\"',"
+				" 'value': 1}, {'name': 'breakout_media_ports', 'labels': '',"
+				" 'value': 99}, {'name': 'breakout_cdr_lost_total', 'value': 4}]");
+	says("media ports", "CRITICAL", "1 of 100 are left");
+	says("records", "CRITICAL", "4 were lost since the start");
+	json_object_set_new(documents[0], "load",
+			    json_pack("{s:s, s:i}", "level", "shedding", "admitted_percent", 60));
+	says("load", "CRITICAL", "overload is shedding: 60 % of new calls are admitted");
+	json_object_set_new(documents[0], "calls", json_integer(100));
+	says("load", "CRITICAL", "100 of 100 calls (limits.calls): new ones get 503");
+	json_object_set_new(json_object_get(documents[0], "process"), "files", json_integer(850));
+	says("open files", "WARNING", "850 of 1000 are open");
+	look.host.memory_available_kib = 20000;
+	says("memory", "CRITICAL", "breakoutd uses 50");
+	look.host.disks[0].free_percent = 5;
+	says("disks", "WARNING", "5 % free where cdr.file is (/c)");
+	look.host.clock_synced = false;
+	says("clock", "WARNING", "nobody synchronises it");
+}
+
+static void a_configuration_that_would_be_refused_or_waits_is_told(void **state)
+{
+	(void)state;
+	look.config.changes = 2;
+	look.config.change = "limits.calls";
+	says("configuration", "WARNING",
+	     "differs from what is in force: limits.calls ... (keys: 2)");
+	assert_string_equal(of("configuration", "next"), "breakoutctl reload");
+	look.config = (struct look_config){ .path = "/x.yaml",
+					    .errors = 1,
+					    .error = "/x.yaml:3:1: error: no such key" };
+	says("configuration", "WARNING", "a reload would refuse it: /x.yaml:3:1: error");
+	assert_string_equal(of("configuration", "next"), "breakoutctl check /x.yaml");
+}
+
+static void without_a_daemon_it_says_what_it_can(void **state)
+{
+	(void)state;
+	look = (struct look){ .program = "1.2",
+			      .unreachable = "does not run",
+			      .unreachable_do = "systemctl status breakout",
+			      .config = look.config,
+			      .host = look.host };
+	says("daemon", "CRITICAL", "does not run");
+	assert_string_equal(of("daemon", "next"), "systemctl status breakout");
+	says("configuration", "OK", "/x.yaml has no mistakes");
+	assert_string_equal(of("registrations", "level"), "none");
+	assert_int_equal(json_array_size(findings), 5);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_healthy_system_is_ok_in_every_line),
+		TEST(one_address_down_is_a_warning_the_last_one_is_critical),
+		TEST(registrations_that_do_not_hold_are_told_before_they_lapse),
+		TEST(the_worst_of_several_reasons_stands_alone),
+		TEST(calls_nobody_hears_are_told_and_which_one_to_look_at),
+		TEST(what_runs_out_is_told),
+		TEST(a_configuration_that_would_be_refused_or_waits_is_told),
+		TEST(without_a_daemon_it_says_what_it_can),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
