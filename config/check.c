@@ -134,6 +134,31 @@ static void check_api(struct reader *reader, const struct node *root)
 			"`core.api.keepalive` is outside what the core allows. Write 1m to 5m");
 }
 
+static void check_store(struct reader *reader, const struct node *root)
+{
+	struct config *config = reader->config;
+
+	if (!config->postgres.conninfo)
+		return;
+	config->store_sqlite = NULL; /* the arena's: its default does not hold */
+	if (!absent(root, "store.sqlite"))
+		find_error(reader->findings, place_of(root, "store.sqlite"),
+			   "`store.sqlite` stands beside `store.postgres`. Remove one");
+	if (config->consents)
+		find_error(reader->findings, place_of(root, "store.postgres"),
+			   "`store.postgres` has no place for `consents`, whose events each node "
+			   "would have to see. Remove one of the two");
+	if (!config->postgres.version)
+		find_error(reader->findings, place_of(root, "store"),
+			   "`store.version` is missing: nodes that share a database tell a newer "
+			   "configuration from an older one by it. Write a number and raise it, on "
+			   "all nodes, with every change of registrations, domain or prefixes");
+	if (config->withdraw_at_stop)
+		find_error(reader->findings, place_of(root, "stop.withdraw"),
+			   "`stop.withdraw` would take the numbers of all nodes from the core when "
+			   "one stops. Remove it: with `store.postgres` the others take over");
+}
+
 static void check_sbc(struct reader *reader, const struct node *root)
 {
 	const struct config_sbc *sbc = &reader->config->core.sbc;
@@ -324,6 +349,7 @@ void check_all(struct reader *reader, const struct node *root)
 	check_listen(reader, root);
 	check_certificate(reader, root);
 	check_api(reader, root);
+	check_store(reader, root);
 	check_sbc(reader, root);
 	check_prefixes(reader, root);
 	check_ports(reader, root);

@@ -552,6 +552,16 @@ struct config_trace {
 	char *hep_password_file;
 };
 
+/* A database that several nodes share. */
+struct config_postgres {
+	char *conninfo; /* libpq's; NULL: none, the file is the store */
+	char *password_file;
+	char *node;       /* our name; NULL: the machine's */
+	unsigned version; /* of the registrations: the greatest of all nodes counts */
+	unsigned lease_ms;
+	unsigned alone_s; /* registrations are refreshed so long without the database */
+};
+
 struct config {
 	char *path;
 	char version[17];      /* a name for what it says, hexadecimal */
@@ -561,7 +571,8 @@ struct config {
 	struct config_core core;
 	char *prefix_mo, *prefix_mt; /* digits; NULL: none */
 	char *store_sqlite;          /* path */
-	char *cdr_file;              /* JSON lines; NULL: only the log */
+	struct config_postgres postgres;
+	char *cdr_file; /* JSON lines; NULL: only the log */
 	struct config_records records;
 	char *admin_socket; /* path of the Unix socket */
 	struct config_http http;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "registrar/keeper.h"
+#include "registrar/keeper_inside.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,57 +10,19 @@
 #include "base/metrics.h"
 #include "base/str.h"
 #include "registrar/gate.h"
-#include "registrar/history.h"
 #include "registrar/plan.h"
-#include "registrar/refresh.h"
-#include "registrar/store.h"
-#include "registrar/trouble.h"
+#include "registrar/store_postgres.h"
 #include "registrar/upsert.h"
 
 #define FLUSH_MS 100 /* how long the store may lag behind */
 /* A mere refresh moves an expiry that lies half a TTL ahead anyway: it may wait
  * longer, so that more rows share a page (a million numbers: 2.8 MB a second
  * written otherwise). Lost, it costs one early refresh after the next start. */
-#define FLUSH_LAZY_MS  60000
-#define FLUSH_COUNT    32768 /* rows that wait at most */
-#define FLUSH_RETRY_MS 5000  /* after the store could not be written */
-#define SOON_MS        60000 /* times after a reboot are not trusted for longer */
-#define PAUSE_LOOK_MS  60000
-#define GAUGE_MS       10000 /* a pass over all records: not for every answer */
-
-struct dirty {
-	uint32_t handle;
-	uint32_t ttl_s;
-};
-
-struct keeper {
-	struct keeper_options options;
-	char *token; /* NULL: none in hand */
-	mono_ms token_expires;
-	unsigned token_serial;
-	struct refresh *refresh;
-	struct store *store;
-	struct dirty *dirty;
-	size_t dirty_count, dirty_room;
-	mono_ms flush_at;         /* 0: nothing to write */
-	atomic_bool store_failed; /* read by others too */
-	wall_ms offset;           /* of the store's times to ours: see store_anchor() */
-	mono_ms gauge_at, pause_at;
-	bool stopping, withdrawing, deaf;
-	uint32_t ttl_s; /* the core's latest */
-	struct trouble trouble;
-
-	/* Other threads read what stands below. */
-	pthread_mutex_t lock;
-	struct reg_table table;
-	size_t by_state[REG_STATE_COUNT];
-	bool api_up, token_ok;
-	mono_ms margin;
-	struct gate gate;
-	size_t held, held_told; /* wanted and held; those of them the core may know */
-	size_t paused;          /* wanted and held by order: none of the above */
-	struct history history;
-};
+#define FLUSH_LAZY_MS 60000
+#define FLUSH_COUNT   32768 /* rows that wait at most */
+#define SOON_MS       60000 /* times after a reboot are not trusted for longer */
+#define PAUSE_LOOK_MS 60000
+#define GAUGE_MS      10000 /* a pass over all records: not for every answer */
 
 /* One request on its way. */
 struct request {
@@ -69,7 +30,7 @@ struct request {
 	struct keeper *keeper;
 	struct reg *reg;
 	unsigned token_serial;
-	uint16_t asked;
+	uint16_t asked, before; /* reg_params: it says, the core was told */
 };
 
 static struct metric registrations[REG_STATE_COUNT] = {
@@ -83,6 +44,7 @@ static struct metric registrations[REG_STATE_COUNT] = {
 	[REG_REFUSED] = REGISTRATIONS("refused"),
 	[REG_WITHDRAWING] = REGISTRATIONS("withdrawing"),
 	[REG_WITHHELD] = REGISTRATIONS("withheld"),
+	[REG_ELSEWHERE] = REGISTRATIONS("elsewhere"),
 };
 
 static struct metric upserts[] = {
@@ -158,7 +120,7 @@ int wanted_create(struct wanted **ret_wanted, const struct config *config)
 
 /* ---- records: state, queue and counts move together ---- */
 
-static void count(struct keeper *keeper, const struct reg *reg, int by)
+void keeper_count(struct keeper *keeper, const struct reg *reg, int by)
 {
 	if (reg_gone(reg))
 		return;
@@ -167,17 +129,17 @@ static void count(struct keeper *keeper, const struct reg *reg, int by)
 		keeper->paused += (size_t)(ssize_t)by;
 	} else if (reg->flags & REG_HELD && reg->wanted) {
 		keeper->held += (size_t)(ssize_t)by;
-		if (reg->state != REG_WITHHELD)
+		if (reg->state != REG_WITHHELD && reg->state != REG_ELSEWHERE)
 			keeper->held_told += (size_t)(ssize_t)by;
 	}
 	metric_add(&registrations[reg->state], by);
 }
 
-static void file(struct keeper *keeper, struct reg *reg)
+void keeper_file(struct keeper *keeper, struct reg *reg)
 {
 	if (reg->flags & REG_IN_FLIGHT)
 		return;
-	if (reg_gone(reg) || reg->state == REG_WITHHELD)
+	if (reg_gone(reg) || reg->state == REG_WITHHELD || !shards_mine(keeper, reg))
 		refresh_unfile(keeper->refresh, reg);
 	else
 		refresh_file(keeper->refresh, reg);
@@ -191,13 +153,13 @@ static void handle(struct keeper *keeper, struct reg *reg, enum reg_event event,
 	uint8_t before = reg->state;
 
 	pthread_mutex_lock(&keeper->lock);
-	count(keeper, reg, -1);
+	keeper_count(keeper, reg, -1);
 	if (reg_handle(reg, event, input))
 		log_error("registrar", "event %d cannot happen in state %s", (int)event,
 			  reg_state_name(reg->state));
-	count(keeper, reg, +1);
+	keeper_count(keeper, reg, +1);
 	pthread_mutex_unlock(&keeper->lock);
-	file(keeper, reg);
+	keeper_file(keeper, reg);
 	if (before != reg->state && log_enabled(LOG_LEVEL_DEBUG))
 		trouble_log_change(reg, before, input->now);
 }
@@ -225,13 +187,14 @@ static void want_one(struct keeper *keeper, struct reg *reg, uint16_t wanted,
 	if (!changed && reg->service == service && (reg->flags & REG_CONSENTED) == consented)
 		return;
 	pthread_mutex_lock(&keeper->lock);
-	count(keeper, reg, -1);
+	keeper_count(keeper, reg, -1);
 	reg->wanted = wanted;
 	reg->service = service;
 	reg->flags = (uint8_t)((reg->flags & ~REG_CONSENTED) | consented);
-	count(keeper, reg, +1);
+	shards_adopt(keeper, reg, now);
+	keeper_count(keeper, reg, +1);
 	pthread_mutex_unlock(&keeper->lock);
-	if (changed)
+	if (changed && !(reg->repeat))
 		handle(keeper, reg, wanted ? REG_EV_CHANGED : REG_EV_REMOVED, &input);
 }
 
@@ -248,10 +211,10 @@ static void hold_one(struct keeper *keeper, struct reg *reg, mono_ms now)
 	if (!reg->wanted || (hold == held && paused == reg->paused))
 		return;
 	pthread_mutex_lock(&keeper->lock);
-	count(keeper, reg, -1);
+	keeper_count(keeper, reg, -1);
 	reg->paused = paused;
 	reg->flags = (uint8_t)(hold ? reg->flags | REG_HELD : reg->flags & ~REG_HELD);
-	count(keeper, reg, +1);
+	keeper_count(keeper, reg, +1);
 	pthread_mutex_unlock(&keeper->lock);
 	if (hold == held)
 		return;
@@ -268,11 +231,11 @@ static void plan_flush(struct keeper *keeper, mono_ms at)
 		keeper->flush_at = at;
 }
 
-/* The row has to be written within `lag`. */
-static void mark_dirty(struct keeper *keeper, struct reg *reg, uint32_t ttl_s, mono_ms now,
-		       mono_ms lag)
+/* The row has to be written within `lag`; so far it says `stored`. */
+static void mark_dirty(struct keeper *keeper, struct reg *reg, uint32_t ttl_s, uint16_t stored,
+		       mono_ms now, mono_ms lag)
 {
-	if (!keeper->store)
+	if (!keeper->store || reg->state == REG_ELSEWHERE)
 		return;
 	plan_flush(keeper, now + lag);
 	if (reg->dirty)
@@ -286,32 +249,40 @@ static void mark_dirty(struct keeper *keeper, struct reg *reg, uint32_t ttl_s, m
 		keeper->dirty = grown;
 		keeper->dirty_room = room;
 	}
-	keeper->dirty[keeper->dirty_count++] = (struct dirty){ reg->handle, ttl_s };
+	keeper->dirty[keeper->dirty_count++] = (struct dirty){ reg->handle, ttl_s, stored };
 	reg->dirty = 1;
 }
 
-/* The core holds what is wanted, for as long as expires_ms says. */
-static bool certain(const struct reg *reg)
+bool keeper_certain(const struct reg *reg)
 {
-	return reg->expires_ms && reg->told == reg->wanted && reg->state != REG_WITHDRAWING &&
+	return reg->expires_ms && reg->told == reg_wish(reg) && reg->state != REG_WITHDRAWING &&
 	       !(reg->flags & REG_CONFLICT);
 }
 
-/* A row without a TTL says: the core may hold something else by now. */
-static size_t dirty_rows(struct keeper *keeper, struct store_row *rows, mono_ms now)
+struct store_row keeper_row_of(const struct keeper *keeper, const struct reg *reg, uint32_t ttl_s,
+			       mono_ms now)
+{
+	struct store_row row = { .number = reg->number,
+				 .params = reg->told ? &keeper->table.params[reg->told] : NULL,
+				 .expires = keeper->offset +
+					    (keeper_certain(reg) ? reg->expires_ms : now),
+				 .ttl_s = keeper_certain(reg) ? ttl_s : 0,
+				 .shard = lease_shard_of(reg->number) };
+
+	row.epoch = keeper->shards.at[row.shard].epoch;
+	return row;
+}
+
+static size_t dirty_rows(struct keeper *keeper, struct store_row *rows, size_t count, mono_ms now)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < keeper->dirty_count; i++) {
+	for (size_t i = 0; i < count; i++) {
 		const struct reg *reg = reg_at(&keeper->table, keeper->dirty[i].handle);
 
-		if (!reg->number)
-			continue; /* dropped meanwhile */
-		rows[n].number = reg->number;
-		rows[n].params = reg->told ? &keeper->table.params[reg->told] : NULL;
-		rows[n].expires = keeper->offset + (certain(reg) ? reg->expires_ms : now);
-		rows[n].ttl_s = certain(reg) ? keeper->dirty[i].ttl_s : 0;
-		n++;
+		/* One may be dropped meanwhile, or another node's. */
+		if (reg->number && reg->state != REG_ELSEWHERE)
+			rows[n++] = keeper_row_of(keeper, reg, keeper->dirty[i].ttl_s, now);
 	}
 	return n;
 }
@@ -323,9 +294,14 @@ static int compare_rows(const void *a, const void *b)
 	return x->number < y->number ? -1 : x->number > y->number;
 }
 
-static void flush_failed(struct keeper *keeper, const char *why, mono_ms now)
+void keeper_flush_failed(struct keeper *keeper, const char *why, mono_ms now)
 {
-	if (!keeper->store_failed)
+	if (!keeper->store_failed && keeper->shards.on)
+		log_error("registrar",
+			  "store.postgres cannot be written (%s): what is registered is "
+			  "refreshed, what is new, changed or withdrawn waits",
+			  why);
+	else if (!keeper->store_failed)
 		log_error("registrar",
 			  "store %s cannot be written (%s): registrations go on, but a restart "
 			  "will repeat them; check the disk",
@@ -334,30 +310,38 @@ static void flush_failed(struct keeper *keeper, const char *why, mono_ms now)
 	keeper->flush_at = now + FLUSH_RETRY_MS;
 }
 
-static void flush(struct keeper *keeper, mono_ms now)
+void keeper_forget_dirty(struct keeper *keeper, size_t count, mono_ms now)
+{
+	for (size_t i = 0; i < count; i++)
+		reg_at(&keeper->table, keeper->dirty[i].handle)->dirty = 0;
+	keeper->dirty_count -= count;
+	memmove(keeper->dirty, keeper->dirty + count, keeper->dirty_count * sizeof(*keeper->dirty));
+	keeper->flush_at = keeper->dirty_count ? now : 0;
+}
+
+void keeper_flush(struct keeper *keeper, mono_ms now)
 {
 	struct store_row *rows;
 	const char *why = "out of memory";
-	size_t count;
+	size_t taken = keeper->dirty_count, count;
 	int err = -ENOMEM;
 
-	if (!keeper->dirty_count)
+	if (!taken)
 		return;
-	rows = calloc(keeper->dirty_count, sizeof(*rows));
+	if (taken > store_batch(keeper->store))
+		taken = store_batch(keeper->store);
+	rows = calloc(taken, sizeof(*rows));
 	if (rows) {
-		count = dirty_rows(keeper, rows, now);
+		count = dirty_rows(keeper, rows, taken, now);
 		qsort(rows, count, sizeof(*rows), compare_rows); /* as they lie in the file */
-		err = store_write(keeper->store, rows, count, &why);
+		err = store_write(keeper->store, rows, count, STORE_NOTE, &why);
 	}
 	free(rows);
 	if (err) {
-		flush_failed(keeper, why, now);
+		keeper_flush_failed(keeper, why, now);
 		return;
 	}
-	for (size_t i = 0; i < keeper->dirty_count; i++)
-		reg_at(&keeper->table, keeper->dirty[i].handle)->dirty = 0;
-	keeper->dirty_count = 0;
-	keeper->flush_at = 0;
+	keeper_forget_dirty(keeper, taken, now);
 	if (keeper->store_failed)
 		log_notice("registrar", "store %s is written again", keeper->options.store);
 	keeper->store_failed = false;
@@ -444,12 +428,12 @@ static void note_success(struct keeper *keeper, const struct request *request,
 			ttl_s = REG_TTL_MAX_S;
 		if (ttl_s != keeper->ttl_s) {
 			keeper->ttl_s = ttl_s;
-			refresh_expect(keeper->refresh, keeper->table.count, ttl_s);
+			refresh_expect(keeper->refresh, shards_numbers(keeper), ttl_s);
 		}
 	}
 	if (repeated) /* a short TTL makes a stale row worthless sooner */
 		lag = ttl_s * 100 < FLUSH_LAZY_MS ? ttl_s * 100 : FLUSH_LAZY_MS;
-	mark_dirty(keeper, request->reg, ttl_s, now, lag);
+	mark_dirty(keeper, request->reg, ttl_s, request->before, now, lag);
 }
 
 static void remember(struct keeper *keeper, const struct request *request,
@@ -491,22 +475,33 @@ static void on_answer(struct upsert_call *call, const struct upsert_answer *answ
 	note_gate(keeper, request, answer, now);
 	handle(keeper, reg, event_of(answer->verdict, keeper->options.needs_token), &input);
 	if (!reg->told)
-		mark_dirty(keeper, reg, 0, now, FLUSH_MS);
+		mark_dirty(keeper, reg, 0, request->before, now, FLUSH_MS);
 	if (answer->verdict == UPSERT_OK && call->kind == UPSERT_DELETE && keeper->options.deleted)
 		keeper->options.deleted(reg->number, keeper->options.arg);
 	if (answer->verdict == UPSERT_OK)
 		note_success(keeper, request, answer, repeated, now);
 	else if (answer->verdict == UPSERT_UNAUTHENTICATED && keeper->options.needs_token) {
 		token_refused(keeper, request->token_serial, answer->text);
-		refresh_file_first(keeper->refresh, reg);
+		if (shards_mine(keeper, reg))
+			refresh_file_first(keeper->refresh, reg);
 	}
 	if (answer->verdict != UPSERT_UNAUTHENTICATED || !keeper->options.needs_token)
 		trouble_reg(&keeper->trouble, reg, was_refused, answer,
 			    refresh_down(keeper->refresh), now);
+	shards_answered(keeper, reg, request->before, now);
 	free(request);
 }
 
 /* ---- requests ---- */
+
+void keeper_put_back(struct keeper *keeper, struct reg *reg, mono_ms due, mono_ms now)
+{
+	refresh_answered(keeper->refresh, reg, REFRESH_VOID, now);
+	pthread_mutex_lock(&keeper->lock);
+	reg->due_ms = due;
+	pthread_mutex_unlock(&keeper->lock);
+	keeper_file(keeper, reg);
+}
 
 /* It never left: there is no answer to wait for. */
 static void not_sent(struct keeper *keeper, struct reg *reg, const struct reg_input *input, int err)
@@ -533,7 +528,8 @@ static struct request *make_request(struct keeper *keeper, struct reg *reg)
 	request->reg = reg;
 	request->token_serial = keeper->token_serial;
 	/* A delete names what the core was told, a refresh repeats it. */
-	request->asked = request->call.kind == UPSERT ? reg->wanted : reg->told;
+	request->asked = request->call.kind == UPSERT ? reg_wish(reg) : reg->told;
+	request->before = reg->told;
 	return request;
 }
 
@@ -541,14 +537,14 @@ static struct request *make_request(struct keeper *keeper, struct reg *reg)
  * the process dies, the next one knows what there may be to take back. */
 static bool write_ahead(struct keeper *keeper, struct reg *reg, mono_ms now)
 {
-	if (!keeper->store || certain(reg))
+	if (!keeper->store || keeper_certain(reg))
 		return false;
 	if (!reg->told) {
 		pthread_mutex_lock(&keeper->lock);
 		reg->told = reg->wanted;
 		pthread_mutex_unlock(&keeper->lock);
 	}
-	mark_dirty(keeper, reg, 0, now, 0);
+	mark_dirty(keeper, reg, 0, reg->told, now, 0);
 	return true;
 }
 
@@ -563,13 +559,14 @@ static void send_one(struct keeper *keeper, struct reg *reg, mono_ms now)
 	int err = -ENOMEM;
 
 	if (reg->state == REG_WITHDRAWING && has_lapsed(reg, now)) {
+		input.asked = reg->told;
 		refresh_answered(keeper->refresh, reg, REFRESH_VOID, now);
 		handle(keeper, reg, REG_EV_EXPIRED, &input);
-		mark_dirty(keeper, reg, 0, now, FLUSH_MS);
+		mark_dirty(keeper, reg, 0, input.asked, now, FLUSH_MS);
 		return;
 	}
 	request = make_request(keeper, reg);
-	input.asked = request ? request->asked : reg->wanted;
+	input.asked = request ? request->asked : reg_wish(reg);
 	handle(keeper, reg, REG_EV_DUE, &input);
 	if (request)
 		err = upsert_send(&request->call, keeper->options.client, reg->number,
@@ -577,6 +574,8 @@ static void send_one(struct keeper *keeper, struct reg *reg, mono_ms now)
 	if (err) {
 		free(request);
 		not_sent(keeper, reg, &input, err);
+	} else {
+		shards_sent(keeper, reg);
 	}
 }
 
@@ -637,9 +636,15 @@ static void send_due(struct keeper *keeper, mono_ms now)
 	bool ahead = false;
 
 	while (count < REFRESH_WINDOW && (due[count] = refresh_take(keeper->refresh, now)))
-		ahead |= write_ahead(keeper, due[count++], now);
-	if (ahead && may_write(keeper, now))
-		flush(keeper, now);
+		count++;
+	if (keeper->shards.on) {
+		count = shards_write_ahead(keeper, due, count, now);
+	} else {
+		for (size_t i = 0; i < count; i++)
+			ahead |= write_ahead(keeper, due[i], now);
+		if (ahead && may_write(keeper, now))
+			keeper_flush(keeper, now);
+	}
 	for (size_t i = 0; i < count; i++)
 		send_one(keeper, due[i], now);
 }
@@ -664,11 +669,11 @@ void keeper_run(struct keeper *keeper, mono_ms now)
 		end_pauses(keeper, now);
 	if (keeper->token && now >= keeper->token_expires)
 		set_token(keeper, NULL);
-	if (!keeper->stopping || keeper->withdrawing)
+	if (shards_turn(keeper, now) && (!keeper->stopping || keeper->withdrawing))
 		send_due(keeper, now);
 	if (keeper->flush_at && (now >= keeper->flush_at || keeper->dirty_count >= FLUSH_COUNT) &&
 	    may_write(keeper, now))
-		flush(keeper, now);
+		keeper_flush(keeper, now);
 	if (now >= keeper->gauge_at)
 		set_gauges(keeper, now);
 	if (keeper->held || keeper->gate.began) {
@@ -681,12 +686,17 @@ void keeper_run(struct keeper *keeper, mono_ms now)
 mono_ms keeper_next(const struct keeper *keeper, mono_ms now)
 {
 	mono_ms next = keeper->gauge_at, turn;
+	enum lease_standing standing = keeper->shards.standing;
+	bool silent = keeper->shards.on && standing != LEASE_GOOD && standing != LEASE_ALONE;
+
+	if (keeper->shards.on && shards_next(keeper, now) < next)
+		next = shards_next(keeper, now);
 
 	if (keeper->flush_at && keeper->flush_at < next)
 		next = keeper->flush_at;
 	if (keeper->options.pauses && keeper->pause_at < next)
 		next = keeper->pause_at;
-	if (!keeper->stopping || keeper->withdrawing) {
+	if (!silent && (!keeper->stopping || keeper->withdrawing)) {
 		turn = refresh_next(keeper->refresh, now);
 		if (turn < next)
 			next = turn;
@@ -737,7 +747,7 @@ static int intern_all(struct keeper *keeper, const struct wanted *wanted,
 	return err;
 }
 
-static int merge(struct keeper *keeper, const uint64_t *numbers, size_t number_count)
+int keeper_merge(struct keeper *keeper, const uint64_t *numbers, size_t number_count)
 {
 	int err;
 
@@ -756,12 +766,12 @@ static int prepare(struct keeper *keeper, const struct wanted *wanted,
 
 	if (!numbers)
 		return -ENOMEM;
-	flush(keeper, now); /* records that are gone leave the table below */
+	keeper_flush(keeper, now); /* records that are gone leave the table below */
 	for (size_t i = 0; i < wanted->count; i++)
 		numbers[i] = wanted->numbers[i].number;
 	err = intern_all(keeper, wanted, ids);
 	if (!err)
-		err = merge(keeper, numbers, wanted->count);
+		err = keeper_merge(keeper, numbers, wanted->count);
 	free(numbers);
 	return err;
 }
@@ -789,7 +799,7 @@ int keeper_want(struct keeper *keeper, const struct wanted *wanted, mono_ms now)
 		}
 		hold_one(keeper, reg, now);
 	}
-	refresh_expect(keeper->refresh, keeper->table.count, keeper->ttl_s);
+	shards_count(keeper);
 	return 0;
 }
 
@@ -858,6 +868,10 @@ void keeper_refresh(struct keeper *keeper, uint64_t number, mono_ms now)
 void keeper_stop(struct keeper *keeper, bool withdraw, mono_ms now)
 {
 	keeper->stopping = true;
+	if (keeper->shards.on) { /* the others go on with them */
+		keeper_leave(keeper, now);
+		return;
+	}
 	keeper->withdrawing = withdraw;
 	if (!withdraw)
 		return;
@@ -868,7 +882,7 @@ void keeper_stop(struct keeper *keeper, bool withdraw, mono_ms now)
 
 bool keeper_idle(const struct keeper *keeper)
 {
-	return !refresh_in_flight(keeper->refresh) &&
+	return !refresh_in_flight(keeper->refresh) && shards_idle(keeper) &&
 	       (!keeper->withdrawing || !keeper->by_state[REG_WITHDRAWING]);
 }
 
@@ -1005,20 +1019,14 @@ struct loaded {
 	struct keeper *keeper;
 	const struct reg_params *last_params; /* and their id: runs of rows share them */
 	uint16_t last_id;
-	struct row {
-		uint64_t number;
-		wall_ms expires;
-		uint32_t ttl_s;
-		uint32_t handle;
-		uint16_t told;
-	} * rows;
+	struct keeper_row *rows;
 	size_t count, room;
 };
 
 static int loaded_reserve(struct loaded *loaded)
 {
 	size_t room = loaded->room ? loaded->room * 2 : 1024;
-	struct row *rows;
+	struct keeper_row *rows;
 
 	if (loaded->count < loaded->room)
 		return 0;
@@ -1048,10 +1056,10 @@ static int on_row(const struct store_row *row, void *arg)
 	if (err)
 		return err;
 	loaded->last_params = row->params;
-	loaded->rows[loaded->count++] = (struct row){ .number = row->number,
-						      .expires = row->expires,
-						      .ttl_s = row->ttl_s,
-						      .told = loaded->last_id };
+	loaded->rows[loaded->count++] = (struct keeper_row){ .number = row->number,
+							     .expires = row->expires,
+							     .ttl_s = row->ttl_s,
+							     .told = loaded->last_id };
 	return 0;
 }
 
@@ -1065,7 +1073,7 @@ static int merge_rows(struct keeper *keeper, struct loaded *loaded)
 		return -ENOMEM;
 	for (size_t i = 0; i < loaded->count; i++)
 		numbers[i] = loaded->rows[i].number;
-	err = merge(keeper, numbers, loaded->count);
+	err = keeper_merge(keeper, numbers, loaded->count);
 	free(numbers);
 	for (size_t i = 0; !err && i < loaded->count; i++)
 		loaded->rows[i].handle = keeper->table.sorted[i];
@@ -1074,7 +1082,7 @@ static int merge_rows(struct keeper *keeper, struct loaded *loaded)
 
 static int compare_expiries(const void *a, const void *b)
 {
-	const struct row *x = a, *y = b;
+	const struct keeper_row *x = a, *y = b;
 
 	return x->expires < y->expires ? -1 : x->expires > y->expires;
 }
@@ -1082,13 +1090,14 @@ static int compare_expiries(const void *a, const void *b)
 /* A row's time is believed only if it lies within the TTL from the present. After
  * a reboot it goes by a wall clock that may have been set meanwhile: such a row
  * says that there was a registration, not for how long, and is refreshed soon. */
-static void take_row(struct keeper *keeper, const struct row *row, bool same_boot, mono_ms now)
+void keeper_take_row(struct keeper *keeper, const struct keeper_row *row, bool trusted, mono_ms now)
 {
 	struct reg *reg = reg_at(&keeper->table, row->handle);
 	mono_ms ttl_ms = (mono_ms)(row->ttl_s < REG_TTL_MAX_S ? row->ttl_s : REG_TTL_MAX_S) * 1000;
-	mono_ms left = row->expires - keeper->offset - now;
+	mono_ms left = row->expires - keeper->offset - now, soon;
 
-	count(keeper, reg, -1);
+	pthread_mutex_lock(&keeper->lock);
+	keeper_count(keeper, reg, -1);
 	reg->told = row->told;
 	reg->wanted = row->told; /* until keeper_want() says otherwise */
 	reg->state = REG_NEW;
@@ -1099,11 +1108,13 @@ static void take_row(struct keeper *keeper, const struct row *row, bool same_boo
 		reg->due_ms = reg_refresh_due(reg->expires_ms - ttl_ms, row->ttl_s,
 					      &keeper->options.seed);
 	}
-	if (left > 0 && !same_boot)
-		reg->due_ms = now + (mono_ms)((double)SOON_MS * reg_random(&keeper->options.seed));
+	soon = now + (mono_ms)((double)SOON_MS * reg_random(&keeper->options.seed));
+	if (left > 0 && !trusted && (!keeper->shards.on || soon < reg->due_ms))
+		reg->due_ms = soon;
 	if (!row->ttl_s) /* what the last process sent may be on its way yet */
 		reg->flags |= REG_UNSURE;
-	count(keeper, reg, +1);
+	keeper_count(keeper, reg, +1);
+	pthread_mutex_unlock(&keeper->lock);
 	if (row->ttl_s)
 		keeper->ttl_s = row->ttl_s;
 }
@@ -1114,12 +1125,14 @@ static void settle_row(struct keeper *keeper, struct reg *reg)
 {
 	if (reg->state == REG_WITHDRAWING)
 		reg->expires_ms = 0;
-	file(keeper, reg);
+	keeper_file(keeper, reg);
 }
 
 /* True: the store's times go by the clock that runs since. */
 static bool set_offset(struct keeper *keeper, mono_ms now)
 {
+	if (keeper->shards.on) /* its rows come by the fleet, in our time */
+		return false;
 	keeper->offset = clock_wall() - now;
 	return keeper->store && keeper->options.boot &&
 	       store_anchor(keeper->store, keeper->options.boot, &keeper->offset);
@@ -1132,7 +1145,10 @@ static int load(struct keeper *keeper, const struct wanted *wanted, mono_ms now)
 	bool same_boot;
 	int err = 0;
 
-	if (keeper->options.store)
+	if (keeper->shards.on)
+		err = store_postgres_create(&keeper->store, keeper->options.postgres,
+					    keeper->options.fleet);
+	else if (keeper->options.store)
 		err = store_open(&keeper->store, keeper->options.store, on_row, &loaded);
 	if (!err && keeper->options.complete)
 		err = keeper->options.complete(wanted, &all, keeper->options.arg);
@@ -1143,7 +1159,7 @@ static int load(struct keeper *keeper, const struct wanted *wanted, mono_ms now)
 	if (!err) {
 		same_boot = set_offset(keeper, now);
 		for (size_t i = 0; i < loaded.count; i++)
-			take_row(keeper, &loaded.rows[i], same_boot, now);
+			keeper_take_row(keeper, &loaded.rows[i], same_boot, now);
 		err = keeper_want(keeper, all ? all : wanted, now);
 	}
 	wanted_destroy(all);
@@ -1168,6 +1184,11 @@ int keeper_create(struct keeper **ret_keeper, const struct keeper_options *optio
 	keeper->gauge_at = now;
 	keeper->gate.peers_serve = options->peers_serve;
 	keeper->gate.arg = options->arg;
+	keeper->shards.on = options->fleet != NULL;
+	if (options->fleet) {
+		keeper->shards.lease_ms = options->postgres->lease_ms;
+		keeper->shards.alone_ms = (mono_ms)options->postgres->alone_s * 1000;
+	}
 	if (options->store) {
 		keeper->options.store = strdup(options->store);
 		if (!keeper->options.store) {
@@ -1182,6 +1203,7 @@ int keeper_create(struct keeper **ret_keeper, const struct keeper_options *optio
 		err = load(keeper, wanted, now);
 	}
 	keeper->options.boot = NULL; /* borrowed until here */
+	keeper->options.postgres = NULL;
 	if (err) {
 		keeper_destroy(keeper);
 		return err;
@@ -1195,11 +1217,11 @@ struct keeper *keeper_destroy(struct keeper *keeper)
 	if (!keeper)
 		return NULL;
 	if (keeper->store)
-		flush(keeper, clock_now());
+		keeper_flush(keeper, clock_now());
 	if (keeper->refresh)
 		set_token(keeper, NULL);
 	for (size_t i = 0; i < keeper->table.count; i++)
-		count(keeper, reg_at(&keeper->table, keeper->table.sorted[i]), -1);
+		keeper_count(keeper, reg_at(&keeper->table, keeper->table.sorted[i]), -1);
 	store_close(keeper->store);
 	refresh_destroy(keeper->refresh);
 	reg_table_done(&keeper->table);

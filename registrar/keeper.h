@@ -31,11 +31,13 @@ int wanted_create(struct wanted **ret_wanted, const struct config *config) MUST_
 struct wanted *wanted_destroy(struct wanted *wanted);
 
 struct keeper_options {
-	struct api_client *client; /* borrowed */
-	const char *store;         /* path; NULL: nothing is remembered */
-	const char *boot;          /* names this run of the machine; NULL: not known */
-	unsigned deadline_ms;      /* per request */
-	unsigned max_rate;         /* requests a second; 0: as the numbers need */
+	struct api_client *client;              /* borrowed */
+	const char *store;                      /* path; NULL: nothing is remembered */
+	struct fleet *fleet;                    /* borrowed; NULL: all numbers are ours */
+	const struct config_postgres *postgres; /* of the fleet; borrowed */
+	const char *boot;                       /* names this run of the machine; NULL: not known */
+	unsigned deadline_ms;                   /* per request */
+	unsigned max_rate;                      /* requests a second; 0: as the numbers need */
 	bool needs_token;
 	/* The core refused the token in use: another one, please. */
 	void (*token_refused)(const char *token, void *arg);

@@ -21,7 +21,7 @@ const char *reg_state_name(enum reg_state state)
 		[REG_NEW] = "new",           [REG_PENDING] = "pending",
 		[REG_ACTIVE] = "active",     [REG_BACKOFF] = "backoff",
 		[REG_REFUSED] = "refused",   [REG_WITHDRAWING] = "withdrawing",
-		[REG_WITHHELD] = "withheld",
+		[REG_WITHHELD] = "withheld", [REG_ELSEWHERE] = "elsewhere",
 	};
 
 	return (unsigned)state < REG_STATE_COUNT ? names[state] : "?";
@@ -240,6 +240,12 @@ static const struct rule {
 			      [REG_EV_EXPIRED] = { true, REG_WITHDRAWING, forgotten } },
 	[REG_WITHHELD] = { [REG_EV_CHANGED] = { true, REG_WITHHELD, NULL },
 			   [REG_EV_REMOVED] = { true, REG_WITHHELD, NULL } },
+	[REG_ELSEWHERE] = { [REG_EV_OK] = { true, REG_ELSEWHERE, NULL },
+			    [REG_EV_FAILED] = { true, REG_ELSEWHERE, NULL },
+			    [REG_EV_POSTPONED] = { true, REG_ELSEWHERE, NULL },
+			    [REG_EV_REFUSED] = { true, REG_ELSEWHERE, NULL },
+			    [REG_EV_CHANGED] = { true, REG_ELSEWHERE, NULL },
+			    [REG_EV_REMOVED] = { true, REG_ELSEWHERE, NULL } },
 };
 
 static bool is_answer(enum reg_event event)
@@ -255,8 +261,8 @@ static void settle(struct reg *reg, mono_ms now)
 
 	if (!reg_wish(reg))
 		next = reg->wanted && !reg->told ? REG_WITHHELD : REG_WITHDRAWING;
-	if (reg->flags & REG_IN_FLIGHT || (away && next == reg->state) ||
-	    (!away && next == REG_NEW))
+	if (reg->flags & REG_IN_FLIGHT || reg->state == REG_ELSEWHERE ||
+	    (away && next == reg->state) || (!away && next == REG_NEW))
 		return;
 	reg->state = next;
 	if (reg->flags & REG_UNSURE)
@@ -283,6 +289,39 @@ int reg_handle(struct reg *reg, enum reg_event event, const struct reg_input *in
 		rule->action(reg, input);
 	settle(reg, input->now);
 	return 0;
+}
+
+void reg_own(struct reg *reg, mono_ms now)
+{
+	if (reg->state != REG_ELSEWHERE)
+		return;
+	reg->state = REG_NEW;
+	reg->due_ms = now;
+	settle(reg, now);
+}
+
+void reg_disown(struct reg *reg)
+{
+	reg->state = REG_ELSEWHERE;
+	reg->told = 0;
+	reg->expires_ms = 0;
+	reg->failures = 0;
+	reg->flags &= REG_IN_FLIGHT | REG_HELD | REG_CONSENTED;
+	reg->repeat = 0;
+}
+
+void reg_repeat(struct reg *reg, bool repeat, mono_ms now)
+{
+	if (reg->state == REG_ELSEWHERE || repeat == reg->repeat)
+		return;
+	reg->repeat = repeat;
+	if (!repeat && reg_wish(reg) != reg->told) {
+		if (reg->flags & REG_UNSURE)
+			reg->flags |= REG_CONFLICT;
+		if (!(reg->flags & REG_IN_FLIGHT))
+			reg->due_ms = now;
+	}
+	settle(reg, now);
 }
 
 bool reg_gone(const struct reg *reg)

@@ -13,6 +13,8 @@
  *   which ends with the record being gone, or NEW if it is wanted again. The same
  *   for one that is wanted and held; for it the end is WITHHELD, until released.
  *
+ *   any: ELSEWHERE, by reg_disown(): another node keeps it; NEW by reg_own().
+ *
  * Pure: time and chance are handed in. It knows no clock, socket or queue.
  */
 #ifndef BREAKOUT_REGISTRAR_REG_STATE_H
@@ -48,7 +50,7 @@ struct reg {
 	uint32_t service;    /* index into the config's services */
 	uint16_t wanted;     /* what the core shall be told (reg_params); 0: not wanted */
 	uint16_t told;       /* what it was told, perhaps in vain; 0: nothing */
-	uint8_t state;       /* enum reg_state; written by reg_handle() only */
+	uint8_t state;       /* enum reg_state; written by the functions below only */
 	uint8_t failures;    /* in a row, saturating */
 	uint8_t flags;       /* enum reg_flag */
 	/* Of the registrar thread alone, hence not among the flags: */
@@ -57,6 +59,7 @@ struct reg {
 	uint8_t dirty : 1;  /* the store has yet to hear of it */
 	uint8_t said : 1;   /* the log tells of its trouble */
 	uint8_t paused : 1; /* held by an operator's order: pauses.h */
+	uint8_t repeat : 1; /* only what it was told may be said again: reg_repeat() */
 };
 _Static_assert(sizeof(struct reg) <= 64, "a million registrations stay under 64 MB");
 
@@ -86,8 +89,20 @@ int reg_handle(struct reg *reg, enum reg_event event, const struct reg_input *in
 /* What the core shall be told now; 0: nothing. */
 static inline uint16_t reg_wish(const struct reg *reg)
 {
+	if (reg->repeat)
+		return reg->told;
 	return reg->flags & REG_HELD ? 0 : reg->wanted;
 }
+
+/* A fleet's numbers change hands. Owned anew it knows nothing of what the core was
+ * told; disowned it has forgotten it. Answers to what is out still come, and change
+ * nothing. The caller files the record anew. */
+void reg_own(struct reg *reg, mono_ms now);
+void reg_disown(struct reg *reg);
+
+/* What the core was told is kept alive, whatever is wanted or held; afterwards that is
+ * due at once. The caller files the record anew. */
+void reg_repeat(struct reg *reg, bool repeat, mono_ms now);
 
 /* Nobody wants it, the core has forgotten it: the record can go. */
 bool reg_gone(const struct reg *reg);

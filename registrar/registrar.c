@@ -8,12 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include "base/hash_siphash.h"
 #include "base/log.h"
 #include "base/mailbox.h"
 #include "base/str.h"
 #include "proto/api.h"
 #include "registrar/consent.h"
 #include "registrar/keeper.h"
+#include "registrar/keeper_shards.h"
 #include "registrar/vigil.h"
 
 struct note;
@@ -23,8 +25,9 @@ struct registrar {
 	struct consents *consents;
 	struct api_client *client;
 	struct api_token *token; /* NULL: none is needed */
+	struct fleet *fleet;     /* NULL: all numbers are ours */
 	struct mailbox *mailbox;
-	char *api_settings; /* what cannot change without a restart */
+	char *api_settings, *store_settings; /* what cannot change without a restart */
 	pthread_t thread;
 	bool started;
 	struct pauses *pauses;
@@ -44,10 +47,13 @@ struct note {
 		NOTE_TOKEN,
 		NOTE_JUDGE,
 		NOTE_PAUSE,
+		NOTE_FLEET,
 		NOTE_STOP
 	} kind;
 	struct wanted *wanted;
 	struct pause_services *services; /* go with it */
+	struct lease_wish wish;          /* what a fleet calls it */
+	struct fleet_news *news;
 	uint64_t number;
 	char *token;
 	unsigned expires_in_s, retry_ms;
@@ -66,19 +72,24 @@ static void note_free(struct mail *mail)
 	free(note->token);
 	wanted_destroy(note->wanted);
 	pause_services_destroy(note->services);
+	fleet_news_destroy(note->news);
 	free(note);
 }
 
-/* Registrar thread. */
-static void want(struct registrar *registrar, const struct wanted *configured, mono_ms now)
+/* Registrar thread. What is called by another name than the fleet's is not said before
+ * it is in force: the name comes first. */
+static void want(struct registrar *registrar, const struct note *note, mono_ms now)
 {
 	struct wanted *all = NULL;
-	int err = consents_want(registrar->consents, configured, &all, now);
+	int err = consents_want(registrar->consents, note->wanted, &all, now);
 
+	keeper_wish(registrar->keeper, &note->wish, now);
 	if (!err)
 		err = keeper_want(registrar->keeper, all, now);
 	if (err == -ENOMEM) /* the rest is logged where it happened */
 		log_error("registrar", "out of memory: the new set of numbers is not taken");
+	if (!err && registrar->fleet)
+		fleet_wish(registrar->fleet, &note->wish);
 	wanted_destroy(all);
 }
 
@@ -95,7 +106,7 @@ static void on_note(struct mail *mail, void *receiver)
 		pauses_services(registrar->pauses, note->services);
 		note->services = NULL;
 		if (!registrar->stopping)
-			want(registrar, note->wanted, now);
+			want(registrar, note, now);
 		break;
 	case NOTE_REFRESH:
 		keeper_refresh(keeper, note->number, now);
@@ -113,6 +124,9 @@ static void on_note(struct mail *mail, void *receiver)
 		break;
 	case NOTE_PAUSE:
 		keeper_pause(keeper, now);
+		break;
+	case NOTE_FLEET:
+		keeper_news(keeper, note->news, now);
 		break;
 	case NOTE_STOP:
 		registrar->stopping = true;
@@ -260,6 +274,58 @@ static int create_token(struct registrar *registrar, const struct config_api *ap
 	return err;
 }
 
+/* ---- the fleet ---- */
+
+/* Fleet thread. */
+static void on_fleet_news(struct fleet_news *take_news, void *arg)
+{
+	struct registrar *registrar = arg;
+	struct note *note = note_create(NOTE_FLEET);
+
+	if (!note) {
+		log_error("registrar", "out of memory: news of the fleet is lost");
+		fleet_news_destroy(take_news);
+		return;
+	}
+	note->news = take_news;
+	post(registrar, note);
+}
+
+static void mix(uint64_t *digest, const void *bytes, size_t length)
+{
+	const uint64_t key[2] = { *digest, length };
+
+	*digest = siphash_2_4(key, bytes, length);
+}
+
+/* What the core would be told; the same on every node. */
+static struct lease_wish wish_of(const struct config *config, const struct wanted *wanted)
+{
+	struct lease_wish wish = { .version = config->postgres.version, .digest = 1 };
+
+	mix(&wish.digest, wanted->sip_uri, strlen(wanted->sip_uri));
+	mix(&wish.digest, wanted->prefix_mo, strlen(wanted->prefix_mo));
+	mix(&wish.digest, wanted->prefix_mt, strlen(wanted->prefix_mt));
+	for (size_t i = 0; i < wanted->count; i++) {
+		const uint64_t words[] = { wanted->numbers[i].number,
+					   wanted->numbers[i].route_type };
+
+		mix(&wish.digest, words, sizeof(words));
+	}
+	return wish;
+}
+
+static int create_fleet(struct registrar *registrar, const struct config *config,
+			const struct wanted *wanted)
+{
+	struct fleet_options options = { .config = &config->postgres,
+					 .wish = wish_of(config, wanted),
+					 .news = on_fleet_news,
+					 .arg = registrar };
+
+	return config->postgres.conninfo ? fleet_create(&registrar->fleet, &options) : 0;
+}
+
 /* ---- create and destroy ---- */
 
 static int create_client(struct registrar *registrar, const struct config_api *api)
@@ -295,7 +361,8 @@ static int create_keeper(struct registrar *registrar, const struct config *confi
 {
 	struct keeper_options options = {
 		.client = registrar->client,
-		.store = config->store_sqlite,
+		.store = config->postgres.conninfo ? "store.postgres" : config->store_sqlite,
+		.postgres = &config->postgres,
 		.deadline_ms = config->core.api.deadline_ms,
 		.max_rate = config->core.api.max_rate,
 		.needs_token = config->core.api.token_url != NULL,
@@ -306,6 +373,7 @@ static int create_keeper(struct registrar *registrar, const struct config *confi
 		.pauses = registrar->pauses,
 	};
 	struct wanted *wanted;
+	struct lease_wish wish;
 	char boot[64];
 	int err;
 
@@ -315,7 +383,14 @@ static int create_keeper(struct registrar *registrar, const struct config *confi
 	err = wanted_create(&wanted, config);
 	if (err)
 		return err;
-	err = keeper_create(&registrar->keeper, &options, wanted, clock_now());
+	err = create_fleet(registrar, config, wanted);
+	options.fleet = registrar->fleet;
+	if (!err)
+		err = keeper_create(&registrar->keeper, &options, wanted, clock_now());
+	if (!err) {
+		wish = wish_of(config, wanted);
+		keeper_wish(registrar->keeper, &wish, clock_now());
+	}
 	wanted_destroy(wanted);
 	return err;
 }
@@ -343,6 +418,18 @@ static int name_services(struct registrar *registrar, const struct config *confi
 	return 0;
 }
 
+static char *describe_store(const struct config *config)
+{
+	const struct config_postgres *postgres = &config->postgres;
+	struct str text = { 0 };
+
+	str_addf(&text, "%s %s %s %s %u %u", config->store_sqlite ? config->store_sqlite : "",
+		 postgres->conninfo ? postgres->conninfo : "",
+		 postgres->password_file ? postgres->password_file : "",
+		 postgres->node ? postgres->node : "", postgres->lease_ms, postgres->alone_s);
+	return str_take(&text);
+}
+
 int registrar_create(struct registrar **ret_registrar, const struct config *config)
 {
 	struct registrar *registrar = calloc(1, sizeof(*registrar));
@@ -351,7 +438,10 @@ int registrar_create(struct registrar **ret_registrar, const struct config *conf
 	if (!registrar)
 		return -ENOMEM;
 	registrar->api_settings = describe_api(&config->core.api);
-	err = registrar->api_settings ? mailbox_create(&registrar->mailbox, registrar) : -ENOMEM;
+	registrar->store_settings = describe_store(config);
+	err = registrar->api_settings && registrar->store_settings
+		      ? mailbox_create(&registrar->mailbox, registrar)
+		      : -ENOMEM;
 	if (!err)
 		err = create_client(registrar, &config->core.api);
 	if (!err)
@@ -385,11 +475,15 @@ struct registrar *registrar_destroy(struct registrar *registrar)
 	if (registrar->consents)
 		consents_deafen(registrar->consents);
 	api_client_destroy(registrar->client);
+	if (registrar->fleet)
+		fleet_stop(registrar->fleet);
 	keeper_destroy(registrar->keeper);
 	consents_destroy(registrar->consents);
 	pauses_destroy(registrar->pauses);
 	mailbox_destroy(registrar->mailbox, note_free);
+	fleet_destroy(registrar->fleet);
 	free(registrar->api_settings);
+	free(registrar->store_settings);
 	free(registrar->last_note);
 	free(registrar);
 	return NULL;
@@ -416,7 +510,7 @@ int registrar_start(struct registrar *registrar)
 	if (err)
 		return -EAGAIN;
 	registrar->started = true;
-	return 0;
+	return registrar->fleet ? fleet_start(registrar->fleet) : 0;
 }
 
 void registrar_stop(struct registrar *registrar, bool withdraw, unsigned grace_ms)
@@ -431,33 +525,44 @@ void registrar_stop(struct registrar *registrar, bool withdraw, unsigned grace_m
 	post(registrar, note);
 	pthread_join(registrar->thread, NULL);
 	registrar->started = false;
+	if (registrar->fleet)
+		fleet_stop(registrar->fleet);
+}
+
+void registrar_hand_over(struct registrar *registrar)
+{
+	if (registrar->fleet)
+		fleet_drain(registrar->fleet);
 }
 
 /* ---- wishes and questions ---- */
 
 int registrar_reconfigure(struct registrar *registrar, const struct config *config)
 {
-	char *settings = describe_api(&config->core.api);
+	char *settings = describe_api(&config->core.api), *store = describe_store(config);
 	struct note *note = note_create(NOTE_WANT);
 	int err;
 
-	if (!settings || !note) {
-		free(settings);
-		free(note);
-		return -ENOMEM;
+	err = settings && store && note ? wanted_create(&note->wanted, config) : -ENOMEM;
+	if (!err) {
+		note->services = pause_services_create(config);
+		err = note->services ? 0 : -ENOMEM;
 	}
-	err = wanted_create(&note->wanted, config);
-	note->services = err ? NULL : pause_services_create(config);
-	if (!err && !note->services)
-		err = -ENOMEM;
 	if (err) {
 		free(settings);
-		note_free(&note->mail);
+		free(store);
+		if (note)
+			note_free(&note->mail);
 		return err;
 	}
+	note->wish = wish_of(config, note->wanted);
 	if (strcmp(settings, registrar->api_settings))
 		log_notice("registrar", "changes under core.api take effect at the next start");
+	if (strcmp(store, registrar->store_settings))
+		log_notice("registrar", "changes under store take effect at the next start, but "
+					"for its version");
 	free(settings);
+	free(store);
 	post(registrar, note);
 	return 0;
 }
@@ -547,6 +652,29 @@ void registrar_summary(struct registrar *registrar, struct registrar_summary *re
 {
 	keeper_summary(registrar->keeper, ret_summary);
 	consents_summary(registrar->consents, &ret_summary->consents);
+}
+
+void registrar_fleet(struct registrar *registrar, struct registrar_fleet *ret_fleet)
+{
+	memset(ret_fleet, 0, sizeof(*ret_fleet));
+	if (!registrar->fleet)
+		return;
+	fleet_info(registrar->fleet, ret_fleet);
+	keeper_fleet(registrar->keeper, ret_fleet);
+}
+
+int registrar_owner(struct registrar *registrar, const char *number, char ret_node[static 64])
+{
+	uint64_t packed = e164_pack(number);
+	struct registrar_fleet fleet;
+	unsigned owner;
+
+	registrar_fleet(registrar, &fleet);
+	owner = packed ? fleet.owner[lease_shard_of(packed)] : 0;
+	if (!owner)
+		return -ENOENT;
+	snprintf(ret_node, sizeof(fleet.nodes[0].name), "%s", fleet.nodes[owner - 1].name);
+	return 0;
 }
 
 size_t registrar_list(struct registrar *registrar, const char *after, size_t max,

@@ -27,6 +27,7 @@ enum reg_state {
 	REG_REFUSED,     /* the core will not have it; tried again slowly */
 	REG_WITHDRAWING, /* no longer wanted, or held; delete on its way or due */
 	REG_WITHHELD,    /* wanted, and not told to the core while the gate is closed */
+	REG_ELSEWHERE,   /* another node of the fleet keeps it */
 	REG_STATE_COUNT
 };
 const char *reg_state_name(enum reg_state state);
@@ -109,6 +110,30 @@ struct registrar_verdict {
 };
 uint64_t registrar_config_id(const struct config *config);
 
+#define REGISTRAR_NODES  32
+#define REGISTRAR_SHARDS 256
+
+/* Of a fleet that shares a database. */
+struct registrar_fleet {
+	bool on;                   /* else nothing below means anything */
+	char node[64];             /* our name */
+	const char *standing;      /* lease_standing_name() */
+	unsigned shards, held;     /* ours; of them those whose numbers are only refreshed */
+	bool reachable;            /* the database, at the last attempt */
+	int64_t version, in_force; /* of the configuration: ours, the fleet's */
+	unsigned alive;            /* nodes */
+	/* As the database had them at the last look: */
+	size_t node_count;
+	struct registrar_node {
+		char name[64];
+		unsigned shards;
+		bool alive, draining, current; /* current: has the configuration in force */
+		int64_t version;
+		mono_ms seen_ms; /* ago */
+	} nodes[REGISTRAR_NODES];
+	uint8_t owner[REGISTRAR_SHARDS]; /* index into nodes, plus 1; 0: nobody */
+};
+
 /* Opens the store and takes the wanted set from `config` (borrowed for the
  * call). sip_uri is what the core is told: sips:domain[:port].
  * Returns 0, -ENOMEM, or, with the reason logged, -EIO (store) or -EINVAL. */
@@ -145,6 +170,10 @@ int registrar_resume(struct registrar *registrar, enum pause_scope scope, const 
 /* Copies the orders in force, as far as there is room; how many there are. Any thread. */
 size_t registrar_pauses(struct registrar *registrar, struct reg_pause *ret_pauses, size_t room);
 
+/* A fleet's: the other nodes take over our numbers, while calls go on. Nobody else
+ * there: they stay. Outside of a fleet nothing happens. */
+void registrar_hand_over(struct registrar *registrar);
+
 /* Ends the thread; with `withdraw` first deletes everything, for at most
  * `grace_ms`. Then registrar_destroy(). */
 void registrar_stop(struct registrar *registrar, bool withdraw, unsigned grace_ms);
@@ -158,6 +187,12 @@ void registrar_summary(struct registrar *registrar, struct registrar_summary *re
 
 /* Whether the last write to the store worked, or there is none. Any thread; no lock. */
 bool registrar_store_ok(const struct registrar *registrar);
+
+/* Any thread. */
+void registrar_fleet(struct registrar *registrar, struct registrar_fleet *ret_fleet);
+/* The node that keeps a number. 0, or -ENOENT: no fleet, or nobody does. Any thread. */
+int registrar_owner(struct registrar *registrar, const char *number,
+		    char ret_node[static 64]) MUST_CHECK;
 
 /* The last ones of a number, newest first, as far as the registrar remembers: it
  * keeps some thousand of all numbers together. Any thread. */

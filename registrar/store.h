@@ -5,6 +5,9 @@
  * has been said, so that a restart neither says it all again at once nor
  * forgets to take back what is no longer configured.
  *
+ * Two kinds: a file of this process (store_sqlite.c), and the database a fleet
+ * shares (store_postgres.c), whose rows come shard by shard (fleet.h).
+ *
  * Threads: the registrar's (before it starts: its creator's).
  */
 #ifndef BREAKOUT_REGISTRAR_STORE_H
@@ -12,13 +15,15 @@
 
 #include "registrar/reg_table.h"
 
-struct store; /* opaque */
+struct store; /* see the end: opaque to those who use one */
 
 struct store_row {
 	uint64_t number;
 	const struct reg_params *params; /* what the core was told; borrowed */
 	wall_ms expires;                 /* when it forgets it */
 	uint32_t ttl_s; /* as the core gave it; 0: it may hold something else by now */
+	uint32_t shard; /* a fleet's: */
+	uint64_t epoch; /* under which we own it */
 };
 
 /* One row of the file, in number order; rows with equal parameters give the same
@@ -35,12 +40,38 @@ struct store *store_close(struct store *store);
 /* Times in the store are the machine's monotonic ones plus an offset that stays the
  * same until the next reboot, whatever becomes of the wall clock. `offset` is the
  * one to take if this boot has none yet; afterwards the one that holds. True: rows
- * of this boot were written by it already. */
+ * of this boot were written by it already. The file's only. */
 bool store_anchor(struct store *store, const char *boot, wall_ms *offset);
 
+/* What a batch of rows is for. */
+enum store_purpose {
+	STORE_NOTE, /* what has happened */
+	STORE_AHEAD /* what is about to be said for the first time: only the configuration
+		     * in force may */
+};
+
 /* Writes rows in one transaction; params NULL forgets the number. All or
- * nothing: 0, or -EIO with the reason in ret_error (valid until the next call). */
+ * nothing: 0, or -EIO with the reason in ret_error (valid until the next call).
+ * A fleet's: also -EPERM, when one of the shards is not ours under its epoch any
+ * more or the configuration is not in force. */
 int store_write(struct store *store, const struct store_row *rows, size_t count,
-		const char **ret_error) MUST_CHECK;
+		enum store_purpose purpose, const char **ret_error) MUST_CHECK;
+
+/* How many rows to write at a time, so that nothing else waits long. */
+size_t store_batch(const struct store *store);
+
+/* ---- for the files of the two kinds ---- */
+
+struct store_ops {
+	struct store *(*close)(struct store *store);
+	int (*write)(struct store *store, const struct store_row *rows, size_t count,
+		     enum store_purpose purpose, const char **ret_error);
+	size_t batch;
+};
+
+/* First member of each kind. */
+struct store {
+	const struct store_ops *ops;
+};
 
 #endif

@@ -63,7 +63,8 @@ static const char *const statements[STATEMENT_COUNT] = {
 	[ADD_ANCHOR] = "INSERT INTO anchor(boot, offset_ms) VALUES(?1, ?2)",
 };
 
-struct store {
+struct file_store {
+	struct store store;
 	char *path;
 	sqlite3 *db;
 	sqlite3_stmt *prepared[STATEMENT_COUNT];
@@ -77,7 +78,7 @@ static bool damaged(int code)
 	return (code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB;
 }
 
-static void db_close(struct store *store)
+static void db_close(struct file_store *store)
 {
 	sql_finalize(store->prepared, STATEMENT_COUNT);
 	sqlite3_close(store->db);
@@ -116,7 +117,7 @@ static int read_version(sqlite3 *db, int *ret_version)
 }
 
 /* An SQLite code. */
-static int db_open(struct store *store)
+static int db_open(struct file_store *store)
 {
 	int code, version = 0;
 
@@ -209,7 +210,7 @@ static const struct reg_params *known_find(const struct known *known, sqlite3_in
 	return NULL;
 }
 
-static int read_params(struct store *store, struct known *known)
+static int read_params(struct file_store *store, struct known *known)
 {
 	sqlite3_stmt *statement = NULL;
 	int code = sqlite3_prepare_v2(store->db, select_params, -1, &statement, NULL);
@@ -239,7 +240,7 @@ static int visit_row(const struct known *known, sqlite3_stmt *statement, store_v
 }
 
 /* An SQLite code; what `visit` returned goes to ret_err. */
-static int read_rows(struct store *store, store_visit_fn *visit, void *arg, int *ret_err)
+static int read_rows(struct file_store *store, store_visit_fn *visit, void *arg, int *ret_err)
 {
 	struct known known = { 0 };
 	sqlite3_stmt *statement = NULL;
@@ -272,7 +273,7 @@ static int move_one(const char *path, const char *suffix, wall_ms now)
 	return rename(from, to) ? -errno : 0;
 }
 
-static int move_aside(const struct store *store, const char *why)
+static int move_aside(const struct file_store *store, const char *why)
 {
 	wall_ms now = clock_wall();
 	int err = move_one(store->path, "", now);
@@ -292,12 +293,15 @@ static int move_aside(const struct store *store, const char *why)
 	return 0;
 }
 
-static int store_create(struct store **ret_store, const char *path)
+static const struct store_ops file_ops;
+
+static int store_create(struct file_store **ret_store, const char *path)
 {
-	struct store *store = calloc(1, sizeof(*store));
+	struct file_store *store = calloc(1, sizeof(*store));
 
 	if (!store)
 		return -ENOMEM;
+	store->store.ops = &file_ops;
 	store->path = strdup(path);
 	if (!store->path) {
 		free(store);
@@ -307,7 +311,7 @@ static int store_create(struct store **ret_store, const char *path)
 	return 0;
 }
 
-static int open_and_read(struct store *store, store_visit_fn *visit, void *arg, int *ret_code)
+static int open_and_read(struct file_store *store, store_visit_fn *visit, void *arg, int *ret_code)
 {
 	int code, err;
 
@@ -321,9 +325,19 @@ static int open_and_read(struct store *store, store_visit_fn *visit, void *arg, 
 	return err;
 }
 
+static struct store *file_close(struct store *base)
+{
+	struct file_store *store = CONTAINER_OF(base, struct file_store, store);
+
+	db_close(store);
+	free(store->path);
+	free(store);
+	return NULL;
+}
+
 int store_open(struct store **ret_store, const char *path, store_visit_fn *visit, void *arg)
 {
-	struct store *store;
+	struct file_store *store;
 	char why[160];
 	int code = SQLITE_OK, err;
 
@@ -345,27 +359,18 @@ int store_open(struct store **ret_store, const char *path, store_visit_fn *visit
 		err = -EIO;
 	}
 	if (err) {
-		store_close(store);
+		file_close(&store->store);
 		return err;
 	}
-	*ret_store = store;
+	*ret_store = &store->store;
 	return 0;
-}
-
-struct store *store_close(struct store *store)
-{
-	if (!store)
-		return NULL;
-	db_close(store);
-	free(store->path);
-	free(store);
-	return NULL;
 }
 
 /* ---- writing ---- */
 
-bool store_anchor(struct store *store, const char *boot, wall_ms *offset)
+bool store_anchor(struct store *base, const char *boot, wall_ms *offset)
 {
+	struct file_store *store = CONTAINER_OF(base, struct file_store, store);
 	sqlite3_stmt *find = store->prepared[FIND_ANCHOR], *add = store->prepared[ADD_ANCHOR];
 	sqlite3_int64 found = INT64_MIN;
 
@@ -390,7 +395,7 @@ static void bind_params(sqlite3_stmt *statement, const struct reg_params *params
 	sqlite3_bind_int(statement, 4, (int)params->route_type);
 }
 
-static int params_id(struct store *store, const struct reg_params *params)
+static int params_id(struct file_store *store, const struct reg_params *params)
 {
 	int code;
 
@@ -408,7 +413,7 @@ static int params_id(struct store *store, const struct reg_params *params)
 	return code;
 }
 
-static int write_row(struct store *store, const struct store_row *row)
+static int write_row(struct file_store *store, const struct store_row *row)
 {
 	sqlite3_stmt *put = store->prepared[PUT], *forget = store->prepared[FORGET];
 	int code;
@@ -427,11 +432,13 @@ static int write_row(struct store *store, const struct store_row *row)
 	return sql_run(put, NULL);
 }
 
-int store_write(struct store *store, const struct store_row *rows, size_t count,
-		const char **ret_error)
+static int file_write(struct store *base, const struct store_row *rows, size_t count,
+		      enum store_purpose purpose, const char **ret_error)
 {
+	struct file_store *store = CONTAINER_OF(base, struct file_store, store);
 	int code = sqlite3_exec(store->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
 
+	(void)purpose; /* the file has one writer */
 	/* Borrowed pointers name the parameters within one call only. */
 	store->last_params = NULL;
 	for (size_t i = 0; code == SQLITE_OK && i < count; i++)
@@ -444,3 +451,7 @@ int store_write(struct store *store, const struct store_row *rows, size_t count,
 	sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
 	return -EIO;
 }
+
+static const struct store_ops file_ops = { .close = file_close,
+					   .write = file_write,
+					   .batch = SIZE_MAX };

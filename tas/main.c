@@ -216,6 +216,7 @@ static void drain(void *arg)
 	service_leave_trunks(daemon->service);
 	if (daemon->config->withdraw_at_stop)
 		withdraw(daemon);
+	registrar_hand_over(daemon->registrar);
 	if (call_room_count(daemon->calls) == 0) {
 		end(daemon);
 		return;

@@ -374,6 +374,9 @@ static json_t *sip_refresh(const struct admin_options *options, const char *numb
 
 	if (*number && registrar_lookup(options->registrar, number, &info) < 0)
 		return error_text("no registration has this number");
+	if (*number && info.state == REG_ELSEWHERE)
+		return error_text("another node of the fleet keeps this number: ask there "
+				  "(regs show NUMBER names it)");
 	registrar_refresh(options->registrar, *number ? number : NULL);
 	return json_pack("{s:s}", "refreshing", *number ? number : "all");
 }
@@ -429,6 +432,7 @@ static json_t *attempts_json(struct registrar *registrar, const char *number)
 static json_t *answer_reg(struct answerer *answerer, const char *number)
 {
 	struct reg_info info;
+	char node[64];
 	json_t *reg;
 
 	if (registrar_lookup(answerer->options.registrar, number, &info) < 0)
@@ -437,6 +441,8 @@ static json_t *answer_reg(struct answerer *answerer, const char *number)
 	if (reg)
 		json_object_set_new(reg, "attempts",
 				    attempts_json(answerer->options.registrar, number));
+	if (reg && !registrar_owner(answerer->options.registrar, number, node))
+		json_object_set_new(reg, "node", text_json(node));
 	return reg;
 }
 
@@ -520,6 +526,33 @@ static json_t *health_json(struct vitals *vitals)
 			 (json_int_t)report.stranded, "checks", signs);
 }
 
+static json_t *node_json(const struct registrar_node *node)
+{
+	return json_pack("{s:o, s:i, s:b, s:b, s:b, s:I, s:I}", "name", text_json(node->name),
+			 "shards", (int)node->shards, "alive", node->alive, "draining",
+			 node->draining, "current", node->current, "version",
+			 (json_int_t)node->version, "seen_ms", (json_int_t)node->seen_ms);
+}
+
+/* NULL: this daemon is in no fleet. */
+static json_t *fleet_json(struct registrar *registrar)
+{
+	struct registrar_fleet fleet;
+	json_t *nodes;
+
+	registrar_fleet(registrar, &fleet);
+	if (!fleet.on)
+		return NULL;
+	nodes = json_array();
+	for (size_t i = 0; nodes && i < fleet.node_count; i++)
+		json_array_append_new(nodes, node_json(&fleet.nodes[i]));
+	return json_pack("{s:o, s:s, s:b, s:i, s:i, s:I, s:I, s:o}", "node", text_json(fleet.node),
+			 "standing", fleet.standing, "database", fleet.reachable, "shards",
+			 (int)fleet.shards, "held", (int)fleet.held, "version",
+			 (json_int_t)fleet.version, "in_force", (json_int_t)fleet.in_force, "nodes",
+			 nodes);
+}
+
 /* ---- requests ---- */
 
 static json_t *answer_status(struct answerer *answerer, const char *unused)
@@ -541,6 +574,9 @@ static json_t *answer_status(struct answerer *answerer, const char *unused)
 		more = summary_json(answerer->options.registrar);
 		json_object_update(status, more);
 		json_decref(more);
+		more = fleet_json(answerer->options.registrar);
+		if (more)
+			json_object_set_new(status, "fleet", more);
 	}
 	return status;
 }

@@ -80,7 +80,7 @@ class Scene:
         self.drivers = []
 
     def config(self, numbers, name="breakout.yaml", route="loop", domain="tas.example.com",
-               more=(), **api):
+               more=(), store=None, **api):
         """more: registrations as a file has them."""
         path = self.folder / name
         api_section = {"target": f"127.0.0.1:{self.api.port}", "ca_file": self.pki.ca,
@@ -93,16 +93,19 @@ class Scene:
             "core": {"api": api_section,
                      "sbc": {"uri": "sips:127.0.0.1", "trusted": ["127.0.0.0/8"]}},
             "prefixes": {"mobile_originating": "00", "mobile_terminating": "01"},
-            "store": {"sqlite": str(self.folder / "store.db")},
+            "store": store or {"sqlite": str(self.folder / "store.db")},
             "admin": {"socket": str(self.folder / "ctl.sock")},
             "media": {"address": "127.0.0.1"},
             "registrations": [{"number": n, "route_type": route} for n in numbers] + list(more)}))
         return path
 
-    def driver(self, numbers, **more):
-        driver = Driver(self.config(numbers, **more))
+    def on(self, config):
+        driver = Driver(config)
         self.drivers.append(driver)
         return driver
+
+    def driver(self, numbers, **more):
+        return self.on(self.config(numbers, **more))
 
     def close(self):
         for driver in self.drivers:

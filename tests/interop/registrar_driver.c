@@ -3,6 +3,8 @@
  *
  *   list             one line a number: number state route failures error
  *   summary          states, API and token
+ *   fleet            standing, shards owned and held, nodes that live
+ *   drain            hand all over
  *   refresh [NUMBER] refresh now
  *   reload FILE      take the set of numbers from another file
  *   stop [withdraw]  end; end of input does the same without withdrawing
@@ -49,6 +51,15 @@ static void print_summary(struct registrar *registrar)
 	       summary.first_expiry_ms != 0);
 }
 
+static void print_fleet(struct registrar *registrar)
+{
+	struct registrar_fleet fleet;
+
+	registrar_fleet(registrar, &fleet);
+	printf("%s shards=%u held=%u alive=%u\n", fleet.on ? fleet.standing : "single",
+	       fleet.shards, fleet.held, fleet.alive);
+}
+
 static void reload(struct registrar *registrar, const char *path)
 {
 	struct config *config = load(path);
@@ -75,6 +86,10 @@ static bool command(struct registrar *registrar, char *line, bool *ret_withdraw)
 		registrar_list(registrar, NULL, SIZE_MAX, print_one, NULL);
 	else if (!strcmp(line, "summary"))
 		print_summary(registrar);
+	else if (!strcmp(line, "fleet"))
+		print_fleet(registrar);
+	else if (!strcmp(line, "drain"))
+		registrar_hand_over(registrar);
 	else if (!strcmp(line, "refresh"))
 		registrar_refresh(registrar, argument);
 	else if (!strcmp(line, "reload") && argument)

@@ -311,4 +311,5 @@ def main():
     return tally.close()
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

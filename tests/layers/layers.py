@@ -49,6 +49,7 @@ FOREIGN = {
     "generated messages": (["wgtwo/", "google/"], ["registrar/upsert.c", "registrar/consent_wire.c",
                                                    "tools/core/api.c"]),
     "SQLite": (["sqlite3.h"], ["registrar/sql.h", "records/rows_sqlite.c"]),
+    "libpq": (["libpq-fe.h"], ["registrar/postgres.c"]),
     "libnice": (["nice/", "stun/"], ["media/ice.c", "media/lite.c"]),
     "GLib": (["glib", "gio/"], ["media/ice.c", "media/worker.c", "config/zone.c"]),
     "libsrtp2": (["srtp2/"], ["media/srtp.c", "media/srtp_openssl.c"]),

@@ -7,10 +7,6 @@
 #include "registrar/store.h"
 #include "tests/simulate/world.h"
 
-struct store {
-	char unused;
-};
-
 /* As of the last checkpoint. */
 struct saved {
 	terms stored;
@@ -84,10 +80,16 @@ struct store *store_close(struct store *store)
 	return NULL;
 }
 
-int store_write(struct store *store, const struct store_row *rows, size_t count,
-		const char **ret_error)
+size_t store_batch(const struct store *store)
 {
 	(void)store;
+	return SIZE_MAX;
+}
+
+int store_write(struct store *store, const struct store_row *rows, size_t count,
+		enum store_purpose purpose, const char **ret_error)
+{
+	(void)store, (void)purpose;
 	if (!take_effect())
 		return 0; /* dead: nobody learns of it */
 	if (world.weather.disk_full) {

@@ -157,6 +157,33 @@ static void show_load(const json_t *load)
 	putchar('\n');
 }
 
+static void node_row(const json_t *node, char cells[COLUMNS_MAX][CELL])
+{
+	snprintf(cells[0], CELL, "%s", text_of(node, "name"));
+	snprintf(cells[1], CELL, "%s",
+		 !json_is_true(json_object_get(node, "alive"))     ? "silent"
+		 : json_is_true(json_object_get(node, "draining")) ? "draining"
+								   : "lives");
+	snprintf(cells[2], CELL, "%lld", number_of(node, "shards"));
+	snprintf(cells[3], CELL, "%lld%s", number_of(node, "version"),
+		 json_is_true(json_object_get(node, "current")) ? "" : " (not in force)");
+	snprintf(cells[4], CELL, "%.1fs ago", (double)number_of(node, "seen_ms") / 1000);
+}
+
+static void show_fleet(const json_t *fleet)
+{
+	static const char *const titles[] = { "NODE", "STATE", "SHARDS", "VERSION", "SEEN", NULL };
+
+	printf("fleet      node %s, database answers: %s, lease: %s, %lld shards of 256",
+	       text_of(fleet, "node"), yes_no(fleet, "database"), text_of(fleet, "standing"),
+	       number_of(fleet, "shards"));
+	if (number_of(fleet, "held"))
+		printf(" (%lld only refreshed)", number_of(fleet, "held"));
+	printf("\nversion    %lld, in force %lld\n\n", number_of(fleet, "version"),
+	       number_of(fleet, "in_force"));
+	show_table(json_object_get(fleet, "nodes"), titles, node_row);
+}
+
 void show_status(const json_t *status)
 {
 	json_t *states = json_object_get(status, "registrations"), *count;
@@ -193,6 +220,8 @@ void show_status(const json_t *status)
 		printf(" %s=%lld", state, (long long)json_integer_value(count));
 	span_text(number_of(status, "margin_s"), margin, sizeof(margin));
 	printf(", first expiry in %s, margin %s\n", expiry, margin);
+	if (json_object_get(status, "fleet"))
+		show_fleet(json_object_get(status, "fleet"));
 	show_consents(json_object_get(status, "consents"));
 	if (number_of(status, "pauses"))
 		printf("paused     %lld by %lld orders: breakoutctl regs pauses\n",

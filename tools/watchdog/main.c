@@ -335,7 +335,13 @@ int main(int argc, char **argv)
 	}
 	log_set_level(watchdog.config->log_level);
 	log_set_format(watchdog.config->log_format);
-	status = watch(&watchdog);
+	if (watchdog.config->store_sqlite) {
+		status = watch(&watchdog);
+	} else {
+		log_notice("watchdog", "nothing to watch: with store.postgres the other nodes take "
+				       "over from a dead daemon");
+		status = EXIT_SUCCESS;
+	}
 	config_destroy(watchdog.config);
 	return status;
 }

@@ -33,19 +33,19 @@ static void step(struct reg *reg, enum reg_event event, mono_ms now)
  * is a cell that cannot happen. First between requests, then with one out. */
 static const char *const between_requests[REG_STATE_COUNT] = {
 	/*                    DUE OK FAILED POSTPONED REFUSED CHANGED REMOVED EXPIRED */
-	[REG_NEW] = "P----NW-",      [REG_PENDING] = "-----P--", [REG_ACTIVE] = "P----AW-",
-	[REG_BACKOFF] = "P----BW-",  [REG_REFUSED] = "P----RW-", [REG_WITHDRAWING] = "W----NWW",
-	[REG_WITHHELD] = "-----NW-",
+	[REG_NEW] = "P----NW-",      [REG_PENDING] = "-----P--",   [REG_ACTIVE] = "P----AW-",
+	[REG_BACKOFF] = "P----BW-",  [REG_REFUSED] = "P----RW-",   [REG_WITHDRAWING] = "W----NWW",
+	[REG_WITHHELD] = "-----NW-", [REG_ELSEWHERE] = "-----EE-",
 };
 static const char *const with_one_out[REG_STATE_COUNT] = {
-	[REG_NEW] = "-----NN-",      [REG_PENDING] = "-ABBRPP-", [REG_ACTIVE] = "-----AA-",
-	[REG_BACKOFF] = "-----BB-",  [REG_REFUSED] = "-----RR-", [REG_WITHDRAWING] = "-WWWWWW-",
-	[REG_WITHHELD] = "-----HH-", /* cannot be */
+	[REG_NEW] = "-----NN-",      [REG_PENDING] = "-ABBRPP-",   [REG_ACTIVE] = "-----AA-",
+	[REG_BACKOFF] = "-----BB-",  [REG_REFUSED] = "-----RR-",   [REG_WITHDRAWING] = "-WWWWWW-",
+	[REG_WITHHELD] = "-----HH-", [REG_ELSEWHERE] = "-EEEEEE-", /* WITHHELD: cannot be */
 };
 
 static void check_cell(enum reg_state state, enum reg_event event, bool in_flight, char expected)
 {
-	static const char letters[REG_STATE_COUNT + 1] = "NPABRWH";
+	static const char letters[REG_STATE_COUNT + 1] = "NPABRWHE";
 	struct reg reg = wanted_reg(state), before;
 	struct reg_input input = at(NOW);
 	bool unwanted =
@@ -364,6 +364,79 @@ static void failures_are_counted_without_overflow(void **state)
 	assert_int_equal(reg.failures, UINT8_MAX);
 }
 
+static void disowned_it_forgets_and_owned_it_begins_anew(void **state)
+{
+	struct reg reg = wanted_reg(REG_ACTIVE);
+
+	(void)state;
+	reg.told = 1;
+	reg.expires_ms = NOW + 5;
+	reg.flags = REG_UNSURE;
+	reg.repeat = 1;
+	reg_disown(&reg);
+	assert_int_equal(reg.state, REG_ELSEWHERE);
+	assert_int_equal(reg.told, 0);
+	assert_int_equal(reg.expires_ms, 0);
+	assert_int_equal(reg.flags, 0);
+	assert_false(reg_gone(&reg)); /* it is wanted: calls of it are looked up */
+	reg_repeat(&reg, true, NOW);
+	assert_int_equal(reg.repeat, 0);
+	reg_own(&reg, NOW + 7);
+	assert_int_equal(reg.state, REG_NEW);
+	assert_int_equal(reg.due_ms, NOW + 7);
+}
+
+static void an_answer_after_it_was_disowned_changes_nothing(void **state)
+{
+	struct reg reg = wanted_reg(REG_NEW);
+
+	(void)state;
+	step(&reg, REG_EV_DUE, NOW);
+	reg_disown(&reg);
+	assert_int_equal(reg.flags, REG_IN_FLIGHT);
+	step(&reg, REG_EV_OK, NOW + 1);
+	assert_int_equal(reg.state, REG_ELSEWHERE);
+	assert_int_equal(reg.told, 0);
+	assert_int_equal(reg.flags, 0);
+}
+
+static void while_it_may_only_repeat_it_says_what_was_told(void **state)
+{
+	struct reg reg = wanted_reg(REG_ACTIVE);
+	struct reg_input input = at(NOW);
+
+	(void)state;
+	reg.told = 1;
+	reg_repeat(&reg, true, NOW);
+	reg.wanted = 2;
+	assert_int_equal(reg_wish(&reg), 1);
+	step(&reg, REG_EV_DUE, NOW);
+	input.asked = 1;
+	assert_int_equal(reg_handle(&reg, REG_EV_OK, &input), 0);
+	assert_int_equal(reg.state, REG_ACTIVE);
+	assert_true(reg.due_ms > NOW); /* refreshed in its own time, not changed at once */
+	reg.wanted = 0;
+	step(&reg, REG_EV_REMOVED, NOW);
+	assert_int_equal(reg.state, REG_ACTIVE);
+	reg_repeat(&reg, false, NOW + 1);
+	assert_int_equal(reg.state, REG_WITHDRAWING);
+	assert_int_equal(reg.due_ms, NOW + 1);
+}
+
+static void a_withdrawal_waits_while_it_may_only_repeat(void **state)
+{
+	struct reg reg = wanted_reg(REG_WITHDRAWING);
+
+	(void)state;
+	reg.told = 1;
+	reg.wanted = 0;
+	reg_repeat(&reg, true, NOW);
+	assert_int_equal(reg.state, REG_NEW);
+	assert_int_equal(reg_wish(&reg), 1);
+	reg_repeat(&reg, false, NOW);
+	assert_int_equal(reg.state, REG_WITHDRAWING);
+}
+
 static void states_have_names(void **state)
 {
 	(void)state;
@@ -392,6 +465,10 @@ int main(void)
 		cmocka_unit_test(one_held_while_a_request_is_out_is_deleted_after_the_answer),
 		cmocka_unit_test(one_released_during_its_delete_starts_anew_after_it),
 		cmocka_unit_test(failures_are_counted_without_overflow),
+		cmocka_unit_test(disowned_it_forgets_and_owned_it_begins_anew),
+		cmocka_unit_test(an_answer_after_it_was_disowned_changes_nothing),
+		cmocka_unit_test(while_it_may_only_repeat_it_says_what_was_told),
+		cmocka_unit_test(a_withdrawal_waits_while_it_may_only_repeat),
 		cmocka_unit_test(states_have_names),
 	};
 

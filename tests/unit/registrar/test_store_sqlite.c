@@ -80,10 +80,12 @@ static struct store *open_it(struct read *read)
 static void write_one(struct store *store, uint64_t number, const struct reg_params *params,
 		      wall_ms expires)
 {
-	struct store_row row = { number, params, expires, 3600 };
+	struct store_row row = {
+		.number = number, .params = params, .expires = expires, .ttl_s = 3600
+	};
 	const char *why = "";
 
-	assert_int_equal(store_write(store, &row, 1, &why), 0);
+	assert_int_equal(store_write(store, &row, 1, STORE_NOTE, &why), 0);
 }
 
 static void what_is_written_is_read_in_number_order(void **state)
@@ -132,7 +134,9 @@ static void a_killed_writer_leaves_whole_batches(void **state)
 	pid_t child = fork();
 
 	for (unsigned i = 0; i < 100; i++)
-		rows[i] = (struct store_row){ 0, i % 2 ? &first : &second, 1000, 60 };
+		rows[i] = (struct store_row){ .params = i % 2 ? &first : &second,
+					      .expires = 1000,
+					      .ttl_s = 60 };
 	if (!child) {
 		struct store *store;
 
@@ -141,7 +145,7 @@ static void a_killed_writer_leaves_whole_batches(void **state)
 		for (uint64_t batch = 0; batch < 20; batch++) {
 			for (uint64_t i = 0; i < 100; i++)
 				rows[i].number = batch * 100 + i + 1;
-			if (store_write(store, rows, 100, &why))
+			if (store_write(store, rows, 100, STORE_NOTE, &why))
 				_exit(1);
 		}
 		raise(SIGKILL);
@@ -230,7 +234,10 @@ static void a_failing_write_changes_nothing_and_says_why(void **state)
 {
 	struct read *read = *state;
 	struct store *store = open_it(read);
-	struct store_row rows[] = { { 4799000001, &first, 1, 1 }, { 4799000002, &first, 1, 1 } };
+	struct store_row rows[] = {
+		{ .number = 4799000001, .params = &first, .expires = 1, .ttl_s = 1 },
+		{ .number = 4799000002, .params = &first, .expires = 1, .ttl_s = 1 }
+	};
 	const char *why = NULL;
 	sqlite3 *db;
 
@@ -239,10 +246,10 @@ static void a_failing_write_changes_nothing_and_says_why(void **state)
 		     "CREATE TRIGGER no BEFORE INSERT ON told WHEN NEW.number = 4799000002 "
 		     "BEGIN SELECT RAISE(ABORT, 'no'); END",
 		     NULL, NULL, NULL);
-	assert_int_equal(store_write(store, rows, 2, &why), -EIO);
+	assert_int_equal(store_write(store, rows, 2, STORE_NOTE, &why), -EIO);
 	assert_non_null(why);
 	sqlite3_exec(db, "DROP TRIGGER no", NULL, NULL, NULL);
-	assert_int_equal(store_write(store, rows + 1, 1, &why), 0); /* works again */
+	assert_int_equal(store_write(store, rows + 1, 1, STORE_NOTE, &why), 0); /* works again */
 	sqlite3_close(db);
 	store_close(store);
 	store_close(open_it(read));

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fleet.h - one node's membership in a fleet that shares a PostgreSQL database.
+ *
+ * Beats, watches the others, takes shards and frees them; the registrar says when it
+ * has let go of one. Who owns what is decided in lease.h; what may be said of owned
+ * numbers in keeper_shards.h; the statements are in fleet_sql.h.
+ *
+ * Threads: one of its own, always in a connection or waiting for the next beat.
+ * Functions here: the registrar's; fleet_info() from any.
+ */
+#ifndef BREAKOUT_REGISTRAR_FLEET_H
+#define BREAKOUT_REGISTRAR_FLEET_H
+
+#include "registrar/lease.h"
+#include "registrar/registrar.h"
+#include "registrar/store.h"
+
+struct fleet; /* opaque */
+
+/* What the registrar is told. Heap; whoever it is given to destroys it. */
+struct fleet_news {
+	enum fleet_kind {
+		FLEET_JOINED,      /* a member from here on; what was owned before is not */
+		FLEET_RENEWED,     /* the lease */
+		FLEET_TAKEN,       /* shards that are ours from here on */
+		FLEET_UNREACHABLE, /* the database */
+		FLEET_PUT_OUT      /* the others took all: see fleet_forgotten() */
+	} kind;
+	mono_ms asked; /* when it began: before anything was sent */
+	/* FLEET_RENEWED: */
+	struct lease_wish in_force;
+	bool *give;   /* LEASE_SHARDS of them: ours, to let go */
+	bool *lifted; /* LEASE_SHARDS of them: whose hold has ended early */
+	/* FLEET_TAKEN: */
+	struct taken_shard {
+		unsigned shard;
+		uint64_t epoch;
+		bool clean;      /* its last owner has let go of it itself */
+		mono_ms hold_ms; /* from now on */
+	} * taken;
+	size_t taken_count;
+	struct store_row *rows; /* in number order; `expires` in clock_now() time */
+	size_t row_count;
+	struct reg_params **params; /* owned; the rows point there */
+	size_t params_count;
+};
+struct fleet_news *fleet_news_destroy(struct fleet_news *news);
+
+struct fleet_options {
+	const struct config_postgres *config; /* copied; no node: this machine's name */
+	struct lease_wish wish;
+	/* Fleet thread. */
+	void (*news)(struct fleet_news *take_news, void *arg);
+	void *arg;
+};
+/* 0, -ENOMEM or (logged) -EINVAL. */
+int fleet_create(struct fleet **ret_fleet, const struct fleet_options *options) MUST_CHECK;
+int fleet_start(struct fleet *fleet) MUST_CHECK; /* 0 or -EAGAIN; signals are blocked */
+/* Frees what was given, says goodbye and ends the thread: a third of a lease at most. */
+void fleet_stop(struct fleet *fleet);
+struct fleet *fleet_destroy(struct fleet *fleet);
+
+/* The registrar lives: without it for a lease the fleet lets go of everything. */
+void fleet_pulse(struct fleet *fleet, mono_ms now);
+/* Nothing of this shard is under way any more, all is written: others may have it. */
+void fleet_gave(struct fleet *fleet, unsigned shard, uint64_t epoch, mono_ms hold_ms);
+/* After FLEET_PUT_OUT: nothing we ever owned is under way any more. */
+void fleet_forgotten(struct fleet *fleet);
+void fleet_drain(struct fleet *fleet);
+void fleet_wish(struct fleet *fleet, const struct lease_wish *wish);
+
+/* For the store; any thread. Whether the last beat got through to the database, our
+ * session there (0: none), and what we want. */
+bool fleet_reaches_store(const struct fleet *fleet);
+uint64_t fleet_session(const struct fleet *fleet);
+void fleet_wished(struct fleet *fleet, struct lease_wish *ret_wish);
+void fleet_info(struct fleet *fleet, struct registrar_fleet *ret_info);
+
+#endif

@@ -1,0 +1,550 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "registrar/keeper_shards.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include "base/log.h"
+#include "base/metrics.h"
+#include "registrar/keeper_inside.h"
+#include "registrar/store_postgres.h"
+
+#define PULSE_MS 500  /* how often we say that we live */
+#define AGAIN_MS 2000 /* until what could not be written down is tried again, at least */
+
+static struct metric shards_owned =
+	METRIC_GAUGE_INIT("breakout_shards_owned", NULL, "Shards of numbers this node keeps.");
+static struct metric shards_held = METRIC_GAUGE_INIT(
+	"breakout_shards_held", NULL,
+	"Of the owned shards, those whose numbers are only refreshed: no changes, no deletes.");
+static struct metric alone_gauge = METRIC_GAUGE_INIT(
+	"breakout_store_alone", NULL,
+	"1 while registrations are refreshed without the database that the fleet shares.");
+
+static struct reg *reg_of(const struct keeper *keeper, size_t i)
+{
+	return reg_at(&keeper->table, keeper->table.sorted[i]);
+}
+
+static struct shard *shard_of(struct keeper *keeper, const struct reg *reg)
+{
+	return &keeper->shards.at[lease_shard_of(reg->number)];
+}
+
+/* Around each change of a record. */
+static void begin_change(struct keeper *keeper, const struct reg *reg)
+{
+	pthread_mutex_lock(&keeper->lock);
+	keeper_count(keeper, reg, -1);
+}
+
+static void end_change(struct keeper *keeper, struct reg *reg)
+{
+	keeper_count(keeper, reg, +1);
+	pthread_mutex_unlock(&keeper->lock);
+	keeper_file(keeper, reg);
+}
+
+bool shards_mine(const struct keeper *keeper, const struct reg *reg)
+{
+	const struct shard *shard = &keeper->shards.at[lease_shard_of(reg->number)];
+
+	return !keeper->shards.on || (shard->mine && !shard->leaving);
+}
+
+/* ---- holds ---- */
+
+static bool is_held(const struct keeper *keeper, const struct shard *shard, mono_ms now)
+{
+	return keeper->shards.only_repeat || shard->hold_until > now;
+}
+
+/* Where a hold is our predecessor's, what it never heard of may be told. */
+static void restrict_one(struct keeper *keeper, struct reg *reg, bool held, mono_ms now)
+{
+	if (held && !keeper->shards.only_repeat && !reg->told)
+		held = false;
+	begin_change(keeper, reg);
+	reg_repeat(reg, held, now);
+	end_change(keeper, reg);
+}
+
+static void apply_holds(struct keeper *keeper, mono_ms now)
+{
+	bool changed[LEASE_SHARDS], any = false;
+	unsigned held = 0;
+
+	for (unsigned i = 0; i < LEASE_SHARDS; i++) {
+		struct shard *shard = &keeper->shards.at[i];
+		bool hold = shard->mine && is_held(keeper, shard, now);
+
+		changed[i] = shard->mine && hold != shard->held;
+		any |= changed[i];
+		shard->held = hold;
+		held += hold;
+	}
+	keeper->shards.held = held;
+	metric_set(&shards_held, held);
+	for (size_t i = 0; any && i < keeper->table.count; i++) {
+		struct reg *reg = reg_of(keeper, i);
+		unsigned shard = lease_shard_of(reg->number);
+
+		if (changed[shard])
+			restrict_one(keeper, reg, keeper->shards.at[shard].held, now);
+	}
+}
+
+/* What the database has not heard did not happen: whoever takes over repeats what
+ * the rows say, and so do we. */
+static void revert(struct keeper *keeper, struct reg *reg, uint16_t stored, mono_ms now)
+{
+	if (!stored || !reg->told || reg->told == stored)
+		return;
+	pthread_mutex_lock(&keeper->lock);
+	reg->told = stored;
+	reg->flags |= REG_UNSURE;
+	if (!(reg->flags & REG_IN_FLIGHT))
+		reg->due_ms = now;
+	pthread_mutex_unlock(&keeper->lock);
+	keeper_file(keeper, reg);
+}
+
+static void revert_all(struct keeper *keeper, mono_ms now)
+{
+	for (size_t i = 0; i < keeper->dirty_count; i++) {
+		struct reg *reg = reg_at(&keeper->table, keeper->dirty[i].handle);
+
+		if (reg->number && reg->dirty && shards_mine(keeper, reg))
+			revert(keeper, reg, keeper->dirty[i].stored, now);
+	}
+}
+
+/* ---- standing ---- */
+
+static void say_standing(const struct keeper *keeper, enum lease_standing before)
+{
+	const struct shards *shards = &keeper->shards;
+
+	switch (shards->standing) {
+	case LEASE_ALONE:
+		log_error("registrar",
+			  "the fleet's database cannot be reached: %zu numbers are refreshed as "
+			  "before for %lld min, nothing is added, changed or withdrawn",
+			  shards->numbers, (long long)(shards->own.alone_ms / 60000));
+		break;
+	case LEASE_OVER:
+		log_error("registrar",
+			  "the fleet's database was out of reach for %lld min: %zu numbers are not "
+			  "refreshed any more until it is back",
+			  (long long)(shards->own.alone_ms / 60000), shards->numbers);
+		break;
+	case LEASE_GOOD:
+		if (before == LEASE_ALONE || before == LEASE_OVER)
+			log_notice("registrar", "the fleet's database is back: %u shards are ours",
+				   shards->owned);
+		break;
+	case LEASE_NONE:
+	case LEASE_DOUBTFUL:
+		break;
+	}
+}
+
+/* Who cannot be reached can be given nothing: what was on its way out is ours. */
+static void take_back_leaving(struct keeper *keeper)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < LEASE_SHARDS; i++) {
+		any |= keeper->shards.at[i].leaving;
+		keeper->shards.at[i].leaving = false;
+	}
+	for (size_t i = 0; any && i < keeper->table.count; i++)
+		keeper_file(keeper, reg_of(keeper, i));
+}
+
+static void stand(struct keeper *keeper, mono_ms now)
+{
+	struct shards *shards = &keeper->shards;
+	enum lease_standing before = shards->standing;
+
+	shards->standing = lease_standing(&shards->own, now);
+	if (before != shards->standing) {
+		say_standing(keeper, before);
+		metric_set(&alone_gauge, shards->standing == LEASE_ALONE);
+		if (shards->standing == LEASE_ALONE) {
+			take_back_leaving(keeper);
+			revert_all(keeper, now);
+		}
+	}
+	shards->only_repeat = shards->standing != LEASE_GOOD ||
+			      !lease_wish_equal(&shards->wish, &shards->in_force);
+	if (shards->standing == LEASE_GOOD || shards->standing == LEASE_ALONE)
+		apply_holds(keeper, now);
+}
+
+/* ---- letting go ---- */
+
+size_t shards_numbers(const struct keeper *keeper)
+{
+	return keeper->shards.on ? keeper->shards.numbers : keeper->table.count;
+}
+
+void shards_count(struct keeper *keeper)
+{
+	struct shards *shards = &keeper->shards;
+	unsigned owned = 0;
+
+	shards->numbers = 0;
+	for (size_t i = 0; i < keeper->table.count; i++)
+		shards->numbers += shard_of(keeper, reg_of(keeper, i))->mine;
+	for (unsigned i = 0; i < LEASE_SHARDS; i++)
+		owned += shards->at[i].mine;
+	shards->owned = owned;
+	if (shards->on)
+		metric_set(&shards_owned, owned);
+	refresh_expect(keeper->refresh, shards_numbers(keeper), keeper->ttl_s);
+}
+
+static void disown(struct keeper *keeper, const bool which[LEASE_SHARDS])
+{
+	for (unsigned i = 0; i < LEASE_SHARDS; i++)
+		if (which[i])
+			keeper->shards.at[i] =
+				(struct shard){ .in_flight = keeper->shards.at[i].in_flight };
+	for (size_t i = 0; i < keeper->table.count; i++) {
+		struct reg *reg = reg_of(keeper, i);
+
+		if (!which[lease_shard_of(reg->number)])
+			continue;
+		begin_change(keeper, reg);
+		reg_disown(reg);
+		end_change(keeper, reg);
+	}
+	shards_count(keeper);
+}
+
+static void disown_all(struct keeper *keeper)
+{
+	bool all[LEASE_SHARDS];
+
+	for (unsigned i = 0; i < LEASE_SHARDS; i++)
+		all[i] = true;
+	disown(keeper, all);
+}
+
+/* Nothing more goes out for them; what is out is waited for. */
+static void begin_leaving(struct keeper *keeper, const bool *which)
+{
+	for (unsigned i = 0; i < LEASE_SHARDS; i++)
+		if (keeper->shards.at[i].mine && (!which || which[i]))
+			keeper->shards.at[i].leaving = true;
+	for (size_t i = 0; i < keeper->table.count; i++) {
+		struct reg *reg = reg_of(keeper, i);
+
+		if (shard_of(keeper, reg)->leaving)
+			keeper_file(keeper, reg);
+	}
+}
+
+/* Those of which nothing is out and all is written change hands. */
+static void go_on_leaving(struct keeper *keeper, mono_ms now)
+{
+	struct shard before[LEASE_SHARDS];
+	bool ready[LEASE_SHARDS], any = false;
+
+	for (unsigned i = 0; i < LEASE_SHARDS; i++) {
+		before[i] = keeper->shards.at[i];
+		ready[i] = before[i].leaving && !before[i].in_flight;
+		any |= ready[i];
+	}
+	if (!any)
+		return;
+	if (keeper->dirty_count && (!keeper->store_failed || now >= keeper->flush_at))
+		keeper_flush(keeper, now);
+	if (keeper->dirty_count)
+		return; /* next turn */
+	disown(keeper, ready);
+	for (unsigned i = 0; i < LEASE_SHARDS; i++)
+		if (ready[i])
+			fleet_gave(keeper->options.fleet, i, before[i].epoch,
+				   before[i].hold_until > now ? before[i].hold_until - now : 0);
+}
+
+void keeper_leave(struct keeper *keeper, mono_ms now)
+{
+	(void)now;
+	keeper->shards.leaving_all = true;
+	begin_leaving(keeper, NULL);
+}
+
+bool shards_idle(const struct keeper *keeper)
+{
+	return !keeper->shards.on || !keeper->shards.owned;
+}
+
+/* ---- taking over ---- */
+
+static int own_rows(struct keeper *keeper, const struct fleet_news *news)
+{
+	uint64_t *numbers = calloc(news->row_count + 1, sizeof(*numbers));
+	int err;
+
+	if (!numbers)
+		return -ENOMEM;
+	for (size_t i = 0; i < news->row_count; i++)
+		numbers[i] = news->rows[i].number;
+	err = keeper_merge(keeper, numbers, news->row_count);
+	free(numbers);
+	return err;
+}
+
+static int told_of(struct keeper *keeper, const struct store_row *row, uint16_t *ret_told)
+{
+	int err;
+
+	pthread_mutex_lock(&keeper->lock);
+	err = reg_table_params(&keeper->table, row->params, ret_told);
+	pthread_mutex_unlock(&keeper->lock);
+	return err;
+}
+
+/* One number of a shard that is ours from now on; `row` is what the core was told of
+ * it, NULL: nothing. */
+static void own_one(struct keeper *keeper, struct reg *reg, const struct store_row *row, bool clean,
+		    mono_ms now)
+{
+	uint16_t wanted = reg->wanted;
+	struct keeper_row taken = { .number = reg->number, .handle = reg->handle };
+
+	if (!row || told_of(keeper, row, &taken.told)) {
+		begin_change(keeper, reg);
+		reg_own(reg, now);
+		end_change(keeper, reg);
+		return;
+	}
+	taken.expires = row->expires;
+	taken.ttl_s = row->ttl_s;
+	keeper_take_row(keeper, &taken, clean, now);
+	begin_change(keeper, reg);
+	reg->wanted = wanted;
+	reg->repeat = 1; /* what is wanted now comes when it is free to be said */
+	if (!clean)      /* what its last owner sent may be on its way yet */
+		reg->flags |= REG_UNSURE;
+	end_change(keeper, reg);
+	restrict_one(keeper, reg, shard_of(keeper, reg)->held, now);
+	begin_change(keeper, reg);
+	if (reg->state == REG_WITHDRAWING) /* a row may lag behind: its time is not over */
+		reg->expires_ms = 0;
+	end_change(keeper, reg);
+}
+
+static void take(struct keeper *keeper, const struct fleet_news *news, mono_ms now)
+{
+	bool taken[LEASE_SHARDS] = { false }, clean[LEASE_SHARDS] = { false };
+	size_t next = 0;
+
+	for (size_t i = 0; i < news->taken_count; i++) {
+		const struct taken_shard *from = &news->taken[i];
+		struct shard *shard = &keeper->shards.at[from->shard];
+
+		*shard = (struct shard){ .epoch = from->epoch, .mine = true };
+		if (from->hold_ms > 0)
+			shard->hold_until = now + from->hold_ms;
+		shard->held = is_held(keeper, shard, now);
+		taken[from->shard] = true;
+		clean[from->shard] = from->clean;
+	}
+	for (size_t i = 0; i < keeper->table.count; i++) {
+		struct reg *reg = reg_of(keeper, i);
+		unsigned shard = lease_shard_of(reg->number);
+		const struct store_row *row = NULL;
+
+		if (next < news->row_count && news->rows[next].number == reg->number)
+			row = &news->rows[next++];
+		if (taken[shard])
+			own_one(keeper, reg, row, clean[shard], now);
+	}
+	shards_count(keeper);
+	if (keeper->shards.leaving_all)
+		begin_leaving(keeper, NULL);
+}
+
+static void take_over(struct keeper *keeper, const struct fleet_news *news, mono_ms now)
+{
+	keeper_flush(keeper, now); /* records that are gone leave the table below */
+	if (own_rows(keeper, news)) {
+		log_error("registrar", "out of memory: %zu shards are not taken over",
+			  news->taken_count);
+		return;
+	}
+	take(keeper, news, now);
+}
+
+/* ---- news ---- */
+
+static void renewed(struct keeper *keeper, const struct fleet_news *news, mono_ms now)
+{
+	struct shards *shards = &keeper->shards;
+
+	lease_renewed(&shards->own, news->asked);
+	shards->in_force = news->in_force;
+	for (unsigned i = 0; i < LEASE_SHARDS; i++)
+		if (news->lifted[i])
+			shards->at[i].hold_until = 0;
+	stand(keeper, now);
+	if (keeper->store_failed) /* it may be written again */
+		keeper->flush_at = now;
+	begin_leaving(keeper, news->give);
+}
+
+void keeper_news(struct keeper *keeper, const struct fleet_news *news, mono_ms now)
+{
+	struct shards *shards = &keeper->shards;
+
+	switch (news->kind) {
+	case FLEET_JOINED:
+		lease_joined(&shards->own, shards->lease_ms, shards->alone_ms, news->asked);
+		break;
+	case FLEET_RENEWED:
+		renewed(keeper, news, now);
+		break;
+	case FLEET_TAKEN:
+		take_over(keeper, news, now);
+		break;
+	case FLEET_UNREACHABLE:
+		lease_unreachable(&shards->own, news->asked);
+		break;
+	case FLEET_PUT_OUT:
+		shards->own.member = false;
+		shards->out = true;
+		keeper_forget_dirty(keeper, keeper->dirty_count, now);
+		disown_all(keeper);
+		break;
+	}
+	stand(keeper, now);
+}
+
+void keeper_wish(struct keeper *keeper, const struct lease_wish *wish, mono_ms now)
+{
+	if (!keeper->shards.on)
+		return;
+	keeper->shards.wish = *wish;
+	stand(keeper, now);
+}
+
+void keeper_fleet(const struct keeper *keeper, struct registrar_fleet *ret_fleet)
+{
+	ret_fleet->standing = lease_standing_name(keeper->shards.standing);
+	ret_fleet->shards = keeper->shards.owned;
+	ret_fleet->held = keeper->shards.held;
+}
+
+/* ---- requests ---- */
+
+void shards_adopt(const struct keeper *keeper, struct reg *reg, mono_ms now)
+{
+	if (!shards_mine(keeper, reg) && !reg->told)
+		reg_disown(reg);
+	else if (keeper->shards.on && keeper->shards.only_repeat)
+		reg_repeat(reg, true, now);
+}
+
+void shards_sent(struct keeper *keeper, const struct reg *reg)
+{
+	if (keeper->shards.on)
+		shard_of(keeper, reg)->in_flight++;
+}
+
+void shards_answered(struct keeper *keeper, struct reg *reg, uint16_t before, mono_ms now)
+{
+	struct shards *shards = &keeper->shards;
+
+	if (!shards->on)
+		return;
+	shard_of(keeper, reg)->in_flight--;
+	if (shards->standing == LEASE_ALONE && shards_mine(keeper, reg))
+		revert(keeper, reg, before, now);
+}
+
+bool shards_turn(struct keeper *keeper, mono_ms now)
+{
+	struct shards *shards = &keeper->shards;
+
+	if (!shards->on)
+		return true;
+	fleet_pulse(keeper->options.fleet, now);
+	stand(keeper, now);
+	go_on_leaving(keeper, now);
+	if (shards->out && !refresh_in_flight(keeper->refresh)) {
+		shards->out = false;
+		fleet_forgotten(keeper->options.fleet);
+	}
+	return shards->standing == LEASE_GOOD || shards->standing == LEASE_ALONE;
+}
+
+mono_ms shards_next(const struct keeper *keeper, mono_ms now)
+{
+	mono_ms next = lease_changes(&keeper->shards.own, now);
+
+	return next < now + PULSE_MS ? next : now + PULSE_MS;
+}
+
+/* Their last word was not new, or is written. */
+static bool write_new(struct keeper *keeper, struct reg **due, size_t count, bool *is_new,
+		      mono_ms now)
+{
+	struct store_row rows[REFRESH_WINDOW];
+	const char *why = "";
+	size_t n = 0;
+	int err;
+
+	for (size_t i = 0; i < count; i++) {
+		struct reg *reg = due[i];
+
+		is_new[i] = !keeper_certain(reg) && !(reg->repeat);
+		if (!is_new[i])
+			continue;
+		rows[n] = keeper_row_of(keeper, reg, 0, now);
+		if (!reg->told)
+			rows[n].params = &keeper->table.params[reg->wanted];
+		n++;
+	}
+	if (!n)
+		return true;
+	if (keeper->store_failed && now < keeper->flush_at)
+		return false;
+	err = store_write(keeper->store, rows, n, STORE_AHEAD, &why);
+	if (err)
+		keeper_flush_failed(keeper, why, now);
+	return !err;
+}
+
+size_t shards_write_ahead(struct keeper *keeper, struct reg **due, size_t count, mono_ms now)
+{
+	bool is_new[REFRESH_WINDOW];
+	bool written = write_new(keeper, due, count, is_new, now);
+	mono_ms then = clock_now(); /* writing may have taken its time */
+	bool good = then == now || lease_standing(&keeper->shards.own, then) == LEASE_GOOD ||
+		    keeper->shards.standing == LEASE_ALONE;
+	size_t left = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		struct reg *reg = due[i];
+
+		if (written && is_new[i] && !reg->told) {
+			pthread_mutex_lock(&keeper->lock);
+			reg->told = reg->wanted;
+			pthread_mutex_unlock(&keeper->lock);
+		}
+		if (good && (written || !is_new[i])) {
+			due[left++] = reg;
+			continue;
+		}
+		keeper_put_back(
+			keeper, reg,
+			is_new[i] ? then + AGAIN_MS +
+					    (mono_ms)(AGAIN_MS * reg_random(&keeper->options.seed))
+				  : then,
+			then);
+	}
+	return left;
+}

@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Daemons that share one set of registrations through a real PostgreSQL server: nobody
+lapses, and the core never hears two different things of a number, whoever dies."""
+
+import pathlib
+import signal
+import sys
+import tempfile
+import time
+
+import postgres
+from driver import Scene, wait_for
+from harness import Pki, Tally
+from test_api_registrar import LOOP, LOOP_MO, numbers
+
+TTL = 6       # seconds; refreshes come after 1.8 to 3 of them
+LEASE_S = 1.2
+COUNT = 60
+
+
+class Fleet(Scene):
+    """Scene with a store that is shared, and nodes by name."""
+
+    def __init__(self, pki, folder, server):
+        super().__init__(pki, folder, TTL)
+        self.server, self.nodes = server, {}
+
+    def file(self, node, version=1, count=COUNT, route="loop", alone="60s"):
+        store = {"postgres": self.server.conninfo, "node": node, "version": version,
+                 "lease": f"{int(LEASE_S * 1000)}ms", "alone": alone}
+        return self.config(numbers(count), f"{node}.yaml", route, store=store)
+
+    def start(self, node, **more):
+        self.nodes[node] = self.on(self.file(node, **more))
+        return self.nodes[node]
+
+    def kept(self, node):
+        """Its numbers, by its own account."""
+        return {n for n, state in self.nodes[node].states().items() if state != "elsewhere"}
+
+    def shards(self, node):
+        return int(self.nodes[node].ask("fleet")[0].split("shards=")[1].split()[0])
+
+    def settled(self, *nodes):
+        """All numbers are kept, each by one, in fair shares."""
+        kept = [self.kept(node) for node in nodes]
+        shards = [self.shards(node) for node in nodes]
+        return (sum(map(len, kept)) == COUNT == len(set().union(*kept))
+                and sum(shards) == 256 and max(shards) - min(shards) <= 1)
+
+    def settle(self, *nodes):
+        wait_for(f"fair shares of {nodes}", lambda: self.settled(*nodes))
+
+    def all_active(self, *nodes):
+        wait_for(f"all active at {nodes}", lambda: sum(
+            list(self.nodes[n].states().values()).count("active") for n in nodes) == COUNT)
+
+    def judge(self):
+        """At the core: no lapse, no delete, and always the same parameters."""
+        until = time.monotonic()
+        for number in numbers(COUNT):
+            seen = [s for s in list(self.api.seen) if s.number == number]
+            times = [s.at for s in seen] + [until]
+            gaps = [b - a for a, b in zip(times, times[1:])]
+            assert gaps and max(gaps) < TTL, f"{number} lapsed: {[round(g, 1) for g in gaps]}"
+            said = {s.registration for s in seen}
+            assert len(said) == 1, f"{number}: {len(said)} different things were said"
+            assert all(s.kind == "upsert" for s in seen), f"{number} was deleted"
+
+
+def nodes_share_and_take_over(fleet):
+    """Join, kill -9, join again, drain: the others go on within seconds."""
+    fleet.start("a")
+    fleet.settle("a")
+    fleet.start("b")
+    fleet.start("c")
+    fleet.settle("a", "b", "c")
+    fleet.all_active("a", "b", "c")
+    assert len(fleet.api.of()) < COUNT * 2.5, "changing hands repeats what is fresh"
+
+    lost = fleet.kept("c")
+    fleet.nodes["c"].process.kill()
+    killed = time.monotonic()
+    fleet.settle("a", "b")
+    assert time.monotonic() - killed < LEASE_S + 2, "taken over late"
+    wait_for("the lost ones refreshed", lambda: lost <= {
+        s.number for s in fleet.api.of(since=killed + 0.2)}, TTL)
+    assert "node c of the fleet was silent" in fleet.nodes["a"].log() + fleet.nodes["b"].log()
+
+    fleet.nodes["b"].end("stop")
+    left = time.monotonic()
+    fleet.settle("a")
+    assert time.monotonic() - left < 1, "a node that stops does not hand over at once"
+    fleet.judge()
+
+
+def a_paused_node_says_nothing_after_its_lease(fleet):
+    fleet.start("a")
+    fleet.start("b")
+    fleet.settle("a", "b")
+    fleet.all_active("a", "b")
+    theirs = fleet.kept("b")
+    paused = fleet.nodes["b"].process
+    paused.send_signal(signal.SIGSTOP)
+    begun = time.monotonic()
+    fleet.settle("a")
+    wait_for("all refreshed by the other", lambda: theirs <= {
+        s.number for s in fleet.api.of(since=begun + LEASE_S)}, TTL)
+    mine = {s.token for s in fleet.api.seen if s.number in theirs and s.at < begun} - {
+        s.token for s in fleet.api.of(since=begun)}
+    assert len(mine) == 1, mine  # each node has a token of its own
+    paused.send_signal(signal.SIGCONT)
+    woken = time.monotonic()
+    wait_for("it knows that it was put out", lambda: "has put node b out" in fleet.nodes["b"].log())
+    known = time.monotonic()
+    early = [s for s in fleet.api.of(since=woken) if s.at < known - 0.1 and s.token in mine]
+    assert not early, f"it said something it had no lease for: {early}"
+    fleet.settle("a", "b")
+    fleet.all_active("a", "b")
+    fleet.judge()
+
+
+def without_the_database_all_goes_on(fleet):
+    """The server stops for longer than the lease; a change has to wait, nobody lapses."""
+    fleet.start("a")
+    fleet.start("b")
+    fleet.settle("a", "b")
+    fleet.all_active("a", "b")
+    fleet.server.stop(signal.SIGQUIT)
+    begun = time.monotonic()
+    wait_for("both alone", lambda: all(
+        "alone" in fleet.nodes[n].ask("fleet")[0] for n in "ab"))
+    fleet.nodes["a"].ask(f"reload {fleet.file('a', version=2, route='loop_mo')}")
+    time.sleep(TTL * 0.6)
+    fleet.judge()  # said again, and nothing new
+    fleet.server.start()
+    wait_for("the change", lambda: LOOP_MO in {s.route_type for s in fleet.api.of(since=begun)})
+    wait_for("b is behind", lambda: "is in force in the fleet, ours is 1" in fleet.nodes["b"].log())
+    fleet.nodes["b"].ask(f"reload {fleet.file('b', version=2, route='loop_mo')}")
+    wait_for("all changed", lambda: {s.number for s in fleet.api.of(since=begun)
+                                     if s.route_type == LOOP_MO} == set(numbers(COUNT)))
+    time.sleep(0.5)
+    changed = {}
+    for seen in fleet.api.of(since=begun):  # in order: never back to the older one
+        assert changed.get(seen.number) != LOOP_MO or seen.route_type == LOOP_MO, seen
+        changed[seen.number] = seen.route_type
+    fleet.settle("a", "b")
+
+
+def what_is_to_be_withdrawn_survives(fleet):
+    """A node dies, with the server, in the middle of withdrawing. Another does the rest,
+    once the dead one cannot be repeating what was said any more."""
+    fleet.start("a", alone="2s")
+    fleet.settle("a")
+    fleet.all_active("a")
+    fleet.api.fault = "unavailable"
+    fleet.nodes["a"].ask(f"reload {fleet.file('a', version=2, count=COUNT // 2, alone='2s')}")
+    wait_for("deletes are tried", lambda: fleet.api.of(kind="delete"))
+    fleet.server.stop(signal.SIGQUIT)
+    fleet.nodes["a"].process.kill()
+    fleet.server.start()
+    fleet.api.fault = None
+    begun = time.monotonic()
+    fleet.start("b", version=2, count=COUNT // 2)
+    wait_for("taken over", lambda: "node a of the fleet was silent" in fleet.nodes["b"].log())
+    wait_for("held", lambda: "held=256" in fleet.nodes["b"].ask("fleet")[0])
+    assert not fleet.api.of(kind="delete", since=begun), "withdrawn in spite of the hold"
+    wait_for("all are withdrawn", lambda: {s.number for s in fleet.api.of(
+        kind="delete", since=begun)} == set(numbers(COUNT)[COUNT // 2:]), 15)
+
+
+def an_older_configuration_changes_nothing(fleet):
+    fleet.start("a", version=7)
+    fleet.settle("a")
+    fleet.all_active("a")
+    begun = time.monotonic()
+    fleet.start("b", version=6, route="loop_mo", count=COUNT - 10)
+    fleet.start("c", version=7, route="loop_mo")
+    wait_for("both are told", lambda: "ours is 6" in fleet.nodes["b"].log()
+             and "another configuration of version 7" in fleet.nodes["c"].log())
+    time.sleep(TTL * 0.5)
+    assert {s.route_type for s in fleet.api.of(since=begun)} == {LOOP}
+    fleet.nodes["a"].end("stop")  # the one that has the newest is gone: kept as it was
+    wait_for("taken by those left", lambda: len(fleet.kept("b") | fleet.kept("c")) >= COUNT)
+    fleet.judge()
+
+
+TESTS = [nodes_share_and_take_over, a_paused_node_says_nothing_after_its_lease,
+         without_the_database_all_goes_on, what_is_to_be_withdrawn_survives,
+         an_older_configuration_changes_nothing]
+
+
+def run(test, pki, folder, server):
+    folder.mkdir()
+    server.query("DROP SCHEMA IF EXISTS breakout CASCADE")
+    fleet = Fleet(pki, folder, server)
+    try:
+        test(fleet)
+    except BaseException:
+        for name, node in fleet.nodes.items():
+            alive = node.process.poll() is None
+            print(f"--- {name} {node.ask('fleet') if alive else 'ended'}\n{node.log()}")
+        raise
+    finally:
+        fleet.close()
+
+
+def main():
+    if not postgres.programs():
+        print("0 passed, 0 failed: there is no PostgreSQL server here")
+        return 0
+    tally = Tally()
+    with tempfile.TemporaryDirectory(prefix="breakout-fleet-") as folder:
+        folder = pathlib.Path(folder)
+        (folder / "pki").mkdir()
+        pki = Pki(folder / "pki")
+        server = postgres.Postgres(folder).start()
+        for test in TESTS:
+            if len(sys.argv) > 1 and test.__name__ not in sys.argv[1:]:
+                continue
+            tally.run(test.__name__.replace("_", " "), run, test, pki, folder / test.__name__,
+                      server)
+        server.stop()
+    return tally.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
