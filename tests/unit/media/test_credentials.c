@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <string.h>
+#include "media/credentials.h"
+
+#define MADE     20000
+#define ALPHABET 64 /* ice-char, RFC 8839 5.4: 6 bits each */
+
+/* Chi-squared of 63 degrees of freedom: beyond this once in a billion runs. */
+#define CHI_SQUARED_MAX 150.0
+
+static void at_every_place_all_characters_are_as_likely(void **state)
+{
+	static unsigned seen[CREDENTIALS_PASSWORD][256];
+	const double expected = (double)MADE / ALPHABET;
+	struct credentials made;
+
+	(void)state;
+	for (unsigned i = 0; i < MADE; i++) {
+		assert_int_equal(credentials_make(&made), 0);
+		assert_int_equal(strlen(made.password), CREDENTIALS_PASSWORD);
+		for (unsigned place = 0; place < CREDENTIALS_PASSWORD; place++)
+			seen[place][(uint8_t)made.password[place]]++;
+	}
+	for (unsigned place = 0; place < CREDENTIALS_PASSWORD; place++) {
+		double chi_squared = 0;
+		unsigned kinds = 0;
+
+		for (unsigned c = 0; c < 256; c++) {
+			double off = seen[place][c] - expected;
+
+			if (seen[place][c] == 0)
+				continue;
+			kinds++;
+			chi_squared += off * off / expected;
+		}
+		assert_int_equal(kinds, ALPHABET);
+		assert_true(chi_squared < CHI_SQUARED_MAX);
+	}
+}
+
+/* RFC 8445 5.3: 24 bits and 128. */
+static void they_are_long_enough(void **state)
+{
+	(void)state;
+	assert_true(CREDENTIALS_UFRAG * 6 >= 24);
+	assert_true(CREDENTIALS_PASSWORD * 6 >= 128);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(at_every_place_all_characters_are_as_likely),
+		cmocka_unit_test(they_are_long_enough),
+	};
+
+	return cmocka_run_group_tests_name("media/credentials", tests, NULL, NULL);
+}
