@@ -89,6 +89,7 @@ struct daemon {
 	struct timer look_timer; /* at the certificates' files */
 	int signal_fd;
 	enum stopping stopping;
+	bool stop_told; /* to the service manager: there is no way back */
 	mono_ms linger_until;
 	struct timer drain_timer, linger_timer, watchdog_timer, log_timer;
 	mono_ms watchdog_ms; /* 0: none asked for */
@@ -152,12 +153,28 @@ static void on_linger(struct timer *timer, void *arg)
 		timer_start(sip_loop_wheel(daemon->loop), timer, clock_now() + LINGER_STEP_MS);
 }
 
+/* The manager would kill us after its own idea of a stop's length; the operator's
+ * is stop.drain. Source: sd_notify(3), EXTEND_TIMEOUT_USEC.
+ * An operator's drain is told when it ends: told before, it could not be taken back. */
+static void say_stopping(struct daemon *daemon)
+{
+	uint64_t ms = (uint64_t)daemon->config->drain_s * 1000 + LINGER_MS + WITHDRAW_MS;
+	char state[64];
+
+	if (daemon->stop_told)
+		return;
+	daemon->stop_told = getenv("NOTIFY_SOCKET") != NULL;
+	(void)snprintf(state, sizeof(state), "STOPPING=1\nEXTEND_TIMEOUT_USEC=%" PRIu64, ms * 1000);
+	notify(state);
+}
+
 /* No call is left; the last goodbyes may still be on their way. */
 static void end(struct daemon *daemon)
 {
 	if (daemon->stopping == STOP_ENDING)
 		return;
 	daemon->stopping = STOP_ENDING;
+	say_stopping(daemon);
 	daemon->linger_until = clock_now() + LINGER_MS;
 	timer_start(sip_loop_wheel(daemon->loop), &daemon->linger_timer, clock_now());
 }
@@ -190,17 +207,6 @@ static void withdraw(struct daemon *daemon)
 			  "stop: no memory to withdraw registrations, they end with their TTL");
 }
 
-/* The manager would kill us after its own idea of a stop's length; the operator's
- * is stop.drain. Source: sd_notify(3), EXTEND_TIMEOUT_USEC. */
-static void say_stopping(const struct daemon *daemon)
-{
-	uint64_t ms = (uint64_t)daemon->config->drain_s * 1000 + LINGER_MS + WITHDRAW_MS;
-	char state[64];
-
-	(void)snprintf(state, sizeof(state), "STOPPING=1\nEXTEND_TIMEOUT_USEC=%" PRIu64, ms * 1000);
-	notify(state);
-}
-
 static void drain(void *arg)
 {
 	struct daemon *daemon = arg;
@@ -210,9 +216,8 @@ static void drain(void *arg)
 	daemon->stopping = STOP_DRAINING;
 	log_info("main", "stop: draining calls=%zu for_s=%u", call_room_count(daemon->calls),
 		 daemon->config->drain_s);
-	vitals_freeze(daemon->vitals);
-	say_stopping(daemon);
-	call_room_drain(daemon->calls);
+	vitals_freeze(daemon->vitals, true);
+	call_room_drain(daemon->calls, true);
 	service_leave_trunks(daemon->service);
 	if (daemon->config->withdraw_at_stop)
 		withdraw(daemon);
@@ -224,6 +229,30 @@ static void drain(void *arg)
 	call_room_on_empty(daemon->calls, on_last_call, daemon);
 	timer_start(sip_loop_wheel(daemon->loop), &daemon->drain_timer,
 		    clock_now() + (mono_ms)daemon->config->drain_s * 1000);
+}
+
+/* NULL: done. Registers again at the trunks that were left, and who was withdrawn. */
+static const char *undrain(void *arg)
+{
+	struct daemon *daemon = arg;
+
+	if (daemon->stopping == STOP_NOT)
+		return "nothing drains";
+	if (daemon->stopping == STOP_ENDING)
+		return "too late: it ends. Start it again";
+	if (daemon->stop_told)
+		return "the service manager stops this daemon. Start it again when it has ended";
+	/* What was withdrawn, and what was reloaded meanwhile. */
+	if (registrar_reconfigure(daemon->registrar, daemon->config) < 0)
+		return "no memory to take registrations back: it drains on";
+	timer_cancel(&daemon->drain_timer);
+	call_room_on_empty(daemon->calls, NULL, NULL);
+	call_room_drain(daemon->calls, false);
+	service_return_to_trunks(daemon->service);
+	vitals_freeze(daemon->vitals, false);
+	daemon->stopping = STOP_NOT;
+	log_info("main", "stop: taken back calls=%zu", call_room_count(daemon->calls));
+	return NULL;
 }
 
 static bool draining(void *arg)
@@ -238,6 +267,7 @@ static void on_stop_signal(struct daemon *daemon)
 {
 	switch (daemon->stopping) {
 	case STOP_NOT:
+		say_stopping(daemon);
 		drain(daemon);
 		break;
 	case STOP_DRAINING:
@@ -344,6 +374,8 @@ static void apply(struct daemon *daemon, struct reading *reading)
 	daemon->sounds = reading->sounds;
 	renew(daemon, reading, fresh);
 	call_room_set_limits(daemon->calls, &limits);
+	if (daemon->stopping != STOP_NOT)
+		service_leave_trunks(daemon->service); /* also those that are new */
 	vitals_reconfigure(daemon->vitals, fresh);
 	load_room_reconfigure(daemon->load, fresh->max_busy);
 	admin_reconfigure(daemon->admin, fresh);
@@ -911,6 +943,7 @@ static int start_admin(struct daemon *daemon)
 					       .loop = daemon->loop,
 					       .asks_sbc = daemon->config->sip.keepalive_s > 0,
 					       .drain = drain,
+					       .undrain = undrain,
 					       .draining = draining,
 					       .reload = reload,
 					       .view = show_admin,

@@ -12,6 +12,7 @@
  * - devices: {"devices": [...]}, one for each contact
  * - refresh [NUMBER]: makes the next refresh due now
  * - drain: as SIGTERM does
+ * - undrain: takes it back while calls go on
  * - explain QUESTION: why a call goes where it goes, see explain.h
  * - log [[AREA=]LEVEL [for TIME]]: see log_levels.h
  * - metrics: {"metrics": [...], "text": what Prometheus reads}
@@ -63,6 +64,7 @@ struct admin_options {
 	bool asks_sbc;                 /* OPTIONS go to the SBC, so that one knows how it is */
 	/* Called on the SIP thread. */
 	void (*drain)(void *arg);
+	const char *(*undrain)(void *arg); /* NULL: done; else why it cannot be */
 	bool (*draining)(void *arg);
 	unsigned (*reload)(void *arg); /* begins one; its number. NULL (tests): there is none */
 	void (*view)(struct admin_view *ret_view, void *arg); /* NULL (tests): nothing to see */

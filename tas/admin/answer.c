@@ -368,6 +368,14 @@ static json_t *sip_drain(const struct admin_options *options, const char *number
 	return json_pack("{s:b}", "draining", 1);
 }
 
+static json_t *sip_undrain(const struct admin_options *options, const char *number)
+{
+	const char *why_not = options->undrain(options->arg);
+
+	(void)number;
+	return why_not ? error_text(why_not) : json_pack("{s:b}", "draining", 0);
+}
+
 static json_t *sip_refresh(const struct admin_options *options, const char *number)
 {
 	struct reg_info info;
@@ -628,6 +636,12 @@ static json_t *answer_cert(struct answerer *answerer, const char *unused)
 	return answer;
 }
 
+static json_t *answer_undrain(struct answerer *answerer, const char *unused)
+{
+	(void)unused;
+	return ask_sip_thread(answerer, sip_undrain, "");
+}
+
 static json_t *answer_drain(struct answerer *answerer, const char *unused)
 {
 	(void)unused;
@@ -689,6 +703,7 @@ static const struct request {
 	{ "calls", NONE, false, answer_calls },
 	{ "refresh", OPTIONAL, true, answer_refresh },
 	{ "drain", NONE, false, answer_drain },
+	{ "undrain", NONE, false, answer_undrain },
 	{ "metrics", NONE, false, answer_metrics },
 	{ "log", NAMED_OR_NONE, false, answer_log },
 	{ "trunks", NONE, false, answer_trunks },
@@ -751,5 +766,6 @@ json_t *answer(struct answerer *answerer, const char *request, const char *who)
 			return obey(answerer, &orders[i], number, who);
 	return error_text(
 		"unknown request: status, regs, reg, calls, trace, devices, trunks, explain, "
-		"config, reload, cert, pauses, pause, resume, refresh, drain, log or metrics");
+		"config, reload, cert, pauses, pause, resume, refresh, drain, undrain, log or "
+		"metrics");
 }

@@ -198,6 +198,7 @@ static const struct api_route routes[] = {
 	{ ASK("POST", "/v1/resume", HTTP_ROLE_OPERATE, "resume") },
 	{ ASK("POST", "/v1/explain", HTTP_ROLE_READ, "explain") },
 	{ ASK("POST", "/v1/drain", HTTP_ROLE_ADMIN, "drain") },
+	{ ASK("POST", "/v1/undrain", HTTP_ROLE_ADMIN, "undrain") },
 };
 
 /* ---- finding one ---- */

@@ -255,9 +255,9 @@ size_t call_room_count(const struct call_room *room)
 	return room->count;
 }
 
-void call_room_drain(struct call_room *room)
+void call_room_drain(struct call_room *room, bool drains)
 {
-	room->draining = true;
+	room->draining = drains;
 }
 
 void call_room_end_all(struct call_room *room, enum cause cause)

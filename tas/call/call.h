@@ -236,7 +236,7 @@ void call_room_on_transfer(struct call_room *room, call_transfer_fn *decide, voi
 size_t call_room_count(const struct call_room *room);
 /* Refuses new calls with 503 from now on, emergency calls excepted; running ones
  * go on. */
-void call_room_drain(struct call_room *room);
+void call_room_drain(struct call_room *room, bool drains);
 /* Ends every call with BYE and this cause. */
 void call_room_end_all(struct call_room *room, enum cause cause);
 /* Called each time the last call has ended. */

@@ -174,6 +174,18 @@ void service_leave_trunks(struct service_room *room)
 		room->trunks[i].binding = binding_leave(room->trunks[i].binding);
 }
 
+void service_return_to_trunks(struct service_room *room)
+{
+	for (size_t i = 0; i < room->trunk_count; i++) {
+		const struct config_trunk *config = &room->config->trunks[i];
+		int err = keep_registered(room, &room->trunks[i], config);
+
+		if (err)
+			log_error("service", "trunk=%s is not registered at: %s", config->name,
+				  strerror(-err));
+	}
+}
+
 void service_each_line(const struct service_room *room,
 		       void (*visit)(const struct sip_line_info *info, void *arg), void *arg)
 {

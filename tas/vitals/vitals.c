@@ -485,10 +485,11 @@ void vitals_reconfigure(struct vitals *vitals, const struct config *config)
 		log_error("health", "no memory: trunks or name are not looked at");
 }
 
-void vitals_freeze(struct vitals *vitals)
+void vitals_freeze(struct vitals *vitals, bool frozen)
 {
 	pthread_mutex_lock(&vitals->lock);
-	vitals->frozen = true;
+	vitals->frozen = frozen;
+	pthread_cond_signal(&vitals->wake);
 	pthread_mutex_unlock(&vitals->lock);
 }
 

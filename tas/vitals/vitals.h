@@ -37,8 +37,8 @@ struct vitals_options {
 /* Starts looking. 0, -ENOMEM or -EAGAIN (no thread). */
 int vitals_create(struct vitals **ret_vitals, const struct vitals_options *options) MUST_CHECK;
 void vitals_reconfigure(struct vitals *vitals, const struct config *config);
-/* From now on nothing is withdrawn and nothing comes back. */
-void vitals_freeze(struct vitals *vitals);
+/* While frozen nothing is withdrawn and nothing comes back. */
+void vitals_freeze(struct vitals *vitals, bool frozen);
 struct vitals *vitals_destroy(struct vitals *vitals); /* NULL is fine; returns NULL */
 
 enum vital_kind {

@@ -108,7 +108,7 @@ def every_path_of_the_document_is_served_as_it_says():
     past = json.loads((core.folder / "cdr.jsonl").read_text().splitlines()[0])["id"]
     for path, methods in DOCUMENT["paths"].items():
         for method, about in methods.items():
-            if path == "/v1/drain":
+            if path in ("/v1/drain", "/v1/undrain"):
                 continue  # last
             body = None
             if "requestBody" in about:
@@ -142,13 +142,14 @@ def tls_serves_the_same():
 
 def roles_are_kept_apart():
     wanted = {"GET /v1/status": "read", "GET /metrics": "read", "GET /v1/calls": "read",
-              f"POST /v1/registrations/{LOOP}/refresh": "operate", "POST /v1/drain": "admin"}
+              f"POST /v1/registrations/{LOOP}/refresh": "operate", "POST /v1/drain": "admin",
+              "POST /v1/undrain": "admin"}
     order = [None, "read", "operate", "admin"]
     for request, least in wanted.items():
         method, path = request.split(" ", 1)
         for role in order:
             enough = order.index(role) >= order.index(least)
-            if path == "/v1/drain" and enough:
+            if path in ("/v1/drain", "/v1/undrain") and enough:
                 continue
             status, headers, _ = _ask(method, path, role)
             assert status == (200 if enough else 401 if role is None else 403), (request, role)
@@ -347,6 +348,10 @@ def draining_is_not_ready_but_alive():
     assert _ask("POST", "/v1/drain", "admin")[0] == 200
     assert _ask("GET", "/readyz")[::2] == (503, "draining\n")
     assert _ask("GET", "/livez")[0] == 200
+    assert _ask("POST", "/v1/undrain", "admin")[0] == 200
+    assert _ask("GET", "/readyz")[::2] == (200, "ok\n")
+    assert _ask("POST", "/v1/undrain", "admin")[0] == 400
+    assert _ask("POST", "/v1/drain", "admin")[0] == 200
     talk.join()
     expect(core.last, outcome="answered", verdict="two-way")
     assert tas.process.wait(15) == 0 and not SOCKET.exists()

@@ -125,6 +125,11 @@ static int run_drain(const struct options *options)
 	return run_order(options, "drain");
 }
 
+static int run_undrain(const struct options *options)
+{
+	return run_order(options, "undrain");
+}
+
 /* log, log level [AREA=]LEVEL [for TIME] */
 static int run_log(const struct options *options)
 {
@@ -161,6 +166,7 @@ static const struct command {
 	{ "calls", NONE, run_calls },
 	{ "refresh", OPTIONAL, run_refresh },
 	{ "drain", NONE, run_drain },
+	{ "undrain", NONE, run_undrain },
 	{ "metrics", NONE, run_metrics },
 	{ "trunks", NONE, run_trunks },
 	{ "explain", OPTIONAL, run_explain },
@@ -209,6 +215,7 @@ static void usage(FILE *to)
 	      "  cert              certificates: names, issuers, days left, in force and on disk\n"
 	      "  refresh [NUMBER]  refresh one registration, or all, now\n"
 	      "  drain             take no more calls and stop when the last has ended\n"
+	      "  undrain           takes a drain back, while calls go on\n"
 	      "  unseal FILE       hear a sealed recording: writes it as WAV beside it\n"
 	      "  log               what is logged: the level of all areas, and of some\n"
 	      "  log level [AREA=]LEVEL [for TIME]\n"

@@ -299,6 +299,15 @@ static void drain(void *arg)
 	drained++;
 }
 
+static const char *undrain(void *arg)
+{
+	(void)arg;
+	if (!drained)
+		return "nothing drains";
+	drained = 0;
+	return NULL;
+}
+
 static bool draining(void *arg)
 {
 	(void)arg;
@@ -321,6 +330,7 @@ static struct admin_options options(void)
 				       .vitals = (struct vitals *)&config,
 				       .asks_sbc = true,
 				       .drain = drain,
+				       .undrain = undrain,
 				       .draining = draining };
 }
 
@@ -577,6 +587,8 @@ static void an_order_to_pause_that_is_unclear_is_refused(void **state)
 
 static void refresh_and_drain_reach_their_rooms(void **state)
 {
+	json_t *answer;
+
 	(void)state;
 	json_decref(ask("refresh\n"));
 	assert_string_equal(refreshed, "all");
@@ -584,6 +596,13 @@ static void refresh_and_drain_reach_their_rooms(void **state)
 	assert_string_equal(refreshed, "+4799000001");
 	json_decref(ask("drain\n"));
 	assert_int_equal(drained, 1);
+	answer = ask("undrain\n");
+	assert_true(json_is_false(json_object_get(answer, "draining")));
+	json_decref(answer);
+	assert_int_equal(drained, 0);
+	answer = ask("undrain\n");
+	assert_text(answer, "error", "nothing drains");
+	json_decref(answer);
 }
 
 static void metrics_are_told_by_name(void **state)

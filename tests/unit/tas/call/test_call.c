@@ -44,13 +44,25 @@ static void draining_room_refuses_all_but_emergency_calls(void **state)
 	struct leg *refused = fake_leg_incoming("1", "2", "offer");
 	struct call_plan *plan = RIG_PLAN(rig_passed());
 
-	call_room_drain(room);
+	call_room_drain(room, true);
 	assert_int_equal(call_start(room, refused, RIG_PLAN(rig_loop())), -ESHUTDOWN);
 	assert_true(refused->released);
 	assert_int_equal(refused->farewell_status, 503);
 	plan->emergency = true;
 	assert_int_equal(call_start(room, fake_leg_incoming("112", "2", "offer"), plan), 0);
 	assert_int_equal(call_room_count(room), 1);
+	call_room_destroy(room);
+}
+
+static void a_drain_that_is_taken_back_lets_calls_in(void **state)
+{
+	struct rig *rig = *state;
+	struct call_room *room = small_room(rig);
+
+	call_room_drain(room, true);
+	call_room_drain(room, false);
+	assert_int_equal(
+		call_start(room, fake_leg_incoming("1", "2", "offer"), RIG_PLAN(rig_loop())), 0);
 	call_room_destroy(room);
 }
 
@@ -233,6 +245,7 @@ int main(void)
 		BARE(full_room_refuses_with_503),
 		BARE(emergency_call_passes_the_limit),
 		BARE(draining_room_refuses_all_but_emergency_calls),
+		BARE(a_drain_that_is_taken_back_lets_calls_in),
 		T(number_with_its_limit_of_calls_is_busy),
 		T(number_whose_call_ended_may_have_the_next),
 		T(refused_call_leaves_a_record),

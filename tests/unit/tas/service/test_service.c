@@ -150,8 +150,11 @@ static void trunks_are_registered_at_as_the_configuration_says(void **state)
 	assert_string_equal(rig_bindings, "+sip:tas@pbx/60 - +sip:tas@pbx/90 - +sip:tas@pbx/90 ");
 	rig_bindings[0] = '\0';
 	service_leave_trunks(room);
+	service_return_to_trunks(room);
+	assert_string_equal(rig_bindings, "- +sip:tas@pbx/90 ");
+	service_leave_trunks(room);
 	service_destroy(room);
-	assert_string_equal(rig_bindings, "- ");
+	assert_string_equal(rig_bindings, "- +sip:tas@pbx/90 - ");
 }
 
 static void reconfigured_room_knows_the_new_trunks(void **state)
