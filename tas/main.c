@@ -89,7 +89,8 @@ struct daemon {
 	struct timer look_timer; /* at the certificates' files */
 	int signal_fd;
 	enum stopping stopping;
-	bool stop_told; /* to the service manager: there is no way back */
+	bool stop_signalled; /* there is no way back */
+	bool stop_told;      /* to the service manager */
 	mono_ms linger_until;
 	struct timer drain_timer, linger_timer, watchdog_timer, log_timer;
 	mono_ms watchdog_ms; /* 0: none asked for */
@@ -163,7 +164,7 @@ static void say_stopping(struct daemon *daemon)
 
 	if (daemon->stop_told)
 		return;
-	daemon->stop_told = getenv("NOTIFY_SOCKET") != NULL;
+	daemon->stop_told = true;
 	(void)snprintf(state, sizeof(state), "STOPPING=1\nEXTEND_TIMEOUT_USEC=%" PRIu64, ms * 1000);
 	notify(state);
 }
@@ -240,8 +241,8 @@ static const char *undrain(void *arg)
 		return "nothing drains";
 	if (daemon->stopping == STOP_ENDING)
 		return "too late: it ends. Start it again";
-	if (daemon->stop_told)
-		return "the service manager stops this daemon. Start it again when it has ended";
+	if (daemon->stop_signalled)
+		return "a signal stops this daemon. Start it again when it has ended";
 	/* What was withdrawn, and what was reloaded meanwhile. */
 	if (registrar_reconfigure(daemon->registrar, daemon->config) < 0)
 		return "no memory to take registrations back: it drains on";
@@ -262,16 +263,23 @@ static bool draining(void *arg)
 	return daemon->stopping != STOP_NOT;
 }
 
-/* The first asks, the second insists, the third does not wait. */
+/* The first asks, the second insists, the third does not wait. To somebody who has drained
+ * with breakoutctl before, the first changes nothing: calls go on. */
 static void on_stop_signal(struct daemon *daemon)
 {
+	bool first = !daemon->stop_signalled;
+
+	daemon->stop_signalled = true;
 	switch (daemon->stopping) {
 	case STOP_NOT:
 		say_stopping(daemon);
 		drain(daemon);
 		break;
 	case STOP_DRAINING:
-		on_drain_over(&daemon->drain_timer, daemon);
+		if (first)
+			say_stopping(daemon);
+		else
+			on_drain_over(&daemon->drain_timer, daemon);
 		break;
 	case STOP_ENDING:
 		sip_loop_stop(daemon->loop);

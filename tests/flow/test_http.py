@@ -352,6 +352,8 @@ def draining_is_not_ready_but_alive():
     assert _ask("GET", "/readyz")[::2] == (200, "ok\n")
     assert _ask("POST", "/v1/undrain", "admin")[0] == 400
     assert _ask("POST", "/v1/drain", "admin")[0] == 200
+    tas.process.terminate()  # the stop that follows: the call goes on all the same
+    wait_until(lambda: _ask("POST", "/v1/undrain", "admin")[0] == 400, 5, "no way back")
     talk.join()
     expect(core.last, outcome="answered", verdict="two-way")
     assert tas.process.wait(15) == 0 and not SOCKET.exists()
