@@ -38,13 +38,13 @@ struct fleet {
 	struct lease_plan plan;
 	bool known[LEASE_SHARDS]; /* ours, and the registrar has heard of it */
 	bool held[LEASE_SHARDS];  /* and with a hold */
-	bool was_member, put_out, away, stalled, name_taken, behind;
+	bool was_member, put_out, away, stalled, name_taken, behind, leaving;
 	bool again; /* there is more to do than a beat */
 
 	/* Others write what stands below. */
 	pthread_mutex_t lock;
 	struct lease_wish wish;
-	bool drain, forgotten, ending;
+	bool drain, sick, forgotten, ending;
 	mono_ms end_by;
 	uint64_t give_epochs[LEASE_SHARDS];
 	mono_ms give_holds[LEASE_SHARDS];
@@ -300,7 +300,7 @@ static int load_new(struct fleet *fleet, mono_ms asked)
 
 static int take(struct fleet *fleet, mono_ms deadline)
 {
-	if (!fleet->plan.take_count || fleet->self.draining)
+	if (!fleet->plan.take_count || fleet->leaving)
 		return 0;
 	fleet->again = true; /* the rows come with the next look */
 	return fleet_sql_take(fleet->pg, &fleet->self, fleet->plan.take, fleet->plan.take_count,
@@ -488,7 +488,8 @@ static void take_orders(struct fleet *fleet)
 {
 	pthread_mutex_lock(&fleet->lock);
 	fleet->self.wish = fleet->wish;
-	fleet->self.draining = fleet->drain || fleet->ending;
+	fleet->leaving = fleet->ending;
+	fleet->self.draining = fleet->drain || fleet->sick || fleet->ending;
 	pthread_mutex_unlock(&fleet->lock);
 }
 
@@ -630,12 +631,42 @@ void fleet_forgotten(struct fleet *fleet)
 	wake(fleet);
 }
 
-void fleet_drain(struct fleet *fleet)
+static void set_order(struct fleet *fleet, bool *order, bool on)
 {
+	bool changes;
+
 	pthread_mutex_lock(&fleet->lock);
-	fleet->drain = true;
+	changes = *order != on;
+	*order = on;
 	pthread_mutex_unlock(&fleet->lock);
-	wake(fleet);
+	if (changes)
+		wake(fleet);
+}
+
+void fleet_drain(struct fleet *fleet, bool drains)
+{
+	set_order(fleet, &fleet->drain, drains);
+}
+
+void fleet_is_sick(struct fleet *fleet, bool sick)
+{
+	set_order(fleet, &fleet->sick, sick);
+}
+
+bool fleet_others_serve(struct fleet *fleet)
+{
+	bool serve = false;
+
+	pthread_mutex_lock(&fleet->lock);
+	for (size_t i = 0; i < fleet->info.node_count; i++) {
+		const struct registrar_node *node = &fleet->info.nodes[i];
+
+		serve = serve ||
+			(node->alive && !node->draining && strcmp(node->name, fleet->name));
+	}
+	serve = serve && fleet->info.reachable;
+	pthread_mutex_unlock(&fleet->lock);
+	return serve;
 }
 
 void fleet_wish(struct fleet *fleet, const struct lease_wish *wish)

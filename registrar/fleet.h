@@ -66,7 +66,11 @@ void fleet_pulse(struct fleet *fleet, mono_ms now);
 void fleet_gave(struct fleet *fleet, unsigned shard, uint64_t epoch, mono_ms hold_ms);
 /* After FLEET_PUT_OUT: nothing we ever owned is under way any more. */
 void fleet_forgotten(struct fleet *fleet);
-void fleet_drain(struct fleet *fleet);
+/* Our shards are for the others, while there are any that would have them. */
+void fleet_drain(struct fleet *fleet, bool drains);
+void fleet_is_sick(struct fleet *fleet, bool sick); /* the same, beside it */
+/* By the last look, which the database answered: another node lives, and is well. */
+bool fleet_others_serve(struct fleet *fleet);
 void fleet_wish(struct fleet *fleet, const struct lease_wish *wish);
 
 /* For the store; any thread. Whether the last beat got through to the database, our

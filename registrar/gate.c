@@ -42,7 +42,7 @@ static void defer(struct gate *gate, bool sick)
 	if (deferred && !gate->deferred)
 		log_notice("registrar",
 			   "sick (%s), but others of the fleet serve: nothing is deleted",
-			   gate->verdict.sick ? gate->verdict.why : gate->verdict.services_why);
+			   gate->verdict.why);
 	gate->deferred = deferred;
 }
 
@@ -52,7 +52,7 @@ bool gate_judge(struct gate *gate, const struct registrar_verdict *verdict)
 	bool was_deferred = gate->deferred;
 
 	gate->verdict = *verdict;
-	defer(gate, verdict->sick || any_service(verdict));
+	defer(gate, verdict->sick);
 	return before.sick != verdict->sick || before.config != verdict->config ||
 	       was_deferred != gate->deferred ||
 	       memcmp(before.services, verdict->services, sizeof(before.services)) != 0;
@@ -66,7 +66,7 @@ bool gate_knows(const struct gate *gate)
 
 bool gate_holds(const struct gate *gate, uint32_t service)
 {
-	return !gate->deferred && (gate->verdict.sick || service_is_sick(gate, service));
+	return (gate->verdict.sick && !gate->deferred) || service_is_sick(gate, service);
 }
 
 const char *gate_why(const struct gate *gate, uint32_t service)

@@ -17,12 +17,13 @@
 
 /* Zero-initialise: open. */
 struct gate {
-	/* Whether somebody else of the fleet is well and gets our calls. NULL: we are alone. */
+	/* Whether somebody else of the fleet is well and gets our calls. NULL: we are alone.
+	 * Not asked for services: their trunks are down for the others too. */
 	bool (*peers_serve)(void *arg);
 	void *arg;
 	uint64_t config; /* the services' numbering: registrar_config_id() */
 	struct registrar_verdict verdict;
-	bool deferred;     /* sick, and the fleet's others serve */
+	bool deferred;     /* sick as a whole, and the fleet's others serve */
 	mono_ms began;     /* 0: nothing is held */
 	mono_ms native_ms; /* from the trouble's first sign until nothing held was at the core */
 	bool native;       /* nothing that is held is at the core any more */

@@ -173,8 +173,12 @@ void lease_decide(const struct lease_watch *watch, const struct lease_view *view
 	sharing.strict = anybody_in_force(watch, view, lease_ms, now);
 	count_members(watch, view, me, lease_ms, now, &sharing);
 	ret_plan->quota = quota_of(&sharing);
-	if (sharing.members) /* else nobody would take them: they stay */
+	if (sharing.members) {
 		plan_give(view, session, owned, ret_plan);
+	} else { /* all drain: nothing is given, and what one of them gave before has an owner */
+		sharing = (struct sharing){ .members = 1, .included = true };
+		ret_plan->quota = LEASE_SHARDS;
+	}
 	if (sharing.included && (!sharing.strict || lease_wish_equal(&me->wish, &view->in_force)))
 		plan_take(view, owned, &sharing, ret_plan);
 }

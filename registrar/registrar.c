@@ -120,6 +120,8 @@ static void on_note(struct mail *mail, void *receiver)
 	case NOTE_JUDGE:
 		if (registrar->vigil)
 			vigil_beat(registrar->vigil, VIGIL_SERVING, now);
+		if (registrar->fleet)
+			fleet_is_sick(registrar->fleet, note->verdict.sick);
 		keeper_judge(keeper, &note->verdict, now);
 		break;
 	case NOTE_PAUSE:
@@ -357,6 +359,13 @@ static const char *boot_id(char *text, size_t room)
 	return there ? text : NULL;
 }
 
+static bool others_serve(void *arg)
+{
+	const struct registrar *registrar = arg;
+
+	return fleet_others_serve(registrar->fleet);
+}
+
 static int create_keeper(struct registrar *registrar, const struct config *config)
 {
 	struct keeper_options options = {
@@ -385,6 +394,8 @@ static int create_keeper(struct registrar *registrar, const struct config *confi
 		return err;
 	err = create_fleet(registrar, config, wanted);
 	options.fleet = registrar->fleet;
+	if (registrar->fleet)
+		options.peers_serve = others_serve;
 	if (!err)
 		err = keeper_create(&registrar->keeper, &options, wanted, clock_now());
 	if (!err) {
@@ -529,10 +540,10 @@ void registrar_stop(struct registrar *registrar, bool withdraw, unsigned grace_m
 		fleet_stop(registrar->fleet);
 }
 
-void registrar_hand_over(struct registrar *registrar)
+void registrar_hand_over(struct registrar *registrar, bool hands_over)
 {
 	if (registrar->fleet)
-		fleet_drain(registrar->fleet);
+		fleet_drain(registrar->fleet, hands_over);
 }
 
 /* ---- wishes and questions ---- */

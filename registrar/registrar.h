@@ -170,9 +170,9 @@ int registrar_resume(struct registrar *registrar, enum pause_scope scope, const 
 /* Copies the orders in force, as far as there is room; how many there are. Any thread. */
 size_t registrar_pauses(struct registrar *registrar, struct reg_pause *ret_pauses, size_t room);
 
-/* A fleet's: the other nodes take over our numbers, while calls go on. Nobody else
- * there: they stay. Outside of a fleet nothing happens. */
-void registrar_hand_over(struct registrar *registrar);
+/* A fleet's: the other nodes take over our numbers, while calls go on, or we take our
+ * share again. Nobody else there: they stay. Outside of a fleet nothing happens. */
+void registrar_hand_over(struct registrar *registrar, bool hands_over);
 
 /* Ends the thread; with `withdraw` first deletes everything, for at most
  * `grace_ms`. Then registrar_destroy(). */

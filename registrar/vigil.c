@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,9 @@ enum byte { BYTE_ALIVE = 0, BYTE_SPEAKS = 1 };
 
 struct vigil {
 	int fd;
-	bool failed; /* to write */
+	pthread_mutex_t lock; /* of what stands below, and of the file */
+	bool failed;          /* to write */
+	bool stopping;        /* said so */
 };
 
 static int open_file(const char *store, int flags)
@@ -67,6 +70,7 @@ static int open_vigil(struct vigil **ret_vigil, const char *store)
 		return fd;
 	}
 	vigil->fd = fd;
+	pthread_mutex_init(&vigil->lock, NULL);
 	*ret_vigil = vigil;
 	return 0;
 }
@@ -120,7 +124,7 @@ int vigil_stand_in(struct vigil **ret_vigil, const char *store)
 	return 0;
 }
 
-void vigil_beat(struct vigil *vigil, enum vigil_phase phase, mono_ms now)
+static void write_sign(struct vigil *vigil, enum vigil_phase phase, mono_ms now)
 {
 	char line[LINE_ROOM];
 	int length = snprintf(line, sizeof(line), "%d %d %" PRId64, (int)phase, (int)getpid(), now);
@@ -140,11 +144,21 @@ void vigil_beat(struct vigil *vigil, enum vigil_phase phase, mono_ms now)
 	}
 }
 
+void vigil_beat(struct vigil *vigil, enum vigil_phase phase, mono_ms now)
+{
+	pthread_mutex_lock(&vigil->lock);
+	vigil->stopping = vigil->stopping || phase == VIGIL_STOPPING;
+	if (!vigil->stopping || phase == VIGIL_STOPPING)
+		write_sign(vigil, phase, now);
+	pthread_mutex_unlock(&vigil->lock);
+}
+
 struct vigil *vigil_leave(struct vigil *vigil)
 {
 	if (!vigil)
 		return NULL;
 	close(vigil->fd); /* and with it the locks */
+	pthread_mutex_destroy(&vigil->lock);
 	free(vigil);
 	return NULL;
 }

@@ -7,7 +7,7 @@
  * last gave a sign of life. The kernel takes locks away from who dies (fcntl(2), open
  * file description locks).
  *
- * Threads: the caller's; vigil_beat() from one thread at a time.
+ * Threads: the caller's; vigil_beat() from any.
  */
 #ifndef BREAKOUT_REGISTRAR_VIGIL_H
 #define BREAKOUT_REGISTRAR_VIGIL_H
@@ -25,7 +25,8 @@ enum vigil_phase { VIGIL_STARTING, VIGIL_SERVING, VIGIL_STOPPING };
  * (another daemon has this store), -ETIMEDOUT (the watchdog does not let go), -ENOMEM,
  * or why the file cannot be made. */
 int vigil_keep(struct vigil **ret_vigil, const char *store, unsigned wait_ms) MUST_CHECK;
-/* A sign of life. A file that cannot be written is said once. */
+/* A sign of life; after one that says STOPPING there is no other. A file that cannot be
+ * written is said once. */
 void vigil_beat(struct vigil *vigil, enum vigil_phase phase, mono_ms now);
 
 /* The watchdog's. 0, -EBUSY (somebody speaks to the core), -ENOMEM, or why the file

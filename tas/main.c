@@ -222,7 +222,7 @@ static void drain(void *arg)
 	service_leave_trunks(daemon->service);
 	if (daemon->config->withdraw_at_stop)
 		withdraw(daemon);
-	registrar_hand_over(daemon->registrar);
+	registrar_hand_over(daemon->registrar, true);
 	if (call_room_count(daemon->calls) == 0) {
 		end(daemon);
 		return;
@@ -248,6 +248,7 @@ static const char *undrain(void *arg)
 		return "no memory to take registrations back: it drains on";
 	timer_cancel(&daemon->drain_timer);
 	call_room_on_empty(daemon->calls, NULL, NULL);
+	registrar_hand_over(daemon->registrar, false);
 	call_room_drain(daemon->calls, false);
 	service_return_to_trunks(daemon->service);
 	vitals_freeze(daemon->vitals, false);
@@ -1040,14 +1041,14 @@ static int start(struct daemon *daemon, const sigset_t *signals)
 
 static void take_down(struct daemon *daemon)
 {
+	if (daemon->vigil) /* from here on it is quiet, and not hung */
+		vigil_beat(daemon->vigil, VIGIL_STOPPING, clock_now());
 	daemon->admin = admin_destroy(daemon->admin);
 	daemon->errand = errand_destroy(daemon->errand);
 	reading_done(&daemon->reading);
 	reload_report_done(&daemon->report);
 	tls_files_done(&daemon->files);
 	daemon->vitals = vitals_destroy(daemon->vitals);
-	if (daemon->vigil)
-		vigil_beat(daemon->vigil, VIGIL_STOPPING, clock_now());
 	if (daemon->registrar)
 		registrar_stop(daemon->registrar, daemon->config->withdraw_at_stop, WITHDRAW_MS);
 	daemon->calls = call_room_destroy(daemon->calls);

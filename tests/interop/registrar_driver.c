@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/clock.h"
 #include "config/config.h"
 #include "registrar/registrar.h"
 
@@ -89,7 +90,11 @@ static bool command(struct registrar *registrar, char *line, bool *ret_withdraw)
 	else if (!strcmp(line, "fleet"))
 		print_fleet(registrar);
 	else if (!strcmp(line, "drain"))
-		registrar_hand_over(registrar);
+		registrar_hand_over(registrar, true);
+	else if (!strcmp(line, "sick") || !strcmp(line, "well"))
+		registrar_judge(registrar, &(struct registrar_verdict){ .sick = line[0] == 's',
+									.since = clock_now(),
+									.why = "told so" });
 	else if (!strcmp(line, "refresh"))
 		registrar_refresh(registrar, argument);
 	else if (!strcmp(line, "reload") && argument)

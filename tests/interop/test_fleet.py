@@ -94,6 +94,26 @@ def nodes_share_and_take_over(fleet):
     fleet.judge()
 
 
+def only_when_all_are_sick_they_withdraw(fleet):
+    fleet.start("a")
+    fleet.start("b")
+    fleet.settle("a", "b")
+    fleet.all_active("a", "b")
+    fleet.nodes["b"].ask("sick")
+    fleet.settle("a")
+    assert "others of the fleet serve" in fleet.nodes["b"].log()
+    fleet.nodes["b"].ask("well")
+    fleet.settle("a", "b")
+    fleet.judge()
+
+    def withdrawn():
+        for node in fleet.nodes.values():
+            node.ask("sick")  # said again and again, as a daemon does
+        return {s.number for s in fleet.api.of(kind="delete")} == set(numbers(COUNT))
+
+    wait_for("all withdrawn", withdrawn)
+
+
 def a_paused_node_says_nothing_after_its_lease(fleet):
     fleet.start("a")
     fleet.start("b")
@@ -185,9 +205,9 @@ def an_older_configuration_changes_nothing(fleet):
     fleet.judge()
 
 
-TESTS = [nodes_share_and_take_over, a_paused_node_says_nothing_after_its_lease,
-         without_the_database_all_goes_on, what_is_to_be_withdrawn_survives,
-         an_older_configuration_changes_nothing]
+TESTS = [nodes_share_and_take_over, only_when_all_are_sick_they_withdraw,
+         a_paused_node_says_nothing_after_its_lease, without_the_database_all_goes_on,
+         what_is_to_be_withdrawn_survives, an_older_configuration_changes_nothing]
 
 
 def run(test, pki, folder, server):

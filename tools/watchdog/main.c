@@ -236,6 +236,7 @@ static void look(struct watchdog *watchdog)
 		break;
 	case ABSENCE_BACK:
 		let_go(watchdog);
+		watchdog->asked = 0; /* another one was */
 		log_notice("watchdog", "breakoutd is there pid=%d", (int)sign.pid);
 		break;
 	case ABSENCE_HANGS:

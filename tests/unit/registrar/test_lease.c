@@ -102,6 +102,10 @@ static void who_drains_gives_all_unless_nobody_would_take_them(void **state)
 	b->draining = true;
 	decide(1, NOW);
 	assert_int_equal(plan.give_count, 0);
+	own(0, 7, 8); /* given on the way there */
+	decide(2, NOW);
+	assert_int_equal(plan.take_count, 1);
+	assert_int_equal(plan.take[0], 7);
 }
 
 static void a_beat_that_stood_still_for_a_lease_is_the_end(void **state)

@@ -46,6 +46,7 @@ static void a_daemon_is_seen_alive_until_it_leaves(void **state)
 	assert_int_equal(sign.phase, VIGIL_SERVING);
 	assert_int_equal(sign.beat, 123456789012);
 	vigil_beat(daemon, VIGIL_STOPPING, 7);
+	vigil_beat(daemon, VIGIL_SERVING, 8); /* another thread's, too late */
 	vigil_leave(daemon);
 	vigil_look(store, &sign);
 	assert_false(sign.alive);
