@@ -309,8 +309,8 @@ struct config_action {
 	struct config_rewrite number; /* LOOP, DIAL: of the called one */
 	struct config_webhook *webhook;
 	/* VOICEMAIL */
-	char *mailbox;       /* a folder of this name in: */
-	char *voicemail_dir; /* path */
+	char *mailbox;                 /* a folder of this name in: */
+	char *voicemail_dir;           /* path */
 	struct config_webhook *notify; /* is told of each message; NULL: nobody */
 	bool beep;
 	unsigned message_s; /* a message ends after; 180 */
@@ -613,7 +613,7 @@ struct config {
 	struct config_registration *registrations; /* sorted by number, no duplicates */
 	size_t registration_count;
 	struct config_consents *consents; /* NULL: none but the above */
-	struct config_setting *settings; /* for config_settings() */
+	struct config_setting *settings;  /* for config_settings() */
 	size_t setting_count;
 };
 

@@ -322,7 +322,7 @@ int message_init(struct message *message, struct call *call,
 void message_done(struct message *message);
 const char *message_left(const struct call *call); /* path of the file, or NULL: none is kept */
 void message_tell(const struct call *call); /* whoever wants to hear of it; the call is over */
-void message_record(struct call *call);            /* the call itself, if the plan says so */
+void message_record(struct call *call);     /* the call itself, if the plan says so */
 
 /* record.c: what stays of a call */
 struct call_try *record_try(struct call *call, const char *label);           /* NULL: not told */
