@@ -15,6 +15,7 @@
 #include "tas/call/call.h"
 #include "tests/fake/fake_leg.h"
 #include "tests/fake/fake_media.h"
+#include "tests/fake/text.h"
 
 struct rig {
 	struct timer_wheel *wheel;
@@ -70,6 +71,13 @@ static inline int rig_setup(void **state)
 			 0);
 	*state = rig;
 	return 0;
+}
+
+/* What the records say, once the room has gone. */
+static inline void rig_read_cdr(struct rig *rig, char *text, size_t room)
+{
+	rig->room = call_room_destroy(rig->room); /* the writer has finished */
+	text_read(rig->cdr, text, room);
 }
 
 static inline unsigned rig_cdr_lines(const struct rig *rig)

@@ -19,6 +19,7 @@
 #include "media/recorder.h"
 #include "media/sound_file.h"
 #include "tests/fake/folder.h"
+#include "tests/fake/text.h"
 #include "tests/fake/wav.h"
 
 #define ABOUT "{\"caller\":\"+4790000001\""
@@ -125,17 +126,6 @@ static void assert_wav(const char *name, unsigned hz, unsigned ms)
 	free(samples);
 }
 
-static void assert_text(const char *name, const char *wanted)
-{
-	char text[512] = "";
-	FILE *file = fopen(in_box(name), "r");
-
-	assert_non_null(file);
-	(void)!fread(text, 1, sizeof(text) - 1, file);
-	fclose(file);
-	assert_string_equal(text, wanted);
-}
-
 static void a_message_has_its_names_only_when_it_is_complete(void **state)
 {
 	struct recording *recording = begin("m1");
@@ -148,8 +138,8 @@ static void a_message_has_its_names_only_when_it_is_complete(void **state)
 	recording_close(recording, true, "hangup");
 	settle();
 	assert_wav("m1.wav", 1000, 2000);
-	assert_text("m1.json",
-		    ABOUT ",\"length_ms\":2000,\"dropped_ms\":0,\"ended\":\"hangup\"}\n");
+	text_is(in_box("m1.json"),
+		ABOUT ",\"length_ms\":2000,\"dropped_ms\":0,\"ended\":\"hangup\"}\n");
 	assert_false(there("m1.wav.part"));
 	assert_false(there("m1.json.part"));
 	assert_int_equal(stat(box, &st), 0);
@@ -286,8 +276,8 @@ static void what_a_killed_process_left_can_be_heard_and_is_completed(void **stat
 	assert_int_equal(recorder_recover(recorder, box), 0);
 	settle();
 	assert_wav("m1.wav", 1000, 2000);
-	assert_text("m1.json",
-		    ABOUT ",\"length_ms\":2000,\"dropped_ms\":0,\"ended\":\"interrupted\"}\n");
+	text_is(in_box("m1.json"),
+		ABOUT ",\"length_ms\":2000,\"dropped_ms\":0,\"ended\":\"interrupted\"}\n");
 	assert_non_null(strstr(log_text, "notice recording=m1.wav length_ms=2000 recovered"));
 }
 

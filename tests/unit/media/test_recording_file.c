@@ -15,6 +15,7 @@
 #include "media/sound_file.h"
 #include "tests/fake/folder.h"
 #include "tests/fake/rsa.h"
+#include "tests/fake/text.h"
 
 #define ABOUT "{\"id\":\"7\""
 #define DAY   (24 * 3600 * (wall_ms)1000)
@@ -99,17 +100,6 @@ static void assert_call(const char *name, unsigned ms)
 	free(samples);
 }
 
-static void assert_text(const char *name, const char *wanted)
-{
-	char text[512] = "";
-	FILE *file = fopen(in_box(name), "r");
-
-	assert_non_null(file);
-	(void)!fread(text, 1, sizeof(text) - 1, file);
-	fclose(file);
-	assert_string_equal(text, wanted);
-}
-
 static void a_call_has_two_channels(void **state)
 {
 	struct recording_file file;
@@ -120,8 +110,8 @@ static void a_call_has_two_channels(void **state)
 	assert_int_equal(recording_file_complete(&file, 40, "hangup"), 0);
 	recording_file_done(&file);
 	assert_call("c1.wav", 1500);
-	assert_text("c1.json",
-		    ABOUT ",\"length_ms\":1500,\"dropped_ms\":40,\"ended\":\"hangup\"}\n");
+	text_is(in_box("c1.json"),
+		ABOUT ",\"length_ms\":1500,\"dropped_ms\":40,\"ended\":\"hangup\"}\n");
 }
 
 static void a_killed_process_leaves_a_call_that_is_completed(void **state)
@@ -133,8 +123,8 @@ static void a_killed_process_leaves_a_call_that_is_completed(void **state)
 	recording_file_done(&file);
 	recording_files_recover(box);
 	assert_call("c1.wav", 1500);
-	assert_text("c1.json",
-		    ABOUT ",\"length_ms\":1500,\"dropped_ms\":0,\"ended\":\"interrupted\"}\n");
+	text_is(in_box("c1.json"),
+		ABOUT ",\"length_ms\":1500,\"dropped_ms\":0,\"ended\":\"interrupted\"}\n");
 }
 
 static int unseal(unsigned *ret_ms)
@@ -154,8 +144,8 @@ static void a_sealed_call_is_heard_by_who_has_the_key(void **state)
 	assert_false(there("c1.wav.part"));
 	assert_int_equal(recording_file_complete(&file, 0, "hangup"), 0);
 	recording_file_done(&file);
-	assert_text("c1.json",
-		    ABOUT ",\"length_ms\":1500,\"dropped_ms\":0,\"ended\":\"hangup\"}\n");
+	text_is(in_box("c1.json"),
+		ABOUT ",\"length_ms\":1500,\"dropped_ms\":0,\"ended\":\"hangup\"}\n");
 	assert_int_equal(unseal(&ms), 0);
 	assert_int_equal(ms, 1500);
 	assert_call("c1.wav", 1500);
@@ -174,8 +164,8 @@ static void a_sealed_call_of_a_killed_process_says_that_it_ends_early(void **sta
 	assert_int_equal(ftruncate(file.sound, file.size - 9), 0);
 	recording_file_done(&file);
 	recording_files_recover(box);
-	assert_text("c1.json",
-		    ABOUT ",\"length_ms\":1990,\"dropped_ms\":0,\"ended\":\"interrupted\"}\n");
+	text_is(in_box("c1.json"),
+		ABOUT ",\"length_ms\":1990,\"dropped_ms\":0,\"ended\":\"interrupted\"}\n");
 	assert_int_equal(unseal(&ms), -ENODATA);
 	assert_int_equal(ms, 1990);
 	assert_call("c1.wav", 1990);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "records/keep.h"
+#include "tests/fake/text.h"
 #include "tests/unit/records/spool.h"
 
 static bool exists(const char *suffix)
@@ -13,15 +14,9 @@ static bool exists(const char *suffix)
 static void read_text(const char *suffix, char *text, size_t room)
 {
 	char path[160];
-	FILE *file;
-	size_t n;
 
 	snprintf(path, sizeof(path), "%s%s", spool, suffix);
-	file = fopen(path, "r");
-	assert_non_null(file);
-	n = fread(text, 1, room - 1, file);
-	text[n] = '\0';
-	fclose(file);
+	text_read(path, text, room);
 }
 
 static void three_files(void)

@@ -15,6 +15,7 @@
 #include "base/metrics.h"
 #include "tas/call/cdr.h"
 #include "tests/fake/folder.h"
+#include "tests/fake/text.h"
 
 static char path[96];
 
@@ -32,17 +33,6 @@ static int remove_folder(void **state)
 	return folder_remove();
 }
 
-static void read_file(const char *name, char *text, size_t room)
-{
-	FILE *file = fopen(name, "r");
-	size_t n;
-
-	assert_non_null(file);
-	n = fread(text, 1, room - 1, file);
-	text[n] = '\0';
-	fclose(file);
-}
-
 static void lines_are_appended_in_order(void **state)
 {
 	struct cdr_writer *writer = NULL;
@@ -55,7 +45,7 @@ static void lines_are_appended_in_order(void **state)
 		cdr_write(writer, "{\"n\":2}", 0);
 		assert_null(cdr_writer_destroy(writer));
 	}
-	read_file(path, text, sizeof(text));
+	text_read(path, text, sizeof(text));
 	assert_string_equal(text, "{\"n\":1}\n{\"n\":2}\n{\"n\":1}\n{\"n\":2}\n");
 }
 
@@ -85,7 +75,7 @@ static void moved_file_is_followed(void **state)
 	assert_int_equal(rename(path, moved), 0);
 	cdr_write(writer, "after", 0);
 	cdr_writer_destroy(writer);
-	read_file(path, text, sizeof(text));
+	text_read(path, text, sizeof(text));
 	assert_string_equal(text, "after\n");
 }
 
@@ -165,7 +155,7 @@ static void no_number_is_written_whole_if_so_wanted(void **state)
 	assert_int_equal(cdr_writer_create(&writer, path, &config), 0);
 	cdr_write(writer, "{\"from\":\"+4799000012\"}", 0);
 	cdr_writer_destroy(writer);
-	read_file(path, text, sizeof(text));
+	text_read(path, text, sizeof(text));
 	assert_string_equal(text, "{\"from\":\"+4799***12\"}\n");
 }
 

@@ -14,6 +14,7 @@
 #include "tas/call/cdr.h"
 #include "tas/call/cdr_open.h"
 #include "tests/fake/folder.h"
+#include "tests/fake/text.h"
 
 static char path[96], kept[128];
 static struct str found;
@@ -174,8 +175,6 @@ static void the_next_writer_writes_them_first(void **state)
 {
 	struct cdr_writer *writer = NULL;
 	char text[512] = "";
-	FILE *file;
-	size_t n;
 
 	(void)state;
 	log_set_sink(ignore, NULL);
@@ -188,11 +187,7 @@ static void the_next_writer_writes_them_first(void **state)
 		cdr_write(writer, "{\"id\":\"next\"}", slot);
 	}
 	cdr_writer_destroy(writer);
-	file = fopen(path, "r");
-	assert_non_null(file);
-	n = fread(text, 1, sizeof(text) - 1, file);
-	text[n] = '\0';
-	fclose(file);
+	text_read(path, text, sizeof(text));
 	assert_string_equal(text, "{\"id\":\"two\",\"end\":\"1970-01-01T00:01:05.000Z\","
 				  "\"talk_ms\":60000,\"duration_ms\":63000}\n"
 				  "{\"id\":\"next\"}\n{\"id\":\"next\"}\n{\"id\":\"next\"}\n");

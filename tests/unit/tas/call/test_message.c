@@ -142,17 +142,6 @@ static void mailbox_that_takes_nothing_does_not_answer(void **state)
 	assert_int_equal(fake_leg_invite_count(), 1); /* it goes on to the core */
 }
 
-static void read_cdr(struct rig *rig, char *text, size_t room)
-{
-	FILE *file;
-
-	rig->room = call_room_destroy(rig->room); /* the writer has finished */
-	file = fopen(rig->cdr, "r");
-	assert_non_null(file);
-	text[fread(text, 1, room - 1, file)] = '\0';
-	fclose(file);
-}
-
 static void call_record_names_the_file(void **state)
 {
 	struct rig *rig = *state;
@@ -161,7 +150,7 @@ static void call_record_names_the_file(void **state)
 	fake_media_recorded(4321);
 	answered(rig, RIG_PLAN(voicemail()));
 	fake_leg_end(rig->a, LEG_END_BYE, 200);
-	read_cdr(rig, cdr, sizeof(cdr));
+	rig_read_cdr(rig, cdr, sizeof(cdr));
 	assert_non_null(strstr(cdr, ",\"recording\":\"/mail/office/20231114T221320Z-"));
 	assert_non_null(strstr(cdr, ".wav\",\"recording_ms\":4321,"));
 }
@@ -174,7 +163,7 @@ static void call_record_names_no_file_that_is_not_kept(void **state)
 	fake_media_recorded(MEDIA_RECORDING_SHORTEST_MS - 1);
 	answered(rig, RIG_PLAN(voicemail()));
 	fake_leg_end(rig->a, LEG_END_BYE, 200);
-	read_cdr(rig, cdr, sizeof(cdr));
+	rig_read_cdr(rig, cdr, sizeof(cdr));
 	assert_null(strstr(cdr, "recording"));
 }
 
@@ -210,7 +199,7 @@ static void call_is_recorded_from_its_answer_on(void **state)
 	assert_null(strstr(session->recording.about, "mailbox"));
 	fake_media_receipt(MEDIA_A, &side);
 	fake_leg_end(rig->a, LEG_END_BYE, 200);
-	read_cdr(rig, cdr, sizeof(cdr));
+	rig_read_cdr(rig, cdr, sizeof(cdr));
 	assert_non_null(strstr(cdr, "\"recording\":\"/rec/20231114T221320Z-"));
 	assert_non_null(strstr(cdr, ".wav.sealed\""));
 }
@@ -224,7 +213,7 @@ static void call_that_could_not_be_recorded_says_why(void **state)
 	rig_talking(rig, recorded(rig_loop()));
 	fake_media_receipt(MEDIA_A, &side);
 	fake_leg_end(rig->a, LEG_END_BYE, 200);
-	read_cdr(rig, cdr, sizeof(cdr));
+	rig_read_cdr(rig, cdr, sizeof(cdr));
 	assert_null(strstr(cdr, "\"recording\":"));
 	assert_non_null(strstr(cdr, "\"recording_why\":\"its codec is not decoded here\""));
 }

@@ -3,20 +3,6 @@
 #include "base/metrics.h"
 #include "tests/fake/call_rig.h"
 
-static void read_cdr(struct rig *rig, char *text, size_t room)
-{
-	FILE *file;
-	size_t n;
-
-	call_room_destroy(rig->room); /* the writer has finished */
-	rig->room = NULL;
-	file = fopen(rig->cdr, "r");
-	assert_non_null(file);
-	n = fread(text, 1, room - 1, file);
-	text[n] = '\0';
-	fclose(file);
-}
-
 static void cdr_tells_numbers_times_and_packets(void **state)
 {
 	struct rig *rig = *state;
@@ -36,7 +22,7 @@ static void cdr_tells_numbers_times_and_packets(void **state)
 	fake_leg_end(rig->a, LEG_END_BYE, 200);
 
 	assert_non_null(strstr(rig->start_line, " to=+4712***78 "));
-	read_cdr(rig, cdr, sizeof(cdr));
+	rig_read_cdr(rig, cdr, sizeof(cdr));
 	assert_int_equal(strncmp(cdr, "{\"schema\":1,\"id\":\"", 18), 0);
 	assert_non_null(strstr(cdr, "\"ring\":\"2023-11-14T22:13:20.373Z\","
 				    "\"answer\":\"2023-11-14T22:13:21.373Z\","
@@ -64,7 +50,7 @@ static void a_bypassed_call_says_why(void **state)
 	fake_leg_event(rig->a, LEG_EV_CONFIRMED, 0, NULL);
 	fake_leg_end(rig->a, LEG_END_BYE, 200);
 
-	read_cdr(rig, cdr, sizeof(cdr));
+	rig_read_cdr(rig, cdr, sizeof(cdr));
 	assert_non_null(strstr(cdr, "\"media\":\"passed\",\"bypass\":\"untouched\",\"a\":"));
 }
 
@@ -80,7 +66,7 @@ static void a_loop_without_a_media_port_says_so(void **state)
 	fake_leg_event(rig->a, LEG_EV_CONFIRMED, 0, NULL);
 	fake_leg_end(rig->a, LEG_END_BYE, 200);
 
-	read_cdr(rig, cdr, sizeof(cdr));
+	rig_read_cdr(rig, cdr, sizeof(cdr));
 	assert_non_null(strstr(cdr, "\"bypass\":\"no media\""));
 }
 
@@ -90,7 +76,7 @@ static void what_never_came_is_null(void **state)
 	char cdr[4096];
 
 	rig_start(rig, "offer-a", RIG_PLAN(rig_reject(603)));
-	read_cdr(rig, cdr, sizeof(cdr));
+	rig_read_cdr(rig, cdr, sizeof(cdr));
 	assert_non_null(strstr(cdr, "\"ring\":null,\"answer\":null,\"end\":\"2023"));
 	assert_null(strstr(cdr, "_b\":\"call")); /* nor is anything said of a B */
 	assert_null(strstr(cdr, "source_b"));
@@ -103,7 +89,7 @@ static void hostile_texts_stay_inside_their_json_strings(void **state)
 
 	rig->a = fake_leg_incoming("+1\",\"cause\":\"x\n", "\\\"", "offer");
 	assert_int_equal(call_start(rig->room, rig->a, RIG_PLAN(rig_reject(603))), 0);
-	read_cdr(rig, cdr, sizeof(cdr));
+	rig_read_cdr(rig, cdr, sizeof(cdr));
 	assert_non_null(strstr(cdr, "\"to\":\"+1\\\",\\\"cause\\\":\\\"x\\u000a\""));
 	assert_non_null(strstr(cdr, "\"from\":\"\\\\\\\"\""));
 }
