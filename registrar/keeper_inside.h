@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* keeper_inside.h - the keeper as its own files see it: keeper.c and
- * keeper_shards.c. Others use keeper.h. Registrar thread, but for what stands under
- * the lock. */
+/* keeper_inside.h - the keeper as its own files see it. Others use keeper.h. Registrar
+ * thread, but for what stands under the lock.
+ *
+ *   keeper.c         records and their counts, the token, time, create and destroy
+ *   keeper_wanted.c  what is wanted of each number: configuration, verdicts, pauses
+ *   keeper_store.c   the rows: written, and read at the start
+ *   keeper_send.c    requests and their answers
+ *   keeper_shards.c  the same in a fleet: which numbers, and what may be said of them
+ *   keeper_look.c    gauges and questions
+ */
 #ifndef BREAKOUT_REGISTRAR_KEEPER_INSIDE_H
 #define BREAKOUT_REGISTRAR_KEEPER_INSIDE_H
 
@@ -66,10 +73,20 @@ struct keeper {
  * counts it off before and on afterwards, and files it. */
 void keeper_count(struct keeper *keeper, const struct reg *reg, int by);
 void keeper_file(struct keeper *keeper, struct reg *reg);
+/* An event of its life: does all that. */
+void keeper_handle(struct keeper *keeper, struct reg *reg, enum reg_event event,
+		   const struct reg_input *input);
 int keeper_merge(struct keeper *keeper, const uint64_t *numbers, size_t number_count) MUST_CHECK;
 void keeper_take_row(struct keeper *keeper, const struct keeper_row *row, bool trusted,
 		     mono_ms now);
 
+/* Opens the store, reads it and compares it with `wanted`. 0, -ENOMEM or -EIO (logged). */
+int keeper_load(struct keeper *keeper, const struct wanted *wanted, mono_ms now) MUST_CHECK;
+/* The row has to be written within `lag`; so far it says `stored`. */
+void keeper_mark_dirty(struct keeper *keeper, struct reg *reg, uint32_t ttl_s, uint16_t stored,
+		       mono_ms now, mono_ms lag);
+/* False: a write has just failed, the next try has its time. */
+bool keeper_may_write(const struct keeper *keeper, mono_ms now);
 /* Writes what the store has yet to hear, at most store_batch() rows of it. */
 void keeper_flush(struct keeper *keeper, mono_ms now);
 /* The first of what it has yet to hear is written, or of no concern any more. */
@@ -78,9 +95,16 @@ void keeper_forget_dirty(struct keeper *keeper, size_t count, mono_ms now);
 struct store_row keeper_row_of(const struct keeper *keeper, const struct reg *reg, uint32_t ttl_s,
 			       mono_ms now);
 void keeper_flush_failed(struct keeper *keeper, const char *why, mono_ms now);
+
+/* Sends what is due and may go, once what is new of it is written down. */
+void keeper_send_due(struct keeper *keeper, mono_ms now);
 /* It could not be sent: again from `due` on. */
 void keeper_put_back(struct keeper *keeper, struct reg *reg, mono_ms due, mono_ms now);
 /* The core holds what is to be said, for as long as expires_ms says. */
 bool keeper_certain(const struct reg *reg);
+/* NULL: none in hand, nothing is sent until there is. */
+void keeper_set_token(struct keeper *keeper, char *take_token);
+
+void keeper_set_gauges(struct keeper *keeper, mono_ms now);
 
 #endif

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "registrar/keeper_inside.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/log.h"
+#include "base/metrics.h"
+#include "registrar/upsert.h"
+
+#define FLUSH_MS 100 /* how long the store may lag behind */
+/* A mere refresh moves an expiry that lies half a TTL ahead anyway: it may wait
+ * longer, so that more rows share a page (a million numbers: 2.8 MB a second
+ * written otherwise). Lost, it costs one early refresh after the next start. */
+#define FLUSH_LAZY_MS 60000
+
+/* One request on its way. */
+struct request {
+	struct upsert_call call;
+	struct keeper *keeper;
+	struct reg *reg;
+	unsigned token_serial;
+	uint16_t asked, before; /* reg_params: it says, the core was told */
+};
+
+static struct metric upserts[] = {
+#define UPSERTS(result)                                                                            \
+	METRIC_COUNTER_INIT("breakout_upserts_total", "result=\"" result "\"",                     \
+			    "UpsertRegistration requests by result.")
+	[UPSERT_OK] = UPSERTS("ok"),
+	[UPSERT_FAILED] = UPSERTS("failed"),
+	[UPSERT_EXHAUSTED] = UPSERTS("exhausted"),
+	[UPSERT_REFUSED] = UPSERTS("refused"),
+	[UPSERT_UNAUTHENTICATED] = UPSERTS("unauthenticated"),
+};
+
+/* ---- answers ---- */
+
+static enum reg_event event_of(enum upsert_verdict verdict, bool needs_token)
+{
+	switch (verdict) {
+	case UPSERT_OK:
+		return REG_EV_OK;
+	case UPSERT_FAILED:
+	case UPSERT_EXHAUSTED:
+		return REG_EV_FAILED;
+	case UPSERT_REFUSED:
+		return REG_EV_REFUSED;
+	case UPSERT_UNAUTHENTICATED:
+		return needs_token ? REG_EV_POSTPONED : REG_EV_REFUSED;
+	}
+	return REG_EV_FAILED;
+}
+
+static enum refresh_answer gate_answer(enum upsert_verdict verdict)
+{
+	switch (verdict) {
+	case UPSERT_FAILED:
+		return REFRESH_FAILED;
+	case UPSERT_EXHAUSTED:
+		return REFRESH_EXHAUSTED;
+	case UPSERT_OK:
+	case UPSERT_REFUSED:
+	case UPSERT_UNAUTHENTICATED:
+		return REFRESH_ANSWERED;
+	}
+	return REFRESH_FAILED;
+}
+
+static void set_error(struct keeper *keeper, struct reg *reg, const char *text)
+{
+	char *copy = text && text[0] ? strndup(text, sizeof(((struct reg_info *)0)->last_error) - 1)
+				     : NULL;
+
+	pthread_mutex_lock(&keeper->lock);
+	free(reg->error);
+	reg->error = copy;
+	pthread_mutex_unlock(&keeper->lock);
+}
+
+/* All that were sent with it come back like this: the first one acts. */
+static void token_refused(struct keeper *keeper, unsigned serial, const char *why)
+{
+	if (!keeper->token || serial != keeper->token_serial)
+		return;
+	trouble_token_refused(&keeper->trouble, why);
+	keeper->options.token_refused(keeper->token, keeper->options.arg);
+	keeper_set_token(keeper, NULL);
+}
+
+static void note_gate(struct keeper *keeper, const struct request *request,
+		      const struct upsert_answer *answer, mono_ms now)
+{
+	enum refresh_answer said = gate_answer(answer->verdict);
+	enum refresh_news news = refresh_answered(keeper->refresh, request->reg, said, now);
+
+	trouble_gate(&keeper->trouble, news, refresh_down(keeper->refresh), answer, now);
+	pthread_mutex_lock(&keeper->lock);
+	keeper->api_up = said != REFRESH_FAILED;
+	pthread_mutex_unlock(&keeper->lock);
+}
+
+/* repeated: it told the core nothing new. */
+static void note_success(struct keeper *keeper, const struct request *request,
+			 const struct upsert_answer *answer, bool repeated, mono_ms now)
+{
+	mono_ms lag = FLUSH_MS;
+	uint32_t ttl_s = 0;
+
+	trouble_token_accepted(&keeper->trouble);
+	if (request->call.kind == UPSERT) {
+		ttl_s = answer->ttl_s ? answer->ttl_s : REG_TTL_DEFAULT_S;
+		if (ttl_s > REG_TTL_MAX_S)
+			ttl_s = REG_TTL_MAX_S;
+		if (ttl_s != keeper->ttl_s) {
+			keeper->ttl_s = ttl_s;
+			refresh_expect(keeper->refresh, shards_numbers(keeper), ttl_s);
+		}
+	}
+	if (repeated) /* a short TTL makes a stale row worthless sooner */
+		lag = ttl_s * 100 < FLUSH_LAZY_MS ? ttl_s * 100 : FLUSH_LAZY_MS;
+	keeper_mark_dirty(keeper, request->reg, ttl_s, request->before, now, lag);
+}
+
+static void remember(struct keeper *keeper, const struct request *request,
+		     const struct upsert_answer *answer, mono_ms now)
+{
+	const struct reg *reg = request->reg;
+	struct reg_attempt attempt = { .at = clock_wall(),
+				       .took_ms = (unsigned)(now - reg->due_ms),
+				       .withdrawal = request->call.kind == UPSERT_DELETE };
+
+	if (answer->verdict == UPSERT_OK && !reg->failures)
+		return;
+	pthread_mutex_lock(&keeper->lock);
+	history_add(&keeper->history, reg->number, &attempt, answer->text);
+	pthread_mutex_unlock(&keeper->lock);
+}
+
+static void on_answer(struct upsert_call *call, const struct upsert_answer *answer)
+{
+	struct request *request = CONTAINER_OF(call, struct request, call);
+	struct keeper *keeper = request->keeper;
+	struct reg *reg = request->reg;
+	bool was_refused = reg->flags & REG_REFUSING;
+	bool repeated = call->kind == UPSERT && reg->expires_ms && reg->told == request->asked;
+	mono_ms now = clock_now();
+	struct reg_input input = { .now = now,
+				   .random = &keeper->options.seed,
+				   .asked = request->asked,
+				   .ttl_s = answer->ttl_s };
+
+	if (keeper->deaf) {
+		free(request);
+		return;
+	}
+	if (call->kind == UPSERT)
+		metric_add(&upserts[answer->verdict], 1);
+	remember(keeper, request, answer, now);
+	set_error(keeper, reg, answer->text);
+	note_gate(keeper, request, answer, now);
+	keeper_handle(keeper, reg, event_of(answer->verdict, keeper->options.needs_token), &input);
+	if (!reg->told)
+		keeper_mark_dirty(keeper, reg, 0, request->before, now, FLUSH_MS);
+	if (answer->verdict == UPSERT_OK && call->kind == UPSERT_DELETE && keeper->options.deleted)
+		keeper->options.deleted(reg->number, keeper->options.arg);
+	if (answer->verdict == UPSERT_OK)
+		note_success(keeper, request, answer, repeated, now);
+	else if (answer->verdict == UPSERT_UNAUTHENTICATED && keeper->options.needs_token) {
+		token_refused(keeper, request->token_serial, answer->text);
+		if (shards_mine(keeper, reg))
+			refresh_file_first(keeper->refresh, reg);
+	}
+	if (answer->verdict != UPSERT_UNAUTHENTICATED || !keeper->options.needs_token)
+		trouble_reg(&keeper->trouble, reg, was_refused, answer,
+			    refresh_down(keeper->refresh), now);
+	shards_answered(keeper, reg, request->before, now);
+	free(request);
+}
+
+/* ---- requests ---- */
+
+void keeper_put_back(struct keeper *keeper, struct reg *reg, mono_ms due, mono_ms now)
+{
+	refresh_answered(keeper->refresh, reg, REFRESH_VOID, now);
+	pthread_mutex_lock(&keeper->lock);
+	reg->due_ms = due;
+	pthread_mutex_unlock(&keeper->lock);
+	keeper_file(keeper, reg);
+}
+
+/* It never left: there is no answer to wait for. */
+static void not_sent(struct keeper *keeper, struct reg *reg, const struct reg_input *input, int err)
+{
+	refresh_answered(keeper->refresh, reg, REFRESH_VOID, input->now);
+	set_error(keeper, reg, strerror(-err));
+	keeper_handle(keeper, reg, err == -EINVAL ? REG_EV_REFUSED : REG_EV_FAILED, input);
+}
+
+static bool has_lapsed(const struct reg *reg, mono_ms now)
+{
+	return !reg->told || (reg->expires_ms && reg->expires_ms <= now);
+}
+
+static struct request *make_request(struct keeper *keeper, struct reg *reg)
+{
+	struct request *request = calloc(1, sizeof(*request));
+
+	if (!request)
+		return NULL;
+	request->call.kind = reg->state == REG_WITHDRAWING ? UPSERT_DELETE : UPSERT;
+	request->call.done = on_answer;
+	request->keeper = keeper;
+	request->reg = reg;
+	request->token_serial = keeper->token_serial;
+	/* A delete names what the core was told, a refresh repeats it. */
+	request->asked = request->call.kind == UPSERT ? reg_wish(reg) : reg->told;
+	request->before = reg->told;
+	return request;
+}
+
+/* What tells the core something new is written down before it is said: whenever
+ * the process dies, the next one knows what there may be to take back. */
+static bool write_ahead(struct keeper *keeper, struct reg *reg, mono_ms now)
+{
+	if (!keeper->store || keeper_certain(reg))
+		return false;
+	if (!reg->told) {
+		pthread_mutex_lock(&keeper->lock);
+		reg->told = reg->wanted;
+		pthread_mutex_unlock(&keeper->lock);
+	}
+	keeper_mark_dirty(keeper, reg, 0, reg->told, now, 0);
+	return true;
+}
+
+static void send_one(struct keeper *keeper, struct reg *reg, mono_ms now)
+{
+	struct reg_input input = { .now = now, .random = &keeper->options.seed };
+	struct api_call_options options = { .token = keeper->token,
+					    .deadline_ms = keeper->options.deadline_ms,
+					    /* A probe ends as soon as the API is back. */
+					    .wait_for_ready = refresh_down(keeper->refresh) };
+	struct request *request;
+	int err = -ENOMEM;
+
+	if (reg->state == REG_WITHDRAWING && has_lapsed(reg, now)) {
+		input.asked = reg->told;
+		refresh_answered(keeper->refresh, reg, REFRESH_VOID, now);
+		keeper_handle(keeper, reg, REG_EV_EXPIRED, &input);
+		keeper_mark_dirty(keeper, reg, 0, input.asked, now, FLUSH_MS);
+		return;
+	}
+	request = make_request(keeper, reg);
+	input.asked = request ? request->asked : reg_wish(reg);
+	keeper_handle(keeper, reg, REG_EV_DUE, &input);
+	if (request)
+		err = upsert_send(&request->call, keeper->options.client, reg->number,
+				  &keeper->table.params[request->asked], &options);
+	if (err) {
+		free(request);
+		not_sent(keeper, reg, &input, err);
+	} else {
+		shards_sent(keeper, reg);
+	}
+}
+
+void keeper_send_due(struct keeper *keeper, mono_ms now)
+{
+	struct reg *due[REFRESH_WINDOW];
+	size_t count = 0;
+	bool ahead = false;
+
+	while (count < REFRESH_WINDOW && (due[count] = refresh_take(keeper->refresh, now)))
+		count++;
+	if (keeper->shards.on) {
+		count = shards_write_ahead(keeper, due, count, now);
+	} else {
+		for (size_t i = 0; i < count; i++)
+			ahead |= write_ahead(keeper, due[i], now);
+		if (ahead && keeper_may_write(keeper, now))
+			keeper_flush(keeper, now);
+	}
+	for (size_t i = 0; i < count; i++)
+		send_one(keeper, due[i], now);
+}
