@@ -21,7 +21,8 @@ TEST_JOBS ?= $(shell expr 3 \* $$(nproc))
 CTEST_FLAGS ?= --output-on-failure --no-tests=error --stop-on-failure --repeat until-pass:2
 OURS = $(shell git ls-files '*.c' '*.h')
 
-.PHONY: all build build-all configure check check-asan check-tsan demo bench bench-media deb check-package format lint clean \
+.PHONY: all build build-all configure check check-asan check-tsan demo bench bench-media \
+	bench-registrar simulate deb check-package format lint clean \
 	packages-build packages-check packages-bench packages-package
 
 all: build
