@@ -264,7 +264,7 @@ void inform(struct call *call, enum media_side from, const struct leg_event *eve
 void inform_answered(struct call *call, enum media_side side, int status);
 void inform_of_digit(struct call *call, enum media_side from, char digit, unsigned ms);
 
-/* transfer.c: one side is replaced by somebody else */
+/* transfer.c and its neighbours: one side is replaced by somebody else */
 void transfer_asked(struct call *call, enum media_side by, const struct leg_event *event);
 bool transfer_handle(struct call *call, const struct happening *happening); /* true: that was it */
 bool transfer_owns(const struct call *call, const struct leg *leg,
