@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* start_sip.c - the media engine and the SIP endpoint, and what they ask the rooms. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/log.h"
+#include "base/secret.h"
+#include "base/str.h"
+#include "tas/daemon.h"
+#include "tas/sip/tls_guard.h"
+
+#define MEDIA_THREADS_MAX 8
+
+static int identify(const struct sip_source *source, void *arg)
+{
+	const struct daemon *daemon = arg;
+
+	return service_identify(daemon->service, source);
+}
+
+static bool knows_host(const char *host, void *arg)
+{
+	const struct daemon *daemon = arg;
+
+	return service_knows_host(daemon->service, host);
+}
+
+static int authenticate(const struct sip_proof *proof, struct sip_demand *ret_demand, void *arg)
+{
+	const struct daemon *daemon = arg;
+
+	return service_authenticate(daemon->service, proof, ret_demand);
+}
+
+static int admit(const struct sip_newcomer *call, unsigned *ret_retry_after_s, void *arg)
+{
+	const struct daemon *daemon = arg;
+
+	return service_admit(daemon->service, call, ret_retry_after_s);
+}
+
+static void on_invite(struct leg *leg, void *arg)
+{
+	const struct daemon *daemon = arg;
+
+	service_invite(daemon->service, leg);
+}
+
+static int visit(const struct sip_visitor *visitor, struct str *ret_headers, void *arg)
+{
+	const struct daemon *daemon = arg;
+
+	return device_visit(daemon->devices, visitor, ret_headers);
+}
+
+static int enrol(int peer, const struct sip_register *request, struct str *ret_headers, void *arg)
+{
+	const struct daemon *daemon = arg;
+
+	return device_enrol(daemon->devices, peer, request, ret_headers);
+}
+
+static int options_status(void *arg)
+{
+	const struct daemon *daemon = arg;
+
+	return daemon_draining(arg) || load_is_sick(daemon->load) ? 503 : 200;
+}
+
+static void on_media(int fd, void *arg)
+{
+	const struct daemon *daemon = arg;
+
+	(void)fd;
+	media_engine_drain(daemon->media);
+}
+/* What a process that was killed left in the mailboxes; it is no reason not to
+ * start. */
+static void recover_mailbox(struct daemon *daemon, const struct config_action *action)
+{
+	struct str folder = { 0 };
+	char *path;
+
+	str_addf(&folder, "%s/%s", action->voicemail_dir, action->mailbox);
+	path = str_take(&folder);
+	if (!path || media_recover(daemon->media, path) < 0)
+		log_error("main", "start: no memory to complete the messages of %s",
+			  action->mailbox);
+	free(path);
+}
+
+static void recover_mailboxes(struct daemon *daemon)
+{
+	const struct config *config = daemon->config;
+
+	for (size_t i = 0; i < config->service_count; i++)
+		for (size_t k = 0; k < config->services[i].rule_count; k++) {
+			const struct config_rule *rule = &config->services[i].rules[k];
+
+			for (size_t a = 0; a < rule->action_count; a++)
+				if (rule->actions[a].kind == ACTION_VOICEMAIL)
+					recover_mailbox(daemon, &rule->actions[a]);
+		}
+}
+
+static void recover_recordings(struct daemon *daemon)
+{
+	if (media_recover(daemon->media, daemon->config->recordings.dir) < 0)
+		log_error("main", "start: no memory to complete the recordings of calls");
+	daemon_keep_recordings(daemon);
+}
+
+int daemon_start_media(struct daemon *daemon)
+{
+	const struct config_media *config = &daemon->config->media;
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	struct media_engine_options options = {
+		.address = config->address,
+		.advertised = config->advertised_address,
+		.port_min = config->port_min,
+		.port_max = config->port_max,
+		.threads = config->threads,
+		.ice_lite = config->ice == MEDIA_ICE_LITE,
+		.rtp_timeout_s = config->rtp_timeout_s,
+		.hold_timeout_s = config->hold_timeout_s,
+		.opus_complexity = config->opus_complexity,
+		.identity = daemon->identity,
+	};
+	int err;
+
+	if (options.threads == 0)
+		options.threads = cores < 1                   ? 1
+				  : cores > MEDIA_THREADS_MAX ? MEDIA_THREADS_MAX
+							      : (unsigned)cores;
+	err = media_engine_create(&daemon->media, &options);
+	if (err == -EINVAL)
+		log_error("main",
+			  "start: media.address %s is not of this machine, or media.ports %u-%u "
+			  "hold no pair: give an address of this machine; what a NAT maps to it is "
+			  "media.advertised_address",
+			  config->address, config->port_min, config->port_max);
+	else if (err && err != -EIO) /* that one is logged where it happened */
+		(void)daemon_failed("media engine", err);
+	if (err)
+		return err;
+	recover_mailboxes(daemon);
+	recover_recordings(daemon);
+	return sip_loop_watch(daemon->loop, media_engine_fd(daemon->media), on_media, daemon);
+}
+
+/* The transports the trunks want, for sip_endpoint_options.reach. */
+static unsigned trunk_transports(const struct config *config)
+{
+	unsigned reach = 0;
+
+	for (size_t i = 0; i < config->trunk_count; i++)
+		for (size_t j = 0; j < config->trunks[i].uri_count; j++)
+			reach |= config_uri_transports(config->trunks[i].uris[j]);
+	return reach;
+}
+
+int daemon_start_sip(struct daemon *daemon)
+{
+	const struct config_sip *config = &daemon->config->sip;
+	const struct sip_endpoint_handlers handlers = { .identify = identify,
+							.knows_host = knows_host,
+							.visit = visit,
+							.enrol = enrol,
+							.authenticate = authenticate,
+							.admit = admit,
+							.invite = on_invite,
+							.options_status = options_status,
+							.arg = daemon };
+	const struct sip_endpoint_options options = {
+		.listen = config->listen,
+		.listen_count = config->listen_count,
+		.certificate = config->certificate,
+		.private_key = config->private_key,
+		.ca_file = config->ca_file,
+		.client_ca = daemon->config->core.sbc.client_ca,
+		.user_agent = config->user_agent,
+		.domain = daemon->config->domain,
+		.connect_ms = config->connect_ms,
+		.handshake_s = config->handshake_s,
+		.keepalive_s = config->keepalive_s,
+		.t1_ms = config->t1_ms,
+		.session_expires_s = config->session_expires_s,
+		.min_se_s = config->min_se_s,
+		.keepalive_uri = daemon->config->core.sbc.uri,
+		.dns_servers = config->dns_servers,
+		.dns_server_count = config->dns_server_count,
+		.reach = trunk_transports(daemon->config),
+		.trace_bytes = daemon->config->trace.bytes,
+		.verify_next_hop = true,
+	};
+	char error[256] = "";
+	int err = tls_guard_self_test(error, sizeof(error));
+
+	if (!err)
+		err = sip_endpoint_create(&daemon->endpoint, daemon->loop, &options, &handlers,
+					  error, sizeof(error));
+	if (err)
+		log_error("main", "start: sip: %s", error[0] ? error : strerror(-err));
+	return err;
+}
+
+/* Calls matter more than who looks on. */
+void daemon_start_hep(struct daemon *daemon)
+{
+	const struct config_trace *config = &daemon->config->trace;
+	char password[SECRET_ROOM] = "";
+	int err = 0;
+
+	if (!config->hep)
+		return;
+	if (config->hep_password_file)
+		err = secret_read(config->hep_password_file, password);
+	if (!err)
+		err = hep_create(&daemon->hep, sip_endpoint_trace(daemon->endpoint), config->hep,
+				 config->hep_id, *password ? password : NULL);
+	explicit_bzero(password, sizeof(password));
+	if (err)
+		log_error("main", "nothing is mirrored to trace.hep.to %s: %s", config->hep,
+			  strerror(-err));
+}
