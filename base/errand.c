@@ -5,6 +5,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/thread.h"
+
 /* The mailbox's once it is posted. */
 struct done_mail {
 	struct mail mail;
@@ -46,7 +48,7 @@ int errand_create(struct errand **ret_errand, struct mailbox *mailbox,
 		goto fail;
 	*mail = (struct done_mail){ .mail.deliver = deliver, .work = *work };
 	*errand = (struct errand){ .mailbox = mailbox, .mail = mail };
-	err = -pthread_create(&errand->thread, NULL, run, errand);
+	err = thread_start(&errand->thread, "errand", THREAD_PATIENT, run, errand);
 	if (err)
 		goto fail;
 	*ret_errand = errand;

@@ -9,12 +9,12 @@
 #include <ctype.h>
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <curl/curl.h>
 #include "base/log.h"
+#include "base/thread.h"
 
 #define KEPT_CONNECTIONS 256L
 #define IDLE_S           60L   /* servers commonly close after 60 to 75 s */
@@ -294,20 +294,12 @@ static void *run(void *arg)
 	return NULL;
 }
 
-/* Signals belong to the main thread: block all before the thread starts. */
 static int start_thread(struct poster *poster)
 {
-	sigset_t all, before;
-	int err;
+	int err = thread_start(&poster->thread, "hook", THREAD_PROMPT, run, poster);
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	err = pthread_create(&poster->thread, NULL, run, poster);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	poster->started = !err;
-	if (!err)
-		(void)pthread_setname_np(poster->thread, "hook"); /* only a label */
-	return -err;
+	return err;
 }
 
 int poster_create(struct poster **ret_poster, struct mailbox *replies, mail_fn *deliver)

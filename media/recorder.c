@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include "base/mailbox.h"
 #include "base/metrics.h"
 #include "base/str.h"
+#include "base/thread.h"
 #include "media/recording_file.h"
 #include "media/tone.h"
 
@@ -281,10 +281,7 @@ static void *run(void *arg)
 {
 	struct recorder *recorder = arg;
 	struct pollfd pfd = { .fd = mailbox_fd(recorder->mailbox), .events = POLLIN };
-	sigset_t all;
 
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_BLOCK, &all, NULL); /* SIGXFSZ too: EFBIG says it */
 	while (!recorder->stop || recorder->list) {
 		int wait_ms = recorder->kept ? (int)EXPIRE_MS : -1;
 
@@ -411,7 +408,7 @@ int recorder_create(struct recorder **ret_recorder)
 		return -ENOMEM;
 	err = mailbox_create(&recorder->mailbox, recorder);
 	if (!err)
-		err = -pthread_create(&recorder->thread, NULL, run, recorder);
+		err = thread_start(&recorder->thread, "recorder", THREAD_PATIENT, run, recorder);
 	if (err) {
 		recorder_destroy(recorder);
 		return err;

@@ -3,13 +3,13 @@
 #include <errno.h>
 #include <glib.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
+#include "base/thread.h"
 #include "media/packets.h"
 
 #define EVENTS_A_TURN 64 /* sockets served before timers and mail get their turn */
@@ -152,23 +152,15 @@ static void *run(void *arg)
 	return NULL;
 }
 
-/* Signals belong to the main thread: block all before the thread starts. */
 static int start_thread(struct worker *worker, unsigned index)
 {
-	sigset_t all, before;
 	char name[16];
 	int err;
 
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
-	err = pthread_create(&worker->thread, NULL, run, worker);
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (err)
-		return -err;
-	worker->started = true;
 	(void)snprintf(name, sizeof(name), "media-%u", index);
-	(void)pthread_setname_np(worker->thread, name); /* only a label */
-	return 0;
+	err = thread_start(&worker->thread, name, THREAD_PROMPT, run, worker);
+	worker->started = !err;
+	return err;
 }
 
 static void attach_source(struct worker *worker)

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "base/thread.h"
 #include "records/deliver.h"
 #include "records/feed.h"
 #include "records/keep.h"
@@ -102,20 +102,12 @@ static void *run(void *arg)
 	return NULL;
 }
 
-/* Signals belong to the main thread: block all before the thread starts. */
 static int start_thread(struct records *records)
 {
-	sigset_t all, before;
-	int err;
+	int err = thread_start(&records->thread, "records", THREAD_PATIENT, run, records);
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	err = pthread_create(&records->thread, NULL, run, records);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	records->running = !err;
-	if (!err)
-		(void)pthread_setname_np(records->thread, "records"); /* only a label */
-	return -err;
+	return err;
 }
 
 /* Copies of the texts that the configuration may take away. */

@@ -3,13 +3,13 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 #include "base/log.h"
+#include "base/thread.h"
 
 struct fleet_news *fleet_news_destroy(struct fleet_news *news)
 {
@@ -67,16 +67,12 @@ static void *fleet_thread(void *arg)
 
 int fleet_start(struct fleet *fleet)
 {
-	sigset_t all, before;
 	int err;
 
 	atomic_store(&fleet->pulse, clock_now());
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	err = pthread_create(&fleet->thread, NULL, fleet_thread, fleet);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	err = thread_start(&fleet->thread, "fleet", THREAD_PROMPT, fleet_thread, fleet);
 	fleet->started = !err;
-	return err ? -EAGAIN : 0;
+	return err;
 }
 
 static void wake(struct fleet *fleet)

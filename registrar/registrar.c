@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include "base/log.h"
 #include "base/mailbox.h"
 #include "base/str.h"
+#include "base/thread.h"
 #include "proto/api.h"
 #include "registrar/consent.h"
 #include "registrar/keeper.h"
@@ -507,19 +507,16 @@ void registrar_keep_vigil(struct registrar *registrar, struct vigil *vigil)
 
 int registrar_start(struct registrar *registrar)
 {
-	sigset_t all, before;
 	int err;
 
 	if (!registrar->last_note)
 		registrar->last_note = note_create(NOTE_STOP);
 	if (!registrar->last_note)
 		return -EAGAIN;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	err = pthread_create(&registrar->thread, NULL, registrar_thread, registrar);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	err = thread_start(&registrar->thread, "registrar", THREAD_PROMPT, registrar_thread,
+			   registrar);
 	if (err)
-		return -EAGAIN;
+		return err;
 	registrar->started = true;
 	return registrar->fleet ? fleet_start(registrar->fleet) : 0;
 }

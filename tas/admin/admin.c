@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include "base/log.h"
 #include "base/str.h"
+#include "base/thread.h"
 #include "tas/admin/answer.h"
 #include "tas/admin/http.h"
 #include "tas/admin/unix_socket.h"
@@ -186,7 +187,7 @@ int admin_create(struct admin **ret_admin, const struct admin_options *options)
 	err = start_http(admin, options->config);
 	if (err)
 		goto fail;
-	err = -pthread_create(&admin->thread, NULL, run, admin);
+	err = thread_start(&admin->thread, "admin", THREAD_PROMPT, run, admin);
 	if (err)
 		goto fail;
 	admin->running = true;

@@ -12,6 +12,7 @@
 #include "base/mailbox.h"
 #include "base/metrics.h"
 #include "base/str.h"
+#include "base/thread.h"
 #include "tas/call/cdr_file.h"
 #include "tas/call/cdr_open.h"
 
@@ -291,7 +292,7 @@ int cdr_writer_create(struct cdr_writer **ret_writer, const char *path,
 	err = mailbox_create(&writer->mailbox, writer);
 	if (err)
 		goto fail;
-	err = -pthread_create(&writer->thread, NULL, run, writer);
+	err = thread_start(&writer->thread, "call-records", THREAD_PATIENT, run, writer);
 	if (err)
 		goto fail;
 	writer->running = true;

@@ -5,13 +5,13 @@
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/str.h"
+#include "base/thread.h"
 #include "config/address.h"
 #include "tas/sip/own_name.h"
 #include "tas/sip/tls_self_call.h"
@@ -503,18 +503,10 @@ static uint16_t tls_port(const struct vitals_options *options)
 
 static int start_thread(struct vitals *vitals)
 {
-	sigset_t all, before;
-	int err;
+	int err = thread_start(&vitals->thread, "health", THREAD_PROMPT, vitals_thread, vitals);
 
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
-	err = pthread_create(&vitals->thread, NULL, vitals_thread, vitals);
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (err)
-		return -EAGAIN;
-	vitals->started = true;
-	(void)pthread_setname_np(vitals->thread, "health"); /* only a label */
-	return 0;
+	vitals->started = !err;
+	return err;
 }
 
 static int init_lock(struct vitals *vitals)
