@@ -34,6 +34,7 @@ HELD = int(os.environ.get("BENCH_HELD", "3000"))
 HELD_RATE = max(300, HELD // 25)  # calls/s at which they are placed
 SETTLE_S = 34  # by then what a set-up left behind is gone: 64*T1 and a little
 STEADY = 200  # calls/s at which the subjects are compared
+ALIKE = 600  # calls/s at which the delays of both are compared
 LIMIT = 3200  # calls/s beyond which nobody looks
 PROBES = 300  # calls whose post-dial delay is taken: three are beyond the 99th percentile
 WARM_UP = 20  # calls before them, which pay for what is made once
@@ -194,19 +195,27 @@ def on_load_core(core, calls, rate, dialled, hold_s):
                         seconds=calls // rate + hold_s + 15)
 
 
+def added_delays_ms(pki, kind, rate):
+    """What it adds to the post-dial delay at a rate: the median, the 99th percentile."""
+    through, bare = (run(pki, k, PROBED_S * rate, rate, probes=WARM_UP + PROBES)
+                     for k in (kind, Nothing))
+    return [through.delay(share) - bare.delay(share) for share in (.5, .99)]
+
+
 def measure(pki, kind):
     """The figures of one subject, by name."""
     steady = run(pki, kind, 10 * STEADY, STEADY)
     best = highest_rate(pki, kind)
-    half = best.rate // 2
-    at_half, bare = (run(pki, k, PROBED_S * half, half, probes=WARM_UP + PROBES)
-                     for k in (kind, Nothing))
+    at_half = added_delays_ms(pki, kind, best.rate // 2)
+    alike = added_delays_ms(pki, kind, ALIKE)
     return {
         f"CPU per call at {STEADY}/s, ms": steady.cpu_us / 1000,
         "CPU per call at the highest rate, ms": best.cpu_us / 1000,
         "highest rate without failure, calls/s": best.rate,
-        "added post-dial delay at half of it, p50, ms": at_half.delay(.5) - bare.delay(.5),
-        "added post-dial delay at half of it, p99, ms": at_half.delay(.99) - bare.delay(.99),
+        "added post-dial delay at half of it, p50, ms": at_half[0],
+        "added post-dial delay at half of it, p99, ms": at_half[1],
+        f"added post-dial delay at {ALIKE}/s, p50, ms": alike[0],
+        f"added post-dial delay at {ALIKE}/s, p99, ms": alike[1],
         f"memory per held call ({HELD}), kB":
             memory_per_call_kb(pki, kind, HELD, HELD_RATE, PASSED,
                                settled_hold_s(HELD, HELD_RATE)),
