@@ -2,6 +2,7 @@
 #include "base/thread.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,4 +49,13 @@ int thread_start(pthread_t *ret_thread, const char *name, enum thread_rank rank,
 	if (err)
 		free(start);
 	return err ? -EAGAIN : 0;
+}
+
+int thread_pin(pthread_t thread, unsigned processor)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(processor, &set); /* beyond the last it does nothing */
+	return -pthread_setaffinity_np(thread, sizeof(set), &set);
 }

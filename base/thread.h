@@ -24,4 +24,7 @@ enum thread_rank {
 int thread_start(pthread_t *ret_thread, const char *name, enum thread_rank rank,
 		 void *(*run)(void *arg), void *arg) MUST_CHECK;
 
+/* It runs on this processor only. 0 or -EINVAL (this process may not use it). */
+int thread_pin(pthread_t thread, unsigned processor) MUST_CHECK;
+
 #endif

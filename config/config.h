@@ -18,6 +18,7 @@
 #include "base/e164.h"
 #include "base/log.h"
 #include "base/macros.h"
+#include "base/processors.h"
 #include "base/str.h"
 
 /* The wire numbers of wgtwo.sipbreakout.v1.RouteType. */
@@ -480,7 +481,8 @@ struct config_media {
 	uint16_t port_min, port_max; /* 20000-29999 */
 	enum media_ice ice;
 	enum media_bypass bypass;        /* overload */
-	unsigned threads;                /* 0: one per core, at most 8 */
+	unsigned threads;                /* 0: one per core, at most 8; or per one of `cpus` */
+	struct processors cpus;          /* what each is pinned to; none: the kernel chooses */
 	unsigned rtp_timeout_s;          /* no RTP on an established call: 60; 0: never */
 	unsigned opus_complexity;        /* of what is encoded, 0 to 10: 2 */
 	unsigned hold_timeout_s;         /* nothing from a side on hold: 7200; 0: never */

@@ -490,7 +490,12 @@ static const struct key media_keys[] = {
 	  .fallback = "0",
 	  .min = 0,
 	  .max = 64,
-	  .help = "0: one a core, at most 8" },
+	  .help = "0: one for each of `cpus`; without these one a core, at most 8" },
+	{ .name = "cpus",
+	  .kind = &kind_processors,
+	  AT(media.cpus),
+	  .help = "processors, such as 2-5,8: each media thread stays on one of them; the kernel "
+		  "chooses" },
 	{ .name = "rtp_timeout",
 	  .kind = &kind_seconds,
 	  AT(media.rtp_timeout_s),

@@ -380,6 +380,17 @@ static void read_header(struct reader *reader, const struct value *value)
 		read_text(reader, value);
 }
 
+static void read_processors(struct reader *reader, const struct value *value)
+{
+	struct processors *list = value->target;
+	const char *problem = processors_parse(value->node->text, list);
+
+	if (!problem)
+		return;
+	list->count = 0;
+	value_error(reader, value, "%s", problem);
+}
+
 const struct kind kind_text = { "text", NODE_SCALAR, read_text };
 const struct kind kind_path = { "path", NODE_SCALAR, read_path };
 const struct kind kind_bool = { "true or false", NODE_SCALAR, read_bool };
@@ -400,6 +411,7 @@ const struct kind kind_listen = { "listener", NODE_SCALAR, read_listen };
 const struct kind kind_port_range = { "port range", NODE_SCALAR, read_port_range };
 const struct kind kind_digits = { "digits", NODE_SCALAR, read_digits };
 const struct kind kind_header = { "header name", NODE_SCALAR, read_header };
+const struct kind kind_processors = { "processors", NODE_SCALAR, read_processors };
 
 void key_add_bounds(const struct key *key, struct str *out)
 {

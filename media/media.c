@@ -454,16 +454,18 @@ static int start_lite(struct media_engine *engine, unsigned index)
 	return lite_create(&engine->lites[index], engine->workers[index], &address);
 }
 
-static int start_workers(struct media_engine *engine, unsigned threads, bool ice_lite)
+static int start_workers(struct media_engine *engine, const struct media_engine_options *options)
 {
+	const struct processors *cpus = &options->cpus;
 	int err = 0;
 
-	for (unsigned i = 0; !err && i < threads; i++) {
-		err = worker_create(&engine->workers[i], i);
+	for (unsigned i = 0; !err && i < options->threads; i++) {
+		err = worker_create(&engine->workers[i], i,
+				    cpus->count ? cpus->numbers[i % cpus->count] : WORKER_ANYWHERE);
 		if (err)
 			break;
 		engine->worker_count++;
-		if (ice_lite)
+		if (options->ice_lite)
 			err = start_lite(engine, i);
 	}
 	return err;
@@ -511,7 +513,7 @@ int media_engine_create(struct media_engine **ret_engine,
 	if (!err)
 		err = recorder_create(&engine->recorder);
 	if (!err)
-		err = start_workers(engine, options->threads, options->ice_lite);
+		err = start_workers(engine, options);
 	if (err) {
 		media_engine_destroy(engine);
 		return err;

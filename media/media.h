@@ -26,6 +26,7 @@
 #include <stdint.h>
 #include "base/clock.h"
 #include "base/macros.h"
+#include "base/processors.h"
 #include "config/config.h"
 
 struct media_engine;  /* opaque: threads, ports, certificate */
@@ -146,6 +147,7 @@ struct media_engine_options {
 	const char *advertised;      /* in SDP instead, of the same family; NULL: `address` */
 	uint16_t port_min, port_max; /* inclusive */
 	unsigned threads;            /* at least 1 */
+	struct processors cpus;      /* each thread stays on one, in turn; none: anywhere */
 	bool ice_lite;               /* peers reach `address` directly: one port a thread for all */
 	unsigned rtp_timeout_s;      /* 0: never */
 	unsigned opus_complexity;    /* of what we encode, 0 to 10 */
@@ -154,7 +156,8 @@ struct media_engine_options {
 	struct dtls_identity *identity;
 };
 
-/* 0, -EINVAL (address not ours, advertised of another family, range empty), -ENOMEM,
+/* 0, -EINVAL (address not ours, advertised of another family, range empty, a processor
+ * that this process may not use), -ENOMEM,
  * -EIO (crypto self-test failed: reason is logged). Starts its threads. */
 int media_engine_create(struct media_engine **ret_engine,
 			const struct media_engine_options *options) MUST_CHECK;

@@ -152,7 +152,7 @@ static void *run(void *arg)
 	return NULL;
 }
 
-static int start_thread(struct worker *worker, unsigned index)
+static int start_thread(struct worker *worker, unsigned index, int processor)
 {
 	char name[16];
 	int err;
@@ -160,7 +160,9 @@ static int start_thread(struct worker *worker, unsigned index)
 	(void)snprintf(name, sizeof(name), "media-%u", index);
 	err = thread_start(&worker->thread, name, THREAD_PROMPT, run, worker);
 	worker->started = !err;
-	return err;
+	if (err || processor == WORKER_ANYWHERE)
+		return err;
+	return thread_pin(worker->thread, (unsigned)processor);
 }
 
 static void attach_source(struct worker *worker)
@@ -173,7 +175,7 @@ static void attach_source(struct worker *worker)
 	(void)g_source_attach(&worker->source->source, worker->context);
 }
 
-int worker_create(struct worker **ret_worker, unsigned index)
+int worker_create(struct worker **ret_worker, unsigned index, int processor)
 {
 	struct worker *worker = calloc(1, sizeof(*worker));
 	int err;
@@ -195,7 +197,7 @@ int worker_create(struct worker **ret_worker, unsigned index)
 		err = timer_wheel_create(&worker->wheel, clock_now());
 	if (!err) {
 		attach_source(worker);
-		err = start_thread(worker, index);
+		err = start_thread(worker, index, processor);
 	}
 	if (err) {
 		worker_destroy(worker);

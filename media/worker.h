@@ -16,8 +16,11 @@ struct worker;        /* opaque */
 struct packets;       /* packets.h */
 struct _GMainContext; /* GLib's */
 
-/* Starts the thread. 0, -ENOMEM or an error of pthread_create(3), epoll. */
-int worker_create(struct worker **ret_worker, unsigned index) MUST_CHECK;
+#define WORKER_ANYWHERE (-1)
+
+/* Starts the thread, which stays on this processor. 0, -ENOMEM or an error of
+ * pthread_create(3), epoll; -EINVAL: this process may not run on that processor. */
+int worker_create(struct worker **ret_worker, unsigned index, int processor) MUST_CHECK;
 /* Delivers the mail posted before, then joins. NULL is fine; returns NULL. */
 struct worker *worker_destroy(struct worker *worker);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/log.h"
+#include "base/processors.h"
 #include "base/secret.h"
 #include "base/str.h"
 #include "tas/daemon.h"
@@ -111,28 +112,57 @@ static void recover_recordings(struct daemon *daemon)
 	daemon_keep_recordings(daemon);
 }
 
+static unsigned media_threads(const struct config_media *config)
+{
+	unsigned cores = processors_usable_count();
+
+	if (config->threads > 0)
+		return config->threads;
+	if (config->cpus.count > 0)
+		return config->cpus.count;
+	return cores < MEDIA_THREADS_MAX ? cores : MEDIA_THREADS_MAX;
+}
+
+/* The mask comes from who starts us: a cpuset, CPUAffinity= of systemd, taskset. */
+static int check_processors(const struct processors *cpus)
+{
+	struct str usable = { 0 };
+
+	for (unsigned i = 0; i < cpus->count; i++) {
+		if (processors_usable(cpus->numbers[i]))
+			continue;
+		processors_add_usable(&usable);
+		log_error("main",
+			  "start: media.cpus names processor %u, which this process may not use: "
+			  "name some of %s, or let it use more (AllowedCPUs= and CPUAffinity= of "
+			  "its service, cpuset of its container)",
+			  cpus->numbers[i], usable.text ? usable.text : "those it may use");
+		str_done(&usable);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 int daemon_start_media(struct daemon *daemon)
 {
 	const struct config_media *config = &daemon->config->media;
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	struct media_engine_options options = {
 		.address = config->address,
 		.advertised = config->advertised_address,
 		.port_min = config->port_min,
 		.port_max = config->port_max,
-		.threads = config->threads,
+		.threads = media_threads(config),
+		.cpus = config->cpus,
 		.ice_lite = config->ice == MEDIA_ICE_LITE,
 		.rtp_timeout_s = config->rtp_timeout_s,
 		.hold_timeout_s = config->hold_timeout_s,
 		.opus_complexity = config->opus_complexity,
 		.identity = daemon->identity,
 	};
-	int err;
+	int err = check_processors(&config->cpus);
 
-	if (options.threads == 0)
-		options.threads = cores < 1                   ? 1
-				  : cores > MEDIA_THREADS_MAX ? MEDIA_THREADS_MAX
-							      : (unsigned)cores;
+	if (err)
+		return err;
 	err = media_engine_create(&daemon->media, &options);
 	if (err == -EINVAL)
 		log_error("main",

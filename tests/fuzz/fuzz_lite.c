@@ -117,7 +117,7 @@ static void set_up(void)
 	log_set_level(LOG_LEVEL_ERROR);
 	clock_fake_set(1000);
 	if (sem_init(&done, 0, 0) || net_parse("127.0.0.1", 0, &address) ||
-	    worker_create(&worker, 0) || lite_create(&lite, worker, &address))
+	    worker_create(&worker, 0, WORKER_ANYWHERE) || lite_create(&lite, worker, &address))
 		abort();
 	on_worker(make_legs);
 	for (unsigned i = 0; i < PEERS; i++)

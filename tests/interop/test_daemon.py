@@ -158,6 +158,11 @@ def a_media_address_of_another_machine(place):
             "media.address", "192.0.2.1")
 
 
+def a_processor_that_it_may_not_use(place):
+    refuses(place.daemon(media={"address": "127.0.0.1", "cpus": "0,1000"}), FAILED,
+            "media.cpus", "processor 1000", "name some of 0")
+
+
 def an_unwritable_store(place):
     path = str(place.folder / "no-such-folder" / "store.db")
     refuses(place.daemon(store={"sqlite": path}), FAILED, path, "store.sqlite")
@@ -680,6 +685,7 @@ def start_up(tally, place):
             ("a port in use", a_port_in_use),
             ("a listen address of another machine", a_listen_address_of_another_machine),
             ("a media address of another machine", a_media_address_of_another_machine),
+            ("a processor that it may not use", a_processor_that_it_may_not_use),
             ("an unwritable store", an_unwritable_store),
             ("an unwritable call record", an_unwritable_call_record),
             ("a CA file without certificates", an_unreadable_ca),

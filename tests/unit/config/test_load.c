@@ -78,7 +78,7 @@ static void every_key_reaches_its_member(void **state)
 		"cdr: { file: cdr.jsonl }\n"
 		"admin: { socket: ctl }\n"
 		"log: { level: debug, format: journald, rate: 0 }\n"
-		"media: { ports: 6000-6999, threads: 2, rtp_timeout: 2m }\n"
+		"media: { ports: 6000-6999, threads: 2, cpus: '3-5,8', rtp_timeout: 2m }\n"
 		"limits: { calls: 7 }\n"
 		"stop: { withdraw: true, drain: 90s }\n"
 		"emergency: [112, '110']\n");
@@ -117,6 +117,8 @@ static void every_key_reaches_its_member(void **state)
 	assert_string_equal(config->media.address, "127.0.0.1"); /* of the tls listener */
 	assert_int_equal(config->media.port_max, 6999);
 	assert_int_equal(config->media.threads, 2);
+	assert_int_equal(config->media.cpus.count, 4);
+	assert_int_equal(config->media.cpus.numbers[3], 8);
 	assert_int_equal(config->media.rtp_timeout_s, 120);
 	assert_int_equal(config->max_calls, 7);
 	assert_true(config->withdraw_at_stop);

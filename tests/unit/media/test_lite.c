@@ -245,7 +245,7 @@ static int setup(void **state)
 	stun_agent_init(&agent, STUN_ALL_KNOWN_ATTRIBUTES, STUN_COMPATIBILITY_RFC5389,
 			STUN_AGENT_USAGE_SHORT_TERM_CREDENTIALS | STUN_AGENT_USAGE_USE_FINGERPRINT);
 	assert_int_equal(net_parse("127.0.0.1", 0, &address), 0);
-	assert_int_equal(worker_create(&worker, 0), 0);
+	assert_int_equal(worker_create(&worker, 0, WORKER_ANYWHERE), 0);
 	assert_int_equal(lite_create(&lite, worker, &address), 0);
 	on_worker(make_legs, NULL);
 	return 0;
