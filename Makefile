@@ -9,6 +9,7 @@
 #   make deb        Debian packages in build-deb/;  make check-package: try them in a clean Debian
 #   make bench      cost per call (next to Kamailio), per relayed packet and per upsert
 #   make bench-media   relayed packets next to rtpengine, with CALLS=400, SECONDS=3, ROUNDS=3
+#   make soak       CALLS=200 calls with media for MINUTES=30, replaced as they end: nothing grows
 #   make bench-registrar  upserts on one and four connections, and a million registrations
 #   make simulate the registrar in SEEDS=10000 made-up worlds, from seed FROM=1
 #   make format     clang-format over our sources;  make lint: clang-tidy
@@ -21,7 +22,7 @@ TEST_JOBS ?= $(shell expr 3 \* $$(nproc))
 CTEST_FLAGS ?= --output-on-failure --no-tests=error --stop-on-failure --repeat until-pass:2
 OURS = $(shell git ls-files '*.c' '*.h')
 
-.PHONY: all build build-all configure check check-asan check-tsan demo bench bench-media \
+.PHONY: all build build-all configure check check-asan check-tsan demo bench bench-media soak \
 	bench-registrar simulate deb check-package format lint clean \
 	packages-build packages-check packages-bench packages-package
 
@@ -67,6 +68,10 @@ bench: packages-bench build-all
 bench-media: packages-bench configure
 	@cmake --build build -j $(JOBS) --target bench_media bench_relay
 	@tests/perf/run.sh build media $(or $(CALLS),400) $(or $(SECONDS),3) $(or $(ROUNDS),3)
+
+soak: packages-check build-all
+	@BREAKOUT_BIN=build/bin PYTHONPATH=tests/interop:tests/flow /usr/bin/python3 tests/perf/soak.py \
+		$(or $(MINUTES),30) $(or $(CALLS),200)
 
 deb: packages-package
 	@packaging/make-deb.sh build-deb

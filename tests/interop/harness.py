@@ -13,6 +13,8 @@ import time
 
 import yaml
 
+from growth import status_kb
+
 BIN = pathlib.Path(os.environ.get("BREAKOUT_BIN", "build/bin"))
 # AddressSanitizer keeps freed memory back: growth says nothing then.
 SANITIZED = bool(os.environ.get("BREAKOUT_SANITIZE"))
@@ -147,8 +149,7 @@ class Daemon:
                               capture_output=True, text=True, timeout=20)
 
     def rss_kb(self):
-        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(re.search(r"VmRSS:\s+(\d+)", status).group(1))
+        return status_kb(self.process.pid, "VmRSS")
 
     def stop(self):
         """SIGTERM; returns the exit status."""

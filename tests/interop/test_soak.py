@@ -7,15 +7,14 @@ L and M), and the heap keeps their peak: so the calls before the measured ones
 are as many, as fast, and rested from. Whatever a sanitizer's allocator does to
 the RSS, it finds leaks itself when the daemon ends."""
 
-import os
 import pathlib
-import re
 import socket
 import ssl
 import sys
 import tempfile
 import time
 
+from growth import descriptors, metric, settled
 from harness import SANITIZED, Pki, Tally
 from sippcore import sipp_core
 from test_hostile import Peer, request
@@ -60,31 +59,23 @@ def connections(daemon, count):
         handshake_options(daemon)
 
 
-def descriptors(daemon):
-    return len(os.listdir(f"/proc/{daemon.process.pid}/fd"))
-
-
 def tls_sessions(daemon):
-    out = daemon.ctl("metrics").stdout
-    return int(re.search(r"^breakout_tls_sessions (\d+)", out, re.MULTILINE).group(1))
+    return metric(daemon.ctl("metrics").stdout, "breakout_tls_sessions")
 
 
-def settled(daemon, measure, limit, seconds=10):
-    """Waits until `measure` falls to the limit; the last value."""
-    end = time.monotonic() + seconds
-    while (value := measure(daemon)) > limit and time.monotonic() < end:
-        time.sleep(0.25)
-    return value
+def tls_settled(daemon, limit):
+    return settled(lambda: tls_sessions(daemon), limit)
 
 
 def nothing_grows(daemon, work):
     """What stays open is back at once; memory grows by less than the bound."""
-    open_before, tls_before = descriptors(daemon), tls_sessions(daemon)
+    pid = daemon.process.pid
+    open_before, tls_before = descriptors(pid), tls_sessions(daemon)
     before, begin = daemon.rss_kb(), time.monotonic()
     work()
     took = time.monotonic() - begin
-    tls_after = settled(daemon, tls_sessions, tls_before)
-    open_after = settled(daemon, descriptors, open_before)
+    tls_after = tls_settled(daemon, tls_before)
+    open_after = settled(lambda: descriptors(pid), open_before)
     after = daemon.rss_kb()
     print(f"     {took:.0f} s: RSS {before} -> {after} kB, descriptors {open_before} -> "
           f"{open_after}, TLS sessions {tls_before} -> {tls_after}")
@@ -95,7 +86,7 @@ def nothing_grows(daemon, work):
 
 def tls_connections(daemon):
     connections(daemon, CONNECTIONS // 10)
-    settled(daemon, tls_sessions, 0)
+    tls_settled(daemon, 0)
     nothing_grows(daemon, lambda: connections(daemon, CONNECTIONS))
 
 
@@ -106,7 +97,7 @@ def calls(daemon, core):
 
     batch()
     time.sleep(REST_S)
-    settled(daemon, tls_sessions, 0)
+    tls_settled(daemon, 0)
     nothing_grows(daemon, batch)
 
 
