@@ -173,7 +173,48 @@ def ctl_lists_filters_and_exports_what_was_placed():
     assert _ctl("records", "--cdr", str(spool)).count("\n") == len(ids) + 1
 
 
+def one_call_is_shown_whole_while_it_runs_and_after_it():
+    core.phone(LOOP, "answer", ring_ms=50)
+    caller = threading.Thread(target=_call, args=(1500,), daemon=True)
+    caller.start()
+    wait_until(lambda: any(c["talk_ms"] for c in json.loads(_ctl("-o", "json", "calls"))), 5,
+               "an answered call")
+    running, = json.loads(_ctl("-o", "json", "calls"))
+    shown = _ctl("calls", running["call_id_b"])
+    assert f"call       {running['id']}, mt, loop, of {LOOP}" in shown, shown
+    assert re.search(r"^now +\w+, began \d\.\d s ago, answered for", shown, re.M), shown
+    assert re.search(r"^  from A .*in \d+, out \d+", shown, re.M), shown
+    caller.join()
+    wait_until(lambda: running["id"] in {r["id"] for r in _records()}, 5, "its record")
+    record = next(r for r in _records() if r["id"] == running["id"])
+    for name in ("id", "call_id_a", "call_id_b", "session_id"):
+        past = _ctl("calls", record[name])
+        assert f"ended      normal by {record['ended_by']}, status 200, Q.850 16" in past, past
+        assert f"breakoutctl explain {record['id']}" in past
+    assert json.loads(_ctl("-o", "json", "calls", record["id"], "--cdr", str(spool))) == record
+
+
+def a_call_that_nobody_knows_is_said_to_be_unknown():
+    ctl = [BIN / "breakoutctl", "-s", core.folder / "breakout.sock", "calls"]
+    unknown = subprocess.run([*ctl, "0" * 16], capture_output=True, check=False, text=True)
+    assert unknown.returncode == 1 and "has no record of the call" in unknown.stderr, unknown
+    nowhere = subprocess.run([*ctl, "1", "--cdr", "/nowhere/cdr.jsonl"], capture_output=True,
+                             check=False, text=True)
+    assert nowhere.returncode == 1 and "No such file or directory" in nowhere.stderr, nowhere
+
+
+def what_a_peer_says_does_not_reach_the_terminal():
+    strange = core.folder / "strange.jsonl"
+    record = dict(_records()[0], id="e" * 16, caller="\x1b]0;owned\x07\x9b31m")
+    strange.write_text(json.dumps(record) + "\n")
+    for words in (["records"], ["calls", "e" * 16]):
+        out = _ctl(*words, "--cdr", str(strange))
+        assert "\\x1b]0;owned\\x07\\xc2\\x9b31m" in out, out
+        assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f]", out)
+
+
 def a_file_that_is_large_enough_is_rotated_and_still_read():
+    oldest = _records()[0]["id"]
     filler = json.dumps({"schema": 1, "id": "f" * 16, "start": "2020-01-01T00:00:00.000Z",
                          "text": "x" * 70000})
     with spool.open("a") as file:
@@ -183,6 +224,7 @@ def a_file_that_is_large_enough_is_rotated_and_still_read():
     _all_are_rows()
     assert "f" * 16 in _rows() and len(spool.read_text().splitlines()) == 1
     assert len(json.loads(_ctl("-o", "json", "records"))) == len(_rows())
+    assert "ended " in _ctl("calls", oldest) and "service " in _ctl("explain", oldest)
 
 
 TESTS = [value for name, value in list(globals().items())

@@ -73,6 +73,7 @@ json_t *ask_or_say(const struct options *options, const char *request, int *ret_
 char *record_path(const struct options *options, const char *configured, int *ret_status);
 
 int run_explain(const struct options *options);
+int run_call(const struct options *options); /* of `calls`, with an id */
 int run_records(const struct options *options);
 int run_regs(const struct options *options);
 int run_export(const struct options *options); /* of `regs`: these four */

@@ -9,6 +9,7 @@
 #include "config/config.h"
 #include "tas/admin/explain.h"
 #include "tools/ctl/ctl.h"
+#include "tools/ctl/past.h"
 
 static int complain(const char *sentence)
 {
@@ -114,40 +115,6 @@ static void records_close(struct records *records)
 	free(records->line);
 }
 
-static bool is_call(const json_t *record, const char *id)
-{
-	static const char *const names[] = { "id", "call_id_a", "call_id_b", "session_id" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		const char *text = json_string_value(json_object_get(record, names[i]));
-
-		if (text && strcmp(text, id) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* The last record of that call; NULL after saying that there is none. */
-static json_t *find_record(const char *path, const char *id)
-{
-	struct records records;
-	json_t *record, *found = NULL;
-
-	if (records_open(&records, path))
-		return NULL;
-	while ((record = next_record(&records)) != NULL) {
-		if (is_call(record, id)) {
-			json_decref(found);
-			found = json_incref(record);
-		}
-		json_decref(record);
-	}
-	records_close(&records);
-	if (!found)
-		fprintf(stderr, "breakoutctl: %s has no record of the call %s\n", path, id);
-	return found;
-}
-
 /* ---- one call ---- */
 
 static int show(const struct options *options, json_t *answer, const json_t *record)
@@ -207,7 +174,7 @@ static int explain_past(const struct decider *decider, const char *id)
 	int status = STATUS_NO;
 	char *path = record_path(decider->options,
 				 decider->config ? decider->config->cdr_file : NULL, &status);
-	json_t *record = path ? find_record(path, id) : NULL, *question, *answer;
+	json_t *record = path ? past_find(path, id) : NULL, *question, *answer;
 
 	free(path);
 	if (!record)

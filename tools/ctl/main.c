@@ -11,6 +11,7 @@
 #include "media/media.h"
 #include "tas/sip/tls_check.h"
 #include "tools/ctl/ctl.h"
+#include "tools/ctl/out.h"
 
 #define SOCKET_PATH "/run/breakout/breakout.sock"
 
@@ -74,6 +75,8 @@ static int run_list(const struct options *options, const char *request,
 
 static int run_calls(const struct options *options)
 {
+	if (options->argument)
+		return run_call(options);
 	return run_list(options, "calls", show_calls);
 }
 
@@ -163,7 +166,7 @@ static const struct command {
 	{ "check", NEEDED, run_check },
 	{ "status", NONE, run_status },
 	{ "regs", MANY, run_regs },
-	{ "calls", NONE, run_calls },
+	{ "calls", OPTIONAL, run_calls },
 	{ "refresh", OPTIONAL, run_refresh },
 	{ "drain", NONE, run_drain },
 	{ "undrain", NONE, run_undrain },
@@ -200,7 +203,8 @@ static void usage(FILE *to)
 	      "  regs pauses       what is paused, by whom, why and for how long\n"
 	      "  regs export       all as CSV: number, route type, service, state, expiry\n"
 	      "  regs plan ...     load, margin and worst case of an outage: see below\n"
-	      "  calls             running calls\n"
+	      "  calls [ID]        running calls; ID: all that is known of one, which may be\n"
+	      "                    over: its id, a Call-ID or a Session-ID; [--cdr FILE]\n"
 	      "  trace ID          what was said in a call, by its id or a Call-ID: a ladder;\n"
 	      "                    with -o text the messages, -o html a page, -o pcapng a capture\n"
 	      "  records           past calls, from the files of records: see below\n"
@@ -259,6 +263,12 @@ static void usage(FILE *to)
 	      to);
 }
 
+/* It draws, instead of printing. */
+static bool is_screen(const char *command)
+{
+	return command && strcmp(command, "top") == 0;
+}
+
 static int wrong_usage(void)
 {
 	usage(stderr);
@@ -276,7 +286,7 @@ static bool fits(const struct command *command, const struct options *options)
 	       (command->run == run_records || !options->records.given) &&
 	       (command->run == run_top || !options->once) &&
 	       (command->run == run_explain || command->run == run_records ||
-		!options->explain.cdr) &&
+		(command->run == run_calls && options->argument) || !options->explain.cdr) &&
 	       (command->run == run_trace || options->format <= FORMAT_JSON);
 }
 
@@ -544,5 +554,9 @@ int main(int argc, char **argv)
 				return wrong_usage();
 		}
 	}
-	return run(&options, argc - optind, argv + optind);
+	if (options.format <= FORMAT_TEXT && !is_screen(argv[optind]) && out_guard() < 0) {
+		fputs("breakoutctl: out of memory\n", stderr);
+		return STATUS_NO;
+	}
+	return out_end(run(&options, argc - optind, argv + optind));
 }

@@ -128,14 +128,18 @@ bool judge_registrations(const struct look *look, struct finding *finding)
 	long long all = all_of(states), active = look_number(states, "active");
 	long long waiting = look_number(states, "backoff"),
 		  refused = look_number(states, "refused");
+	long long paused = look_number(look->status, "paused");
 	long long first_s = look_number(look->status, "first_expiry_s");
 	char expiry[32], margin[32];
 
 	if (!states)
 		return false;
-	if (all && !active && !look_number(look->status, "withheld"))
+	if (all > paused && !active && !look_number(look->status, "withheld"))
 		finding_say(finding, LOOK_CRITICAL, "breakoutctl regs",
 			    "none of %lld is active: the core sends no calls", all);
+	if (paused)
+		finding_say(finding, LOOK_WARNING, "breakoutctl regs pauses",
+			    "%lld of %lld are paused: their calls go past us", paused, all);
 	if (waiting && first_s < HURRY_S)
 		finding_say(finding, LOOK_CRITICAL, "breakoutctl regs",
 			    "%lld of %lld are not refreshed, the first lapses within ten minutes "

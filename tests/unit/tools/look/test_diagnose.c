@@ -152,6 +152,20 @@ static void registrations_that_do_not_hold_are_told_before_they_lapse(void **sta
 	says("gate", "CRITICAL", "9 registrations are withheld, calls go past us: no certificate");
 }
 
+static void a_pause_is_no_outage_but_is_told(void **state)
+{
+	json_t *states = json_object_get(documents[0], "registrations");
+
+	(void)state;
+	json_object_set_new(documents[0], "paused", json_integer(9));
+	json_object_set_new(states, "active", json_integer(0));
+	json_object_set_new(states, "withheld", json_integer(9));
+	says("registrations", "WARNING", "9 of 9 are paused: their calls go past us");
+	says("gate", "OK", "open");
+	json_object_set_new(documents[0], "paused", json_integer(8));
+	says("registrations", "CRITICAL", "none of 9 is active");
+}
+
 static void the_worst_of_several_reasons_stands_alone(void **state)
 {
 	(void)state;
@@ -242,6 +256,7 @@ int main(void)
 		TEST(a_healthy_system_is_ok_in_every_line),
 		TEST(one_address_down_is_a_warning_the_last_one_is_critical),
 		TEST(registrations_that_do_not_hold_are_told_before_they_lapse),
+		TEST(a_pause_is_no_outage_but_is_told),
 		TEST(the_worst_of_several_reasons_stands_alone),
 		TEST(calls_nobody_hears_are_told_and_which_one_to_look_at),
 		TEST(what_runs_out_is_told),
