@@ -4,7 +4,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 static atomic_bool faked;
@@ -72,13 +72,33 @@ void clock_real(void)
 	atomic_store(&faked, false);
 }
 
+static char *put_digits(char *to, int value, int digits)
+{
+	for (int i = digits - 1; i >= 0; i--, value /= 10)
+		to[i] = (char)('0' + value % 10);
+	return to + digits;
+}
+
+/* By hand: each call's record has several of them. */
 void clock_wall_text(wall_ms wall, char ret_text[static CLOCK_TEXT_ROOM])
 {
 	time_t seconds = (time_t)(wall / 1000);
+	char *at = ret_text;
 	struct tm tm;
-	size_t length;
 
 	gmtime_r(&seconds, &tm);
-	length = strftime(ret_text, CLOCK_TEXT_ROOM, "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(ret_text + length, CLOCK_TEXT_ROOM - length, ".%03dZ", (int)(wall % 1000));
+	at = put_digits(at, tm.tm_year + 1900, 4);
+	*at++ = '-';
+	at = put_digits(at, tm.tm_mon + 1, 2);
+	*at++ = '-';
+	at = put_digits(at, tm.tm_mday, 2);
+	*at++ = 'T';
+	at = put_digits(at, tm.tm_hour, 2);
+	*at++ = ':';
+	at = put_digits(at, tm.tm_min, 2);
+	*at++ = ':';
+	at = put_digits(at, tm.tm_sec, 2);
+	*at++ = '.';
+	at = put_digits(at, (int)(wall % 1000), 3);
+	memcpy(at, "Z", 2);
 }

@@ -8,8 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Makes space for `more` bytes and the NUL. */
-static bool reserve(struct str *str, size_t more)
+static bool grow(struct str *str, size_t more)
 {
 	size_t room = str->room ? str->room : 64;
 	char *text;
@@ -23,8 +22,6 @@ static bool reserve(struct str *str, size_t more)
 	}
 	while (room < str->length + more + 1)
 		room *= 2;
-	if (str->text && room == str->room)
-		return true;
 	text = realloc(str->text, room);
 	if (!text) {
 		str_done(str);
@@ -34,6 +31,17 @@ static bool reserve(struct str *str, size_t more)
 	str->text = text;
 	str->room = room;
 	return true;
+}
+
+/* Makes space for `more` bytes and the NUL. A failed text has no room. */
+static inline bool reserve(struct str *str, size_t more)
+{
+	return more < str->room - str->length || grow(str, more);
+}
+
+void str_reserve(struct str *str, size_t more)
+{
+	(void)reserve(str, more);
 }
 
 void str_add_n(struct str *str, const char *text, size_t length)
@@ -74,6 +82,30 @@ void str_addf(struct str *str, const char *format, ...)
 	if (length > 0)
 		str->length += (size_t)length;
 	str->text[str->length] = '\0';
+}
+
+#define DIGITS_ROOM 24 /* of a long long, with sign and point */
+
+void str_add_decimal(struct str *str, long long value, unsigned decimals)
+{
+	unsigned long long rest =
+		value < 0 ? 0 - (unsigned long long)value : (unsigned long long)value;
+	char digits[DIGITS_ROOM], *at = digits + sizeof(digits);
+
+	for (unsigned place = 0; rest || place <= decimals; place++) {
+		if (place && place == decimals)
+			*--at = '.';
+		*--at = (char)('0' + rest % 10);
+		rest /= 10;
+	}
+	if (value < 0)
+		*--at = '-';
+	str_add_n(str, at, (size_t)(digits + sizeof(digits) - at));
+}
+
+void str_add_int(struct str *str, long long value)
+{
+	str_add_decimal(str, value, 0);
 }
 
 /* Bytes of the UTF-8 character at `text` (RFC 3629 section 4), 0 if it is none. */

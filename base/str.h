@@ -16,10 +16,16 @@ struct str {
 	bool failed;
 };
 
+/* Room for so many bytes more, in one piece of memory. */
+void str_reserve(struct str *str, size_t more);
 void str_add(struct str *str, const char *text);
 void str_add_n(struct str *str, const char *text, size_t length);
 void str_addf(struct str *str, const char *format, ...) PRINTF_LIKE(2, 3);
 void str_add_json(struct str *str, const char *text); /* as a quoted JSON string */
+/* As "%lld", at a tenth of its price. */
+void str_add_int(struct str *str, long long value);
+/* `value` counts units of 10^-decimals: 1234 with 1 is "123.4". */
+void str_add_decimal(struct str *str, long long value, unsigned decimals);
 /* The text, which the caller frees; "" for nothing added, NULL if an addition
  * failed. str is empty again. */
 char *str_take(struct str *str);

@@ -189,6 +189,7 @@ static char *as_written(const struct cdr_writer *writer, const char *line, const
 
 	if (!line)
 		return NULL;
+	str_reserve(&text, strlen(line) + strlen(end));
 	if (writer->masks)
 		json_mask(&text, line);
 	else

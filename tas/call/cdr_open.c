@@ -11,7 +11,8 @@
 #include <unistd.h>
 #include "base/log.h"
 
-#define TAIL_MAX ((off_t)8 << 20) /* more than the writer keeps while the disk refuses */
+#define TAIL_MAX    ((off_t)8 << 20) /* more than the writer keeps while the disk refuses */
+#define STAMPS_ROOM 48               /* two times before a line, and what parts them */
 
 /* "/var/log/breakout/.cdr.jsonl.open": no name that looks like a rotated one. */
 static char *open_path(const char *cdr_path)
@@ -169,7 +170,13 @@ void cdr_open_put(struct cdr_open *open_calls, unsigned slot, wall_ms start, wal
 	open_calls->count++;
 	if (open_calls->fd < 0)
 		return;
-	str_addf(&text, "%lld %lld %s\n", (long long)start, (long long)answer, line);
+	str_reserve(&text, strlen(line) + STAMPS_ROOM);
+	str_add_int(&text, start);
+	str_add(&text, " ");
+	str_add_int(&text, answer);
+	str_add(&text, " ");
+	str_add(&text, line);
+	str_add(&text, "\n");
 	/* A full disk costs the record of a call that a kill would end; the writer says so
 	 * for all of them. */
 	if (!text.failed && text.length <= CDR_OPEN_ROOM)

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include "base/str.h"
 
+#define LINE_USUAL 1800 /* bytes: room for most lines without another look for memory */
+
 const char *record_text_or(const char *text, const char *instead)
 {
 	return text && *text ? text : instead;
@@ -22,10 +24,36 @@ long long record_span(mono_ms from, mono_ms to)
 	return from && to ? (long long)(to - from) : -1;
 }
 
+static void add_name(struct str *json, const char *name)
+{
+	str_add_n(json, ",\"", 2);
+	str_add(json, name);
+	str_add_n(json, "\":", 2);
+}
+
 void record_add_text(struct str *json, const char *name, const char *value)
 {
-	str_addf(json, ",\"%s\":", name);
+	add_name(json, name);
 	str_add_json(json, record_text_or(value, ""));
+}
+
+static void add_number(struct str *json, const char *name, long long value)
+{
+	add_name(json, name);
+	str_add_int(json, value);
+}
+
+/* Microseconds as milliseconds with one digit behind the point. */
+static void add_number_ms(struct str *json, const char *name, uint32_t us)
+{
+	add_name(json, name);
+	str_add_decimal(json, (us + 50LL) / 100, 1);
+}
+
+static void add_gap(struct str *json, const char *name, char gap)
+{
+	add_name(json, name);
+	str_add_n(json, &gap, 1);
 }
 
 /* null for a moment that never came: 0. */
@@ -33,8 +61,13 @@ static void add_time(struct str *json, const char *name, wall_ms wall)
 {
 	char text[CLOCK_TEXT_ROOM];
 
+	add_name(json, name);
+	if (!wall) {
+		str_add(json, "null");
+		return;
+	}
 	clock_wall_text(wall, text);
-	str_addf(json, wall ? ",\"%s\":\"%s\"" : ",\"%s\":null", name, text);
+	str_add_json(json, text);
 }
 
 /* On the wall clock of the call's beginning, whatever NTP did to it meanwhile, so that
@@ -58,15 +91,16 @@ static long long after_start(const struct call *call, mono_ms moment)
 static void add_quality(struct str *json, const struct media_receipt *receipt,
 			const struct call *call)
 {
-	str_addf(json,
-		 ",\"duplicates\":%llu,\"reordered\":%llu,\"jitter_ms\":%.1f,\"gap_ms\":%u"
-		 ",\"first_ms\":%lld,\"last_ms\":%lld,\"mos\":%.2f",
-		 (unsigned long long)receipt->duplicates, (unsigned long long)receipt->reordered,
-		 receipt->jitter_us / 1000.0, receipt->gap_ms,
-		 after_start(call, receipt->first_in_ms), after_start(call, receipt->last_in_ms),
-		 receipt->mos);
+	add_number(json, "duplicates", (long long)receipt->duplicates);
+	add_number(json, "reordered", (long long)receipt->reordered);
+	add_number_ms(json, "jitter_ms", receipt->jitter_us);
+	add_number(json, "gap_ms", receipt->gap_ms);
+	add_number(json, "first_ms", after_start(call, receipt->first_in_ms));
+	add_number(json, "last_ms", after_start(call, receipt->last_in_ms));
+	add_name(json, "mos");
+	str_add_decimal(json, (long long)(receipt->mos * 100 + 0.5), 2);
 	if (receipt->rtt_us)
-		str_addf(json, ",\"rtt_ms\":%.1f", receipt->rtt_us / 1000.0);
+		add_number_ms(json, "rtt_ms", receipt->rtt_us);
 	if (receipt->reported)
 		str_addf(json, ",\"reported\":{\"lost\":%d,\"lost_percent\":%u,\"jitter_ms\":%.1f}",
 			 (int)receipt->reported_lost, receipt->reported_percent,
@@ -78,14 +112,15 @@ static void add_side(struct str *json, const char *name, const struct call *call
 {
 	uint64_t dropped = receipt->dropped_auth + receipt->dropped_source + receipt->dropped_other;
 
-	str_addf(json, ",\"%s\":{\"codec\":", name);
+	add_name(json, name);
+	str_add(json, "{\"codec\":");
 	str_add_json(json, receipt->codec);
-	str_addf(json,
-		 ",\"packets_in\":%llu,\"packets_out\":%llu,\"bytes_in\":%llu,\"bytes_out\":%llu"
-		 ",\"lost\":%llu,\"dropped\":%llu",
-		 (unsigned long long)receipt->packets_in, (unsigned long long)receipt->packets_out,
-		 (unsigned long long)receipt->bytes_in, (unsigned long long)receipt->bytes_out,
-		 (unsigned long long)receipt->lost, (unsigned long long)dropped);
+	add_number(json, "packets_in", (long long)receipt->packets_in);
+	add_number(json, "packets_out", (long long)receipt->packets_out);
+	add_number(json, "bytes_in", (long long)receipt->bytes_in);
+	add_number(json, "bytes_out", (long long)receipt->bytes_out);
+	add_number(json, "lost", (long long)receipt->lost);
+	add_number(json, "dropped", (long long)dropped);
 	add_quality(json, receipt, call);
 	str_add(json, "}");
 }
@@ -155,35 +190,37 @@ static void add_times(struct str *json, const struct call *call, mono_ms now)
 	add_moment(json, "ring", call, call->ringing_ms);
 	add_moment(json, "answer", call, call->answered_ms);
 	if (now == RECORD_GOES_ON)
-		str_addf(json, ",\"end\":%c", CDR_GAP_END);
+		add_gap(json, "end", CDR_GAP_END);
 	else
 		add_moment(json, "end", call, now);
-	str_addf(json, ",\"pdd_ms\":%lld,\"ring_ms\":%lld", (long long)call->pdd_ms,
-		 record_span(call->ringing_ms, call->answered_ms));
-	if (now == RECORD_GOES_ON)
-		str_addf(json, ",\"talk_ms\":%c,\"duration_ms\":%c", CDR_GAP_TALK,
-			 CDR_GAP_DURATION);
-	else
-		str_addf(json, ",\"talk_ms\":%lld,\"duration_ms\":%lld", talk,
-			 (long long)(now - call->started_ms));
+	add_number(json, "pdd_ms", call->pdd_ms);
+	add_number(json, "ring_ms", record_span(call->ringing_ms, call->answered_ms));
+	if (now == RECORD_GOES_ON) {
+		add_gap(json, "talk_ms", CDR_GAP_TALK);
+		add_gap(json, "duration_ms", CDR_GAP_DURATION);
+	} else {
+		add_number(json, "talk_ms", talk);
+		add_number(json, "duration_ms", now - call->started_ms);
+	}
 }
 
 static void add_ending(struct str *json, const struct call *call, const struct ending *ending)
 {
 	record_add_text(json, "cause", cause_name(ending->cause));
-	str_addf(json, ",\"q850\":%d,\"status\":%d",
-		 ending->q850 ? ending->q850 : cause_to_q850(ending->cause),
-		 call->a_answered ? 200
-		 : ending->status ? ending->status
-				  : cause_to_status(ending->cause));
+	add_number(json, "q850", ending->q850 ? ending->q850 : cause_to_q850(ending->cause));
+	add_number(json, "status",
+		   call->a_answered ? 200
+		   : ending->status ? ending->status
+				    : cause_to_status(ending->cause));
 	record_add_text(json, "ended_by", ending->by);
 }
 
 /* What was tried on the way. */
 static void add_way(struct str *json, const struct call *call)
 {
-	str_addf(json, ",\"steps\":%u,\"emergency\":%s", call->steps_tried,
-		 call->plan->emergency ? "true" : "false");
+	add_number(json, "steps", call->steps_tried);
+	add_name(json, "emergency");
+	str_add(json, call->plan->emergency ? "true" : "false");
 	if (call->transfers)
 		str_addf(json, ",\"transfers\":%u,\"transferred\":[%s]", call->transfers,
 			 record_text_or(call->moved.text, ""));
@@ -210,7 +247,10 @@ char *record_line(const struct call *call, const struct ending *ending, mono_ms 
 {
 	struct str json = { 0 };
 
-	str_addf(&json, "{\"schema\":%d,\"id\":\"%s\"", RECORD_SCHEMA, call->id);
+	str_reserve(&json, LINE_USUAL);
+	str_add(&json, "{\"schema\":");
+	str_add_int(&json, RECORD_SCHEMA);
+	record_add_text(&json, "id", call->id);
 	add_time(&json, "start", call->started_wall);
 	record_add_text(&json, "direction", call_direction_name(call->plan->direction));
 	record_add_text(&json, "route_type", route_type_name(call->plan->route_type));

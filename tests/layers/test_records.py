@@ -7,7 +7,7 @@ import sys
 from layers import ROOT, Tally
 
 WRITERS = ["tas/call/record.c", "tas/call/record_line.c", "tas/service/decision.c"]
-MEMBER = re.compile(r'\\"(\w+)\\":|add_(?:text|time|moment|side)\([^";]*, "(\w+)"')
+MEMBER = re.compile(r'\\"(\w+)\\":|add_(?:text|time|moment|side|number|number_ms|name|gap)\([^";]*, "(\w+)"')
 
 
 def written():

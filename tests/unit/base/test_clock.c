@@ -43,12 +43,32 @@ static void advancing_first_starts_at_the_real_time(void **state)
 	assert_true(clock_now() < before + 3600000);
 }
 
+static void a_moment_is_told_as_rfc_3339_says(void **state)
+{
+	static const struct {
+		wall_ms wall;
+		const char *text;
+	} cases[] = {
+		{ 0, "1970-01-01T00:00:00.000Z" },
+		{ 951782400007, "2000-02-29T00:00:00.007Z" },
+		{ 1795819518987, "2026-11-27T22:45:18.987Z" },
+	};
+	char text[CLOCK_TEXT_ROOM];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		clock_wall_text(cases[i].wall, text);
+		assert_string_equal(text, cases[i].text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(real_time_moves_forward),
 		cmocka_unit_test(faked_time_stands_still_until_moved),
 		cmocka_unit_test(advancing_first_starts_at_the_real_time),
+		cmocka_unit_test(a_moment_is_told_as_rfc_3339_says),
 	};
 	return cmocka_run_group_tests_name("clock", tests, NULL, NULL);
 }

@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -95,6 +97,59 @@ static void json_escapes_quotes_controls_and_keeps_utf8(void **state)
 	}
 }
 
+static void numbers_are_written_as_printf_does(void **state)
+{
+	static const long long values[] = { 0,    7,     10,        -1,        -10,
+					    1234, -1234, LLONG_MAX, LLONG_MIN, 1000000 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
+		struct str str = { 0 };
+		char expected[32];
+
+		(void)snprintf(expected, sizeof(expected), "%lld", values[i]);
+		str_add_int(&str, values[i]);
+		assert_string_equal(str.text, expected);
+		str_done(&str);
+	}
+}
+
+static void decimals_have_a_digit_before_the_point(void **state)
+{
+	static const struct {
+		long long value;
+		unsigned decimals;
+		const char *text;
+	} cases[] = {
+		{ 0, 1, "0.0" },    { 0, 2, "0.00" },   { 5, 1, "0.5" },          { 5, 2, "0.05" },
+		{ 441, 2, "4.41" }, { -12, 1, "-1.2" }, { 123456, 1, "12345.6" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct str str = { 0 };
+
+		str_add_decimal(&str, cases[i].value, cases[i].decimals);
+		assert_string_equal(str.text, cases[i].text);
+		str_done(&str);
+	}
+}
+
+static void reserved_room_is_in_one_piece(void **state)
+{
+	struct str str = { 0 };
+	const char *text;
+
+	(void)state;
+	str_reserve(&str, 1000);
+	text = str.text;
+	for (int i = 0; i < 100; i++)
+		str_add(&str, "0123456789");
+	assert_ptr_equal(str.text, text);
+	assert_int_equal(str.length, 1000);
+	str_done(&str);
+}
+
 static void json_replaces_what_is_not_utf8(void **state)
 {
 	static const char *const wrong[] = { "\xff",
@@ -148,6 +203,9 @@ int main(void)
 		cmocka_unit_test(a_failed_text_drops_everything_and_is_taken_as_null),
 		cmocka_unit_test(json_escapes_quotes_controls_and_keeps_utf8),
 		cmocka_unit_test(json_replaces_what_is_not_utf8),
+		cmocka_unit_test(numbers_are_written_as_printf_does),
+		cmocka_unit_test(decimals_have_a_digit_before_the_point),
+		cmocka_unit_test(reserved_room_is_in_one_piece),
 		cmocka_unit_test(small_tools_do_what_they_say),
 	};
 	return cmocka_run_group_tests_name("str", tests, NULL, NULL);
