@@ -16,6 +16,7 @@
 #include "registrar/store.h"
 
 struct fleet; /* opaque */
+struct pg;    /* postgres.h */
 
 /* What the registrar is told. Heap; whoever it is given to destroys it. */
 struct fleet_news {
@@ -51,6 +52,9 @@ struct fleet_options {
 	struct lease_wish wish;
 	/* Fleet thread. */
 	void (*news)(struct fleet_news *take_news, void *arg);
+	/* With each look, before what it brings: looks at what else the database has. 0,
+	 * or as pg_exec(): then the beat has failed. Fleet thread. */
+	int (*look)(struct pg *pg, mono_ms deadline, void *arg);
 	void *arg;
 };
 /* 0, -ENOMEM or (logged) -EINVAL. */
@@ -79,5 +83,16 @@ bool fleet_reaches_store(const struct fleet *fleet);
 uint64_t fleet_session(const struct fleet *fleet);
 void fleet_wished(struct fleet *fleet, struct lease_wish *ret_wish);
 void fleet_info(struct fleet *fleet, struct registrar_fleet *ret_info);
+
+struct fleet_forgotten_node {
+	size_t shards;   /* whose numbers were only refreshed because of it */
+	mono_ms seen_ms; /* how long ago it beat for the last time */
+};
+/* A node that was put out is dead, for certain, says `who`: what it had is not only
+ * refreshed any more. By a connection of its own; any thread; waits for the database.
+ * 0, -ENOENT (no such node), -EBUSY (it has not been put out; ret_node has when it was
+ * seen), -ENOMEM or -EIO (logged). fleet_forget.c. */
+int fleet_forget_node(const struct config_postgres *config, const char *node, const char *who,
+		      struct fleet_forgotten_node *ret_node) MUST_CHECK;
 
 #endif

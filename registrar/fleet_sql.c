@@ -34,6 +34,11 @@ static const char tables[] =
 	" shard integer NOT NULL, number bigint NOT NULL, sip_uri text NOT NULL,"
 	" prefix_mo text NOT NULL, prefix_mt text NOT NULL, route_type integer NOT NULL,"
 	" expires_ms bigint NOT NULL, ttl_s bigint NOT NULL, PRIMARY KEY (shard, number));"
+	"CREATE SEQUENCE IF NOT EXISTS breakout.pause_serial;"
+	"CREATE TABLE IF NOT EXISTS breakout.pause("
+	" scope integer NOT NULL, what text NOT NULL, who text NOT NULL, why text NOT NULL,"
+	" since_ms bigint NOT NULL, until_ms bigint NOT NULL, serial bigint NOT NULL,"
+	" PRIMARY KEY (scope, what));"
 	"INSERT INTO breakout.shard(shard) SELECT generate_series(0, 255)"
 	" ON CONFLICT DO NOTHING;"
 	"INSERT INTO breakout.fleet(tables, version, digest, set_by) VALUES(1, 0, 0, '')"
@@ -55,7 +60,7 @@ int fleet_sql_prepare(struct pg *pg, mono_ms deadline, int *ret_version)
 {
 	struct pg_rows *rows;
 	bool there;
-	int err = pg_exec(pg, "SELECT to_regclass('breakout.fleet') IS NOT NULL", NULL, 0, deadline,
+	int err = pg_exec(pg, "SELECT to_regclass('breakout.pause') IS NOT NULL", NULL, 0, deadline,
 			  &rows);
 
 	if (err)
@@ -324,7 +329,8 @@ int fleet_sql_take(struct pg *pg, const struct fleet_self *self, const unsigned 
 
 static const char give[] =
 	"UPDATE breakout.shard s SET node = NULL, session = NULL, epoch = s.epoch + 1,"
-	" clean = true, hold_ms = g.hold, held_for = CASE WHEN g.hold > 0 THEN held_for END"
+	" clean = true, hold_ms = CASE WHEN held_for IS NULL THEN 0 ELSE g.hold END,"
+	" held_for = CASE WHEN g.hold > 0 THEN held_for END"
 	" FROM unnest($2::integer[], $3::bigint[], $4::bigint[]) AS g(shard, epoch, hold)"
 	" WHERE s.session = $1 AND s.shard = g.shard AND s.epoch = g.epoch";
 

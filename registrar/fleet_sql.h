@@ -6,6 +6,7 @@
  *   breakout.shard   one a shard: whose it is (null: free), its epoch, its hold
  *   breakout.writer  one a session: which of its connections may write
  *   breakout.told    one a number: what the core was last told
+ *   breakout.pause   one an order: pause_store_postgres.c's
  *
  * Who changes a node's session or a shard's owner raises the epoch of the shard; each
  * write of rows names the epochs it was made under (store_postgres.c).

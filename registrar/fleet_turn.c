@@ -374,6 +374,8 @@ static int beat(struct fleet *fleet, mono_ms asked, mono_ms deadline)
 		     &fleet->plan);
 	note_info(fleet);
 	err = tell_renewed(fleet, asked);
+	if (!err)
+		err = fleet->options.look(fleet->pg, deadline, fleet->options.arg);
 	return err ? err : act(fleet, asked, deadline);
 }
 

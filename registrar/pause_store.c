@@ -1,147 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registrar/pause_store.h"
 
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include "base/log.h"
-#include "registrar/sql.h"
-
-#define BUSY_MS 2000 /* the registrar's own writes are shorter */
-
-/* A pause is an order: unlike the rows about the core it is not to be lost with the
- * power. https://www.sqlite.org/pragma.html#pragma_synchronous */
-static const char setup[] = "PRAGMA journal_mode=WAL;"
-			    "PRAGMA synchronous=FULL;"
-			    "CREATE TABLE IF NOT EXISTS pauses("
-			    " scope INTEGER NOT NULL, what TEXT NOT NULL, who TEXT NOT NULL,"
-			    " why TEXT NOT NULL, since_ms INTEGER NOT NULL,"
-			    " until_ms INTEGER NOT NULL, PRIMARY KEY(scope, what));";
-
-static const char select_all[] =
-	"SELECT scope, what, who, why, since_ms, until_ms FROM pauses ORDER BY scope, what";
-static const char put[] = "INSERT OR REPLACE INTO pauses(scope, what, who, why, since_ms, until_ms)"
-			  " VALUES(?1, ?2, ?3, ?4, ?5, ?6)";
-static const char drop[] = "DELETE FROM pauses WHERE scope = ?1 AND what = ?2";
-
-struct pause_store {
-	sqlite3 *db;
-	sqlite3_stmt *put, *drop;
-};
-
-static int failed(const struct pause_store *store, const char *doing)
-{
-	log_error("registrar", "pauses cannot be %s in the store: %s: check store.sqlite", doing,
-		  sqlite3_errmsg(store->db));
-	return -EIO;
-}
-
-static void copy_column(sqlite3_stmt *statement, int column, char *text, size_t room)
-{
-	const char *from = (const char *)sqlite3_column_text(statement, column);
-
-	snprintf(text, room, "%s", from ? from : "");
-}
-
-static int visit_row(sqlite3_stmt *statement, pause_visit_fn *visit, void *arg)
-{
-	struct reg_pause pause = { .scope = (enum pause_scope)sqlite3_column_int(statement, 0),
-				   .since = sqlite3_column_int64(statement, 4),
-				   .until = sqlite3_column_int64(statement, 5) };
-
-	copy_column(statement, 1, pause.what, sizeof(pause.what));
-	copy_column(statement, 2, pause.who, sizeof(pause.who));
-	copy_column(statement, 3, pause.why, sizeof(pause.why));
-	return visit(&pause, arg);
-}
-
-static int read_all(struct pause_store *store, pause_visit_fn *visit, void *arg)
-{
-	sqlite3_stmt *statement = NULL;
-	int code = sqlite3_prepare_v2(store->db, select_all, -1, &statement, NULL);
-	int err = 0;
-
-	if (code == SQLITE_OK)
-		code = sqlite3_step(statement);
-	while (code == SQLITE_ROW && !err) {
-		err = visit_row(statement, visit, arg);
-		code = sqlite3_step(statement);
-	}
-	if (!err && code != SQLITE_DONE)
-		err = failed(store, "read");
-	sqlite3_finalize(statement);
-	return err;
-}
-
-static int prepare(struct pause_store *store, const char *path)
-{
-	int code = sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
-				   NULL);
-
-	if (code == SQLITE_OK)
-		code = sqlite3_busy_timeout(store->db, BUSY_MS);
-	if (code == SQLITE_OK)
-		code = sqlite3_exec(store->db, setup, NULL, NULL, NULL);
-	if (code == SQLITE_OK)
-		code = sqlite3_prepare_v2(store->db, put, -1, &store->put, NULL);
-	if (code == SQLITE_OK)
-		code = sqlite3_prepare_v2(store->db, drop, -1, &store->drop, NULL);
-	return code == SQLITE_OK ? 0 : failed(store, "kept");
-}
-
-int pause_store_open(struct pause_store **ret_store, const char *path, pause_visit_fn *visit,
-		     void *arg)
-{
-	struct pause_store *store = calloc(1, sizeof(*store));
-	int err;
-
-	if (!store)
-		return -ENOMEM;
-	err = prepare(store, path);
-	if (!err)
-		err = read_all(store, visit, arg);
-	if (err)
-		pause_store_close(store);
-	else
-		*ret_store = store;
-	return err;
-}
-
 struct pause_store *pause_store_close(struct pause_store *store)
 {
-	if (!store)
-		return NULL;
-	sqlite3_finalize(store->put);
-	sqlite3_finalize(store->drop);
-	sqlite3_close(store->db);
-	free(store);
-	return NULL;
-}
-
-static int carry_out(struct pause_store *store, sqlite3_stmt *statement)
-{
-	int code = sqlite3_step(statement);
-	int err = code == SQLITE_DONE ? 0 : failed(store, "written");
-
-	sqlite3_reset(statement);
-	sqlite3_clear_bindings(statement);
-	return err;
+	return store ? store->ops->close(store) : NULL;
 }
 
 int pause_store_put(struct pause_store *store, const struct reg_pause *pause)
 {
-	sqlite3_bind_int(store->put, 1, (int)pause->scope);
-	sqlite3_bind_text(store->put, 2, pause->what, -1, SQLITE_STATIC);
-	sqlite3_bind_text(store->put, 3, pause->who, -1, SQLITE_STATIC);
-	sqlite3_bind_text(store->put, 4, pause->why, -1, SQLITE_STATIC);
-	sqlite3_bind_int64(store->put, 5, pause->since);
-	sqlite3_bind_int64(store->put, 6, pause->until);
-	return carry_out(store, store->put);
+	return store->ops->put(store, pause);
 }
 
 int pause_store_drop(struct pause_store *store, enum pause_scope scope, const char *what)
 {
-	sqlite3_bind_int(store->drop, 1, (int)scope);
-	sqlite3_bind_text(store->drop, 2, what, -1, SQLITE_STATIC);
-	return carry_out(store, store->drop);
+	return store->ops->drop(store, scope, what);
+}
+
+bool pause_store_shared(const struct pause_store *store)
+{
+	return store && store->ops->shared;
 }

@@ -25,9 +25,15 @@ struct pause_services {
 };
 
 struct pauses {
-	pthread_mutex_t lock;
-	const char *path; /* borrowed until pauses_load() */
+	/* An order waits for the disk or the database: taken before the other lock, which
+	 * those who place calls meet. */
+	pthread_mutex_t orders_lock;
 	struct pause_store *store;
+	const char *path; /* borrowed until pauses_load() */
+
+	pthread_mutex_t lock;
+	unsigned orders;        /* carried out here */
+	bool heard;             /* what others ordered */
 	struct reg_pause *list; /* PAUSES_MAX of them */
 	size_t count;
 	struct pause_services *services; /* NULL: not known yet */
@@ -180,21 +186,28 @@ static void say_ended(const struct reg_pause *pause, const char *who)
 
 /* ---- create and destroy ---- */
 
-int pauses_create(struct pauses **ret_pauses, const char *path)
+int pauses_create(struct pauses **ret_pauses, const char *path,
+		  const struct config_postgres *postgres)
 {
 	struct pauses *pauses = calloc(1, sizeof(*pauses));
+	int err = 0;
 
 	if (!pauses)
 		return -ENOMEM;
-	pauses->list = calloc(PAUSES_MAX, sizeof(*pauses->list));
-	if (!pauses->list) {
-		free(pauses);
-		return -ENOMEM;
-	}
+	pthread_mutex_init(&pauses->orders_lock, NULL);
 	pthread_mutex_init(&pauses->lock, NULL);
-	pauses->path = path;
-	*ret_pauses = pauses;
-	return 0;
+	pauses->list = calloc(PAUSES_MAX, sizeof(*pauses->list));
+	if (!pauses->list)
+		err = -ENOMEM;
+	else if (postgres)
+		err = pause_store_share(&pauses->store, postgres);
+	else
+		pauses->path = path;
+	if (err)
+		pauses_destroy(pauses);
+	else
+		*ret_pauses = pauses;
+	return err;
 }
 
 struct pauses *pauses_destroy(struct pauses *pauses)
@@ -203,6 +216,7 @@ struct pauses *pauses_destroy(struct pauses *pauses)
 		return NULL;
 	pause_store_close(pauses->store);
 	pthread_mutex_destroy(&pauses->lock);
+	pthread_mutex_destroy(&pauses->orders_lock);
 	pause_services_destroy(pauses->services);
 	free(pauses->list);
 	free(pauses);
@@ -245,52 +259,146 @@ void pauses_services(struct pauses *pauses, struct pause_services *take_services
 
 /* ---- orders ---- */
 
-static int put(struct pauses *pauses, const struct reg_pause *pause)
+static int may_put(struct pauses *pauses, const struct reg_pause *pause)
 {
-	struct reg_pause *place = find(pauses, pause->scope, pause->what);
-	int err;
-
-	if (!pauses->store)
-		return -ENOTSUP;
 	if (pause->scope == PAUSE_SERVICE && !find_service(pauses, pause->what))
 		return -ENOENT;
-	if (!place && pauses->count == PAUSES_MAX)
+	if (!find(pauses, pause->scope, pause->what) && pauses->count == PAUSES_MAX)
 		return -ENOSPC;
-	err = pause_store_put(pauses->store, pause);
-	if (err)
-		return err;
-	*(place ? place : &pauses->list[pauses->count++]) = *pause;
+	return 0;
+}
+
+/* It is written. */
+static void put(struct pauses *pauses, const struct reg_pause *pause)
+{
+	struct reg_pause *place = find(pauses, pause->scope, pause->what);
+
+	if (!place && pauses->count < PAUSES_MAX) /* else others were faster, by this moment */
+		place = &pauses->list[pauses->count++];
+	if (place)
+		*place = *pause;
+	pauses->orders++;
 	draw(pauses);
 	say(pause, "paused");
-	return 0;
 }
 
 int pauses_put(struct pauses *pauses, const struct reg_pause *pause)
 {
 	int err;
 
+	pthread_mutex_lock(&pauses->orders_lock);
 	pthread_mutex_lock(&pauses->lock);
-	err = put(pauses, pause);
+	err = pauses->store ? may_put(pauses, pause) : -ENOTSUP;
 	pthread_mutex_unlock(&pauses->lock);
+	if (!err)
+		err = pause_store_put(pauses->store, pause);
+	if (!err) {
+		pthread_mutex_lock(&pauses->lock);
+		put(pauses, pause);
+		pthread_mutex_unlock(&pauses->lock);
+	}
+	pthread_mutex_unlock(&pauses->orders_lock);
 	return err;
+}
+
+/* It is not written any more. */
+static void end(struct pauses *pauses, enum pause_scope scope, const char *what, const char *who)
+{
+	struct reg_pause *pause = find(pauses, scope, what);
+
+	pauses->orders++;
+	if (!pause)
+		return; /* its time was over at this moment */
+	say_ended(pause, who);
+	drop(pauses, pause);
+	draw(pauses);
 }
 
 int pauses_end(struct pauses *pauses, enum pause_scope scope, const char *what, const char *who)
 {
-	struct reg_pause *pause;
-	int err = -ENOENT;
+	int err;
 
+	pthread_mutex_lock(&pauses->orders_lock);
 	pthread_mutex_lock(&pauses->lock);
-	pause = find(pauses, scope, what);
-	if (pause)
+	err = find(pauses, scope, what) ? 0 : -ENOENT;
+	pthread_mutex_unlock(&pauses->lock);
+	if (!err)
 		err = pause_store_drop(pauses->store, scope, what);
 	if (!err) {
-		say_ended(pause, who);
-		drop(pauses, pause);
+		pthread_mutex_lock(&pauses->lock);
+		end(pauses, scope, what, who);
+		pthread_mutex_unlock(&pauses->lock);
+	}
+	pthread_mutex_unlock(&pauses->orders_lock);
+	return err;
+}
+
+/* ---- what others ordered ---- */
+
+unsigned pauses_orders(struct pauses *pauses)
+{
+	unsigned orders;
+
+	pthread_mutex_lock(&pauses->lock);
+	orders = pauses->orders;
+	pthread_mutex_unlock(&pauses->lock);
+	return orders;
+}
+
+static const struct reg_pause *find_in(const struct reg_pause *list, size_t count,
+				       const struct reg_pause *pause)
+{
+	for (size_t i = 0; i < count; i++)
+		if (list[i].scope == pause->scope && !strcmp(list[i].what, pause->what))
+			return &list[i];
+	return NULL;
+}
+
+/* Those whose time is not over, by our clock. */
+static size_t keep_sound(struct reg_pause *list, size_t count)
+{
+	wall_ms now = clock_wall();
+	size_t kept = 0;
+
+	for (size_t i = 0; i < count && kept < PAUSES_MAX; i++) {
+		bool sound = (unsigned)list[i].scope <= PAUSE_NUMBER &&
+			     (list[i].scope != PAUSE_NUMBER || e164_pack(list[i].what));
+
+		if (sound && (!list[i].until || list[i].until > now))
+			list[kept++] = list[i];
+	}
+	return kept;
+}
+
+static void say_news(const struct pauses *pauses, const struct reg_pause *list, size_t count)
+{
+	for (size_t i = 0; i < pauses->count; i++)
+		if (!find_in(list, count, &pauses->list[i]))
+			say_ended(&pauses->list[i], "another node");
+	for (size_t i = 0; i < count; i++) {
+		const struct reg_pause *known = find_in(pauses->list, pauses->count, &list[i]);
+
+		if (!known || known->since != list[i].since || known->until != list[i].until)
+			say(&list[i], pauses->heard ? "paused by another node:" : "still paused:");
+	}
+}
+
+bool pauses_hear(struct pauses *pauses, unsigned orders, struct reg_pause *list, size_t count)
+{
+	bool fresh;
+
+	pthread_mutex_lock(&pauses->lock);
+	fresh = orders == pauses->orders;
+	if (fresh) {
+		count = keep_sound(list, count);
+		say_news(pauses, list, count);
+		memcpy(pauses->list, list, count * sizeof(*list));
+		pauses->count = count;
+		pauses->heard = true;
 		draw(pauses);
 	}
 	pthread_mutex_unlock(&pauses->lock);
-	return err;
+	return fresh;
 }
 
 /* ---- questions ---- */
@@ -349,20 +457,20 @@ size_t pauses_list(struct pauses *pauses, struct reg_pause *ret_pauses, size_t r
 	return count;
 }
 
-/* What cannot be forgotten on file now is ended again after the next start. */
-bool pauses_expire(struct pauses *pauses, wall_ms now)
+/* What cannot be forgotten on file now is ended again after the next start; each node
+ * of a fleet ends it by its own clock. */
+static bool expire(struct pauses *pauses, bool on_file, wall_ms now)
 {
 	bool some = false;
 
-	if (!pauses)
-		return false;
 	pthread_mutex_lock(&pauses->lock);
 	for (size_t i = pauses->count; i-- > 0;) {
 		struct reg_pause *pause = &pauses->list[i];
 
 		if (!pause->until || pause->until > now)
 			continue;
-		pause_store_drop(pauses->store, pause->scope, pause->what);
+		if (on_file)
+			pause_store_drop(pauses->store, pause->scope, pause->what);
 		say(pause, "its time is over, resumed:");
 		drop(pauses, pause);
 		some = true;
@@ -370,6 +478,20 @@ bool pauses_expire(struct pauses *pauses, wall_ms now)
 	if (some)
 		draw(pauses);
 	pthread_mutex_unlock(&pauses->lock);
+	return some;
+}
+
+bool pauses_expire(struct pauses *pauses, wall_ms now)
+{
+	bool some;
+
+	if (!pauses)
+		return false;
+	if (pause_store_shared(pauses->store))
+		return expire(pauses, /* on_file= */ false, now);
+	pthread_mutex_lock(&pauses->orders_lock);
+	some = expire(pauses, /* on_file= */ true, now);
+	pthread_mutex_unlock(&pauses->orders_lock);
 	return some;
 }
 

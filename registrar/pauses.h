@@ -7,7 +7,11 @@
  * time is over by the wall clock. The keeper holds what is paused as it holds what a
  * sick TAS must not have.
  *
- * Threads: any; a lock of its own, which nobody holds while taking another.
+ * In a fleet an order of any node holds on all: it is written to the database they
+ * share, and the others hear of it with their next look.
+ *
+ * Threads: any; locks of its own, which nobody holds while taking another. Only orders
+ * wait for the store.
  */
 #ifndef BREAKOUT_REGISTRAR_PAUSES_H
 #define BREAKOUT_REGISTRAR_PAUSES_H
@@ -18,12 +22,14 @@
 struct pauses; /* opaque; NULL to those who ask: nothing is paused */
 struct pause_services;
 
-/* path: the store's file, borrowed until pauses_load(); NULL: nothing can be paused,
- * because it would be forgotten. 0 or -ENOMEM. */
-int pauses_create(struct pauses **ret_pauses, const char *path) MUST_CHECK;
+/* path: the store's file, borrowed until pauses_load(); postgres: a fleet's database
+ * instead. Both NULL: nothing can be paused, because it would be forgotten. 0 or
+ * -ENOMEM. */
+int pauses_create(struct pauses **ret_pauses, const char *path,
+		  const struct config_postgres *postgres) MUST_CHECK;
 struct pauses *pauses_destroy(struct pauses *pauses);
 
-/* Reads them, once the store has been opened. 0, -ENOMEM or -EIO (logged). */
+/* Reads those on file, once the store has been opened. 0, -ENOMEM or -EIO (logged). */
 int pauses_load(struct pauses *pauses) MUST_CHECK;
 
 /* The names of a configuration's services, by the numbers that registrations have. */
@@ -37,6 +43,13 @@ void pauses_services(struct pauses *pauses, struct pause_services *take_services
 int pauses_put(struct pauses *pauses, const struct reg_pause *pause) MUST_CHECK;
 int pauses_end(struct pauses *pauses, enum pause_scope scope, const char *what,
 	       const char *who) MUST_CHECK;
+
+/* A fleet's: all there are, by a look at its database that began when pauses_orders()
+ * was `orders`. False: an order was carried out here meanwhile, look again. The list is
+ * written to. */
+unsigned pauses_orders(struct pauses *pauses);
+bool pauses_hear(struct pauses *pauses, unsigned orders, struct reg_pause *list,
+		 size_t count) MUST_CHECK;
 
 bool pauses_hold(struct pauses *pauses, uint64_t number, uint32_t service);
 /* The nearest that holds it: its own, its service's, that of all. 0 or -ENOENT. */

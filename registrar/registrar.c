@@ -16,6 +16,7 @@
 #include "registrar/consent.h"
 #include "registrar/keeper.h"
 #include "registrar/keeper_shards.h"
+#include "registrar/pause_store.h"
 #include "registrar/vigil.h"
 
 struct note;
@@ -28,11 +29,13 @@ struct registrar {
 	struct fleet *fleet;     /* NULL: all numbers are ours */
 	struct mailbox *mailbox;
 	char *api_settings, *store_settings; /* what cannot change without a restart */
+	struct config_postgres postgres;     /* own; conninfo NULL: no fleet */
 	pthread_t thread;
 	bool started;
 	struct pauses *pauses;
-	struct vigil *vigil;    /* borrowed; NULL: none */
-	struct note *last_note; /* made beforehand: the end must not need memory */
+	struct pause_mark pause_mark; /* fleet thread: of the last look that was taken in */
+	struct vigil *vigil;          /* borrowed; NULL: none */
+	struct note *last_note;       /* made beforehand: the end must not need memory */
 	/* Registrar thread: */
 	bool stopping;
 	mono_ms stop_by;
@@ -293,6 +296,46 @@ static void on_fleet_news(struct fleet_news *take_news, void *arg)
 	post(registrar, note);
 }
 
+static void pauses_changed(struct registrar *registrar)
+{
+	struct note *note = note_create(NOTE_PAUSE);
+
+	if (note)
+		post(registrar, note);
+	else
+		log_error("registrar", "out of memory: what was paused or resumed takes effect "
+				       "with the next reload");
+}
+
+/* Fleet thread. What other nodes' operators have ordered. */
+static int look_at_pauses(struct pg *pg, mono_ms deadline, void *arg)
+{
+	struct registrar *registrar = arg;
+	struct pause_mark *known = &registrar->pause_mark, mark;
+	unsigned orders = pauses_orders(registrar->pauses);
+	struct reg_pause *list;
+	size_t count;
+	int err = pauses_look(pg, deadline, &mark);
+
+	if (err || (known->known && known->count == mark.count && known->serial == mark.serial))
+		return err;
+	err = pauses_read(pg, deadline, &list, &count);
+	if (err)
+		return err;
+	if (pauses_hear(registrar->pauses, orders, list, count)) {
+		*known = mark;
+		pauses_changed(registrar);
+	}
+	free(list);
+	return 0;
+}
+
+static int create_pauses(struct registrar *registrar, const struct config *config)
+{
+	return pauses_create(&registrar->pauses, config->store_sqlite,
+			     config->postgres.conninfo ? &config->postgres : NULL);
+}
+
 static void mix(uint64_t *digest, const void *bytes, size_t length)
 {
 	const uint64_t key[2] = { *digest, length };
@@ -323,6 +366,7 @@ static int create_fleet(struct registrar *registrar, const struct config *config
 	struct fleet_options options = { .config = &config->postgres,
 					 .wish = wish_of(config, wanted),
 					 .news = on_fleet_news,
+					 .look = look_at_pauses,
 					 .arg = registrar };
 
 	return config->postgres.conninfo ? fleet_create(&registrar->fleet, &options) : 0;
@@ -441,6 +485,20 @@ static char *describe_store(const struct config *config)
 	return str_take(&text);
 }
 
+/* What orders that need a connection of their own go by. */
+static int keep_postgres(struct registrar *registrar, const struct config_postgres *postgres)
+{
+	if (!postgres->conninfo)
+		return 0;
+	registrar->postgres.conninfo = strdup(postgres->conninfo);
+	if (postgres->password_file)
+		registrar->postgres.password_file = strdup(postgres->password_file);
+	return registrar->postgres.conninfo &&
+			       (registrar->postgres.password_file || !postgres->password_file)
+		       ? 0
+		       : -ENOMEM;
+}
+
 int registrar_create(struct registrar **ret_registrar, const struct config *config)
 {
 	struct registrar *registrar = calloc(1, sizeof(*registrar));
@@ -454,11 +512,13 @@ int registrar_create(struct registrar **ret_registrar, const struct config *conf
 		      ? mailbox_create(&registrar->mailbox, registrar)
 		      : -ENOMEM;
 	if (!err)
+		err = keep_postgres(registrar, &config->postgres);
+	if (!err)
 		err = create_client(registrar, &config->core.api);
 	if (!err)
 		err = create_consents(registrar, config);
 	if (!err)
-		err = pauses_create(&registrar->pauses, config->store_sqlite);
+		err = create_pauses(registrar, config);
 	if (!err)
 		err = name_services(registrar, config);
 	if (!err)
@@ -495,6 +555,8 @@ struct registrar *registrar_destroy(struct registrar *registrar)
 	fleet_destroy(registrar->fleet);
 	free(registrar->api_settings);
 	free(registrar->store_settings);
+	free(registrar->postgres.conninfo);
+	free(registrar->postgres.password_file);
 	free(registrar->last_note);
 	free(registrar);
 	return NULL;
@@ -588,17 +650,6 @@ void registrar_refresh(struct registrar *registrar, const char *number)
 		post(registrar, note);
 }
 
-static void pauses_changed(struct registrar *registrar)
-{
-	struct note *note = note_create(NOTE_PAUSE);
-
-	if (note)
-		post(registrar, note);
-	else
-		log_error("registrar", "out of memory: what was paused or resumed takes effect "
-				       "with the next reload");
-}
-
 int registrar_pause(struct registrar *registrar, const struct reg_pause *pause)
 {
 	struct reg_info info;
@@ -683,6 +734,17 @@ int registrar_owner(struct registrar *registrar, const char *number, char ret_no
 		return -ENOENT;
 	snprintf(ret_node, sizeof(fleet.nodes[0].name), "%s", fleet.nodes[owner - 1].name);
 	return 0;
+}
+
+int registrar_forget_node(struct registrar *registrar, const char *node, const char *who,
+			  struct registrar_forgotten *ret_forgotten)
+{
+	struct fleet_forgotten_node forgotten = { 0 };
+	int err = registrar->fleet ? fleet_forget_node(&registrar->postgres, node, who, &forgotten)
+				   : -ENOTSUP;
+
+	*ret_forgotten = (struct registrar_forgotten){ forgotten.shards, forgotten.seen_ms };
+	return err;
 }
 
 size_t registrar_list(struct registrar *registrar, const char *after, size_t max,

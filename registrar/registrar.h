@@ -161,7 +161,8 @@ void registrar_refresh(struct registrar *registrar, const char *number);
 /* Takes a number, a service's numbers or all from the core until `until` or until
  * registrar_resume() ends it, over restarts too. One of the same scope and name is
  * replaced. The caller says who and why; the order is logged with both.
- * 0; -ENOENT (no such registration or service), -ENOTSUP (no store to keep it in),
+ * In a fleet it holds on all nodes. 0; -ENOENT (no such registration or service),
+ * -ENOTSUP (no store to keep it in),
  * -ENOSPC (too many), -EIO (the store; logged). Any thread; waits for the disk. */
 int registrar_pause(struct registrar *registrar, const struct reg_pause *pause) MUST_CHECK;
 /* Ends that order and no other. 0, -ENOENT (there is none) or -EIO. Any thread. */
@@ -193,6 +194,17 @@ void registrar_fleet(struct registrar *registrar, struct registrar_fleet *ret_fl
 /* The node that keeps a number. 0, or -ENOENT: no fleet, or nobody does. Any thread. */
 int registrar_owner(struct registrar *registrar, const char *number,
 		    char ret_node[static 64]) MUST_CHECK;
+
+struct registrar_forgotten {
+	size_t shards;   /* that need not wait for the node any more */
+	mono_ms seen_ms; /* how long ago it was seen */
+};
+/* An operator knows that a node of the fleet, which the others have put out, is dead: its
+ * numbers are not only refreshed any more. Logged with `who`. 0, -ENOTSUP (no fleet),
+ * -ENOENT (no such node), -EBUSY (nobody has put it out; ret_forgotten->seen_ms is set),
+ * -ENOMEM or -EIO (the database; logged). Any thread; waits for the database. */
+int registrar_forget_node(struct registrar *registrar, const char *node, const char *who,
+			  struct registrar_forgotten *ret_forgotten) MUST_CHECK;
 
 /* The last ones of a number, newest first, as far as the registrar remembers: it
  * keeps some thousand of all numbers together. Any thread. */

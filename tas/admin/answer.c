@@ -11,6 +11,7 @@
 #include "base/metrics.h"
 #include "base/str.h"
 #include "tas/admin/explain.h"
+#include "tas/admin/fleet.h"
 #include "tas/admin/log_levels.h"
 #include "tas/admin/pauses.h"
 #include "tas/admin/process.h"
@@ -738,6 +739,7 @@ static const struct order {
 } orders[] = {
 	{ "pause", pauses_pause },
 	{ "resume", pauses_resume },
+	{ "forget", fleet_forget },
 };
 
 static bool is_named(const char *request, size_t length, const char *name)
@@ -766,6 +768,7 @@ json_t *answer(struct answerer *answerer, const char *request, const char *who)
 			return obey(answerer, &orders[i], number, who);
 	return error_text(
 		"unknown request: status, regs, reg, calls, trace, devices, trunks, explain, "
-		"config, reload, cert, pauses, pause, resume, refresh, drain, undrain, log or "
+		"config, reload, cert, pauses, pause, resume, forget, refresh, drain, undrain, log "
+		"or "
 		"metrics");
 }

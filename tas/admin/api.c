@@ -196,6 +196,7 @@ static const struct api_route routes[] = {
 	{ ASK("GET", "/v1/pauses", HTTP_ROLE_READ, "pauses") },
 	{ ASK("POST", "/v1/pause", HTTP_ROLE_OPERATE, "pause") },
 	{ ASK("POST", "/v1/resume", HTTP_ROLE_OPERATE, "resume") },
+	{ ASK("POST", "/v1/forget", HTTP_ROLE_ADMIN, "forget") },
 	{ ASK("POST", "/v1/explain", HTTP_ROLE_READ, "explain") },
 	{ ASK("POST", "/v1/drain", HTTP_ROLE_ADMIN, "drain") },
 	{ ASK("POST", "/v1/undrain", HTTP_ROLE_ADMIN, "undrain") },

@@ -93,8 +93,8 @@ static json_t *failure(int err, const struct reg_pause *pause)
 		return error_text(pause->scope == PAUSE_NUMBER ? "no registration has this number"
 							       : "no service has this name");
 	case -ENOTSUP:
-		return error_text("nothing can be paused without store.sqlite: a restart would "
-				  "forget it");
+		return error_text("nothing can be paused without store.sqlite or store.postgres: a "
+				  "restart would forget it");
 	case -ENOSPC:
 		return error_text("too many pauses: give the numbers a service of their own and "
 				  "pause that");

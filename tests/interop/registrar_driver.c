@@ -5,6 +5,10 @@
  *   summary          states, API and token
  *   fleet            standing, shards owned and held, nodes that live
  *   drain            hand all over
+ *   pause NUMBER     take it from the core, for 0.7 s with `pause NUMBER shortly`
+ *   resume NUMBER    give it back
+ *   pauses           those in force
+ *   forget NODE      a node of the fleet is dead
  *   refresh [NUMBER] refresh now
  *   reload FILE      take the set of numbers from another file
  *   stop [withdraw]  end; end of input does the same without withdrawing
@@ -70,6 +74,36 @@ static void reload(struct registrar *registrar, const char *path)
 	config_destroy(config);
 }
 
+static void pause_one(struct registrar *registrar, char *argument)
+{
+	struct reg_pause pause = { .scope = PAUSE_NUMBER, .who = "driver", .why = "a try" };
+	char *shortly = strchr(argument, ' ');
+
+	if (shortly)
+		*shortly = '\0';
+	snprintf(pause.what, sizeof(pause.what), "%s", argument);
+	pause.since = clock_wall();
+	pause.until = shortly ? pause.since + 700 : 0;
+	printf("%d\n", registrar_pause(registrar, &pause));
+}
+
+static void print_pauses(struct registrar *registrar)
+{
+	struct reg_pause list[8];
+	size_t count = registrar_pauses(registrar, list, ARRAY_SIZE(list));
+
+	for (size_t i = 0; i < count && i < ARRAY_SIZE(list); i++)
+		printf("%s %s %s\n", pause_scope_name(list[i].scope), list[i].what, list[i].why);
+}
+
+static void forget(struct registrar *registrar, const char *node)
+{
+	struct registrar_forgotten forgotten;
+	int err = registrar_forget_node(registrar, node, "driver", &forgotten);
+
+	printf("%s %zu\n", err ? strerror(-err) : "forgotten", forgotten.shards);
+}
+
 /* True when it is over; `withdraw` says how. */
 static bool command(struct registrar *registrar, char *line, bool *ret_withdraw)
 {
@@ -95,6 +129,14 @@ static bool command(struct registrar *registrar, char *line, bool *ret_withdraw)
 		registrar_judge(registrar, &(struct registrar_verdict){ .sick = line[0] == 's',
 									.since = clock_now(),
 									.why = "told so" });
+	else if (!strcmp(line, "pause") && argument)
+		pause_one(registrar, argument);
+	else if (!strcmp(line, "resume") && argument)
+		printf("%d\n", registrar_resume(registrar, PAUSE_NUMBER, argument, "driver"));
+	else if (!strcmp(line, "pauses"))
+		print_pauses(registrar);
+	else if (!strcmp(line, "forget") && argument)
+		forget(registrar, argument);
 	else if (!strcmp(line, "refresh"))
 		registrar_refresh(registrar, argument);
 	else if (!strcmp(line, "reload") && argument)

@@ -205,9 +205,73 @@ def an_older_configuration_changes_nothing(fleet):
     fleet.judge()
 
 
+def an_order_to_pause_holds_on_every_node(fleet):
+    """Whoever is asked; over a node's death and restart; and it ends everywhere."""
+    fleet.start("a")
+    fleet.start("b")
+    fleet.settle("a", "b")
+    fleet.all_active("a", "b")
+    ours, theirs = sorted(fleet.kept("a"))[0], sorted(fleet.kept("b"))[0]
+    begun = time.monotonic()
+    assert fleet.nodes["a"].ask(f"pause {theirs}") == ["0"]
+    wait_for("deleted by its owner", lambda: fleet.api.of(theirs, "delete"))
+    assert fleet.api.of(theirs, "delete")[0].at - begun < LEASE_S / 4 + 0.5
+    assert fleet.nodes["b"].states()[theirs] == "withheld"
+    assert "paused by another node: number=+" in fleet.nodes["b"].log()
+    assert fleet.nodes["b"].ask(f"pause {ours} shortly") == ["0"]
+    wait_for("deleted for a moment", lambda: fleet.api.of(ours, "delete"))
+    wait_for("and back by itself", lambda: fleet.nodes["a"].states()[ours] == "active")
+
+    fleet.nodes["b"].process.kill()  # its successor honours what it was told
+    fleet.settle("a")
+    assert not fleet.api.of(theirs, "upsert", since=begun + 0.5)
+    begun = time.monotonic()
+    fleet.start("b")
+    fleet.settle("a", "b")
+    wait_for("heard after its start", lambda: fleet.nodes["b"].ask("pauses")
+             == [f"number {theirs} a try"])
+    assert "still paused: number=+" in fleet.nodes["b"].log()
+    assert not fleet.api.of(theirs, "upsert", since=begun)
+    assert fleet.nodes["b"].ask(f"resume {theirs}") == ["0"]
+    wait_for("registered again", lambda: fleet.api.of(theirs, "upsert", since=begun))
+    wait_for("heard by all", lambda: not fleet.nodes["a"].ask("pauses"))
+
+    fleet.server.stop(signal.SIGQUIT)
+    assert fleet.nodes["a"].ask(f"pause {ours}") == ["-5"], "nobody would have heard of it"
+    assert not fleet.nodes["a"].ask("pauses")
+    fleet.server.start()
+
+
+def a_dead_node_can_be_forgotten(fleet):
+    """What it had need not wait for the hold. One that lives cannot."""
+    fleet.start("a")
+    fleet.start("b")
+    fleet.settle("a", "b")
+    fleet.all_active("a", "b")
+    assert fleet.nodes["a"].ask("forget b") == ["Device or resource busy 0"]
+    assert fleet.nodes["a"].ask("forget c") == ["No such file or directory 0"]
+    theirs = fleet.kept("b")
+    fleet.nodes["b"].process.kill()
+    fleet.settle("a")
+    wait_for("held", lambda: "held=128" in fleet.nodes["a"].ask("fleet")[0])
+    begun = time.monotonic()
+    fleet.nodes["a"].ask(f"reload {fleet.file('a', version=2, count=COUNT // 2)}")
+    time.sleep(0.5)
+    gone = set(numbers(COUNT)[COUNT // 2:])
+    assert not theirs & {s.number for s in fleet.api.of(kind="delete")}
+    assert fleet.nodes["a"].ask("forget b") == ["forgotten 128"]
+    wait_for("withdrawn", lambda: {s.number for s in fleet.api.of(
+        kind="delete", since=begun)} == gone)
+    assert 'node b is forgotten by="driver"' in fleet.nodes["a"].log()
+    assert "held=0" in fleet.nodes["a"].ask("fleet")[0]
+    fleet.start("b", version=2, count=COUNT // 2)  # it may come back under its name
+    wait_for("its share", lambda: fleet.shards("b") == 128)
+
+
 TESTS = [nodes_share_and_take_over, only_when_all_are_sick_they_withdraw,
          a_paused_node_says_nothing_after_its_lease, without_the_database_all_goes_on,
-         what_is_to_be_withdrawn_survives, an_older_configuration_changes_nothing]
+         what_is_to_be_withdrawn_survives, an_older_configuration_changes_nothing,
+         an_order_to_pause_holds_on_every_node, a_dead_node_can_be_forgotten]
 
 
 def run(test, pki, folder, server):

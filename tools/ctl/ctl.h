@@ -52,6 +52,7 @@ struct options {
 	const char *const *words;      /* all arguments, NULL-ended */
 	const char *key;               /* of unseal; NULL: none */
 	bool once;                     /* of top */
+	bool yes;                      /* do not ask */
 	struct explain_options explain;
 	struct plan_options plan;
 	struct record_options records;
@@ -74,6 +75,9 @@ char *record_path(const struct options *options, const char *configured, int *re
 
 int run_explain(const struct options *options);
 int run_call(const struct options *options); /* of `calls`, with an id */
+int run_fleet(const struct options *options);
+/* With --yes, or by who sits at the terminal; false: not, and that has been said. */
+bool confirmed(const struct options *options, const char *question);
 int run_records(const struct options *options);
 int run_regs(const struct options *options);
 int run_export(const struct options *options); /* of `regs`: these four */
@@ -98,6 +102,7 @@ void show_status(const json_t *status);
 void show_regs(const json_t *regs);         /* array */
 void show_attempts(const json_t *attempts); /* array */
 void show_pauses(const json_t *pauses);     /* array */
+void show_fleet(const json_t *fleet);
 void show_plan(const json_t *plan);
 void show_trunks(const json_t *lines);
 void show_calls(const json_t *calls);

@@ -181,6 +181,7 @@ static const struct command {
 	{ "cert", NONE, run_cert },
 	{ "records", NONE, run_records },
 	{ "log", MANY, run_log },
+	{ "fleet", MANY, run_fleet },
 	{ "diagnose", OPTIONAL, run_diagnose },
 	{ "top", NONE, run_top },
 };
@@ -217,6 +218,9 @@ static void usage(FILE *to)
 	      "  reload            read the configuration again: what counts now, what waits for\n"
 	      "                    a restart, or why nothing changed\n"
 	      "  cert              certificates: names, issuers, days left, in force and on disk\n"
+	      "  fleet             the nodes that share the registrations in store.postgres\n"
+	      "  fleet forget NODE [--yes]\n"
+	      "                    it is dead for certain: what it had need not wait for it\n"
 	      "  refresh [NUMBER]  refresh one registration, or all, now\n"
 	      "  drain             take no more calls and stop when the last has ended\n"
 	      "  undrain           takes a drain back, while calls go on\n"
@@ -280,11 +284,12 @@ static bool fits(const struct command *command, const struct options *options)
 	bool many = command->argument == MANY;
 
 	return (command->argument != NONE || !options->argument) &&
-	       (command->argument != NEEDED || options->argument) &&
-	       (many || (!options->second && !options->plan.given && !options->pause.given)) &&
+	       (command->argument != NEEDED || options->argument) && (many || !options->second) &&
+	       (command->run == run_regs || (!options->plan.given && !options->pause.given)) &&
 	       (command->run == run_explain || !options->explain.given) &&
 	       (command->run == run_records || !options->records.given) &&
 	       (command->run == run_top || !options->once) &&
+	       (command->run == run_fleet || !options->yes) &&
 	       (command->run == run_explain || command->run == run_records ||
 		(command->run == run_calls && options->argument) || !options->explain.cdr) &&
 	       (command->run == run_trace || options->format <= FORMAT_JSON);
@@ -336,7 +341,8 @@ enum {
 	OPT_SERVICE,
 	OPT_FOR,
 	OPT_WHY,
-	OPT_ONCE
+	OPT_ONCE,
+	OPT_YES
 };
 
 static const char **explain_text(struct explain_options *explain, int option)
@@ -520,6 +526,7 @@ int main(int argc, char **argv)
 		{ "for", required_argument, NULL, OPT_FOR },
 		{ "why", required_argument, NULL, OPT_WHY },
 		{ "once", no_argument, NULL, OPT_ONCE },
+		{ "yes", no_argument, NULL, OPT_YES },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct options options = { .socket_path = SOCKET_PATH };
@@ -536,6 +543,9 @@ int main(int argc, char **argv)
 			break;
 		case OPT_ONCE:
 			options.once = true;
+			break;
+		case OPT_YES:
+			options.yes = true;
 			break;
 		case OPT_KEY:
 			options.key = optarg;

@@ -170,7 +170,7 @@ static void node_row(const json_t *node, char cells[COLUMNS_MAX][CELL])
 	snprintf(cells[4], CELL, "%.1fs ago", (double)number_of(node, "seen_ms") / 1000);
 }
 
-static void show_fleet(const json_t *fleet)
+void show_fleet(const json_t *fleet)
 {
 	static const char *const titles[] = { "NODE", "STATE", "SHARDS", "VERSION", "SEEN", NULL };
 

@@ -1092,7 +1092,7 @@ static struct pause_services *services_named(const char *name)
 
 static struct keeper *start_pausable(unsigned count)
 {
-	assert_int_equal(pauses_create(&pauses, store_path), 0);
+	assert_int_equal(pauses_create(&pauses, store_path, NULL), 0);
 	pauses_services(pauses, services_named("desk"));
 	return start_with((struct keeper_options){ .store = store_path, .pauses = pauses }, count,
 			  "tas.example.com");
@@ -1232,7 +1232,7 @@ static void what_cannot_be_kept_or_named_is_not_paused(void **state)
 	(void)state;
 	assert_int_equal(pauses_put(pauses, &pause), -ENOENT);
 	end_pausable(keeper);
-	assert_int_equal(pauses_create(&unkept, NULL), 0);
+	assert_int_equal(pauses_create(&unkept, NULL, NULL), 0);
 	assert_int_equal(pauses_load(unkept), 0);
 	pause.scope = PAUSE_ALL;
 	assert_int_equal(pauses_put(unkept, &pause), -ENOTSUP);

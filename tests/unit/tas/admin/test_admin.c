@@ -251,6 +251,17 @@ size_t registrar_pauses(struct registrar *registrar, struct reg_pause *ret_pause
 	return 1;
 }
 
+static char forgotten[64];
+
+int registrar_forget_node(struct registrar *registrar, const char *node, const char *who,
+			  struct registrar_forgotten *ret_forgotten)
+{
+	(void)registrar;
+	*ret_forgotten = (struct registrar_forgotten){ .shards = 128, .seen_ms = 2500 };
+	snprintf(forgotten, sizeof(forgotten), "%s by %s", node, *who ? "somebody" : "nobody");
+	return !strcmp(node, "tas1") ? -EBUSY : !strcmp(node, "tas2") ? 0 : -ENOENT;
+}
+
 void registrar_fleet(struct registrar *registrar, struct registrar_fleet *ret_fleet)
 {
 	(void)registrar;
@@ -585,6 +596,20 @@ static void an_order_to_pause_that_is_unclear_is_refused(void **state)
 	pause_error = 0;
 }
 
+static void a_dead_node_is_forgotten_by_somebodys_word(void **state)
+{
+	json_t *answer;
+
+	(void)state;
+	answer = ask("forget {\"node\":\"tas2\"}\n");
+	assert_int_equal(json_integer_value(json_object_get(answer, "shards")), 128);
+	assert_string_equal(forgotten, "tas2 by somebody");
+	json_decref(answer);
+	expect_refusal("forget {\"node\":\"tas1\"}\n", "it was seen 2.5 s ago");
+	expect_refusal("forget {\"node\":\"tas3\"}\n", "no node of this name");
+	expect_refusal("forget tas2\n", "say which node");
+}
+
 static void refresh_and_drain_reach_their_rooms(void **state)
 {
 	json_t *answer;
@@ -736,6 +761,7 @@ int main(void)
 		T(what_was_said_in_a_call_is_told),
 		T(an_order_to_pause_says_who_why_and_how_long),
 		T(an_order_to_pause_that_is_unclear_is_refused),
+		T(a_dead_node_is_forgotten_by_somebodys_word),
 		T(refresh_and_drain_reach_their_rooms),
 		T(metrics_are_told_by_name),
 		T(an_explanation_is_asked_for_with_a_document),
