@@ -64,15 +64,18 @@ void daemon_plan_look(struct daemon *daemon)
 static void renew(struct daemon *daemon, struct reading *reading, const struct config *config)
 {
 	struct str changed = { 0 };
+	unsigned refused = 0;
 
 	if (sip_endpoint_renew_tls(daemon->endpoint, reading->tls, config->domain) < 0)
 		log_error("main", "no memory for new certificates: the old ones stay");
 	reading->tls = NULL;
+	if (admin_renew_certificate(daemon->admin, config) < 0)
+		refused |= 1u << TLS_ROLE_HTTP;
 	media_engine_use_identity(daemon->media, reading->identity);
 	media_identity_unref(daemon->identity);
 	daemon->identity = reading->identity;
 	reading->identity = NULL;
-	tls_files_renew(&daemon->files, &reading->files, &changed);
+	tls_files_renew(&daemon->files, &reading->files, refused, &changed);
 	if (changed.length)
 		log_info("main", "certificates renewed: %s; connections that are there go on",
 			 changed.text);

@@ -165,6 +165,11 @@ void admin_reconfigure(struct admin *admin, const struct config *config)
 		log_error("admin", "no memory for the new tokens, the old ones count");
 }
 
+int admin_renew_certificate(struct admin *admin, const struct config *config)
+{
+	return admin && admin->http ? http_renew(admin->http, &config->http) : 0;
+}
+
 int admin_create(struct admin **ret_admin, const struct admin_options *options)
 {
 	struct admin *admin = calloc(1, sizeof(*admin));

@@ -78,5 +78,8 @@ struct admin *admin_destroy(struct admin *admin);
 /* Takes over tokens and rate of another configuration; listeners stay. NULL is
  * fine. Threads: the SIP thread. */
 void admin_reconfigure(struct admin *admin, const struct config *config);
+/* The certificate of https, if its files changed. 0, or why the old one stays, which the
+ * log says. NULL is fine. Threads: the SIP thread. */
+int admin_renew_certificate(struct admin *admin, const struct config *config) MUST_CHECK;
 
 #endif

@@ -198,6 +198,10 @@ static const struct api_route routes[] = {
 	{ ASK("POST", "/v1/resume", HTTP_ROLE_OPERATE, "resume") },
 	{ ASK("POST", "/v1/forget", HTTP_ROLE_ADMIN, "forget") },
 	{ ASK("POST", "/v1/explain", HTTP_ROLE_READ, "explain") },
+	{ ASK("GET", "/v1/certificates", HTTP_ROLE_READ, "cert") },
+	{ ASK("GET", "/v1/config", HTTP_ROLE_OPERATE, "config"), .query = "below" },
+	{ ASK("POST", "/v1/reload", HTTP_ROLE_ADMIN, "reload") },
+	{ ASK("GET", "/v1/reloads/*", HTTP_ROLE_OPERATE, "reload") },
 	{ ASK("POST", "/v1/drain", HTTP_ROLE_ADMIN, "drain") },
 	{ ASK("POST", "/v1/undrain", HTTP_ROLE_ADMIN, "undrain") },
 };

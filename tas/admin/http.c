@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -27,6 +28,7 @@
 #define CONNECTIONS_OF1 32u
 #define IDLE_S          15u
 #define BACKLOG         16
+#define RETIRED_MAX     4
 
 /* Nothing from elsewhere, nothing inline, no frame around us. */
 #define CONTENT_POLICY                                                                             \
@@ -38,6 +40,8 @@ struct listener {
 	struct MHD_Daemon *daemon;
 	int kind;
 	char *path; /* Unix: ours to remove; NULL otherwise */
+	/* With earlier certificates: they only serve the connections they have. */
+	struct MHD_Daemon *retired[RETIRED_MAX];
 };
 
 struct http {
@@ -273,11 +277,13 @@ static int open_unix(struct listener *listener, const char *path)
 	return -ENOMEM;
 }
 
-static int open_network(struct listener *listener, const struct config_http_listen *config)
+/* On an address, or on a socket that listens already. NULL: errno says why, or is 0. */
+static struct MHD_Daemon *start_network(struct listener *listener, const struct sockaddr *address,
+					int socket)
 {
 	const struct http *http = listener->http;
-	bool tls = config->kind == HTTP_LISTEN_TLS;
-	unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL;
+	bool tls = listener->kind == HTTP_LISTEN_TLS;
+	unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL | MHD_USE_ITC;
 	struct MHD_OptionItem tls_options[] = {
 		{ MHD_OPTION_HTTPS_MEM_CERT, 0, http->certificate },
 		{ MHD_OPTION_HTTPS_MEM_KEY, 0, http->private_key },
@@ -286,17 +292,27 @@ static int open_network(struct listener *listener, const struct config_http_list
 		{ MHD_OPTION_END, 0, NULL }
 	};
 	struct MHD_OptionItem none[] = { { MHD_OPTION_END, 0, NULL } };
+	struct MHD_OptionItem where[] = {
+		address ? (struct MHD_OptionItem){ MHD_OPTION_SOCK_ADDR, 0, (void *)address }
+			: (struct MHD_OptionItem){ MHD_OPTION_LISTEN_SOCKET, socket, NULL },
+		{ MHD_OPTION_END, 0, NULL }
+	};
+
+	if (address && address->sa_family == AF_INET6)
+		flags |= MHD_USE_IPv6;
+	errno = 0;
+	return MHD_start_daemon(flags | (tls ? MHD_USE_TLS : 0), 0, NULL, NULL, on_request,
+				listener, MHD_OPTION_ARRAY, where, COMMON_OPTIONS, MHD_OPTION_ARRAY,
+				tls ? tls_options : none, MHD_OPTION_END);
+}
+
+static int open_network(struct listener *listener, const struct config_http_listen *config)
+{
 	struct sockaddr_storage address;
 
 	if (host_address(config->host, config->port, &address))
 		return -EINVAL;
-	if (address.ss_family == AF_INET6)
-		flags |= MHD_USE_IPv6;
-	errno = 0;
-	listener->daemon = MHD_start_daemon(
-		flags | (tls ? MHD_USE_TLS : 0), config->port, NULL, NULL, on_request, listener,
-		MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&address, COMMON_OPTIONS, MHD_OPTION_ARRAY,
-		tls ? tls_options : none, MHD_OPTION_END);
+	listener->daemon = start_network(listener, (const struct sockaddr *)&address, -1);
 	if (listener->daemon)
 		return 0;
 	return errno ? -errno : -EINVAL;
@@ -368,13 +384,28 @@ int http_create(struct http **ret_http, struct answerer *answerer, const struct 
 	return err;
 }
 
+static void close_listener(struct listener *listener)
+{
+	for (size_t i = 0; i < RETIRED_MAX; i++)
+		if (listener->retired[i])
+			MHD_stop_daemon(listener->retired[i]);
+	if (listener->daemon)
+		MHD_stop_daemon(listener->daemon);
+}
+
+static void burn(char *private_key)
+{
+	if (private_key)
+		explicit_bzero(private_key, strlen(private_key));
+	free(private_key);
+}
+
 struct http *http_destroy(struct http *http)
 {
 	if (!http)
 		return NULL;
 	for (size_t i = 0; i < http->listener_count; i++) {
-		if (http->listeners[i].daemon)
-			MHD_stop_daemon(http->listeners[i].daemon);
+		close_listener(&http->listeners[i]);
 		if (http->listeners[i].path)
 			unlink(http->listeners[i].path);
 		free(http->listeners[i].path);
@@ -382,9 +413,7 @@ struct http *http_destroy(struct http *http)
 	free(http->listeners);
 	access_destroy(http->access);
 	free(http->certificate);
-	if (http->private_key)
-		explicit_bzero(http->private_key, strlen(http->private_key));
-	free(http->private_key);
+	burn(http->private_key);
 	free(http);
 	return NULL;
 }
@@ -392,4 +421,106 @@ struct http *http_destroy(struct http *http)
 int http_reconfigure(struct http *http, const struct config_http *config)
 {
 	return access_reconfigure(http->access, config);
+}
+
+/* ---- renewal ---- */
+
+static bool is_idle(struct MHD_Daemon *daemon)
+{
+	const union MHD_DaemonInfo *info =
+		MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+
+	return !info || !info->num_connections;
+}
+
+/* The oldest one goes if there are too many: its connections are closed. */
+static void retire(struct listener *listener, struct MHD_Daemon *daemon)
+{
+	struct MHD_Daemon *left = daemon;
+
+	for (size_t i = 0; i < RETIRED_MAX && left; i++) {
+		struct MHD_Daemon *before = listener->retired[i];
+
+		listener->retired[i] = left;
+		left = before;
+		if (left && is_idle(left)) {
+			MHD_stop_daemon(left);
+			left = NULL;
+		}
+	}
+	if (left)
+		MHD_stop_daemon(left);
+}
+
+/* Another one accepts on the same socket before this one stops to: no connection is
+ * refused. */
+static int renew_listener(struct listener *listener)
+{
+	const union MHD_DaemonInfo *info =
+		MHD_get_daemon_info(listener->daemon, MHD_DAEMON_INFO_LISTEN_FD);
+	int fd = info ? fcntl(info->listen_fd, F_DUPFD_CLOEXEC, 0) : -1;
+	struct MHD_Daemon *fresh = fd >= 0 ? start_network(listener, NULL, fd) : NULL;
+
+	if (!fresh) {
+		int err = errno ? -errno : -EINVAL;
+
+		if (fd >= 0)
+			close(fd);
+		return err;
+	}
+	fd = MHD_quiesce_daemon(listener->daemon);
+	if (fd >= 0)
+		close(fd);
+	retire(listener, listener->daemon);
+	listener->daemon = fresh;
+	return 0;
+}
+
+static int renew_all(struct http *http)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < http->listener_count; i++)
+		if (http->listeners[i].kind == HTTP_LISTEN_TLS)
+			err = renew_listener(&http->listeners[i]);
+	return err;
+}
+
+static void exchange(char **a, char **b)
+{
+	char *old = *a;
+
+	*a = *b;
+	*b = old;
+}
+
+int http_renew(struct http *http, const struct config_http *config)
+{
+	char *certificate = NULL, *private_key = NULL;
+	int err = 0;
+
+	if (!http->certificate || !http->private_key || !config->certificate ||
+	    !config->private_key)
+		return 0; /* whether https is spoken is a matter of a start */
+	err = read_pem(config->certificate, &certificate);
+	if (!err)
+		err = read_pem(config->private_key, &private_key);
+	if (!err && (strcmp(certificate, http->certificate) != 0 ||
+		     strcmp(private_key, http->private_key) != 0)) {
+		exchange(&http->certificate, &certificate);
+		exchange(&http->private_key, &private_key);
+		err = renew_all(http);
+		if (err) {
+			exchange(&http->certificate, &certificate);
+			exchange(&http->private_key, &private_key);
+			log_error(
+				"admin",
+				"https: %s and %s cannot be used (%s): the old certificate stays. "
+				"Is the key that of the certificate?",
+				config->certificate, config->private_key, strerror(-err));
+		}
+	}
+	free(certificate);
+	burn(private_key);
+	return err;
 }

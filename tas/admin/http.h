@@ -22,4 +22,9 @@ struct http *http_destroy(struct http *http);
 /* Tokens and rate; listeners stay. 0 or -ENOMEM. */
 int http_reconfigure(struct http *http, const struct config_http *config) MUST_CHECK;
 
+/* Reads certificate and key of https again. If they are others than before, connections
+ * from now on get the new ones; those that are there go on with the old.
+ * 0, or why the old ones stay, which the log says too. Threads: that of create. */
+int http_renew(struct http *http, const struct config_http *config) MUST_CHECK;
+
 #endif

@@ -26,7 +26,7 @@ static const struct role {
 	[TLS_ROLE_SIP_CA] = { "sip_ca", "sip.ca_file", true, true },
 	[TLS_ROLE_CLIENT_CA] = { "client_ca", "core.sbc.client_ca", true, true },
 	[TLS_ROLE_MEDIA] = { "media", "media.certificate", false, true },
-	[TLS_ROLE_HTTP] = { "http", "admin.http.certificate", false, false },
+	[TLS_ROLE_HTTP] = { "http", "admin.http.certificate", false, true },
 	[TLS_ROLE_API_CA] = { "api_ca", "core.api.ca_file", true, false },
 };
 
@@ -162,12 +162,13 @@ static bool same(const struct tls_file *a, const struct tls_file *b)
 	       !strcmp(a->is.fingerprint, b->is.fingerprint);
 }
 
-void tls_files_renew(struct tls_files *files, struct tls_files *fresh, struct str *ret_changed)
+void tls_files_renew(struct tls_files *files, struct tls_files *fresh, unsigned refused,
+		     struct str *ret_changed)
 {
 	for (int i = 0; i < TLS_ROLE_COUNT; i++) {
 		struct tls_file old = files->list[i];
 
-		if (!roles[i].renews)
+		if (!roles[i].renews || refused & 1u << i)
 			continue;
 		if (!same(&old, &fresh->list[i]))
 			str_addf(ret_changed, "%s%s", ret_changed->length ? ", " : "",

@@ -47,9 +47,11 @@ void tls_files_done(struct tls_files *files);
  * rest, so that a certificate is not taken with the last one's key. */
 uint64_t tls_files_stamp(const struct config *config, uint64_t known);
 
-/* After a renewal: moves those that renew from `fresh` to `files`, and writes to
- * ret_changed which of them hold something else than before: "sip, media". */
-void tls_files_renew(struct tls_files *files, struct tls_files *fresh, struct str *ret_changed);
+/* After a renewal: moves those that renew from `fresh` to `files`, but for `refused` (a bit
+ * for each role whose old ones stay), and writes to ret_changed which of them hold
+ * something else than before: "sip, media". */
+void tls_files_renew(struct tls_files *files, struct tls_files *fresh, unsigned refused,
+		     struct str *ret_changed);
 
 /* What was said about the end of each. Zeroed is nothing. */
 struct tls_watch {

@@ -2,9 +2,11 @@
 """The operator's HTTP side: who may ask what, what the OpenAPI document promises,
 and what a proxy or a monitor looks at."""
 
+import hashlib
 import http.client
 import json
 import re
+import shutil
 import socket
 import ssl
 import subprocess
@@ -16,6 +18,7 @@ core = Core()
 tas = Daemon(core)
 ORIGINAL = tas.config.read_text()
 PLAIN, TLS = free_port(), free_port()
+PAIR = [core.folder / name for name in ("https.pem", "https.key")]
 TOKENS = {role: f"{role}-token-of-some-length" for role in ("read", "operate", "admin")}
 SOCKET = core.folder / "http.sock"
 for _role, _token in TOKENS.items():
@@ -27,12 +30,14 @@ for _role, _token in TOKENS.items():
 
 def _configure(tokens, rate=1000):
     text = ORIGINAL
-    pem = re.search(r"certificate: *\"?([^\",\n}]+)\"?", text).group(1)
-    key = re.search(r"private_key: *\"?([^\",\n} ]+)\"?", text).group(1)
+    given = [re.search(rf"{name}: *\"?([^\",\n}} ]+)\"?", text).group(1)
+             for name in ("certificate", "private_key")]
+    for path, source in zip(PAIR, given):
+        shutil.copy(source, path)
     http_text = (f"admin:\n  socket: {core.folder}/breakout.sock\n  http:\n"
                  f"    listen: ['unix:{SOCKET}', 'http://127.0.0.1:{PLAIN}', "
                  f"'https://127.0.0.1:{TLS}']\n    rate: {rate}\n"
-                 f"    certificate: {pem}\n    private_key: {key}\n    tokens:\n")
+                 f"    certificate: {PAIR[0]}\n    private_key: {PAIR[1]}\n    tokens:\n")
     for role in tokens:
         owner = "read" if role == "short" else role
         http_text += (f"      - {{ name: {role}, role: {owner}, "
@@ -117,7 +122,7 @@ def every_path_of_the_document_is_served_as_it_says():
                 if "number" in body:
                     body["number"] = LOOP
                 body = json.dumps(body)
-            status, headers, text = _ask(method.upper(), path.replace("{number}", LOOP).replace("{id}", past),
+            status, headers, text = _ask(method.upper(), path.replace("{number}", LOOP).replace("{id}", past).replace("{reload}", "1"),
                                          "admin" if about["security"] else None, body)
             if path == "/v1/forget":  # here is no fleet
                 assert status == 400 and "in no fleet" in text, (path, status, text)
@@ -129,7 +134,7 @@ def every_path_of_the_document_is_served_as_it_says():
             schema = promised[kind].get("schema")
             assert not schema or _fits(json.loads(text), schema), (path, text)
             served += 1
-    assert served == 19, served
+    assert served == 23, served
 
 
 def the_socket_needs_no_token_and_may_do_everything():
@@ -251,6 +256,80 @@ def who_asks_too_often_has_to_wait_and_the_others_have_not():
     assert _ask("GET", "/v1/status", "admin")[0] == 200
     _configure(TOKENS)
     _reload()
+
+
+def _reload_by_http():
+    number = json.loads(_ask("POST", "/v1/reload", "admin")[2])["reload"]
+    report = {}
+
+    def done():
+        report.update(json.loads(_ask("GET", f"/v1/reloads/{number}", "operate")[2]))
+        return report["done"]
+    wait_until(done, 10, "the reload")
+    return report
+
+
+def a_reload_is_reported_and_the_configuration_shown():
+    text = tas.config.read_text()
+    tas.config.write_text(text + "nonsense: 1\n")
+    report = _reload_by_http()
+    assert report["refused"] and any("nonsense" in line for line in report["findings"]), report
+    tas.config.write_text(text.replace("rate: 1000", "rate: 999"))
+    report = _reload_by_http()
+    assert not report["refused"] and report["restart"] == 0, report
+    assert [(c["name"], c["before"], c["after"]) for c in report["changes"]] == \
+        [("admin.http.rate", "1000", "999")], report
+    shown = json.loads(_ask("GET", "/v1/config?below=admin.http", "operate")[2])["settings"]
+    assert {"name": "admin.http.rate", "value": "999"}.items() <= \
+        next(s for s in shown if s["name"] == "admin.http.rate").items()
+    assert _ask("GET", "/v1/config", "read")[0] == 403
+    assert not any(token in _ask("GET", "/v1/config", "operate")[2] for token in TOKENS.values())
+
+
+def _fingerprint():
+    pem = ssl.get_server_certificate(("127.0.0.1", TLS), timeout=10)
+    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
+
+
+def _new_pair(certificate, private_key):
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-days", "30", "-subj", "/CN=renewed",
+                    "-out", certificate, "-keyout", private_key], check=True, capture_output=True)
+
+
+def a_new_certificate_counts_for_new_connections_and_old_ones_go_on():
+    trust = ssl.create_default_context(cafile=core.about["ca_file"])
+    old = http.client.HTTPSConnection("127.0.0.1", TLS, timeout=10, context=trust)
+    bearer = {"Authorization": f"Bearer {TOKENS['read']}"}
+    before = _fingerprint()
+    for expected in (200, 200):
+        old.request("GET", "/v1/status", headers=bearer)
+        answer = old.getresponse()
+        assert answer.status == expected and answer.read()
+        if before == _fingerprint():
+            _new_pair(*PAIR)
+            report = _reload_by_http()
+            assert not report["refused"], report
+    assert before != _fingerprint()
+    listed = json.loads(_ask("GET", "/v1/certificates", "read")[2])["certificates"]
+    https = next(c for c in listed if c["role"] == "http")
+    assert https["same"] and https["live"]["subject"] == https["disk"]["subject"], https
+    assert "certificates renewed: http" in tas.log_path.read_text(errors="replace")
+    old.close()
+
+
+def a_key_of_another_certificate_changes_nothing():
+    before = _fingerprint()
+    _new_pair(PAIR[0], core.folder / "other.key")
+    _reload_by_http()
+    assert _fingerprint() == before
+    log = tas.log_path.read_text(errors="replace")
+    assert "the old certificate stays" in log and log.count("renewed: http") == 1
+    listed = json.loads(_ask("GET", "/v1/certificates", "read")[2])["certificates"]
+    assert not next(c for c in listed if c["role"] == "http")["same"]
+    _configure(TOKENS)
+    _reload_by_http()
+    assert _ask("GET", "/v1/status", "read", to="tls")[0] == 200
 
 
 def a_running_call_is_shown():

@@ -114,7 +114,11 @@ static void a_file_that_is_written_changes_the_stamp(void **state)
 	pki_identity(&pki, "live", "DNS:tas.example.com", 91);
 	assert_int_not_equal(tls_files_stamp(&config, files.stamp), files.stamp);
 	tls_files_read(&fresh, &config);
-	tls_files_renew(&files, &fresh, &changed);
+	tls_files_renew(&files, &fresh, 1u << TLS_ROLE_SIP, &changed);
+	assert_int_equal(changed.length, 0); /* the old one stays */
+	assert_string_not_equal(files.list[TLS_ROLE_SIP].is.fingerprint,
+				fresh.list[TLS_ROLE_SIP].is.fingerprint);
+	tls_files_renew(&files, &fresh, 0, &changed);
 	assert_string_equal(changed.text, "sip"); /* the CA is the same */
 	assert_int_equal(tls_files_stamp(&config, files.stamp), files.stamp);
 	str_done(&changed);
