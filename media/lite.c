@@ -240,6 +240,21 @@ static bool find_password(StunAgent *agent, StunMessage *message, uint8_t *usern
 	return true;
 }
 
+/* Of libnice's own success the user name is a part (RFC 8489 wants none), which makes it
+ * longer than a question for consent (RFC 7675) that says no role. */
+static size_t make_success(struct lite *lite, StunMessage *request,
+			   const struct sockaddr_storage *source, socklen_t source_size,
+			   uint8_t ret_reply[static REPLY_ROOM])
+{
+	StunMessage reply;
+
+	if (!stun_agent_init_response(&lite->agent, &reply, ret_reply, REPLY_ROOM, request) ||
+	    stun_message_append_xor_addr(&reply, STUN_ATTRIBUTE_XOR_MAPPED_ADDRESS, source,
+					 source_size) != STUN_MESSAGE_RETURN_SUCCESS)
+		return 0;
+	return stun_agent_finish_message(&lite->agent, &reply, NULL, 0); /* the request's key */
+}
+
 static size_t make_reply(struct lite *lite, StunMessage *request, const union net_address *from,
 			 uint8_t ret_reply[static REPLY_ROOM], bool *ret_fine)
 {
@@ -256,10 +271,9 @@ static size_t make_reply(struct lite *lite, StunMessage *request, const union ne
 		&lite->agent, request, &reply, ret_reply, &length, &source, net_size(from),
 		&controlling, 0, STUN_USAGE_ICE_COMPATIBILITY_RFC5245);
 	*ret_fine = result == STUN_USAGE_ICE_RETURN_SUCCESS;
-	return result == STUN_USAGE_ICE_RETURN_SUCCESS ||
-			       result == STUN_USAGE_ICE_RETURN_ROLE_CONFLICT
-		       ? length
-		       : 0;
+	if (*ret_fine)
+		return make_success(lite, request, &source, net_size(from), ret_reply);
+	return result == STUN_USAGE_ICE_RETURN_ROLE_CONFLICT ? length : 0;
 }
 
 /* Never more bytes out than came in: nobody can be flooded through us. */

@@ -160,7 +160,17 @@ static size_t peer_hear(int fd, int timeout_ms, uint8_t *ret_bytes, size_t room)
 struct check {
 	const char *ufrag, *password;
 	bool nominates, controlled;
+	bool bare; /* no more than RFC 7675 wants of a question for consent */
 };
+
+static size_t make_bare(const char *username, const char *password, StunMessage *message,
+			uint8_t *bytes, size_t room)
+{
+	assert_true(stun_agent_init_request(&agent, message, bytes, room, STUN_BINDING));
+	assert_int_equal(stun_message_append_string(message, STUN_ATTRIBUTE_USERNAME, username), 0);
+	return stun_agent_finish_message(&agent, message, (const uint8_t *)password,
+					 strlen(password));
+}
 
 static size_t make_check(const struct check *check, StunMessage *message, uint8_t *bytes,
 			 size_t room)
@@ -168,6 +178,8 @@ static size_t make_check(const struct check *check, StunMessage *message, uint8_
 	char username[128];
 
 	(void)snprintf(username, sizeof(username), "%s:peer", check->ufrag);
+	if (check->bare)
+		return make_bare(username, check->password, message, bytes, room);
 	return stun_usage_ice_conncheck_create(
 		&agent, message, bytes, room, (uint8_t *)username, strlen(username),
 		(const uint8_t *)check->password, strlen(check->password), check->nominates,
@@ -359,6 +371,18 @@ static void a_peer_that_wants_to_be_controlled_is_told_to_control(void **state)
 	close(fd);
 }
 
+static void a_question_for_consent_that_says_no_role_is_answered(void **state)
+{
+	struct check check = check_of(&ends[0]);
+	int fd = peer_open();
+
+	(void)state;
+	prove(fd, &ends[0], /* nominates= */ true);
+	check.bare = true;
+	assert_int_equal(peer_check(fd, &check), ANSWERED);
+	close(fd);
+}
+
 static void a_nomination_decides_where_packets_go(void **state)
 {
 	int first = peer_open(), second = peer_open();
@@ -488,6 +512,7 @@ int main(void)
 		T(calls_are_told_apart_on_one_port),
 		T(who_proves_nothing_gets_nothing),
 		T(a_peer_that_wants_to_be_controlled_is_told_to_control),
+		T(a_question_for_consent_that_says_no_role_is_answered),
 		T(a_nomination_decides_where_packets_go),
 		T(a_restart_keeps_the_old_path_until_the_new_one_is_proven),
 		T(a_silent_peer_is_sent_nothing_until_it_checks_again),
