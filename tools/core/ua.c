@@ -519,6 +519,12 @@ void ua_invite(struct ua *ua, struct leg *take_leg)
 		refuse(call, status, "as configured");
 		return;
 	}
+	/* ICE begins when the answer is sent (RFC 8445 6.1): with none to come, checks and
+	 * a ClientHello would only reach the caller before those of whoever answers. */
+	if (status == 0 && info->sdp && !call->party->manner.early) {
+		ring(call);
+		return;
+	}
 	int err = info->sdp ? media_offer(call->session, MEDIA_A, info->sdp)
 			    : media_start(call->session, MEDIA_A);
 	if (err)
