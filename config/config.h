@@ -320,7 +320,7 @@ struct config_action {
 	 * NULL: nothing. */
 	const struct config_sound *sound;
 	unsigned repeat;   /* times it is played; 0: until the caller hangs up */
-	bool answer_first; /* REJECT: play it in an answered call, not as early media */
+	bool answer_first; /* ANNOUNCE, REJECT: play it in an answered call, not as early media */
 };
 
 /* Bits of config_rule.directions and results of classification. */

@@ -134,9 +134,17 @@ static const struct key answer_keys[] = {
 };
 static const struct schema answer_schema = { "answer", answer_keys, ARRAY_SIZE(answer_keys) };
 
+#define ANSWER_FIRST_KEY                                                                           \
+	{                                                                                          \
+		.name = "answer_first", .kind = &kind_bool,                                        \
+		.offset = offsetof(struct config_action, answer_first), .fallback = "no",          \
+		.help = "whether the call is answered before the announcement"                     \
+	}
+
 static const struct key announce_keys[] = {
 	SOUND_KEY("play", KEY_REQUIRED, "the file to play"),
 	REPEAT_KEY,
+	ANSWER_FIRST_KEY,
 };
 static const struct schema announce_schema = { "announce", announce_keys,
 					       ARRAY_SIZE(announce_keys) };
@@ -212,11 +220,7 @@ static const struct key reject_keys[] = {
 	  .help = "the reason phrase" },
 	SOUND_KEY("announcement", 0, "a file to play first"),
 	REPEAT_KEY,
-	{ .name = "answer_first",
-	  .kind = &kind_bool,
-	  .offset = offsetof(struct config_action, answer_first),
-	  .fallback = "no",
-	  .help = "whether the call is answered before the announcement" },
+	ANSWER_FIRST_KEY,
 };
 static const struct schema reject_schema = { "reject", reject_keys, ARRAY_SIZE(reject_keys) };
 
@@ -390,7 +394,7 @@ static void read_action(struct reader *reader, const struct node *node,
 static void check_announcements(struct reader *reader, const struct node *node,
 				const struct config_rule *rule)
 {
-	bool announced = false;
+	bool announced = false, answered = false;
 
 	for (size_t i = 0; i < rule->action_count; i++) {
 		const struct node *at = node->kind == NODE_LIST ? node->items[i] : node;
@@ -406,7 +410,13 @@ static void check_announcements(struct reader *reader, const struct node *node,
 				reader->findings, at->at,
 				"targets cannot ring together after `announce`. Write an `order` "
 				"in which they take turns, such as `order: sequence`");
+		if (kind == ACTION_REDIRECT && answered)
+			find_error(reader->findings, at->at,
+				   "a caller cannot be redirected after `announce` has answered. "
+				   "Leave out `answer_first`, or `dial` or `loop` to whom it is to "
+				   "reach");
 		announced = announced || kind == ACTION_ANNOUNCE;
+		answered = answered || (kind == ACTION_ANNOUNCE && rule->actions[i].answer_first);
 	}
 }
 

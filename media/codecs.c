@@ -321,6 +321,16 @@ bool codecs_answer(const struct media_desc *offer, const struct media_desc *answ
 	return true;
 }
 
+void codecs_keep(const struct media_desc *offer, struct media_desc *back)
+{
+	for (unsigned i = 0; i < offer->codec_count; i++) {
+		const struct sdp_codec *codec = &offer->codecs[i];
+
+		if (voice_kind_speaks(voice_kind_of(codec)) && !has_type(back, codec->type))
+			append(back, codec);
+	}
+}
+
 bool codecs_common(const struct media_desc *offer, const struct media_desc *ours,
 		   struct media_desc *ret_common)
 {
@@ -431,17 +441,19 @@ static void convert_rest(const struct direction *direction, bool passes, struct 
 	}
 }
 
+/* One that all of them can be decoded at. */
 static unsigned rate_of(const struct codecs_way *way)
 {
-	unsigned rate = 8000;
+	unsigned rate = 0;
 
 	for (unsigned i = 0; i < sizeof(way->kinds); i++) {
-		unsigned of_kind =
-			voice_rate((enum voice_kind)way->kinds[i], voice_kind_of(&way->to));
+		enum voice_kind kind = (enum voice_kind)way->kinds[i];
+		unsigned of_kind = voice_rate(kind, voice_kind_of(&way->to));
 
-		rate = of_kind > rate ? of_kind : rate;
+		if (voice_kind_speaks(kind) && (!rate || of_kind < rate))
+			rate = of_kind;
 	}
-	return rate;
+	return rate ? rate : 8000;
 }
 
 static void choose_way(const struct direction *direction, bool transcode, struct codecs_way *way)

@@ -38,6 +38,10 @@ bool codecs_answer(const struct media_desc *offer, const struct media_desc *answ
 		   const struct codecs_rules *rules, enum media_side answerer,
 		   struct media_desc *ret_back);
 
+/* The same for an offerer that may send all it has offered, whatever was answered: what
+ * can be converted for it comes behind `back`. */
+void codecs_keep(const struct media_desc *offer, struct media_desc *back);
+
 /* What `offer` and a side that knows `ours` share, as the offer puts it; false
  * as above. */
 bool codecs_common(const struct media_desc *offer, const struct media_desc *ours,

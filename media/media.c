@@ -896,12 +896,12 @@ int media_answer(struct media_session *session, enum media_side from, const char
 }
 
 /* Whether A's offer has been answered and nothing of A's is open. */
-static bool may_turn(const struct media_session *session)
+static bool may_turn(const struct media_session *session, bool settled)
 {
 	if (session->kind[MEDIA_A] == MEDIA_LEG_LOCAL)
 		return false;
 	if (session->state == EXCHANGE_ANSWERED)
-		return session->offerer == MEDIA_A;
+		return settled || session->offerer == MEDIA_A;
 	return session->state == EXCHANGE_OFFERED && session->before == EXCHANGE_ANSWERED &&
 	       session->offerer == MEDIA_A && session->offerer_before == MEDIA_A;
 }
@@ -927,12 +927,12 @@ static int fill_turn(struct request *request, struct media_session *session,
 }
 
 int media_turn(struct media_session *session, enum media_leg_kind kind,
-	       const struct media_local *local, const struct media_codecs *rules)
+	       const struct media_local *local, const struct media_codecs *rules, bool settled)
 {
 	struct request *request;
 	int err = -ENOMEM;
 
-	if (!may_turn(session))
+	if (!may_turn(session, settled))
 		return -EINVAL;
 	request = request_create(session->shared, on_turn, MEDIA_A);
 	if (request)
@@ -944,6 +944,7 @@ int media_turn(struct media_session *session, enum media_leg_kind kind,
 			request_free(request);
 		return err;
 	}
+	request->setup->settled = settled;
 	worker_post(session->worker, &request->mail);
 	session->kind[MEDIA_B] = kind;
 	session->state = EXCHANGE_OFFERED;

@@ -235,10 +235,14 @@ int media_wait(struct media_session *session, enum media_side to, enum media_wai
 /* Side B becomes another peer, or local with this to say, and what A was answered
  * stays in force: what B was is over, an offer it has not answered too. MEDIA_EV_OFFER
  * comes for the new B, of the codecs that A was told; if it is local,
- * MEDIA_EV_ANSWER for A, the same text again. `rules` are the new B's. 0, -EINVAL (A has made no
- * offer that was answered), -ENOMEM, -ENOSPC. */
+ * MEDIA_EV_ANSWER for A, the same text again. `rules` are the new B's. `settled`: A has agreed
+ * with us for good and learns of no B: what A may send is converted where B does not speak
+ * it, MEDIA_EV_ANSWER says that B is heard and has the text A knows, and the offer that A
+ * answered may have been ours. 0, -EINVAL (A has made no offer that was answered), -ENOMEM,
+ * -ENOSPC. */
 int media_turn(struct media_session *session, enum media_leg_kind kind,
-	       const struct media_local *local, const struct media_codecs *rules) MUST_CHECK;
+	       const struct media_local *local, const struct media_codecs *rules,
+	       bool settled) MUST_CHECK;
 
 enum media_record_state {
 	MEDIA_RECORD_NONE,

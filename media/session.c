@@ -21,6 +21,7 @@ struct exchange {
 	enum media_side offerer;
 	struct media_desc *offer;
 	char *answer; /* the peer's text; NULL: none yet */
+	bool settled; /* who offered knows our answer for good, and is not told of this one */
 };
 
 struct end {
@@ -365,7 +366,8 @@ static struct codecs_rules rules_of(const struct session *session)
 {
 	struct codecs_rules rules = session->setup.rules;
 
-	rules.transcode = (rules.side[MEDIA_A].convert || rules.side[MEDIA_B].convert) &&
+	rules.transcode = (rules.side[MEDIA_A].convert || rules.side[MEDIA_B].convert ||
+			   session->setup.settled) &&
 			  !is_local(session, MEDIA_A) && !is_local(session, MEDIA_B);
 	return rules;
 }
@@ -486,6 +488,19 @@ static void on_digit(char digit, unsigned ms, void *arg)
 	tell(end->session, &event);
 }
 
+/* The answer in the offerer's numbers. False: nothing in common. */
+static bool answer_back(const struct session *session, const struct exchange *exchange,
+			const struct media_desc *answer, struct media_desc *ret_back)
+{
+	const struct codecs_rules rules = rules_of(session);
+
+	if (!codecs_answer(exchange->offer, answer, &rules, other(exchange->offerer), ret_back))
+		return false;
+	if (exchange->settled && rules.transcode)
+		codecs_keep(exchange->offer, ret_back);
+	return true;
+}
+
 /* The ways of the agreement in force. */
 static int agreed_ways(const struct session *session, struct codecs_way ret_ways[2])
 {
@@ -499,7 +514,7 @@ static int agreed_ways(const struct session *session, struct codecs_way ret_ways
 
 	if (!err)
 		err = sdp_parse(current->answer, &answer, &why);
-	if (!err && codecs_answer(current->offer, answer, &rules, other(current->offerer), back)) {
+	if (!err && answer_back(session, current, answer, back)) {
 		agreement.answer = answer;
 		agreement.back = back;
 		codecs_ways(&agreement, &rules, &ret_ways[current->offerer],
@@ -626,7 +641,8 @@ static bool settle(struct session *session, struct exchange *exchange, struct me
 {
 	enum media_side offerer = exchange->offerer, answerer = other(offerer);
 	bool again = exchange == &session->current;
-	int err = again ? 0 : apply(session, offerer, exchange->offer, /* we_offered= */ false);
+	bool known = again || exchange->settled;
+	int err = known ? 0 : apply(session, offerer, exchange->offer, /* we_offered= */ false);
 
 	if (!err)
 		err = apply(session, answerer, answer, /* we_offered= */ true);
@@ -640,7 +656,9 @@ static bool settle(struct session *session, struct exchange *exchange, struct me
 		session->current = *exchange;
 		memset(exchange, 0, sizeof(*exchange));
 	}
-	if (!is_local(session, offerer)) {
+	if (session->current.settled) {
+		tell_sdp(session, MEDIA_EV_ANSWER, offerer, session->legs[offerer].written);
+	} else if (!is_local(session, offerer)) {
 		carry_over(answer, back);
 		leg_describe(&session->legs[offerer], session->current.offer, back);
 		tell_description(session, MEDIA_EV_ANSWER, offerer, back);
@@ -651,13 +669,12 @@ static bool settle(struct session *session, struct exchange *exchange, struct me
 static bool take_answer(struct session *session, struct exchange *exchange,
 			struct media_desc *answer)
 {
-	const struct codecs_rules rules = rules_of(session);
 	struct media_desc *back = calloc(1, sizeof(*back));
 	bool settled = false;
 
 	if (!back)
 		refuse(session, other(exchange->offerer), 500, "out of memory");
-	else if (!codecs_answer(exchange->offer, answer, &rules, other(exchange->offerer), back))
+	else if (!answer_back(session, exchange, answer, back))
 		refuse_codecs(session, other(exchange->offerer), exchange->offer, answer);
 	else
 		settled = settle(session, exchange, answer, back);
@@ -811,6 +828,8 @@ static struct media_desc *agreed_offer(const struct session *session)
 
 	if (!current->offer || current->offerer != MEDIA_A)
 		return NULL;
+	if (current->settled)
+		return sdp_copy(current->offer);
 	told = calloc(1, sizeof(*told));
 	if (told && current->answer)
 		known = sdp_parse(current->answer, &answer, &why) == 0 &&
@@ -824,6 +843,16 @@ static struct media_desc *agreed_offer(const struct session *session)
 	free(told);
 	sdp_free(answer);
 	return offer;
+}
+
+/* What A may use for good, as if it had offered that. NULL: as above. */
+static struct media_desc *settled_offer(const struct session *session)
+{
+	const struct media_desc *answered = session->legs[MEDIA_A].remote;
+
+	if (session->current.offer && session->current.offerer != MEDIA_A && answered)
+		return sdp_copy(answered);
+	return agreed_offer(session);
 }
 
 /* What was of side B goes, with its reference and description. */
@@ -841,6 +870,7 @@ static int replace_b(struct session *session, const struct session_setup *b)
 	memcpy(setup->fds[MEDIA_B], b->fds[MEDIA_B], sizeof(setup->fds[MEDIA_B]));
 	setup->hub[MEDIA_B] = b->hub[MEDIA_B];
 	setup->rules.side[MEDIA_B] = b->rules.side[MEDIA_B];
+	setup->settled = b->settled;
 	setup->local = b->local;
 	setup->recording = b->recording;
 	if (b->local_offer) { /* else the last stays: it may be what A was answered by */
@@ -855,7 +885,7 @@ static int replace_b(struct session *session, const struct session_setup *b)
 
 void session_turn(struct session *session, const struct session_setup *b)
 {
-	struct media_desc *offer = agreed_offer(session);
+	struct media_desc *offer = b->settled ? settled_offer(session) : agreed_offer(session);
 	int err = replace_b(session, b);
 
 	timer_cancel(&session->opening);
@@ -867,6 +897,7 @@ void session_turn(struct session *session, const struct session_setup *b)
 	}
 	session->pending.offerer = MEDIA_A;
 	session->pending.offer = offer;
+	session->pending.settled = b->settled;
 	if (is_local(session, MEDIA_B))
 		serve_locally(session);
 	else

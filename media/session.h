@@ -30,6 +30,7 @@ struct session_setup {
 	struct receipt *receipts; /* two; outlive the session */
 	unsigned rtp_timeout_s, hold_timeout_s;
 	struct codecs_rules rules;
+	bool settled; /* of a turn: as in media_turn() */
 	unsigned opus_complexity;
 	/* The texts of the event are borrowed for the time of the call. offered:
 	 * an offer waits for its answer. */

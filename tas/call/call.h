@@ -129,6 +129,7 @@ struct call_step {
 	/* Play it as early media: a 183 instead of the 200. An ANSWER that is early goes
 	 * on with the next step. */
 	bool early;
+	bool goes_on; /* ANSWER: once A is answered and has heard it, so does this one */
 	/* ANSWER: takes a message after the sound; NULL: none. */
 	struct call_mailbox *mailbox;
 	/* REJECT; a 3xx: request_uri is where to go instead */
@@ -259,6 +260,9 @@ void call_room_on_empty(struct call_room *room, void (*empty)(void *arg), void *
  *              |                    TALKING <---+      |
  *              v                       |               v
  *              ENDED <-----------------+---------------+
+ *
+ * A call that was answered for an announcement (goes_on) is TALKING while that is heard,
+ * then INCOMING again, and TALKING once B has answered.
  *
  * A call waits in no state without a timer; ENDED is left at once: the legs
  * say goodbye on their own.

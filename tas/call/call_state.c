@@ -126,7 +126,8 @@ void call_b_leaves(struct call *call)
 {
 	if (call->step_b)
 		call_tell_target(call, call->step_b,
-				 call->a_answered ? CALL_TARGET_DONE : CALL_TARGET_FREE);
+				 call->a_answered && !call->ahead ? CALL_TARGET_DONE
+								  : CALL_TARGET_FREE);
 	call->step_b = NULL;
 }
 
@@ -200,7 +201,7 @@ void call_step_over(struct call *call, const struct ending *ending)
 	char reason[128];
 
 	replace_drop(call, 480); /* its chance is gone */
-	if (call->a_answered || !next_step(call, ending)) {
+	if ((call->a_answered && !call->ahead) || !next_step(call, ending)) {
 		call_end(call, ending);
 		return;
 	}
@@ -212,6 +213,8 @@ void call_step_over(struct call *call, const struct ending *ending)
 	cause_to_reason(ending->cause, reason, sizeof(reason));
 	call_let_b_go(call, reason);
 	ring_destroy(call);
+	if (call->ahead)
+		waiting_over(call, MEDIA_A);
 	call_enter(call, CALL_INCOMING);
 	run_step(call);
 }
@@ -325,6 +328,12 @@ static void reject(struct call *call)
 					 .contact = step->request_uri });
 }
 
+/* It is followed by the next step. */
+static bool says_ahead(const struct call_step *step)
+{
+	return step->kind == CALL_STEP_ANSWER && (step->early || step->goes_on);
+}
+
 void call_media_trouble(struct call *call, int err)
 {
 	enum cause cause = err == -ENOSPC ? CAUSE_OVERLOAD : CAUSE_MEDIA_FAILED;
@@ -333,9 +342,9 @@ void call_media_trouble(struct call *call, int err)
 		reject(call);
 		return;
 	}
-	if (call_current_step(call)->early) /* the next step begins with A anew */
-		drop_session(call);
-	if (call_current_step(call)->to_core && call->state == CALL_INCOMING) {
+	if (says_ahead(call_current_step(call)) && !call->ahead)
+		drop_session(call); /* the next step begins with A anew */
+	if (call_current_step(call)->to_core && call->state == CALL_INCOMING && !call->ahead) {
 		log_notice("call", "call=%s no media session (%s): the call goes on without us",
 			   call->id, strerror(-err));
 		dial_passed_through(call, CALL_BYPASS_NO_MEDIA);
@@ -367,7 +376,7 @@ int call_open_session(struct call *call, const struct call_step *step, enum medi
 /* A has heard us: what it was told of our side stays. */
 static bool may_turn(const struct call *call)
 {
-	return call->session && call->announced;
+	return call->session && (call->announced || call->ahead);
 }
 
 static int turn_session(struct call *call, enum media_leg_kind kind_b,
@@ -379,7 +388,8 @@ static int turn_session(struct call *call, enum media_leg_kind kind_b,
 	call->sent[MEDIA_B] = NULL;
 	free(call->answer_b);
 	call->answer_b = NULL;
-	return media_turn(call->session, kind_b, local, &call_current_step(call)->codecs);
+	return media_turn(call->session, kind_b, local, &call_current_step(call)->codecs,
+			  call->ahead);
 }
 
 /* A session in which side B is of this kind, and A's offer on its way to it. */
@@ -417,7 +427,7 @@ static void start_dial(struct call *call, const struct call_step *step)
 		return;
 	}
 	err = open_session(call, step->media, &step->local);
-	if (!err && !offer) {
+	if (!err && !offer && !call->ahead) {
 		dial(call, NULL);
 		return;
 	}
@@ -448,13 +458,15 @@ static void start_answer(struct call *call, const struct call_step *step)
 	const char *offer = leg_info(call->leg[MEDIA_A])->sdp;
 	int err = open_local(call, step);
 
+	bool offered = offer || call->ahead;
+
 	call->pass_through = false;
-	if (!err && !offer)
+	if (!err && !offered)
 		err = media_start(call->session, MEDIA_A);
 	if (err)
 		call_media_trouble(call, err);
 	else
-		call_expect(call, offer ? MEDIA_EV_ANSWER : MEDIA_EV_OFFER, MEDIA_A);
+		call_expect(call, offered ? MEDIA_EV_ANSWER : MEDIA_EV_OFFER, MEDIA_A);
 }
 
 void call_go_on(struct call *call)
@@ -467,6 +479,19 @@ void call_go_on(struct call *call)
 		end_for(call, CAUSE_UNAVAILABLE, "us");
 }
 
+/* What A was told by is one session's: whoever gets the call comes into that. */
+static void start_ring(struct call *call, const struct call_step *step)
+{
+	if (!may_turn(call)) {
+		drop_session(call);
+		ring_start(call, step);
+	} else if (ahead_take_turns(call) < 0) {
+		trouble(call, CAUSE_INTERNAL);
+	} else {
+		call_go_on(call);
+	}
+}
+
 static void run_step(struct call *call)
 {
 	const struct call_step *step = call_current_step(call);
@@ -477,8 +502,7 @@ static void run_step(struct call *call)
 		start_dial(call, step);
 		break;
 	case CALL_STEP_RING:
-		drop_session(call);
-		ring_start(call, step);
+		start_ring(call, step);
 		break;
 	case CALL_STEP_ANSWER:
 		/* An offer of ours in a 183 would find its answer only by PRACK. */
@@ -501,6 +525,10 @@ static void run_step(struct call *call)
 
 void call_answer_a(struct call *call, const char *sdp, const struct sip_headers *headers)
 {
+	if (call->ahead) {
+		ahead_join(call);
+		return;
+	}
 	if (leg_answer(call->leg[MEDIA_A], sdp, headers) < 0) {
 		end_for(call, CAUSE_INTERNAL, "us");
 		return;
@@ -536,10 +564,15 @@ static void announce(struct call *call, const char *sdp)
 
 static void answer_ourselves(struct call *call, const char *sdp)
 {
-	if (call_current_step(call)->early)
+	if (call->ahead) {
+		ahead_speak(call);
+	} else if (call_current_step(call)->early) {
 		announce(call, sdp);
-	else
+	} else {
 		call_answer_a(call, sdp, NULL);
+		if (call->state != CALL_ENDED && call_current_step(call)->goes_on)
+			ahead_begin(call);
+	}
 }
 
 /* What we had to say is said. */
@@ -548,12 +581,17 @@ static void played(struct call *call)
 	const struct call_step *step = call_current_step(call);
 
 	call_timer_stop(call, CALL_TIMER_RING);
-	if (step->kind == CALL_STEP_REJECT)
+	if (call->ahead && call->state == CALL_ANSWERING) {
+		call->said = true; /* A's ACK comes first */
+	} else if (step->kind == CALL_STEP_REJECT) {
 		reject(call);
-	else if (step->early)
+	} else if (says_ahead(step)) {
+		exchange_give_up(call, 491, NULL);
+		call_enter(call, CALL_INCOMING);
 		call_go_on(call);
-	else
+	} else {
 		end_for(call, CAUSE_NORMAL, "us");
+	}
 }
 
 /* What the local side has to tell, once the call is answered. */
@@ -572,7 +610,7 @@ static void media_refused(struct call *call, const struct media_event *event)
 {
 	call->expecting = false;
 	call_timer_stop(call, CALL_TIMER_MEDIA);
-	if (event->status >= 500 || call_current_step(call)->early ||
+	if (event->status >= 500 || call->ahead || says_ahead(call_current_step(call)) ||
 	    call_current_step(call)->kind == CALL_STEP_REJECT) {
 		call_media_trouble(call, -EIO);
 		return;
@@ -674,7 +712,7 @@ static void on_incoming(struct call *call, const struct happening *h)
 		exchange_refuse(call, h->side, 491, NULL);
 	if (h->what != HAPPENED_MEDIA)
 		return;
-	if (h->media->type == MEDIA_EV_PLAYED)
+	if (h->media->type == MEDIA_EV_PLAYED && !call->expecting)
 		played(call);
 	else if (h->media->type == MEDIA_EV_REFUSED)
 		media_refused(call, h->media);
@@ -764,11 +802,23 @@ static void on_dialling(struct call *call, const struct happening *h)
 	}
 }
 
-static void talk(struct call *call)
+void call_talk(struct call *call)
 {
 	call_timer_stop(call, CALL_TIMER_PEER);
 	call_enter(call, CALL_TALKING);
 	replace_join(call);
+}
+
+/* A has acknowledged our 2xx. */
+static void talk(struct call *call)
+{
+	call_talk(call);
+	if (!call->ahead)
+		return;
+	call->delayed = false; /* it has agreed, whoever made the offer */
+	ahead_talk(call);
+	if (call->said)
+		played(call);
 }
 
 /* A's ACK for our 2xx; with a delayed offer it carries the answer. */
@@ -887,6 +937,8 @@ static void on_talking(struct call *call, const struct happening *h)
 		talking_media(call, h->media);
 	else if (h->what == HAPPENED_LEG)
 		talking_leg(call, h->side, h->leg);
+	else if (h->timer == CALL_TIMER_RING) /* A hears nothing of what is said ahead */
+		played(call);
 	else /* the other side or the media room is silent; the call itself goes on */
 		exchange_give_up(call, h->timer == CALL_TIMER_PEER ? 408 : 500, NULL);
 }
@@ -936,7 +988,7 @@ void call_handle(struct call *call, const struct happening *h)
 	} else if (call->state != CALL_ENDED && h->branch) {
 		ring_handle(call, h);
 	} else if (call->state != CALL_ENDED && !transfer_handle(call, h) &&
-		   !happened_anywhere(call, h)) {
+		   !happened_anywhere(call, h) && !ahead_handle(call, h)) {
 		switch (call->state) { /* no default: a new state must be placed here */
 		case CALL_INCOMING:
 			on_incoming(call, h);

@@ -105,6 +105,8 @@ struct call {
 	bool pracked;    /* it came: B's 2xx has nothing to add */
 	bool b_spoke;    /* an answer of B reached the session */
 	bool a_answered; /* our 2xx is out */
+	bool ahead;      /* and whom A is to talk to is still looked for: ahead.c */
+	bool said;       /* what was to be said ahead is, before A's ACK */
 	bool expecting;  /* one text from the media room, named by the next two */
 	enum media_event_type expected;
 	enum media_side expected_side;
@@ -125,7 +127,9 @@ struct call {
 	/* For the record. */
 	wall_ms started_wall;
 	mono_ms started_ms, ringing_ms, answered_ms; /* 0: not yet */
-	mono_ms pdd_ms;                              /* -1: A heard nothing of B */
+	mono_ms connected_ms; /* A, answered ahead, talks to whom it was to; 0: not (yet) */
+	bool was_ahead;
+	mono_ms pdd_ms; /* -1: A heard nothing of B */
 	unsigned steps_tried, transfers;
 	struct str moved;       /* JSON objects, one for each of them */
 	struct call_try *tries; /* CALL_TRY_MAX of them; NULL: none */
@@ -225,6 +229,7 @@ int call_open_session(struct call *call, const struct call_step *step, enum medi
 struct ending call_judge(const struct call *call, const struct call_step *step,
 			 const struct leg_event *event);
 void call_answer_a(struct call *call, const char *sdp, const struct sip_headers *headers);
+void call_talk(struct call *call); /* both sides are answered, or A is, and hears us */
 const struct media_codecs *call_codecs(const struct call *call, enum media_side side);
 const struct call_step *call_current_step(const struct call *call);
 /* What media could not do is ours (err) or the SDP's: the step ends or goes on
@@ -249,6 +254,20 @@ void early_pracked(struct call *call, const char *sdp); /* A's PRACK: its answer
 void early_clear(struct call *call);
 int early_copy_headers(const struct call *call, struct sip_headers *to,
 		       const struct sip_headers *from) MUST_CHECK;
+
+/* ahead.c: A is answered before whom it is to talk to */
+void ahead_begin(struct call *call); /* A has our 200 */
+void ahead_talk(struct call *call);  /* it has acknowledged it */
+/* Of a step that follows: A hears us, or B. */
+void ahead_speak(struct call *call);
+void ahead_join(struct call *call);
+void ahead_hear_ringing(struct call *call); /* A hears that B rings */
+/* What A may want before it has somebody to talk to. True: that was it. */
+bool ahead_handle(struct call *call, const struct happening *happening);
+/* B is looked for; A hears nobody. */
+bool ahead_alone(const struct call *call);
+/* Those of a RING step are called in turn. */
+int ahead_take_turns(struct call *call) MUST_CHECK;
 
 /* exchange.c: re-INVITEs while talking, UPDATEs also before */
 void exchange_offer(struct call *call, enum media_side from, const struct leg_event *event);
@@ -363,6 +382,8 @@ void question_stop(struct call *call, const char *summary);                 /* f
 
 /* plan.c: the steps come after the current one; taken also on failure */
 int plan_insert(struct call_plan *plan, size_t after, const struct call_advice *advice) MUST_CHECK;
+/* The targets of a RING step follow it as steps of their own, each for so long unless it says. */
+int plan_unfold(struct call_plan *plan, size_t at, unsigned ring_ms) MUST_CHECK;
 
 /* call.c */
 /* Whose leg A or B it is; NULL: nobody's. */

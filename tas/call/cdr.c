@@ -43,9 +43,9 @@ struct cdr_writer {
 
 struct line_mail {
 	struct mail mail;
-	char *text;    /* with newline; NULL: stop. Of a call that goes on: without */
-	unsigned slot; /* 0: none */
-	bool goes_on;
+	char *text;            /* with newline; NULL: stop. Of a call that goes on: without */
+	unsigned slot;         /* 0: none */
+	bool goes_on, again;   /* again: the slot has one of the same call */
 	wall_ms start, answer; /* of a call that goes on */
 	struct line_mail *next;
 };
@@ -107,8 +107,13 @@ static void on_line(struct mail *mail, void *receiver)
 	struct cdr_writer *writer = receiver;
 
 	if (line->goes_on) {
-		forget_ended(writer, line->slot);
-		cdr_open_put(&writer->open, line->slot - 1, line->start, line->answer, line->text);
+		if (!line->again)
+			forget_ended(writer, line->slot);
+		cdr_open_put(&writer->open, line->slot - 1,
+			     &(struct cdr_open_call){ .start = line->start,
+						      .answer = line->answer,
+						      .line = line->text,
+						      .again = line->again });
 	} else if (!line->text) {
 		writer->stop = true;
 	} else if (add(&writer->file, line->text) < 0) {
@@ -208,18 +213,23 @@ void cdr_write(struct cdr_writer *writer, const char *line, unsigned slot)
 		slot_give(&writer->slots, slot);
 }
 
-unsigned cdr_answered(struct cdr_writer *writer, wall_ms start, wall_ms answer, const char *line)
+unsigned cdr_answered(struct cdr_writer *writer, wall_ms start, wall_ms answer, const char *line,
+		      unsigned slot)
 {
-	unsigned slot = line ? slot_take(&writer->slots) : 0;
-	struct line_mail mail = { .slot = slot, .goes_on = true, .start = start, .answer = answer };
+	struct line_mail mail = {
+		.slot = slot, .goes_on = true, .again = slot, .start = start, .answer = answer
+	};
 
-	if (!slot)
-		return 0;
+	if (line && !slot)
+		mail.slot = slot_take(&writer->slots);
+	if (!line || !mail.slot)
+		return slot; /* what was known before stays */
 	mail.text = as_written(writer, line, "");
 	if (mail.text && post(writer, &mail) == 0)
-		return slot;
-	slot_give(&writer->slots, slot);
-	return 0;
+		return mail.slot;
+	if (!slot)
+		slot_give(&writer->slots, mail.slot);
+	return slot;
 }
 
 struct recovery {

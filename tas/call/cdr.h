@@ -27,7 +27,9 @@ struct cdr_writer *cdr_writer_destroy(struct cdr_writer *writer);
  * slot: of the call, which ends with it; 0: none. */
 void cdr_write(struct cdr_writer *writer, const char *line, unsigned slot);
 /* A call is answered: `line` has the gaps of cdr_open.h, and becomes its record should
- * the process be killed. Returns its slot; 0: it has none, for want of memory. */
-unsigned cdr_answered(struct cdr_writer *writer, wall_ms start, wall_ms answer, const char *line);
+ * the process be killed. slot: of a call of which more is known now; 0: none yet. Returns
+ * its slot; 0: it has none, for want of memory. */
+unsigned cdr_answered(struct cdr_writer *writer, wall_ms start, wall_ms answer, const char *line,
+		      unsigned slot);
 
 #endif

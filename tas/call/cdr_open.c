@@ -162,20 +162,19 @@ void cdr_open_forget(struct cdr_open *open_calls)
 
 /* ---- what goes on ---- */
 
-void cdr_open_put(struct cdr_open *open_calls, unsigned slot, wall_ms start, wall_ms answer,
-		  const char *line)
+void cdr_open_put(struct cdr_open *open_calls, unsigned slot, const struct cdr_open_call *call)
 {
 	struct str text = { 0 };
 
-	open_calls->count++;
+	open_calls->count += !call->again;
 	if (open_calls->fd < 0)
 		return;
-	str_reserve(&text, strlen(line) + STAMPS_ROOM);
-	str_add_int(&text, start);
+	str_reserve(&text, strlen(call->line) + STAMPS_ROOM);
+	str_add_int(&text, call->start);
 	str_add(&text, " ");
-	str_add_int(&text, answer);
+	str_add_int(&text, call->answer);
 	str_add(&text, " ");
-	str_add(&text, line);
+	str_add(&text, call->line);
 	str_add(&text, "\n");
 	/* A full disk costs the record of a call that a kill would end; the writer says so
 	 * for all of them. */

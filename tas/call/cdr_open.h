@@ -44,9 +44,13 @@ void cdr_open_recover(struct cdr_open *open, const char *cdr_path, cdr_open_fn *
 void cdr_open_forget(struct cdr_open *open); /* empties all slots: their records are written */
 void cdr_open_leave(struct cdr_open *open);  /* the file, for another start; nothing is kept */
 
-/* `line` has gaps; start and answer on the wall clock. What does not fit is not kept. */
-void cdr_open_put(struct cdr_open *open, unsigned slot, wall_ms start, wall_ms answer,
-		  const char *line);
+struct cdr_open_call {
+	wall_ms start, answer;
+	const char *line; /* has gaps */
+	bool again;       /* the slot has one of the same call */
+};
+/* What does not fit is not kept. */
+void cdr_open_put(struct cdr_open *open, unsigned slot, const struct cdr_open_call *call);
 void cdr_open_clear(struct cdr_open *open, unsigned slot);
 /* Touches the file if that is due and there is a call in it. Milliseconds until it is due
  * again; -1: not before the next call. */

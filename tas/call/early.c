@@ -125,6 +125,8 @@ static void relay(struct call *call, const char *sdp)
 
 	if (head->status >= 200) {
 		call_answer_a(call, sdp, &head->headers);
+	} else if (call->ahead) {
+		ahead_hear_ringing(call);
 	} else {
 		if (head->status >= 180 && !call->ringing_ms)
 			call->ringing_ms = clock_now();

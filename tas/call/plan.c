@@ -56,6 +56,23 @@ struct call_plan *call_plan_free(struct call_plan *plan)
 	return NULL;
 }
 
+int plan_unfold(struct call_plan *plan, size_t at, unsigned ring_ms)
+{
+	struct call_step *step = &plan->steps[at];
+	struct call_advice advice = { .take_steps = step->targets,
+				      .step_count = step->target_count };
+
+	for (size_t i = 0; i < step->target_count; i++) {
+		step->targets[i].turn = step->turn;
+		step->targets[i].after_ms = 0;
+		if (!step->targets[i].ring_ms)
+			step->targets[i].ring_ms = ring_ms;
+	}
+	step->targets = NULL;
+	step->target_count = 0;
+	return plan_insert(plan, at, &advice);
+}
+
 int plan_insert(struct call_plan *plan, size_t after, const struct call_advice *advice)
 {
 	size_t count = plan->step_count + advice->step_count;

@@ -189,6 +189,8 @@ static void add_times(struct str *json, const struct call *call, mono_ms now)
 
 	add_moment(json, "ring", call, call->ringing_ms);
 	add_moment(json, "answer", call, call->answered_ms);
+	if (call->was_ahead)
+		add_moment(json, "connected", call, call->connected_ms);
 	if (now == RECORD_GOES_ON)
 		add_gap(json, "end", CDR_GAP_END);
 	else
@@ -284,6 +286,6 @@ void record_answered(struct call *call)
 		return;
 	line = record_line(call, &killed, RECORD_GOES_ON);
 	call->cdr_slot = cdr_answered(call->room->cdr, call->started_wall,
-				      on_wall(call, call->answered_ms), line);
+				      on_wall(call, call->answered_ms), line, call->cdr_slot);
 	free(line);
 }

@@ -62,7 +62,7 @@ static void on_timer(struct timer *timer, void *arg)
 
 bool transfer_may_begin(const struct call *call)
 {
-	return call->state == CALL_TALKING && !call->transfer && !call->lent_to &&
+	return call->state == CALL_TALKING && !call->ahead && !call->transfer && !call->lent_to &&
 	       !exchange_active(call);
 }
 

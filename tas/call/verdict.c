@@ -191,7 +191,9 @@ static bool is_trouble(enum call_verdict verdict)
 /* What is missing may still come. */
 static bool is_early(const struct call *call)
 {
-	return is_trouble(call->verdict) && clock_now() - call->answered_ms < FIRST_LOOK_MS;
+	mono_ms since = call->connected_ms ? call->connected_ms : call->answered_ms;
+
+	return is_trouble(call->verdict) && clock_now() - since < FIRST_LOOK_MS;
 }
 
 static void look(struct call *call)
@@ -199,6 +201,8 @@ static void look(struct call *call)
 	enum call_verdict before = call->verdict;
 
 	record_receipts(call);
+	if (ahead_alone(call))
+		return;
 	judge(call);
 	if (is_early(call)) {
 		call->verdict = VERDICT_NONE;

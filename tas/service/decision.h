@@ -81,6 +81,7 @@ struct decision {
 	bool recorded;                        /* a rule wants the call recorded */
 	struct config_registration consented; /* decision_registration()'s */
 	bool announced;          /* the caller has heard an announcement, or will have by then */
+	bool answered;           /* and that in a call that we have answered */
 	bool rehearsal;          /* nothing is remembered */
 	service_trace_fn *trace; /* NULL: nobody listens */
 	void *trace_arg;

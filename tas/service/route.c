@@ -38,12 +38,15 @@ static void add_sound(struct decision *decision, struct call_step *step,
 
 static void add_announcement(struct decision *decision, const struct config_action *action)
 {
-	struct call_step *step = decision_add_step(decision, CALL_STEP_ANSWER, "announce");
+	struct call_step *step = decision_add_step(
+		decision, CALL_STEP_ANSWER, action->answer_first ? "answer, announce" : "announce");
 
 	if (!step)
 		return;
-	step->early = true;
+	step->early = !action->answer_first;
+	step->goes_on = action->answer_first;
 	decision->announced = true;
+	decision->answered = decision->answered || action->answer_first;
 	add_sound(decision, step, action);
 }
 
@@ -104,8 +107,13 @@ static void add_reject(struct decision *decision, const struct config_action *ac
 
 static void add_redirect(struct decision *decision, const struct config_action *action)
 {
-	struct call_step *step = decision_reject(decision, 302, NULL, CAUSE_REDIRECTED);
+	struct call_step *step;
 
+	if (decision->answered) { /* a webhook may say so; config refuses it in a rule */
+		decision_note(decision, "an answered caller cannot be redirected");
+		return;
+	}
+	step = decision_reject(decision, 302, NULL, CAUSE_REDIRECTED);
 	if (!step)
 		return;
 	step->request_uri = decision_text(decision, strdup(action->contact));

@@ -30,8 +30,8 @@ struct webhook_question {
 	char *body; /* JSON but for the call's id and the closing brace */
 	struct classification class;
 	enum route_type type;
-	bool recorded;  /* the call is */
-	bool announced; /* before the question */
+	bool recorded;            /* the call is */
+	bool announced, answered; /* before the question */
 	/* While it waits: */
 	struct call *call;
 	struct hook_ask *ask;
@@ -203,7 +203,8 @@ static int make_steps(const struct webhook_question *question, struct webhook_an
 				     .info = call_caller(question->call),
 				     .class = question->class,
 				     .recorded = question->recorded,
-				     .announced = question->announced };
+				     .announced = question->announced,
+				     .answered = question->answered };
 
 	decision_look_at_numbers(&decision);
 	decision.plan = calloc(1, sizeof(*decision.plan));
@@ -375,6 +376,7 @@ static struct call_question *question_new(struct decision *decision,
 	question->type = decision->plan->route_type;
 	question->recorded = decision->recorded;
 	question->announced = decision->announced;
+	question->answered = decision->answered;
 	return &question->question;
 }
 

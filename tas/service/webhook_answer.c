@@ -23,6 +23,7 @@ enum member_kind {
 	MEMBER_ORDER,
 	MEMBER_COUNT,
 	MEMBER_TRUE,
+	MEMBER_BOOL,
 	MEMBER_TARGETS
 };
 
@@ -66,6 +67,7 @@ static const struct member ring_members[] = {
 static const struct member announce_members[] = {
 	{ "play", MEMBER_FILE, AT(action.sound), 0, 0, true },
 	REPEAT,
+	{ "answer_first", MEMBER_BOOL, AT(action.answer_first), 0, 0, false },
 };
 static const struct member answer_members[] = {
 	{ "play", MEMBER_PLAY, AT(action), 0, 0, true },
@@ -345,10 +347,20 @@ static int read_word(struct parser *parser, const struct member *member, const c
 		return read_order(parser, member, text, target);
 	case MEMBER_COUNT:
 	case MEMBER_TRUE:
+	case MEMBER_BOOL:
 	case MEMBER_TARGETS:
 		break; /* not a text */
 	}
 	return -EINVAL;
+}
+
+static int read_bool(struct parser *parser, const struct member *member, const json_t *value,
+		     bool *ret_value)
+{
+	if (!json_is_boolean(value))
+		return wrong(parser, member->name, "must be true or false");
+	*ret_value = json_is_true(value);
+	return 0;
 }
 
 static int read_member(struct parser *parser, const struct member *member, json_t *value,
@@ -363,6 +375,8 @@ static int read_member(struct parser *parser, const struct member *member, json_
 		return read_targets(parser, value, object);
 	if (member->kind == MEMBER_TRUE)
 		return json_is_true(value) ? 0 : wrong(parser, member->name, "must be true");
+	if (member->kind == MEMBER_BOOL)
+		return read_bool(parser, member, value, target);
 	if (!text)
 		return wrong(parser, member->name, "must be a text");
 	return read_word(parser, member, text, target);

@@ -226,6 +226,15 @@ static inline struct call_step rig_announce(void)
 	return step;
 }
 
+/* In an answered call; then the next step. */
+static inline struct call_step rig_announce_ahead(void)
+{
+	struct call_step step = rig_play();
+
+	step.goes_on = true;
+	return step;
+}
+
 static inline struct call_step rig_announced_reject(bool early)
 {
 	struct call_step step = rig_reject(603);

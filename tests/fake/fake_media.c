@@ -222,9 +222,10 @@ int media_start(struct media_session *session, enum media_side to)
 }
 
 int media_turn(struct media_session *session, enum media_leg_kind kind,
-	       const struct media_local *local, const struct media_codecs *rules)
+	       const struct media_local *local, const struct media_codecs *rules, bool settled)
 {
 	(void)rules;
+	session->settled = settled;
 	session->turns++;
 	session->kind[MEDIA_B] = kind;
 	session->local = *local;

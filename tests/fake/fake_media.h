@@ -20,6 +20,7 @@ struct media_session {
 	void *arg;
 
 	unsigned offers, answers, starts, rollbacks, turns, records;
+	bool settled;   /* the last turn was */
 	char digits[2]; /* last given to each side */
 	unsigned digit_ms;
 	enum media_wait waits[2];     /* each side, */

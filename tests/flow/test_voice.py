@@ -144,6 +144,71 @@ def an_announcement_is_followed_by_the_next_action_when_a_pbx_is_busy():
            answered_by="tas", verdict="tone 425 Hz")
 
 
+# The same in a call that is answered first.
+
+def answered_then(actions, seconds=2.2, **more):
+    """The call, which begins with an answer of ours."""
+    write_tone("welcome.wav", 700, 1)
+    reload("[{ do: reject }]",
+           f"[{{ do: [ {{ announce: {{ play: welcome.wav, answer_first: yes }} }}, {actions} ] }}]",
+           "[{ do: loop }]")
+    return core.call(OUT, ECHO, talk_ms=int(seconds * 1000), **more)
+
+
+def told_once(result):
+    """The caller gets a 200 to its INVITE, and then nothing but the end."""
+    said = [text for text in trace(result, 2) if not text.startswith(("ACK", "BYE"))]
+    assert [text.split()[0] for text in said] in (["INVITE", "200"], ["INVITE", "200", "200"]), said
+    assert result["early_ms"] is None, result
+
+
+def an_answered_announcement_goes_before_a_pbx():
+    core.pbx("answer", ring_ms=300)
+    result = answered_then("{ dial: pbx }")
+    expect(result, outcome="answered", verdict="two-way", both_ends_hung_up=True)
+    told_once(result)
+    record = cdr()
+    assert record["step"] == "dial pbx" and record["cause"] == "normal", record
+    assert record["plan"] == ["answer, announce", "dial pbx", "loop"], record
+    assert record["answer"] < record["connected"] < record["end"], record
+
+
+def an_answered_announcement_goes_before_the_loop():
+    core.phone(ECHO, "answer", ring_ms=300)
+    result = answered_then("loop")
+    expect(result, outcome="answered", legs="1234", verdict="two-way")
+    told_once(result)
+
+
+def who_is_answered_first_hears_the_ringing_and_then_the_next_if_it_is_busy():
+    core.pbx("no-answer")
+    result = answered_then("{ dial: { trunk: pbx, ring: 2s } }, { answer: { tone: 1000 } }", seconds=2.3)
+    expect(result, outcome="answered")
+    assert abs(result["caller"]["heard_hz"] - 425) <= 10, result["caller"]  # the ring-back
+    core.pbx("busy")
+    result = answered_then("{ dial: pbx }, { answer: { tone: 1000 } }", seconds=2)
+    expect(result, outcome="answered", verdict="tone 1000 Hz")
+    assert cdr()["step"] == "answer tone", cdr()
+
+
+def who_is_answered_first_is_told_by_a_bye_if_all_fail():
+    core.pbx("busy")
+    result = answered_then("{ dial: pbx }, { reject: { status: 486 } }", seconds=8)
+    expect(result, outcome="dropped")
+    bye = [line for line in trace(result, 2) if line.startswith("BYE")]
+    assert bye, trace(result, 2)
+    assert cdr()["connected"] is None and cdr()["talk_ms"] >= 1000, cdr()
+
+
+def who_is_answered_first_may_hang_up_at_any_time():
+    core.pbx("no-answer")
+    expect(answered_then("{ dial: pbx }", seconds=0.4), outcome="answered")
+    assert cdr()["step"] == "answer, announce" and cdr()["ended_by"] == "a", cdr()
+    expect(answered_then("{ dial: pbx }", seconds=1.8), outcome="answered")
+    assert cdr()["step"] == "dial pbx" and cdr()["ended_by"] == "a", cdr()
+    wait_until(lambda: core.must("status")["calls"] == 0, 5, "the PBX is let go")
+
+
 # Voicemail.
 
 MAIL = core.folder / "mail"
@@ -229,6 +294,15 @@ def a_caller_that_says_nothing_leaves_nothing():
     assert messages() == known
 
 
+def a_greeting_goes_before_a_message():
+    known = messages()
+    core.pbx("busy")
+    answered_then(f"{{ dial: pbx }}, {{ voicemail: {{ box: office, dir: {MAIL}, beep: no }} }}",
+                  seconds=4)
+    message = new_message(known)
+    assert message["length_ms"] >= 1000, message
+
+
 def a_mailbox_that_takes_nothing_leaves_the_call_to_the_core():
     (core.folder / "file").write_text("in the way")
     reload("[{ do: reject }]",
@@ -262,7 +336,8 @@ def nothing_is_left_behind():
 
 TESTS = [value for name, value in list(globals().items())
          if callable(value) and getattr(value, "__module__", "") == "__main__"
-         and name not in ("write_tone", "reload", "call_ends", "announced_then", "mailbox", "new_message",
+         and name not in ("write_tone", "reload", "call_ends", "announced_then", "answered_then",
+                          "told_once", "mailbox", "new_message",
                           "messages", "frequency", "cdr")]
 
 finish(run_tests(TESTS, core), core, tas)

@@ -148,20 +148,24 @@ static void announcements_go_before_something_else(void **state)
 	struct config *config = expect_config(
 		TRUNKS
 		"services:\n"
-		"  s: [ { do: [ announce: a.wav, dial: a, announce: { play: b.wav, repeat: 2 },"
-		" loop ] } ]\n");
+		"  s: [ { do: [ announce: a.wav, dial: a, announce: { play: b.wav, repeat: 2,"
+		" answer_first: yes }, loop ] } ]\n");
 	const struct config_action *action = config->services[1].rules[0].actions;
 
 	(void)state;
 	assert_int_equal(action[0].kind, ACTION_ANNOUNCE);
 	assert_int_equal(action[0].repeat, 1);
 	assert_int_equal(action[2].repeat, 2);
+	assert_false(action[0].answer_first);
+	assert_true(action[2].answer_first);
 	assert_int_equal(config->sound_count, 2);
 	config_destroy(config);
 	expect(TRUNKS "services:\n"
 		      "  s: [ { do: { announce: a.wav } } ]\n"
 		      "  t: [ { do: [ announce: { play: a.wav, repeat: forever }, loop ] } ]\n"
-		      "  u: [ { do: [ announce: a.wav, dial: a, ring: [ a, b ] ] } ]\n",
+		      "  u: [ { do: [ announce: a.wav, dial: a, ring: [ a, b ] ] } ]\n"
+		      "  v: [ { do: [ announce: { play: a.wav, answer_first: yes },"
+		      " redirect: sip:a@b ] } ]\n",
 	       ERROR(7, 14,
 		     "nothing follows the announcement. Write the action it goes before, or "
 		     "`answer: { play: FILE.wav }`") ERROR(8, 26,
@@ -170,7 +174,12 @@ static void announcements_go_before_something_else(void **state)
 							   "number after `repeat`")
 		       ERROR(9, 42,
 			     "targets cannot ring together after `announce`. Write an "
-			     "`order` in which they take turns, such as `order: sequence`"));
+			     "`order` in which they take turns, such as `order: sequence`")
+			       ERROR(10, 62,
+				     "a caller cannot be redirected after `announce` has answered. "
+				     "Leave out `answer_first`, or `dial` or `loop` to whom it is "
+				     "to "
+				     "reach"));
 }
 
 static void mistakes_about_a_mailbox_are_told(void **state)

@@ -254,6 +254,42 @@ static void digits_become_tones_where_the_other_side_has_no_events(void **state)
 	free(answer);
 }
 
+static void what_was_told_for_good_is_converted_where_it_is_not_spoken(void **state)
+{
+	static const struct codecs_rules rules = { .transcode = true };
+	struct media_desc *offer = with(G711_ONLY), *answer = with("m=audio 9 RTP/AVP 0\r\n");
+	struct media_desc back = { .codec_count = 0 };
+	const struct codecs_agreement agreement = { offer, answer, &back, MEDIA_A };
+	struct codecs_way there, again;
+
+	(void)state;
+	assert_true(codecs_answer(offer, answer, &rules, MEDIA_B, &back));
+	codecs_keep(offer, &back);
+	codecs_ways(&agreement, &rules, &there, &again);
+	assert_int_equal(there.types[0], 0);
+	assert_int_equal(there.types[8], CODECS_CONVERT);
+	assert_int_equal(again.types[0], 0); /* what comes is in the codec both have */
+	free(offer);
+	free(answer);
+}
+
+static void what_is_of_two_rates_is_converted_at_one_that_both_have(void **state)
+{
+	static const struct codecs_rules rules = { .transcode = true };
+	struct media_desc *offer = with(OPUS_ONLY), *answer = with("m=audio 9 RTP/AVP 9 8\r\n");
+	struct media_desc back = { .codec_count = 0 };
+	const struct codecs_agreement agreement = { offer, answer, &back, MEDIA_A };
+	struct codecs_way there, again;
+
+	(void)state;
+	assert_true(codecs_answer(offer, answer, &rules, MEDIA_B, &back));
+	codecs_ways(&agreement, &rules, &there, &again);
+	assert_int_equal(there.pcm_rate, 16000); /* Opus into G.722 */
+	assert_int_equal(again.pcm_rate, 8000);  /* G.722 or PCMA into Opus */
+	free(offer);
+	free(answer);
+}
+
 static void a_side_that_takes_digits_by_signalling_is_offered_no_events(void **state)
 {
 	struct codecs_rules rules = { .transcode = true };
@@ -345,6 +381,8 @@ int main(void)
 		cmocka_unit_test(only_the_codec_that_is_not_common_is_converted),
 		cmocka_unit_test(digits_change_their_clock_while_speech_passes),
 		cmocka_unit_test(digits_become_tones_where_the_other_side_has_no_events),
+		cmocka_unit_test(what_was_told_for_good_is_converted_where_it_is_not_spoken),
+		cmocka_unit_test(what_is_of_two_rates_is_converted_at_one_that_both_have),
 		cmocka_unit_test(a_side_that_takes_digits_by_signalling_is_offered_no_events),
 		cmocka_unit_test(tones_are_ready_for_a_side_that_is_said_to_want_digits),
 		cmocka_unit_test(amr_passes_only_where_its_payload_is_laid_out_the_same),

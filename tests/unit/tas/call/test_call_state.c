@@ -1072,9 +1072,32 @@ static struct call_step some_ring(void)
 	return ring;
 }
 
+static struct call_plan *some_plan_ahead(void)
+{
+	switch (dice(5)) {
+	case 0:
+		return RIG_PLAN(rig_announce_ahead(), rig_dial("dial 1"), rig_loop());
+	case 1:
+		return RIG_PLAN(rig_announce_ahead(), some_ring(), rig_answer(), rig_rescue());
+	case 2:
+		return RIG_PLAN(rig_announce_ahead(), rig_announce_ahead(), rig_passed(),
+				rig_announced_reject(dice(2)));
+	case 3:
+		return RIG_PLAN(rig_announce(), rig_announce_ahead(), rig_dial("dial 1"),
+				rig_play());
+	default:
+		return RIG_PLAN(rig_dial("dial 1"), rig_announce_ahead(), rig_announce(),
+				rig_dial("dial 2"), rig_rescue());
+	}
+}
+
 static struct call_plan *some_plan(void)
 {
-	switch (dice(10)) {
+	switch (dice(13)) {
+	case 10:
+	case 11:
+	case 12:
+		return some_plan_ahead();
 	case 6:
 		return RIG_PLAN(some_ring());
 	case 7:

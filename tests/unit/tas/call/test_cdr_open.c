@@ -53,6 +53,13 @@ static void note(const char *line, void *arg)
 	str_add(&found, line);
 }
 
+static void put(struct cdr_open *open, unsigned slot, wall_ms start, wall_ms answer,
+		const char *line)
+{
+	cdr_open_put(open, slot,
+		     &(struct cdr_open_call){ .start = start, .answer = answer, .line = line });
+}
+
 #define LINE(id) "{\"id\":\"" id "\",\"end\":\x01,\"talk_ms\":\x02,\"duration_ms\":\x03}"
 
 /* Two calls, of which one ends; then the process is no more. */
@@ -62,8 +69,12 @@ static void killed_after(const struct timespec *last_beat)
 	struct timespec times[2] = { *last_beat, *last_beat };
 
 	assert_int_equal(cdr_open_create(&open, path), 0);
-	cdr_open_put(&open, 0, 1000, 3000, LINE("one"));
-	cdr_open_put(&open, 7, 2000, 5000, LINE("two"));
+	put(&open, 0, 1000, 3000, LINE("one"));
+	put(&open, 7, 2000, 5000, LINE("known to be two, and later to be"));
+	/* More is known of it. */
+	cdr_open_put(&open, 7,
+		     &(struct cdr_open_call){
+			     .start = 2000, .answer = 5000, .line = LINE("two"), .again = true });
 	cdr_open_clear(&open, 0);
 	assert_int_equal(futimens(open.fd, times), 0);
 	cdr_open_leave(&open);
@@ -123,7 +134,7 @@ static void one_process_at_a_time(void **state)
 	(void)state;
 	assert_int_equal(cdr_open_create(&first, path), 0);
 	assert_int_equal(cdr_open_create(&second, path), -EBUSY);
-	cdr_open_put(&second, 0, 1, 1, LINE("none"));
+	put(&second, 0, 1, 1, LINE("none"));
 	cdr_open_clear(&second, 0);
 	cdr_open_destroy(&second);
 	assert_int_equal(access(kept, F_OK), 0);
@@ -139,7 +150,7 @@ static void the_file_is_touched_every_ten_seconds_while_a_call_goes_on(void **st
 	(void)state;
 	assert_int_equal(cdr_open_create(&open, path), 0);
 	assert_int_equal(cdr_open_beat(&open, 0), -1);
-	cdr_open_put(&open, 0, 1, 1, LINE("one"));
+	put(&open, 0, 1, 1, LINE("one"));
 	assert_int_equal(cdr_open_beat(&open, 50000), CDR_OPEN_BEAT_MS);
 	assert_int_equal(futimens(open.fd, long_ago), 0);
 	assert_int_equal(cdr_open_beat(&open, 59999), 1);
@@ -181,9 +192,10 @@ static void the_next_writer_writes_them_first(void **state)
 	killed_after(&(struct timespec){ .tv_sec = 65 });
 	assert_int_equal(cdr_writer_create(&writer, path, NULL), 0);
 	for (int i = 0; i < 3; i++) {
-		unsigned slot = cdr_answered(writer, 1, 1, LINE("next"));
+		unsigned slot = cdr_answered(writer, 1, 1, LINE("next"), 0);
 
 		assert_int_equal(slot, 1); /* given back each time */
+		assert_int_equal(cdr_answered(writer, 1, 1, LINE("next"), slot), slot);
 		cdr_write(writer, "{\"id\":\"next\"}", slot);
 	}
 	cdr_writer_destroy(writer);

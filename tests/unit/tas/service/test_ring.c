@@ -210,6 +210,28 @@ static void after_an_announcement_targets_take_turns_in_its_media(void **state)
 	assert_labels(plan, "announce, dial pbx, dial pbx/2?, loop");
 	assert_int_equal(plan->steps[1].ring_ms, 20000);
 	assert_int_equal(plan->steps[3].ring_ms, 20000);
+	assert_true(plan->steps[0].early);
+	actions[0].answer_first = true;
+	plan = rig_decide(rig, "+014799000001", "+4712345678");
+	assert_labels(plan, "answer, announce, dial pbx, dial pbx/2?, loop");
+	assert_true(plan->steps[0].goes_on && !plan->steps[0].early);
+}
+
+static void who_was_answered_is_not_redirected(void **state)
+{
+	struct service_rig *rig = *state;
+	struct config_action actions[] = {
+		{ .kind = ACTION_ANNOUNCE, .repeat = 1, .answer_first = true },
+		{ .kind = ACTION_REDIRECT, .contact = TEXT("sip:a@b.example") },
+		{ .kind = ACTION_REJECT, .status = 480 }
+	};
+
+	rig_actions(rig, actions, 3);
+	assert_labels(rig_decide(rig, "+014799000001", "+4712345678"),
+		      "answer, announce, reject 480");
+	actions[0].answer_first = false;
+	assert_labels(rig_decide(rig, "+014799000001", "+4712345678"),
+		      "announce, redirect, reject 480");
 }
 
 int main(void)
@@ -217,6 +239,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(targets_of_a_group_are_in_one_step),
 		T(after_an_announcement_targets_take_turns_in_its_media),
+		T(who_was_answered_is_not_redirected),
 		T(phone_of_a_pbx_and_another_number_are_dialled),
 		T(group_without_a_loop_is_rescued_by_one),
 		T(core_that_rings_the_subscriber_is_not_asked_to),

@@ -84,7 +84,8 @@ static void what_rules_can_do_answers_can_do_too(void **state)
 
 	(void)state;
 	assert_int_equal(parse("{\"version\":1,\"actions\":["
-			       "{\"action\":\"announce\",\"play\":\"closed.wav\",\"repeat\":2},"
+			       "{\"action\":\"announce\",\"play\":\"closed.wav\",\"repeat\":2,"
+			       "\"answer_first\":true},"
 			       "{\"action\":\"loop\",\"caller\":\"+4722000000\"},"
 			       "{\"action\":\"device\",\"device\":\"anna\",\"ring_s\":9},"
 			       "{\"action\":\"voicemail\",\"box\":\"office\"},"
@@ -93,6 +94,7 @@ static void what_rules_can_do_answers_can_do_too(void **state)
 			 0);
 	assert_ptr_equal(answer.actions[0].action.sound, &sounds);
 	assert_int_equal(answer.actions[0].action.repeat, 2);
+	assert_true(answer.actions[0].action.answer_first);
 	assert_string_equal(answer.actions[1].caller, "+4722000000");
 	assert_int_equal(answer.actions[2].action.device, 0);
 	assert_int_equal(answer.actions[3].action.message_s, 60);
@@ -123,6 +125,9 @@ static void what_the_configuration_has_not_is_refused(void **state)
 	(void)state;
 	refused("{\"version\":1,\"action\":\"announce\",\"play\":\"../x.wav\"}",
 		"`play`: no rule plays a file called `../x.wav`");
+	refused("{\"version\":1,\"action\":\"announce\",\"play\":\"closed.wav\","
+		"\"answer_first\":\"yes\"}",
+		"`answer_first`: must be true or false");
 	refused("{\"version\":1,\"action\":\"voicemail\",\"box\":\"../x\"}",
 		"`box`: no rule has a mailbox called `../x`");
 	refused("{\"version\":1,\"action\":\"device\",\"device\":\"eve\"}",
