@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/log.h"
-#include "registrar/postgres.h"
+#include "sql/postgres.h"
 
 #define ORDER_MS 5000 /* whoever gave the order waits meanwhile */
 

@@ -18,7 +18,7 @@
 #define BREAKOUT_REGISTRAR_FLEET_SQL_H
 
 #include "registrar/fleet.h"
-#include "registrar/postgres.h"
+#include "sql/postgres.h"
 
 /* Who we are, for all statements. */
 struct fleet_self {

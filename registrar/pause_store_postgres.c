@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "base/log.h"
-#include "registrar/postgres.h"
+#include "sql/postgres.h"
 
 #define ORDER_MS 5000     /* whoever gave the order waits meanwhile */
 #define OLD_MS   86400000 /* over for so long, by our clock: nobody's clock is that wrong */

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include "base/metrics.h"
 #include "registrar/fleet.h"
-#include "registrar/postgres.h"
+#include "sql/postgres.h"
 
 #define WRITE_MS 1500 /* the registrar waits meanwhile */
 #define BATCH    2048 /* rows: some 30 ms */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "registrar/postgres.h"
+#include "sql/postgres.h"
 
 #include <errno.h>
 #include <poll.h>

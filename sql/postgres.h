@@ -7,8 +7,8 @@
  *
  * Threads: a link belongs to one thread; it blocks until its deadline.
  */
-#ifndef BREAKOUT_REGISTRAR_POSTGRES_H
-#define BREAKOUT_REGISTRAR_POSTGRES_H
+#ifndef BREAKOUT_SQL_POSTGRES_H
+#define BREAKOUT_SQL_POSTGRES_H
 
 #include <stdbool.h>
 #include <stddef.h>
