@@ -12,6 +12,7 @@
 #include "config/http.h"
 #include "config/records.h"
 #include "config/settings.h"
+#include "config/tenant.h"
 
 const char *check_local_ports_path = "/proc/sys/net/ipv4/ip_local_port_range";
 
@@ -104,36 +105,6 @@ static void check_certificate(struct reader *reader, const struct node *root)
 			   "file of the certificate's key");
 }
 
-static void check_api(struct reader *reader, const struct node *root)
-{
-	const struct config_api *api = &reader->config->core.api;
-	char host[HOST_ROOM];
-	uint16_t port;
-	bool local = api->target &&
-		     !host_port_parse(api->target, strlen(api->target), host, &port) &&
-		     host_is_loopback(host);
-
-	if (api->plaintext && api->target && !local)
-		find_error(reader->findings, place_of(root, "core.api.plaintext"),
-			   "`core.api.plaintext` is for targets on this machine, `%.60s` is not. "
-			   "Remove it",
-			   api->target);
-	if (api->token_url && absent(root, "core.api.client_id"))
-		find_error(reader->findings, place_of(root, "core.api.token_url"),
-			   "`core.api.client_id` is missing: `token_url` needs it");
-	if (api->token_url && absent(root, "core.api.client_secret_file"))
-		find_error(reader->findings, place_of(root, "core.api.token_url"),
-			   "`core.api.client_secret_file` is missing: `token_url` needs it");
-	if (absent(root, "core.api.token_url") && (api->client_id || api->client_secret_file))
-		find_error(reader->findings, place_of(root, "core.api"),
-			   "`core.api.token_url` is missing: without it client id and secret are "
-			   "not used. Write https://id.example.com/oauth2/token");
-	if (!local && (api->keepalive_s < 60 || api->keepalive_s > 300) && api->target)
-		find_warning(
-			reader->findings, place_of(root, "core.api.keepalive"),
-			"`core.api.keepalive` is outside what the core allows. Write 1m to 5m");
-}
-
 static void check_store(struct reader *reader, const struct node *root)
 {
 	struct config *config = reader->config;
@@ -189,31 +160,6 @@ static void check_sbc(struct reader *reader, const struct node *root)
 		find_error(reader->findings, place_of(root, "core.sbc.client_name"),
 			   "`core.sbc.client_name` needs `client_ca`: without it no certificate is "
 			   "asked for");
-}
-
-static void check_prefix(struct reader *reader, const struct node *root, const char *name,
-			 const char *prefix)
-{
-	if (prefix && *prefix != '0')
-		find_warning(reader->findings, place_of(root, name),
-			     "`%s`: `%s` does not begin with 0, so it may be taken for a country "
-			     "code. Agree with the core on one that does",
-			     name, prefix);
-}
-
-static void check_prefixes(struct reader *reader, const struct node *root)
-{
-	const char *mo = reader->config->prefix_mo, *mt = reader->config->prefix_mt;
-
-	check_prefix(reader, root, "prefixes.mobile_originating", mo);
-	check_prefix(reader, root, "prefixes.mobile_terminating", mt);
-	if (!mo || !mt || (!str_starts(mo, mt) && !str_starts(mt, mo)))
-		return;
-	find_error(
-		reader->findings, place_of(root, "prefixes.mobile_terminating"),
-		"`prefixes.mobile_originating` `%s` and `mobile_terminating` `%s` cannot be told "
-		"apart: one begins the other. Agree with the core on others",
-		mo, mt);
 }
 
 /* The media room reads the files and says what is wrong with them. */
@@ -348,10 +294,9 @@ void check_all(struct reader *reader, const struct node *root)
 {
 	check_listen(reader, root);
 	check_certificate(reader, root);
-	check_api(reader, root);
+	tenants_check(reader, root);
 	check_store(reader, root);
 	check_sbc(reader, root);
-	check_prefixes(reader, root);
 	check_ports(reader, root);
 	check_media_certificate(reader, root);
 	default_address(reader, root);

@@ -106,6 +106,16 @@ struct config_sbc {
 	char *hop_key_file; /* secret for the marks on leg 3; NULL: a random one */
 };
 
+#define CONFIG_TENANTS        16 /* at most, with the default one */
+#define CONFIG_TENANT_DEFAULT "default"
+
+/* A further target of the core's API, with numbers and prefixes of its own. */
+struct config_tenant {
+	char *name;
+	struct config_api api;
+	char *prefix_mo, *prefix_mt; /* digits; NULL: none */
+};
+
 struct config_core {
 	struct config_api api;
 	struct config_sbc sbc;
@@ -406,6 +416,7 @@ struct config_rule {
 	size_t header_count;
 	size_t *trunks; /* who sent the call: indexes into config.trunks, any of them */
 	size_t trunk_count;
+	unsigned tenants;              /* bits 1 << index of a tenant; 0: all */
 	unsigned load;                 /* percent of limits.calls, at least; 0: any */
 	struct config_action *actions; /* tried in order until one succeeds */
 	size_t action_count;
@@ -423,6 +434,7 @@ struct config_service {
 struct config_registration {
 	char number[E164_ROOM];
 	uint8_t route_type; /* enum route_type */
+	uint8_t tenant;     /* config_tenant_name() etc. */
 	uint32_t service;   /* index into config.services */
 	uint32_t line;      /* where it was configured, for messages */
 };
@@ -432,6 +444,8 @@ struct config_consents {
 	int route_type; /* enum route_type */
 	char *service_name;
 	uint32_t service;          /* index into config.services */
+	char *tenant_name;         /* NULL: the default one */
+	unsigned tenant;           /* config_tenant_name() etc. */
 	char *queue;               /* our place in the core's events */
 	unsigned max_in_flight;    /* events without acknowledgement: 50 */
 	unsigned list_every_s;     /* all are compared: 900 */
@@ -571,8 +585,10 @@ struct config {
 	uint16_t sip_uri_port; /* 0: none in sip_uri, the core looks up SRV */
 	struct config_sip sip;
 	struct config_core core;
-	char *prefix_mo, *prefix_mt; /* digits; NULL: none */
-	char *store_sqlite;          /* path */
+	char *prefix_mo, *prefix_mt;   /* of the default tenant: digits; NULL: none */
+	struct config_tenant *tenants; /* the further ones */
+	size_t tenant_count;
+	char *store_sqlite; /* path */
 	struct config_postgres postgres;
 	char *cdr_file; /* JSON lines; NULL: only the log */
 	struct config_records records;
@@ -677,6 +693,15 @@ int config_load_from(const struct config_sources *sources, struct config **ret_c
 int config_load(const char *path, bool check_files, struct config **ret_config,
 		struct str *ret_errors) MUST_CHECK;
 struct config *config_destroy(struct config *config);
+
+/* Tenants count from 0: what `core.api` and `prefixes` say, called "default"; then those
+ * of config.tenants. */
+size_t config_tenants(const struct config *config);
+const char *config_tenant_name(const struct config *config, size_t index);
+const struct config_api *config_tenant_api(const struct config *config, size_t index);
+/* DIRECTION_MO's, or that of MT. NULL: none. */
+const char *config_tenant_prefix(const struct config *config, size_t index,
+				 enum call_direction direction);
 
 /* In `config->time_zone`. */
 bool config_is_holiday(const struct config *config, const struct config_local *local);

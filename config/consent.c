@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "config/registration.h"
+#include "config/tenant.h"
 
 #define AT(member) .offset = offsetof(struct config_consents, member)
 
@@ -28,6 +29,10 @@ static const struct key consent_keys[] = {
 	  .kind = &kind_text,
 	  AT(service_name),
 	  .help = "what to do with their calls: a name under services" },
+	{ .name = "tenant",
+	  .kind = &kind_text,
+	  AT(tenant_name),
+	  .help = "whose core to ask: a name under tenants; that of core.api" },
 	{ .name = "queue",
 	  .kind = &kind_queue,
 	  AT(queue),
@@ -70,7 +75,8 @@ static void read_consents(struct reader *reader, const struct value *value)
 {
 	const struct node *node = value->node;
 	struct config_consents *consents = arena_alloc(reader->arena, 1, sizeof(*consents));
-	const struct node *service = node_find(node, "service");
+	const struct node *service = node_find(node, "service"),
+			  *tenant = node_find(node, "tenant");
 
 	if (!consents)
 		return;
@@ -83,6 +89,8 @@ static void read_consents(struct reader *reader, const struct value *value)
 	}
 	schema_read(reader, &consent_schema, node, node->at, consents);
 	consents->line = node->at.line;
+	(void)tenant_resolve(reader, tenant ? tenant->at : node->at, consents->tenant_name,
+			     &consents->tenant); /* what is wrong is a finding */
 	if (consents->route_type)
 		(void)service_resolve(reader, service ? service->at : node->at,
 				      consents->route_type, consents->service_name,

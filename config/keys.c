@@ -12,6 +12,7 @@
 #include "config/records.h"
 #include "config/registration.h"
 #include "config/service.h"
+#include "config/tenant.h"
 #include "config/trunk.h"
 #include "config/window.h"
 #include "config/zone.h"
@@ -187,79 +188,6 @@ static const struct key sip_keys[] = {
 };
 static const struct schema sip_schema = { "sip", sip_keys, ARRAY_SIZE(sip_keys) };
 
-static const struct key api_keys[] = {
-	{ .name = "target",
-	  .kind = &kind_host_port,
-	  AT(core.api.target),
-	  .flags = KEY_REQUIRED,
-	  .help = "host:port of the core's API" },
-	{ .name = "token_url",
-	  .kind = &kind_url,
-	  AT(core.api.token_url),
-	  .help = "where OAuth 2.0 tokens come from; none" },
-	{ .name = "client_id",
-	  .kind = &kind_text,
-	  AT(core.api.client_id),
-	  .help = "OAuth 2.0 client id" },
-	{ .name = "client_secret_file",
-	  .kind = &kind_path,
-	  AT(core.api.client_secret_file),
-	  .flags = KEY_FILE | KEY_SECRET,
-	  .help = "file whose first line is the client secret" },
-	{ .name = "scope",
-	  .kind = &kind_text,
-	  AT(core.api.scope),
-	  .fallback = "call.routing:write",
-	  .help = "OAuth 2.0 scope" },
-	{ .name = "raw_basic",
-	  .kind = &kind_bool,
-	  AT(core.api.raw_basic),
-	  .fallback = "false",
-	  .help = "send id and secret unencoded, against RFC 6749 section 2.3.1" },
-	{ .name = "ca_file",
-	  .kind = &kind_path,
-	  AT(core.api.ca_file),
-	  .flags = KEY_FILE,
-	  .help = "PEM file: who may sign the API's certificate; the system's" },
-	{ .name = "server_name",
-	  .kind = &kind_host,
-	  AT(core.api.server_name),
-	  .help = "name the API's certificate must carry; the host of target" },
-	{ .name = "plaintext",
-	  .kind = &kind_bool,
-	  AT(core.api.plaintext),
-	  .fallback = "false",
-	  .help = "no TLS, for targets on this machine" },
-	{ .name = "deadline",
-	  .kind = &kind_ms,
-	  AT(core.api.deadline_ms),
-	  .fallback = "10s",
-	  .min = 100,
-	  .max = 120000,
-	  .help = "for one call to the API" },
-	{ .name = "keepalive",
-	  .kind = &kind_seconds,
-	  AT(core.api.keepalive_s),
-	  .fallback = "1m",
-	  .min = 1,
-	  .max = 3600,
-	  .help = "between pings on the connection" },
-	{ .name = "keepalive_timeout",
-	  .kind = &kind_seconds,
-	  AT(core.api.keepalive_timeout_s),
-	  .fallback = "10s",
-	  .min = 1,
-	  .max = 600,
-	  .help = "for the answer to a ping" },
-	{ .name = "max_rate",
-	  .kind = &kind_number,
-	  AT(core.api.max_rate),
-	  .fallback = "0",
-	  .max = 100000,
-	  .help = "requests a second; 0: twice what the numbers need, at least 500" },
-};
-static const struct schema api_schema = { "core.api", api_keys, ARRAY_SIZE(api_keys) };
-
 static const struct key sbc_keys[] = {
 	{ .name = "uri",
 	  .kind = &kind_sip_uri,
@@ -297,29 +225,17 @@ static const struct key sbc_keys[] = {
 static const struct schema sbc_schema = { "core.sbc", sbc_keys, ARRAY_SIZE(sbc_keys) };
 
 static const struct key core_keys[] = {
-	{ .name = "api", NESTED(api_schema), .help = "the core's gRPC API" },
+	{ .name = "api",
+	  .kind = &kind_map,
+	  .schema = &api_schema,
+	  AT(core.api),
+	  .help = "the core's gRPC API" },
 	{ .name = "sbc",
 	  NESTED(sbc_schema),
 	  .apply = CONFIG_APPLY_NEXT,
 	  .help = "the core's SIP side" },
 };
 static const struct schema core_schema = { "core", core_keys, ARRAY_SIZE(core_keys) };
-
-static const struct key prefix_keys[] = {
-	{ .name = "mobile_originating",
-	  .kind = &kind_digits,
-	  AT(prefix_mo),
-	  .min = 1,
-	  .max = 8,
-	  .help = "digits the core puts before the called number of a call from a subscriber" },
-	{ .name = "mobile_terminating",
-	  .kind = &kind_digits,
-	  AT(prefix_mt),
-	  .min = 1,
-	  .max = 8,
-	  .help = "digits the core puts before the called number of a call to a subscriber" },
-};
-static const struct schema prefix_schema = { "prefixes", prefix_keys, ARRAY_SIZE(prefix_keys) };
 
 static const struct key store_keys[] = {
 	{ .name = "sqlite",
@@ -598,7 +514,8 @@ static const struct key stop_keys[] = {
 };
 static const struct schema stop_schema = { "stop", stop_keys, ARRAY_SIZE(stop_keys) };
 
-/* In order of reading: rules name trunks and devices, registrations name services. */
+/* In order of reading: rules name tenants, trunks and devices, registrations name
+ * services. */
 static const struct key top_keys[] = {
 	{ .name = "domain",
 	  .kind = &kind_host,
@@ -624,6 +541,13 @@ static const struct key top_keys[] = {
 	  NESTED(prefix_schema),
 	  .apply = CONFIG_APPLY_NOW,
 	  .help = "what the core puts before numbers" },
+	{ .name = "tenants",
+	  .kind = &kind_tenant,
+	  LIST(tenants, struct config_tenant),
+	  COUNT(tenant_count),
+	  .apply = CONFIG_APPLY_RESTART,
+	  .schema = &tenant_schema,
+	  .help = "further targets of the core's API, with credentials and prefixes of their own" },
 	{ .name = "store",
 	  NESTED(store_schema),
 	  .apply = CONFIG_APPLY_RESTART,

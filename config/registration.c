@@ -9,6 +9,7 @@
 #include "config/consent.h"
 #include "config/lines.h"
 #include "config/service.h"
+#include "config/tenant.h"
 
 #define REGISTRATIONS_MAX 2000000u
 
@@ -16,7 +17,7 @@ struct pending {
 	uint64_t number; /* e164_pack() */
 	struct place at;
 	uint32_t service;
-	uint8_t route_type;
+	uint8_t route_type, tenant;
 };
 
 static const char *const route_names[ROUTE_TYPE_COUNT] = {
@@ -109,11 +110,12 @@ struct group {
 	size_t number_count, numbers_count;
 	char *file;
 	int route_type; /* ROUTE_TYPE_NONE: not given */
-	char *service;
+	char *service, *tenant;
 	struct config_consents *consents; /* kind_consents hands them on itself */
 	struct place at;
 	bool usable; /* route type and service of the group may be used */
 	uint32_t service_index;
+	unsigned tenant_index;
 };
 
 static const struct key group_keys[] = {
@@ -132,7 +134,7 @@ static const struct key group_keys[] = {
 	{ .name = "file",
 	  .kind = &kind_path,
 	  .offset = offsetof(struct group, file),
-	  .help = "CSV file: number[,route_type[,service]] a line" },
+	  .help = "CSV file: number[,route_type[,service[,tenant]]] a line" },
 	{ .name = "route_type",
 	  .kind = &kind_route_type,
 	  .offset = offsetof(struct group, route_type),
@@ -141,6 +143,10 @@ static const struct key group_keys[] = {
 	  .kind = &kind_text,
 	  .offset = offsetof(struct group, service),
 	  .help = "what to do with its calls: a name under services" },
+	{ .name = "tenant",
+	  .kind = &kind_text,
+	  .offset = offsetof(struct group, tenant),
+	  .help = "whose core to register at: a name under tenants; that of core.api" },
 	{ .name = "consents",
 	  .kind = &kind_consents,
 	  .offset = offsetof(struct group, consents),
@@ -270,21 +276,24 @@ static void csv_line(struct reader *reader, struct place at, char *line, void *a
 	struct pending registration = { .at = at, .service = group->service_index };
 	char *start = line, *rest = line;
 	char *number = line_next_field(&rest), *type = line_next_field(&rest),
-	     *service = line_next_field(&rest);
-	struct place type_at = at, service_at = at;
+	     *service = line_next_field(&rest), *tenant = line_next_field(&rest);
+	struct place type_at = at, service_at = at, tenant_at = at;
+	unsigned tenant_index = group->tenant_index;
 	int route_type;
 
 	registration.at.column += (uint32_t)(number - start);
 	type_at.column += (uint32_t)(type - start);
 	service_at.column += (uint32_t)(service - start);
+	tenant_at.column += (uint32_t)(tenant - start);
 	if (*rest) {
 		at.column += (uint32_t)(rest - start);
 		find_error(reader->findings, at,
-			   "a fourth column. Write number, route_type and service only");
+			   "a fifth column. Write number, route_type, service and tenant only");
 		return;
 	}
 	if (!number_parse(reader, registration.at, number, &registration.number) ||
-	    !csv_route_type(reader, group, type_at, type, &route_type))
+	    !csv_route_type(reader, group, type_at, type, &route_type) ||
+	    (*tenant && !tenant_resolve(reader, tenant_at, tenant, &tenant_index)))
 		return;
 	/* The group's own pair has been checked once for all lines. */
 	if (!*type && !*service && !group->usable)
@@ -294,6 +303,7 @@ static void csv_line(struct reader *reader, struct place at, char *line, void *a
 			     *service ? service : group->service, &registration.service))
 		return;
 	registration.route_type = (uint8_t)route_type;
+	registration.tenant = (uint8_t)tenant_index;
 	(void)pending_add(reader, registration);
 }
 
@@ -304,7 +314,8 @@ static void add_numbers(struct reader *reader, const struct group *group,
 		struct pending registration = { .number = numbers[i].packed,
 						.at = numbers[i].at,
 						.service = group->service_index,
-						.route_type = (uint8_t)group->route_type };
+						.route_type = (uint8_t)group->route_type,
+						.tenant = (uint8_t)group->tenant_index };
 
 		if (numbers[i].packed && !pending_add(reader, registration))
 			return;
@@ -342,6 +353,8 @@ static void read_group(struct reader *reader, const struct node *node)
 		find_error(reader->findings, node->at,
 			   "`route_type` is missing: loop, fork, fallback, loop_mo, loop_mt or "
 			   "ingress");
+	(void)tenant_resolve(reader, group_place(node, "tenant"), group.tenant,
+			     &group.tenant_index); /* what is wrong is a finding */
 	/* Without a type of its own only a file's lines can tell what they need. */
 	if (group.route_type || group.service)
 		group.usable =
@@ -397,9 +410,12 @@ static void report_twins(struct reader *reader, const struct pending *list, size
 		e164_unpack(first->number, number);
 		e164_mask(number, masked, sizeof(masked));
 		find_error(reader->findings, list[i].at,
-			   "the number %s is registered already at %s:%u:%u. Remove one", masked,
+			   "the number %s is registered already at %s:%u:%u%s. Remove one", masked,
 			   findings_file(reader->findings, first->at.file), first->at.line,
-			   first->at.column);
+			   first->at.column,
+			   list[i].tenant == first->tenant
+				   ? ""
+				   : ", for another tenant: one core has a number");
 	}
 }
 
@@ -422,6 +438,7 @@ void registrations_settle(struct reader *reader)
 
 		e164_unpack(list[i].number, registration->number);
 		registration->route_type = list[i].route_type;
+		registration->tenant = list[i].tenant;
 		registration->service = list[i].service;
 		registration->line = list[i].at.line;
 	}

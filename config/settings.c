@@ -343,6 +343,8 @@ static void compare_registrations(const struct config *before, const struct conf
 		added += order > 0;
 		removed += order < 0;
 		changed += !order && (old->route_type != new->route_type ||
+				      strcmp(config_tenant_name(before, old->tenant),
+					     config_tenant_name(after, new->tenant)) != 0 ||
 				      strcmp(before->services[old->service].name,
 					     after->services[new->service].name) != 0);
 		old += order <= 0;

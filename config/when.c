@@ -6,6 +6,7 @@
 
 #include "config/pattern.h"
 #include "config/registration.h"
+#include "config/tenant.h"
 #include "config/trunk.h"
 #include "config/window.h"
 
@@ -166,6 +167,7 @@ bool config_header_matches(const struct config_header *header, const char *value
 static const struct kind kind_direction = { "mo, mt or unknown", NODE_ANY, read_direction };
 static const struct kind kind_route_types = { "loop, loop_mo, loop_mt, fork or fallback", NODE_ANY,
 					      read_route_types };
+static const struct kind kind_tenants = { "tenants' names", NODE_ANY, tenant_read_set };
 static const struct kind kind_holiday = { "true or false", NODE_SCALAR, read_holiday };
 static const struct kind kind_header_test = { "header", NODE_ANY, read_header_test };
 
@@ -211,6 +213,10 @@ static const struct key when_keys[] = {
 	  .kind = &kind_trunk_name,
 	  ITEMS(trunks, trunk_count, size_t),
 	  .help = "the trunk the call came from; from anywhere" },
+	{ .name = "tenant",
+	  .kind = &kind_tenants,
+	  .offset = offsetof(struct config_rule, tenants),
+	  .help = "the tenant whose call it is, `default` that of core.api; every one" },
 	{ .name = "load",
 	  .kind = &kind_number,
 	  .offset = offsetof(struct config_rule, load),

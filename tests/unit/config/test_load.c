@@ -144,7 +144,7 @@ static void the_samples_load_without_a_finding(void **state)
 {
 	(void)state;
 	load_sample("config/samples/minimal.yaml", 1);
-	load_sample("config/samples/breakout.yaml", 5);
+	load_sample("config/samples/breakout.yaml", 6);
 	load_sample("config/samples/pbx.yaml", 3);
 	load_sample("config/samples/call-centre.yaml", 4);
 	load_sample("config/samples/byod.yaml", 3);
@@ -277,19 +277,21 @@ static void findings_of_several_files_are_sorted(void **state)
 			     "`log.level`: `loud` is not known here. Known: error, notice, info, "
 			     "debug") "conf.d/a.yaml:1:1: error: unknown key `foo`. Known: domain, "
 				      "sip_uri_port, sip, "
-				      "core, prefixes, store, cdr, records, admin, health, log, "
+				      "core, prefixes, tenants, store, cdr, records, admin, "
+				      "health, log, "
 				      "trace, "
 				      "media, "
 				      "recordings, limits, "
-				      "stop, time_zone, holidays, emergency, trunks, ...\n"
+				      "stop, time_zone, holidays, emergency, ...\n"
 				      "conf.d/b.yaml:1:1: error: unknown key `x`. Known: domain, "
 				      "sip_uri_port, sip, core, "
-				      "prefixes, store, cdr, records, admin, health, log, trace, "
+				      "prefixes, tenants, store, cdr, records, admin, health, log, "
+				      "trace, "
 				      "media, "
 				      "recordings, "
 				      "limits, "
 				      "stop, "
-				      "time_zone, holidays, emergency, trunks, ...\n"
+				      "time_zone, holidays, emergency, ...\n"
 				      "conf.d/b.yaml:2:18: error: `limits.calls`: `no` is not a "
 				      "whole number. Write digits "
 				      "only\n");

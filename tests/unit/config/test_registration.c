@@ -179,7 +179,7 @@ static void mistakes_in_a_csv_file_are_placed_in_it(void **state)
 			   "+4799000003,lop\n"
 			   "+4799000004, loop, ofice\n"
 			   "+4799000005,fork\n"
-			   "+4799000006,loop,plain,x\n"
+			   "+4799000006,loop,plain,,x\n"
 			   ",loop\n");
 	expect(SERVICES "registrations: [ { file: numbers.csv } ]\n",
 	       "numbers.csv:1:1: error: the number `47***01` does not begin with + and the country "
@@ -191,8 +191,8 @@ static void mistakes_in_a_csv_file_are_placed_in_it(void **state)
 	       "numbers.csv:4:20: error: no service is called `ofice`. Did you mean `office`?\n"
 	       "numbers.csv:5:13: error: `service` is missing: a fork call goes to a PBX. Name a "
 	       "service whose rules dial a trunk or answer\n"
-	       "numbers.csv:6:24: error: a fourth column. Write number, route_type and service "
-	       "only\n"
+	       "numbers.csv:6:25: error: a fifth column. Write number, route_type, service and "
+	       "tenant only\n"
 	       "numbers.csv:7:1: error: the number `` does not begin with + and the country code. "
 	       "Write it in E.164 form, such as +4799000001\n");
 	put_bytes("numbers.csv", nul, sizeof(nul) - 1);
