@@ -52,6 +52,7 @@ struct api_client_options {
 	const char *ca_file;     /* PEM, parsed and checked here; NULL: system's */
 	const char *server_name; /* certificate name to expect; NULL: host of target */
 	bool plaintext;
+	struct api_client *beside;     /* NULL, or polled and woken for both; destroyed later */
 	unsigned keepalive_ms;         /* 0: 60000 */
 	unsigned keepalive_timeout_ms; /* 0: 10000 */
 	unsigned connect_timeout_ms;   /* 0: 5000 */
@@ -62,7 +63,8 @@ struct api_client_options {
 /* 0, -ENOMEM or -EINVAL with a sentence in error (CA file unreadable, ...). */
 int api_client_create(struct api_client **ret_client, const struct api_client_options *options,
 		      char *error, size_t error_room) MUST_CHECK;
-/* Cancels what is open, delivers its callbacks, frees. */
+/* Cancels what is open, delivers its callbacks, frees. Of one that has others beside it:
+ * after them. */
 struct api_client *api_client_destroy(struct api_client *client);
 
 /* Progresses calls and runs their callbacks until `until` (clock_now time), or

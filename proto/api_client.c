@@ -40,6 +40,7 @@ void __tsan_release(void *address);
 struct api_client {
 	grpc_channel *channel;
 	grpc_completion_queue *queue;
+	struct api_client *polled; /* whose queue it is: our own, or that of the one beside us */
 	struct api_call *open;
 	bool closing;         /* no new call: the queue aborts the process on one */
 	bool returning;       /* api_client_poll() has a reason to come back */
@@ -258,7 +259,7 @@ grpc_call_error api_call_batch(struct api_call *call, const grpc_op *ops, size_t
 
 void api_client_called_back(struct api_client *client)
 {
-	client->returning = true;
+	client->polled->returning = true;
 }
 
 /* ---- unary ---- */
@@ -366,6 +367,7 @@ static void on_woken(struct api_tag *tag, bool ok)
  * leaving a state it is not in completes at once, and may be done anywhere. */
 void api_client_wake(struct api_client *client)
 {
+	client = client->polled;
 	if (atomic_exchange(&client->wake_on_its_way, true))
 		return;
 	HAND_OVER(&client->woken);
@@ -486,7 +488,9 @@ static int connect_client(struct api_client *client, const struct api_client_opt
 	err = create_credentials(options, &credentials, error, error_room);
 	if (err)
 		return err;
-	client->queue = grpc_completion_queue_create_for_next(NULL);
+	client->polled = options->beside ? options->beside : client;
+	client->queue = options->beside ? options->beside->queue
+					: grpc_completion_queue_create_for_next(NULL);
 	client->channel = create_channel(options, credentials);
 	grpc_channel_credentials_release(credentials);
 	if (!client->queue || !client->channel)
@@ -537,7 +541,7 @@ struct api_client *api_client_destroy(struct api_client *client)
 		(void)take_one(client, gpr_inf_future(GPR_CLOCK_MONOTONIC));
 	if (client->channel)
 		grpc_channel_destroy(client->channel);
-	if (client->queue) {
+	if (client->queue && client->polled == client) {
 		grpc_completion_queue_shutdown(client->queue);
 		while (take_one(client, gpr_inf_future(GPR_CLOCK_MONOTONIC)))
 			;

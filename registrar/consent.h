@@ -29,6 +29,7 @@ struct consents; /* opaque */
 struct consent_plan {
 	bool wanted; /* false: of nobody, and the rest is 0 */
 	uint8_t route_type;
+	uint8_t tenant; /* whose core says so */
 	uint32_t service;
 	unsigned max_in_flight, list_every_s, withdraw_at_most, keep_days;
 	char queue[CONSENT_QUEUE_ROOM];

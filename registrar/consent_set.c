@@ -13,6 +13,7 @@ void consent_plan_init(struct consent_plan *plan, const struct config_consents *
 		return;
 	plan->wanted = true;
 	plan->route_type = (uint8_t)config->route_type;
+	plan->tenant = (uint8_t)config->tenant;
 	plan->service = config->service;
 	plan->max_in_flight = config->max_in_flight;
 	plan->list_every_s = config->list_every_s;
@@ -39,6 +40,7 @@ struct wanted_number consent_wanted(const struct consent_plan *plan, uint64_t nu
 	return (struct wanted_number){ .number = number,
 				       .service = plan->service,
 				       .route_type = plan->route_type,
+				       .tenant = plan->tenant,
 				       .consented = true };
 }
 
@@ -101,9 +103,7 @@ static struct wanted *copy_texts(const struct wanted *from)
 		return NULL;
 	to->config = from->config;
 	to->sip_uri = strdup(from->sip_uri);
-	to->prefix_mo = strdup(from->prefix_mo);
-	to->prefix_mt = strdup(from->prefix_mt);
-	return to->sip_uri && to->prefix_mo && to->prefix_mt ? to : wanted_destroy(to);
+	return to->sip_uri && wanted_copy_prefixes(to, from) ? to : wanted_destroy(to);
 }
 
 int consent_join(const struct wanted *configured, struct consent_store *store,

@@ -22,6 +22,9 @@ struct fleet_news *fleet_news_destroy(struct fleet_news *news)
 		free(news->params[i]);
 	}
 	free(news->params);
+	for (size_t i = 0; i < news->tenant_count; i++)
+		free(news->tenants[i]);
+	free(news->tenants);
 	free(news->rows);
 	free(news->taken);
 	free(news->give);

@@ -40,10 +40,12 @@ struct fleet_news {
 		mono_ms hold_ms; /* from now on */
 	} * taken;
 	size_t taken_count;
-	struct store_row *rows; /* in number order; `expires` in clock_now() time */
+	struct store_row *rows; /* in no order; `expires` in clock_now() time */
 	size_t row_count;
 	struct reg_params **params; /* owned; the rows point there */
 	size_t params_count;
+	char **tenants; /* owned, dito */
+	size_t tenant_count;
 };
 struct fleet_news *fleet_news_destroy(struct fleet_news *news);
 

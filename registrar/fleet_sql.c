@@ -8,7 +8,7 @@
 #include <string.h>
 #include "base/e164.h"
 
-#define TABLES_VERSION 1
+#define TABLES_VERSION 2
 #define INT_ROOM       24
 
 /* A script is one transaction; the lock lets one node at a time make the tables. */
@@ -33,7 +33,8 @@ static const char tables[] =
 	"CREATE TABLE IF NOT EXISTS breakout.told("
 	" shard integer NOT NULL, number bigint NOT NULL, sip_uri text NOT NULL,"
 	" prefix_mo text NOT NULL, prefix_mt text NOT NULL, route_type integer NOT NULL,"
-	" expires_ms bigint NOT NULL, ttl_s bigint NOT NULL, PRIMARY KEY (shard, number));"
+	" expires_ms bigint NOT NULL, ttl_s bigint NOT NULL," /* tenant '': that of core.api */
+	" tenant text NOT NULL, PRIMARY KEY (shard, number, tenant));"
 	"CREATE SEQUENCE IF NOT EXISTS breakout.pause_serial;"
 	"CREATE TABLE IF NOT EXISTS breakout.pause("
 	" scope integer NOT NULL, what text NOT NULL, who text NOT NULL, why text NOT NULL,"
@@ -41,9 +42,20 @@ static const char tables[] =
 	" PRIMARY KEY (scope, what));"
 	"INSERT INTO breakout.shard(shard) SELECT generate_series(0, 255)"
 	" ON CONFLICT DO NOTHING;"
-	"INSERT INTO breakout.fleet(tables, version, digest, set_by) VALUES(1, 0, 0, '')"
+	"INSERT INTO breakout.fleet(tables, version, digest, set_by) VALUES(2, 0, 0, '')"
 	" ON CONFLICT DO NOTHING;";
 _Static_assert(LEASE_SHARDS == 256, "the tables above have a row for each");
+
+/* Before version 2 there was one core. Nodes of then cannot write any more: they refresh. */
+static const char migrate[] =
+	"SELECT pg_advisory_xact_lock(7367628);"
+	"DO $$ BEGIN IF (SELECT tables FROM breakout.fleet) = 1 THEN"
+	" ALTER TABLE breakout.told ADD COLUMN tenant text NOT NULL DEFAULT '';"
+	" ALTER TABLE breakout.told ALTER COLUMN tenant DROP DEFAULT;"
+	" ALTER TABLE breakout.told DROP CONSTRAINT told_pkey,"
+	" ADD PRIMARY KEY (shard, number, tenant);"
+	" UPDATE breakout.fleet SET tables = 2;"
+	" END IF; END $$;";
 
 static const char *number(char to[static INT_ROOM], int64_t value)
 {
@@ -54,6 +66,18 @@ static const char *number(char to[static INT_ROOM], int64_t value)
 static int command(struct pg *pg, const char *statement, mono_ms deadline)
 {
 	return pg_exec(pg, statement, NULL, 0, deadline, NULL);
+}
+
+static int read_version(struct pg *pg, mono_ms deadline, int *ret_version)
+{
+	struct pg_rows *rows;
+	int err = pg_exec(pg, "SELECT tables FROM breakout.fleet", NULL, 0, deadline, &rows);
+
+	if (err)
+		return err;
+	*ret_version = pg_row_count(rows) ? (int)pg_int(rows, 0, 0) : 0;
+	pg_rows_destroy(rows);
+	return 0;
 }
 
 int fleet_sql_prepare(struct pg *pg, mono_ms deadline, int *ret_version)
@@ -70,11 +94,13 @@ int fleet_sql_prepare(struct pg *pg, mono_ms deadline, int *ret_version)
 	if (!there)
 		err = pg_script(pg, tables, deadline);
 	if (!err)
-		err = pg_exec(pg, "SELECT tables FROM breakout.fleet", NULL, 0, deadline, &rows);
+		err = read_version(pg, deadline, ret_version);
+	if (!err && *ret_version == 1)
+		err = pg_script(pg, migrate, deadline);
+	if (!err && *ret_version == 1)
+		err = read_version(pg, deadline, ret_version);
 	if (err)
 		return err;
-	*ret_version = pg_row_count(rows) ? (int)pg_int(rows, 0, 0) : 0;
-	pg_rows_destroy(rows);
 	return *ret_version == TABLES_VERSION ? command(pg, "LISTEN breakout", deadline)
 					      : -EMEDIUMTYPE;
 }
@@ -396,6 +422,22 @@ static struct reg_params *params_of(struct fleet_news *news, const struct pg_row
 	return params->sip_uri && params->prefix_mo && params->prefix_mt ? params : NULL;
 }
 
+/* The name a row has, kept once. */
+static const char *tenant_of(struct fleet_news *news, const char *name)
+{
+	char **all;
+
+	for (size_t i = 0; i < news->tenant_count; i++)
+		if (!strcmp(news->tenants[i], name))
+			return news->tenants[i];
+	all = reallocarray(news->tenants, news->tenant_count + 1, sizeof(*all));
+	if (!all)
+		return NULL;
+	news->tenants = all;
+	all[news->tenant_count] = strdup(name);
+	return all[news->tenant_count] ? all[news->tenant_count++] : NULL;
+}
+
 static int add_row(struct fleet_news *news, const struct pg_rows *rows, size_t row, mono_ms asked)
 {
 	struct store_row *to = &news->rows[news->row_count];
@@ -406,7 +448,8 @@ static int add_row(struct fleet_news *news, const struct pg_rows *rows, size_t r
 	if (!e164_valid(text) || pg_int(rows, row, 4) >= ROUTE_TYPE_COUNT)
 		return 0; /* nothing we wrote; the configuration says what is wanted */
 	to->params = params_of(news, rows, row);
-	if (!to->params)
+	to->tenant = tenant_of(news, pg_text(rows, row, 7));
+	if (!to->params || !to->tenant)
 		return -ENOMEM;
 	to->expires = asked + pg_int(rows, row, 5);
 	to->ttl_s = (uint32_t)pg_int(rows, row, 6);
@@ -417,8 +460,8 @@ static int add_row(struct fleet_news *news, const struct pg_rows *rows, size_t r
 /* How long each has to live, by the database's own clock: it wrote the time down. */
 static const char select_rows[] =
 	"SELECT number, sip_uri, prefix_mo, prefix_mt, route_type, expires_ms -"
-	" (extract(epoch from clock_timestamp()) * 1000)::bigint, ttl_s FROM breakout.told"
-	" WHERE shard = ANY($1::integer[]) ORDER BY number";
+	" (extract(epoch from clock_timestamp()) * 1000)::bigint, ttl_s, tenant FROM breakout.told"
+	" WHERE shard = ANY($1::integer[])";
 
 static int load_rows(struct pg *pg, const char *list, mono_ms deadline, struct fleet_news *news)
 {

@@ -5,7 +5,7 @@
  *   breakout.node    one a node: its session (null: it was put out), its beat
  *   breakout.shard   one a shard: whose it is (null: free), its epoch, its hold
  *   breakout.writer  one a session: which of its connections may write
- *   breakout.told    one a number: what the core was last told
+ *   breakout.told    one a number and tenant: what the core was last told
  *   breakout.pause   one an order: pause_store_postgres.c's
  *
  * Who changes a node's session or a shard's owner raises the epoch of the shard; each
@@ -29,8 +29,8 @@ struct fleet_self {
 	bool draining;
 };
 
-/* Makes the tables if there are none. Also -EMEDIUMTYPE: they are of another version
- * (ret_version). */
+/* Makes the tables if there are none, and brings older ones up to date. Also -EMEDIUMTYPE: they are
+ * of another version (ret_version). */
 int fleet_sql_prepare(struct pg *pg, mono_ms deadline, int *ret_version) MUST_CHECK;
 
 /* Becomes a member. A session the name has is put out: its process is over. `again`:

@@ -5,25 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/log.h"
-#include "base/metrics.h"
 #include "registrar/gate.h"
 
 #define FLUSH_COUNT   32768 /* rows that wait at most */
 #define PAUSE_LOOK_MS 60000
-
-static struct metric registrations[REG_STATE_COUNT] = {
-#define REGISTRATIONS(state)                                                                       \
-	METRIC_GAUGE_INIT("breakout_registrations", "state=\"" state "\"",                         \
-			  "Registrations by state.")
-	[REG_NEW] = REGISTRATIONS("new"),
-	[REG_PENDING] = REGISTRATIONS("pending"),
-	[REG_ACTIVE] = REGISTRATIONS("active"),
-	[REG_BACKOFF] = REGISTRATIONS("backoff"),
-	[REG_REFUSED] = REGISTRATIONS("refused"),
-	[REG_WITHDRAWING] = REGISTRATIONS("withdrawing"),
-	[REG_WITHHELD] = REGISTRATIONS("withheld"),
-	[REG_ELSEWHERE] = REGISTRATIONS("elsewhere"),
-};
 
 /* ---- records: state, queue and counts move together ---- */
 
@@ -31,7 +16,7 @@ void keeper_count(struct keeper *keeper, const struct reg *reg, int by)
 {
 	if (reg_gone(reg))
 		return;
-	keeper->by_state[reg->state] += (size_t)(ssize_t)by;
+	lane_count(keeper_lane(keeper, reg), (enum reg_state)reg->state, by);
 	if (reg->paused && reg->wanted) {
 		keeper->paused += (size_t)(ssize_t)by;
 	} else if (reg->flags & REG_HELD && reg->wanted) {
@@ -39,17 +24,18 @@ void keeper_count(struct keeper *keeper, const struct reg *reg, int by)
 		if (reg->state != REG_WITHHELD && reg->state != REG_ELSEWHERE)
 			keeper->held_told += (size_t)(ssize_t)by;
 	}
-	metric_add(&registrations[reg->state], by);
 }
 
 void keeper_file(struct keeper *keeper, struct reg *reg)
 {
+	struct refresh *refresh = keeper_lane(keeper, reg)->refresh;
+
 	if (reg->flags & REG_IN_FLIGHT)
 		return;
 	if (reg_gone(reg) || reg->state == REG_WITHHELD || !shards_mine(keeper, reg))
-		refresh_unfile(keeper->refresh, reg);
+		refresh_unfile(refresh, reg);
 	else
-		refresh_file(keeper->refresh, reg);
+		refresh_file(refresh, reg);
 }
 
 /* An event the state table has no cell for is a mistake of ours: said, and the
@@ -63,7 +49,11 @@ void keeper_handle(struct keeper *keeper, struct reg *reg, enum reg_event event,
 	keeper_count(keeper, reg, -1);
 	if (reg_handle(reg, event, input))
 		log_error("registrar", "event %d cannot happen in state %s", (int)event,
-			  reg_state_name(reg->state));
+			  reg_state_name((enum reg_state)reg->state));
+	if (reg->linger && !reg->told) { /* the core has taken it from us */
+		reg->linger = 0;
+		keeper->lingering--;
+	}
 	keeper_count(keeper, reg, +1);
 	pthread_mutex_unlock(&keeper->lock);
 	keeper_file(keeper, reg);
@@ -71,36 +61,58 @@ void keeper_handle(struct keeper *keeper, struct reg *reg, enum reg_event event,
 		trouble_log_change(reg, before, input->now);
 }
 
-/* ---- the token ---- */
+/* ---- tenants ---- */
 
-void keeper_set_token(struct keeper *keeper, char *take_token)
+/* That of the file is named by nothing, so that a store without tenants says the same. */
+const char *keeper_tenant_key(const struct keeper *keeper, unsigned tenant)
 {
-	if (keeper->token)
-		explicit_bzero(keeper->token, strlen(keeper->token));
-	free(keeper->token);
-	keeper->token = take_token;
-	pthread_mutex_lock(&keeper->lock);
-	keeper->token_ok = take_token || !keeper->options.needs_token;
-	pthread_mutex_unlock(&keeper->lock);
-	refresh_hold(keeper->refresh, !keeper->token_ok);
+	return tenant ? keeper->lanes[tenant].options->name : "";
 }
 
-void keeper_token(struct keeper *keeper, const char *token, unsigned expires_in_s,
+int keeper_tenant_of(const struct keeper *keeper, const char *key)
+{
+	for (unsigned i = 0; i < keeper->lane_count; i++)
+		if (!strcmp(keeper_tenant_key(keeper, i), key))
+			return (int)i;
+	return -ENOENT;
+}
+
+void keeper_set_token(struct keeper *keeper, struct lane *lane, char *take_token)
+{
+	if (lane->token)
+		explicit_bzero(lane->token, strlen(lane->token));
+	free(lane->token);
+	lane->token = take_token;
+	pthread_mutex_lock(&keeper->lock);
+	lane->token_ok = take_token || !lane->options->needs_token;
+	pthread_mutex_unlock(&keeper->lock);
+	refresh_hold(lane->refresh, !lane->token_ok);
+}
+
+void keeper_token(struct keeper *keeper, unsigned tenant, const char *token, unsigned expires_in_s,
 		  const char *error, unsigned retry_ms, mono_ms now)
 {
+	struct lane *lane = &keeper->lanes[tenant];
 	char *copy;
 
 	if (!token) {
-		trouble_token_missing(&keeper->trouble, error, retry_ms, keeper->token);
+		trouble_token_missing(&lane->trouble, error, retry_ms, lane->token);
 		return;
 	}
 	copy = strdup(token);
 	if (!copy)
 		return; /* the old one, if any, serves on; else invalidation fetches anew */
-	trouble_token_came(&keeper->trouble);
-	keeper->token_serial++;
-	keeper->token_expires = now + (mono_ms)expires_in_s * 1000;
-	keeper_set_token(keeper, copy);
+	trouble_token_came(&lane->trouble);
+	lane->token_serial++;
+	lane->token_expires = now + (mono_ms)expires_in_s * 1000;
+	keeper_set_token(keeper, lane, copy);
+}
+
+static void expire_tokens(struct keeper *keeper, mono_ms now)
+{
+	for (size_t i = 0; i < keeper->lane_count; i++)
+		if (keeper->lanes[i].token && now >= keeper->lanes[i].token_expires)
+			keeper_set_token(keeper, &keeper->lanes[i], NULL);
 }
 
 /* ---- time passes ---- */
@@ -123,8 +135,7 @@ void keeper_run(struct keeper *keeper, mono_ms now)
 {
 	if (keeper->options.pauses && now >= keeper->pause_at)
 		end_pauses(keeper, now);
-	if (keeper->token && now >= keeper->token_expires)
-		keeper_set_token(keeper, NULL);
+	expire_tokens(keeper, now);
 	if (shards_turn(keeper, now) && (!keeper->stopping || keeper->withdrawing))
 		keeper_send_due(keeper, now);
 	if (keeper->flush_at && (now >= keeper->flush_at || keeper->dirty_count >= FLUSH_COUNT) &&
@@ -152,8 +163,10 @@ mono_ms keeper_next(const struct keeper *keeper, mono_ms now)
 		next = keeper->flush_at;
 	if (keeper->options.pauses && keeper->pause_at < next)
 		next = keeper->pause_at;
-	if (!silent && (!keeper->stopping || keeper->withdrawing)) {
-		turn = refresh_next(keeper->refresh, now);
+	for (size_t i = 0; i < keeper->lane_count; i++) {
+		if (silent || (keeper->stopping && !keeper->withdrawing))
+			break;
+		turn = refresh_next(keeper->lanes[i].refresh, now);
 		if (turn < next)
 			next = turn;
 	}
@@ -162,8 +175,11 @@ mono_ms keeper_next(const struct keeper *keeper, mono_ms now)
 
 bool keeper_idle(const struct keeper *keeper)
 {
-	return !refresh_in_flight(keeper->refresh) && shards_idle(keeper) &&
-	       (!keeper->withdrawing || !keeper->by_state[REG_WITHDRAWING]);
+	for (size_t i = 0; i < keeper->lane_count; i++)
+		if (refresh_in_flight(keeper->lanes[i].refresh) ||
+		    (keeper->withdrawing && keeper->lanes[i].by_state[REG_WITHDRAWING]))
+			return false;
+	return shards_idle(keeper);
 }
 
 void keeper_deafen(struct keeper *keeper)
@@ -172,6 +188,30 @@ void keeper_deafen(struct keeper *keeper)
 }
 
 /* ---- create ---- */
+
+static int create_lanes(struct keeper *keeper, mono_ms now)
+{
+	size_t count = keeper->options.tenant_count ? keeper->options.tenant_count : 1;
+
+	for (size_t i = 0; i < count; i++) {
+		struct lane *lane = &keeper->lanes[i];
+		int err;
+
+		lane->options = &keeper->options.tenants[i];
+		if (!lane->options->name)
+			keeper->options.tenants[i].name = CONFIG_TENANT_DEFAULT;
+		if (count > 1)
+			lane->trouble.tenant = lane->options->name;
+		lane->metrics = lane_metrics_of(lane->options->name);
+		err = refresh_create(&lane->refresh, &keeper->table, keeper->options.seed + i, now);
+		if (err)
+			return err;
+		keeper->lane_count++;
+		refresh_limit(lane->refresh, lane->options->max_rate);
+		keeper_set_token(keeper, lane, NULL);
+	}
+	return 0;
+}
 
 int keeper_create(struct keeper **ret_keeper, const struct keeper_options *options,
 		  const struct wanted *wanted, mono_ms now)
@@ -198,12 +238,9 @@ int keeper_create(struct keeper **ret_keeper, const struct keeper_options *optio
 			return -ENOMEM;
 		}
 	}
-	err = refresh_create(&keeper->refresh, &keeper->table, options->seed, now);
-	if (!err) {
-		refresh_limit(keeper->refresh, options->max_rate);
-		keeper_set_token(keeper, NULL);
+	err = create_lanes(keeper, now);
+	if (!err)
 		err = keeper_load(keeper, wanted, now);
-	}
 	keeper->options.boot = NULL; /* borrowed until here */
 	keeper->options.postgres = NULL;
 	if (err) {
@@ -220,12 +257,13 @@ struct keeper *keeper_destroy(struct keeper *keeper)
 		return NULL;
 	if (keeper->store)
 		keeper_flush(keeper, clock_now());
-	if (keeper->refresh)
-		keeper_set_token(keeper, NULL);
+	for (size_t i = 0; i < keeper->lane_count; i++)
+		keeper_set_token(keeper, &keeper->lanes[i], NULL);
 	for (size_t i = 0; i < keeper->table.count; i++)
-		keeper_count(keeper, reg_at(&keeper->table, keeper->table.sorted[i]), -1);
+		keeper_count(keeper, keeper_reg(keeper, i), -1);
 	store_close(keeper->store);
-	refresh_destroy(keeper->refresh);
+	for (size_t i = 0; i < keeper->lane_count; i++)
+		refresh_destroy(keeper->lanes[i].refresh);
 	reg_table_done(&keeper->table);
 	free(keeper->dirty);
 	free((char *)keeper->options.store);

@@ -14,33 +14,52 @@
 #include "registrar/pauses.h"
 #include "registrar/registrar.h"
 
+/* A tenant that this keeper does not know: its numbers stay as they are. */
+#define WANTED_NOWHERE 0xff
+
 /* The set of numbers to keep registered, copied out of a config. */
 struct wanted {
-	char *sip_uri, *prefix_mo, *prefix_mt;
+	char *sip_uri;
+	struct wanted_prefixes {
+		char *mo, *mt; /* NULL: none */
+	} prefixes[CONFIG_TENANTS];
 	uint64_t config; /* registrar_config_id() */
 	size_t count;
 	struct wanted_number {
 		uint64_t number;
 		uint32_t service;
 		uint8_t route_type;
+		uint8_t tenant; /* index of the keeper's, or WANTED_NOWHERE */
 		bool consented; /* not configured: the core says so */
 	} * numbers;            /* ascending, distinct */
 	struct consent_plan consents;
 };
-int wanted_create(struct wanted **ret_wanted, const struct config *config) MUST_CHECK;
+/* tenants: what the keeper calls each of the config's; NULL: the same. */
+int wanted_create(struct wanted **ret_wanted, const struct config *config,
+		  const uint8_t tenants[CONFIG_TENANTS]) MUST_CHECK;
 struct wanted *wanted_destroy(struct wanted *wanted);
+/* False: no memory; then the caller destroys `to`. */
+bool wanted_copy_prefixes(struct wanted *to, const struct wanted *from) MUST_CHECK;
+
+/* A tenant's core. Each has its own token, pace, budgets and circuit breaker: what one
+ * suffers from holds up no other. */
+struct keeper_tenant {
+	const char *name;          /* borrowed for as long as the keeper lives; NULL: default */
+	struct api_client *client; /* borrowed */
+	unsigned deadline_ms;      /* per request */
+	unsigned max_rate;         /* requests a second; 0: as the numbers need */
+	bool needs_token;
+};
 
 struct keeper_options {
-	struct api_client *client;              /* borrowed */
+	struct keeper_tenant tenants[CONFIG_TENANTS];
+	size_t tenant_count;                    /* 0: one */
 	const char *store;                      /* path; NULL: nothing is remembered */
 	struct fleet *fleet;                    /* borrowed; NULL: all numbers are ours */
 	const struct config_postgres *postgres; /* of the fleet; borrowed */
 	const char *boot;                       /* names this run of the machine; NULL: not known */
-	unsigned deadline_ms;                   /* per request */
-	unsigned max_rate;                      /* requests a second; 0: as the numbers need */
-	bool needs_token;
-	/* The core refused the token in use: another one, please. */
-	void (*token_refused)(const char *token, void *arg);
+	/* A tenant's core refused the token in use: another one, please. */
+	void (*token_refused)(unsigned tenant, const char *token, void *arg);
 	/* NULL, or makes the set that is wanted of the one that is configured, once the
 	 * store is open: 0, or what keeper_create() shall return. */
 	int (*complete)(const struct wanted *configured, struct wanted **ret_all, void *arg);
@@ -70,8 +89,8 @@ int keeper_want_some(struct keeper *keeper, const struct wanted *some, mono_ms n
 void keeper_pause(struct keeper *keeper, mono_ms now);
 void keeper_refresh(struct keeper *keeper, uint64_t number, mono_ms now); /* 0: all */
 
-/* A token, or (token NULL) the reason why there is none. */
-void keeper_token(struct keeper *keeper, const char *token, unsigned expires_in_s,
+/* A tenant's token, or (token NULL) the reason why there is none. */
+void keeper_token(struct keeper *keeper, unsigned tenant, const char *token, unsigned expires_in_s,
 		  const char *error, unsigned retry_ms, mono_ms now);
 
 /* Sends what is due and may go, and writes to the store if it is time. */

@@ -3,6 +3,7 @@
  * thread, but for what stands under the lock.
  *
  *   keeper.c         records and their counts, the token, time, create and destroy
+ *   keeper_moves.c   numbers on their way from one tenant's core to another's
  *   keeper_wanted.c  what is wanted of each number: configuration, verdicts, pauses
  *   keeper_store.c   the rows: written, and read at the start
  *   keeper_send.c    requests and their answers
@@ -37,14 +38,33 @@ struct keeper_row {
 	uint32_t ttl_s;
 	uint32_t handle;
 	uint16_t told;
+	uint8_t tenant;
 };
 
-struct keeper {
-	struct keeper_options options;
+/* A tenant: its core's API as we meet it. */
+struct lane {
+	const struct keeper_tenant *options;
 	char *token; /* NULL: none in hand */
 	mono_ms token_expires;
 	unsigned token_serial;
 	struct refresh *refresh;
+	struct trouble trouble;
+	size_t numbers; /* records of it, in a fleet: those that are ours */
+	uint32_t ttl_s; /* the core's latest */
+	struct lane_metrics *metrics;
+
+	/* Under the keeper's lock: */
+	bool api_up, token_ok;
+	size_t by_state[REG_STATE_COUNT];
+	mono_ms margin, first_expiry;
+	struct refresh_load load; /* as of the last look */
+};
+
+struct keeper {
+	struct keeper_options options;
+	struct lane lanes[CONFIG_TENANTS];
+	size_t lane_count;
+	size_t lingering; /* records that do */
 	struct store *store;
 	struct dirty *dirty;
 	size_t dirty_count, dirty_room;
@@ -53,21 +73,28 @@ struct keeper {
 	wall_ms offset;           /* of the store's times to ours: see store_anchor() */
 	mono_ms gauge_at, pause_at;
 	bool stopping, withdrawing, deaf;
-	uint32_t ttl_s; /* the core's latest */
-	struct trouble trouble;
 	struct shards shards;
 
 	/* Other threads read what stands below. */
 	pthread_mutex_t lock;
 	struct reg_table table;
-	size_t by_state[REG_STATE_COUNT];
-	bool api_up, token_ok;
-	mono_ms margin;
 	struct gate gate;
 	size_t held, held_told; /* wanted and held; those of them the core may know */
 	size_t paused;          /* wanted and held by order: none of the above */
 	struct history history;
 };
+
+static inline struct lane *keeper_lane(struct keeper *keeper, const struct reg *reg)
+{
+	return &keeper->lanes[reg->tenant];
+}
+static inline struct reg *keeper_reg(const struct keeper *keeper, size_t i)
+{
+	return reg_at(&keeper->table, keeper->table.sorted[i]);
+}
+/* The store's name for a tenant, and the tenant of that name; -ENOENT: there is none. */
+const char *keeper_tenant_key(const struct keeper *keeper, unsigned tenant);
+int keeper_tenant_of(const struct keeper *keeper, const char *key) MUST_CHECK;
 
 /* A record's state, queue and counts move together. What changes it takes the lock,
  * counts it off before and on afterwards, and files it. */
@@ -76,7 +103,7 @@ void keeper_file(struct keeper *keeper, struct reg *reg);
 /* An event of its life: does all that. */
 void keeper_handle(struct keeper *keeper, struct reg *reg, enum reg_event event,
 		   const struct reg_input *input);
-int keeper_merge(struct keeper *keeper, const uint64_t *numbers, size_t number_count) MUST_CHECK;
+int keeper_merge(struct keeper *keeper, const uint64_t *keys, size_t count) MUST_CHECK;
 void keeper_take_row(struct keeper *keeper, const struct keeper_row *row, bool trusted,
 		     mono_ms now);
 
@@ -103,8 +130,30 @@ void keeper_put_back(struct keeper *keeper, struct reg *reg, mono_ms due, mono_m
 /* The core holds what is to be said, for as long as expires_ms says. */
 bool keeper_certain(const struct reg *reg);
 /* NULL: none in hand, nothing is sent until there is. */
-void keeper_set_token(struct keeper *keeper, char *take_token);
+void keeper_set_token(struct keeper *keeper, struct lane *lane, char *take_token);
 
+/* ---- keeper_moves.c ---- */
+
+/* A number that another tenant's core shall have is first registered there, then deleted
+ * here: until then this record lingers. */
+void moves_linger(struct keeper *keeper, struct reg *reg, bool linger, mono_ms now);
+/* The core has it, or it is held: what lingers of the number elsewhere is over. */
+void moves_arrived(struct keeper *keeper, const struct reg *reg, mono_ms now);
+/* The same of all, after any of them may be wanted, held or told another way. */
+void moves_settle(struct keeper *keeper, mono_ms now);
+/* Whether a number that the tenant's core shall have from now on has to be kept here yet. */
+bool moves_must_wait(const struct keeper *keeper, const struct reg *reg, unsigned tenant);
+/* Whether some other core shall have the number from now on. */
+bool moves_away(const struct keeper *keeper, const struct reg *reg);
+/* The one record that speaks for its number: where it is wanted, else where it is. */
+struct reg *moves_main(const struct keeper *keeper, uint64_t number);
+
+/* ---- keeper_look.c ---- */
+
+/* Metrics of the tenant with this name: for good. NULL: there are too many. */
+struct lane_metrics *lane_metrics_of(const char *name);
+void lane_count(struct lane *lane, enum reg_state state, int by);
+void lane_answered(struct lane *lane, const char *result);
 void keeper_set_gauges(struct keeper *keeper, mono_ms now);
 
 #endif

@@ -9,6 +9,31 @@
 
 #define GAUGE_MS 10000 /* a pass over all records: not for every answer */
 
+#define LANE_NAME_ROOM 48
+#define ANSWER_COUNT   5
+
+static struct metric registrations[REG_STATE_COUNT] = {
+#define REGISTRATIONS(state)                                                                       \
+	METRIC_GAUGE_INIT("breakout_registrations", "state=\"" state "\"",                         \
+			  "Registrations by state.")
+	[REG_NEW] = REGISTRATIONS("new"),
+	[REG_PENDING] = REGISTRATIONS("pending"),
+	[REG_ACTIVE] = REGISTRATIONS("active"),
+	[REG_BACKOFF] = REGISTRATIONS("backoff"),
+	[REG_REFUSED] = REGISTRATIONS("refused"),
+	[REG_WITHDRAWING] = REGISTRATIONS("withdrawing"),
+	[REG_WITHHELD] = REGISTRATIONS("withheld"),
+	[REG_ELSEWHERE] = REGISTRATIONS("elsewhere"),
+};
+
+static struct metric upserts[ANSWER_COUNT] = {
+#define UPSERTS(result)                                                                            \
+	METRIC_COUNTER_INIT("breakout_upserts_total", "result=\"" result "\"",                     \
+			    "UpsertRegistration requests by result.")
+	UPSERTS("ok"),      UPSERTS("failed"),          UPSERTS("exhausted"),
+	UPSERTS("refused"), UPSERTS("unauthenticated"),
+};
+
 static struct metric first_expiry = METRIC_GAUGE_INIT(
 	"breakout_registration_first_expiry_seconds", NULL,
 	"Time until the first registration lapses unless refreshed; negative: lapsed already.");
@@ -17,14 +42,153 @@ static struct metric margin_gauge = METRIC_GAUGE_INIT(
 	"breakout_registration_margin_seconds", NULL,
 	"How long the core may be away from now on until the first registration lapses.");
 
+/* ---- metrics ---- */
+
+static const char *const answers[ANSWER_COUNT] = { "ok", "failed", "exhausted", "refused",
+						   "unauthenticated" };
+
+/* Metrics are for good: a tenant that comes again finds its own. */
+struct lane_metrics {
+	char name[LANE_NAME_ROOM];
+	char labels[REG_STATE_COUNT + ANSWER_COUNT + 1][LANE_NAME_ROOM + 48];
+	struct metric states[REG_STATE_COUNT], upserts[ANSWER_COUNT];
+	struct metric api_up, token_ok, margin, first_expiry, rate;
+};
+
+static struct lane_metrics all_metrics[2 * CONFIG_TENANTS];
+static pthread_mutex_t all_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static struct metric gauge(const char *name, const char *labels, const char *help)
+{
+	return (struct metric){
+		.name = name, .labels = labels, .help = help, .kind = METRIC_GAUGE
+	};
+}
+
+static void make_metrics(struct lane_metrics *metrics, const char *name)
+{
+	char(*label)[LANE_NAME_ROOM + 48] = metrics->labels;
+
+	snprintf(metrics->name, sizeof(metrics->name), "%s", name);
+	for (int i = 0; i < REG_STATE_COUNT; i++, label++) {
+		snprintf(*label, sizeof(*label), "tenant=\"%s\",state=\"%s\"", metrics->name,
+			 reg_state_name((enum reg_state)i));
+		metrics->states[i] = gauge("breakout_tenant_registrations", *label,
+					   "Registrations of a tenant by state.");
+	}
+	for (int i = 0; i < ANSWER_COUNT; i++, label++) {
+		snprintf(*label, sizeof(*label), "tenant=\"%s\",result=\"%s\"", metrics->name,
+			 answers[i]);
+		metrics->upserts[i] = (struct metric)METRIC_COUNTER_INIT(
+			"breakout_tenant_upserts_total", *label,
+			"UpsertRegistration requests of a tenant by result.");
+	}
+	snprintf(*label, sizeof(*label), "tenant=\"%s\"", metrics->name);
+	metrics->api_up = gauge("breakout_tenant_api_up", *label,
+				"1 while the tenant's core answers requests.");
+	metrics->token_ok =
+		gauge("breakout_tenant_token_ok", *label,
+		      "1 while there is a token for the tenant's core, or none is needed.");
+	metrics->margin =
+		gauge("breakout_tenant_margin_seconds", *label,
+		      "How long the tenant's core may be away from now on until the first "
+		      "of its registrations lapses.");
+	metrics->first_expiry = gauge("breakout_tenant_first_expiry_seconds", *label,
+				      "Time until the tenant's first registration lapses unless "
+				      "refreshed.");
+	metrics->rate = gauge("breakout_tenant_rate_permitted", *label,
+			      "Requests a second that the tenant's core may be sent at present.");
+}
+
+struct lane_metrics *lane_metrics_of(const char *name)
+{
+	struct lane_metrics *found = NULL;
+
+	pthread_mutex_lock(&all_lock);
+	for (size_t i = 0; !found && i < ARRAY_SIZE(all_metrics); i++) {
+		if (!all_metrics[i].name[0])
+			make_metrics(&all_metrics[i], name);
+		if (!strcmp(all_metrics[i].name, name))
+			found = &all_metrics[i];
+	}
+	pthread_mutex_unlock(&all_lock);
+	return found;
+}
+
+void lane_count(struct lane *lane, enum reg_state state, int by)
+{
+	lane->by_state[state] += (size_t)(ssize_t)by;
+	metric_add(&registrations[state], by);
+	if (lane->metrics)
+		metric_add(&lane->metrics->states[state], by);
+}
+
+void lane_answered(struct lane *lane, const char *result)
+{
+	for (int i = 0; i < ANSWER_COUNT; i++) {
+		if (strcmp(answers[i], result))
+			continue;
+		metric_add(&upserts[i], 1);
+		if (lane->metrics)
+			metric_add(&lane->metrics->upserts[i], 1);
+	}
+}
+
 /* ---- gauges ---- */
+
+static void look_at_lane(struct keeper *keeper, struct lane *lane, mono_ms now)
+{
+	struct refresh_load load;
+	struct plan_left left;
+	mono_ms earliest = 0, margin;
+
+	refresh_load(lane->refresh, now, &load);
+	plan_left_init(&left, lane->ttl_s ? lane->ttl_s : REG_TTL_DEFAULT_S);
+	for (size_t i = 0; i < keeper->table.count; i++) {
+		const struct reg *reg = keeper_reg(keeper, i);
+
+		if (keeper_lane(keeper, reg) != lane || !reg_wish(reg) || !reg->expires_ms)
+			continue;
+		if (!earliest || reg->expires_ms < earliest)
+			earliest = reg->expires_ms;
+		if (reg->state != REG_REFUSED)
+			plan_left_add(&left, reg->expires_ms - now, 1);
+	}
+	margin = plan_margin(&left, load.rate);
+	pthread_mutex_lock(&keeper->lock);
+	lane->margin = margin;
+	lane->first_expiry = earliest;
+	lane->load = load;
+	pthread_mutex_unlock(&keeper->lock);
+	if (!lane->metrics)
+		return;
+	metric_set(&lane->metrics->api_up, lane->api_up);
+	metric_set(&lane->metrics->token_ok, lane->token_ok);
+	metric_set(&lane->metrics->margin, margin / 1000);
+	metric_set(&lane->metrics->first_expiry, earliest ? (earliest - now) / 1000 : 0);
+	metric_set(&lane->metrics->rate, (int64_t)load.rate);
+}
+
+/* That of the core whose absence would be felt first, and whose numbers lapse first. */
+static mono_ms least_margin(const struct keeper *keeper)
+{
+	const struct lane *least = &keeper->lanes[0];
+
+	for (size_t i = 1; i < keeper->lane_count; i++) {
+		const struct lane *lane = &keeper->lanes[i];
+
+		if (lane->first_expiry && (!least->first_expiry || lane->margin < least->margin))
+			least = lane;
+	}
+	return least->margin;
+}
 
 static mono_ms earliest_expiry(const struct keeper *keeper)
 {
 	mono_ms earliest = 0;
 
 	for (size_t i = 0; i < keeper->table.count; i++) {
-		const struct reg *reg = reg_at(&keeper->table, keeper->table.sorted[i]);
+		const struct reg *reg = keeper_reg(keeper, i);
 
 		if (reg_wish(reg) && reg->expires_ms && (!earliest || reg->expires_ms < earliest))
 			earliest = reg->expires_ms;
@@ -32,32 +196,18 @@ static mono_ms earliest_expiry(const struct keeper *keeper)
 	return earliest;
 }
 
-/* How long the core may be away from now on. */
-static mono_ms margin_of(const struct keeper *keeper, mono_ms now)
-{
-	struct refresh_load load;
-	struct plan_left left;
-
-	refresh_load(keeper->refresh, now, &load);
-	plan_left_init(&left, keeper->ttl_s ? keeper->ttl_s : REG_TTL_DEFAULT_S);
-	for (size_t i = 0; i < keeper->table.count; i++) {
-		const struct reg *reg = reg_at(&keeper->table, keeper->table.sorted[i]);
-
-		if (reg_wish(reg) && reg->expires_ms && reg->state != REG_REFUSED)
-			plan_left_add(&left, reg->expires_ms - now, 1);
-	}
-	return plan_margin(&left, load.rate);
-}
-
 void keeper_set_gauges(struct keeper *keeper, mono_ms now)
 {
-	mono_ms earliest = earliest_expiry(keeper), margin = margin_of(keeper, now);
+	mono_ms earliest = 0;
 
-	pthread_mutex_lock(&keeper->lock);
-	keeper->margin = margin;
-	pthread_mutex_unlock(&keeper->lock);
-	metric_set(&margin_gauge, margin / 1000);
+	for (size_t i = 0; i < keeper->lane_count; i++) {
+		struct lane *lane = &keeper->lanes[i];
 
+		look_at_lane(keeper, lane, now);
+		if (lane->first_expiry && (!earliest || lane->first_expiry < earliest))
+			earliest = lane->first_expiry;
+	}
+	metric_set(&margin_gauge, least_margin(keeper) / 1000);
 	metric_set(&first_expiry, earliest ? (earliest - now) / 1000 : 0);
 	keeper->gauge_at = now + GAUGE_MS;
 }
@@ -79,6 +229,16 @@ static void describe_hold(const struct keeper *keeper, const struct reg *reg, st
 			 gate_why(&keeper->gate, reg->service));
 }
 
+/* Another tenant's core has the number yet. */
+static bool lingers_elsewhere(const struct keeper *keeper, const struct reg *reg)
+{
+	for (size_t i = reg_table_from(&keeper->table, reg->number);
+	     i < keeper->table.count && keeper_reg(keeper, i)->number == reg->number; i++)
+		if (keeper_reg(keeper, i)->linger)
+			return true;
+	return false;
+}
+
 static void describe(const struct keeper *keeper, const struct reg *reg, struct reg_info *info)
 {
 	uint16_t params = reg->wanted ? reg->wanted : reg->told;
@@ -92,6 +252,9 @@ static void describe(const struct keeper *keeper, const struct reg *reg, struct 
 	info->expires_ms = reg->expires_ms;
 	info->next_ms = reg->due_ms;
 	info->failures = reg->failures;
+	snprintf(info->tenant, sizeof(info->tenant), "%s",
+		 keeper->lanes[reg->tenant].options->name);
+	info->moves = reg->linger || (keeper->lingering && lingers_elsewhere(keeper, reg));
 	if (reg->error)
 		snprintf(info->last_error, sizeof(info->last_error), "%s", reg->error);
 	info->held = reg->wanted && reg->flags & REG_HELD;
@@ -107,7 +270,7 @@ int keeper_lookup(struct keeper *keeper, uint64_t number, struct reg_info *ret_i
 	int err = -ENOENT;
 
 	pthread_mutex_lock(&keeper->lock);
-	reg = reg_table_find(&keeper->table, number);
+	reg = moves_main(keeper, number);
 	if (reg && !reg_gone(reg)) {
 		describe(keeper, reg, ret_info);
 		err = 0;
@@ -127,10 +290,12 @@ size_t keeper_list(struct keeper *keeper, uint64_t after, size_t max,
 		const struct reg *reg = NULL;
 
 		pthread_mutex_lock(&keeper->lock);
-		for (size_t i = reg_table_after(&keeper->table, after); i < keeper->table.count;
+		for (size_t i = reg_table_from(&keeper->table, after + 1); i < keeper->table.count;
 		     i++) {
-			reg = reg_at(&keeper->table, keeper->table.sorted[i]);
-			after = reg->number;
+			if (keeper_reg(keeper, i)->number == after)
+				continue; /* its other record */
+			after = keeper_reg(keeper, i)->number;
+			reg = moves_main(keeper, after);
 			if (!reg_gone(reg))
 				break;
 			reg = NULL;
@@ -162,15 +327,50 @@ bool keeper_store_ok(const struct keeper *keeper)
 	return !keeper->store_failed;
 }
 
+static void summarize_lane(const struct lane *lane, struct registrar_tenant *ret_tenant)
+{
+	snprintf(ret_tenant->name, sizeof(ret_tenant->name), "%s", lane->options->name);
+	memcpy(ret_tenant->by_state, lane->by_state, sizeof(lane->by_state));
+	for (int i = 0; i < REG_STATE_COUNT; i++)
+		ret_tenant->count += lane->by_state[i];
+	ret_tenant->api_up = lane->api_up;
+	ret_tenant->token_ok = lane->token_ok;
+	ret_tenant->margin_ms = lane->margin;
+	ret_tenant->first_expiry_ms = lane->first_expiry;
+	ret_tenant->rate = lane->load.rate;
+	ret_tenant->in_flight = lane->load.in_flight;
+	ret_tenant->down = lane->load.down;
+}
+
+/* A tenant without numbers asks nothing, so nobody can say whether its core answers. */
+static void summarize_lanes(const struct keeper *keeper, struct registrar_summary *ret_summary)
+{
+	bool any = false;
+
+	ret_summary->token_ok = true;
+	for (size_t i = 0; i < keeper->lane_count; i++) {
+		struct registrar_tenant *tenant = &ret_summary->tenants[i];
+
+		summarize_lane(&keeper->lanes[i], tenant);
+		for (int k = 0; k < REG_STATE_COUNT; k++)
+			ret_summary->by_state[k] += tenant->by_state[k];
+		ret_summary->token_ok &= tenant->token_ok;
+		if (tenant->count)
+			ret_summary->api_up = tenant->api_up && (!any || ret_summary->api_up);
+		any |= tenant->count > 0;
+	}
+	if (!any)
+		ret_summary->api_up = keeper->lanes[0].api_up;
+	ret_summary->tenant_count = keeper->lane_count;
+	ret_summary->margin_ms = least_margin(keeper);
+}
+
 void keeper_summary(struct keeper *keeper, struct registrar_summary *ret_summary)
 {
 	memset(ret_summary, 0, sizeof(*ret_summary));
 	pthread_mutex_lock(&keeper->lock);
-	memcpy(ret_summary->by_state, keeper->by_state, sizeof(keeper->by_state));
+	summarize_lanes(keeper, ret_summary);
 	ret_summary->first_expiry_ms = earliest_expiry(keeper);
-	ret_summary->margin_ms = keeper->margin;
-	ret_summary->api_up = keeper->api_up;
-	ret_summary->token_ok = keeper->token_ok;
 	ret_summary->store_ok = !keeper->store_failed;
 	ret_summary->held = keeper->held;
 	ret_summary->paused = keeper->paused;

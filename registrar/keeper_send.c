@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/log.h"
-#include "base/metrics.h"
 #include "registrar/upsert.h"
 
 #define FLUSH_MS 100 /* how long the store may lag behind */
@@ -23,15 +22,12 @@ struct request {
 	uint16_t asked, before; /* reg_params: it says, the core was told */
 };
 
-static struct metric upserts[] = {
-#define UPSERTS(result)                                                                            \
-	METRIC_COUNTER_INIT("breakout_upserts_total", "result=\"" result "\"",                     \
-			    "UpsertRegistration requests by result.")
-	[UPSERT_OK] = UPSERTS("ok"),
-	[UPSERT_FAILED] = UPSERTS("failed"),
-	[UPSERT_EXHAUSTED] = UPSERTS("exhausted"),
-	[UPSERT_REFUSED] = UPSERTS("refused"),
-	[UPSERT_UNAUTHENTICATED] = UPSERTS("unauthenticated"),
+static const char *const verdict_names[] = {
+	[UPSERT_OK] = "ok",
+	[UPSERT_FAILED] = "failed",
+	[UPSERT_EXHAUSTED] = "exhausted",
+	[UPSERT_REFUSED] = "refused",
+	[UPSERT_UNAUTHENTICATED] = "unauthenticated",
 };
 
 /* ---- answers ---- */
@@ -79,24 +75,28 @@ static void set_error(struct keeper *keeper, struct reg *reg, const char *text)
 }
 
 /* All that were sent with it come back like this: the first one acts. */
-static void token_refused(struct keeper *keeper, unsigned serial, const char *why)
+static void token_refused(struct keeper *keeper, struct lane *lane, unsigned serial,
+			  const char *why)
 {
-	if (!keeper->token || serial != keeper->token_serial)
+	if (!lane->token || serial != lane->token_serial)
 		return;
-	trouble_token_refused(&keeper->trouble, why);
-	keeper->options.token_refused(keeper->token, keeper->options.arg);
-	keeper_set_token(keeper, NULL);
+	trouble_token_refused(&lane->trouble, why);
+	keeper->options.token_refused((unsigned)(lane - keeper->lanes), lane->token,
+				      keeper->options.arg);
+	keeper_set_token(keeper, lane, NULL);
 }
 
 static void note_gate(struct keeper *keeper, const struct request *request,
 		      const struct upsert_answer *answer, mono_ms now)
 {
 	enum refresh_answer said = gate_answer(answer->verdict);
-	enum refresh_news news = refresh_answered(keeper->refresh, request->reg, said, now);
+	struct lane *lane = keeper_lane(keeper, request->reg);
+	enum refresh_news news = refresh_answered(lane->refresh, request->reg, said, now);
 
-	trouble_gate(&keeper->trouble, news, refresh_down(keeper->refresh), answer, now);
+	trouble_gate(&lane->trouble, news, refresh_down(lane->refresh), answer, now);
 	pthread_mutex_lock(&keeper->lock);
-	keeper->api_up = said != REFRESH_FAILED;
+	lane->api_up = said != REFRESH_FAILED;
+	refresh_load(lane->refresh, now, &lane->load);
 	pthread_mutex_unlock(&keeper->lock);
 }
 
@@ -104,17 +104,18 @@ static void note_gate(struct keeper *keeper, const struct request *request,
 static void note_success(struct keeper *keeper, const struct request *request,
 			 const struct upsert_answer *answer, bool repeated, mono_ms now)
 {
+	struct lane *lane = keeper_lane(keeper, request->reg);
 	mono_ms lag = FLUSH_MS;
 	uint32_t ttl_s = 0;
 
-	trouble_token_accepted(&keeper->trouble);
+	trouble_token_accepted(&lane->trouble);
 	if (request->call.kind == UPSERT) {
 		ttl_s = answer->ttl_s ? answer->ttl_s : REG_TTL_DEFAULT_S;
 		if (ttl_s > REG_TTL_MAX_S)
 			ttl_s = REG_TTL_MAX_S;
-		if (ttl_s != keeper->ttl_s) {
-			keeper->ttl_s = ttl_s;
-			refresh_expect(keeper->refresh, shards_numbers(keeper), ttl_s);
+		if (ttl_s != lane->ttl_s) {
+			lane->ttl_s = ttl_s;
+			refresh_expect(lane->refresh, lane->numbers, ttl_s);
 		}
 	}
 	if (repeated) /* a short TTL makes a stale row worthless sooner */
@@ -142,6 +143,8 @@ static void on_answer(struct upsert_call *call, const struct upsert_answer *answ
 	struct request *request = CONTAINER_OF(call, struct request, call);
 	struct keeper *keeper = request->keeper;
 	struct reg *reg = request->reg;
+	struct lane *lane = keeper_lane(keeper, reg);
+	bool needs_token = lane->options->needs_token;
 	bool was_refused = reg->flags & REG_REFUSING;
 	bool repeated = call->kind == UPSERT && reg->expires_ms && reg->told == request->asked;
 	mono_ms now = clock_now();
@@ -155,26 +158,28 @@ static void on_answer(struct upsert_call *call, const struct upsert_answer *answ
 		return;
 	}
 	if (call->kind == UPSERT)
-		metric_add(&upserts[answer->verdict], 1);
+		lane_answered(lane, verdict_names[answer->verdict]);
 	remember(keeper, request, answer, now);
 	set_error(keeper, reg, answer->text);
 	note_gate(keeper, request, answer, now);
-	keeper_handle(keeper, reg, event_of(answer->verdict, keeper->options.needs_token), &input);
+	keeper_handle(keeper, reg, event_of(answer->verdict, needs_token), &input);
 	if (!reg->told)
 		keeper_mark_dirty(keeper, reg, 0, request->before, now, FLUSH_MS);
 	if (answer->verdict == UPSERT_OK && call->kind == UPSERT_DELETE && keeper->options.deleted)
 		keeper->options.deleted(reg->number, keeper->options.arg);
 	if (answer->verdict == UPSERT_OK)
 		note_success(keeper, request, answer, repeated, now);
-	else if (answer->verdict == UPSERT_UNAUTHENTICATED && keeper->options.needs_token) {
-		token_refused(keeper, request->token_serial, answer->text);
+	else if (answer->verdict == UPSERT_UNAUTHENTICATED && needs_token) {
+		token_refused(keeper, lane, request->token_serial, answer->text);
 		if (shards_mine(keeper, reg))
-			refresh_file_first(keeper->refresh, reg);
+			refresh_file_first(lane->refresh, reg);
 	}
-	if (answer->verdict != UPSERT_UNAUTHENTICATED || !keeper->options.needs_token)
-		trouble_reg(&keeper->trouble, reg, was_refused, answer,
-			    refresh_down(keeper->refresh), now);
+	if (answer->verdict != UPSERT_UNAUTHENTICATED || !needs_token)
+		trouble_reg(&lane->trouble, reg, was_refused, answer, refresh_down(lane->refresh),
+			    now);
 	shards_answered(keeper, reg, request->before, now);
+	if (answer->verdict == UPSERT_OK)
+		moves_arrived(keeper, reg, now);
 	free(request);
 }
 
@@ -182,7 +187,7 @@ static void on_answer(struct upsert_call *call, const struct upsert_answer *answ
 
 void keeper_put_back(struct keeper *keeper, struct reg *reg, mono_ms due, mono_ms now)
 {
-	refresh_answered(keeper->refresh, reg, REFRESH_VOID, now);
+	refresh_answered(keeper_lane(keeper, reg)->refresh, reg, REFRESH_VOID, now);
 	pthread_mutex_lock(&keeper->lock);
 	reg->due_ms = due;
 	pthread_mutex_unlock(&keeper->lock);
@@ -192,7 +197,7 @@ void keeper_put_back(struct keeper *keeper, struct reg *reg, mono_ms due, mono_m
 /* It never left: there is no answer to wait for. */
 static void not_sent(struct keeper *keeper, struct reg *reg, const struct reg_input *input, int err)
 {
-	refresh_answered(keeper->refresh, reg, REFRESH_VOID, input->now);
+	refresh_answered(keeper_lane(keeper, reg)->refresh, reg, REFRESH_VOID, input->now);
 	set_error(keeper, reg, strerror(-err));
 	keeper_handle(keeper, reg, err == -EINVAL ? REG_EV_REFUSED : REG_EV_FAILED, input);
 }
@@ -212,7 +217,7 @@ static struct request *make_request(struct keeper *keeper, struct reg *reg)
 	request->call.done = on_answer;
 	request->keeper = keeper;
 	request->reg = reg;
-	request->token_serial = keeper->token_serial;
+	request->token_serial = keeper_lane(keeper, reg)->token_serial;
 	/* A delete names what the core was told, a refresh repeats it. */
 	request->asked = request->call.kind == UPSERT ? reg_wish(reg) : reg->told;
 	request->before = reg->told;
@@ -236,17 +241,18 @@ static bool write_ahead(struct keeper *keeper, struct reg *reg, mono_ms now)
 
 static void send_one(struct keeper *keeper, struct reg *reg, mono_ms now)
 {
+	const struct lane *lane = keeper_lane(keeper, reg);
 	struct reg_input input = { .now = now, .random = &keeper->options.seed };
-	struct api_call_options options = { .token = keeper->token,
-					    .deadline_ms = keeper->options.deadline_ms,
+	struct api_call_options options = { .token = lane->token,
+					    .deadline_ms = lane->options->deadline_ms,
 					    /* A probe ends as soon as the API is back. */
-					    .wait_for_ready = refresh_down(keeper->refresh) };
+					    .wait_for_ready = refresh_down(lane->refresh) };
 	struct request *request;
 	int err = -ENOMEM;
 
 	if (reg->state == REG_WITHDRAWING && has_lapsed(reg, now)) {
 		input.asked = reg->told;
-		refresh_answered(keeper->refresh, reg, REFRESH_VOID, now);
+		refresh_answered(keeper_lane(keeper, reg)->refresh, reg, REFRESH_VOID, now);
 		keeper_handle(keeper, reg, REG_EV_EXPIRED, &input);
 		keeper_mark_dirty(keeper, reg, 0, input.asked, now, FLUSH_MS);
 		return;
@@ -255,7 +261,7 @@ static void send_one(struct keeper *keeper, struct reg *reg, mono_ms now)
 	input.asked = request ? request->asked : reg_wish(reg);
 	keeper_handle(keeper, reg, REG_EV_DUE, &input);
 	if (request)
-		err = upsert_send(&request->call, keeper->options.client, reg->number,
+		err = upsert_send(&request->call, lane->options->client, reg->number,
 				  &keeper->table.params[request->asked], &options);
 	if (err) {
 		free(request);
@@ -265,14 +271,16 @@ static void send_one(struct keeper *keeper, struct reg *reg, mono_ms now)
 	}
 }
 
-void keeper_send_due(struct keeper *keeper, mono_ms now)
+static void send_due_of(struct keeper *keeper, struct lane *lane, mono_ms now)
 {
 	struct reg *due[REFRESH_WINDOW];
 	size_t count = 0;
 	bool ahead = false;
 
-	while (count < REFRESH_WINDOW && (due[count] = refresh_take(keeper->refresh, now)))
+	while (count < REFRESH_WINDOW && (due[count] = refresh_take(lane->refresh, now)))
 		count++;
+	if (!count)
+		return;
 	if (keeper->shards.on) {
 		count = shards_write_ahead(keeper, due, count, now);
 	} else {
@@ -283,4 +291,10 @@ void keeper_send_due(struct keeper *keeper, mono_ms now)
 	}
 	for (size_t i = 0; i < count; i++)
 		send_one(keeper, due[i], now);
+}
+
+void keeper_send_due(struct keeper *keeper, mono_ms now)
+{
+	for (size_t i = 0; i < keeper->lane_count; i++)
+		send_due_of(keeper, &keeper->lanes[i], now);
 }

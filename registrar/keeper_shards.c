@@ -20,11 +20,6 @@ static struct metric alone_gauge = METRIC_GAUGE_INIT(
 	"breakout_store_alone", NULL,
 	"1 while registrations are refreshed without the database that the fleet shares.");
 
-static struct reg *reg_of(const struct keeper *keeper, size_t i)
-{
-	return reg_at(&keeper->table, keeper->table.sorted[i]);
-}
-
 static struct shard *shard_of(struct keeper *keeper, const struct reg *reg)
 {
 	return &keeper->shards.at[lease_shard_of(reg->number)];
@@ -85,7 +80,7 @@ static void apply_holds(struct keeper *keeper, mono_ms now)
 	keeper->shards.held = held;
 	metric_set(&shards_held, held);
 	for (size_t i = 0; any && i < keeper->table.count; i++) {
-		struct reg *reg = reg_of(keeper, i);
+		struct reg *reg = keeper_reg(keeper, i);
 		unsigned shard = lease_shard_of(reg->number);
 
 		if (changed[shard])
@@ -158,7 +153,7 @@ static void take_back_leaving(struct keeper *keeper)
 		keeper->shards.at[i].leaving = false;
 	}
 	for (size_t i = 0; any && i < keeper->table.count; i++)
-		keeper_file(keeper, reg_of(keeper, i));
+		keeper_file(keeper, keeper_reg(keeper, i));
 }
 
 static void stand(struct keeper *keeper, mono_ms now)
@@ -183,25 +178,29 @@ static void stand(struct keeper *keeper, mono_ms now)
 
 /* ---- letting go ---- */
 
-size_t shards_numbers(const struct keeper *keeper)
-{
-	return keeper->shards.on ? keeper->shards.numbers : keeper->table.count;
-}
-
 void shards_count(struct keeper *keeper)
 {
 	struct shards *shards = &keeper->shards;
 	unsigned owned = 0;
 
 	shards->numbers = 0;
-	for (size_t i = 0; i < keeper->table.count; i++)
-		shards->numbers += shard_of(keeper, reg_of(keeper, i))->mine;
+	for (size_t i = 0; i < keeper->lane_count; i++)
+		keeper->lanes[i].numbers = 0;
+	for (size_t i = 0; i < keeper->table.count; i++) {
+		const struct reg *reg = keeper_reg(keeper, i);
+		bool ours = !shards->on || shard_of(keeper, reg)->mine;
+
+		shards->numbers += ours;
+		keeper_lane(keeper, reg)->numbers += ours;
+	}
 	for (unsigned i = 0; i < LEASE_SHARDS; i++)
 		owned += shards->at[i].mine;
 	shards->owned = owned;
 	if (shards->on)
 		metric_set(&shards_owned, owned);
-	refresh_expect(keeper->refresh, shards_numbers(keeper), keeper->ttl_s);
+	for (size_t i = 0; i < keeper->lane_count; i++)
+		refresh_expect(keeper->lanes[i].refresh, keeper->lanes[i].numbers,
+			       keeper->lanes[i].ttl_s);
 }
 
 static void disown(struct keeper *keeper, const bool which[LEASE_SHARDS])
@@ -211,11 +210,12 @@ static void disown(struct keeper *keeper, const bool which[LEASE_SHARDS])
 			keeper->shards.at[i] =
 				(struct shard){ .in_flight = keeper->shards.at[i].in_flight };
 	for (size_t i = 0; i < keeper->table.count; i++) {
-		struct reg *reg = reg_of(keeper, i);
+		struct reg *reg = keeper_reg(keeper, i);
 
 		if (!which[lease_shard_of(reg->number)])
 			continue;
 		begin_change(keeper, reg);
+		keeper->lingering -= reg->linger;
 		reg_disown(reg);
 		end_change(keeper, reg);
 	}
@@ -238,7 +238,7 @@ static void begin_leaving(struct keeper *keeper, const bool *which)
 		if (keeper->shards.at[i].mine && (!which || which[i]))
 			keeper->shards.at[i].leaving = true;
 	for (size_t i = 0; i < keeper->table.count; i++) {
-		struct reg *reg = reg_of(keeper, i);
+		struct reg *reg = keeper_reg(keeper, i);
 
 		if (shard_of(keeper, reg)->leaving)
 			keeper_file(keeper, reg);
@@ -283,17 +283,50 @@ bool shards_idle(const struct keeper *keeper)
 
 /* ---- taking over ---- */
 
-static int own_rows(struct keeper *keeper, const struct fleet_news *news)
-{
-	uint64_t *numbers = calloc(news->row_count + 1, sizeof(*numbers));
-	int err;
+/* A row and the record it is of. */
+struct own_row {
+	uint64_t key;
+	const struct store_row *row;
+};
 
-	if (!numbers)
-		return -ENOMEM;
-	for (size_t i = 0; i < news->row_count; i++)
-		numbers[i] = news->rows[i].number;
-	err = keeper_merge(keeper, numbers, news->row_count);
-	free(numbers);
+/* In the order of records; those of tenants that nobody has configured are left out. */
+struct own_rows {
+	struct own_row *list; /* own */
+	size_t count;
+};
+
+static int compare_own(const void *a, const void *b)
+{
+	const struct own_row *x = a, *y = b;
+
+	return x->key < y->key ? -1 : x->key > y->key;
+}
+
+static int own_rows(struct keeper *keeper, const struct fleet_news *news, struct own_rows *ret_rows)
+{
+	struct own_rows rows = { .list = calloc(news->row_count + 1, sizeof(*rows.list)) };
+	uint64_t *keys = calloc(news->row_count + 1, sizeof(*keys));
+	int err = rows.list && keys ? 0 : -ENOMEM;
+
+	for (size_t i = 0; !err && i < news->row_count; i++) {
+		const struct store_row *row = &news->rows[i];
+		int tenant = keeper_tenant_of(keeper, row->tenant);
+
+		if (tenant >= 0)
+			rows.list[rows.count++] =
+				(struct own_row){ reg_key(row->number, (unsigned)tenant), row };
+	}
+	if (!err && rows.count)
+		qsort(rows.list, rows.count, sizeof(*rows.list), compare_own);
+	for (size_t i = 0; !err && i < rows.count; i++)
+		keys[i] = rows.list[i].key;
+	if (!err)
+		err = keeper_merge(keeper, keys, rows.count);
+	free(keys);
+	if (err)
+		free(rows.list);
+	else
+		*ret_rows = rows;
 	return err;
 }
 
@@ -327,7 +360,11 @@ static void own_one(struct keeper *keeper, struct reg *reg, const struct store_r
 	begin_change(keeper, reg);
 	reg->wanted = wanted;
 	reg->repeat = 1; /* what is wanted now comes when it is free to be said */
-	if (!clean)      /* what its last owner sent may be on its way yet */
+	if (!wanted && moves_away(keeper, reg)) {
+		reg->linger = 1;
+		keeper->lingering++;
+	}
+	if (!clean) /* what its last owner sent may be on its way yet */
 		reg->flags |= REG_UNSURE;
 	end_change(keeper, reg);
 	restrict_one(keeper, reg, shard_of(keeper, reg)->held, now);
@@ -337,7 +374,8 @@ static void own_one(struct keeper *keeper, struct reg *reg, const struct store_r
 	end_change(keeper, reg);
 }
 
-static void take(struct keeper *keeper, const struct fleet_news *news, mono_ms now)
+static void take(struct keeper *keeper, const struct fleet_news *news, const struct own_rows *rows,
+		 mono_ms now)
 {
 	bool taken[LEASE_SHARDS] = { false }, clean[LEASE_SHARDS] = { false };
 	size_t next = 0;
@@ -354,12 +392,12 @@ static void take(struct keeper *keeper, const struct fleet_news *news, mono_ms n
 		clean[from->shard] = from->clean;
 	}
 	for (size_t i = 0; i < keeper->table.count; i++) {
-		struct reg *reg = reg_of(keeper, i);
+		struct reg *reg = keeper_reg(keeper, i);
 		unsigned shard = lease_shard_of(reg->number);
 		const struct store_row *row = NULL;
 
-		if (next < news->row_count && news->rows[next].number == reg->number)
-			row = &news->rows[next++];
+		if (next < rows->count && rows->list[next].key == reg_key_of(reg))
+			row = rows->list[next++].row;
 		if (taken[shard])
 			own_one(keeper, reg, row, clean[shard], now);
 	}
@@ -370,13 +408,16 @@ static void take(struct keeper *keeper, const struct fleet_news *news, mono_ms n
 
 static void take_over(struct keeper *keeper, const struct fleet_news *news, mono_ms now)
 {
+	struct own_rows rows;
+
 	keeper_flush(keeper, now); /* records that are gone leave the table below */
-	if (own_rows(keeper, news)) {
+	if (own_rows(keeper, news, &rows)) {
 		log_error("registrar", "out of memory: %zu shards are not taken over",
 			  news->taken_count);
 		return;
 	}
-	take(keeper, news, now);
+	take(keeper, news, &rows, now);
+	free(rows.list);
 }
 
 /* ---- news ---- */
@@ -465,6 +506,14 @@ void shards_answered(struct keeper *keeper, struct reg *reg, uint16_t before, mo
 		revert(keeper, reg, before, now);
 }
 
+static bool any_in_flight(const struct keeper *keeper)
+{
+	for (size_t i = 0; i < keeper->lane_count; i++)
+		if (refresh_in_flight(keeper->lanes[i].refresh))
+			return true;
+	return false;
+}
+
 bool shards_turn(struct keeper *keeper, mono_ms now)
 {
 	struct shards *shards = &keeper->shards;
@@ -474,7 +523,7 @@ bool shards_turn(struct keeper *keeper, mono_ms now)
 	fleet_pulse(keeper->options.fleet, now);
 	stand(keeper, now);
 	go_on_leaving(keeper, now);
-	if (shards->out && !refresh_in_flight(keeper->refresh)) {
+	if (shards->out && !any_in_flight(keeper)) {
 		shards->out = false;
 		fleet_forgotten(keeper->options.fleet);
 	}

@@ -68,6 +68,5 @@ size_t shards_write_ahead(struct keeper *keeper, struct reg **due, size_t count,
 bool shards_idle(const struct keeper *keeper);
 /* The table has changed: tells the pacing how many numbers are ours. */
 void shards_count(struct keeper *keeper);
-size_t shards_numbers(const struct keeper *keeper);
 
 #endif

@@ -53,6 +53,7 @@ struct store_row keeper_row_of(const struct keeper *keeper, const struct reg *re
 			       mono_ms now)
 {
 	struct store_row row = { .number = reg->number,
+				 .tenant = keeper_tenant_key(keeper, reg->tenant),
 				 .params = reg->told ? &keeper->table.params[reg->told] : NULL,
 				 .expires = keeper->offset +
 					    (keeper_certain(reg) ? reg->expires_ms : now),
@@ -81,7 +82,9 @@ static int compare_rows(const void *a, const void *b)
 {
 	const struct store_row *x = a, *y = b;
 
-	return x->number < y->number ? -1 : x->number > y->number;
+	if (x->number != y->number)
+		return x->number < y->number ? -1 : 1;
+	return strcmp(x->tenant, y->tenant);
 }
 
 void keeper_flush_failed(struct keeper *keeper, const char *why, mono_ms now)
@@ -145,6 +148,7 @@ struct loaded {
 	uint16_t last_id;
 	struct keeper_row *rows;
 	size_t count, room;
+	size_t strangers; /* rows of tenants that are not configured */
 };
 
 static int loaded_reserve(struct loaded *loaded)
@@ -166,13 +170,17 @@ static int on_row(const struct store_row *row, void *arg)
 {
 	struct loaded *loaded = arg;
 	char text[E164_ROOM];
-	int err;
+	int err, tenant = keeper_tenant_of(loaded->keeper, row->tenant);
 
 	e164_unpack(row->number, text);
 	if (!e164_valid(text) || row->params->route_type >= ROUTE_TYPE_COUNT)
 		return 0; /* nothing we wrote; the configuration says what is wanted */
+	if (tenant < 0) {
+		loaded->strangers++;
+		return 0;
+	}
 	/* A file opened anew after damage starts again: keep to number order. */
-	if (loaded->count && loaded->rows[loaded->count - 1].number >= row->number)
+	if (loaded->count && loaded->rows[loaded->count - 1].number > row->number)
 		return 0;
 	err = loaded_reserve(loaded);
 	if (!err && row->params != loaded->last_params)
@@ -183,22 +191,46 @@ static int on_row(const struct store_row *row, void *arg)
 	loaded->rows[loaded->count++] = (struct keeper_row){ .number = row->number,
 							     .expires = row->expires,
 							     .ttl_s = row->ttl_s,
-							     .told = loaded->last_id };
+							     .told = loaded->last_id,
+							     .tenant = (uint8_t)tenant };
 	return 0;
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+	const struct keeper_row *x = a, *y = b;
+	uint64_t left = reg_key(x->number, x->tenant), right = reg_key(y->number, y->tenant);
+
+	return left < right ? -1 : left > right;
+}
+
+/* Of one number they come in the order of the tenants' names: put into that of keys, each
+ * once. */
+static void sort_rows(struct loaded *loaded)
+{
+	size_t kept = 0;
+
+	if (loaded->keeper->lane_count > 1 && loaded->count)
+		qsort(loaded->rows, loaded->count, sizeof(*loaded->rows), compare_keys);
+	for (size_t i = 0; i < loaded->count; i++)
+		if (!kept || compare_keys(&loaded->rows[kept - 1], &loaded->rows[i]))
+			loaded->rows[kept++] = loaded->rows[i];
+	loaded->count = kept;
 }
 
 /* The table is empty before: afterwards it has the rows' order. */
 static int merge_rows(struct keeper *keeper, struct loaded *loaded)
 {
-	uint64_t *numbers = calloc(loaded->count + 1, sizeof(*numbers));
+	uint64_t *keys = calloc(loaded->count + 1, sizeof(*keys));
 	int err;
 
-	if (!numbers)
+	if (!keys)
 		return -ENOMEM;
+	sort_rows(loaded);
 	for (size_t i = 0; i < loaded->count; i++)
-		numbers[i] = loaded->rows[i].number;
-	err = keeper_merge(keeper, numbers, loaded->count);
-	free(numbers);
+		keys[i] = reg_key(loaded->rows[i].number, loaded->rows[i].tenant);
+	err = keeper_merge(keeper, keys, loaded->count);
+	free(keys);
 	for (size_t i = 0; !err && i < loaded->count; i++)
 		loaded->rows[i].handle = keeper->table.sorted[i];
 	return err;
@@ -240,7 +272,7 @@ void keeper_take_row(struct keeper *keeper, const struct keeper_row *row, bool t
 	keeper_count(keeper, reg, +1);
 	pthread_mutex_unlock(&keeper->lock);
 	if (row->ttl_s)
-		keeper->ttl_s = row->ttl_s;
+		keeper_lane(keeper, reg)->ttl_s = row->ttl_s;
 }
 
 /* After the wanted set is known, in order of expiry. A row may lag behind by one
@@ -280,6 +312,12 @@ int keeper_load(struct keeper *keeper, const struct wanted *wanted, mono_ms now)
 		err = pauses_load(keeper->options.pauses);
 	if (!err)
 		err = merge_rows(keeper, &loaded);
+	if (loaded.strangers)
+		log_notice(
+			"registrar",
+			"store %s has %zu registrations of tenants that are not configured: they "
+			"are left to lapse; put the tenant back to have them withdrawn",
+			keeper->options.store, loaded.strangers);
 	if (!err) {
 		same_boot = set_offset(keeper, now);
 		for (size_t i = 0; i < loaded.count; i++)

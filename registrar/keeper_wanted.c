@@ -14,8 +14,10 @@ struct wanted *wanted_destroy(struct wanted *wanted)
 	if (!wanted)
 		return NULL;
 	free(wanted->sip_uri);
-	free(wanted->prefix_mo);
-	free(wanted->prefix_mt);
+	for (size_t i = 0; i < CONFIG_TENANTS; i++) {
+		free(wanted->prefixes[i].mo);
+		free(wanted->prefixes[i].mt);
+	}
 	free(wanted->numbers);
 	free(wanted);
 	return NULL;
@@ -31,17 +33,47 @@ static char *sip_uri_of(const struct config *config)
 	return str_take(&uri);
 }
 
-int wanted_create(struct wanted **ret_wanted, const struct config *config)
+static bool copy(char **to, const char *from)
+{
+	*to = from ? strdup(from) : NULL;
+	return *to || !from;
+}
+
+static bool copy_prefixes(struct wanted *wanted, const struct config *config,
+			  const uint8_t *tenants)
+{
+	for (size_t i = 0; i < config_tenants(config); i++) {
+		unsigned to = tenants ? tenants[i] : (unsigned)i;
+		struct wanted_prefixes *prefixes = &wanted->prefixes[to % CONFIG_TENANTS];
+
+		if (to == WANTED_NOWHERE)
+			continue;
+		if (!copy(&prefixes->mo, config_tenant_prefix(config, i, DIRECTION_MO)) ||
+		    !copy(&prefixes->mt, config_tenant_prefix(config, i, DIRECTION_MT)))
+			return false;
+	}
+	return true;
+}
+
+bool wanted_copy_prefixes(struct wanted *to, const struct wanted *from)
+{
+	for (size_t i = 0; i < CONFIG_TENANTS; i++)
+		if (!copy(&to->prefixes[i].mo, from->prefixes[i].mo) ||
+		    !copy(&to->prefixes[i].mt, from->prefixes[i].mt))
+			return false;
+	return true;
+}
+
+int wanted_create(struct wanted **ret_wanted, const struct config *config,
+		  const uint8_t tenants[CONFIG_TENANTS])
 {
 	struct wanted *wanted = calloc(1, sizeof(*wanted));
 
 	if (!wanted)
 		return -ENOMEM;
 	wanted->sip_uri = sip_uri_of(config);
-	wanted->prefix_mo = strdup(config->prefix_mo ? config->prefix_mo : "");
-	wanted->prefix_mt = strdup(config->prefix_mt ? config->prefix_mt : "");
 	wanted->numbers = calloc(config->registration_count + 1, sizeof(*wanted->numbers));
-	if (!wanted->sip_uri || !wanted->prefix_mo || !wanted->prefix_mt || !wanted->numbers) {
+	if (!wanted->sip_uri || !wanted->numbers || !copy_prefixes(wanted, config, tenants)) {
 		wanted_destroy(wanted);
 		return -ENOMEM;
 	}
@@ -51,10 +83,13 @@ int wanted_create(struct wanted **ret_wanted, const struct config *config)
 		wanted->numbers[i].number = e164_pack(from->number);
 		wanted->numbers[i].service = from->service;
 		wanted->numbers[i].route_type = from->route_type;
+		wanted->numbers[i].tenant = tenants ? tenants[from->tenant] : from->tenant;
 	}
 	wanted->count = config->registration_count;
 	wanted->config = registrar_config_id(config);
 	consent_plan_init(&wanted->consents, config->consents);
+	if (tenants)
+		wanted->consents.tenant = tenants[wanted->consents.tenant];
 	*ret_wanted = wanted;
 	return 0;
 }
@@ -80,7 +115,7 @@ static void want_one(struct keeper *keeper, struct reg *reg, uint16_t wanted,
 	shards_adopt(keeper, reg, now);
 	keeper_count(keeper, reg, +1);
 	pthread_mutex_unlock(&keeper->lock);
-	if (changed && !(reg->repeat))
+	if (changed && !reg->repeat && !reg->linger)
 		keeper_handle(keeper, reg, wanted ? REG_EV_CHANGED : REG_EV_REMOVED, &input);
 }
 
@@ -106,86 +141,125 @@ static void hold_one(struct keeper *keeper, struct reg *reg, mono_ms now)
 		return;
 	keeper_handle(keeper, reg, hold ? REG_EV_REMOVED : REG_EV_CHANGED, &input);
 	if (hold && reg->state == REG_WITHDRAWING && !(reg->flags & REG_IN_FLIGHT))
-		refresh_file_first(keeper->refresh, reg);
+		refresh_file_first(keeper_lane(keeper, reg)->refresh, reg);
+	if (hold)
+		moves_arrived(keeper, reg, now);
 }
 
 /* ---- of all ---- */
 
-/* Ids of the parameters by route type; 0 where no number has that type. */
-static int intern_all(struct keeper *keeper, const struct wanted *wanted,
-		      uint16_t ids[ROUTE_TYPE_COUNT])
+/* Ids of the parameters by tenant and route type; 0 where no number has both. */
+typedef uint16_t params_ids[CONFIG_TENANTS][ROUTE_TYPE_COUNT];
+
+static uint16_t id_of(params_ids ids, const struct wanted_number *number)
 {
-	struct reg_params params = { wanted->sip_uri, wanted->prefix_mo, wanted->prefix_mt, 0 };
+	return number->tenant == WANTED_NOWHERE ? 0 : ids[number->tenant][number->route_type];
+}
+
+static int intern(struct keeper *keeper, const struct wanted *wanted,
+		  const struct wanted_number *number, uint16_t *ret_id)
+{
+	const struct wanted_prefixes *prefixes = &wanted->prefixes[number->tenant];
+	struct reg_params params = { wanted->sip_uri, prefixes->mo ? prefixes->mo : (char *)"",
+				     prefixes->mt ? prefixes->mt : (char *)"",
+				     (enum route_type)number->route_type };
+	int err;
+
+	pthread_mutex_lock(&keeper->lock);
+	err = reg_table_params(&keeper->table, &params, ret_id);
+	pthread_mutex_unlock(&keeper->lock);
+	return err;
+}
+
+static int intern_all(struct keeper *keeper, const struct wanted *wanted, params_ids ids)
+{
 	int err = 0;
 
-	memset(ids, 0, ROUTE_TYPE_COUNT * sizeof(ids[0]));
+	memset(ids, 0, sizeof(params_ids));
 	for (size_t i = 0; !err && i < wanted->count; i++) {
-		uint8_t type = wanted->numbers[i].route_type;
+		const struct wanted_number *number = &wanted->numbers[i];
 
-		if (type >= ROUTE_TYPE_COUNT)
+		if (number->route_type >= ROUTE_TYPE_COUNT ||
+		    (number->tenant != WANTED_NOWHERE && number->tenant >= keeper->lane_count))
 			return -EINVAL;
-		if (ids[type] || type == ROUTE_TYPE_NONE)
-			continue;
-		params.route_type = (enum route_type)type;
-		pthread_mutex_lock(&keeper->lock);
-		err = reg_table_params(&keeper->table, &params, &ids[type]);
-		pthread_mutex_unlock(&keeper->lock);
+		if (number->route_type != ROUTE_TYPE_NONE && number->tenant != WANTED_NOWHERE &&
+		    !ids[number->tenant][number->route_type])
+			err = intern(keeper, wanted, number,
+				     &ids[number->tenant][number->route_type]);
 	}
 	return err;
 }
 
-int keeper_merge(struct keeper *keeper, const uint64_t *numbers, size_t number_count)
+int keeper_merge(struct keeper *keeper, const uint64_t *keys, size_t count)
 {
 	int err;
 
 	pthread_mutex_lock(&keeper->lock);
-	err = reg_table_merge(&keeper->table, numbers, number_count);
+	err = reg_table_merge(&keeper->table, keys, count);
 	pthread_mutex_unlock(&keeper->lock);
 	return err;
 }
 
 /* Records and parameters for all of `wanted`. */
-static int prepare(struct keeper *keeper, const struct wanted *wanted,
-		   uint16_t ids[ROUTE_TYPE_COUNT], mono_ms now)
+static int prepare(struct keeper *keeper, const struct wanted *wanted, params_ids ids, mono_ms now)
 {
-	uint64_t *numbers = calloc(wanted->count + 1, sizeof(*numbers));
+	uint64_t *keys = calloc(wanted->count + 1, sizeof(*keys));
+	size_t count = 0;
 	int err;
 
-	if (!numbers)
+	if (!keys)
 		return -ENOMEM;
 	keeper_flush(keeper, now); /* records that are gone leave the table below */
 	for (size_t i = 0; i < wanted->count; i++)
-		numbers[i] = wanted->numbers[i].number;
+		if (wanted->numbers[i].tenant != WANTED_NOWHERE)
+			keys[count++] =
+				reg_key(wanted->numbers[i].number, wanted->numbers[i].tenant);
 	err = intern_all(keeper, wanted, ids);
 	if (!err)
-		err = keeper_merge(keeper, numbers, wanted->count);
-	free(numbers);
+		err = keeper_merge(keeper, keys, count);
+	free(keys);
 	return err;
+}
+
+/* One of the records of a number that is wanted, there or at another tenant's core; or
+ * (number NULL, or of ROUTE_TYPE_NONE) is not. */
+static void want_there(struct keeper *keeper, struct reg *reg, const struct wanted_number *number,
+		       params_ids ids, mono_ms now)
+{
+	bool wanted = number && number->route_type != ROUTE_TYPE_NONE;
+	bool here = wanted && number->tenant == reg->tenant;
+
+	if (!here)
+		moves_linger(keeper, reg, wanted && moves_must_wait(keeper, reg, number->tenant),
+			     now);
+	want_one(keeper, reg, here ? id_of(ids, number) : 0, here ? number : NULL, now);
+	if (here)
+		moves_linger(keeper, reg, false, now);
+	hold_one(keeper, reg, now);
 }
 
 int keeper_want(struct keeper *keeper, const struct wanted *wanted, mono_ms now)
 {
-	uint16_t ids[ROUTE_TYPE_COUNT];
+	params_ids ids;
 	size_t next = 0;
 	int err;
 
 	keeper->gate.config = wanted->config;
 	err = prepare(keeper, wanted, ids, now);
-
 	if (err)
 		return err;
 	for (size_t i = 0; i < keeper->table.count; i++) {
-		struct reg *reg = reg_at(&keeper->table, keeper->table.sorted[i]);
-		const struct wanted_number *number = &wanted->numbers[next];
+		struct reg *reg = keeper_reg(keeper, i);
+		const struct wanted_number *number;
 
-		if (next < wanted->count && number->number == reg->number) {
-			want_one(keeper, reg, ids[number->route_type], number, now);
+		while (next < wanted->count && wanted->numbers[next].number < reg->number)
 			next++;
-		} else {
-			want_one(keeper, reg, 0, NULL, now);
-		}
-		hold_one(keeper, reg, now);
+		number = &wanted->numbers[next];
+		want_there(keeper, reg,
+			   next < wanted->count && number->number == reg->number ? number : NULL,
+			   ids, now);
 	}
+	moves_settle(keeper, now);
 	shards_count(keeper);
 	return 0;
 }
@@ -200,8 +274,10 @@ void keeper_judge(struct keeper *keeper, const struct registrar_verdict *verdict
 	pthread_mutex_unlock(&keeper->lock);
 	if (!changed || keeper->stopping)
 		return;
-	refresh_limit(keeper->refresh,
-		      verdict->sick && verdict->rate ? verdict->rate : keeper->options.max_rate);
+	for (size_t i = 0; i < keeper->lane_count; i++)
+		refresh_limit(keeper->lanes[i].refresh,
+			      verdict->sick && verdict->rate ? verdict->rate
+							     : keeper->lanes[i].options->max_rate);
 	for (unsigned rank = GATE_RANKS; rank-- > 0;)
 		for (size_t i = keeper->table.count; i-- > 0;) {
 			struct reg *reg = reg_at(&keeper->table, keeper->table.sorted[i]);
@@ -215,19 +291,19 @@ void keeper_judge(struct keeper *keeper, const struct registrar_verdict *verdict
 
 int keeper_want_some(struct keeper *keeper, const struct wanted *some, mono_ms now)
 {
-	uint16_t ids[ROUTE_TYPE_COUNT];
+	params_ids ids;
 	int err = prepare(keeper, some, ids, now);
 
 	for (size_t i = 0; !err && i < some->count; i++) {
 		const struct wanted_number *number = &some->numbers[i];
-		uint16_t id = ids[number->route_type];
 
-		struct reg *reg = reg_table_find(&keeper->table, number->number);
-
-		want_one(keeper, reg, id, id ? number : NULL, now);
-		hold_one(keeper, reg, now);
+		for (size_t k = reg_table_from(&keeper->table, number->number);
+		     k < keeper->table.count && keeper_reg(keeper, k)->number == number->number;
+		     k++)
+			want_there(keeper, keeper_reg(keeper, k), number, ids, now);
 	}
-	refresh_expect(keeper->refresh, keeper->table.count, keeper->ttl_s);
+	moves_settle(keeper, now);
+	shards_count(keeper);
 	return err;
 }
 
@@ -241,12 +317,12 @@ void keeper_pause(struct keeper *keeper, mono_ms now)
 void keeper_refresh(struct keeper *keeper, uint64_t number, mono_ms now)
 {
 	struct reg_input input = { .now = now };
-	struct reg *reg = number ? reg_table_find(&keeper->table, number) : NULL;
 
-	if (reg && reg->wanted)
-		keeper_handle(keeper, reg, REG_EV_CHANGED, &input);
-	for (size_t i = 0; !number && i < keeper->table.count; i++) {
-		reg = reg_at(&keeper->table, keeper->table.sorted[i]);
+	for (size_t i = reg_table_from(&keeper->table, number); i < keeper->table.count; i++) {
+		struct reg *reg = keeper_reg(keeper, i);
+
+		if (number && reg->number != number)
+			break;
 		if (reg->wanted)
 			keeper_handle(keeper, reg, REG_EV_CHANGED, &input);
 	}
@@ -262,7 +338,12 @@ void keeper_stop(struct keeper *keeper, bool withdraw, mono_ms now)
 	keeper->withdrawing = withdraw;
 	if (!withdraw)
 		return;
-	refresh_hurry(keeper->refresh);
-	for (size_t i = 0; i < keeper->table.count; i++)
-		want_one(keeper, reg_at(&keeper->table, keeper->table.sorted[i]), 0, NULL, now);
+	for (size_t i = 0; i < keeper->lane_count; i++)
+		refresh_hurry(keeper->lanes[i].refresh);
+	for (size_t i = 0; i < keeper->table.count; i++) {
+		struct reg *reg = keeper_reg(keeper, i);
+
+		moves_linger(keeper, reg, false, now);
+		want_one(keeper, reg, 0, NULL, now);
+	}
 }

@@ -50,6 +50,7 @@ enum queue { QUEUE_NONE, QUEUE_WHEEL, QUEUE_REFRESH, QUEUE_OTHER };
 
 struct refresh {
 	struct reg_table *table; /* borrowed */
+	size_t count;            /* of its records, those that are ours to keep alive */
 	uint64_t random;
 	uint32_t slots[SLOT_COUNT];
 	int64_t slot_now; /* slots up to and with this one have been emptied */
@@ -87,6 +88,7 @@ int refresh_create(struct refresh **ret_refresh, struct reg_table *table, uint64
 	if (!refresh)
 		return -ENOMEM;
 	refresh->table = table;
+	refresh->count = SIZE_MAX; /* not known yet */
 	refresh->random = seed;
 	refresh->slot_now = now / SLOT_MS;
 	refresh->rate = plan_rate(0, REG_TTL_DEFAULT_S);
@@ -213,7 +215,7 @@ static uint32_t find_urgent(const struct refresh *refresh, bool last)
 /* A refresh is what would lapse; everything else can bear to wait. */
 static bool is_refresh(const struct reg *reg)
 {
-	return reg->expires_ms && reg_wish(reg) && reg->wanted == reg->told;
+	return reg->expires_ms && reg_wish(reg) && reg_wish(reg) == reg->told;
 }
 
 static void put_due(struct refresh *refresh, struct reg *reg)
@@ -278,6 +280,7 @@ void refresh_expect(struct refresh *refresh, size_t count, uint32_t ttl_s)
 {
 	uint32_t ttl = ttl_s ? ttl_s : REG_TTL_DEFAULT_S;
 
+	refresh->count = count;
 	refresh->steady = plan_steady(count, ttl);
 	refresh->rate = plan_rate(count, ttl);
 	refresh->short_ms = (mono_ms)ttl * 1000 / 4;
@@ -450,7 +453,9 @@ static void plan_probe(struct refresh *refresh, mono_ms now)
 /* One number can be a trouble of its own: it counts until it is known for that. */
 static bool failed_enough(struct refresh *refresh, const struct reg *reg, mono_ms now)
 {
-	size_t enough = refresh->table->count < DOWN_AFTER ? refresh->table->count : DOWN_AFTER;
+	size_t count =
+		refresh->count < refresh->table->count ? refresh->count : refresh->table->count;
+	size_t enough = count < DOWN_AFTER ? count : DOWN_AFTER;
 	bool known = false;
 
 	if (is_retry(reg))

@@ -264,7 +264,7 @@ static void settle(struct reg *reg, mono_ms now)
 	if (reg->flags & REG_IN_FLIGHT || reg->state == REG_ELSEWHERE ||
 	    (away && next == reg->state) || (!away && next == REG_NEW))
 		return;
-	reg->state = next;
+	reg->state = next & 0xfu;
 	if (reg->flags & REG_UNSURE)
 		reg->expires_ms = 0; /* an upsert without an answer may have extended it */
 	reg->failures = 0;
@@ -284,7 +284,7 @@ int reg_handle(struct reg *reg, enum reg_event event, const struct reg_input *in
 		reg->flags &= (uint8_t)~REG_IN_FLIGHT;
 	if ((event == REG_EV_CHANGED || event == REG_EV_REMOVED) && reg->flags & REG_UNSURE)
 		reg->flags |= REG_CONFLICT;
-	reg->state = (uint8_t)rule->next;
+	reg->state = rule->next & 0xfu;
 	if (rule->action)
 		rule->action(reg, input);
 	settle(reg, input->now);
@@ -308,6 +308,7 @@ void reg_disown(struct reg *reg)
 	reg->failures = 0;
 	reg->flags &= REG_IN_FLIGHT | REG_HELD | REG_CONSENTED;
 	reg->repeat = 0;
+	reg->linger = 0;
 }
 
 void reg_repeat(struct reg *reg, bool repeat, mono_ms now)
@@ -321,6 +322,16 @@ void reg_repeat(struct reg *reg, bool repeat, mono_ms now)
 		if (!(reg->flags & REG_IN_FLIGHT))
 			reg->due_ms = now;
 	}
+	settle(reg, now);
+}
+
+void reg_linger(struct reg *reg, bool linger, mono_ms now)
+{
+	if (reg->state == REG_ELSEWHERE || linger == reg->linger)
+		return;
+	reg->linger = linger;
+	if (!linger && reg_wish(reg) != reg->told && reg->flags & REG_UNSURE)
+		reg->flags |= REG_CONFLICT;
 	settle(reg, now);
 }
 

@@ -50,7 +50,8 @@ struct reg {
 	uint32_t service;    /* index into the config's services */
 	uint16_t wanted;     /* what the core shall be told (reg_params); 0: not wanted */
 	uint16_t told;       /* what it was told, perhaps in vain; 0: nothing */
-	uint8_t state;       /* enum reg_state; written by the functions below only */
+	uint8_t state : 4;   /* enum reg_state; written by the functions below only */
+	uint8_t tenant : 4;  /* whose core: for good */
 	uint8_t failures;    /* in a row, saturating */
 	uint8_t flags;       /* enum reg_flag */
 	/* Of the registrar thread alone, hence not among the flags: */
@@ -60,7 +61,9 @@ struct reg {
 	uint8_t said : 1;   /* the log tells of its trouble */
 	uint8_t paused : 1; /* held by an operator's order: pauses.h */
 	uint8_t repeat : 1; /* only what it was told may be said again: reg_repeat() */
+	uint8_t linger : 1; /* not wanted here any more, and kept until another core has it */
 };
+_Static_assert(CONFIG_TENANTS <= 16 && REG_STATE_COUNT <= 16, "four bits each");
 _Static_assert(sizeof(struct reg) <= 64, "a million registrations stay under 64 MB");
 
 enum reg_event {
@@ -89,7 +92,7 @@ int reg_handle(struct reg *reg, enum reg_event event, const struct reg_input *in
 /* What the core shall be told now; 0: nothing. */
 static inline uint16_t reg_wish(const struct reg *reg)
 {
-	if (reg->repeat)
+	if (reg->repeat || reg->linger)
 		return reg->told;
 	return reg->flags & REG_HELD ? 0 : reg->wanted;
 }
@@ -103,6 +106,9 @@ void reg_disown(struct reg *reg);
 /* What the core was told is kept alive, whatever is wanted or held; afterwards that is
  * due at once. The caller files the record anew. */
 void reg_repeat(struct reg *reg, bool repeat, mono_ms now);
+
+/* Kept alive as it was told, or not any more. The caller files the record anew. */
+void reg_linger(struct reg *reg, bool linger, mono_ms now);
 
 /* Nobody wants it, the core has forgotten it: the record can go. */
 bool reg_gone(const struct reg *reg);

@@ -26,14 +26,14 @@ void reg_table_done(struct reg_table *table)
 	memset(table, 0, sizeof(*table));
 }
 
-size_t reg_table_after(const struct reg_table *table, uint64_t number)
+size_t reg_table_after(const struct reg_table *table, uint64_t key)
 {
 	size_t low = 0, high = table->count;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (reg_at(table, table->sorted[middle])->number <= number)
+		if (reg_key_of(reg_at(table, table->sorted[middle])) <= key)
 			low = middle + 1;
 		else
 			high = middle;
@@ -41,12 +41,17 @@ size_t reg_table_after(const struct reg_table *table, uint64_t number)
 	return low;
 }
 
-struct reg *reg_table_find(const struct reg_table *table, uint64_t number)
+size_t reg_table_from(const struct reg_table *table, uint64_t number)
 {
-	size_t after = reg_table_after(table, number);
+	return number ? reg_table_after(table, reg_key(number, 0) - 1) : 0;
+}
+
+struct reg *reg_table_find(const struct reg_table *table, uint64_t key)
+{
+	size_t after = reg_table_after(table, key);
 	struct reg *reg = after ? reg_at(table, table->sorted[after - 1]) : NULL;
 
-	return reg && reg->number == number ? reg : NULL;
+	return reg && reg_key_of(reg) == key ? reg : NULL;
 }
 
 /* ---- merging ---- */
@@ -69,7 +74,7 @@ static int reserve(struct reg_table *table, size_t more)
 }
 
 /* Room was reserved. */
-static uint32_t add(struct reg_table *table, uint64_t number)
+static uint32_t add(struct reg_table *table, uint64_t key)
 {
 	uint32_t handle = table->free;
 	struct reg *reg;
@@ -80,7 +85,8 @@ static uint32_t add(struct reg_table *table, uint64_t number)
 		handle = ++table->used;
 	reg = reg_at(table, handle);
 	memset(reg, 0, sizeof(*reg));
-	reg->number = number;
+	reg->number = key / CONFIG_TENANTS;
+	reg->tenant = key % CONFIG_TENANTS & 0xfu;
 	reg->handle = handle;
 	return handle;
 }
@@ -95,7 +101,7 @@ static void drop(struct reg_table *table, struct reg *reg)
 	table->free = handle;
 }
 
-int reg_table_merge(struct reg_table *table, const uint64_t *numbers, size_t count)
+int reg_table_merge(struct reg_table *table, const uint64_t *keys, size_t count)
 {
 	uint32_t *sorted = reallocarray(NULL, table->count + count + 1, sizeof(uint32_t));
 	size_t old = 0, wanted = 0, n = 0;
@@ -109,12 +115,12 @@ int reg_table_merge(struct reg_table *table, const uint64_t *numbers, size_t cou
 	while (old < table->count || wanted < count) {
 		struct reg *reg = old < table->count ? reg_at(table, table->sorted[old]) : NULL;
 
-		if (!reg || (wanted < count && numbers[wanted] < reg->number)) {
-			sorted[n++] = add(table, numbers[wanted++]);
+		if (!reg || (wanted < count && keys[wanted] < reg_key_of(reg))) {
+			sorted[n++] = add(table, keys[wanted++]);
 			continue;
 		}
 		old++;
-		if (wanted < count && numbers[wanted] == reg->number)
+		if (wanted < count && keys[wanted] == reg_key_of(reg))
 			wanted++;
 		else if (reg_gone(reg)) {
 			drop(table, reg);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* reg_table.h - all records, in number order, and what the core is told.
+/* reg_table.h - all records, in the order of their keys, and what the core is told.
+ *
+ * A record is of one number at one tenant's core; a key names both. While a number
+ * moves from one to another it has two.
  *
  * A record stays where it is while it lives; its handle is a 32-bit name for
  * it (0: none). The strings of a registration are few and shared: struct
@@ -25,7 +28,7 @@ struct reg_table {
 	uint32_t chunk_count;
 	uint32_t used;    /* records ever handed out */
 	uint32_t free;    /* first free handle, linked by `next` */
-	uint32_t *sorted; /* handles in number order */
+	uint32_t *sorted; /* handles in the order of keys */
 	size_t count;
 	struct reg_params *params; /* [0] is not used */
 	size_t params_count;
@@ -38,15 +41,27 @@ static inline struct reg *reg_at(const struct reg_table *table, uint32_t handle)
 	return &table->chunks[(handle - 1) / REG_CHUNK][(handle - 1) % REG_CHUNK];
 }
 
-struct reg *reg_table_find(const struct reg_table *table, uint64_t number); /* NULL: none */
+/* Numbers end below 10^15; tenants count from 0. */
+static inline uint64_t reg_key(uint64_t number, unsigned tenant)
+{
+	return number * CONFIG_TENANTS + tenant;
+}
+static inline uint64_t reg_key_of(const struct reg *reg)
+{
+	return reg_key(reg->number, reg->tenant);
+}
 
-/* Index in `sorted` of the first number greater than this one. */
-size_t reg_table_after(const struct reg_table *table, uint64_t number);
+struct reg *reg_table_find(const struct reg_table *table, uint64_t key); /* NULL: none */
+
+/* Index in `sorted` of the first key greater than this one; of the first one of a number
+ * or of those after it. */
+size_t reg_table_after(const struct reg_table *table, uint64_t key);
+size_t reg_table_from(const struct reg_table *table, uint64_t number);
 
 /* Drops the records that are gone (none of them may be filed in a queue) and
- * adds new ones for those of `numbers` (ascending, distinct) that are missing.
+ * adds new ones for those of `keys` (ascending, distinct) that are missing.
  * -ENOMEM leaves it as it is. */
-int reg_table_merge(struct reg_table *table, const uint64_t *numbers, size_t count) MUST_CHECK;
+int reg_table_merge(struct reg_table *table, const uint64_t *keys, size_t count) MUST_CHECK;
 
 /* The id of equal parameters, copied on first sight. -ENOMEM or -ENOSPC. */
 int reg_table_params(struct reg_table *table, const struct reg_params *params,

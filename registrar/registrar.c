@@ -21,12 +21,21 @@
 
 struct note;
 
+/* To a tenant's core. */
+struct link {
+	struct registrar *registrar;
+	char *name;
+	struct api_client *client; /* the first one is polled for all */
+	struct api_token *token;   /* NULL: none is needed */
+};
+
 struct registrar {
 	struct keeper *keeper;
 	struct consents *consents;
-	struct api_client *client;
-	struct api_token *token; /* NULL: none is needed */
-	struct fleet *fleet;     /* NULL: all numbers are ours */
+	struct link links[CONFIG_TENANTS]; /* the first is that of core.api */
+	size_t link_count;
+	unsigned consents_from; /* the link whose core tells of consents */
+	struct fleet *fleet;    /* NULL: all numbers are ours */
 	struct mailbox *mailbox;
 	char *api_settings, *store_settings; /* what cannot change without a restart */
 	struct config_postgres postgres;     /* own; conninfo NULL: no fleet */
@@ -58,6 +67,7 @@ struct note {
 	struct lease_wish wish;          /* what a fleet calls it */
 	struct fleet_news *news;
 	uint64_t number;
+	unsigned tenant;
 	char *token;
 	unsigned expires_in_s, retry_ms;
 	char error[384];
@@ -115,9 +125,9 @@ static void on_note(struct mail *mail, void *receiver)
 		keeper_refresh(keeper, note->number, now);
 		break;
 	case NOTE_TOKEN:
-		keeper_token(keeper, note->token, note->expires_in_s, note->error, note->retry_ms,
-			     now);
-		if (note->token)
+		keeper_token(keeper, note->tenant, note->token, note->expires_in_s, note->error,
+			     note->retry_ms, now);
+		if (note->token && note->tenant == registrar->consents_from)
 			consents_token(registrar->consents, note->token);
 		break;
 	case NOTE_JUDGE:
@@ -157,7 +167,7 @@ static struct note *note_create(enum note_kind kind)
 static void post(struct registrar *registrar, struct note *take_note)
 {
 	mailbox_post(registrar->mailbox, &take_note->mail);
-	api_client_wake(registrar->client);
+	api_client_wake(registrar->links[0].client);
 }
 
 static void *registrar_thread(void *arg)
@@ -180,7 +190,7 @@ static void *registrar_thread(void *arg)
 			if (registrar->stop_by < until)
 				until = registrar->stop_by;
 		}
-		api_client_poll(registrar->client, until);
+		api_client_poll(registrar->links[0].client, until);
 		now = clock_now();
 	}
 	return NULL;
@@ -192,7 +202,8 @@ static void *registrar_thread(void *arg)
 static void on_token(const char *token, unsigned expires_in_s, const char *error, unsigned retry_ms,
 		     void *arg)
 {
-	struct registrar *registrar = arg;
+	struct link *link = arg;
+	struct registrar *registrar = link->registrar;
 	struct note *note = note_create(NOTE_TOKEN);
 
 	if (note && token)
@@ -202,17 +213,25 @@ static void on_token(const char *token, unsigned expires_in_s, const char *error
 		free(note);
 		return;
 	}
+	note->tenant = (unsigned)(link - registrar->links);
 	note->expires_in_s = expires_in_s;
 	note->retry_ms = retry_ms;
 	snprintf(note->error, sizeof(note->error), "%s", error ? error : "");
 	post(registrar, note);
 }
 
-static void on_token_refused(const char *token, void *arg)
+static void on_token_refused(unsigned tenant, const char *token, void *arg)
 {
 	struct registrar *registrar = arg;
 
-	api_token_invalidate(registrar->token, token);
+	api_token_invalidate(registrar->links[tenant].token, token);
+}
+
+static void on_consents_token_refused(const char *token, void *arg)
+{
+	struct registrar *registrar = arg;
+
+	on_token_refused(registrar->consents_from, token, registrar);
 }
 
 /* Registrar thread. */
@@ -241,22 +260,25 @@ static void on_deleted(uint64_t number, void *arg)
 
 static int create_consents(struct registrar *registrar, const struct config *config)
 {
+	unsigned from = config->consents ? config->consents->tenant : 0;
+	const struct config_api *api = config_tenant_api(config, from);
 	struct consent_options options = {
-		.client = registrar->client,
+		.client = registrar->links[from].client,
 		.store = config->store_sqlite,
-		.deadline_ms = config->core.api.deadline_ms,
-		.needs_token = config->core.api.token_url != NULL,
-		.token_refused = on_token_refused,
+		.deadline_ms = api->deadline_ms,
+		.needs_token = api->token_url != NULL,
+		.token_refused = on_consents_token_refused,
 		.changed = on_consents,
 		.arg = registrar,
 	};
 
+	registrar->consents_from = from;
 	if (getrandom(&options.seed, sizeof(options.seed), 0) != sizeof(options.seed))
 		return -EIO;
 	return consents_create(&registrar->consents, &options);
 }
 
-static int create_token(struct registrar *registrar, const struct config_api *api)
+static int create_token(struct link *link, const struct config_api *api)
 {
 	struct api_token_options options = {
 		.url = api->token_url,
@@ -271,11 +293,23 @@ static int create_token(struct registrar *registrar, const struct config_api *ap
 
 	if (!api->token_url)
 		return 0;
-	err = api_token_create(&registrar->token, &options, on_token, registrar);
+	err = api_token_create(&link->token, &options, on_token, link);
 	if (err == -EINVAL)
-		log_error("registrar", "no tokens can be fetched: core.api.token_url must be an "
-				       "https:// address (http:// only on this machine), with "
-				       "client_id and client_secret_file beside it");
+		log_error(
+			"registrar",
+			"tenant=%s no tokens can be fetched: token_url must be an https:// address "
+			"(http:// only on this machine), with client_id and client_secret_file "
+			"beside it",
+			link->name);
+	return err;
+}
+
+static int create_tokens(struct registrar *registrar, const struct config *config)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < registrar->link_count; i++)
+		err = create_token(&registrar->links[i], config_tenant_api(config, i));
 	return err;
 }
 
@@ -343,19 +377,31 @@ static void mix(uint64_t *digest, const void *bytes, size_t length)
 	*digest = siphash_2_4(key, bytes, length);
 }
 
+static void mix_text(uint64_t *digest, const char *text)
+{
+	mix(digest, text ? text : "", text ? strlen(text) : 0);
+}
+
 /* What the core would be told; the same on every node. */
 static struct lease_wish wish_of(const struct config *config, const struct wanted *wanted)
 {
 	struct lease_wish wish = { .version = config->postgres.version, .digest = 1 };
 
 	mix(&wish.digest, wanted->sip_uri, strlen(wanted->sip_uri));
-	mix(&wish.digest, wanted->prefix_mo, strlen(wanted->prefix_mo));
-	mix(&wish.digest, wanted->prefix_mt, strlen(wanted->prefix_mt));
+	for (size_t i = 0; i < config_tenants(config); i++) {
+		if (i) /* without tenants it stays what it ever was */
+			mix_text(&wish.digest, config_tenant_name(config, i));
+		mix_text(&wish.digest, config_tenant_prefix(config, i, DIRECTION_MO));
+		mix_text(&wish.digest, config_tenant_prefix(config, i, DIRECTION_MT));
+	}
 	for (size_t i = 0; i < wanted->count; i++) {
 		const uint64_t words[] = { wanted->numbers[i].number,
 					   wanted->numbers[i].route_type };
+		size_t tenant = config->registrations[i].tenant;
 
 		mix(&wish.digest, words, sizeof(words));
+		if (tenant)
+			mix_text(&wish.digest, config_tenant_name(config, tenant));
 	}
 	return wish;
 }
@@ -374,7 +420,7 @@ static int create_fleet(struct registrar *registrar, const struct config *config
 
 /* ---- create and destroy ---- */
 
-static int create_client(struct registrar *registrar, const struct config_api *api)
+static int create_client(struct link *link, const struct config_api *api)
 {
 	struct api_client_options options = {
 		.target = api->target,
@@ -383,13 +429,58 @@ static int create_client(struct registrar *registrar, const struct config_api *a
 		.plaintext = api->plaintext,
 		.keepalive_ms = api->keepalive_s * 1000,
 		.keepalive_timeout_ms = api->keepalive_timeout_s * 1000,
+		.beside = link->registrar->links[0].client,
 	};
 	char error[512];
-	int err = api_client_create(&registrar->client, &options, error, sizeof(error));
+	int err = api_client_create(&link->client, &options, error, sizeof(error));
 
 	if (err == -EINVAL)
-		log_error("registrar", "no connection to the core's API is possible: %s", error);
+		log_error("registrar", "tenant=%s no connection to the core's API is possible: %s",
+			  link->name, error);
 	return err;
+}
+
+static int create_links(struct registrar *registrar, const struct config *config)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < config_tenants(config); i++) {
+		struct link *link = &registrar->links[i];
+
+		link->registrar = registrar;
+		link->name = strdup(config_tenant_name(config, i));
+		registrar->link_count++;
+		err = link->name ? create_client(link, config_tenant_api(config, i)) : -ENOMEM;
+	}
+	return err;
+}
+
+/* The link for each of a configuration's tenants: one that is new has none before the next
+ * start. */
+static void map_tenants(const struct registrar *registrar, const struct config *config,
+			uint8_t ret_tenants[CONFIG_TENANTS])
+{
+	for (size_t i = 0; i < config_tenants(config); i++) {
+		ret_tenants[i] = WANTED_NOWHERE;
+		for (size_t k = 0; k < registrar->link_count; k++)
+			if (!strcmp(registrar->links[k].name, config_tenant_name(config, i)))
+				ret_tenants[i] = (uint8_t)k;
+	}
+}
+
+/* A reload's numbers of a tenant that is new. */
+static void say_nowhere(const struct wanted *wanted)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < wanted->count; i++)
+		count += wanted->numbers[i].tenant == WANTED_NOWHERE;
+	if (count)
+		log_error(
+			"registrar",
+			"%zu numbers are of tenants that were added since the start: they stay as "
+			"they are until breakoutd is restarted",
+			count);
 }
 
 /* proc(5): random for each boot. NULL: there is none, as in some containers. */
@@ -413,12 +504,9 @@ static bool others_serve(void *arg)
 static int create_keeper(struct registrar *registrar, const struct config *config)
 {
 	struct keeper_options options = {
-		.client = registrar->client,
+		.tenant_count = registrar->link_count,
 		.store = config->postgres.conninfo ? "store.postgres" : config->store_sqlite,
 		.postgres = &config->postgres,
-		.deadline_ms = config->core.api.deadline_ms,
-		.max_rate = config->core.api.max_rate,
-		.needs_token = config->core.api.token_url != NULL,
 		.token_refused = on_token_refused,
 		.complete = complete,
 		.deleted = on_deleted,
@@ -430,10 +518,20 @@ static int create_keeper(struct registrar *registrar, const struct config *confi
 	char boot[64];
 	int err;
 
+	for (size_t i = 0; i < registrar->link_count; i++) {
+		const struct config_api *api = config_tenant_api(config, i);
+
+		options.tenants[i] =
+			(struct keeper_tenant){ .name = registrar->links[i].name,
+						.client = registrar->links[i].client,
+						.deadline_ms = api->deadline_ms,
+						.max_rate = api->max_rate,
+						.needs_token = api->token_url != NULL };
+	}
 	options.boot = boot_id(boot, sizeof(boot));
 	if (getrandom(&options.seed, sizeof(options.seed), 0) != sizeof(options.seed))
 		return -EIO;
-	err = wanted_create(&wanted, config);
+	err = wanted_create(&wanted, config, NULL);
 	if (err)
 		return err;
 	err = create_fleet(registrar, config, wanted);
@@ -450,16 +548,24 @@ static int create_keeper(struct registrar *registrar, const struct config *confi
 	return err;
 }
 
-static char *describe_api(const struct config_api *api)
+static void describe_api(struct str *text, const struct config_api *api)
 {
-	struct str text = { 0 };
-
-	str_addf(&text, "%s %s %s %s %s %s %s %d %d %u %u", api->target ? api->target : "",
+	str_addf(text, "%s %s %s %s %s %s %s %d %d %u %u\n", api->target ? api->target : "",
 		 api->token_url ? api->token_url : "", api->client_id ? api->client_id : "",
 		 api->client_secret_file ? api->client_secret_file : "",
 		 api->scope ? api->scope : "", api->ca_file ? api->ca_file : "",
 		 api->server_name ? api->server_name : "", api->raw_basic, api->plaintext,
 		 api->deadline_ms, api->max_rate);
+}
+
+static char *describe_apis(const struct config *config)
+{
+	struct str text = { 0 };
+
+	for (size_t i = 0; i < config_tenants(config); i++) {
+		str_addf(&text, "%s ", config_tenant_name(config, i));
+		describe_api(&text, config_tenant_api(config, i));
+	}
 	return str_take(&text);
 }
 
@@ -506,7 +612,7 @@ int registrar_create(struct registrar **ret_registrar, const struct config *conf
 
 	if (!registrar)
 		return -ENOMEM;
-	registrar->api_settings = describe_api(&config->core.api);
+	registrar->api_settings = describe_apis(config);
 	registrar->store_settings = describe_store(config);
 	err = registrar->api_settings && registrar->store_settings
 		      ? mailbox_create(&registrar->mailbox, registrar)
@@ -514,7 +620,7 @@ int registrar_create(struct registrar **ret_registrar, const struct config *conf
 	if (!err)
 		err = keep_postgres(registrar, &config->postgres);
 	if (!err)
-		err = create_client(registrar, &config->core.api);
+		err = create_links(registrar, config);
 	if (!err)
 		err = create_consents(registrar, config);
 	if (!err)
@@ -524,7 +630,7 @@ int registrar_create(struct registrar **ret_registrar, const struct config *conf
 	if (!err)
 		err = create_keeper(registrar, config);
 	if (!err)
-		err = create_token(registrar, &config->core.api);
+		err = create_tokens(registrar, config);
 	if (err) {
 		registrar_destroy(registrar);
 		return err;
@@ -538,14 +644,16 @@ struct registrar *registrar_destroy(struct registrar *registrar)
 	if (!registrar)
 		return NULL;
 	registrar_stop(registrar, /* withdraw= */ false, /* grace_ms= */ 0);
-	/* The token thread wakes the client: it ends first. Then the client, whose
-	 * end delivers the last answers. */
-	api_token_destroy(registrar->token);
+	/* The token threads wake the client: they end first. Then the clients, whose
+	 * end delivers the last answers; the one that is polled for all comes last. */
+	for (size_t i = 0; i < registrar->link_count; i++)
+		api_token_destroy(registrar->links[i].token);
 	if (registrar->keeper)
 		keeper_deafen(registrar->keeper);
 	if (registrar->consents)
 		consents_deafen(registrar->consents);
-	api_client_destroy(registrar->client);
+	for (size_t i = registrar->link_count; i-- > 0;)
+		api_client_destroy(registrar->links[i].client);
 	if (registrar->fleet)
 		fleet_stop(registrar->fleet);
 	keeper_destroy(registrar->keeper);
@@ -553,6 +661,8 @@ struct registrar *registrar_destroy(struct registrar *registrar)
 	pauses_destroy(registrar->pauses);
 	mailbox_destroy(registrar->mailbox, note_free);
 	fleet_destroy(registrar->fleet);
+	for (size_t i = 0; i < registrar->link_count; i++)
+		free(registrar->links[i].name);
 	free(registrar->api_settings);
 	free(registrar->store_settings);
 	free(registrar->postgres.conninfo);
@@ -609,11 +719,13 @@ void registrar_hand_over(struct registrar *registrar, bool hands_over)
 
 int registrar_reconfigure(struct registrar *registrar, const struct config *config)
 {
-	char *settings = describe_api(&config->core.api), *store = describe_store(config);
+	char *settings = describe_apis(config), *store = describe_store(config);
 	struct note *note = note_create(NOTE_WANT);
+	uint8_t tenants[CONFIG_TENANTS];
 	int err;
 
-	err = settings && store && note ? wanted_create(&note->wanted, config) : -ENOMEM;
+	map_tenants(registrar, config, tenants);
+	err = settings && store && note ? wanted_create(&note->wanted, config, tenants) : -ENOMEM;
 	if (!err) {
 		note->services = pause_services_create(config);
 		err = note->services ? 0 : -ENOMEM;
@@ -627,7 +739,10 @@ int registrar_reconfigure(struct registrar *registrar, const struct config *conf
 	}
 	note->wish = wish_of(config, note->wanted);
 	if (strcmp(settings, registrar->api_settings))
-		log_notice("registrar", "changes under core.api take effect at the next start");
+		log_notice("registrar",
+			   "changes under core.api and tenants take effect at the next "
+			   "start");
+	say_nowhere(note->wanted);
 	if (strcmp(store, registrar->store_settings))
 		log_notice("registrar", "changes under store take effect at the next start, but "
 					"for its version");

@@ -45,17 +45,21 @@ struct reg_pause {
 	wall_ms since, until; /* until 0: until somebody resumes it */
 };
 
+#define TENANT_NAME_ROOM 40
+
 struct reg_info {
 	char number[E164_ROOM];
 	enum route_type route_type;
 	enum reg_state state;
-	uint32_t service;   /* index into the config's services */
-	bool consented;     /* wanted because its owner consents; false: configured */
-	mono_ms expires_ms; /* when the core forgets it; 0: not active */
-	mono_ms next_ms;    /* next attempt */
-	unsigned failures;  /* in a row */
-	bool held;          /* kept from the core: last_error says why */
-	bool paused;        /* by an operator's order */
+	uint32_t service;              /* index into the config's services */
+	bool consented;                /* wanted because its owner consents; false: configured */
+	mono_ms expires_ms;            /* when the core forgets it; 0: not active */
+	mono_ms next_ms;               /* next attempt */
+	unsigned failures;             /* in a row */
+	bool held;                     /* kept from the core: last_error says why */
+	bool paused;                   /* by an operator's order */
+	char tenant[TENANT_NAME_ROOM]; /* whose core */
+	bool moves;                    /* another tenant's core has it yet */
 	char service_name[PAUSE_NAME_ROOM]; /* "" if not known */
 	char last_error[96];                /* "" if none */
 };
@@ -69,6 +73,7 @@ struct reg_attempt {
 };
 
 struct registrar_summary {
+	/* In all. api_up: of every tenant that has numbers; margin: the least of theirs. */
 	size_t by_state[REG_STATE_COUNT];
 	mono_ms first_expiry_ms; /* earliest expiry of an active one; 0: none */
 	mono_ms margin_ms;       /* the core may be away so long until somebody lapses */
@@ -91,6 +96,16 @@ struct registrar_summary {
 		size_t held;    /* missing in the last list, and not withdrawn */
 		size_t unknown; /* in the last list, and their number is not known */
 	} consents;
+	size_t tenant_count; /* 1: there is the default one alone */
+	struct registrar_tenant {
+		char name[TENANT_NAME_ROOM];
+		size_t by_state[REG_STATE_COUNT], count;
+		bool api_up, token_ok;
+		bool down;                          /* the circuit breaker is open */
+		mono_ms first_expiry_ms, margin_ms; /* as above; of up to ten seconds ago */
+		double rate;                        /* requests a second that it may be sent */
+		unsigned in_flight;
+	} tenants[CONFIG_TENANTS];
 };
 
 #define REGISTRAR_SERVICES_MAX 1024 /* further ones are never held on their own */

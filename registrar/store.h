@@ -19,6 +19,7 @@ struct store; /* see the end: opaque to those who use one */
 
 struct store_row {
 	uint64_t number;
+	const char *tenant;              /* whose core; "" for the default one; borrowed */
 	const struct reg_params *params; /* what the core was told; borrowed */
 	wall_ms expires;                 /* when it forgets it */
 	uint32_t ttl_s; /* as the core gave it; 0: it may hold something else by now */
@@ -26,8 +27,8 @@ struct store_row {
 	uint64_t epoch; /* under which we own it */
 };
 
-/* One row of the file, in number order; rows with equal parameters give the same
- * pointer. Anything but 0 ends the reading and is returned. */
+/* One row of the file, in the order of numbers and tenants' names; rows with equal parameters give
+ * the same pointer. Anything but 0 ends the reading and is returned. */
 typedef int store_visit_fn(const struct store_row *row, void *arg);
 
 /* Opens or makes the file and reads all rows. A file that is damaged is moved
@@ -50,7 +51,7 @@ enum store_purpose {
 		     * in force may */
 };
 
-/* Writes rows in one transaction; params NULL forgets the number. All or
+/* Writes rows in one transaction; params NULL forgets the number there. All or
  * nothing: 0, or -EIO with the reason in ret_error (valid until the next call).
  * A fleet's: also -EPERM, when one of the shards is not ours under its epoch any
  * more or the configuration is not in force. */

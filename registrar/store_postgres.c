@@ -92,14 +92,16 @@ static const char write_rows[] =
 	" WHERE version = $5 AND digest = $6::bigint)) AS ok),"
 	" put AS (INSERT INTO breakout.told SELECT r.shard, r.number, r.sip_uri, r.prefix_mo,"
 	" r.prefix_mt, r.route_type, r.left_ms + (extract(epoch from clock_timestamp()) *"
-	" 1000)::bigint, r.ttl_s FROM unnest($7::integer[], $8::bigint[], $9::text[],"
-	" $10::text[], $11::text[], $12::integer[], $13::bigint[], $14::bigint[]) AS"
-	" r(shard, number, sip_uri, prefix_mo, prefix_mt, route_type, left_ms, ttl_s), fit"
-	" WHERE fit.ok ON CONFLICT (shard, number) DO UPDATE SET sip_uri = EXCLUDED.sip_uri,"
+	" 1000)::bigint, r.ttl_s, r.tenant FROM unnest($7::integer[], $8::bigint[], $9::text[],"
+	" $10::text[], $11::text[], $12::integer[], $13::bigint[], $14::bigint[], $15::text[])"
+	" AS r(shard, number, sip_uri, prefix_mo, prefix_mt, route_type, left_ms, ttl_s, tenant),"
+	" fit WHERE fit.ok ON CONFLICT (shard, number, tenant) DO UPDATE SET sip_uri = "
+	"EXCLUDED.sip_uri,"
 	" prefix_mo = EXCLUDED.prefix_mo, prefix_mt = EXCLUDED.prefix_mt, route_type ="
 	" EXCLUDED.route_type, expires_ms = EXCLUDED.expires_ms, ttl_s = EXCLUDED.ttl_s),"
-	" forgotten AS (DELETE FROM breakout.told t USING unnest($15::integer[], $16::bigint[]) AS"
-	" g(shard, number), fit WHERE fit.ok AND t.shard = g.shard AND t.number = g.number)"
+	" forgotten AS (DELETE FROM breakout.told t USING unnest($16::integer[], $17::bigint[],"
+	" $18::text[]) AS g(shard, number, tenant), fit WHERE fit.ok AND t.shard = g.shard AND"
+	" t.number = g.number AND t.tenant = g.tenant)"
 	" SELECT ok FROM fit";
 
 enum column {
@@ -117,8 +119,10 @@ enum column {
 	PUT_TYPE,
 	PUT_LEFT,
 	PUT_TTL,
+	PUT_TENANT,
 	GONE_SHARD,
 	GONE_NUMBER,
+	GONE_TENANT,
 	COLUMN_COUNT
 };
 
@@ -127,6 +131,7 @@ static void add_row(struct str columns[COLUMN_COUNT], const struct store_row *ro
 	if (!row->params) {
 		pg_array_int(&columns[GONE_SHARD], row->shard);
 		pg_array_int(&columns[GONE_NUMBER], (int64_t)row->number);
+		pg_array_text(&columns[GONE_TENANT], row->tenant);
 		return;
 	}
 	pg_array_int(&columns[PUT_SHARD], row->shard);
@@ -137,6 +142,7 @@ static void add_row(struct str columns[COLUMN_COUNT], const struct store_row *ro
 	pg_array_int(&columns[PUT_TYPE], (int)row->params->route_type);
 	pg_array_int(&columns[PUT_LEFT], row->expires - now);
 	pg_array_int(&columns[PUT_TTL], row->ttl_s);
+	pg_array_text(&columns[PUT_TENANT], row->tenant);
 }
 
 /* Each shard once, with the epoch its rows name. */

@@ -8,9 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/log.h"
+#include "base/str.h"
 #include "registrar/sql.h"
 
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 #define BUSY_MS        2000
 
 /* WAL with synchronous=NORMAL: a commit survives kill -9 at any moment; power
@@ -23,21 +24,31 @@ static const char setup[] = "PRAGMA journal_mode=WAL;"
 
 static const char schema[] =
 	"BEGIN IMMEDIATE;"
+	"%s"
 	"CREATE TABLE IF NOT EXISTS params("
 	" id INTEGER PRIMARY KEY, sip_uri TEXT NOT NULL, prefix_mo TEXT NOT NULL,"
 	" prefix_mt TEXT NOT NULL, route_type INTEGER NOT NULL,"
 	" UNIQUE(sip_uri, prefix_mo, prefix_mt, route_type));"
 	"CREATE TABLE IF NOT EXISTS told("
-	" number INTEGER PRIMARY KEY, params INTEGER NOT NULL REFERENCES params(id),"
-	" expires_ms INTEGER NOT NULL, ttl_s INTEGER NOT NULL);"
+	" number INTEGER NOT NULL, tenant TEXT NOT NULL," /* '': that of core.api */
+	" params INTEGER NOT NULL REFERENCES params(id),"
+	" expires_ms INTEGER NOT NULL, ttl_s INTEGER NOT NULL,"
+	" PRIMARY KEY(number, tenant)) WITHOUT ROWID;"
 	"CREATE TABLE IF NOT EXISTS anchor(boot TEXT NOT NULL, offset_ms INTEGER NOT NULL);"
-	"PRAGMA user_version=2;"
+	"%s"
+	"PRAGMA user_version=3;"
 	"COMMIT;";
+
+/* Before version 3 there was one core. */
+static const char set_aside[] = "ALTER TABLE told RENAME TO told_2;";
+static const char take_over[] = "INSERT INTO told(number, tenant, params, expires_ms, ttl_s)"
+				" SELECT number, '', params, expires_ms, ttl_s FROM told_2;"
+				"DROP TABLE told_2;";
 
 static const char select_params[] = "SELECT id, sip_uri, prefix_mo, prefix_mt, route_type"
 				    " FROM params ORDER BY id";
-static const char select_rows[] = "SELECT number, params, expires_ms, ttl_s FROM told"
-				  " ORDER BY number";
+static const char select_rows[] = "SELECT number, params, expires_ms, ttl_s, tenant FROM told"
+				  " ORDER BY number, tenant";
 
 enum statement {
 	ADD_PARAMS,
@@ -55,9 +66,9 @@ static const char *const statements[STATEMENT_COUNT] = {
 		       " VALUES(?1, ?2, ?3, ?4)",
 	[FIND_PARAMS] = "SELECT id FROM params WHERE sip_uri = ?1 AND prefix_mo = ?2"
 			" AND prefix_mt = ?3 AND route_type = ?4",
-	[PUT] = "INSERT OR REPLACE INTO told(number, params, expires_ms, ttl_s)"
-		" VALUES(?1, ?2, ?3, ?4)",
-	[FORGET] = "DELETE FROM told WHERE number = ?1",
+	[PUT] = "INSERT OR REPLACE INTO told(number, params, expires_ms, ttl_s, tenant)"
+		" VALUES(?1, ?2, ?3, ?4, ?5)",
+	[FORGET] = "DELETE FROM told WHERE number = ?1 AND tenant = ?2",
 	[FIND_ANCHOR] = "SELECT offset_ms FROM anchor WHERE boot = ?1",
 	[DROP_ANCHOR] = "DELETE FROM anchor",
 	[ADD_ANCHOR] = "INSERT INTO anchor(boot, offset_ms) VALUES(?1, ?2)",
@@ -117,6 +128,21 @@ static int read_version(sqlite3 *db, int *ret_version)
 }
 
 /* An SQLite code. */
+static int make_tables(sqlite3 *db, int version)
+{
+	struct str script = { 0 };
+	int code = SQLITE_NOMEM;
+
+	str_addf(&script, schema, version ? set_aside : "", version ? take_over : "");
+	if (!script.failed)
+		code = sqlite3_exec(db, script.text, NULL, NULL, NULL);
+	if (code != SQLITE_OK && !sqlite3_get_autocommit(db))
+		(void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL); /* it stays as it was */
+	str_done(&script);
+	return code;
+}
+
+/* An SQLite code. */
 static int db_open(struct file_store *store)
 {
 	int code, version = 0;
@@ -138,7 +164,7 @@ static int db_open(struct file_store *store)
 		return SQLITE_MISMATCH;
 	}
 	if (code == SQLITE_OK && version < SCHEMA_VERSION)
-		code = sqlite3_exec(store->db, schema, NULL, NULL, NULL);
+		code = make_tables(store->db, version);
 	if (code == SQLITE_OK)
 		code = sql_prepare(store->db, statements, STATEMENT_COUNT, store->prepared);
 	return code;
@@ -234,9 +260,11 @@ static int visit_row(const struct known *known, sqlite3_stmt *statement, store_v
 		.params = known_find(known, sqlite3_column_int64(statement, 1)),
 		.expires = sqlite3_column_int64(statement, 2),
 		.ttl_s = (uint32_t)sqlite3_column_int64(statement, 3),
+		.tenant = (const char *)sqlite3_column_text(statement, 4),
 	};
 
-	return row.params ? visit(&row, arg) : 0; /* foreign_keys lets none be without */
+	return row.params && row.tenant ? visit(&row, arg)
+					: 0; /* foreign_keys lets none be without */
 }
 
 /* An SQLite code; what `visit` returned goes to ret_err. */
@@ -420,6 +448,7 @@ static int write_row(struct file_store *store, const struct store_row *row)
 
 	if (!row->params) {
 		sqlite3_bind_int64(forget, 1, (sqlite3_int64)row->number);
+		sqlite3_bind_text(forget, 2, row->tenant, -1, SQLITE_STATIC);
 		return sql_run(forget, NULL);
 	}
 	code = params_id(store, row->params);
@@ -429,6 +458,7 @@ static int write_row(struct file_store *store, const struct store_row *row)
 	sqlite3_bind_int64(put, 2, store->last_id);
 	sqlite3_bind_int64(put, 3, row->expires);
 	sqlite3_bind_int64(put, 4, row->ttl_s);
+	sqlite3_bind_text(put, 5, row->tenant, -1, SQLITE_STATIC);
 	return sql_run(put, NULL);
 }
 

@@ -1,46 +1,80 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registrar/trouble.h"
 
+#include <stdio.h>
 #include <string.h>
 #include "base/e164.h"
+#include "base/str.h"
 
 #define LINES     20 /* about single numbers, in */
 #define PERIOD_MS 10000
 
-static const char *mend(const char *text)
+/* The tenant's part of the configuration. */
+static void add_section(const struct trouble *trouble, struct str *to)
+{
+	if (!trouble->tenant || !strcmp(trouble->tenant, CONFIG_TENANT_DEFAULT))
+		str_add(to, "core.api");
+	else
+		str_addf(to, "tenants.%s.api", trouble->tenant);
+}
+
+/* What to look at. */
+static void add_advice(const struct trouble *trouble, const char *text, struct str *to)
 {
 	static const struct {
-		const char *sign, *advice;
+		const char *sign, *why, *key, *other_key;
 	} advices[] = {
-		{ "certificate verify failed", "check core.api.ca_file" },
-		{ "is not in peer certificate", "check core.api.target and core.api.server_name" },
-		{ "DNS resolution", "check core.api.target" },
-		{ "Connection refused", "nothing listens there: check core.api.target" },
-		{ "WRONG_VERSION_NUMBER", "no TLS there: check core.api.target and plaintext" },
-		{ "wrong version number", "no TLS there: check core.api.target and plaintext" },
-		{ "UNIMPLEMENTED", "that is not the core's API: check core.api.target" },
+		{ "certificate verify failed", "", "ca_file", NULL },
+		{ "is not in peer certificate", "", "target", "server_name" },
+		{ "DNS resolution", "", "target", NULL },
+		{ "Connection refused", "nothing listens there: ", "target", NULL },
+		{ "WRONG_VERSION_NUMBER", "no TLS there: ", "target", "plaintext" },
+		{ "wrong version number", "no TLS there: ", "target", "plaintext" },
+		{ "UNIMPLEMENTED", "that is not the core's API: ", "target", NULL },
 	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(advices); i++)
-		if (strstr(text, advices[i].sign))
-			return advices[i].advice;
-	return "it is asked again";
+	for (size_t i = 0; i < ARRAY_SIZE(advices); i++) {
+		if (!strstr(text, advices[i].sign))
+			continue;
+		str_addf(to, "%scheck ", advices[i].why);
+		add_section(trouble, to);
+		str_addf(to, ".%s", advices[i].key);
+		if (advices[i].other_key)
+			str_addf(to, " and %s", advices[i].other_key);
+		return;
+	}
+	str_add(to, "it is asked again");
+}
+
+/* "tenant=acme ", for the beginning of a line. */
+static const char *whose(const struct trouble *trouble, char room[static 64])
+{
+	room[0] = '\0';
+	if (trouble->tenant)
+		snprintf(room, 64, "tenant=%.48s ", trouble->tenant);
+	return room;
 }
 
 void trouble_gate(struct trouble *trouble, enum refresh_news news, bool down,
 		  const struct upsert_answer *answer, mono_ms now)
 {
+	struct str advice = { 0 };
+	char tenant[64];
+
 	switch (news) {
 	case REFRESH_WENT_DOWN:
 		trouble->down_since = now;
 		trouble->down_failures = 0;
-		log_error("registrar", "the core's API does not work (%s): %s", answer->text,
-			  mend(answer->text));
+		add_advice(trouble, answer->text, &advice);
+		log_error("registrar", "%sthe core's API does not work (%s): %s",
+			  whose(trouble, tenant), answer->text, advice.text ? advice.text : "");
+		str_done(&advice);
 		break;
 	case REFRESH_CAME_UP:
 		log_notice("registrar",
-			   "the core's API works again after %lld s and %llu failed requests",
-			   (long long)(now - trouble->down_since) / 1000, trouble->down_failures);
+			   "%sthe core's API works again after %lld s and %llu failed requests",
+			   whose(trouble, tenant), (long long)(now - trouble->down_since) / 1000,
+			   trouble->down_failures);
 		break;
 	case REFRESH_NO_NEWS:
 		break;
@@ -116,36 +150,47 @@ void trouble_reg(struct trouble *trouble, struct reg *reg, bool was_refused,
 void trouble_token_missing(struct trouble *trouble, const char *error, unsigned retry_ms,
 			   bool have_another)
 {
+	char tenant[64];
+
 	if (trouble->token_missing)
 		return;
 	trouble->token_missing = true;
-	log_error("registrar", "no %stoken: %s (next_s=%u; %s)", have_another ? "new " : "", error,
-		  (retry_ms + 999) / 1000,
+	log_error("registrar", "%sno %stoken: %s (next_s=%u; %s)", whose(trouble, tenant),
+		  have_another ? "new " : "", error, (retry_ms + 999) / 1000,
 		  have_another ? "the one in hand still serves" : "registrations wait for it");
 }
 
 void trouble_token_came(struct trouble *trouble)
 {
+	char tenant[64];
+
 	if (trouble->token_missing)
-		log_notice("registrar", "a token came");
+		log_notice("registrar", "%sa token came", whose(trouble, tenant));
 	trouble->token_missing = false;
 }
 
 void trouble_token_refused(struct trouble *trouble, const char *why)
 {
+	struct str section = { 0 };
+	char tenant[64];
+
 	if (trouble->token_refused)
 		return;
 	trouble->token_refused = true;
+	add_section(trouble, &section);
 	log_error("registrar",
-		  "the core does not take the token (%s): another is fetched; if this stays, check "
-		  "that core.api.target and core.api.token_url belong together",
-		  why);
+		  "%sthe core does not take the token (%s): another is fetched; if this stays, "
+		  "check that target and token_url of %s belong together",
+		  whose(trouble, tenant), why, section.text ? section.text : "");
+	str_done(&section);
 }
 
 void trouble_token_accepted(struct trouble *trouble)
 {
+	char tenant[64];
+
 	if (trouble->token_refused)
-		log_notice("registrar", "the core takes the new token");
+		log_notice("registrar", "%sthe core takes the new token", whose(trouble, tenant));
 	trouble->token_refused = false;
 }
 

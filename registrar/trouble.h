@@ -11,6 +11,7 @@
 
 /* Zero-initialise. */
 struct trouble {
+	const char *tenant; /* borrowed; NULL: there is only one */
 	mono_ms down_since;
 	unsigned long long down_failures; /* requests, while the API was down */
 	bool token_missing, token_refused;

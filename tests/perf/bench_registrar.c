@@ -121,8 +121,8 @@ static struct wanted *want(size_t count)
 	struct wanted *wanted = calloc(1, sizeof(*wanted));
 
 	wanted->sip_uri = strdup("sips:tas.example.com");
-	wanted->prefix_mo = strdup("00");
-	wanted->prefix_mt = strdup("01");
+	wanted->prefixes[0].mo = strdup("00");
+	wanted->prefixes[0].mt = strdup("01");
 	wanted->numbers = calloc(count, sizeof(*wanted->numbers));
 	wanted->count = count;
 	for (size_t i = 0; i < count; i++) {

@@ -15,10 +15,9 @@ static struct wanted *wanted_now(void)
 	if (!wanted)
 		abort();
 	wanted->sip_uri = strdup(uri);
-	wanted->prefix_mo = strdup("00");
-	wanted->prefix_mt = strdup("");
+	wanted->prefixes[0].mo = strdup("00");
 	wanted->numbers = calloc(world.count + 1, sizeof(*wanted->numbers));
-	if (!wanted->sip_uri || !wanted->prefix_mo || !wanted->prefix_mt || !wanted->numbers)
+	if (!wanted->sip_uri || !wanted->prefixes[0].mo || !wanted->numbers)
 		abort();
 	for (size_t i = 0; i < world.count; i++) {
 		if (!world.numbers[i].wanted)
@@ -55,9 +54,9 @@ static void fetch_token(mono_ms after)
 	world_event(after, EVENT_TOKEN, 0);
 }
 
-static void on_token_refused(const char *token, void *arg)
+static void on_token_refused(unsigned tenant, const char *token, void *arg)
 {
-	(void)token, (void)arg;
+	(void)tenant, (void)token, (void)arg;
 	say("the keeper wants another token");
 	fetch_token(between(50, 500));
 }
@@ -71,13 +70,13 @@ void daemon_token(void)
 	if (!world.keeper || world.frozen)
 		return;
 	if (world.weather.tokens_down) {
-		keeper_token(world.keeper, NULL, 0, "no answer", 5000, clock_now());
+		keeper_token(world.keeper, 0, NULL, 0, "no answer", 5000, clock_now());
 		fetch_token(5 * SECOND);
 		return;
 	}
 	snprintf(token, sizeof(token), "%u", ++world.token_latest);
 	say("token %s", token);
-	keeper_token(world.keeper, token, TOKEN_LIFE_S, NULL, 0, clock_now());
+	keeper_token(world.keeper, 0, token, TOKEN_LIFE_S, NULL, 0, clock_now());
 	fetch_token(TOKEN_LIFE_S * SECOND * 3 / 4);
 }
 
@@ -118,8 +117,8 @@ void daemon_health(void)
 void daemon_start(void)
 {
 	struct keeper_options options = { .store = "disk",
-					  .deadline_ms = DEADLINE,
-					  .needs_token = true,
+					  .tenants = { { .deadline_ms = DEADLINE,
+							 .needs_token = true } },
 					  .token_refused = on_token_refused,
 					  .seed = world.seed ^ (uint64_t)clock_now() };
 	struct wanted *wanted = wanted_now();

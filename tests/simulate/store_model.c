@@ -37,6 +37,7 @@ static const struct reg_params *params_of(terms stored)
 static int visit_number(const struct number *number, store_visit_fn *visit, void *arg)
 {
 	struct store_row row = { .number = FIRST_NUMBER + (uint64_t)(number - world.numbers),
+				 .tenant = "",
 				 .params = params_of(number->stored),
 				 .expires = number->stored_until,
 				 .ttl_s = number->stored_ttl_s };

@@ -204,10 +204,9 @@ static int set_up(void **state)
 	clock_fake_wall_set(WALL);
 	scene->configured = (struct wanted){
 		.sip_uri = (char *)"sips:a",
-		.prefix_mo = (char *)"00",
-		.prefix_mt = (char *)"01",
+		.prefixes = { { (char *)"00", (char *)"01" } },
 		.numbers = scene->numbers,
-		.consents = { true, ROUTE_TYPE_LOOP, 0, 50, 900, 2, 365, "breakout" },
+		.consents = { true, ROUTE_TYPE_LOOP, 0, 0, 50, 900, 2, 365, "breakout" },
 	};
 	if (store_open(&store, path, ignore_row, NULL))
 		return -1;

@@ -18,11 +18,11 @@ static void set_up(size_t count)
 	uint64_t *numbers = calloc(count, sizeof(*numbers));
 
 	for (size_t i = 0; i < count; i++)
-		numbers[i] = i + 1;
+		numbers[i] = reg_key(i + 1, 0);
 	assert_int_equal(reg_table_merge(&table, numbers, count), 0);
 	free(numbers);
 	for (size_t i = 0; i < count; i++)
-		reg_table_find(&table, i + 1)->wanted = 1;
+		reg_table_find(&table, reg_key(i + 1, 0))->wanted = 1;
 	now = START;
 	assert_int_equal(refresh_create(&refresh, &table, 7, now), 0);
 }
@@ -37,7 +37,7 @@ static int tear_down(void **state)
 
 static struct reg *file_at(uint64_t number, mono_ms due)
 {
-	struct reg *reg = reg_table_find(&table, number);
+	struct reg *reg = reg_table_find(&table, reg_key(number, 0));
 
 	reg->due_ms = due;
 	refresh_file(refresh, reg);
@@ -47,7 +47,7 @@ static struct reg *file_at(uint64_t number, mono_ms due)
 /* As file_at(), for one whose TTL is running. */
 static struct reg *file_active(uint64_t number, mono_ms due)
 {
-	struct reg *reg = reg_table_find(&table, number);
+	struct reg *reg = reg_table_find(&table, reg_key(number, 0));
 
 	reg->told = 1;
 	reg->expires_ms = due + 1800000;
@@ -63,7 +63,7 @@ static uint64_t take(void)
 
 static enum refresh_news answer(uint64_t number, enum refresh_answer what)
 {
-	return refresh_answered(refresh, reg_table_find(&table, number), what, now);
+	return refresh_answered(refresh, reg_table_find(&table, reg_key(number, 0)), what, now);
 }
 
 /* Takes whatever is handed out within `ms`, each answered at once. */
@@ -134,7 +134,7 @@ static void moving_and_unfiling_leaves_the_queues_whole(void **state)
 	set_up(50);
 	srand(1);
 	for (int i = 0; i < 20000; i++) {
-		struct reg *reg = reg_table_find(&table, (uint64_t)(rand() % 50) + 1);
+		struct reg *reg = reg_table_find(&table, reg_key((uint64_t)(rand() % 50) + 1, 0));
 		int what = rand() % 8;
 
 		if (what == 0)
@@ -386,12 +386,12 @@ static void one_put_back_comes_first(void **state)
 	(void)state;
 	set_up(10);
 	for (uint64_t i = 1; i <= 10; i++)
-		reg_table_find(&table, i)->due_ms = START;
+		reg_table_find(&table, reg_key(i, 0))->due_ms = START;
 	for (uint64_t i = 1; i <= 10; i++)
 		file_at(i, START);
 	assert_int_equal(take(), 1);
 	answer(1, REFRESH_VOID);
-	refresh_file_first(refresh, reg_table_find(&table, 1));
+	refresh_file_first(refresh, reg_table_find(&table, reg_key(1, 0)));
 	assert_int_equal(take(), 1);
 	assert_int_equal(take(), 2);
 }
@@ -401,7 +401,7 @@ static void the_shortest_time_left_goes_first(void **state)
 	(void)state;
 	set_up(20);
 	for (uint64_t i = 1; i <= 20; i++) {
-		struct reg *reg = reg_table_find(&table, i);
+		struct reg *reg = reg_table_find(&table, reg_key(i, 0));
 
 		reg->told = 1;
 		reg->expires_ms = START + (mono_ms)((i * 7) % 20 + 1) * 60000;
@@ -418,7 +418,7 @@ static void those_that_fail_on_their_own_hold_up_nobody(void **state)
 	(void)state;
 	set_up(2000);
 	for (uint64_t i = 1; i <= 2000; i++) {
-		reg_table_find(&table, i)->failures = i <= 1000;
+		reg_table_find(&table, reg_key(i, 0))->failures = i <= 1000;
 		file_at(i, START);
 	}
 	for (mono_ms end = now + 2000; now < end; now += 20) {
@@ -442,7 +442,7 @@ static void those_known_to_fail_are_no_sign_of_an_outage(void **state)
 	(void)state;
 	set_up(10);
 	for (uint64_t i = 1; i <= 10; i++) {
-		reg_table_find(&table, i)->failures = 1;
+		reg_table_find(&table, reg_key(i, 0))->failures = 1;
 		file_at(i, now);
 		assert_int_equal(take(), i);
 		assert_int_equal(answer(i, REFRESH_FAILED), REFRESH_NO_NEWS);
@@ -457,7 +457,7 @@ static void a_probe_is_one_that_has_not_failed(void **state)
 	set_up(100);
 	go_down();
 	for (uint64_t i = 4; i <= 30; i++) {
-		reg_table_find(&table, i)->failures = 3;
+		reg_table_find(&table, reg_key(i, 0))->failures = 3;
 		file_active(i, now);
 	}
 	file_active(50, now);

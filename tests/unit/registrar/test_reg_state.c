@@ -19,7 +19,7 @@ static struct reg_input at(mono_ms now)
 
 static struct reg wanted_reg(enum reg_state state)
 {
-	return (struct reg){ .number = 4799000001, .wanted = 1, .state = (uint8_t)state };
+	return (struct reg){ .number = 4799000001, .wanted = 1, .state = state & 0xfu };
 }
 
 static void step(struct reg *reg, enum reg_event event, mono_ms now)

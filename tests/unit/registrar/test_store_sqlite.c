@@ -81,7 +81,7 @@ static void write_one(struct store *store, uint64_t number, const struct reg_par
 		      wall_ms expires)
 {
 	struct store_row row = {
-		.number = number, .params = params, .expires = expires, .ttl_s = 3600
+		.number = number, .tenant = "", .params = params, .expires = expires, .ttl_s = 3600
 	};
 	const char *why = "";
 
@@ -134,7 +134,8 @@ static void a_killed_writer_leaves_whole_batches(void **state)
 	pid_t child = fork();
 
 	for (unsigned i = 0; i < 100; i++)
-		rows[i] = (struct store_row){ .params = i % 2 ? &first : &second,
+		rows[i] = (struct store_row){ .tenant = "",
+					      .params = i % 2 ? &first : &second,
 					      .expires = 1000,
 					      .ttl_s = 60 };
 	if (!child) {
@@ -235,8 +236,8 @@ static void a_failing_write_changes_nothing_and_says_why(void **state)
 	struct read *read = *state;
 	struct store *store = open_it(read);
 	struct store_row rows[] = {
-		{ .number = 4799000001, .params = &first, .expires = 1, .ttl_s = 1 },
-		{ .number = 4799000002, .params = &first, .expires = 1, .ttl_s = 1 }
+		{ .number = 4799000001, .tenant = "", .params = &first, .expires = 1, .ttl_s = 1 },
+		{ .number = 4799000002, .tenant = "", .params = &first, .expires = 1, .ttl_s = 1 }
 	};
 	const char *why = NULL;
 	sqlite3 *db;
