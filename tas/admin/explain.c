@@ -103,6 +103,18 @@ static const char *fill_headers(struct invite *invite, const json_t *question)
 	return err ? "a header is none that SIP could carry" : NULL;
 }
 
+/* The core that has the number sends its calls. */
+static size_t tenant_of(const struct config *config, const json_t *question, bool caller)
+{
+	const char *number = text_of(question, caller ? "asserted" : "called");
+	const struct config_registration *registration;
+
+	if (caller && *number == '\0')
+		number = text_of(question, "from");
+	registration = config_find_number(config, number);
+	return registration ? registration->tenant : 0;
+}
+
 /* The request URI's user: as recorded, or with the prefix the core would add. */
 static const char *fill_user(struct invite *invite, const struct config *config,
 			     const json_t *question)
@@ -115,9 +127,11 @@ static const char *fill_user(struct invite *invite, const struct config *config,
 		return NULL;
 	}
 	if (strcmp(direction, "mo") == 0)
-		prefix = config->prefix_mo;
+		prefix = config_tenant_prefix(config, tenant_of(config, question, true),
+					      DIRECTION_MO);
 	else if (strcmp(direction, "mt") == 0)
-		prefix = config->prefix_mt;
+		prefix = config_tenant_prefix(config, tenant_of(config, question, false),
+					      DIRECTION_MT);
 	else if (*direction)
 		return "direction is mo or mt";
 	if (*called == '\0')
@@ -265,16 +279,20 @@ static void time_text(wall_ms at, char ret_text[static 32])
 static json_t *answer_json(const struct config *config, const struct call_plan *plan, wall_ms now,
 			   struct listener *take_listener, const json_t *question)
 {
+	json_t *answer;
 	char at[32];
 
 	time_text(now, at);
-	return json_pack(
+	answer = json_pack(
 		"{s:s, s:s, s:s, s:s, s:s, s:o, s:b, s:o, s:o, s:o, s:o}", "config",
 		config->version, "at", at, "direction", call_direction_name(plan->direction),
 		"route_type", route_type_name(plan->route_type), "number", plan->number, "service",
 		text_json(plan->service ? plan->service : ""), "emergency", plan->emergency,
 		"notes", take_listener->notes, "rules", take_listener->rules, "plan",
 		plan_json(plan), "unknown_headers", unknown_headers(config, question));
+	if (answer && plan->tenant)
+		json_object_set_new(answer, "tenant", json_string(plan->tenant));
+	return answer;
 }
 
 static json_t *think(struct service_room *room, const struct invite *invite, wall_ms now,

@@ -156,6 +156,7 @@ struct call_plan {
 	char number[E164_ROOM];         /* the registered number; "" unknown */
 	char called[64];                /* as dialled, without the core's prefix; "" unknown */
 	char *service;                  /* and rule: "office/2" */
+	char *tenant;                   /* whose core's call it is; NULL: there is only one */
 	bool emergency;                 /* past every limit */
 	struct call_mailbox *recording; /* once answered both sides are recorded; NULL: not */
 	char *record;                   /* more JSON members for it, each after a comma; or NULL */

@@ -49,6 +49,7 @@ struct call_plan *call_plan_free(struct call_plan *plan)
 		call_step_done(&plan->steps[i]);
 	free(plan->steps);
 	free(plan->service);
+	free(plan->tenant);
 	mailbox_free(plan->recording);
 	media_sound_unref(plan->hold_music);
 	free(plan->record);

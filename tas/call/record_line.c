@@ -257,6 +257,8 @@ char *record_line(const struct call *call, const struct ending *ending, mono_ms 
 	record_add_text(&json, "direction", call_direction_name(call->plan->direction));
 	record_add_text(&json, "route_type", route_type_name(call->plan->route_type));
 	record_add_text(&json, "number", call->plan->number);
+	if (call->plan->tenant)
+		record_add_text(&json, "tenant", call->plan->tenant);
 	record_add_text(&json, "service", call->plan->service);
 	record_add_text(&json, "step", call_current_step(call)->label);
 	add_sides(&json, call);

@@ -37,17 +37,20 @@ static bool dialled_after(const struct config *config, const char *number, const
 	       emergency_dialled(config, number + strlen(prefix));
 }
 
-/* Nobody has been asked yet which direction it is: either prefix may be the core's. */
+/* Nobody has been asked yet which direction it is: any prefix may be the core's. */
 static bool is_emergency(const struct config *config, const struct sip_newcomer *call)
 {
 	char number[64];
 
 	snprintf(number, sizeof(number), "%.*s", (int)strcspn(call->request_user, ";"),
 		 without_plus(call->request_user));
-	return emergency_said(call->request_uri, call->priority) ||
-	       emergency_dialled(config, number) ||
-	       dialled_after(config, number, config->prefix_mo) ||
-	       dialled_after(config, number, config->prefix_mt);
+	if (emergency_said(call->request_uri, call->priority) || emergency_dialled(config, number))
+		return true;
+	for (size_t i = 0; i < config_tenants(config); i++)
+		if (dialled_after(config, number, config_tenant_prefix(config, i, DIRECTION_MO)) ||
+		    dialled_after(config, number, config_tenant_prefix(config, i, DIRECTION_MT)))
+			return true;
+	return false;
 }
 
 /* The core gets no Retry-After: it may then send nothing at all for that time (RFC 3261

@@ -54,8 +54,27 @@ static void normalise(const char *text, char ret_number[static E164_ROOM])
 		memcpy(ret_number, digits, used + 1);
 }
 
-void classify(const char *prefix_mo, const char *prefix_mt, const char *request_user,
-	      const char *caller, bool (*is_registered)(const char *number, void *arg), void *arg,
+/* No prefix begins another, so the order does not matter. */
+static void find_prefix(const struct config *config, const char *user, size_t length,
+			struct classification *c)
+{
+	static const enum call_direction directions[] = { DIRECTION_MO, DIRECTION_MT };
+
+	for (unsigned tenant = 0; tenant < config_tenants(config); tenant++)
+		for (size_t i = 0; i < ARRAY_SIZE(directions); i++) {
+			if (!strip(user, length,
+				   config_tenant_prefix(config, tenant, directions[i]), c->called,
+				   sizeof(c->called)))
+				continue;
+			c->direction = directions[i];
+			c->tenant = tenant;
+			c->prefix_found = true;
+			return;
+		}
+}
+
+void classify(const struct config *config, const char *request_user, const char *caller,
+	      bool (*is_registered)(const char *number, void *arg), void *arg,
 	      struct classification *ret_classification)
 {
 	struct classification *c = ret_classification;
@@ -64,13 +83,10 @@ void classify(const char *prefix_mo, const char *prefix_mt, const char *request_
 
 	memset(c, 0, sizeof(*c));
 	c->direction = DIRECTION_UNKNOWN;
-	if (strip(request_user, length, prefix_mo, c->called, sizeof(c->called)))
-		c->direction = DIRECTION_MO;
-	else if (strip(request_user, length, prefix_mt, c->called, sizeof(c->called)))
-		c->direction = DIRECTION_MT;
-	else if (length < sizeof(c->called))
+	if (config)
+		find_prefix(config, request_user, length, c);
+	if (!c->prefix_found && length < sizeof(c->called))
 		memcpy(c->called, request_user, length);
-	c->prefix_found = c->direction != DIRECTION_UNKNOWN;
 
 	normalise(caller, from);
 	normalise(c->called, to);

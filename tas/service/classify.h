@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* classify.h - direction and number from the request URI's user part.
+/* classify.h - direction, tenant and number from the request URI's user part.
  *
  * The core inserts the registered prefix after the plus: "+<prefix><number>";
  * short codes have no plus: "<prefix><number>".
@@ -16,12 +16,14 @@ struct classification {
 	char called[64];            /* dialled number without the prefix */
 	char subscriber[E164_ROOM]; /* the registered number the call is about; "" unknown */
 	bool prefix_found;
+	unsigned tenant; /* whose prefix it is: config_tenant_name(); none found: 0 */
 };
 
-/* Prefix first; then by who is registered: `is_registered` is asked for the
- * caller (P-Asserted-Identity's user, else From's), then for the called one. */
-void classify(const char *prefix_mo, const char *prefix_mt, const char *request_user,
-	      const char *caller, bool (*is_registered)(const char *number, void *arg), void *arg,
+/* Prefix first, of any tenant (config NULL: there is none to look for); then by who is
+ * registered: `is_registered` is asked for the caller (P-Asserted-Identity's user, else
+ * From's), then for the called one. */
+void classify(const struct config *config, const char *request_user, const char *caller,
+	      bool (*is_registered)(const char *number, void *arg), void *arg,
 	      struct classification *ret_classification);
 
 #endif

@@ -100,10 +100,25 @@ const struct config_registration *decision_registration(struct decision *decisio
 		return configured;
 	decision->consented =
 		(struct config_registration){ .route_type = (uint8_t)consents->route_type,
+					      .tenant = (uint8_t)consents->tenant,
 					      .service = consents->service,
 					      .line = consents->line };
 	snprintf(decision->consented.number, sizeof(decision->consented.number), "%s", number);
 	return &decision->consented;
+}
+
+void decision_find_tenant(struct decision *decision)
+{
+	const struct config *config = decision->config;
+	const struct config_registration *registration;
+
+	if (!config->tenant_count)
+		return;
+	registration = decision_registration(decision);
+	if (!decision->class.prefix_found && registration)
+		decision->class.tenant = registration->tenant;
+	decision->plan->tenant =
+		decision_text(decision, strdup(config_tenant_name(config, decision->class.tenant)));
 }
 
 const struct config_trunk *decision_trunk(const struct decision *decision)

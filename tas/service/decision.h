@@ -104,6 +104,9 @@ bool decision_wants_privacy(const struct sip_headers *headers);
 /* The registration of the subscriber, configured or consented; NULL: none. Valid as
  * long as the decision. */
 const struct config_registration *decision_registration(struct decision *decision);
+/* Names the tenant in the plan, after classify(): by the prefix, else by the number's
+ * registration. */
+void decision_find_tenant(struct decision *decision);
 /* The trunk that sent the call; NULL: the core did. */
 const struct config_trunk *decision_trunk(const struct decision *decision);
 /* Who sent the call: a trunk's name, or "core". */

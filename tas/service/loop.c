@@ -82,9 +82,8 @@ static char *request_uri(const struct decision *decision)
  * another one only where the request URI has it too. */
 static const char *prefix_in(const struct decision *decision, const char *user)
 {
-	const struct config *config = decision->config;
-	const char *prefix =
-		decision->class.direction == DIRECTION_MO ? config->prefix_mo : config->prefix_mt;
+	const char *prefix = config_tenant_prefix(decision->config, decision->class.tenant,
+						  decision->class.direction);
 
 	if (!decision->class.prefix_found)
 		return NULL;

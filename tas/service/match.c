@@ -145,6 +145,24 @@ static void say_route_type(const struct decision *decision, const struct config_
 			str_add(wanted, route_type_name((enum route_type)type));
 }
 
+static enum verdict ask_tenant(const struct decision *decision, const struct config_rule *rule)
+{
+	if (!rule->tenants)
+		return NOT_ASKED;
+	return verdict(rule->tenants & 1u << decision->class.tenant);
+}
+
+static void say_tenant(const struct decision *decision, const struct config_rule *rule,
+		       struct str *is, struct str *wanted)
+{
+	size_t said = 0;
+
+	str_add(is, config_tenant_name(decision->config, decision->class.tenant));
+	for (unsigned i = 0; i < config_tenants(decision->config); i++)
+		if (rule->tenants & 1u << i && next_item(wanted, said++))
+			str_add(wanted, config_tenant_name(decision->config, i));
+}
+
 static enum verdict ask_trunk(const struct decision *decision, const struct config_rule *rule)
 {
 	const struct config_trunk *trunk = decision_trunk(decision);
@@ -308,6 +326,7 @@ static const struct condition {
 	{ "direction", ask_direction, say_direction },
 	{ "route_type", ask_route_type, say_route_type },
 	{ "number", ask_number, say_number },
+	{ "tenant", ask_tenant, say_tenant },
 	{ "trunk", ask_trunk, say_trunk },
 	{ "called", ask_called, say_called },
 	{ "caller", ask_caller, say_caller },

@@ -277,10 +277,14 @@ static void decide_core(struct decision *decision)
 	const struct config *config = decision->config;
 	const char *caller = info->asserted_user[0] ? info->asserted_user : info->from_user;
 
-	classify(config->prefix_mo, config->prefix_mt, info->request_user, caller,
-		 service_is_registered, (void *)decision->room, &decision->class);
+	classify(config, info->request_user, caller, service_is_registered, (void *)decision->room,
+		 &decision->class);
+	decision_find_tenant(decision);
 	decision_look_at_numbers(decision);
-	decision_note(decision, "a call from the core, direction %s by %s",
+	decision_note(decision, "a call from the core%s%s, direction %s by %s",
+		      config->tenant_count ? " of " : "",
+		      config->tenant_count ? config_tenant_name(config, decision->class.tenant)
+					   : "",
 		      call_direction_name(decision->class.direction),
 		      decision->class.prefix_found ? "its prefix" : "who is registered");
 	route_core(decision);
@@ -298,8 +302,8 @@ static void decide_ingress(struct decision *decision, size_t index,
 	char called[NUMBER_ROOM];
 
 	number_from_peer(identity, info->request_user, called);
-	classify(NULL, NULL, called, "", service_is_registered, (void *)decision->room,
-		 &decision->class);
+	classify(NULL, called, "", service_is_registered, (void *)decision->room, &decision->class);
+	decision_find_tenant(decision);
 	decision_look_at_numbers(decision);
 	decision_note(decision, "a call from %s", decision_sender(decision));
 	if (info->max_forwards < 2)

@@ -67,8 +67,7 @@ struct call_plan *service_transfer(const struct call_transfer *transfer, int *re
 	decision.plan = calloc(1, sizeof(*decision.plan));
 	if (!decision.plan)
 		return NULL;
-	classify(NULL, NULL, transfer->refer->user, "", service_is_registered, room,
-		 &decision.class);
+	classify(NULL, transfer->refer->user, "", service_is_registered, room, &decision.class);
 	decision.plan->hold_music = media_sounds_ref(room->sounds, trunk->hold_music);
 	add_target(&decision, trunk);
 	add_headers(&decision, transfer);

@@ -130,6 +130,8 @@ static char *request_body(const struct decision *decision, const struct config_w
 	add_member(&json, "direction", call_direction_name(plan->direction));
 	add_member(&json, "route_type", route_type_name(plan->route_type));
 	add_member(&json, "number", plan->number);
+	if (plan->tenant)
+		add_member(&json, "tenant", plan->tenant);
 	add_member(&json, "service", plan->service);
 	add_member(&json, "from", info->from_user);
 	add_member(&json, "display", info->from_display);

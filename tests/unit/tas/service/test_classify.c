@@ -76,7 +76,10 @@ static void every_row_of_the_table_holds(void **state)
 		const struct row *row = &rows[i];
 		struct classification c;
 
-		classify(row->mo, row->mt, row->user, row->caller, registered, NULL, &c);
+		const struct config config = { .prefix_mo = (char *)row->mo,
+					       .prefix_mt = (char *)row->mt };
+
+		classify(&config, row->user, row->caller, registered, NULL, &c);
 		if (c.direction != row->direction || strcmp(c.called, row->called) ||
 		    strcmp(c.subscriber, row->subscriber) || c.prefix_found != row->prefix)
 			fail_msg(
@@ -86,9 +89,49 @@ static void every_row_of_the_table_holds(void **state)
 	}
 }
 
+static void a_prefix_names_the_tenant(void **state)
+{
+	struct config_tenant tenants[] = {
+		{ .name = (char *)"acme", .prefix_mo = (char *)"02", .prefix_mt = (char *)"03" },
+		{ .name = (char *)"none" },
+		{ .name = (char *)"far", .prefix_mt = (char *)"0004" }
+	};
+	const struct config config = { .prefix_mo = (char *)"001",
+				       .prefix_mt = (char *)"01",
+				       .tenants = tenants,
+				       .tenant_count = ARRAY_SIZE(tenants) };
+	static const struct {
+		const char *user;
+		enum call_direction direction;
+		unsigned tenant;
+		const char *called;
+	} calls[] = {
+		{ "+00147112334455", DIRECTION_MO, 0, "+47112334455" },
+		{ "+0147112334455", DIRECTION_MT, 0, "+47112334455" },
+		{ "+0247112334455", DIRECTION_MO, 1, "+47112334455" },
+		{ "+0347112334455", DIRECTION_MT, 1, "+47112334455" },
+		{ "+000447112334455", DIRECTION_MT, 3, "+47112334455" },
+		{ "02112", DIRECTION_MO, 1, "112" },
+		{ X, DIRECTION_UNKNOWN, 0, X },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
+		struct classification c;
+
+		classify(&config, calls[i].user, X, registered, NULL, &c);
+		assert_int_equal(c.direction, calls[i].direction);
+		assert_int_equal(c.tenant, calls[i].tenant);
+		assert_string_equal(c.called, calls[i].called);
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(every_row_of_the_table_holds) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_row_of_the_table_holds),
+		cmocka_unit_test(a_prefix_names_the_tenant),
+	};
 
 	return cmocka_run_group_tests_name("tas/service/classify", tests, NULL, NULL);
 }
