@@ -106,10 +106,17 @@ static void could_not(struct watchdog *watchdog, mono_ms now)
 static int start_registrar(struct watchdog *watchdog)
 {
 	struct config nothing = *watchdog->config;
+	struct config_tenant tenants[CONFIG_TENANTS];
 	int err;
 
 	nothing.registrations = NULL;
 	nothing.registration_count = 0;
+	nothing.consents = NULL;
+	for (size_t i = 0; i < nothing.tenant_count; i++)
+		tenants[i] = nothing.tenants[i];
+	nothing.tenants = tenants;
+	for (size_t i = 0; nothing.health.rate && i < nothing.tenant_count; i++)
+		tenants[i].api.max_rate = nothing.health.rate;
 	if (nothing.health.rate)
 		nothing.core.api.max_rate = nothing.health.rate;
 	err = registrar_create(&watchdog->registrar, &nothing);
