@@ -34,6 +34,9 @@
  * one of an accepted connection. */
 #define MESSAGE_MS 32000
 
+/* Reads between two sweeps that make a connection a busy one: a trunk, no phone. */
+#define BUSY_READS 10
+
 /* 3.0.22 carries the DTLS fixes this product needs; Debian's own number for it
  * is 3.0.22-1~deb12u2. */
 #define OPENSSL_WANTED 0x30000160UL
@@ -58,6 +61,8 @@ struct tls_session {
 	bool accepted;
 	bool waiting; /* for a message to become complete */
 	bool closing; /* shut down; sofia notices at the next poll */
+	bool busy;
+	unsigned reads; /* since the last sweep */
 	char **client_names;
 	struct framing framing;
 	struct tls_batch batch;
@@ -211,11 +216,28 @@ static bool is_late(const struct tls_session *session, mono_ms now)
 	return session->waiting && age > MESSAGE_MS;
 }
 
+/* To get 34 kB of buffers for each message and give them back costs a busy connection
+ * more than keeping them; the others, which may be thousands, keep none. */
+static void keep_buffers(struct tls_session *session)
+{
+	bool busy = session->reads >= BUSY_READS;
+
+	session->reads = 0;
+	if (busy == session->busy)
+		return;
+	session->busy = busy;
+	if (busy)
+		(void)SSL_clear_mode(session->ssl, SSL_MODE_RELEASE_BUFFERS);
+	else
+		(void)SSL_set_mode(session->ssl, SSL_MODE_RELEASE_BUFFERS);
+}
+
 void tls_guard_sweep(struct tls_profile *profile)
 {
 	mono_ms now = clock_now();
 
 	for (struct tls_session *session = profile->sessions; session; session = session->next) {
+		keep_buffers(session);
 		if (session->closing || !is_late(session, now))
 			continue;
 		session->closing = true;
@@ -343,6 +365,9 @@ static void handshake_went(struct tls_session *session, int result)
 		session->established = connecting.established = true;
 		session->since_ms = clock_now();
 		session->waiting = session->accepted;
+		/* Not earlier: what came with the end of the handshake would lie in its
+		 * buffer, and no socket would tell. From here on SSL_pending() does. */
+		SSL_set_read_ahead(session->ssl, 1);
 		if (session->accepted && session->profile->client_trust &&
 		    SSL_get0_peer_certificate(session->ssl))
 			session->client_names =
@@ -446,6 +471,7 @@ int SSL_read(SSL *ssl, void *buffer, int room)
 		soften_reset(ssl, result);
 		return result;
 	}
+	session->reads++;
 	framing_feed(&session->framing, buffer, (size_t)result);
 	if (session->framing.phase == FRAMING_BETWEEN) {
 		if (session->framing.completed)
@@ -455,6 +481,21 @@ int SSL_read(SSL *ssl, void *buffer, int room)
 		session->since_ms = clock_now();
 	}
 	return result;
+}
+
+/* sofia asks whether to read on. What was read ahead (a record costs two system calls
+ * otherwise) counts too, and is read to its end before more is taken from the socket: who
+ * sends without a pause does not keep us from the others. */
+int SSL_pending(const SSL *ssl)
+{
+	struct tls_session *session = FROM_SOFIA() ? session_of(ssl) : NULL;
+	int more;
+
+	if (!session)
+		return REAL(SSL_pending)(ssl);
+	more = SSL_has_pending(ssl);
+	SSL_set_read_ahead(session->ssl, !more);
+	return more;
 }
 
 int SSL_write(SSL *ssl, const void *bytes, int length)

@@ -178,6 +178,93 @@ static void half_a_message_is_not_waited_for_longer_than_32_s(void **state)
 	scene_close();
 }
 
+/* Answers to OPTIONS so far, as many as are wanted or come within a second. */
+static unsigned answers(struct tls_client *client, unsigned so_far, unsigned wanted)
+{
+	char got[16384 + 1];
+
+	for (int i = 0; i < 100 && so_far < wanted; i++) {
+		int length = SSL_read(client->ssl, got, sizeof(got) - 1);
+
+		got[length > 0 ? length : 0] = '\0';
+		for (const char *at = strstr(got, "SIP/2.0 200"); at;
+		     at = strstr(at + 1, "SIP/2.0 200"))
+			so_far++;
+		scene_step();
+	}
+	return so_far;
+}
+
+static void add_options(struct tls_client *client, int number)
+{
+	char text[512];
+	int length = snprintf(text, sizeof(text),
+			      "OPTIONS sip:x SIP/2.0\r\n"
+			      "Via: SIP/2.0/TLS 127.0.0.1:9;branch=z9hG4bK%d\r\n"
+			      "From: <sip:a@b>;tag=1\r\nTo: <sip:x>\r\nCall-ID: %d\r\n"
+			      "CSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n",
+			      number, number);
+
+	assert_int_equal(SSL_write(client->ssl, text, length), length);
+}
+
+/* Most of them wait in OpenSSL's memory, of which no socket tells; the last but one is
+ * cut in the middle. */
+static void records_that_come_together_are_all_read(void **state)
+{
+	BIO *records = BIO_new(BIO_s_mem());
+	struct tls_client client;
+	unsigned heard = 0;
+	size_t length, part;
+	char *bytes;
+
+	(void)state;
+	scene_open_pair(SIP_TRANSPORT_TLS);
+	tls_open(&client, NULL, NULL);
+	assert_true(tls_handshake(&client));
+	SSL_set0_wbio(client.ssl, records);
+	for (int round = 0; round < 3; round++) {
+		(void)BIO_reset(records);
+		for (int i = 0; i < 6; i++)
+			add_options(&client, 10 * round + i);
+		length = (size_t)BIO_get_mem_data(records, &bytes);
+		part = length - length / 6 - 50;
+		wire_send_raw(&client.wire, bytes, part);
+		heard = answers(&client, heard, 6U * (unsigned)round + 4);
+		assert_int_equal(heard, 6 * round + 4);
+		wire_send_raw(&client.wire, bytes + part, length - part);
+		heard = answers(&client, heard, 6U * (unsigned)round + 6);
+		assert_int_equal(heard, 6 * round + 6);
+	}
+	tls_done(&client);
+	scene_close();
+}
+
+/* A busy connection keeps its buffers, and gives them back when it is quiet. */
+static void buffers_change_with_traffic_unnoticed(void **state)
+{
+	struct tls_client client;
+	unsigned heard = 0;
+
+	(void)state;
+	scene_open_pair(SIP_TRANSPORT_TLS);
+	clock_fake_set(clock_now());
+	tls_open(&client, NULL, NULL);
+	assert_true(tls_handshake(&client));
+	for (int second = 0; second < 6; second++) {
+		unsigned count = second % 3 ? 1 : 20;
+
+		for (unsigned i = 0; i < count; i++) {
+			add_options(&client, 100 * second + (int)i);
+			heard = answers(&client, heard, heard + 1);
+		}
+		scene_pass(1000);
+	}
+	assert_int_equal(heard, 44);
+	tls_done(&client);
+	scene_close();
+}
+
 static void a_stale_error_of_somebody_else_closes_nobody(void **state)
 {
 	(void)state;
@@ -365,6 +452,8 @@ int main(void)
 			the_whole_chain_is_sent_and_strangers_to_the_guard_keep_their_sessions),
 		cmocka_unit_test(only_suites_with_forward_secrecy_and_aead_are_taken),
 		cmocka_unit_test(half_a_message_is_not_waited_for_longer_than_32_s),
+		cmocka_unit_test(records_that_come_together_are_all_read),
+		cmocka_unit_test(buffers_change_with_traffic_unnoticed),
 		cmocka_unit_test(a_stale_error_of_somebody_else_closes_nobody),
 		cmocka_unit_test(a_next_hop_with_a_bad_certificate_is_refused_without_a_time_out),
 		cmocka_unit_test(clients_must_show_a_certificate_when_asked_to),
