@@ -3,6 +3,7 @@
 #include "tas/sip/headers.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,7 +49,7 @@ enum kind {
 
 /* In the order of their letters, case aside: it is searched by halves. */
 static const struct known {
-	const char *name;
+	char name[24];
 	enum kind kind;
 } known_names[] = {
 	{ "Accept", KIND_HOP },
@@ -79,6 +80,7 @@ static const struct known {
 	{ "Geolocation", KIND_CROSSING },
 	{ "History-Info", KIND_CROSSING },
 	{ "Identity", KIND_CROSSING },
+	{ "Identity-Info", KIND_CROSSING },
 	{ "In-Reply-To", KIND_CROSSING },
 	{ "Join", KIND_HOP },
 	{ "Max-Forwards", KIND_OWN },
@@ -139,10 +141,21 @@ static const char *const transparent_options[] = {
 	"histinfo", "resource-priority", "geolocation-http", "geolocation-sip", "answermode", "uui",
 };
 
+/* The name of a header that was found before is its row's, and need not be searched. */
+static const struct known *row_of(const char *name)
+{
+	uintptr_t offset = (uintptr_t)name - (uintptr_t)known_names;
+
+	return offset < sizeof(known_names) ? &known_names[offset / sizeof(known_names[0])] : NULL;
+}
+
 static const struct known *find_known(const char *name)
 {
 	size_t low = 0, high = ARRAY_SIZE(known_names);
+	const struct known *row = row_of(name);
 
+	if (row)
+		return row;
 	while (low < high) {
 		size_t middle = (low + high) / 2;
 		int order = str_order_nocase(name, known_names[middle].name);
@@ -157,18 +170,23 @@ static const struct known *find_known(const char *name)
 	return NULL;
 }
 
+static const char *expand(const char *name)
+{
+	char letter = (char)(name[0] | 0x20); /* ASCII lower case */
+
+	if (!name[0] || name[1])
+		return name;
+	for (size_t i = 0; i < ARRAY_SIZE(compact_forms); i++)
+		if (compact_forms[i].compact == letter)
+			return compact_forms[i].full;
+	return name;
+}
+
 const char *sip_header_full_name(const char *name)
 {
 	const struct known *known;
 
-	if (name[0] && !name[1]) {
-		char letter = (char)(name[0] | 0x20); /* ASCII lower case */
-
-		for (size_t i = 0; i < ARRAY_SIZE(compact_forms); i++)
-			if (compact_forms[i].compact == letter)
-				return compact_forms[i].full;
-		return name;
-	}
+	name = expand(name);
 	known = find_known(name);
 	return known ? known->name : name;
 }
@@ -291,11 +309,19 @@ int sip_headers_add(struct sip_headers *headers, const char *name, const char *v
 	return sip_headers_add_raw(headers, name, strlen(name), value, strlen(value));
 }
 
+/* `full_name` as sip_header_full_name() gave it: one that is known has one address. */
+static bool is_name(const struct sip_header *header, const char *full_name)
+{
+	if (header->name == full_name || (row_of(header->name) && row_of(full_name)))
+		return header->name == full_name;
+	return str_equal_nocase(header->name, full_name);
+}
+
 const char *sip_headers_find(const struct sip_headers *headers, const char *name)
 {
 	name = sip_header_full_name(name);
 	for (size_t i = 0; i < headers->count; i++)
-		if (str_equal_nocase(headers->items[i].name, name))
+		if (is_name(&headers->items[i], name))
 			return headers->items[i].value;
 	return NULL;
 }
@@ -306,7 +332,7 @@ void sip_headers_remove(struct sip_headers *headers, const char *name)
 
 	name = sip_header_full_name(name);
 	for (size_t i = 0; i < headers->count; i++) {
-		if (str_equal_nocase(headers->items[i].name, name)) {
+		if (is_name(&headers->items[i], name)) {
 			free(headers->items[i].value);
 		} else {
 			headers->items[kept++] = headers->items[i];

@@ -36,13 +36,21 @@ static const char *state_name(enum leg_state state)
 	return names[state];
 }
 
+/* One system call for many: a call takes five. SIP thread. */
 uint32_t leg_random(void)
 {
-	uint32_t bits = 0;
+	static uint32_t pool[64];
+	static size_t left;
+	uint32_t bits;
 
-	/* Cannot be short for so few bytes (getrandom(2)). */
-	if (getrandom(&bits, sizeof(bits), 0) != sizeof(bits))
-		bits = (uint32_t)clock_now_ns();
+	if (!left) {
+		/* Up to 256 bytes never come short (getrandom(2)). */
+		if (getrandom(pool, sizeof(pool), 0) != sizeof(pool))
+			return (uint32_t)clock_now_ns();
+		left = ARRAY_SIZE(pool);
+	}
+	bits = pool[--left];
+	pool[left] = 0; /* nobody finds afterwards what was given out */
 	return bits;
 }
 
@@ -470,11 +478,14 @@ int leg_reply(struct leg *leg, nta_incoming_t *request, int status, const char *
 
 int leg_close_request(const struct leg *leg, nta_incoming_t *request, int status)
 {
-	char seconds[16], min_se[16], session[LEG_SESSION_ID_LINE];
+	char seconds[16] = "", min_se[16] = "", session[LEG_SESSION_ID_LINE];
 	bool identified = leg_session_id_line(leg, session);
 
-	(void)snprintf(seconds, sizeof(seconds), "%u", offer_answer_retry_after_s(leg_random()));
-	(void)snprintf(min_se, sizeof(min_se), "%u", leg->endpoint->session_terms.min_se_s);
+	if (status == 500)
+		(void)snprintf(seconds, sizeof(seconds), "%u",
+			       offer_answer_retry_after_s(leg_random()));
+	if (status == 422)
+		(void)snprintf(min_se, sizeof(min_se), "%u", leg->endpoint->session_terms.min_se_s);
 	nta_incoming_treply(request, status, NULL, TAG_IF(identified, SIPTAG_HEADER_STR(session)),
 			    TAG_IF(status == 500, SIPTAG_RETRY_AFTER_STR(seconds)),
 			    TAG_IF(status == 422, SIPTAG_MIN_SE_STR(min_se)), TAG_END());

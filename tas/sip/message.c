@@ -17,28 +17,22 @@
 #include "tas/sip/body.h"
 #include "tas/sip/hosts.h"
 
+#define NAME_MAX_LENGTH 63 /* no header has a longer one */
+
 /* One received line: its bytes are kept as they came (MSG_DO_EXTRACT_COPY). */
 static int add_line(struct sip_headers *headers, const char *line, size_t length)
 {
 	const char *colon = memchr(line, ':', length);
-	char name[64];
-	size_t name_length;
+	size_t name_length = colon ? (size_t)(colon - line) : 0;
+	int err;
 
-	if (!colon)
+	if (!colon || name_length > NAME_MAX_LENGTH)
 		return 0;
-	name_length = (size_t)(colon - line);
-	while (name_length && (line[name_length - 1] == ' ' || line[name_length - 1] == '\t'))
-		name_length--;
-	if (name_length >= sizeof(name))
-		return 0;
-	memcpy(name, line, name_length);
-	name[name_length] = '\0';
-	if (sip_header_is_own(name))
-		return 0;
-	if (sip_headers_add_raw(headers, name, name_length, colon + 1,
-				length - (size_t)(colon + 1 - line)) == -ENOMEM)
-		return -ENOMEM;
-	return 0;
+	err = sip_headers_add_raw(headers, line, name_length, colon + 1, length - name_length - 1);
+	/* Its name is known now, and cheap to judge. */
+	if (!err && sip_header_is_own(headers->items[headers->count - 1].name))
+		free(headers->items[--headers->count].value);
+	return err == -ENOMEM ? err : 0;
 }
 
 /* Most of a message: known by their class no name need be looked up. What sofia
