@@ -120,17 +120,13 @@ static unsigned coarse_peak(const int16_t *samples)
 	return best;
 }
 
-static unsigned strongest(const int16_t *samples)
+/* Of the frequencies around one; 0: none of them holds its share of the power. */
+static unsigned fine_peak(const int16_t *samples, double total, unsigned middle, unsigned around)
 {
-	double total = 0, best_power = 0;
-	unsigned coarse, best = 0;
+	double best_power = 0;
+	unsigned best = 0;
 
-	for (unsigned i = 0; i < TONE_WINDOW; i++)
-		total += (double)samples[i] * samples[i] / TONE_WINDOW;
-	if (total < FLOOR_POWER)
-		return 0;
-	coarse = coarse_peak(samples);
-	for (unsigned hz = coarse - COARSE_HZ; hz <= coarse + COARSE_HZ; hz += FINE_HZ) {
+	for (unsigned hz = middle - around; hz <= middle + around; hz += FINE_HZ) {
 		double power = power_of(samples, TONE_WINDOW, hz);
 
 		if (power > best_power) {
@@ -141,11 +137,27 @@ static unsigned strongest(const int16_t *samples)
 	return best_power >= SHARE * total ? best : 0;
 }
 
+/* A tone mostly goes on: it is looked for first, for a fortieth of the search. With half
+ * of the power in it no other can be stronger. */
+static unsigned strongest(const int16_t *samples, unsigned hz_before)
+{
+	unsigned hz = 0;
+	double total = 0;
+
+	for (unsigned i = 0; i < TONE_WINDOW; i++)
+		total += (double)samples[i] * samples[i] / TONE_WINDOW;
+	if (total < FLOOR_POWER)
+		return 0;
+	if (hz_before)
+		hz = fine_peak(samples, total, hz_before, FINE_HZ);
+	return hz ? hz : fine_peak(samples, total, coarse_peak(samples), COARSE_HZ);
+}
+
 void tone_detector_add(struct tone_detector *detector, int16_t sample)
 {
 	detector->samples[detector->count++] = sample;
 	if (detector->count < TONE_WINDOW)
 		return;
-	detector->hz = strongest(detector->samples);
+	detector->hz = strongest(detector->samples, detector->hz);
 	detector->count = 0;
 }

@@ -56,6 +56,21 @@ static unsigned detect(unsigned hz, unsigned second_hz, int noise)
 	return detector.hz;
 }
 
+static void a_tone_that_changes_is_named_anew(void **state)
+{
+	static const unsigned tones[] = { 440, 440, 445, 460, 1500, 0, 425, 430 };
+	struct tone_detector detector = { .count = 0 };
+	struct tone_source source;
+
+	(void)state;
+	for (unsigned t = 0; t < sizeof(tones) / sizeof(tones[0]); t++) {
+		tone_source_init(&source, tones[t]);
+		for (unsigned i = 0; i < TONE_WINDOW; i++)
+			tone_detector_add(&detector, tone_source_next(&source));
+		assert_int_equal(detector.hz, tones[t]);
+	}
+}
+
 static void tones_are_named_within_five_hertz(void **state)
 {
 	(void)state;
@@ -85,6 +100,7 @@ int main(void)
 		cmocka_unit_test(g711_survives_a_round_trip_within_its_step),
 		cmocka_unit_test(every_g711_code_is_its_own_encoding),
 		cmocka_unit_test(silence_has_its_known_codes),
+		cmocka_unit_test(a_tone_that_changes_is_named_anew),
 		cmocka_unit_test(tones_are_named_within_five_hertz),
 		cmocka_unit_test(the_stronger_of_two_tones_is_named),
 		cmocka_unit_test(a_tone_in_noise_is_heard_and_noise_alone_is_not),
