@@ -135,6 +135,7 @@ void relay_rtp(struct relay_leg *from, uint8_t *packet, size_t length)
 		return;
 	}
 	packet[1] = (uint8_t)((packet[1] & 0x80) | type);
+	length = extensions_rewrite(&from->extensions, packet, length);
 	from->peer->ops->send_rtp(from->peer, packet, length);
 }
 

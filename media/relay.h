@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "media/codecs.h"
+#include "media/extensions.h"
 #include "media/media.h"
 #include "media/quality.h"
 #include "media/receipt.h"
@@ -46,20 +47,21 @@ extern const struct relay_ops relay_ops_srtp;   /* WebRTC, once keys are there *
 
 /* What the packet path needs of a leg. */
 struct relay_leg {
-	const struct relay_ops *ops;   /* never NULL: starts as relay_ops_closed */
-	struct relay_leg *peer;        /* borrowed; same session, same thread */
-	struct receipt *receipt;       /* borrowed */
-	struct srtp_pair *srtp;        /* WebRTC: NULL without keys */
-	struct ice *ice;               /* WebRTC, as a full agent */
-	struct lite_leg *lite;         /* WebRTC, as a lite one */
-	struct plain *plain;           /* plain RTP */
-	struct local *local;           /* local */
-	bool first_pending;            /* tell on_first about the next authenticated packet */
-	struct quality quality;        /* of what arrives from its peer */
-	struct tape *tape;             /* the call is recorded: borrowed; NULL: it is not */
-	enum media_side side;          /* for the tape */
-	codecs_map types;              /* inbound payload type -> the peer's */
-	struct transcoder *transcoder; /* of what says CODECS_CONVERT; NULL: nothing does */
+	const struct relay_ops *ops;      /* never NULL: starts as relay_ops_closed */
+	struct relay_leg *peer;           /* borrowed; same session, same thread */
+	struct receipt *receipt;          /* borrowed */
+	struct srtp_pair *srtp;           /* WebRTC: NULL without keys */
+	struct ice *ice;                  /* WebRTC, as a full agent */
+	struct lite_leg *lite;            /* WebRTC, as a lite one */
+	struct plain *plain;              /* plain RTP */
+	struct local *local;              /* local */
+	bool first_pending;               /* tell on_first about the next authenticated packet */
+	struct quality quality;           /* of what arrives from its peer */
+	struct tape *tape;                /* the call is recorded: borrowed; NULL: it is not */
+	enum media_side side;             /* for the tape */
+	codecs_map types;                 /* inbound payload type -> the peer's */
+	struct extensions_map extensions; /* of what passes */
+	struct transcoder *transcoder;    /* of what says CODECS_CONVERT; NULL: nothing does */
 	void (*on_first)(struct relay_leg *leg);
 	/* The first packet that says CODECS_CONVERT, if `transcoder` is not there. */
 	void (*on_convert)(struct relay_leg *leg);

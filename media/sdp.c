@@ -359,6 +359,8 @@ static void read_media_attribute(struct parser *parser, const char *name, const 
 		read_rtpmap(desc, value);
 	else if (strcmp(name, "fmtp") == 0)
 		read_fmtp(desc, value);
+	else if (strcmp(name, "extmap") == 0)
+		extensions_read(&desc->extensions, value);
 	else if (strcmp(name, "candidate") == 0)
 		read_candidate(desc, value);
 	else if (strcmp(name, "rtcp") == 0)
@@ -627,6 +629,14 @@ static void write_codecs(struct str *out, const struct media_desc *desc)
 		str_addf(out, "a=maxptime:%u\r\n", desc->maxptime);
 }
 
+static void write_extensions(struct str *out, const struct extensions *extensions)
+{
+	for (enum extension i = 0; i < EXTENSION_COUNT; i++)
+		if (extensions->numbers[i] != 0)
+			str_addf(out, "a=extmap:%u %s\r\n", extensions->numbers[i],
+				 extension_uri(i));
+}
+
 static void write_candidates(struct str *out, const struct media_desc *desc)
 {
 	char host[NET_TEXT_ROOM];
@@ -671,6 +681,7 @@ static void write_audio(struct str *out, const struct media_desc *desc)
 	if (mid[0] != '\0')
 		str_addf(out, "a=mid:%s\r\n", mid);
 	write_codecs(out, desc);
+	write_extensions(out, &desc->extensions);
 	str_addf(out, "a=%s\r\n", direction_names[desc->direction]);
 	if (desc->rtcp_mux)
 		str_add(out, "a=rtcp-mux\r\n");

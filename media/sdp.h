@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/macros.h"
+#include "media/extensions.h"
 #include "media/net.h"
 #include "media/sdes.h"
 
@@ -81,6 +82,7 @@ struct media_desc {
 	union net_address rtp, rtcp; /* c= and m=, a=rtcp or port + 1; AF_UNSPEC: none */
 	enum sdp_direction direction;
 	uint16_t ptime, maxptime; /* ms; 0: not said */
+	struct extensions extensions;
 	bool rtcp_mux;
 	bool sdes; /* there was an a=crypto, of use or not */
 	struct sdes_crypto cryptos[SDES_LINES_MAX];

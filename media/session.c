@@ -338,6 +338,7 @@ static void carry_over(const struct media_desc *from, struct media_desc *to)
 	to->direction = from->direction;
 	to->ptime = from->ptime;
 	to->maxptime = from->maxptime;
+	to->extensions = from->extensions;
 }
 
 /* Writes our description and tells it; answers also when it is refused. */
@@ -615,6 +616,10 @@ static void open_paths(struct session *session, const struct exchange *exchange,
 	struct leg *legs = session->legs;
 
 	open_ways(session, &agreement);
+	extensions_agree(&legs[offerer].path.extensions, &exchange->offer->extensions,
+			 &answer->extensions);
+	extensions_agree(&legs[answerer].path.extensions, &answer->extensions,
+			 &exchange->offer->extensions);
 	session->ends[offerer].sends =
 		(exchange->offer->direction & SDP_SENDONLY) && (answer->direction & SDP_RECVONLY);
 	session->ends[answerer].sends =
@@ -660,6 +665,8 @@ static bool settle(struct session *session, struct exchange *exchange, struct me
 		tell_sdp(session, MEDIA_EV_ANSWER, offerer, session->legs[offerer].written);
 	} else if (!is_local(session, offerer)) {
 		carry_over(answer, back);
+		back->extensions = session->current.offer->extensions; /* its numbers */
+		extensions_restrict(&back->extensions, &answer->extensions);
 		leg_describe(&session->legs[offerer], session->current.offer, back);
 		tell_description(session, MEDIA_EV_ANSWER, offerer, back);
 	}
@@ -817,7 +824,7 @@ void session_rollback(struct session *session)
 	exchange_clear(&session->pending);
 }
 
-/* A's offer, of the codecs it was told. NULL: there is none, or no memory. */
+/* A's offer, of the codecs and extensions it was told. NULL: there is none, or no memory. */
 static struct media_desc *agreed_offer(const struct session *session)
 {
 	const struct exchange *current = &session->current;
@@ -838,8 +845,12 @@ static struct media_desc *agreed_offer(const struct session *session)
 		known = codecs_common(current->offer, session->setup.local_offer, told);
 	if (known)
 		offer = sdp_copy(current->offer);
-	if (offer)
+	if (offer) {
+		const struct extensions none = { 0 };
+
 		sdp_copy_codecs(offer, told);
+		extensions_restrict(&offer->extensions, answer ? &answer->extensions : &none);
+	}
 	free(told);
 	sdp_free(answer);
 	return offer;

@@ -24,6 +24,7 @@ static void set_up(void)
 
 	relay_leg_init(&legs[0], &legs[1], &receipts[0]);
 	relay_leg_init(&legs[1], &legs[0], &receipts[1]);
+	legs[0].extensions.out[1] = 3;
 	if (srtp_start(&why) || srtp_pair_create(&pair, &keys) ||
 	    timer_wheel_create(&wheel, clock_now()) ||
 	    local_create(&legs[1].local, wheel, &legs[1], &options, NULL, &nobody) ||

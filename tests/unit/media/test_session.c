@@ -1911,6 +1911,35 @@ static const struct {
 	{ OFFER_OF(AUDIO), { "m=audio 2", "a=sendrecv" }, { NULL }, 12 },
 };
 
+static void header_extensions_cross_if_both_sides_take_them(void **state)
+{
+#define LEVEL "urn:ietf:params:rtp-hdrext:ssrc-audio-level\r\n"
+	struct party *relay = party_create(MEDIA_LEG_RTP, MEDIA_LEG_RTP, NULL);
+
+	(void)state;
+	assert_int_equal(
+		media_offer(relay->session, MEDIA_A,
+			    OFFER_OF(AUDIO "a=extmap:3 " LEVEL
+					   "a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid\r\n")),
+		0);
+	await_event(relay, MEDIA_EV_OFFER, MEDIA_B, 1);
+	assert_non_null(strstr(relay->sdp[MEDIA_EV_OFFER][1], "a=extmap:3 " LEVEL));
+	assert_null(strstr(relay->sdp[MEDIA_EV_OFFER][1], "a=extmap:4"));
+	/* One that answers with a number of its own. */
+	assert_int_equal(media_answer(relay->session, MEDIA_B, OFFER_OF(AUDIO "a=extmap:7 " LEVEL)),
+			 0);
+	await_event(relay, MEDIA_EV_ANSWER, MEDIA_A, 1);
+	assert_non_null(strstr(relay->sdp[MEDIA_EV_ANSWER][0], "a=extmap:3 " LEVEL));
+	/* And one that does not take it any more. */
+	assert_int_equal(media_offer(relay->session, MEDIA_A, OFFER_OF(AUDIO "a=extmap:3 " LEVEL)),
+			 0);
+	await_event(relay, MEDIA_EV_OFFER, MEDIA_B, 2);
+	assert_int_equal(media_answer(relay->session, MEDIA_B, OFFER_OF(AUDIO)), 0);
+	await_event(relay, MEDIA_EV_ANSWER, MEDIA_A, 2);
+	assert_null(strstr(relay->sdp[MEDIA_EV_ANSWER][0], "a=extmap"));
+	party_destroy(relay);
+}
+
 static void a_stream_that_is_taken_away_is_hold_for_the_other_side(void **state)
 {
 	struct party *relay = party_create(MEDIA_LEG_RTP, MEDIA_LEG_RTP, NULL);
@@ -2051,6 +2080,7 @@ int main(void)
 		cmocka_unit_test(calls_share_a_port_and_are_told_apart_by_address),
 		cmocka_unit_test(nobody_takes_the_address_of_another_call_on_a_shared_port),
 		cmocka_unit_test(of_two_audio_sections_the_one_of_our_kind_is_taken),
+		cmocka_unit_test(header_extensions_cross_if_both_sides_take_them),
 		cmocka_unit_test(a_stream_that_is_taken_away_is_hold_for_the_other_side),
 		cmocka_unit_test(every_legal_change_of_a_dialog_is_answered),
 	};
