@@ -16,6 +16,7 @@
 #include "tas/admin/pauses.h"
 #include "tas/admin/process.h"
 #include "tas/admin/settings.h"
+#include "tas/admin/tenants.h"
 #include "tas/admin/text.h"
 #include "tas/sip/endpoint.h"
 #include "tas/sip/trace.h"
@@ -396,8 +397,9 @@ static json_t *reg_json(const struct reg_info *info)
 {
 	mono_ms now = clock_now();
 
-	return json_pack("{s:s, s:s, s:s, s:o, s:s, s:b, s:I, s:I, s:i, s:o}", "number",
-			 info->number, "route_type", route_type_name(info->route_type), "source",
+	return json_pack("{s:s, s:s, s:b, s:s, s:s, s:o, s:s, s:b, s:I, s:I, s:i, s:o}", "number",
+			 info->number, "tenant", info->tenant, "moves", info->moves, "route_type",
+			 route_type_name(info->route_type), "source",
 			 info->consented ? "consent" : "config", "service",
 			 text_json(info->service_name), "state", reg_state_name(info->state),
 			 "paused", info->paused, "expires_s",
@@ -495,6 +497,8 @@ static json_t *summary_json(struct registrar *registrar)
 					      ? (summary.first_expiry_ms - clock_now()) / 1000
 					      : 0),
 			 "registrations", states);
+	if (json)
+		json_object_set_new(json, "tenants", tenants_json(&summary));
 	if (json && summary.consents.wanted)
 		json_object_set_new(json, "consents", consents_json(&summary.consents));
 	return json;

@@ -25,10 +25,11 @@ static void print_page(const json_t *page, bool as_json, size_t before)
 			fputs(before + i ? ",\n" : "[\n", stdout);
 			json_dumpf(reg, stdout, JSON_COMPACT);
 		} else {
-			printf("%s,%s,%s,%s,%lld\n", text_of(reg, "number"),
+			printf("%s,%s,%s,%s,%lld,%s\n", text_of(reg, "number"),
 			       text_of(reg, "route_type"), text_of(reg, "service"),
 			       text_of(reg, "state"),
-			       (long long)json_integer_value(json_object_get(reg, "expires_s")));
+			       (long long)json_integer_value(json_object_get(reg, "expires_s")),
+			       text_of(reg, "tenant"));
 		}
 	}
 }
@@ -64,7 +65,7 @@ int run_export(const struct options *options)
 	bool more = true;
 
 	if (!options->json)
-		puts("# number,route_type,service,state,expires_s");
+		puts("# number,route_type,service,state,expires_s,tenant");
 	while (more) {
 		json_t *answer = ask_or_say(options, request, &status);
 		json_t *page = json_object_get(answer, "registrations");

@@ -184,6 +184,30 @@ void show_fleet(const json_t *fleet)
 	show_table(json_object_get(fleet, "nodes"), titles, node_row);
 }
 
+static const char *const tenant_titles[] = { "TENANT",       "API",    "TOKEN", "ACTIVE", "OTHER",
+					     "FIRST EXPIRY", "MARGIN", "RATE",  NULL };
+
+static void tenant_row(const json_t *tenant, char cells[COLUMNS_MAX][CELL])
+{
+	long long all = 0;
+	const char *state;
+	json_t *states = json_object_get(tenant, "registrations"), *count;
+
+	json_object_foreach(states, state, count) all += json_integer_value(count);
+	snprintf(cells[0], CELL, "%s", text_of(tenant, "name"));
+	snprintf(cells[1], CELL, "%s",
+		 !all                                              ? "not asked"
+		 : json_is_true(json_object_get(tenant, "down"))   ? "DOWN"
+		 : json_is_true(json_object_get(tenant, "api_up")) ? "answers"
+								   : "does not answer");
+	snprintf(cells[2], CELL, "%s", yes_no(tenant, "token_ok"));
+	snprintf(cells[3], CELL, "%lld", number_of(states, "active"));
+	snprintf(cells[4], CELL, "%lld", all - number_of(states, "active"));
+	span_text(number_of(tenant, "first_expiry_s"), cells[5], CELL);
+	span_text(number_of(tenant, "margin_s"), cells[6], CELL);
+	snprintf(cells[7], CELL, "%lld/s", number_of(tenant, "rate"));
+}
+
 void show_status(const json_t *status)
 {
 	json_t *states = json_object_get(status, "registrations"), *count;
@@ -220,6 +244,8 @@ void show_status(const json_t *status)
 		printf(" %s=%lld", state, (long long)json_integer_value(count));
 	span_text(number_of(status, "margin_s"), margin, sizeof(margin));
 	printf(", first expiry in %s, margin %s\n", expiry, margin);
+	if (json_array_size(json_object_get(status, "tenants")) > 1)
+		show_table(json_object_get(status, "tenants"), tenant_titles, tenant_row);
 	if (json_object_get(status, "fleet"))
 		show_fleet(json_object_get(status, "fleet"));
 	show_consents(json_object_get(status, "consents"));
@@ -246,12 +272,37 @@ static void reg_row(const json_t *reg, char cells[COLUMNS_MAX][CELL])
 	snprintf(cells[8], CELL, "%s", text_of(reg, "error"));
 }
 
+/* The same, and at whose core. */
+static void tenant_reg_row(const json_t *reg, char cells[COLUMNS_MAX][CELL])
+{
+	reg_row(reg, cells);
+	memcpy(cells[9], cells[8], CELL);
+	snprintf(cells[8], CELL, "%s%s", text_of(reg, "tenant"),
+		 json_is_true(json_object_get(reg, "moves")) ? " (moves)" : "");
+}
+
+static bool have_tenants(const json_t *regs)
+{
+	for (size_t i = 0; i < json_array_size(regs); i++) {
+		const char *tenant = text_of(json_array_get(regs, i), "tenant");
+
+		if (strcmp(tenant, "-") && strcmp(tenant, "default"))
+			return true;
+	}
+	return false;
+}
+
 void show_regs(const json_t *regs)
 {
 	static const char *const titles[] = { "NUMBER",  "TYPE", "SERVICE",  "SOURCE",     "STATE",
 					      "EXPIRES", "NEXT", "FAILURES", "LAST ERROR", NULL };
+	static const char *const tenant_reg_titles[] = { "NUMBER",     "TYPE",     "SERVICE",
+							 "SOURCE",     "STATE",    "EXPIRES",
+							 "NEXT",       "FAILURES", "TENANT",
+							 "LAST ERROR", NULL };
+	bool tenants = have_tenants(regs);
 
-	show_table(regs, titles, reg_row);
+	show_table(regs, tenants ? tenant_reg_titles : titles, tenants ? tenant_reg_row : reg_row);
 }
 
 static void attempt_row(const json_t *attempt, char cells[COLUMNS_MAX][CELL])

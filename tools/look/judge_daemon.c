@@ -163,6 +163,47 @@ bool judge_registrations(const struct look *look, struct finding *finding)
 	return true;
 }
 
+static bool asked(const json_t *tenant)
+{
+	const char *state;
+	json_t *count;
+
+	json_object_foreach(json_object_get(tenant, "registrations"), state,
+			    count) if (json_integer_value(count)) return true;
+	return false;
+}
+
+/* Each of several cores: those of others go on. */
+static void judge_tenants(const json_t *tenants, struct finding *finding)
+{
+	size_t i;
+	json_t *tenant;
+
+	json_array_foreach(tenants, i, tenant)
+	{
+		long long left = look_number(tenant, "first_expiry_s");
+		enum look_level level = left < HURRY_S ? LOOK_CRITICAL : LOOK_WARNING;
+		const char *name = look_text(tenant, "name");
+		char expiry[32], next[160];
+
+		if (!asked(tenant))
+			continue;
+		look_span(left, expiry, sizeof(expiry));
+		snprintf(next, sizeof(next), "journalctl -u breakout | grep 'tenant=%.40s '", name);
+		if (!look_true(tenant, "token_ok"))
+			finding_say(finding, level, next,
+				    "tenant %s: there is no token, registrations hold for %s", name,
+				    expiry);
+		else if (!look_true(tenant, "api_up"))
+			finding_say(finding, level, next,
+				    "tenant %s: the core's API does not answer, registrations hold "
+				    "for %s",
+				    name, expiry);
+	}
+	finding_say(finding, LOOK_OK, "", "those of %zu tenants answer, the tokens are taken",
+		    json_array_size(tenants));
+}
+
 bool judge_api(const struct look *look, struct finding *finding)
 {
 	const json_t *status = look->status;
@@ -172,6 +213,10 @@ bool judge_api(const struct look *look, struct finding *finding)
 
 	if (!json_object_get(status, "api_up"))
 		return false;
+	if (json_array_size(json_object_get(status, "tenants")) > 1) {
+		judge_tenants(json_object_get(status, "tenants"), finding);
+		return true;
+	}
 	look_span(look_number(status, "first_expiry_s"), expiry, sizeof(expiry));
 	if (!look_true(status, "token_ok"))
 		finding_say(finding, level, "journalctl -u breakout | grep 'error registrar'",

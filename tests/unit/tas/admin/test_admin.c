@@ -215,7 +215,14 @@ void registrar_refresh(struct registrar *registrar, const char *number)
 void registrar_summary(struct registrar *registrar, struct registrar_summary *ret_summary)
 {
 	(void)registrar;
-	*ret_summary = (struct registrar_summary){ .api_up = true };
+	*ret_summary = (struct registrar_summary){
+		.api_up = true,
+		.tenant_count = 2,
+		.tenants = { { .name = "default",
+			       .api_up = true,
+			       .by_state = { [REG_ACTIVE] = 1 } },
+			     { .name = "acme", .down = true, .margin_ms = 61000 } },
+	};
 	ret_summary->by_state[REG_ACTIVE] = 1;
 }
 
@@ -440,7 +447,7 @@ static void status_tells_what_is_sick(void **state)
 
 static void status_joins_what_the_rooms_know(void **state)
 {
-	json_t *json = ask("status\n");
+	json_t *json = ask("status\n"), *tenant;
 
 	(void)state;
 	assert_text(json, "domain", "tas.example.com");
@@ -450,6 +457,10 @@ static void status_joins_what_the_rooms_know(void **state)
 	assert_int_equal(json_integer_value(json_object_get(json, "legs")), 4);
 	assert_true(json_is_true(json_object_get(json, "sbc_ok")));
 	assert_true(json_is_false(json_object_get(json, "draining")));
+	tenant = json_array_get(json_object_get(json, "tenants"), 1);
+	assert_string_equal(json_string_value(json_object_get(tenant, "name")), "acme");
+	assert_true(json_is_true(json_object_get(tenant, "down")));
+	assert_int_equal(json_integer_value(json_object_get(tenant, "margin_s")), 61);
 	assert_true(json_is_true(json_object_get(json, "api_up")));
 	assert_int_equal(json_integer_value(
 				 json_object_get(json_object_get(json, "registrations"), "active")),

@@ -250,10 +250,34 @@ static void without_a_daemon_it_says_what_it_can(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+static void each_tenants_core_is_judged_alone(void **state)
+{
+	json_t *status = documents[0];
+
+	(void)state;
+	documents[0] = NULL;
+	json_object_set(
+		status, "tenants",
+		parse(0,
+		      "[{'name': 'default', 'api_up': true, 'token_ok': true, 'first_expiry_s':"
+		      " 3000, 'registrations': {'active': 5}}, {'name': 'acme', 'api_up': false,"
+		      " 'token_ok': true, 'first_expiry_s': 2000, 'registrations': {'active': 5}},"
+		      " {'name': 'idle', 'api_up': false, 'token_ok': true, 'first_expiry_s': 0,"
+		      " 'registrations': {'active': 0}}]"));
+	json_decref(documents[0]);
+	documents[0] = status;
+	says("core api", "WARNING",
+	     "tenant acme: the core's API does not answer, registrations hold");
+	assert_null(strstr(of("core api", "reason"), "idle"));
+	assert_null(strstr(of("core api", "reason"), "default"));
+	assert_non_null(strstr(of("core api", "next"), "tenant=acme "));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_healthy_system_is_ok_in_every_line),
+		TEST(each_tenants_core_is_judged_alone),
 		TEST(one_address_down_is_a_warning_the_last_one_is_critical),
 		TEST(registrations_that_do_not_hold_are_told_before_they_lapse),
 		TEST(a_pause_is_no_outage_but_is_told),

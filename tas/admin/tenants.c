@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tas/admin/tenants.h"
+
+static json_int_t seconds_until(mono_ms at)
+{
+	return at ? (json_int_t)((at - clock_now()) / 1000) : 0;
+}
+
+static json_t *tenant_json(const struct registrar_tenant *tenant)
+{
+	json_t *states = json_object();
+
+	for (int i = 0; states && i < REG_STATE_COUNT; i++)
+		json_object_set_new(states, reg_state_name((enum reg_state)i),
+				    json_integer((json_int_t)tenant->by_state[i]));
+	return json_pack("{s:s, s:b, s:b, s:b, s:o, s:I, s:I, s:I, s:I}", "name", tenant->name,
+			 "api_up", tenant->api_up, "token_ok", tenant->token_ok, "down",
+			 tenant->down, "registrations", states, "first_expiry_s",
+			 seconds_until(tenant->first_expiry_ms), "margin_s",
+			 (json_int_t)(tenant->margin_ms / 1000), "rate", (json_int_t)tenant->rate,
+			 "in_flight", (json_int_t)tenant->in_flight);
+}
+
+json_t *tenants_json(const struct registrar_summary *summary)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < summary->tenant_count; i++)
+		json_array_append_new(list, tenant_json(&summary->tenants[i]));
+	return list;
+}
