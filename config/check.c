@@ -13,6 +13,7 @@
 #include "config/records.h"
 #include "config/settings.h"
 #include "config/tenant.h"
+#include "config/turn.h"
 
 const char *check_local_ports_path = "/proc/sys/net/ipv4/ip_local_port_range";
 
@@ -36,7 +37,7 @@ static const struct node *walk(const struct node *root, const char *name, struct
 }
 
 /* Where a key stands; what is absent is at its nearest parent. */
-static struct place place_of(const struct node *root, const char *name)
+struct place place_of(const struct node *root, const char *name)
 {
 	struct place at;
 
@@ -301,6 +302,7 @@ void check_all(struct reader *reader, const struct node *root)
 	check_media_certificate(reader, root);
 	default_address(reader, root);
 	check_advertised(reader, root);
+	turn_check(reader, root);
 	check_ingress(reader, root);
 	devices_check(reader, root);
 	check_trace(reader, root);

@@ -8,6 +8,9 @@
 /* Also fills in the defaults that depend on other values. */
 void check_all(struct reader *reader, const struct node *root);
 
+/* Where a dotted key stands, or what it would stand in. */
+struct place place_of(const struct node *root, const char *name);
+
 /* Where the kernel tells the ports it hands out itself (ip(7)). Tests name
  * another file, so that they find the same on every machine. */
 extern const char *check_local_ports_path;

@@ -485,6 +485,22 @@ struct config_records {
 
 enum media_ice { MEDIA_ICE_FULL, MEDIA_ICE_LITE };
 
+/* What the full agent tells its peers: all it has, or relayed addresses only. */
+enum ice_policy { ICE_POLICY_ALL, ICE_POLICY_RELAY };
+
+#define CONFIG_TURN_MAX 4 /* of a call, each gathers from all of them */
+
+enum turn_transport { TURN_UDP, TURN_TCP };
+
+/* A TURN server. One of the two files is named. */
+struct config_turn {
+	char *address; /* host:port */
+	enum turn_transport transport;
+	char *username;
+	char *password_file; /* one line */
+	char *secret_file;   /* one line, shared with it: passwords are made of it */
+};
+
 /* Which loops that no rule wants the audio of are carried without it: their SDP
  * crosses untouched. */
 enum media_bypass { MEDIA_BYPASS_NEVER, MEDIA_BYPASS_LOOPS, MEDIA_BYPASS_OVERLOAD };
@@ -494,6 +510,12 @@ struct config_media {
 	char *advertised_address;    /* in SDP instead: what a NAT maps to `address`; NULL: none */
 	uint16_t port_min, port_max; /* 20000-29999 */
 	enum media_ice ice;
+	enum ice_policy ice_policy; /* all */
+	char *stun;                 /* host:port; NULL: none */
+	struct config_turn *turn;
+	size_t turn_count;
+	char *turn_at;                   /* "file:line:column" */
+	unsigned gather_ms;              /* what an offer waits for their answers at most: 500 */
 	enum media_bypass bypass;        /* overload */
 	unsigned threads;                /* 0: one per core, at most 8; or per one of `cpus` */
 	struct processors cpus;          /* what each is pinned to; none: the kernel chooses */

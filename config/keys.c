@@ -14,6 +14,7 @@
 #include "config/service.h"
 #include "config/tenant.h"
 #include "config/trunk.h"
+#include "config/turn.h"
 #include "config/window.h"
 #include "config/zone.h"
 
@@ -393,6 +394,34 @@ static const struct key media_keys[] = {
 	  AT(media.ice),
 	  .fallback = "full",
 	  .help = "full; lite where peers reach the address directly" },
+	{ .name = "stun",
+	  .kind = &kind_host_port,
+	  AT(media.stun),
+	  .apply = CONFIG_APPLY_NEXT,
+	  .help = "host:port of a STUN server that tells the full agent which address a NAT "
+		  "gives it; none" },
+	{ .name = "turn",
+	  .kind = &kind_map,
+	  .schema = &turn_schema,
+	  LIST(media.turn, struct config_turn),
+	  COUNT(media.turn_count),
+	  .apply = CONFIG_APPLY_NEXT,
+	  .help = "servers that relay for the full agent what finds no direct way; none" },
+	{ .name = "ice_policy",
+	  .kind = &kind_ice_policy,
+	  AT(media.ice_policy),
+	  .apply = CONFIG_APPLY_NEXT,
+	  .fallback = "all",
+	  .help = "what the full agent tells its peers: all, or relay: only addresses of "
+		  "`turn`, so that all audio goes that way" },
+	{ .name = "gather_time",
+	  .kind = &kind_ms,
+	  AT(media.gather_ms),
+	  .apply = CONFIG_APPLY_NEXT,
+	  .fallback = "500ms",
+	  .min = 20,
+	  .max = 10000,
+	  .help = "how long an offer waits for the answers of `stun` and `turn` at most" },
 	{ .name = "bypass",
 	  .kind = &kind_bypass,
 	  AT(media.bypass),

@@ -2,8 +2,11 @@
 #include "media/credentials.h"
 #include <errno.h>
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/rand.h>
 #include <stdbool.h>
+#include <string.h>
 
 static bool random_ice_text(char *text, size_t length)
 {
@@ -27,6 +30,18 @@ int credentials_make(struct credentials *ret_credentials)
 		return -EIO;
 	*ret_credentials = made;
 	return 0;
+}
+
+void credentials_of_secret(const char *secret, const char *username,
+			   char ret_password[static CREDENTIALS_OF_SECRET + 1])
+{
+	unsigned char digest[20] = { 0 };
+	unsigned length = sizeof(digest);
+
+	/* Without memory the password is a wrong one. */
+	(void)HMAC(EVP_sha1(), secret, (int)strlen(secret), (const unsigned char *)username,
+		   strlen(username), digest, &length);
+	(void)EVP_EncodeBlock((unsigned char *)ret_password, digest, sizeof(digest));
 }
 
 void credentials_forget(struct credentials *credentials)

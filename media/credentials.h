@@ -18,6 +18,12 @@ struct credentials {
 };
 
 int credentials_make(struct credentials *ret_credentials) MUST_CHECK; /* 0 or -EIO */
+/* The password of a TURN user of this name for a server that has this secret, as
+ * coturn's use-auth-secret makes it: base64(HMAC-SHA1(secret, name)). */
+#define CREDENTIALS_OF_SECRET 28
+void credentials_of_secret(const char *secret, const char *username,
+			   char ret_password[static CREDENTIALS_OF_SECRET + 1]);
+
 void credentials_forget(struct credentials *credentials);
 
 #endif

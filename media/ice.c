@@ -19,6 +19,13 @@
 #define ASK_LEAST_MS  4000
 #define ASK_SPREAD_MS 2000
 
+/* Of an agent: a host's of each address, and what each server makes of it. */
+#define CANDIDATES_MAX 16
+
+/* A relay is given back with so many repetitions, within 3.5 s; else it ends by
+ * itself, which its server is asked to do after ten minutes. */
+#define FAREWELL_REPEATS 3
+
 /* PRIORITY of our questions: a peer-reflexive candidate's, RFC 8445 5.1.2.1. */
 #define ASK_PRIORITY ((110U << 24) | (65535U << 8) | 255U)
 
@@ -36,8 +43,14 @@ struct ice {
 	char peer_ufrag[SDP_CREDENTIAL_ROOM];
 	uint8_t peer_password[SDP_CREDENTIAL_ROOM];
 	struct credentials own;
-	struct sdp_candidate candidates[4];
+	struct sdp_candidate candidates[CANDIDATES_MAX];
 	uint8_t candidate_count;
+	struct timer budget; /* while gathering */
+	bool gathering, relay_only;
+	unsigned relays_wanted, relays;
+	void (*gathered)(bool whole, void *arg);
+	void (*gone)(void *arg);
+	void *gone_arg;
 };
 
 static int set_credentials(struct ice *ice, bool renew)
@@ -52,17 +65,36 @@ static int set_credentials(struct ice *ice, bool renew)
 
 static __typeof__(stun_agent_validate) *real_validate;
 
+/* The last four bytes of the transaction id of each of our own questions, so that their
+ * answers are told from others; eight are drawn anew for each. */
+#define MARK_AT 12
+static uint8_t own_mark[4];
+
 static void find_validate(void)
 {
+	(void)RAND_bytes(own_mark, sizeof(own_mark)); /* 0 would do */
 	*(void **)&real_validate = dlsym(RTLD_NEXT, "stun_agent_validate");
 	if (!real_validate)
 		abort(); /* not the libnice this was linked with */
 }
 
+static bool is_own_answer(const StunMessage *message)
+{
+	StunTransactionId id;
+
+	stun_message_id(message, id);
+	return memcmp(id + MARK_AT, own_mark, sizeof(own_mark)) == 0;
+}
+
 /* In libnice's place. 0.1.21 answers a check whose integrity is missing or
  * wrong, to anybody and with more bytes than came, and swallows answers it did
  * not ask for, which those to our consent questions are. As "no STUN" the one is
- * dropped and the other handed to us, if an address it validated sent it. */
+ * dropped and the other handed to us, if an address it validated sent it.
+ *
+ * What nobody asked for with this agent stays so otherwise: libnice then looks whether
+ * it answers a question to a STUN or TURN server, whose agents have no password of a
+ * peer. A request is never such an answer, and without this rule a check without
+ * integrity would pass as one while candidates are gathered. */
 StunValidationStatus stun_agent_validate(StunAgent *agent, StunMessage *message,
 					 const uint8_t *bytes, size_t length,
 					 StunMessageIntegrityValidate integrity, void *arg)
@@ -72,11 +104,21 @@ StunValidationStatus stun_agent_validate(StunAgent *agent, StunMessage *message,
 
 	(void)pthread_once(&once, find_validate);
 	status = real_validate(agent, message, bytes, length, integrity, arg);
-	if (status == STUN_VALIDATION_UNAUTHORIZED ||
-	    status == STUN_VALIDATION_UNAUTHORIZED_BAD_REQUEST ||
-	    status == STUN_VALIDATION_UNMATCHED_RESPONSE)
+	switch ((int)status) {
+	case STUN_VALIDATION_UNAUTHORIZED:
+	case STUN_VALIDATION_UNAUTHORIZED_BAD_REQUEST:
 		return STUN_VALIDATION_NOT_STUN;
-	return status;
+	case STUN_VALIDATION_UNMATCHED_RESPONSE:
+		return is_own_answer(message) ? STUN_VALIDATION_NOT_STUN : status;
+	case STUN_VALIDATION_SUCCESS:
+	case STUN_VALIDATION_UNKNOWN_REQUEST_ATTRIBUTE:
+		if (stun_message_get_class(message) == STUN_REQUEST &&
+		    !(agent->usage_flags & STUN_AGENT_USAGE_SHORT_TERM_CREDENTIALS))
+			return STUN_VALIDATION_NOT_STUN;
+		return status;
+	default:
+		return status;
+	}
 }
 
 static void to_nice(const union net_address *address, NiceAddress *ret_nice)
@@ -106,8 +148,10 @@ static void ask_consent(struct ice *ice)
 
 	(void)snprintf(username, sizeof(username), "%s:%s", ice->peer_ufrag, ice->own.ufrag);
 	stun_agent_forget_transaction(&ice->stun, ice->asked);
-	if (stun_agent_init_request(&ice->stun, &message, buffer, sizeof(buffer), STUN_BINDING) &&
-	    stun_message_append32(&message, STUN_ATTRIBUTE_PRIORITY, ASK_PRIORITY) ==
+	if (!stun_agent_init_request(&ice->stun, &message, buffer, sizeof(buffer), STUN_BINDING))
+		return;
+	memcpy(buffer + STUN_MESSAGE_TRANS_ID_POS + MARK_AT, own_mark, sizeof(own_mark));
+	if (stun_message_append32(&message, STUN_ATTRIBUTE_PRIORITY, ASK_PRIORITY) ==
 		    STUN_MESSAGE_RETURN_SUCCESS &&
 	    stun_message_append_string(&message, STUN_ATTRIBUTE_USERNAME, username) ==
 		    STUN_MESSAGE_RETURN_SUCCESS)
@@ -210,39 +254,113 @@ static void on_pair(NiceAgent *agent, guint stream, guint component, NiceCandida
 	tell_connected(arg);
 }
 
-/* Host candidates are there as soon as gathering has begun: there is no server
- * to ask. */
-static int keep_candidates(struct ice *ice)
+static enum sdp_candidate_type sdp_type(NiceCandidateType type)
+{
+	switch (type) {
+	case NICE_CANDIDATE_TYPE_SERVER_REFLEXIVE:
+		return SDP_SRFLX;
+	case NICE_CANDIDATE_TYPE_PEER_REFLEXIVE:
+		return SDP_PRFLX;
+	case NICE_CANDIDATE_TYPE_RELAYED:
+		return SDP_RELAY;
+	case NICE_CANDIDATE_TYPE_HOST:
+		break;
+	}
+	return SDP_HOST;
+}
+
+static void keep_candidate(struct ice *ice, const NiceCandidate *found)
+{
+	struct sdp_candidate *kept = &ice->candidates[ice->candidate_count];
+	enum sdp_candidate_type type = sdp_type(found->type);
+
+	if (found->transport != NICE_CANDIDATE_TRANSPORT_UDP || type == SDP_PRFLX ||
+	    (ice->relay_only && type != SDP_RELAY) || ice->candidate_count == CANDIDATES_MAX)
+		return;
+	from_nice(&found->addr, &kept->address);
+	kept->priority = found->priority;
+	kept->type = type;
+	(void)g_strlcpy(kept->foundation, found->foundation, sizeof(kept->foundation));
+	ice->candidate_count++;
+	ice->relays += type == SDP_RELAY;
+}
+
+static void keep_candidates(struct ice *ice)
 {
 	GSList *list = nice_agent_get_local_candidates(ice->agent, ice->stream, COMPONENT);
 
-	for (GSList *item = list; item; item = item->next) {
-		const NiceCandidate *found = item->data;
-		struct sdp_candidate *kept = &ice->candidates[ice->candidate_count];
-
-		if (found->transport != NICE_CANDIDATE_TRANSPORT_UDP ||
-		    ice->candidate_count == ARRAY_SIZE(ice->candidates))
-			continue;
-		from_nice(&found->addr, &kept->address);
-		kept->priority = found->priority;
-		kept->type = SDP_HOST;
-		(void)g_strlcpy(kept->foundation, found->foundation, sizeof(kept->foundation));
-		ice->candidate_count++;
-	}
+	ice->candidate_count = 0;
+	ice->relays = 0;
+	for (GSList *item = list; item; item = item->next)
+		keep_candidate(ice, item->data);
 	g_slist_free_full(list, (GDestroyNotify)nice_candidate_free);
-	return ice->candidate_count > 0 ? 0 : -EIO;
 }
 
-static int gather(struct ice *ice, const union net_address *address)
+static void end_gathering(struct ice *ice, bool in_time)
 {
-	uint16_t port = net_port(address);
+	timer_cancel(&ice->budget);
+	ice->gathering = false;
+	keep_candidates(ice);
+	ice->gathered(in_time && ice->relays >= ice->relays_wanted, ice->handlers.arg);
+}
+
+static void on_budget(struct timer *timer, void *arg)
+{
+	(void)timer;
+	end_gathering(arg, /* in_time= */ false);
+}
+
+static void on_gathering_done(NiceAgent *agent, guint stream, gpointer arg)
+{
+	struct ice *ice = arg;
+
+	(void)agent;
+	(void)stream;
+	if (ice->gathering)
+		end_gathering(ice, /* in_time= */ true);
+}
+
+static bool use_servers(struct ice *ice, const struct servers_now *servers, int family)
+{
+	char host[NET_TEXT_ROOM];
+
+	if (servers->stun.any.sa_family == family) {
+		net_host(&servers->stun, host);
+		g_object_set(ice->agent, "stun-server", host, "stun-server-port",
+			     (guint)net_port(&servers->stun), NULL);
+		ice->gathering = true;
+	}
+	for (unsigned i = 0; i < servers->turn_count; i++) {
+		const struct servers_turn *turn = &servers->turn[i];
+
+		if (turn->address.any.sa_family != family)
+			continue;
+		net_host(&turn->address, host);
+		if (!nice_agent_set_relay_info(
+			    ice->agent, ice->stream, COMPONENT, host, net_port(&turn->address),
+			    turn->username, turn->password,
+			    turn->tcp ? NICE_RELAY_TYPE_TURN_TCP : NICE_RELAY_TYPE_TURN_UDP))
+			return false;
+		ice->relays_wanted++;
+		ice->gathering = true;
+	}
+	ice->relay_only = servers->relay_only;
+	g_object_set(ice->agent, "force-relay", servers->relay_only ? TRUE : FALSE, NULL);
+	return true;
+}
+
+/* Host candidates are there at once; what servers add is told by gathered(). */
+static int gather(struct ice *ice, const struct ice_setup *setup)
+{
+	uint16_t port = net_port(setup->address);
 	NiceAddress nice;
 	int err;
 
 	ice->stream = nice_agent_add_stream(ice->agent, COMPONENT);
-	to_nice(address, &nice);
+	to_nice(setup->address, &nice);
 	nice_address_set_port(&nice, 0);
-	if (ice->stream == 0 || !nice_agent_add_local_address(ice->agent, &nice))
+	if (ice->stream == 0 || !nice_agent_add_local_address(ice->agent, &nice) ||
+	    !use_servers(ice, setup->servers, setup->address->any.sa_family))
 		return -EIO;
 	nice_agent_set_port_range(ice->agent, ice->stream, COMPONENT, port, port);
 	err = set_credentials(ice, /* renew= */ true);
@@ -252,34 +370,93 @@ static int gather(struct ice *ice, const union net_address *address)
 				    ice) ||
 	    !nice_agent_gather_candidates(ice->agent, ice->stream))
 		return -EIO;
-	return keep_candidates(ice);
+	if (ice->gathering)
+		timer_start(ice->wheel, &ice->budget, clock_now() + setup->servers->gather_ms);
+	keep_candidates(ice);
+	return ice->candidate_count > 0 || ice->relay_only ? 0 : -EIO;
 }
 
-int ice_create(struct ice **ret_ice, struct _GMainContext *context, struct timer_wheel *wheel,
-	       const union net_address *address, const struct ice_handlers *handlers)
+int ice_create(struct ice **ret_ice, const struct ice_setup *setup)
 {
 	struct ice *ice = calloc(1, sizeof(*ice));
 	int err;
 
 	if (!ice)
 		return -ENOMEM;
-	ice->handlers = *handlers;
-	ice->context = context;
-	ice->wheel = wheel;
+	ice->handlers = setup->handlers;
+	ice->gathered = setup->gathered;
+	ice->context = setup->context;
+	ice->wheel = setup->wheel;
 	timer_init(&ice->consent, on_consent, ice);
+	timer_init(&ice->budget, on_budget, ice);
 	stun_agent_init(&ice->stun, STUN_ALL_KNOWN_ATTRIBUTES, STUN_COMPATIBILITY_RFC5389,
 			STUN_AGENT_USAGE_SHORT_TERM_CREDENTIALS | STUN_AGENT_USAGE_USE_FINGERPRINT);
-	ice->agent = nice_agent_new(context, NICE_COMPATIBILITY_RFC5245);
+	ice->agent = nice_agent_new(ice->context, NICE_COMPATIBILITY_RFC5245);
 	g_object_set(ice->agent, "ice-tcp", FALSE, "upnp", FALSE, "controlling-mode", TRUE, NULL);
 	g_signal_connect(ice->agent, "component-state-changed", G_CALLBACK(on_state), ice);
 	g_signal_connect(ice->agent, "new-selected-pair-full", G_CALLBACK(on_pair), ice);
-	err = gather(ice, address);
+	g_signal_connect(ice->agent, "candidate-gathering-done", G_CALLBACK(on_gathering_done),
+			 ice);
+	err = gather(ice, setup);
 	if (err) {
+		ice->relays_wanted = 0; /* nothing was asked for yet */
 		ice_destroy(ice);
 		return err;
 	}
+	ice->gone = setup->gone;
+	ice->gone_arg = setup->gone_arg;
 	*ret_ice = ice;
 	return 0;
+}
+
+/* What outlives an agent that has relays to give back. */
+struct farewell {
+	void (*gone)(void *arg);
+	void *arg;
+};
+
+static void on_closed(GObject *agent, GAsyncResult *result, gpointer arg)
+{
+	struct farewell *farewell = arg;
+
+	(void)result;
+	g_object_unref(agent);
+	farewell->gone(farewell->arg);
+	g_free(farewell);
+}
+
+static void ignore_packet(NiceAgent *agent, guint stream, guint component, guint length,
+			  gchar *buffer, gpointer arg)
+{
+	(void)agent;
+	(void)stream;
+	(void)component;
+	(void)length;
+	(void)buffer;
+	(void)arg;
+}
+
+/* Relays are given back, or they count against our quota for ten minutes more. The
+ * socket must stay for it; under new credentials it answers no peer any more. */
+static void close_slowly(struct ice *ice)
+{
+	struct farewell *farewell = g_new(struct farewell, 1);
+
+	*farewell = (struct farewell){ ice->gone, ice->gone_arg };
+	(void)set_credentials(ice, /* renew= */ true);
+	(void)nice_agent_attach_recv(ice->agent, ice->stream, COMPONENT, ice->context,
+				     ignore_packet, NULL);
+	g_object_set(ice->agent, "stun-max-retransmissions", FAREWELL_REPEATS, NULL);
+	nice_agent_close_async(ice->agent, on_closed, farewell);
+}
+
+static void close_at_once(struct ice *ice)
+{
+	if (ice->stream)
+		nice_agent_remove_stream(ice->agent, ice->stream);
+	g_object_unref(ice->agent);
+	if (ice->gone)
+		ice->gone(ice->gone_arg);
 }
 
 struct ice *ice_destroy(struct ice *ice)
@@ -287,10 +464,12 @@ struct ice *ice_destroy(struct ice *ice)
 	if (!ice)
 		return NULL;
 	timer_cancel(&ice->consent);
+	timer_cancel(&ice->budget);
 	g_signal_handlers_disconnect_by_data(ice->agent, ice);
-	if (ice->stream)
-		nice_agent_remove_stream(ice->agent, ice->stream);
-	g_object_unref(ice->agent);
+	if (ice->relays_wanted > 0)
+		close_slowly(ice);
+	else
+		close_at_once(ice);
 	OPENSSL_cleanse(ice, sizeof(*ice));
 	free(ice);
 	return NULL;
@@ -362,7 +541,19 @@ int ice_restart(struct ice *ice, bool new_credentials)
 	if (!nice_agent_restart_stream(ice->agent, ice->stream))
 		return -EIO;
 	timer_cancel(&ice->consent); /* goes on with the pair that the restart finds */
+	if (!ice->gathering)
+		keep_candidates(ice); /* with those that came late */
 	return set_credentials(ice, new_credentials);
+}
+
+bool ice_is_gathering(const struct ice *ice)
+{
+	return ice->gathering;
+}
+
+bool ice_has_candidates(const struct ice *ice)
+{
+	return ice->candidate_count > 0;
 }
 
 bool ice_is_connected(const struct ice *ice)

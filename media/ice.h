@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ice.h - one ICE component over UDP (RFC 8445), by libnice's full agent.
  *
+ * Its candidates are host candidates, and what STUN and TURN servers give: those
+ * are waited for up to a time, and one that comes later is found by its checks.
+ *
  * Consent to send is asked for every five seconds and ends 30 s after the last
  * answer (RFC 7675); the peer's checks are answered by libnice.
  *
@@ -17,6 +20,7 @@
 #include "base/macros.h"
 #include "base/timer_wheel.h"
 #include "media/sdp.h"
+#include "media/servers.h"
 
 #define ICE_CONSENT_MS 30000 /* without an answer it has ended: RFC 7675 5.1 */
 
@@ -32,12 +36,29 @@ struct ice_handlers {
 	void *arg;
 };
 
-/* Binds `address` with its port and gathers that one host candidate.
- * 0, -ENOMEM, -EIO (no random numbers, or the port cannot be bound). */
-int ice_create(struct ice **ret_ice, struct _GMainContext *context, struct timer_wheel *wheel,
-	       const union net_address *address, const struct ice_handlers *handlers) MUST_CHECK;
+struct ice_setup {
+	struct _GMainContext *context;
+	struct timer_wheel *wheel;
+	const union net_address *address;  /* ours, with the port */
+	const struct servers_now *servers; /* borrowed for the time of the call */
+	struct ice_handlers handlers;
+	/* Our candidates are complete; whole: nothing is missing of what the servers were
+	 * asked for. Not called when there is nobody to ask. `arg` of the handlers. */
+	void (*gathered)(bool whole, void *arg);
+	/* The last of it is gone: with ice_destroy(), or once relays were given back. */
+	void (*gone)(void *arg);
+	void *gone_arg;
+};
+
+/* Binds the address with its port. 0, -ENOMEM, -EIO (no random numbers, or the port
+ * cannot be bound). */
+int ice_create(struct ice **ret_ice, const struct ice_setup *setup) MUST_CHECK;
 /* Not from inside a handler. NULL is fine; returns NULL. */
 struct ice *ice_destroy(struct ice *ice);
+
+/* Waits for servers: gathered() follows. */
+bool ice_is_gathering(const struct ice *ice);
+bool ice_has_candidates(const struct ice *ice);
 
 /* Fills ufrag, password and candidates of our description. */
 void ice_describe(const struct ice *ice, struct media_desc *desc);

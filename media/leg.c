@@ -8,10 +8,18 @@
 #include <sys/random.h>
 #include <unistd.h>
 #include "base/log.h"
+#include "base/metrics.h"
 #include "media/ice.h"
 #include "media/lite.h"
 #include "media/local.h"
 #include "media/plain.h"
+
+static struct metric gathered_whole = METRIC_COUNTER_INIT(
+	"breakout_ice_gatherings_total", "result=\"whole\"",
+	"Times that STUN and TURN servers were asked for candidates of a call's side.");
+static struct metric gathered_part = METRIC_COUNTER_INIT(
+	"breakout_ice_gatherings_total", "result=\"part\"",
+	"Times that STUN and TURN servers were asked for candidates of a call's side.");
 
 static void fail(struct leg *leg, const char *reason)
 {
@@ -308,8 +316,6 @@ void leg_done(struct leg *leg)
 	leg->path.ops = &relay_ops_closed;
 	dtls_destroy(leg->dtls);
 	free(leg->early);
-	if (leg->path.ice)
-		worker_agents(leg->setup.worker, -1);
 	leg->path.ice = ice_destroy(leg->path.ice);
 	leg->path.lite = lite_leg_destroy(leg->path.lite);
 	leg->path.srtp = srtp_pair_destroy(leg->path.srtp);
@@ -318,6 +324,59 @@ void leg_done(struct leg *leg)
 	sdes_wipe(&leg->sdes);
 	leg->remote = sdp_free(leg->remote);
 	forget_text(leg);
+}
+
+static void on_ice_gathered(bool whole, void *arg)
+{
+	struct leg *leg = arg;
+
+	metric_add(whole ? &gathered_whole : &gathered_part, 1);
+	if (!whole) {
+		log_notice("media",
+			   "%s goes on with the ice candidates it has: not every server "
+			   "of media.turn and media.stun answered in time",
+			   leg->setup.label);
+		servers_suspect(leg->setup.servers);
+	}
+	leg->setup.prepared(leg->setup.arg);
+}
+
+static void on_ice_gone(void *arg)
+{
+	worker_agents(arg, -1);
+}
+
+static int make_agent(struct leg *leg, const struct ice_handlers *handlers)
+{
+	struct servers_now servers;
+	const struct ice_setup setup = {
+		.context = worker_context(leg->setup.worker),
+		.wheel = worker_wheel(leg->setup.worker),
+		.address = &leg->setup.address,
+		.servers = &servers,
+		.handlers = *handlers,
+		.gathered = on_ice_gathered,
+		.gone = on_ice_gone,
+		.gone_arg = leg->setup.worker,
+	};
+	int err;
+
+	servers_now(leg->setup.servers, &servers);
+	err = ice_create(&leg->path.ice, &setup);
+	explicit_bzero(&servers, sizeof(servers));
+	if (!err)
+		worker_agents(leg->setup.worker, 1);
+	return err;
+}
+
+/* Whether our description can be written. */
+static int agent_state(const struct leg *leg)
+{
+	if (!leg->path.ice)
+		return 0;
+	if (ice_is_gathering(leg->path.ice))
+		return -EINPROGRESS;
+	return ice_has_candidates(leg->path.ice) ? 0 : -ENOLINK;
 }
 
 int leg_prepare(struct leg *leg)
@@ -329,16 +388,13 @@ int leg_prepare(struct leg *leg)
 	if (has_sdes(leg))
 		return sdes_make(&leg->sdes);
 	if (leg->setup.kind != MEDIA_LEG_WEBRTC || leg->path.ice || leg->path.lite)
-		return 0;
+		return agent_state(leg);
 	if (leg->setup.lite) {
 		handlers.packet = on_packet; /* its packets lie in slots */
 		return lite_leg_create(&leg->path.lite, leg->setup.lite, &handlers);
 	}
-	err = ice_create(&leg->path.ice, worker_context(leg->setup.worker),
-			 worker_wheel(leg->setup.worker), &leg->setup.address, &handlers);
-	if (!err)
-		worker_agents(leg->setup.worker, 1);
-	return err;
+	err = make_agent(leg, &handlers);
+	return err ? err : agent_state(leg);
 }
 
 /* Our own, or what a NAT maps to it: we would talk to ourselves. */
@@ -631,7 +687,7 @@ static int apply_webrtc(struct leg *leg, const struct media_desc *remote, bool w
 {
 	int err = leg_prepare(leg);
 
-	if (!err)
+	if (!err || err == -EINPROGRESS) /* what is not there yet, its checks will tell */
 		err = apply_ice(leg, remote, we_offered);
 	if (!err && (!leg->remote || !same_association(leg->remote, remote)))
 		err = new_association(leg, remote, we_offered);
@@ -787,7 +843,7 @@ static void describe_dtls(const struct leg *leg, const struct media_desc *offer,
 		ours->setup = dtls_is_client(leg->dtls) ? SDP_ACTIVE : SDP_PASSIVE;
 }
 
-/* A NAT's address in place of ours. The candidate stays a host's, with a host's
+/* A NAT's address in place of ours. The host candidate stays one, with a host's
  * priority: of a server-reflexive one RFC 8839 5.1 would have us tell the address
  * behind the NAT too. What the NAT makes of our own checks, the peer learns from
  * them (peer-reflexive, RFC 8445 7.3.1.3). */
@@ -795,7 +851,18 @@ static void advertise(const struct leg *leg, struct media_desc *ours)
 {
 	net_set_host(&ours->rtp, &leg->setup.advertised);
 	for (unsigned i = 0; i < ours->candidate_count; i++)
-		net_set_host(&ours->candidates[i].address, &leg->setup.advertised);
+		if (ours->candidates[i].type == SDP_HOST)
+			net_set_host(&ours->candidates[i].address, &leg->setup.advertised);
+}
+
+/* The default candidate is one of those that are told: RFC 8839 4.2.1.2. */
+static void name_relay(struct media_desc *ours)
+{
+	if (ours->candidate_count == 0 || ours->candidates[0].type == SDP_HOST)
+		return;
+	ours->rtp = ours->candidates[0].address;
+	if (ours->port != 0)
+		ours->port = net_port(&ours->rtp);
 }
 
 void leg_describe(const struct leg *leg, const struct media_desc *offer, struct media_desc *ours)
@@ -809,6 +876,7 @@ void leg_describe(const struct leg *leg, const struct media_desc *offer, struct 
 	if (leg->setup.kind == MEDIA_LEG_WEBRTC)
 		describe_ice(leg, ours);
 	advertise(leg, ours);
+	name_relay(ours);
 	if (leg->setup.kind == MEDIA_LEG_WEBRTC || leg->setup.kind == MEDIA_LEG_DTLS)
 		describe_dtls(leg, offer, ours);
 	else if (has_sdes(leg))

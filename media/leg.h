@@ -41,11 +41,13 @@ struct leg_setup {
 	struct dtls_identity *identity; /* borrowed, outlives the leg */
 	struct sdp_origin origin;       /* goes on from there; 0: a new one */
 	struct worker *worker;
-	struct lite *lite; /* WebRTC: the port to be behind; NULL: a full agent */
-	struct hub *hub;   /* without ICE: the ports to be behind; NULL: `fds` */
+	struct lite *lite;           /* WebRTC: the port to be behind; NULL: a full agent */
+	struct hub *hub;             /* without ICE: the ports to be behind; NULL: `fds` */
+	struct ice_servers *servers; /* of a full agent, borrowed; NULL: none */
 	struct relay_leg *peer_path;
 	struct receipt *receipt;
-	const char *label; /* for logs: "call side=A"; borrowed */
+	const char *label;           /* for logs: "call side=A"; borrowed */
+	void (*prepared)(void *arg); /* what leg_prepare() waited for is there */
 	void (*flowing)(void *arg);
 	void (*failed)(const char *reason, void *arg);
 	void (*played)(void *arg);                    /* local */
@@ -76,8 +78,9 @@ struct leg {
 int leg_init(struct leg *leg, const struct leg_setup *setup) MUST_CHECK;
 void leg_done(struct leg *leg);
 
-/* Makes what our description needs (an ICE agent, keys). 0, -EIO or an error of
- * ice_create(). */
+/* Makes what our description needs (an ICE agent, keys). 0, -EINPROGRESS (servers are
+ * asked; prepared() follows), -ENOLINK (only relays may be told, and there is none),
+ * -EIO or an error of ice_create(). */
 int leg_prepare(struct leg *leg) MUST_CHECK;
 
 /* SDP_PROTO_BITs of what a peer of this kind may ask for. */

@@ -18,6 +18,7 @@
 #include "media/lite.h"
 #include "media/local.h"
 #include "media/ports.h"
+#include "media/servers.h"
 #include "media/session.h"
 #include "media/sounds.h"
 #include "media/srtp.h"
@@ -35,7 +36,8 @@ struct media_engine {
 	struct ports *ports;
 	struct dtls_identity *identity; /* of new sessions: pinned or made here, */
 	bool pinned;
-	mono_ms renew_ms; /* and then replaced after a day */
+	mono_ms renew_ms;            /* and then replaced after a day */
+	struct ice_servers *servers; /* of new sessions; NULL: none */
 	struct recorder *recorder;
 	struct media_sound *ringback; /* NULL: nobody has heard it yet */
 	struct mailbox *inbox;        /* news from the media threads */
@@ -56,6 +58,7 @@ struct shared {
 	struct mailbox *inbox;          /* borrowed: the engine outlives its sessions */
 	struct ticket ticket;           /* of the handle */
 	struct dtls_identity *identity; /* what this session shows */
+	struct ice_servers *servers;    /* what it asks */
 	uint16_t ports[2];              /* taken for each side, 0: none */
 	bool pair[2];                   /* two ports from there on */
 };
@@ -114,6 +117,7 @@ static void shared_free(struct shared *shared)
 	if (!shared)
 		return;
 	dtls_identity_unref(shared->identity);
+	servers_unref(shared->servers);
 	free(shared);
 }
 
@@ -514,6 +518,8 @@ int media_engine_create(struct media_engine **ret_engine,
 		err = recorder_create(&engine->recorder);
 	if (!err)
 		err = start_workers(engine, options);
+	if (!err)
+		media_engine_use_servers(engine, options->servers);
 	if (err) {
 		media_engine_destroy(engine);
 		return err;
@@ -537,6 +543,7 @@ struct media_engine *media_engine_destroy(struct media_engine *engine)
 	mailbox_destroy(engine->inbox, news_free);
 	ticket_table_destroy(engine->tickets);
 	dtls_identity_unref(engine->identity);
+	media_engine_use_servers(engine, NULL);
 	ports_destroy(engine->ports);
 	free(engine);
 	return NULL;
@@ -706,6 +713,19 @@ void media_engine_use_identity(struct media_engine *engine, struct dtls_identity
 	engine->pinned = identity != NULL;
 }
 
+void media_engine_use_servers(struct media_engine *engine, struct ice_servers *servers)
+{
+	struct ice_servers *before = engine->servers;
+
+	if (servers && servers_start(servers, &engine->address, before))
+		log_error("media",
+			  "no thread to ask STUN and TURN servers: calls use them unasked");
+	engine->servers = servers_ref(servers);
+	if (before)
+		servers_stop(before);
+	servers_unref(before);
+}
+
 /* One that replaces another shows a certificate nobody has seen, even where one
  * is pinned: with the same a peer would keep the keys of the old association. */
 static int take_identity(struct media_engine *engine, bool replaces,
@@ -727,6 +747,7 @@ static int fill_setup(struct session_setup *setup, struct media_engine *engine,
 		return err;
 	memcpy(setup->kind, options->kind, sizeof(setup->kind));
 	setup->identity = shared->identity;
+	setup->servers = shared->servers = servers_ref(engine->servers);
 	for (unsigned side = 0; side < 2; side++)
 		if (options->before[side])
 			read_origin(options->before[side], &setup->origin[side]);

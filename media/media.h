@@ -34,6 +34,7 @@ struct media_session; /* opaque */
 struct media_sound;   /* opaque: a file in memory, never changed, counted references */
 struct media_sounds;  /* opaque: all that one configuration names */
 struct dtls_identity; /* opaque: the certificate DTLS shows; counted references */
+struct ice_servers;   /* opaque: STUN and TURN servers; counted references */
 
 enum media_side { MEDIA_A = 0, MEDIA_B = 1 };
 
@@ -142,6 +143,13 @@ int media_identity_create(struct dtls_identity **ret_identity, const struct conf
 			  struct str *ret_findings) MUST_CHECK;
 struct dtls_identity *media_identity_unref(struct dtls_identity *identity); /* NULL fine */
 
+/* What media.stun and media.turn name; NULL: none. Findings as above. Reads passwords
+ * from disk, asks nobody. 0, -EINVAL (findings), -ENOMEM, an error of eventfd(2).
+ * Threads: any. */
+int media_servers_create(struct ice_servers **ret_servers, const struct config *config,
+			 struct str *ret_findings) MUST_CHECK;
+struct ice_servers *media_servers_unref(struct ice_servers *servers); /* NULL fine */
+
 struct media_engine_options {
 	const char *address;         /* literal address to bind and to put into SDP */
 	const char *advertised;      /* in SDP instead, of the same family; NULL: `address` */
@@ -154,6 +162,7 @@ struct media_engine_options {
 	unsigned hold_timeout_s;     /* neither RTP nor RTCP from a side on hold; 0: never */
 	/* It takes a reference. NULL: one is made, and renewed daily. */
 	struct dtls_identity *identity;
+	struct ice_servers *servers; /* of full agents; it takes a reference; NULL: none */
 };
 
 /* 0, -EINVAL (address not ours, advertised of another family, range empty, a processor
@@ -163,6 +172,8 @@ int media_engine_create(struct media_engine **ret_engine,
 			const struct media_engine_options *options) MUST_CHECK;
 /* Of sessions created from here on; NULL: one of the engine's own. */
 void media_engine_use_identity(struct media_engine *engine, struct dtls_identity *identity);
+/* The same; from here on it looks after these and no more after those before. NULL: none. */
+void media_engine_use_servers(struct media_engine *engine, struct ice_servers *servers);
 /* When the slowest of its threads was last seen at work; they turn at least once a
  * second. Any thread, while the engine lives. */
 mono_ms media_engine_beat(const struct media_engine *engine);

@@ -645,9 +645,14 @@ static void write_candidates(struct str *out, const struct media_desc *desc)
 		const struct sdp_candidate *candidate = &desc->candidates[i];
 
 		net_host(&candidate->address, host);
-		str_addf(out, "a=candidate:%s 1 UDP %u %s %u typ %s\r\n", candidate->foundation,
+		str_addf(out, "a=candidate:%s 1 UDP %u %s %u typ %s", candidate->foundation,
 			 candidate->priority, host, net_port(&candidate->address),
 			 candidate_names[candidate->type]);
+		/* What it stands for is nobody's business, and must be said: RFC 8839 5.1. */
+		if (candidate->type != SDP_HOST)
+			str_addf(out, " raddr %s rport 9",
+				 candidate->address.any.sa_family == AF_INET6 ? "::" : "0.0.0.0");
+		str_add(out, "\r\n");
 	}
 }
 

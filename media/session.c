@@ -238,6 +238,7 @@ static void exchange_clear(struct exchange *exchange)
 }
 
 static void on_convert(void *arg);
+static void on_prepared(void *arg);
 
 static int start_leg(struct session *session, enum media_side side)
 {
@@ -255,9 +256,11 @@ static int start_leg(struct session *session, enum media_side side)
 		.worker = setup->worker,
 		.lite = setup->lite,
 		.hub = setup->hub[side],
+		.servers = setup->servers,
 		.peer_path = &session->legs[other(side)].path,
 		.receipt = &setup->receipts[side],
 		.label = end->label,
+		.prepared = on_prepared,
 		.flowing = on_flowing,
 		.failed = on_failed,
 		.played = on_played,
@@ -354,12 +357,25 @@ static void tell_description(struct session *session, enum media_event_type type
 }
 
 /* Both transports stand before the offer goes on: one that fails at the answer
- * would end a call that could have passed us by. */
-static int prepare_legs(struct session *session)
+ * would end a call that could have passed us by. True: they do. False: on_prepared()
+ * goes on with it, or it is refused. */
+static bool prepare_legs(struct session *session)
 {
-	int err = leg_prepare(&session->legs[MEDIA_A]);
+	enum media_side from = session->pending.offerer;
+	int err_a = leg_prepare(&session->legs[MEDIA_A]); /* both ask at the same time */
+	int err_b = leg_prepare(&session->legs[MEDIA_B]);
+	int err = err_a && err_a != -EINPROGRESS ? err_a : err_b;
 
-	return err ? err : leg_prepare(&session->legs[MEDIA_B]);
+	if (!err_a && !err_b)
+		return true;
+	if (err == -EINPROGRESS || !err)
+		return false;
+	refuse(session, is_local(session, from) ? other(from) : from, 503,
+	       err == -ENOLINK ? "no TURN server gave a relay, and media.ice_policy allows nothing "
+				 "else"
+			       : "no ICE transport could be made");
+	exchange_clear(&session->pending);
+	return false;
 }
 
 /* A local side speaks what is agreed by itself. */
@@ -403,11 +419,13 @@ static void offer_codecs(struct session *session, const struct media_desc *offer
 static void forward_offer(struct session *session, const struct media_desc *offer,
 			  enum media_side to)
 {
-	struct media_desc *ours = calloc(1, sizeof(*ours));
-	int err = ours ? prepare_legs(session) : -ENOMEM;
+	struct media_desc *ours;
 
-	if (err) {
-		refuse(session, other(to), 503, "no ICE transport could be made");
+	if (!prepare_legs(session))
+		return;
+	ours = calloc(1, sizeof(*ours));
+	if (!ours) {
+		refuse(session, other(to), 503, "out of memory");
 		exchange_clear(&session->pending);
 	} else {
 		carry_over(offer, ours);
@@ -693,8 +711,11 @@ static bool take_answer(struct session *session, struct exchange *exchange,
 static void answer_locally(struct session *session)
 {
 	struct exchange *exchange = &session->pending;
-	struct media_desc *answer = calloc(1, sizeof(*answer));
+	struct media_desc *answer;
 
+	if (!prepare_legs(session))
+		return;
+	answer = calloc(1, sizeof(*answer));
 	if (!answer) {
 		refuse(session, exchange->offerer, 500, "out of memory");
 	} else if (!codecs_common(exchange->offer, session->setup.local_offer, answer)) {
@@ -739,6 +760,25 @@ static void on_opening(struct timer *timer, void *arg)
 		serve_locally(session);
 }
 
+static void serve_offer(struct session *session)
+{
+	enum media_side to = other(session->pending.offerer);
+
+	if (is_local(session, MEDIA_A) || is_local(session, MEDIA_B))
+		serve_locally(session);
+	else
+		forward_offer(session, session->pending.offer, to);
+}
+
+/* Agents gather once, and the offer that made them waits for it. */
+static void on_prepared(void *arg)
+{
+	struct end *end = arg;
+
+	if (end->session->pending.offer)
+		serve_offer(end->session);
+}
+
 void session_offer(struct session *session, enum media_side from, const char *sdp)
 {
 	struct media_desc *offer = take_sdp(session, from, sdp, /* is_offer= */ true);
@@ -748,10 +788,7 @@ void session_offer(struct session *session, enum media_side from, const char *sd
 	exchange_clear(&session->pending);
 	session->pending.offerer = from;
 	session->pending.offer = offer;
-	if (is_local(session, other(from)))
-		serve_locally(session);
-	else
-		forward_offer(session, offer, other(from));
+	serve_offer(session);
 }
 
 void session_answer(struct session *session, enum media_side from, const char *sdp)
@@ -909,10 +946,7 @@ void session_turn(struct session *session, const struct session_setup *b)
 	session->pending.offerer = MEDIA_A;
 	session->pending.offer = offer;
 	session->pending.settled = b->settled;
-	if (is_local(session, MEDIA_B))
-		serve_locally(session);
-	else
-		forward_offer(session, offer, MEDIA_B);
+	serve_offer(session);
 }
 
 void session_digit(struct session *session, enum media_side to, char digit, unsigned ms)

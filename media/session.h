@@ -24,8 +24,9 @@ struct session_setup {
 	struct sdp_origin origin[2]; /* 0: a new one */
 	char name[48];
 	struct worker *worker;
-	struct lite *lite;  /* its port; NULL: full agents */
-	struct hub *hub[2]; /* its ports, borrowed; NULL: fds */
+	struct lite *lite;           /* its port; NULL: full agents */
+	struct hub *hub[2];          /* its ports, borrowed; NULL: fds */
+	struct ice_servers *servers; /* borrowed; NULL: none */
 	struct dtls_identity *identity;
 	struct receipt *receipts; /* two; outlive the session */
 	unsigned rtp_timeout_s, hold_timeout_s;

@@ -20,6 +20,9 @@
 #define AFTERMATH_MS 5000
 #define WAIT_MAX_MS  1000
 
+/* At the end of the thread agents have so long to leave. */
+#define FAREWELL_MS 1000
+
 /* Our GSource, which GLib allocates: its own head first. */
 struct worker_source {
 	GSource source;
@@ -135,6 +138,15 @@ static bool needs_glib(const struct worker *worker)
 	return worker->agents > 0 || worker->now < worker->agents_until;
 }
 
+/* Those that give relays back wait for the servers' answers. */
+static void end_agents(struct worker *worker)
+{
+	mono_ms until = clock_now() + FAREWELL_MS;
+
+	while (worker->agents > 0 && clock_now() < until)
+		(void)g_main_context_iteration(worker->context, TRUE);
+}
+
 static void *run(void *arg)
 {
 	struct worker *worker = arg;
@@ -148,6 +160,7 @@ static void *run(void *arg)
 			turn(worker, wait_ms(worker));
 		}
 	}
+	end_agents(worker);
 	g_main_context_pop_thread_default(worker->context);
 	return NULL;
 }

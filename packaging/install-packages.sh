@@ -35,3 +35,10 @@ if ! $as_root apt-get install -y -q --no-install-recommends $missing >/tmp/break
 	$as_root apt-get install -y -q --no-install-recommends $missing
 fi
 rm -f /tmp/breakout-apt.$$
+
+# Tests start their own; one that the package starts is on every address.
+for service in coturn; do
+	case " $missing " in
+	*" $service "*) $as_root systemctl disable --now -q "$service" 2>/dev/null || true ;;
+	esac
+done

@@ -39,6 +39,7 @@ struct daemon {
 	struct config *config;       /* the one in force */
 	struct media_sounds *sounds; /* that it names */
 	struct dtls_identity *identity; /* that it names, or NULL */
+	struct ice_servers *servers;    /* that it names, or NULL */
 	struct sip_loop *loop;
 	struct media_engine *media;
 	struct sip_endpoint *endpoint;

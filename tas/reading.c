@@ -23,6 +23,9 @@ void reading_run(struct reading *reading)
 	reading->err = media_sounds_create(&reading->sounds, reading->config, reading->before,
 					   &reading->findings);
 	if (!reading->err)
+		reading->err = media_servers_create(&reading->servers, reading->config,
+						    &reading->findings);
+	if (!reading->err)
 		read_certificates(reading, reading->config);
 	if (!reading->err && reading->in_force)
 		reload_report_compare(&reading->report, reading->started, reading->in_force,
@@ -46,6 +49,7 @@ void reading_done(struct reading *reading)
 	config_destroy(reading->config);
 	media_sounds_destroy(reading->sounds);
 	media_identity_unref(reading->identity);
+	media_servers_unref(reading->servers);
 	tls_check_done(reading->tls);
 	tls_files_done(&reading->files);
 	reload_report_done(&reading->report);

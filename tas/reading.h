@@ -25,6 +25,7 @@ struct reading {
 	struct config *config;             /* NULL also where only certificates were looked at */
 	struct media_sounds *sounds;
 	struct dtls_identity *identity; /* NULL: none is configured */
+	struct ice_servers *servers;    /* NULL: none */
 	struct tls_profile *tls;
 	struct tls_files files;
 	struct reload_report report; /* what differs from in_force */

@@ -18,11 +18,13 @@ int daemon_load(struct daemon *daemon)
 	daemon->config = reading.config;
 	daemon->sounds = reading.sounds;
 	daemon->identity = reading.identity;
+	daemon->servers = reading.servers;
 	daemon->files = reading.files;
 	reading.files = (struct tls_files){ .stamp = 0 };
 	reading.config = NULL;
 	reading.sounds = NULL;
 	reading.identity = NULL;
+	reading.servers = NULL;
 	reading_done(&reading);
 	return err;
 }
@@ -83,6 +85,15 @@ static void renew(struct daemon *daemon, struct reading *reading, const struct c
 	str_done(&changed);
 }
 
+/* Calls in progress keep theirs. */
+static void use_servers(struct daemon *daemon, struct reading *reading)
+{
+	media_engine_use_servers(daemon->media, reading->servers);
+	media_servers_unref(daemon->servers);
+	daemon->servers = reading->servers;
+	reading->servers = NULL;
+}
+
 /* The registrar has taken it: it was the last that could refuse. */
 static void apply(struct daemon *daemon, struct reading *reading)
 {
@@ -94,6 +105,7 @@ static void apply(struct daemon *daemon, struct reading *reading)
 	media_sounds_destroy(daemon->sounds); /* calls keep theirs */
 	daemon->sounds = reading->sounds;
 	renew(daemon, reading, fresh);
+	use_servers(daemon, reading);
 	call_room_set_limits(daemon->calls, &limits);
 	if (daemon->stopping != STOP_NOT)
 		service_leave_trunks(daemon->service); /* also those that are new */

@@ -356,6 +356,7 @@ void daemon_take_down(struct daemon *daemon)
 	}
 	daemon->loop = sip_loop_destroy(daemon->loop);
 	media_identity_unref(daemon->identity);
+	media_servers_unref(daemon->servers);
 	media_sounds_destroy(daemon->sounds);
 	if (daemon->config != daemon->first)
 		config_destroy(daemon->config);

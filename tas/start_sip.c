@@ -158,6 +158,7 @@ int daemon_start_media(struct daemon *daemon)
 		.hold_timeout_s = config->hold_timeout_s,
 		.opus_complexity = config->opus_complexity,
 		.identity = daemon->identity,
+		.servers = daemon->servers,
 	};
 	int err = check_processors(&config->cpus);
 

@@ -51,7 +51,7 @@ FOREIGN = {
                                                    "tools/core/api.c"]),
     "SQLite": (["sqlite3.h"], ["registrar/sql.h", "records/rows_sqlite.c"]),
     "libpq": (["libpq-fe.h"], ["sql/postgres.c"]),
-    "libnice": (["nice/", "stun/"], ["media/ice.c", "media/lite.c"]),
+    "libnice": (["nice/", "stun/"], ["media/ice.c", "media/lite.c", "media/server_check.c"]),
     "GLib": (["glib", "gio/"], ["media/ice.c", "media/worker.c", "config/zone.c"]),
     "libsrtp2": (["srtp2/"], ["media/srtp.c", "media/srtp_openssl.c"]),
     "OpenSSL": (["openssl/"], ["media/dtls.c", "media/certificate.c", "media/srtp_openssl.c", "media/credentials.c", "media/ice.c",

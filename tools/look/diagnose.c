@@ -17,6 +17,7 @@ static const struct subsystem {
 	{ "certificates", judge_certificates },
 	{ "calls", judge_calls },
 	{ "media ports", judge_ports },
+	{ "ice servers", judge_relays },
 	{ "load", judge_load },
 	{ "store", judge_store },
 	{ "records", judge_records },

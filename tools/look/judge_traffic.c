@@ -15,6 +15,17 @@
 #define BEHIND      (1 << 20)
 #define DEAF_SAMPLE 4 /* calls that are enough to say "most" */
 
+static const char *setting_text(const json_t *settings, const char *name)
+{
+	for (size_t i = 0; i < json_array_size(settings); i++) {
+		const json_t *entry = json_array_get(settings, i);
+
+		if (strcmp(look_text(entry, "name"), name) == 0)
+			return look_text(entry, "value");
+	}
+	return "";
+}
+
 bool judge_sbc(const struct look *look, struct finding *finding)
 {
 	const json_t *ok = json_object_get(look->status, "sbc_ok");
@@ -130,6 +141,35 @@ bool judge_ports(const struct look *look, struct finding *finding)
 	return true;
 }
 
+/* Without a server calls go on with what candidates there are, unless nothing but relays
+ * may be told. */
+bool judge_relays(const struct look *look, struct finding *finding)
+{
+	static const struct {
+		const char *labels, *what;
+	} states[] = { { "state=\"refuses\"", "refuse us" },
+		       { "state=\"silent\"", "do not answer" },
+		       { "state=\"nameless\"", "have no address" } };
+	static const char name[] = "breakout_ice_servers";
+	long long all = look_metric(look->metrics, name, "");
+	long long serving = look_metric(look->metrics, name, "state=\"serves\"");
+	bool needed = strcmp(setting_text(look->settings, "media.ice_policy"), "relay") == 0;
+
+	if (!all)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
+		long long count = look_metric(look->metrics, name, states[i].labels);
+
+		if (count)
+			finding_say(finding, needed && !serving ? LOOK_CRITICAL : LOOK_WARNING,
+				    "journalctl -u breakout | grep 'ice server'",
+				    "%lld of %lld STUN and TURN servers %s", count, all,
+				    states[i].what);
+	}
+	finding_say(finding, LOOK_OK, "", "%lld of %lld serve us", serving, all);
+	return true;
+}
+
 /* Of calls that are up: how many are not heard, and which one to look at. */
 static unsigned count_deaf(const json_t *calls, const char **ret_id)
 {
@@ -213,17 +253,6 @@ bool judge_records(const struct look *look, struct finding *finding)
 	return true;
 }
 
-static long long setting(const json_t *settings, const char *name)
-{
-	for (size_t i = 0; i < json_array_size(settings); i++) {
-		const json_t *entry = json_array_get(settings, i);
-
-		if (strcmp(look_text(entry, "name"), name) == 0)
-			return strtoll(look_text(entry, "value"), NULL, 10);
-	}
-	return 0;
-}
-
 /* What the daemon does about having too much to do. */
 static void judge_overload(const json_t *load, struct finding *finding)
 {
@@ -242,7 +271,7 @@ static void judge_overload(const json_t *load, struct finding *finding)
 
 bool judge_load(const struct look *look, struct finding *finding)
 {
-	long long most = setting(look->settings, "limits.calls");
+	long long most = strtoll(setting_text(look->settings, "limits.calls"), NULL, 10);
 	long long calls = look_number(look->status, "calls");
 	long long past_us =
 		look_metric(look->metrics, "breakout_calls_bypassed_total", "why=\"overload\"");

@@ -51,11 +51,22 @@ static void they_are_long_enough(void **state)
 	assert_true(CREDENTIALS_PASSWORD * 6 >= 128);
 }
 
+/* The server makes the same of the name and the secret. */
+static void a_password_made_of_a_secret(void **state)
+{
+	char password[CREDENTIALS_OF_SECRET + 1];
+
+	(void)state;
+	credentials_of_secret("sesame", "1086400:breakout", password);
+	assert_string_equal(password, "+uNQEgjF35NkgueZA4A9ozZd4UY=");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(at_every_place_all_characters_are_as_likely),
 		cmocka_unit_test(they_are_long_enough),
+		cmocka_unit_test(a_password_made_of_a_secret),
 	};
 
 	return cmocka_run_group_tests_name("media/credentials", tests, NULL, NULL);

@@ -14,12 +14,14 @@
 #include <unistd.h>
 #include "base/clock.h"
 #include "media/ice.h"
+#include "tests/fake/fake_stun.h"
 
 #define PATIENCE_MS 20000
 
 struct end {
 	struct ice *ice;
-	unsigned packets, connected, failed, lost;
+	unsigned packets, connected, failed, lost, gathered;
+	bool whole;
 	uint8_t last[64];
 };
 
@@ -27,6 +29,7 @@ static GMainContext *context;
 static struct timer_wheel *wheel;
 static struct end ends[2];
 static uint16_t next_port = 22400;
+static unsigned gone;
 
 static void on_packet(uint8_t *packet, size_t length, void *arg)
 {
@@ -58,17 +61,44 @@ static void on_lost(void *arg)
 	end->lost++;
 }
 
+static void on_gathered(bool whole, void *arg)
+{
+	struct end *end = arg;
+
+	end->gathered++;
+	end->whole = whole;
+}
+
+static void on_gone(void *arg)
+{
+	(*(unsigned *)arg)++;
+}
+
+static int make_end(struct end *end, const struct servers_now *servers)
+{
+	union net_address address;
+	const struct ice_setup setup = {
+		.context = context,
+		.wheel = wheel,
+		.address = &address,
+		.servers = servers,
+		.handlers = { on_packet, on_connected, on_failed, on_lost, end },
+		.gathered = on_gathered,
+		.gone = on_gone,
+		.gone_arg = &gone,
+	};
+
+	return net_parse("127.0.0.1", next_port++, &address) || ice_create(&end->ice, &setup);
+}
+
 static int make(void **state)
 {
+	static const struct servers_now none;
+
 	(void)state;
 	memset(ends, 0, sizeof(ends));
 	for (unsigned i = 0; i < 2; i++) {
-		const struct ice_handlers handlers = { on_packet, on_connected, on_failed, on_lost,
-						       &ends[i] };
-		union net_address address;
-
-		if (net_parse("127.0.0.1", next_port++, &address) ||
-		    ice_create(&ends[i].ice, context, wheel, &address, &handlers))
+		if (make_end(&ends[i], &none))
 			return -1;
 	}
 	return 0;
@@ -349,6 +379,115 @@ static void consent_goes_on_after_a_restart(void **state)
 	clock_real();
 }
 
+static struct servers_now asking(const struct fake_stun *server, bool turn, unsigned gather_ms)
+{
+	struct servers_now servers = { .gather_ms = gather_ms, .turn_count = turn };
+
+	assert_int_equal(net_parse("127.0.0.1", server->port, &servers.stun), 0);
+	servers.turn[0] = (struct servers_turn){ .address = servers.stun,
+						 .username = "breakout",
+						 .password = "sesame" };
+	return servers;
+}
+
+static void turn_until_gathered(const struct end *end)
+{
+	mono_ms deadline = clock_now() + PATIENCE_MS;
+
+	while (end->gathered == 0) {
+		assert_true(clock_now() < deadline);
+		(void)timer_wheel_advance(wheel, clock_now(), 0);
+		if (!g_main_context_iteration(context, FALSE))
+			(void)poll(NULL, 0, 1);
+	}
+}
+
+static void what_a_stun_server_sees_is_a_candidate(void **state)
+{
+	struct fake_stun server = { .mapped = "203.0.113.9" };
+	struct servers_now servers;
+	static struct media_desc desc;
+
+	(void)state;
+	memset(ends, 0, sizeof(ends));
+	memset(&desc, 0, sizeof(desc));
+	assert_int_equal(fake_stun_start(&server), 0);
+	servers = asking(&server, /* turn= */ false, PATIENCE_MS);
+	assert_int_equal(make_end(&ends[0], &servers), 0);
+	assert_true(ice_is_gathering(ends[0].ice));
+	turn_until_gathered(&ends[0]);
+	assert_false(ice_is_gathering(ends[0].ice));
+	assert_true(ends[0].whole);
+	ice_describe(ends[0].ice, &desc);
+	assert_int_equal(desc.candidate_count, 2);
+	assert_int_equal(desc.candidates[0].type, SDP_HOST);
+	assert_int_equal(desc.candidates[1].type, SDP_SRFLX);
+	assert_int_equal(net_port(&desc.candidates[1].address), 4242);
+	assert_true(desc.candidates[0].priority > desc.candidates[1].priority);
+	ends[0].ice = ice_destroy(ends[0].ice);
+	assert_int_equal(ends[0].gathered, 1);
+	fake_stun_stop(&server);
+}
+
+/* While a server is asked libnice would take a check without integrity for its answer. */
+static void strangers_are_not_heard_while_a_server_is_silent(void **state)
+{
+	static const uint8_t check[20] = { 0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42, 1, 2, 3 };
+	struct fake_stun server = { .mapped = NULL };
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	struct servers_now servers;
+	static struct media_desc desc;
+	uint8_t answer[1300];
+
+	(void)state;
+	memset(ends, 0, sizeof(ends));
+	memset(&desc, 0, sizeof(desc));
+	assert_int_equal(fake_stun_start(&server), 0);
+	servers = asking(&server, /* turn= */ false, /* gather_ms= */ 200);
+	assert_int_equal(make_end(&ends[0], &servers), 0);
+	ice_describe(ends[0].ice, &desc);
+	assert_int_equal(desc.candidate_count, 1); /* the host's, at once */
+	for (unsigned i = 0; i < PATIENCE_MS && server.asked == 0; i++) {
+		(void)g_main_context_iteration(context, FALSE);
+		(void)poll(NULL, 0, 1);
+	}
+	for (unsigned i = 0; i < 20; i++) {
+		assert_int_equal(sendto(fd, check, sizeof(check), 0,
+					&desc.candidates[0].address.any,
+					net_size(&desc.candidates[0].address)),
+				 sizeof(check));
+		(void)g_main_context_iteration(context, FALSE);
+		(void)poll(NULL, 0, 1);
+	}
+	assert_int_equal(recv(fd, answer, sizeof(answer), MSG_DONTWAIT), -1);
+	turn_until_gathered(&ends[0]);
+	assert_false(ends[0].whole);
+	ends[0].ice = ice_destroy(ends[0].ice);
+	fake_stun_stop(&server);
+	close(fd);
+}
+
+static void without_the_relay_it_wanted_it_is_not_whole(void **state)
+{
+	struct fake_stun server = { .mapped = "127.0.0.1", .code = 486 };
+	struct servers_now servers;
+
+	(void)state;
+	memset(ends, 0, sizeof(ends));
+	assert_int_equal(fake_stun_start(&server), 0);
+	servers = asking(&server, /* turn= */ true, PATIENCE_MS);
+	servers.relay_only = true;
+	assert_int_equal(make_end(&ends[0], &servers), 0);
+	assert_false(ice_has_candidates(ends[0].ice));
+	turn_until_gathered(&ends[0]);
+	assert_false(ends[0].whole);
+	assert_false(ice_has_candidates(ends[0].ice));
+	gone = 0;
+	ends[0].ice = ice_destroy(ends[0].ice);
+	run_until(&gone, 1); /* once what it had from servers was given back */
+	fake_stun_stop(&server);
+}
+
 static int start(void **state)
 {
 	(void)state;
@@ -371,6 +510,10 @@ static int stop(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		/* first those that live in real time */
+		cmocka_unit_test(what_a_stun_server_sees_is_a_candidate),
+		cmocka_unit_test(strangers_are_not_heard_while_a_server_is_silent),
+		cmocka_unit_test(without_the_relay_it_wanted_it_is_not_whole),
 		cmocka_unit_test_setup_teardown(two_agents_connect_and_carry_datagrams, make,
 						unmake),
 		cmocka_unit_test_setup_teardown(nothing_is_sent_before_a_pair_is_found, make,

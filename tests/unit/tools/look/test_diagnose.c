@@ -218,6 +218,27 @@ static void what_runs_out_is_told(void **state)
 	says("clock", "WARNING", "nobody synchronises it");
 }
 
+static void ice_servers_that_give_nothing_are_told(void **state)
+{
+	(void)state;
+	look.metrics = parse(4, "[{'name': 'breakout_ice_servers', 'labels': "
+				"'state=\\\"serves\\\"', 'value': 1}, {'name': "
+				"'breakout_ice_servers', 'labels': 'state=\\\"refuses\\\"', "
+				"'value': 2}]");
+	look.settings = parse(5, "[{'name': 'media.ice_policy', 'value': 'relay'}]");
+	says("ice servers", "WARNING", "2 of 3 STUN and TURN servers refuse us");
+	assert_string_equal(of("ice servers", "next"),
+			    "journalctl -u breakout | grep 'ice server'");
+	look.metrics = parse(4, "[{'name': 'breakout_ice_servers', 'labels': "
+				"'state=\\\"silent\\\"', 'value': 1}]");
+	says("ice servers", "CRITICAL", "1 of 1 STUN and TURN servers do not answer");
+	look.settings = parse(5, "[]");
+	says("ice servers", "WARNING", "1 of 1");
+	look.metrics = parse(4, "[{'name': 'breakout_ice_servers', 'labels': "
+				"'state=\\\"serves\\\"', 'value': 2}]");
+	says("ice servers", "OK", "2 of 2 serve us");
+}
+
 static void a_configuration_that_would_be_refused_or_waits_is_told(void **state)
 {
 	(void)state;
@@ -284,6 +305,7 @@ int main(void)
 		TEST(the_worst_of_several_reasons_stands_alone),
 		TEST(calls_nobody_hears_are_told_and_which_one_to_look_at),
 		TEST(what_runs_out_is_told),
+		TEST(ice_servers_that_give_nothing_are_told),
 		TEST(a_configuration_that_would_be_refused_or_waits_is_told),
 		TEST(without_a_daemon_it_says_what_it_can),
 	};
