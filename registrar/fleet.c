@@ -149,6 +149,11 @@ void fleet_is_sick(struct fleet *fleet, bool sick)
 	set_order(fleet, &fleet->sick, sick);
 }
 
+void fleet_is_cut_off(struct fleet *fleet, bool cut_off)
+{
+	set_order(fleet, &fleet->cut_off, cut_off);
+}
+
 bool fleet_others_serve(struct fleet *fleet)
 {
 	bool serve = false;

@@ -74,7 +74,9 @@ void fleet_gave(struct fleet *fleet, unsigned shard, uint64_t epoch, mono_ms hol
 void fleet_forgotten(struct fleet *fleet);
 /* Our shards are for the others, while there are any that would have them. */
 void fleet_drain(struct fleet *fleet, bool drains);
-void fleet_is_sick(struct fleet *fleet, bool sick); /* the same, beside it */
+/* The same, beside it: we are sick; the core answers nothing here. */
+void fleet_is_sick(struct fleet *fleet, bool sick);
+void fleet_is_cut_off(struct fleet *fleet, bool cut_off);
 /* By the last look, which the database answered: another node lives, and is well. */
 bool fleet_others_serve(struct fleet *fleet);
 void fleet_wish(struct fleet *fleet, const struct lease_wish *wish);

@@ -33,7 +33,7 @@ struct fleet {
 	/* Others write what stands below. */
 	pthread_mutex_t lock;
 	struct lease_wish wish;
-	bool drain, sick, forgotten, ending;
+	bool drain, sick, cut_off, forgotten, ending;
 	uint64_t give_epochs[LEASE_SHARDS];
 	mono_ms give_holds[LEASE_SHARDS];
 	struct registrar_fleet info;

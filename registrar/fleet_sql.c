@@ -128,6 +128,10 @@ static const char inherit[] =
 static const char lift[] =
 	"UPDATE breakout.shard SET hold_ms = 0, held_for = NULL WHERE held_for = $1";
 
+/* Those of sessions that are over. */
+static const char drop_writers[] = "DELETE FROM breakout.writer w WHERE NOT EXISTS"
+				   " (SELECT 1 FROM breakout.node n WHERE n.session = w.session)";
+
 static int insert_node(struct pg *pg, const struct fleet_self *self, bool again, mono_ms deadline,
 		       uint64_t *ret_session)
 {
@@ -166,6 +170,8 @@ int fleet_sql_join(struct pg *pg, const struct fleet_self *self, bool again, mon
 		err = pg_exec(pg, inherit, params, 2, deadline, NULL);
 	if (!err)
 		err = pg_exec(pg, lift, params, 1, deadline, NULL);
+	if (!err)
+		err = command(pg, drop_writers, deadline);
 	if (!err)
 		err = command(pg, "NOTIFY breakout", deadline);
 	end = pg_connected(pg) ? command(pg, err ? "ROLLBACK" : "COMMIT", deadline) : 0;

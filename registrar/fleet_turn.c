@@ -433,7 +433,7 @@ static void take_orders(struct fleet *fleet)
 	pthread_mutex_lock(&fleet->lock);
 	fleet->self.wish = fleet->wish;
 	fleet->leaving = fleet->ending;
-	fleet->self.draining = fleet->drain || fleet->sick || fleet->ending;
+	fleet->self.draining = fleet->drain || fleet->sick || fleet->cut_off || fleet->ending;
 	pthread_mutex_unlock(&fleet->lock);
 }
 

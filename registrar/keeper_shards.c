@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include "base/log.h"
 #include "base/metrics.h"
 #include "registrar/keeper_inside.h"
@@ -252,8 +253,9 @@ static void go_on_leaving(struct keeper *keeper, mono_ms now)
 	bool ready[LEASE_SHARDS], any = false;
 
 	for (unsigned i = 0; i < LEASE_SHARDS; i++) {
-		before[i] = keeper->shards.at[i];
-		ready[i] = before[i].leaving && !before[i].in_flight;
+		const struct shard *shard = &keeper->shards.at[i];
+
+		ready[i] = shard->leaving && !shard->in_flight;
 		any |= ready[i];
 	}
 	if (!any)
@@ -262,6 +264,7 @@ static void go_on_leaving(struct keeper *keeper, mono_ms now)
 		keeper_flush(keeper, now);
 	if (keeper->dirty_count)
 		return; /* next turn */
+	memcpy(before, keeper->shards.at, sizeof(before));
 	disown(keeper, ready);
 	for (unsigned i = 0; i < LEASE_SHARDS; i++)
 		if (ready[i])
@@ -502,6 +505,7 @@ void shards_answered(struct keeper *keeper, struct reg *reg, uint16_t before, mo
 	if (!shards->on)
 		return;
 	shard_of(keeper, reg)->in_flight--;
+	shards_heard(keeper, reg, now);
 	if (shards->standing == LEASE_ALONE && shards_mine(keeper, reg))
 		revert(keeper, reg, before, now);
 }
@@ -521,6 +525,7 @@ bool shards_turn(struct keeper *keeper, mono_ms now)
 	if (!shards->on)
 		return true;
 	fleet_pulse(keeper->options.fleet, now);
+	shards_judge_reach(keeper, now);
 	stand(keeper, now);
 	go_on_leaving(keeper, now);
 	if (shards->out && !any_in_flight(keeper)) {

@@ -34,6 +34,12 @@ struct shards {
 	_Atomic enum lease_standing standing; /* as of the last turn */
 	_Atomic unsigned owned, held;
 	size_t numbers; /* of them */
+	struct reach {
+		mono_ms mute_since; /* the first failure since the last answer; 0: none */
+		mono_ms again_at;   /* having left: when to try anew */
+		unsigned times;     /* it was in vain */
+		bool left;          /* our shards are for the others */
+	} reach;
 	struct shard {
 		uint64_t epoch;
 		mono_ms hold_until; /* 0: no hold */
@@ -66,6 +72,9 @@ mono_ms shards_next(const struct keeper *keeper, mono_ms now);
  * closes up. Returns how many are left. */
 size_t shards_write_ahead(struct keeper *keeper, struct reg **due, size_t count, mono_ms now);
 bool shards_idle(const struct keeper *keeper);
+/* For keeper_shards.c: an answer, or none, has come; time has passed. */
+void shards_heard(struct keeper *keeper, const struct reg *reg, mono_ms now);
+void shards_judge_reach(struct keeper *keeper, mono_ms now);
 /* The table has changed: tells the pacing how many numbers are ours. */
 void shards_count(struct keeper *keeper);
 

@@ -88,6 +88,19 @@ struct sharing {
 	bool included, strict;  /* strict: members have the configuration in force */
 };
 
+static bool in_force(const struct lease_view *view, const struct lease_node *node)
+{
+	return lease_wish_equal(&node->wish, &view->in_force);
+}
+
+/* Those who may take share among themselves: a free shard is for nobody else. Who may
+ * not keeps a share for a while. */
+static bool counts(const struct lease_watch *watch, const struct lease_view *view,
+		   const struct lease_node *me, const struct lease_node *node, mono_ms now)
+{
+	return in_force(view, me) ? in_force(view, node) : is_current(watch, node, now);
+}
+
 static void count_members(const struct lease_watch *watch, const struct lease_view *view,
 			  const struct lease_node *me, mono_ms lease_ms, mono_ms now,
 			  struct sharing *sharing)
@@ -98,7 +111,7 @@ static void count_members(const struct lease_watch *watch, const struct lease_vi
 		const struct lease_node *node = &view->nodes[i];
 
 		if (!lives(watch, node, lease_ms, now) ||
-		    (sharing->strict && !is_current(watch, node, now)))
+		    (sharing->strict && !counts(watch, view, me, node, now)))
 			continue;
 		sharing->members++;
 		sharing->included |= node == me;
@@ -110,8 +123,7 @@ static bool anybody_in_force(const struct lease_watch *watch, const struct lease
 			     mono_ms lease_ms, mono_ms now)
 {
 	for (size_t i = 0; i < view->node_count; i++)
-		if (lives(watch, &view->nodes[i], lease_ms, now) &&
-		    lease_wish_equal(&view->nodes[i].wish, &view->in_force))
+		if (lives(watch, &view->nodes[i], lease_ms, now) && in_force(view, &view->nodes[i]))
 			return true;
 	return false;
 }
@@ -179,7 +191,7 @@ void lease_decide(const struct lease_watch *watch, const struct lease_view *view
 		sharing = (struct sharing){ .members = 1, .included = true };
 		ret_plan->quota = LEASE_SHARDS;
 	}
-	if (sharing.included && (!sharing.strict || lease_wish_equal(&me->wish, &view->in_force)))
+	if (sharing.included && (!sharing.strict || in_force(view, me)))
 		plan_take(view, owned, &sharing, ret_plan);
 }
 

@@ -92,8 +92,8 @@ struct lease_plan {
 };
 /* What the node with this session is to do now. Equal shares by name order for all
  * that live, do not drain and have the configuration in force; if nobody has it, for
- * all that live and do not drain. If all drain each keeps what it has, and takes what is
- * free: somebody has to withdraw it. */
+ * all that live and do not drain. One that lags behind may keep as much for a while. If all drain
+ * each keeps what it has, and takes what is free: somebody has to withdraw it. */
 void lease_decide(const struct lease_watch *watch, const struct lease_view *view, uint64_t session,
 		  mono_ms lease_ms, mono_ms now, struct lease_plan *ret_plan);
 

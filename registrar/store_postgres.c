@@ -229,8 +229,12 @@ static int fleet_write(struct store *base, const struct store_row *rows, size_t 
 		return not_now(store, err == -ENOMEM ? "out of memory" : pg_error(store->pg),
 			       ret_error);
 	metric_add(&writes[ok ? 0 : 2], 1);
+	if (ok)
+		return 0;
+	/* Or a request for a token that was given up came late, and ours is not the last. */
+	store->token = 0;
 	*ret_error = "others have its shards, or a newer configuration, by now";
-	return ok ? 0 : -EPERM;
+	return -EPERM;
 }
 
 /* ---- create and close ---- */

@@ -170,6 +170,17 @@ static void who_lags_behind_takes_nothing_and_gives_all_in_the_end(void **state)
 	assert_int_equal(plan.take_count, LEASE_TAKE_MAX);
 }
 
+static void what_is_free_is_for_those_who_may_take_it(void **state)
+{
+	(void)state;
+	add("a", 1)->wish.version = 4; /* has just given all, and takes nothing */
+	add("b", 2);
+	own(2, 0, 128);
+	decide(2, NOW);
+	assert_int_equal(plan.quota, LEASE_SHARDS);
+	assert_int_equal(plan.take_count, LEASE_TAKE_MAX);
+}
+
 static void the_owner_stops_before_others_may_begin(void **state)
 {
 	struct lease_own mine = { 0 };
@@ -332,6 +343,7 @@ int main(void)
 		cmocka_unit_test_setup(a_beat_that_stood_still_for_a_lease_is_the_end, begin),
 		cmocka_unit_test_setup(a_beat_that_moves_is_life, begin),
 		cmocka_unit_test_setup(a_time_without_looking_counts_for_nothing, begin),
+		cmocka_unit_test_setup(what_is_free_is_for_those_who_may_take_it, begin),
 		cmocka_unit_test_setup(who_lags_behind_takes_nothing_and_gives_all_in_the_end,
 				       begin),
 		cmocka_unit_test(the_owner_stops_before_others_may_begin),
