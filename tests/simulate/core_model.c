@@ -53,14 +53,15 @@ static mono_ms delay(void)
 static void transmit(struct request *request, uint32_t index)
 {
 	const struct weather *weather = &world.weather;
+	enum way way = request->node->to_core;
 	mono_ms after = delay();
 
-	if (chance() < weather->refuse) {
+	if (chance() < weather->refuse || way == WAY_REFUSED) {
 		answer_with(request, index, UPSERT_FAILED, "UNAVAILABLE: refused", after / 2);
 		return;
 	}
 	world_event(DEADLINE, EVENT_ANSWER, index);
-	if (chance() < weather->lose_request ||
+	if (chance() < weather->lose_request || way == WAY_SILENT ||
 	    world.numbers[request->number].poison == POISON_HANGS)
 		return;
 	if (chance() < weather->late)
@@ -74,14 +75,15 @@ int upsert_send(struct upsert_call *call, struct api_client *client, uint64_t nu
 		const struct reg_params *params, const struct api_call_options *options)
 {
 	struct number *to = &world.numbers[number - FIRST_NUMBER];
+	struct node *node = (struct node *)client;
 	struct request *request;
 	uint32_t index;
 
-	(void)client;
-	if (!take_effect())
+	if (!take_effect(node))
 		return -ESHUTDOWN;
 	request = new_request(&index);
-	*request = (struct request){ .call = call,
+	*request = (struct request){ .node = node,
+				     .call = call,
 				     .number = (unsigned)(number - FIRST_NUMBER),
 				     .asked = terms_of(params),
 				     .kind = call->kind,
@@ -89,9 +91,9 @@ int upsert_send(struct upsert_call *call, struct api_client *client, uint64_t nu
 				     .sent = clock_now() };
 	if (options->token)
 		request->token = (unsigned)strtoul(options->token, NULL, 10);
-	say("%s %u as %u", call->kind == UPSERT ? "upsert" : "delete", request->number,
-	    request->asked);
-	judge_sent(to, call->kind);
+	say("%s %s %u as %u", node->name, call->kind == UPSERT ? "upsert" : "delete",
+	    request->number, request->asked);
+	judge_sent(node, to, call->kind, request->asked);
 	transmit(request, index);
 	return 0;
 }
@@ -100,14 +102,11 @@ int upsert_send(struct upsert_call *call, struct api_client *client, uint64_t nu
 
 static bool over_the_limit(void)
 {
-	static mono_ms second;
-	static unsigned taken;
-
-	if (clock_now() / SECOND != second) {
-		second = clock_now() / SECOND;
-		taken = 0;
+	if (clock_now() / SECOND != world.limit_second) {
+		world.limit_second = clock_now() / SECOND;
+		world.limit_taken = 0;
 	}
-	return world.weather.limit && ++taken > world.weather.limit;
+	return world.weather.limit && ++world.limit_taken > world.weather.limit;
 }
 
 static enum upsert_verdict take_in(const struct request *request, struct number *number,
@@ -147,9 +146,11 @@ void core_arrive(uint32_t index)
 	if (!request->used)
 		return; /* a second copy, after all was over */
 	verdict = take_in(request, &world.numbers[request->number], &text);
-	say("core: %s %u as %u: %s", request->kind == UPSERT ? "upsert" : "delete", request->number,
-	    request->asked, *text ? text : "ok");
-	if (request->answered || !request->call || chance() < world.weather.lose_answer)
+	say("core: %s %s %u as %u: %s", request->node->name,
+	    request->kind == UPSERT ? "upsert" : "delete", request->number, request->asked,
+	    *text ? text : "ok");
+	if (request->answered || !request->call || request->node->to_core == WAY_SILENT ||
+	    chance() < world.weather.lose_answer)
 		return;
 	if (verdict == UPSERT_OK && request->kind == UPSERT)
 		request->answer.ttl_s = world.weather.ttl_s;
@@ -175,9 +176,9 @@ void core_answer(uint32_t index)
 		}
 		request->answered = true;
 		request->call = NULL;
-		world.in_flight--;
+		request->node->in_flight--;
 		world.numbers[request->number].in_flight--;
-		say("answer for %u: %s", request->number,
+		say("%s answer for %u: %s", request->node->name, request->number,
 		    request->answer.text[0] ? request->answer.text : "ok");
 		call->done(call, &request->answer);
 		request = &world.requests[index]; /* it may have sent another */
@@ -188,18 +189,18 @@ void core_answer(uint32_t index)
 		world_event(request->sent + 3 * DEADLINE - clock_now(), EVENT_ANSWER, index);
 }
 
-void core_drop_daemon(void)
+void core_drop_daemon(struct node *node)
 {
 	static const struct upsert_answer cancelled = { .verdict = UPSERT_FAILED };
 
 	for (size_t i = 0; i < world.request_count; i++) {
 		struct request *request = &world.requests[i];
 
-		if (!request->used || !request->call)
+		if (!request->used || !request->call || request->node != node)
 			continue;
 		request->call->done(request->call, &cancelled);
 		request->call = NULL;
-		world.in_flight--;
+		node->in_flight--;
 		world.numbers[request->number].in_flight--;
 		/* What was on its way may still arrive, or not. */
 		request->used = chance() < 0.5;

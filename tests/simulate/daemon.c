@@ -6,12 +6,18 @@
 #include <string.h>
 #include "tests/simulate/world.h"
 
-static struct wanted *wanted_now(void)
+/* What its configuration says of a number. */
+static terms wanted_by(const struct node *node, size_t number)
+{
+	return node->wanted ? node->wanted[number] : world.numbers[number].wanted;
+}
+
+struct wanted *daemon_wanted(const struct node *node)
 {
 	struct wanted *wanted = calloc(1, sizeof(*wanted));
 	char uri[32];
 
-	snprintf(uri, sizeof(uri), "sips:v%u.example", world.version);
+	snprintf(uri, sizeof(uri), "sips:v%u.example", node->wanted ? node->domain : world.version);
 	if (!wanted)
 		abort();
 	wanted->sip_uri = strdup(uri);
@@ -20,11 +26,10 @@ static struct wanted *wanted_now(void)
 	if (!wanted->sip_uri || !wanted->prefixes[0].mo || !wanted->numbers)
 		abort();
 	for (size_t i = 0; i < world.count; i++) {
-		if (!world.numbers[i].wanted)
+		if (!wanted_by(node, i))
 			continue;
 		wanted->numbers[wanted->count].number = FIRST_NUMBER + i;
-		wanted->numbers[wanted->count++].route_type =
-			(uint8_t)(world.numbers[i].wanted % 8);
+		wanted->numbers[wanted->count++].route_type = (uint8_t)(wanted_by(node, i) % 8);
 	}
 	return wanted;
 }
@@ -38,75 +43,81 @@ void daemon_want(struct number *number, terms wanted)
 	number->wrong_since = 0;
 }
 
-void daemon_configure(void)
+void daemon_configure(struct node *node)
 {
-	struct wanted *wanted = wanted_now();
+	struct wanted *wanted = daemon_wanted(node);
 
-	if (world.keeper && !world.frozen && keeper_want(world.keeper, wanted, clock_now()))
+	if (node->keeper && !node->frozen && keeper_want(node->keeper, wanted, clock_now()))
 		abort();
 	wanted_destroy(wanted);
 }
 
+/* The keeper hands it on to upsert_send(). */
+struct api_client *daemon_client(struct node *node)
+{
+	return (struct api_client *)node;
+}
+
 /* ---- tokens ---- */
 
-static void fetch_token(mono_ms after)
+static void fetch_token(struct node *node, mono_ms after)
 {
-	world_event(after, EVENT_TOKEN, 0);
+	world_event(after, EVENT_TOKEN, (uint32_t)(node - world.nodes));
 }
 
 static void on_token_refused(unsigned tenant, const char *token, void *arg)
 {
-	(void)tenant, (void)token, (void)arg;
+	(void)tenant, (void)token;
 	say("the keeper wants another token");
-	fetch_token(between(50, 500));
+	fetch_token(arg, between(50, 500));
 }
 
 #define TOKEN_LIFE_S 3600
 
-void daemon_token(void)
+void daemon_token(struct node *node)
 {
 	char token[16];
 
-	if (!world.keeper || world.frozen)
+	if (!node->keeper || node->frozen)
 		return;
 	if (world.weather.tokens_down) {
-		keeper_token(world.keeper, 0, NULL, 0, "no answer", 5000, clock_now());
-		fetch_token(5 * SECOND);
+		keeper_token(node->keeper, 0, NULL, 0, "no answer", 5000, clock_now());
+		fetch_token(node, 5 * SECOND);
 		return;
 	}
 	snprintf(token, sizeof(token), "%u", ++world.token_latest);
-	say("token %s", token);
-	keeper_token(world.keeper, 0, token, TOKEN_LIFE_S, NULL, 0, clock_now());
-	fetch_token(TOKEN_LIFE_S * SECOND * 3 / 4);
+	say("%s token %s", node->name, token);
+	keeper_token(node->keeper, 0, token, TOKEN_LIFE_S, NULL, 0, clock_now());
+	fetch_token(node, TOKEN_LIFE_S * SECOND * 3 / 4);
 }
 
 /* ---- health ---- */
 
 terms daemon_wish(const struct number *number)
 {
-	return world.sick ? 0 : number->wanted;
+	return world.nodes[0].sick ? 0 : number->wanted;
 }
 
-static void tell_health(void)
+void daemon_judge(struct node *node)
 {
-	struct registrar_verdict verdict = { .sick = world.sick,
+	struct registrar_verdict verdict = { .sick = node->sick,
 					     .since = clock_now(),
 					     .why = "the simulation says so" };
 
-	if (world.keeper && !world.frozen)
-		keeper_judge(world.keeper, &verdict, clock_now());
+	if (node->keeper && !node->frozen)
+		keeper_judge(node->keeper, &verdict, clock_now());
 }
 
-void daemon_health(void)
+void daemon_health(struct node *node)
 {
-	world.sick = !world.sick && clock_now() < world.calms;
-	say(world.sick ? "the daemon is sick" : "the daemon is well");
+	node->sick = !node->sick && clock_now() < world.calms;
+	say(node->sick ? "the daemon is sick" : "the daemon is well");
 	for (size_t i = 0; i < world.count; i++) {
 		world.numbers[i].wanted_since = clock_now();
 		world.numbers[i].wrong_since = 0;
 	}
-	tell_health();
-	if (world.sick)
+	daemon_judge(node);
+	if (node->sick)
 		world_event(between(SECOND, HOUR), EVENT_HEALTH, 0);
 	else
 		world_event(between(SECOND, 4 * world.fault_every), EVENT_HEALTH, 0);
@@ -114,44 +125,95 @@ void daemon_health(void)
 
 /* ---- life and death ---- */
 
-void daemon_start(void)
+void daemon_start(struct node *node)
 {
-	struct keeper_options options = { .store = "disk",
-					  .tenants = { { .deadline_ms = DEADLINE,
+	struct keeper_options options = { .tenants = { { .client = daemon_client(node),
+							 .deadline_ms = DEADLINE,
 							 .needs_token = true } },
+					  .store = "disk",
 					  .token_refused = on_token_refused,
+					  .arg = node,
 					  .seed = world.seed ^ (uint64_t)clock_now() };
-	struct wanted *wanted = wanted_now();
+	struct wanted *wanted;
 	char boot[16];
 
-	say("the daemon starts");
-	snprintf(boot, sizeof(boot), "%u", world.boot);
+	say("%s the daemon starts", node->name);
+	snprintf(boot, sizeof(boot), "%u", node->boot);
 	options.boot = boot;
-	world.frozen = false;
-	world.kill_after = -1;
-	world.dead_since = 0;
-	world.dead_sent = 0;
-	if (keeper_create(&world.keeper, &options, wanted, clock_now()))
+	node->frozen = false;
+	node->kill_after = -1;
+	node->dead_since = 0;
+	node->dead_sent = 0;
+	if (world.is_fleet) {
+		member_create(node);
+		options.store = "store.postgres";
+		options.fleet = node->fleet;
+		options.postgres = member_config(node);
+		options.seed += (uint64_t)(node - world.nodes);
+	}
+	wanted = daemon_wanted(node);
+	if (keeper_create(&node->keeper, &options, wanted, clock_now()))
 		abort();
 	wanted_destroy(wanted);
-	tell_health();
-	fetch_token(between(50, 500));
+	if (world.is_fleet)
+		member_start(node);
+	daemon_judge(node);
+	fetch_token(node, between(50, 500));
 }
 
-void daemon_kill(mono_ms down)
+void daemon_end(struct node *node)
 {
-	say("the daemon is dead for %lld s", (long long)(down / SECOND));
-	world.frozen = true;
-	keeper_deafen(world.keeper);
-	core_drop_daemon();
-	world.keeper = keeper_destroy(world.keeper);
-	if (world.weather.disk_full || world.power_lost) /* what it owed the disk is lost */
+	node->frozen = true;
+	if (world.is_fleet)
+		member_unwind(node);
+	keeper_deafen(node->keeper);
+	core_drop_daemon(node);
+	node->keeper = keeper_destroy(node->keeper);
+	if (world.is_fleet)
+		member_destroy(node);
+}
+
+void daemon_kill(struct node *node, mono_ms down)
+{
+	say("%s the daemon is dead for %lld s", node->name, (long long)(down / SECOND));
+	daemon_end(node);
+	if (world.weather.disk_full || node->power_lost) /* what it owed the disk is lost */
 		world.unsure_until = clock_now() + down + 2 * HOUR;
-	if (world.power_lost) {
+	if (node->power_lost) {
 		store_lose_power();
-		world.boot++;
+		node->boot++;
 	}
-	world.power_lost = false;
+	node->power_lost = false;
 	trouble_begins();
-	world_event(down, EVENT_RESTART, 0);
+	world_event(down, EVENT_RESTART, (uint32_t)(node - world.nodes));
+}
+
+mono_ms daemon_run(struct node *node)
+{
+	mono_ms next;
+
+	if (!node->keeper)
+		return INT64_MAX;
+	if (clock_now() < node->suspended_until)
+		return node->suspended_until;
+	if (world.is_fleet) {
+		next = member_run(node);
+	} else {
+		keeper_run(node->keeper, clock_now());
+		next = keeper_next(node->keeper, clock_now());
+	}
+	if (node->frozen) {
+		daemon_kill(node, fault_down_time());
+		return INT64_MAX;
+	}
+	return next > clock_now() ? next : clock_now() + 1;
+}
+
+/* Of a fleet: while its registrar waits for the database. */
+mono_ms daemon_deaf_until(const struct node *node)
+{
+	const struct thread *thread = &node->registrar;
+
+	return thread->inside && thread->wake > node->suspended_until ? thread->wake
+								      : node->suspended_until;
 }

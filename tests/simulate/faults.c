@@ -48,7 +48,7 @@ static const char *const names[FAULT_COUNT] = {
 
 static const struct weather fair = { .delay_min = 10, .delay_max = 60 };
 
-static mono_ms draw_length(void)
+mono_ms fault_length(void)
 {
 	mono_ms ttl = (mono_ms)world.weather.ttl_s * SECOND;
 
@@ -64,8 +64,8 @@ static bool is_trouble(enum fault fault)
 static void is_dead(bool dead)
 {
 	world.dead = dead;
-	world.dead_since = 0;
-	world.dead_sent = 0;
+	for (unsigned i = 0; i < NODES; i++)
+		world.nodes[i].dead_since = world.nodes[i].dead_sent = 0;
 }
 
 static void begin_weather(enum fault fault, mono_ms length)
@@ -103,7 +103,7 @@ static void begin_weather(enum fault fault, mono_ms length)
 		weather->disk_full = true;
 		break;
 	case FAULT_SUSPEND:
-		world.suspended_until = clock_now() + length;
+		world.nodes[0].suspended_until = clock_now() + length;
 		break;
 	}
 	is_dead(weather->refuse >= 1 || weather->lose_request >= 1);
@@ -137,7 +137,7 @@ static void reconfigure(void)
 			type = below(3) * 2; /* none, fork, loop_mo */
 		daemon_want(number, type ? world.version * 8 + type : 0);
 	}
-	daemon_configure();
+	daemon_configure(&world.nodes[0]);
 }
 
 static void poison(void)
@@ -165,15 +165,17 @@ static void cure_all(void)
 
 mono_ms fault_down_time(void)
 {
-	return chance() < 0.7 ? between(SECOND, 20 * SECOND) : draw_length();
+	return chance() < 0.7 ? between(SECOND, 20 * SECOND) : fault_length();
 }
 
 static void kill_soon(bool power)
 {
-	if (!world.keeper)
+	struct node *node = &world.nodes[0];
+
+	if (!node->keeper)
 		return;
-	world.kill_after = (int)below(40);
-	world.power_lost = power;
+	node->kill_after = (int)below(40);
+	node->power_lost = power;
 }
 
 static void happen(enum fault fault)
@@ -199,8 +201,8 @@ static void happen(enum fault fault)
 		reconfigure();
 		break;
 	case FAULT_REFRESH_ALL:
-		if (world.keeper && !world.frozen)
-			keeper_refresh(world.keeper, 0, clock_now());
+		if (world.nodes[0].keeper && !world.nodes[0].frozen)
+			keeper_refresh(world.nodes[0].keeper, 0, clock_now());
 		break;
 	case FAULT_POISON:
 		poison();
@@ -212,7 +214,7 @@ static void happen(enum fault fault)
 void fault_draw(void)
 {
 	enum fault fault = (enum fault)below(FAULT_COUNT);
-	mono_ms length = draw_length();
+	mono_ms length = fault_length();
 
 	if (clock_now() >= world.calms) {
 		cure_all();

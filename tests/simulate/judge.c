@@ -17,38 +17,41 @@ static double rate_bound(void)
 	return 1.1 * (2 * steady > 500 ? 2 * steady : 500) + 40;
 }
 
-static void judge_storm(const struct number *number)
+static void judge_storm(struct node *node, const struct number *number)
 {
-	if (clock_now() - world.second >= SECOND) {
-		world.second = clock_now();
-		world.in_second = 0;
+	if (clock_now() - node->second >= SECOND) {
+		node->second = clock_now();
+		node->in_second = 0;
 	}
-	if (++world.in_second > world.most_in_second)
-		world.most_in_second = world.in_second;
-	if (world.in_second > rate_bound())
-		fail("a storm: %u requests in a second", world.in_second);
+	if (++node->in_second > world.most_in_second)
+		world.most_in_second = node->in_second;
+	if (node->in_second > rate_bound())
+		fail("a storm: %u requests in a second", node->in_second);
 	if (!world.dead || number->poison) /* that one has its own back-off */
 		return;
-	if (!world.dead_since) /* the first to find out */
-		world.dead_since = clock_now();
-	if (clock_now() - world.dead_since > DEAD_AFTER &&
-	    ++world.dead_sent > PROBES + (clock_now() - world.dead_since) / SECOND)
-		fail("%u requests to a core that is down", world.dead_sent);
+	if (!node->dead_since) /* the first to find out */
+		node->dead_since = clock_now();
+	if (clock_now() - node->dead_since > DEAD_AFTER &&
+	    ++node->dead_sent > PROBES + (clock_now() - node->dead_since) / SECOND)
+		fail("%u requests to a core that is down", node->dead_sent);
 }
 
-void judge_sent(struct number *number, enum upsert_kind kind)
+void judge_sent(struct node *node, struct number *number, enum upsert_kind kind, terms asked)
 {
 	world.sent++;
-	if (kind == UPSERT_DELETE && daemon_wish(number))
+	if (world.is_fleet)
+		fleet_judge_sent(node, number, kind, asked);
+	else if (kind == UPSERT_DELETE && daemon_wish(number))
 		fail("number %td is deleted though it is wanted and all is well",
 		     number - world.numbers);
-	if (kind == UPSERT && world.sick)
+	if (kind == UPSERT && node->sick)
 		fail("number %td is registered by a sick one", number - world.numbers);
-	judge_storm(number);
-	if (++world.in_flight > WINDOW)
-		fail("%u requests in flight", world.in_flight);
-	if (++number->in_flight > 1)
-		fail("two requests for number %td in flight", number - world.numbers);
+	judge_storm(node, number);
+	if (++node->in_flight > WINDOW)
+		fail("%u requests in flight", node->in_flight);
+	if (++number->in_flight > world.node_count)
+		fail("%u requests for number %td in flight", number->in_flight,
+		     number - world.numbers);
 	if (clock_now() - number->minute >= MINUTE) {
 		number->minute = clock_now();
 		number->sent = 0;
@@ -60,29 +63,41 @@ void judge_sent(struct number *number, enum upsert_kind kind)
 
 /* ---- calm and trouble ---- */
 
+void calm_note(struct calm *calm, bool trouble)
+{
+	if (trouble && !calm->trouble)
+		calm->began = clock_now();
+	if (!trouble && calm->trouble) {
+		calm->since = clock_now();
+		calm->spans[calm->count++ % SPANS] = (struct span){ calm->began, clock_now() };
+	}
+	calm->trouble = trouble;
+}
+
+mono_ms calm_for(const struct calm *calm)
+{
+	return calm->trouble ? 0 : clock_now() - calm->since;
+}
+
 void trouble_begins(void)
 {
-	if (world.troubles++ == 0)
-		world.trouble_began = clock_now();
+	calm_note(&world.calm, ++world.troubles > 0);
 }
 
 void trouble_ends(void)
 {
-	if (--world.troubles)
-		return;
-	world.calm_since = clock_now();
-	world.spans[world.span_count++ % 1024] = (struct span){ world.trouble_began, clock_now() };
+	calm_note(&world.calm, --world.troubles > 0);
 }
 
 /* The longest time of calm within the two. */
-static mono_ms longest_calm(mono_ms from, mono_ms to)
+mono_ms calm_longest(const struct calm *calm, mono_ms from, mono_ms to)
 {
-	size_t kept = world.span_count < 1024 ? world.span_count : 1024;
-	mono_ms end = world.troubles && world.trouble_began < to ? world.trouble_began : to;
+	size_t kept = calm->count < SPANS ? calm->count : SPANS;
+	mono_ms end = calm->trouble && calm->began < to ? calm->began : to;
 	mono_ms longest = 0;
 
 	for (size_t i = 0; i < kept; i++) { /* backwards */
-		const struct span *span = &world.spans[(world.span_count - 1 - i) % 1024];
+		const struct span *span = &calm->spans[(calm->count - 1 - i) % SPANS];
 
 		if (span->to > end)
 			end = span->from < end ? span->from : end;
@@ -105,24 +120,26 @@ static mono_ms longest_calm(mono_ms from, mono_ms to)
 void judge_lapse(struct number *number)
 {
 	mono_ms at = number->held_until, ttl = (mono_ms)number->held_ttl_s * SECOND;
-	mono_ms from = at - ttl / 2;
+	mono_ms from = at - ttl / 2, calm;
 
 	number->held = 0;
 	if (!daemon_wish(number))
 		return;
 	world.lapses++;
 	say("number %td lapsed", number - world.numbers);
+	calm = world.is_fleet ? fleet_judge_calm(from, at) : calm_longest(&world.calm, from, at);
 	if (number->excused_until > at || world.unsure_until > at || number->wanted_since > from ||
-	    longest_calm(from, at) < GRACE) {
+	    calm < GRACE) {
 		world.excused++;
 		return;
 	}
 	fail("number %td lapsed though there was a calm of %lld s", number - world.numbers,
-	     (long long)(longest_calm(from, at) / SECOND));
+	     (long long)(calm / SECOND));
 }
 
 static void judge_number(struct number *number)
 {
+	const struct calm *calm = world.is_fleet ? &world.all_well : &world.calm;
 	mono_ms now = clock_now(), since;
 
 	if (number->held && number->held_until <= now)
@@ -133,27 +150,35 @@ static void judge_number(struct number *number)
 	}
 	if (!number->wrong_since)
 		number->wrong_since = now;
-	since = number->wrong_since > world.calm_since ? number->wrong_since : world.calm_since;
-	if (world.troubles || number->poison || number->excused_until > now ||
+	since = number->wrong_since > calm->since ? number->wrong_since : calm->since;
+	if (calm->trouble || number->poison || number->excused_until > now ||
 	    world.unsure_until > now || now - since < PATIENCE)
 		return;
 	fail("number %td is wanted as %u, held as %u for %lld s", number - world.numbers,
 	     daemon_wish(number), number->held, (long long)((now - since) / SECOND));
 }
 
-void judge_check(void)
+static void judge_counts(const struct node *node)
 {
 	struct registrar_summary summary;
 	size_t total = 0;
 
-	world.checks++;
-	for (size_t i = 0; i < world.count; i++)
-		judge_number(&world.numbers[i]);
-	if (!world.keeper || world.frozen)
+	if (!node->keeper || node->frozen)
 		return;
-	keeper_summary(world.keeper, &summary);
+	keeper_summary(node->keeper, &summary);
 	for (int i = 0; i < REG_STATE_COUNT; i++)
 		total += summary.by_state[i];
 	if (total > world.count)
 		fail("%zu registrations are counted, of %zu numbers", total, world.count);
+}
+
+void judge_check(void)
+{
+	world.checks++;
+	for (size_t i = 0; i < world.count; i++)
+		judge_number(&world.numbers[i]);
+	if (world.is_fleet)
+		fleet_judge_check();
+	for (unsigned i = 0; i < world.node_count; i++)
+		judge_counts(&world.nodes[i]);
 }

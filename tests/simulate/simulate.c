@@ -3,6 +3,7 @@
  *
  *   simulate [--seeds N] [--from SEED] [FILE...]  seeds in a row, and those in files
  *   simulate --seed N [--verbose]                 one of them, told as it goes
+ *   simulate --fleet ...                          the same for two or three nodes
  *   simulate --week [--numbers N]                 a week with an outage a day
  *
  * Exit status 1: a promise was broken; the seeds are printed. See world.h.
@@ -15,7 +16,6 @@
 #include "tests/simulate/world.h"
 
 #define START    (1000 * HOUR)
-#define WALL     1800000000000
 #define CHECK_MS (mono_ms)(world.count > 5000 ? 60 * SECOND : 10 * SECOND)
 
 static void on_log(enum log_level level, const char *area, const char *line, void *arg)
@@ -28,58 +28,65 @@ static void begin(uint64_t seed, size_t count, uint32_t ttl_s, mono_ms length, F
 {
 	memset(&world, 0, sizeof(world));
 	clock_fake_set(START);
-	clock_fake_wall_set(WALL);
+	clock_fake_wall_set(WALL_START);
 	world.seed = seed;
 	world.random = seed * 0x2545f4914f6cdd1d;
 	world.timeline = timeline;
 	world.count = count;
 	world.numbers = calloc(count, sizeof(*world.numbers));
-	world.spans = calloc(1024, sizeof(*world.spans));
-	if (!world.numbers || !world.spans)
+	if (!world.numbers)
 		abort();
-	world.version = world.boot = 1;
-	world.kill_after = -1;
+	world.version = world.node_count = 1;
+	world.nodes[0].boot = 1;
 	world.token_valid_from = 1;
-	world.calm_since = START;
+	world.calm.since = START;
 	world.calms = START + length;
 	fault_fair(ttl_s);
 	for (size_t i = 0; i < count; i++)
 		daemon_want(&world.numbers[i], 8 + ROUTE_TYPE_LOOP_MO);
 	world_event(CHECK_MS, EVENT_CHECK, 0);
-	daemon_start();
 }
 
 static void end(void)
 {
-	if (world.keeper) {
-		keeper_deafen(world.keeper);
-		world.frozen = true;
-		core_drop_daemon();
-		keeper_destroy(world.keeper);
+	for (unsigned i = 0; i < world.node_count; i++)
+		if (world.nodes[i].keeper)
+			daemon_end(&world.nodes[i]);
+	for (unsigned i = 0; i < world.node_count; i++) {
+		fiber_destroy(&world.nodes[i].registrar.fiber);
+		fiber_destroy(&world.nodes[i].beater.fiber);
+		free(world.nodes[i].wanted);
 	}
 	store_done();
+	link_done();
 	free(world.numbers);
-	free(world.spans);
 	free(world.events);
 	free(world.requests);
 }
 
-static void restart(void)
+static void restart(struct node *node)
 {
-	if (chance() < 0.3)
+	if (!world.is_fleet && chance() < 0.3)
 		clock_fake_wall_set(clock_wall() + between(-HOUR, HOUR));
-	daemon_start();
+	daemon_start(node);
 	trouble_ends();
 }
 
 static void handle(const struct event *event)
 {
+	struct node *listener = NULL;
+
 	/* What is for a process that sleeps waits until it wakes up. */
-	if ((event->kind == EVENT_ANSWER || event->kind == EVENT_TOKEN) &&
-	    clock_now() < world.suspended_until) {
-		world_event(world.suspended_until - clock_now(), event->kind, event->index);
+	if (event->kind == EVENT_ANSWER)
+		listener = world.requests[event->index].node;
+	else if (event->kind == EVENT_TOKEN)
+		listener = node_at(event->index);
+	if (listener && clock_now() < daemon_deaf_until(listener)) {
+		world_event(daemon_deaf_until(listener) - clock_now(), event->kind, event->index);
 		return;
 	}
+	if (listener)
+		listener->registrar.wake = clock_now();
 	switch (event->kind) {
 	case EVENT_ARRIVE:
 		core_arrive(event->index);
@@ -88,44 +95,47 @@ static void handle(const struct event *event)
 		core_answer(event->index);
 		break;
 	case EVENT_TOKEN:
-		daemon_token();
+		daemon_token(node_at(event->index));
 		break;
 	case EVENT_FAULT:
-		fault_draw();
+		world.is_fleet ? fleet_fault_draw() : fault_draw();
 		break;
 	case EVENT_END:
-		fault_end(event->index);
+		world.is_fleet ? fleet_fault_end(event->index) : fault_end(event->index);
 		break;
 	case EVENT_RESTART:
-		restart();
+		restart(node_at(event->index));
 		break;
 	case EVENT_HEALTH:
-		daemon_health();
+		daemon_health(node_at(event->index));
 		break;
 	case EVENT_CHECK:
 		judge_check();
 		store_checkpoint();
 		world_event(CHECK_MS, EVENT_CHECK, 0);
 		break;
+	case EVENT_RELOAD:
+		member_reload(node_at(event->index));
+		break;
+	case EVENT_STOP:
+		member_stop(node_at(event->index));
+		break;
+	case EVENT_LATE:
+		link_late(event->index);
+		break;
 	}
 }
 
-/* The daemon's turn. Returns when it wants the next one. */
-static mono_ms run_daemon(void)
+static mono_ms run_nodes(void)
 {
-	mono_ms next;
+	mono_ms next = INT64_MAX;
 
-	if (!world.keeper)
-		return INT64_MAX;
-	if (clock_now() < world.suspended_until)
-		return world.suspended_until;
-	keeper_run(world.keeper, clock_now());
-	if (world.frozen) {
-		daemon_kill(fault_down_time());
-		return INT64_MAX;
+	for (unsigned i = 0; i < world.node_count; i++) {
+		mono_ms turn = daemon_run(&world.nodes[i]);
+
+		next = turn < next ? turn : next;
 	}
-	next = keeper_next(world.keeper, clock_now());
-	return next > clock_now() ? next : clock_now() + 1;
+	return next;
 }
 
 static void run(void)
@@ -133,7 +143,7 @@ static void run(void)
 	mono_ms next;
 
 	while (clock_now() < world.ends && !world.failure[0]) {
-		next = run_daemon();
+		next = run_nodes();
 		if (world.events[0].at < next)
 			next = world.events[0].at;
 		clock_fake_advance(next - clock_now());
@@ -154,7 +164,8 @@ static void judge_gauge(const struct metric *metric, void *arg)
 		     (long long)metric_get(metric));
 }
 
-static bool run_seed(uint64_t seed, FILE *timeline)
+/* One node with a disk. */
+static void run_alone(uint64_t seed, FILE *timeline)
 {
 	static const uint32_t ttls[] = { 600, 600, 1200, 3600 };
 	uint64_t draw = seed;
@@ -164,6 +175,7 @@ static bool run_seed(uint64_t seed, FILE *timeline)
 	if (reg_random(&draw) < 0.02)
 		count = 1500;
 	begin(seed, count, ttl_s, 8 * ttl_s * SECOND, timeline);
+	daemon_start(&world.nodes[0]);
 	world.fault_every = (mono_ms)((0.1 + reg_random(&draw)) * ttl_s * SECOND);
 	world.ends = world.calms + 4 * HOUR; /* of calm, for all to come right */
 	world_event(between(0, world.fault_every), EVENT_FAULT, 0);
@@ -172,14 +184,63 @@ static bool run_seed(uint64_t seed, FILE *timeline)
 		world_event(between(0, 4 * world.fault_every), EVENT_HEALTH, 0);
 	run();
 	end();
+}
+
+static void start_fleet(void)
+{
+	static const char *const names[NODES] = { "A", "B", "C" };
+
+	database_begin();
+	fleet_fault_begin();
+	world.store_version = 1;
+	for (unsigned i = 0; i < world.node_count; i++) {
+		struct node *node = &world.nodes[i];
+
+		strcpy(node->name, names[i]);
+		node->boot = 1;
+		node->well.since = START;
+		node->wanted = calloc(world.count, sizeof(*node->wanted));
+		if (!node->wanted)
+			abort();
+		member_reload(node);
+	}
+	for (unsigned i = 0; i < world.node_count; i++)
+		daemon_start(&world.nodes[i]);
+}
+
+/* Two or three nodes with a database. */
+static void run_fleet(uint64_t seed, FILE *timeline)
+{
+	uint64_t draw = seed;
+	size_t count = (size_t)(1 + 60 * reg_random(&draw));
+	uint32_t ttl_s = reg_random(&draw) < 0.7 ? 600 : 1200;
+
+	begin(seed, count, ttl_s, 4 * ttl_s * SECOND, timeline);
+	world.is_fleet = true;
+	world.node_count = reg_random(&draw) < 0.5 ? 2 : 3;
+	world.lease_ms = 4000 + (mono_ms)(16000 * reg_random(&draw));
+	world.alone_ms = (mono_ms)((0.2 + 2.0 * reg_random(&draw)) * ttl_s) * SECOND;
+	world.fault_every = (mono_ms)((0.05 + 0.5 * reg_random(&draw)) * ttl_s * SECOND);
+	world.ends = world.calms + 2 * ttl_s * SECOND + HOUR / 3;
+	start_fleet();
+	world_event(MINUTE + between(0, world.fault_every), EVENT_FAULT, 0);
+	run();
+	end();
+}
+
+static bool run_seed(uint64_t seed, bool fleet, FILE *timeline)
+{
+	fleet ? run_fleet(seed, timeline) : run_alone(seed, timeline);
 	metrics_each(judge_gauge, NULL);
 	if (world.failure[0])
-		printf("seed %llu: %s (simulate --seed %llu --verbose)\n", (unsigned long long)seed,
-		       world.failure, (unsigned long long)seed);
+		printf("seed %llu: %s (simulate %s--seed %llu --verbose)\n",
+		       (unsigned long long)seed, world.failure, fleet ? "--fleet " : "",
+		       (unsigned long long)seed);
 	return !world.failure[0];
 }
 
 struct tally {
+	bool fleet;
 	unsigned long runs, broken;
 	unsigned long long sent, lapses;
 };
@@ -187,7 +248,7 @@ struct tally {
 static void count_seed(struct tally *tally, uint64_t seed)
 {
 	tally->runs++;
-	tally->broken += !run_seed(seed, NULL);
+	tally->broken += !run_seed(seed, tally->fleet, NULL);
 	tally->sent += world.sent;
 	tally->lapses += world.lapses;
 }
@@ -216,6 +277,7 @@ static bool run_file(struct tally *tally, const char *path)
 static int run_week(size_t count)
 {
 	begin(1, count, 3600, 0, NULL);
+	daemon_start(&world.nodes[0]);
 	world.ends = START + 7 * 24 * HOUR;
 	for (int day = 0; day < 7 && !world.failure[0]; day++) {
 		mono_ms until = world.ends;
@@ -239,17 +301,17 @@ static int run_week(size_t count)
 	return world.failure[0] || world.lapses ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-static int run_seeds(uint64_t from, unsigned long seeds, char **files)
+static int run_seeds(bool fleet, uint64_t from, unsigned long seeds, char **files)
 {
-	struct tally tally = { 0 };
+	struct tally tally = { .fleet = fleet };
 
 	for (; *files; files++)
 		if (!run_file(&tally, *files))
 			return EXIT_FAILURE;
 	for (unsigned long i = 0; i < seeds; i++)
 		count_seed(&tally, from + i);
-	printf("%lu runs, %lu broken, %llu requests, %llu lapses that could not be helped\n",
-	       tally.runs, tally.broken, tally.sent, tally.lapses);
+	printf("%lu runs%s, %lu broken, %llu requests, %llu lapses that could not be helped\n",
+	       tally.runs, fleet ? " of a fleet" : "", tally.broken, tally.sent, tally.lapses);
 	return tally.broken ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
@@ -259,12 +321,13 @@ int main(int argc, char **argv)
 						 { "from", required_argument, NULL, 'f' },
 						 { "seed", required_argument, NULL, 's' },
 						 { "numbers", required_argument, NULL, 'c' },
+						 { "fleet", no_argument, NULL, 'l' },
 						 { "week", no_argument, NULL, 'w' },
 						 { "verbose", no_argument, NULL, 'v' },
 						 { NULL, 0, NULL, 0 } };
 	unsigned long seeds = 0, count = 100000;
 	unsigned long long from = 1, seed = 0;
-	bool verbose = false, week = false;
+	bool verbose = false, week = false, fleet = false;
 	int option;
 
 	while ((option = getopt_long(argc, argv, "v", options, NULL)) != -1) {
@@ -281,6 +344,9 @@ int main(int argc, char **argv)
 		case 'c':
 			count = strtoul(optarg, NULL, 10);
 			break;
+		case 'l':
+			fleet = true;
+			break;
 		case 'w':
 			week = true;
 			break;
@@ -295,6 +361,6 @@ int main(int argc, char **argv)
 	if (week)
 		return run_week(count);
 	if (seed)
-		return run_seed(seed, verbose ? stdout : NULL) ? EXIT_SUCCESS : EXIT_FAILURE;
-	return run_seeds(from, seeds, argv + optind);
+		return run_seed(seed, fleet, verbose ? stdout : NULL) ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_seeds(fleet, from, seeds, argv + optind);
 }

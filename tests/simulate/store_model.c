@@ -77,21 +77,23 @@ bool store_anchor(struct store *store, const char *boot, wall_ms *offset)
 
 struct store *store_close(struct store *store)
 {
+	if (store && store->ops)
+		return store->ops->close(store);
 	free(store);
 	return NULL;
 }
 
 size_t store_batch(const struct store *store)
 {
-	(void)store;
-	return SIZE_MAX;
+	return store->ops ? store->ops->batch : SIZE_MAX;
 }
 
 int store_write(struct store *store, const struct store_row *rows, size_t count,
 		enum store_purpose purpose, const char **ret_error)
 {
-	(void)store, (void)purpose;
-	if (!take_effect())
+	if (store->ops) /* a fleet's */
+		return store->ops->write(store, rows, count, purpose, ret_error);
+	if (!take_effect(&world.nodes[0]))
 		return 0; /* dead: nobody learns of it */
 	if (world.weather.disk_full) {
 		*ret_error = "disk full";

@@ -104,14 +104,19 @@ void fail(const char *format, ...)
 	say("BROKEN: %s", world.failure);
 }
 
-bool take_effect(void)
+bool take_effect(struct node *node)
 {
-	if (world.frozen)
+	if (node->frozen)
 		return false;
-	if (world.kill_after >= 0 && world.kill_after-- == 0) {
-		say("killed at this point");
-		world.frozen = true;
+	if (node->kill_after >= 0 && node->kill_after-- == 0) {
+		say("%s killed at this point", node->name);
+		node->frozen = true;
 		return false;
 	}
 	return true;
+}
+
+struct node *node_at(uint32_t index)
+{
+	return &world.nodes[index];
 }

@@ -6,19 +6,29 @@
  * core_model.c (upsert_send()) and store_model.c (store_open() ...), linked in
  * their place. faults.c draws what goes wrong, judge.c says what must hold all
  * the same. One seed is one run: nothing here asks the machine for anything.
+ *
+ * A world has one node with a disk, or a fleet of two or three: then the real
+ * fleet_turn.c, lease.c, keeper_shards.c and store_postgres.c stand before
+ * link.c and database.c, which play the statements and what becomes of them on the way. Each
+ * node's two threads are fibers; they sleep where the real ones wait for an answer.
  */
 #ifndef BREAKOUT_TESTS_SIMULATE_WORLD_H
 #define BREAKOUT_TESTS_SIMULATE_WORLD_H
 
 #include <stdio.h>
+#include "registrar/fleet.h"
 #include "registrar/keeper.h"
 #include "registrar/upsert.h"
+#include "tests/simulate/fiber.h"
 
 #define FIRST_NUMBER 4790000000u
 #define SECOND       ((mono_ms)1000)
 #define MINUTE       (60 * SECOND)
 #define HOUR         (60 * MINUTE)
 #define DEADLINE     (10 * SECOND)
+#define WALL_START   1800000000000
+#define NODES        3
+#define INBOX        64
 
 /* What the core is told of a number, in one word: the version of the domain and
  * the route type; 0: nothing. */
@@ -35,10 +45,14 @@ struct number {
 	uint8_t sent;          /* requests in it */
 	uint8_t in_flight;
 	uint8_t poison; /* enum poison */
-	/* The disk: */
+	/* The disk, or the fleet's database: */
 	terms stored;
 	uint32_t stored_ttl_s;
 	wall_ms stored_until;
+	int64_t stored_version; /* of the configuration that made the row what it is */
+	/* Under the newest epoch a request named: */
+	uint64_t epoch;
+	terms said; /* 0: a delete */
 };
 
 enum poison { POISON_NONE, POISON_REFUSED, POISON_HANGS, POISON_FAILS };
@@ -60,21 +74,74 @@ enum event_kind {
 	EVENT_END,     /* of a fault */
 	EVENT_RESTART, /* the daemon */
 	EVENT_HEALTH,  /* of the daemon: it falls sick, or is well again */
-	EVENT_CHECK
+	EVENT_CHECK,
+	/* Of a fleet: */
+	EVENT_RELOAD, /* a node reads the configuration */
+	EVENT_STOP,   /* a node ends in good order */
+	EVENT_LATE    /* a statement that was given up arrives at the database */
 };
 
 struct event {
 	mono_ms at;
 	uint64_t order;
 	enum event_kind kind;
-	uint32_t index; /* request or fault */
+	uint32_t index; /* request, fault, node or statement */
 };
 
 struct span {
 	mono_ms from, to;
 };
 
+/* When something was all right, and when not. Zero-initialise. */
+#define SPANS 1024
+struct calm {
+	bool trouble;
+	mono_ms began, since; /* the trouble, the calm */
+	struct span spans[SPANS];
+	size_t count; /* of troubles that are over */
+};
+
+/* How a way is at present. */
+enum way { WAY_OPEN, WAY_REFUSED, WAY_SILENT };
+
+struct thread {
+	struct fiber fiber;
+	mono_ms wake; /* INT64_MAX: not before somebody wakes it */
+	bool inside;  /* it sleeps in the middle of its work */
+};
+
+struct node {
+	char name[4];
+	struct keeper *keeper; /* NULL: the daemon is down */
+	bool frozen;           /* killed: nothing it does has an effect any more */
+	int kill_after;        /* effects; < 0: never */
+	bool power_lost;
+	unsigned boot;
+	mono_ms suspended_until;
+	bool sick; /* the core shall hold nothing */
+	struct thread registrar, beater;
+	unsigned in_flight;
+	mono_ms second;
+	unsigned in_second;
+	mono_ms dead_since; /* its first request since nothing gets through; 0: none */
+	unsigned dead_sent;
+	/* Of a fleet: */
+	struct fleet *fleet;
+	struct fleet_news *inbox[INBOX];
+	size_t inbox_count;
+	terms *wanted; /* its configuration */
+	int64_t version;
+	unsigned domain;
+	bool reload, draining, stopping, ended;
+	mono_ms stop_by;
+	enum way to_core, to_database;
+	mono_ms database_lost; /* 0: within reach */
+	bool notified;
+	struct calm well; /* it, the core and the database */
+};
+
 struct request {
+	struct node *node;
 	struct upsert_call *call; /* NULL: nobody waits any more */
 	unsigned number;
 	terms asked;
@@ -101,31 +168,35 @@ struct world {
 	uint32_t free_request;
 
 	struct weather weather;
-	unsigned version; /* of the configuration's domain */
+	unsigned version;      /* of the configuration's domain */
+	int64_t store_version; /* of a fleet's configuration */
 	unsigned token_valid_from, token_latest;
 
-	struct keeper *keeper; /* NULL: the daemon is down */
-	bool frozen;           /* killed: nothing it does has an effect any more */
-	int kill_after;        /* effects; < 0: never */
-	bool power_lost;
-	unsigned boot;
-	mono_ms suspended_until;
-	bool sick; /* the daemon: the core shall hold nothing */
+	struct node nodes[NODES];
+	unsigned node_count;
 
-	unsigned troubles; /* that last */
-	mono_ms trouble_began, calm_since;
-	struct span *spans; /* of trouble */
-	size_t span_count;
+	unsigned troubles;    /* that last */
+	struct calm calm;     /* of a fleet: each node has what it needs for what it owns */
 	mono_ms unsure_until; /* the disk has forgotten what was promised */
 
+	/* A fleet's: */
+	bool is_fleet;
+	mono_ms lease_ms, alone_ms;
+	enum way database;
+	mono_ms database_slow;  /* a statement takes up to so long */
+	wall_ms database_clock; /* ahead of the wall clock */
+	struct calm all_well;
+	uint32_t faults;                    /* bits: those that happen in this world */
+	mono_ms unkept_since[LEASE_SHARDS]; /* at checks */
+	bool rested;                        /* the shards had come to rest at the last check */
+	uint64_t rested_epochs;
+
 	/* Judged: */
-	unsigned in_flight;
 	unsigned long long sent, lapses, excused, checks;
-	mono_ms second;
-	unsigned in_second, most_in_second;
-	bool dead;          /* nothing gets through */
-	mono_ms dead_since; /* the first request since then; 0: none */
-	unsigned dead_sent;
+	unsigned most_in_second;
+	bool dead; /* nothing gets through */
+	mono_ms limit_second;
+	unsigned limit_taken;
 	char failure[256]; /* "" while all is well */
 };
 
@@ -140,39 +211,88 @@ unsigned below(unsigned n);
 void say(const char *format, ...) PRINTF_LIKE(1, 2);
 void fail(const char *format, ...) PRINTF_LIKE(1, 2);
 /* One more effect of the daemon; false: it was killed before it. */
-bool take_effect(void);
+bool take_effect(struct node *node);
+struct node *node_at(uint32_t index);
 
 /* ---- daemon.c ---- */
-void daemon_start(void);
-void daemon_kill(mono_ms down);
-void daemon_configure(void);
+void daemon_start(struct node *node);
+void daemon_kill(struct node *node, mono_ms down);
+void daemon_end(struct node *node);
+void daemon_configure(struct node *node);
 void daemon_want(struct number *number, terms wanted);
-void daemon_token(void);
-void daemon_health(void);
+void daemon_token(struct node *node);
+void daemon_health(struct node *node);
+void daemon_judge(struct node *node); /* says whether it is sick */
 /* What the core is to hold of a number now. */
 terms daemon_wish(const struct number *number);
+struct wanted *daemon_wanted(const struct node *node);
+struct api_client *daemon_client(struct node *node);
+/* Runs what is due; returns when it wants the next turn. */
+mono_ms daemon_run(struct node *node);
+/* Whether its registrar can hear of anything now; else when. */
+mono_ms daemon_deaf_until(const struct node *node);
+
+/* ---- member.c: a daemon in a fleet ---- */
+void member_create(struct node *node); /* before its keeper */
+void member_start(struct node *node);  /* after it */
+mono_ms member_run(struct node *node); /* as daemon_run() */
+void member_unwind(struct node *node); /* what its threads are at comes to nothing */
+void member_destroy(struct node *node);
+void member_reload(struct node *node);
+void member_stop(struct node *node); /* in good order */
+void member_drain(struct node *node, bool drains);
+void member_notify(struct node *node); /* the database has news */
+const struct config_postgres *member_config(const struct node *node);
+/* The thread that runs sleeps. False: its process died meanwhile. */
+bool member_sleep(struct node *node, mono_ms until);
 
 /* ---- core_model.c ---- */
 void core_arrive(uint32_t index);
 void core_answer(uint32_t index);
-void core_drop_daemon(void); /* it died: nobody waits for answers */
+void core_drop_daemon(struct node *node); /* it died: nobody waits for answers */
 
 /* ---- store_model.c ---- */
 void store_lose_power(void);
 void store_checkpoint(void);
 void store_done(void);
 
+/* ---- database.c ---- */
+void database_begin(void);
+/* Of a shard: whose session it has, 0: none. */
+uint64_t database_owner(unsigned shard);
+uint64_t database_epochs(void); /* of all shards, summed */
+size_t database_writers(void);
+
+/* ---- link.c ---- */
+void link_late(uint32_t index); /* a statement that was given up arrives */
+void link_done(void);
+
 /* ---- faults.c ---- */
 void fault_fair(uint32_t ttl_s); /* where a run begins */
 void fault_draw(void);
 void fault_end(uint32_t index);
 mono_ms fault_down_time(void); /* of a daemon that was killed */
+mono_ms fault_length(void);
+
+/* ---- fleet_faults.c ---- */
+void fleet_fault_begin(void);
+void fleet_fault_draw(void);
+void fleet_fault_end(uint32_t index);
 
 /* ---- judge.c ---- */
-void judge_sent(struct number *number, enum upsert_kind kind);
+void judge_sent(struct node *node, struct number *number, enum upsert_kind kind, terms asked);
 void judge_lapse(struct number *number);
 void judge_check(void);
 void trouble_begins(void);
 void trouble_ends(void);
+void calm_note(struct calm *calm, bool trouble);
+mono_ms calm_longest(const struct calm *calm, mono_ms from, mono_ms to);
+mono_ms calm_for(const struct calm *calm); /* until now; 0: there is trouble */
+
+/* ---- fleet_judge.c ---- */
+void fleet_judge_sent(struct node *node, struct number *number, enum upsert_kind kind, terms asked);
+void fleet_judge_state(void); /* something has changed */
+mono_ms fleet_judge_calm(mono_ms from, mono_ms to);
+void fleet_judge_check(void);
 
 #endif

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fleet_judge.c - what must hold in a fleet whatever happens, beside judge.c's. */
+#include "registrar/keeper_inside.h"
+#include "tests/simulate/world.h"
+
+/* A lease that stood still, seen with a beat's delay or begun anew after a gap; then
+ * what was out is waited for, and the shards are taken some at a time. */
+#define TAKEOVER (2 * world.lease_ms + 30 * SECOND)
+/* Nothing changes hands any more after so long in which all is well: who could not reach
+ * the core tries again after eight minutes at most. */
+#define REST (TAKEOVER + 10 * MINUTE)
+/* A request for a token may come late, when its session is over. */
+#define WRITERS_LATE 2
+/* Of store.alone: the rest is for clocks that run apart, and for us to find out. */
+#define ALONE (world.alone_ms * 8 / 10)
+
+/* ---- requests ---- */
+
+static uint64_t epoch_of(const struct node *node, const struct number *number)
+{
+	uint64_t packed = FIRST_NUMBER + (uint64_t)(number - world.numbers);
+
+	return node->keeper->shards.at[lease_shard_of(packed)].epoch;
+}
+
+void fleet_judge_sent(struct node *node, struct number *number, enum upsert_kind kind, terms asked)
+{
+	uint64_t epoch = epoch_of(node, number);
+	terms says = kind == UPSERT ? asked : 0;
+	size_t index = (size_t)(number - world.numbers);
+
+	if (epoch < number->epoch && says != number->said)
+		fail("%s says %u of number %zu under epoch %llu, after %u was said under %llu",
+		     node->name, says, index, (unsigned long long)epoch, number->said,
+		     (unsigned long long)number->epoch);
+	if (epoch >= number->epoch) {
+		number->epoch = epoch;
+		number->said = says;
+	}
+	if (node->version < number->stored_version && says != number->stored)
+		fail("%s with version %lld says %u of number %zu, which version %lld made %u",
+		     node->name, (long long)node->version, says, index,
+		     (long long)number->stored_version, number->stored);
+	if (!says && node->wanted[index])
+		fail("%s deletes number %zu though it wants it", node->name, index);
+}
+
+/* ---- who is well ---- */
+
+static bool runs(const struct node *node)
+{
+	return node->keeper && !node->frozen && !node->stopping &&
+	       clock_now() >= node->suspended_until;
+}
+
+static bool is_well(const struct node *node)
+{
+	return runs(node) && !node->draining && node->to_core == WAY_OPEN &&
+	       node->to_database == WAY_OPEN;
+}
+
+static struct node *owner_of(unsigned shard)
+{
+	uint64_t session = database_owner(shard);
+
+	for (unsigned i = 0; session && i < world.node_count; i++)
+		if (world.nodes[i].keeper && fleet_session(world.nodes[i].fleet) == session)
+			return &world.nodes[i];
+	return NULL;
+}
+
+/* Each shard has an owner, and it knows. */
+static bool is_settled(void)
+{
+	for (unsigned i = 0; i < LEASE_SHARDS; i++) {
+		struct node *owner = owner_of(i);
+
+		if (!owner || !owner->keeper->shards.at[i].mine)
+			return false;
+	}
+	return true;
+}
+
+/* It can go on with what it owns, and everything is owned. */
+static bool is_fit(struct node *node, bool settled)
+{
+	bool reaches =
+		node->to_database == WAY_OPEN && world.database == WAY_OPEN && !world.database_slow;
+
+	if (reaches)
+		node->database_lost = 0;
+	else if (!node->database_lost)
+		node->database_lost = settled ? clock_now() : -1;
+	return runs(node) && node->to_core == WAY_OPEN &&
+	       (reaches || (node->database_lost > 0 && clock_now() - node->database_lost < ALONE));
+}
+
+void fleet_judge_state(void)
+{
+	bool weather = world.dead || world.database_slow, settled = is_settled();
+	bool database = world.database == WAY_OPEN, fit = !weather, all = !weather && database;
+
+	for (unsigned i = 0; i < world.node_count; i++) {
+		struct node *node = &world.nodes[i];
+
+		fit &= is_fit(node, settled);
+		all = all && is_well(node) && node->version == world.store_version;
+		calm_note(&node->well, weather || !database || !is_well(node));
+	}
+	calm_note(&world.calm, !fit);
+	calm_note(&world.all_well, !all);
+}
+
+/* Time enough for a number that lapsed not to: somebody could keep all of them, or each
+ * node what it had. */
+mono_ms fleet_judge_calm(mono_ms from, mono_ms to)
+{
+	mono_ms longest = calm_longest(&world.calm, from, to);
+
+	for (unsigned i = 0; i < world.node_count; i++) {
+		mono_ms calm = calm_longest(&world.nodes[i].well, from, to) - TAKEOVER;
+
+		longest = calm > longest ? calm : longest;
+	}
+	return longest;
+}
+
+/* ---- who owns what ---- */
+
+static bool somebody_well_for(mono_ms time)
+{
+	for (unsigned i = 0; i < world.node_count; i++)
+		if (calm_for(&world.nodes[i].well) > time)
+			return true;
+	return false;
+}
+
+static bool is_kept(unsigned shard)
+{
+	const struct node *owner = owner_of(shard);
+
+	return owner && runs(owner);
+}
+
+static void judge_takeover(void)
+{
+	bool somebody = somebody_well_for(TAKEOVER);
+
+	for (unsigned i = 0; i < LEASE_SHARDS; i++) {
+		mono_ms *since = &world.unkept_since[i];
+
+		if (is_kept(i))
+			*since = 0;
+		else if (!*since)
+			*since = clock_now();
+		else if (somebody && clock_now() - *since > TAKEOVER)
+			fail("shard %u is kept by nobody for %lld s", i,
+			     (long long)((clock_now() - *since) / SECOND));
+	}
+}
+
+static void judge_rest(void)
+{
+	unsigned owned[NODES] = { 0 }, least = LEASE_SHARDS, most = 0;
+	uint64_t epochs = database_epochs();
+
+	if (calm_for(&world.all_well) < REST) {
+		world.rested = false;
+		return;
+	}
+	if (world.rested && epochs != world.rested_epochs)
+		fail("shards change hands though all is well");
+	world.rested = true;
+	world.rested_epochs = epochs;
+	for (unsigned i = 0; i < LEASE_SHARDS; i++)
+		if (owner_of(i))
+			owned[owner_of(i) - world.nodes]++;
+	for (unsigned i = 0; i < world.node_count; i++) {
+		least = owned[i] < least ? owned[i] : least;
+		most = owned[i] > most ? owned[i] : most;
+	}
+	if (most - least > 1)
+		fail("one node has %u shards, another %u", most, least);
+	if (database_writers() > world.node_count + WRITERS_LATE)
+		fail("the database has %zu writers", database_writers());
+}
+
+void fleet_judge_check(void)
+{
+	fleet_judge_state();
+	judge_takeover();
+	judge_rest();
+}
