@@ -474,7 +474,9 @@ struct config_record_hook {
 
 /* What becomes of call records. */
 struct config_records {
-	char *sqlite; /* path of a database with a row for each; NULL: none */
+	char *sqlite;        /* path of a database with a row for each; NULL: none */
+	char *postgres;      /* the same in PostgreSQL: how libpq is to connect; NULL: none */
+	char *password_file; /* of that; NULL: none */
 	struct config_record_hook webhook;
 	unsigned keep_days;  /* rows and rotated files go after; 0: never */
 	unsigned mask_days;  /* and lose their numbers after; 0: never */

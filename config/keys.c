@@ -245,7 +245,7 @@ static const struct key store_keys[] = {
 	  .fallback = "/var/lib/breakout/breakout.db",
 	  .help = "the database file" },
 	{ .name = "postgres",
-	  .kind = &kind_text,
+	  .kind = &kind_conninfo,
 	  AT(postgres.conninfo),
 	  .help = "instead of a file: the PostgreSQL database several nodes share, as libpq has "
 		  "it, "
@@ -254,7 +254,7 @@ static const struct key store_keys[] = {
 	  .kind = &kind_path,
 	  AT(postgres.password_file),
 	  .flags = KEY_FILE | KEY_SECRET,
-	  .help = "the password for it, on the first line; what `postgres` or ~/.pgpass says" },
+	  .help = "the password for it, on the first line; what ~/.pgpass says" },
 	{ .name = "node",
 	  .kind = &kind_text,
 	  AT(postgres.node),

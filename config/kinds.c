@@ -20,6 +20,33 @@ static void read_text(struct reader *reader, const struct value *value)
 	*(char **)value->target = keep(reader, value->node->text);
 }
 
+/* "password = x", or postgresql://user:x@host: libpq takes both. */
+static bool has_password(const char *text)
+{
+	const char *word = text, *user = strstr(text, "://");
+
+	while ((word = strstr(word, "password")) != NULL) {
+		word += strlen("password");
+		if (word[strspn(word, " ")] == '=')
+			return true;
+	}
+	if (!user)
+		return false;
+	user += strlen("://");
+	return user[strcspn(user, ":@/?")] == ':' && user[strcspn(user, "@/?")] == '@';
+}
+
+static void read_conninfo(struct reader *reader, const struct value *value)
+{
+	if (has_password(value->node->text)) /* which the finding must not show */
+		find_error(reader->findings, value->node->at,
+			   "`%s` has a password in it, which `breakoutctl config` and logs would "
+			   "show. Write it into a file and name that in `password_file`",
+			   value->name);
+	else
+		read_text(reader, value);
+}
+
 static void check_file(struct reader *reader, const struct value *value, const char *path)
 {
 	struct stat st;
@@ -391,6 +418,7 @@ static void read_processors(struct reader *reader, const struct value *value)
 	value_error(reader, value, "%s", problem);
 }
 
+const struct kind kind_conninfo = { "connection string", NODE_SCALAR, read_conninfo };
 const struct kind kind_text = { "text", NODE_SCALAR, read_text };
 const struct kind kind_path = { "path", NODE_SCALAR, read_path };
 const struct kind kind_bool = { "true or false", NODE_SCALAR, read_bool };

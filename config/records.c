@@ -103,6 +103,16 @@ static const struct key record_keys[] = {
 	  .kind = &kind_path,
 	  AT(sqlite),
 	  .help = "a database file with one row for each call; none" },
+	{ .name = "postgres",
+	  .kind = &kind_conninfo,
+	  AT(postgres),
+	  .help = "a PostgreSQL database with one row for each call, as libpq has it, "
+		  "\"host=db.example.com dbname=calls user=breakout\"; none" },
+	{ .name = "password_file",
+	  .kind = &kind_path,
+	  AT(password_file),
+	  .flags = KEY_FILE | KEY_SECRET,
+	  .help = "the password for it, on the first line; what ~/.pgpass says" },
 	{ .name = "webhook",
 	  NESTED(hook_schema),
 	  .help = "an HTTP server that records are sent to" },
@@ -137,7 +147,10 @@ void records_check(struct reader *reader, struct place at)
 	const struct config_records *records = &config->records;
 	bool clear = false;
 
-	if (!config->cdr_file && (records->sqlite || records->webhook.url))
+	if (records->sqlite && records->postgres)
+		find_error(reader->findings, at,
+			   "`records.sqlite` stands beside `records.postgres`. Remove one");
+	if (!config->cdr_file && (records->sqlite || records->postgres || records->webhook.url))
 		find_error(reader->findings, at,
 			   "`records` is made from the file of records, and there is none. Write "
 			   "`cdr: { file: /var/log/breakout/cdr.jsonl }`");

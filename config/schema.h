@@ -115,6 +115,7 @@ const char *suggestion(struct reader *reader, const char *text,
 		       const char *(*get)(const void *list, size_t i), const void *list,
 		       size_t count);
 
+extern const struct kind kind_conninfo; /* libpq's, without a password */
 extern const struct kind kind_map, kind_text, kind_path, kind_bool, kind_number, kind_port, kind_ms,
 	kind_seconds, kind_bytes, kind_host, kind_host_pattern, kind_host_port, kind_url,
 	kind_web_url, kind_sip_uri, kind_address, kind_cidr, kind_listen, kind_port_range,

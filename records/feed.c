@@ -39,7 +39,7 @@ static void fail(struct feed *feed, mono_ms now, int err, const char *why)
 		log_error("records",
 			  "records.%s %s cannot be used: %s; rows wait in the file of records: "
 			  "mend it, nothing is lost",
-			  feed->ops->name, feed->where, *why ? why : strerror(-err));
+			  feed->ops->name, feed->where.database, *why ? why : strerror(-err));
 }
 
 static bool reach(struct feed *feed, mono_ms now)
@@ -53,7 +53,7 @@ static bool reach(struct feed *feed, mono_ms now)
 		return true;
 	if (!backoff_passes(&feed->backoff, now))
 		return false;
-	err = feed->ops->open(&rows, feed->where, &position, why);
+	err = feed->ops->open(&rows, &feed->where, &position, why);
 	if (!err) {
 		feed->rows = rows;
 		err = cursor_init(&feed->cursor, feed->spool, &position);
@@ -96,7 +96,7 @@ bool feed_work(struct feed *feed, mono_ms now)
 	size_t count;
 	int got, err = 0;
 
-	if (!feed->where || !reach(feed, now))
+	if (!feed->where.database || !reach(feed, now))
 		return false;
 	before = feed->cursor.at;
 	got = read_batch(feed, &count);
@@ -114,7 +114,8 @@ bool feed_work(struct feed *feed, mono_ms now)
 	else
 		metric_set(&behind, cursor_behind(&feed->cursor));
 	if (backoff_worked(&feed->backoff))
-		log_notice("records", "records.%s %s works again", feed->ops->name, feed->where);
+		log_notice("records", "records.%s %s works again", feed->ops->name,
+			   feed->where.database);
 	return got == 1;
 }
 
@@ -123,7 +124,7 @@ bool feed_keep(struct feed *feed, mono_ms now, wall_ms expire_before, wall_ms ma
 	char why[ROWS_ERROR_ROOM] = "";
 	int expired = 0, masked = 0;
 
-	if (!feed->where || !reach(feed, now))
+	if (!feed->where.database || !reach(feed, now))
 		return false;
 	if (expire_before)
 		expired = feed->ops->expire(feed->rows, expire_before, KEEP_BATCH, why);

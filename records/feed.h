@@ -17,8 +17,9 @@
 
 struct feed {
 	const struct rows_ops *ops;
-	const char *spool, *where; /* borrowed; NULL where: there is no database */
-	struct rows *rows;         /* NULL: not reached */
+	const char *spool;       /* borrowed, as what `where` names */
+	struct rows_where where; /* database NULL: there is none */
+	struct rows *rows;       /* NULL: not reached */
 	struct cursor cursor;
 	struct backoff backoff;
 	struct row batch[FEED_BATCH];

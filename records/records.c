@@ -18,13 +18,14 @@
 #include "records/feed.h"
 #include "records/keep.h"
 
-#define LOOK_MS 250
-#define KEEP_MS 3600000
-#define LAST_MS 2000 /* for what is still to become rows, at the end */
-#define DAY_MS  86400000LL
+#define LOOK_MS   250
+#define KEEP_MS   3600000
+#define NODE_ROOM 65
+#define LAST_MS   2000 /* for what is still to become rows, at the end */
+#define DAY_MS    86400000LL
 
 struct records {
-	char *spool;
+	char *spool, *source;
 	struct config_records config; /* texts are own */
 	int stop_fd;
 	pthread_t thread;
@@ -114,9 +115,17 @@ static int start_thread(struct records *records)
 static int copy_config(struct records *records, const struct config_records *config)
 {
 	struct config_records *own = &records->config;
-	char *const *from[] = { &config->sqlite, &config->webhook.url, &config->webhook.secret_file,
+	char *const *from[] = { &config->sqlite,
+				&config->postgres,
+				&config->password_file,
+				&config->webhook.url,
+				&config->webhook.secret_file,
 				&config->webhook.ca_file };
-	char **to[] = { &own->sqlite, &own->webhook.url, &own->webhook.secret_file,
+	char **to[] = { &own->sqlite,
+			&own->postgres,
+			&own->password_file,
+			&own->webhook.url,
+			&own->webhook.secret_file,
 			&own->webhook.ca_file };
 	int err = 0;
 
@@ -134,20 +143,38 @@ static int start_work(struct records *records)
 	const struct config_records *config = &records->config;
 	int err = 0;
 
-	if (config->sqlite) {
+	if (config->sqlite || config->postgres) {
+		bool postgres = config->postgres;
+
 		records->feed = calloc(1, sizeof(*records->feed));
 		if (!records->feed)
 			return -ENOMEM;
-		records->feed->ops = &rows_sqlite;
+		records->feed->ops = postgres ? &rows_postgres : &rows_sqlite;
 		records->feed->spool = records->spool;
-		records->feed->where = config->sqlite;
+		records->feed->where = (struct rows_where){
+			.database = postgres ? config->postgres : config->sqlite,
+			.password_file = config->password_file,
+			.source = records->source,
+		};
 	}
 	if (config->webhook.url)
 		err = deliver_create(&records->deliver, records->spool, &config->webhook);
 	return err;
 }
 
-int records_create(struct records **ret_records, const char *spool,
+/* "tas1:/var/log/breakout/cdr.jsonl" */
+static char *source_of(const char *node, const char *spool)
+{
+	char machine[NODE_ROOM] = "";
+	struct str source = { 0 };
+
+	if (!node && !gethostname(machine, sizeof(machine) - 1))
+		node = machine;
+	str_addf(&source, "%s:%s", node ? node : "", spool);
+	return str_take(&source);
+}
+
+int records_create(struct records **ret_records, const char *spool, const char *node,
 		   const struct config_records *config)
 {
 	struct records *records = calloc(1, sizeof(*records));
@@ -157,8 +184,9 @@ int records_create(struct records **ret_records, const char *spool,
 		return -ENOMEM;
 	records->stop_fd = eventfd(0, EFD_CLOEXEC);
 	records->spool = strdup(spool);
+	records->source = source_of(node, spool);
 	err = copy_config(records, config);
-	if (!err && !records->spool)
+	if (!err && (!records->spool || !records->source))
 		err = -ENOMEM;
 	if (!err && records->stop_fd < 0)
 		err = -errno;
@@ -189,10 +217,13 @@ struct records *records_destroy(struct records *records)
 	if (records->stop_fd >= 0)
 		close(records->stop_fd);
 	free(records->config.sqlite);
+	free(records->config.postgres);
+	free(records->config.password_file);
 	free(records->config.webhook.url);
 	free(records->config.webhook.secret_file);
 	free(records->config.webhook.ca_file);
 	free(records->spool);
+	free(records->source);
 	free(records);
 	return NULL;
 }

@@ -17,8 +17,9 @@
 
 struct records; /* opaque */
 
-/* `spool` is the file of records; `config` is copied. 0, -ENOMEM, -EAGAIN (no thread). */
-int records_create(struct records **ret_records, const char *spool,
+/* `spool` is the file of records; `node` who writes it, where several share a database
+ * (NULL: this machine's name); `config` is copied. 0, -ENOMEM, -EAGAIN (no thread). */
+int records_create(struct records **ret_records, const char *spool, const char *node,
 		   const struct config_records *config) MUST_CHECK;
 /* What is in the file goes to the database first, if that can be reached. NULL is fine;
  * returns NULL. */

@@ -17,12 +17,18 @@
 
 struct rows; /* a database's own */
 
+struct rows_where {
+	const char *database;      /* a file, or how libpq is to connect */
+	const char *password_file; /* NULL: none */
+	const char *source;        /* whose file of records: several may share a database */
+};
+
 /* Errors: -EIO after putting a sentence into ret_error, or -ENOMEM. */
 struct rows_ops {
 	const char *name; /* "sqlite" */
 	/* ret_position: zero if nothing was ever read. */
-	int (*open)(struct rows **ret_rows, const char *where, struct cursor_position *ret_position,
-		    char ret_error[static ROWS_ERROR_ROOM]);
+	int (*open)(struct rows **ret_rows, const struct rows_where *where,
+		    struct cursor_position *ret_position, char ret_error[static ROWS_ERROR_ROOM]);
 	struct rows *(*close)(struct rows *rows); /* NULL is fine; returns NULL */
 	/* A row whose key is there already stays as it is. */
 	int (*write)(struct rows *rows, const struct row *added, size_t count,
@@ -37,6 +43,6 @@ struct rows_ops {
 		    char ret_error[static ROWS_ERROR_ROOM]);
 };
 
-extern const struct rows_ops rows_sqlite; /* where: a file */
+extern const struct rows_ops rows_sqlite, rows_postgres;
 
 #endif

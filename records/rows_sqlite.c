@@ -191,18 +191,18 @@ static int make_file(const char *path, char error[static ROWS_ERROR_ROOM])
 	return 0;
 }
 
-static int rows_open(struct rows **ret_rows, const char *where,
+static int rows_open(struct rows **ret_rows, const struct rows_where *where,
 		     struct cursor_position *ret_position, char ret_error[static ROWS_ERROR_ROOM])
 {
 	struct rows *rows;
 	int code, version = 0;
 
-	if (make_file(where, ret_error) < 0)
+	if (make_file(where->database, ret_error) < 0)
 		return -EIO;
 	rows = calloc(1, sizeof(*rows));
 	if (!rows)
 		return -ENOMEM;
-	code = sqlite3_open_v2(where, &rows->db,
+	code = sqlite3_open_v2(where->database, &rows->db,
 			       SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
 			       NULL);
 	if (code == SQLITE_OK) {

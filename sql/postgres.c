@@ -13,7 +13,7 @@ struct pg {
 	PGconn *connection; /* NULL: none */
 	char *conninfo, *password_file;
 	char error[256];
-	bool lacks_rights;
+	bool lacks_rights, bad_data;
 };
 
 int pg_create(struct pg **ret_pg, const char *conninfo, const char *password_file)
@@ -89,6 +89,11 @@ const char *pg_error(const struct pg *pg)
 bool pg_lacks_rights(const struct pg *pg)
 {
 	return pg->lacks_rights;
+}
+
+bool pg_bad_data(const struct pg *pg)
+{
+	return pg->bad_data;
 }
 
 bool pg_connected(const struct pg *pg)
@@ -225,6 +230,7 @@ static int judge(struct pg *pg, const PGresult *result)
 	}
 	state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 	pg->lacks_rights = state && !strcmp(state, "42501");
+	pg->bad_data = state && (!strncmp(state, "22", 2) || !strncmp(state, "23", 2));
 	return -EPROTO;
 }
 
@@ -254,7 +260,7 @@ int pg_exec(struct pg *pg, const char *statement, const char *const *params, siz
 {
 	if (!pg->connection)
 		return fail(pg, "not connected");
-	pg->lacks_rights = false;
+	pg->lacks_rights = pg->bad_data = false;
 	return finish(pg,
 		      PQsendQueryParams(pg->connection, statement, (int)count, NULL, params, NULL,
 					NULL, /* resultFormat= */ 0) == 1,
@@ -265,7 +271,7 @@ int pg_script(struct pg *pg, const char *statements, mono_ms deadline)
 {
 	if (!pg->connection)
 		return fail(pg, "not connected");
-	pg->lacks_rights = false;
+	pg->lacks_rights = pg->bad_data = false;
 	return finish(pg, PQsendQuery(pg->connection, statements) == 1, deadline, NULL);
 }
 

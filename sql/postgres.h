@@ -44,6 +44,7 @@ int pg_script(struct pg *pg, const char *statements, mono_ms deadline) MUST_CHEC
 
 const char *pg_error(const struct pg *pg); /* of the last failure, one line */
 bool pg_lacks_rights(const struct pg *pg); /* it was a matter of rights: SQLSTATE 42501 */
+bool pg_bad_data(const struct pg *pg);     /* of a parameter's value: SQLSTATE 22xxx, 23xxx */
 
 size_t pg_row_count(const struct pg_rows *rows);
 const char *pg_text(const struct pg_rows *rows, size_t row, size_t column); /* null: "" */

@@ -93,9 +93,10 @@ static void start_records(struct daemon *daemon)
 	const struct config_records *records = &config->records;
 	int err = 0;
 
-	if (config->cdr_file &&
-	    (records->sqlite || records->webhook.url || records->keep_days || records->mask_days))
-		err = records_create(&daemon->records, config->cdr_file, records);
+	if (config->cdr_file && (records->sqlite || records->postgres || records->webhook.url ||
+				 records->keep_days || records->mask_days))
+		err = records_create(&daemon->records, config->cdr_file, config->postgres.node,
+				     records);
 	if (err)
 		log_error("main", "start: nothing is made of call records: %s", strerror(-err));
 }

@@ -346,9 +346,43 @@ static void a_folder_is_no_certificate(void **state)
 		  ERROR(5, 16, "`sip.certificate`: cert.pem is not a file. Name a file"));
 }
 
+static void a_connection_string_has_no_password(void **state)
+{
+	static const char *const with[] = { "host=db password=hunter2",
+					    "password = 'hunter2' host=db",
+					    "postgresql://tas:hunter2@db/calls",
+					    "postgresql://db/calls?password=hunter2" };
+	static const char *const without[] = { "host=db user=tas passfile=/x",
+					       "postgresql://tas@db:5432/c",
+					       "postgresql://db:5432/calls?user=a@b" };
+	char yaml[600], findings[1000];
+	struct config *config;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(with); i++) {
+		(void)snprintf(yaml, sizeof(yaml),
+			       BASE "cdr: { file: c }\nrecords: { postgres: \"%s\" }\n", with[i]);
+		put("breakout.yaml", yaml);
+		assert_int_equal(load(false, &config, findings, sizeof(findings)), -EINVAL);
+		assert_non_null(strstr(findings, "`records.postgres` has a password in it"));
+		assert_null(strstr(findings, "hunter2"));
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(without); i++) {
+		(void)snprintf(yaml, sizeof(yaml),
+			       BASE "cdr: { file: c }\nrecords: { postgres: \"%s\" }\n",
+			       without[i]);
+		config = expect_config(yaml);
+		assert_string_equal(config->records.postgres, without[i]);
+		config_destroy(config);
+	}
+	expect(BASE "cdr: { file: c }\nrecords: { sqlite: a, postgres: host=b }\n",
+	       ERROR(6, 1, "`records.sqlite` stands beside `records.postgres`. Remove one"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		IN_FOLDER(a_connection_string_has_no_password),
 		IN_FOLDER(durations_need_a_unit_and_have_bounds),
 		IN_FOLDER(durations_are_read_in_every_unit),
 		IN_FOLDER(numbers_are_digits_within_bounds),

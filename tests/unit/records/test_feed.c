@@ -10,7 +10,7 @@ static int setup(void **state)
 {
 	spool_setup(state);
 	snprintf(database, sizeof(database), "%s/records.db", folder);
-	feed = (struct feed){ .ops = &rows_sqlite, .spool = spool, .where = database };
+	feed = (struct feed){ .ops = &rows_sqlite, .spool = spool, .where.database = database };
 	return 0;
 }
 
