@@ -62,7 +62,7 @@ void ahead_speak(struct call *call)
 void ahead_join(struct call *call)
 {
 	connected(call);
-	waiting_over(call, MEDIA_A);
+	waiting_over(call, call->session, MEDIA_A);
 	waiting_moved(call, MEDIA_B, call_current_step(call)->hold_music);
 	call_timer_stop(call, CALL_TIMER_RING);
 	call_talk(call);
@@ -71,7 +71,7 @@ void ahead_join(struct call *call)
 void ahead_hear_ringing(struct call *call)
 {
 	if (call->early->status >= 180)
-		waiting_for_target(call, MEDIA_A, NULL);
+		waiting_for_target(call, call->session, MEDIA_A, NULL);
 }
 
 bool ahead_alone(const struct call *call)

@@ -214,7 +214,7 @@ void call_step_over(struct call *call, const struct ending *ending)
 	call_let_b_go(call, reason);
 	ring_destroy(call);
 	if (call->ahead)
-		waiting_over(call, MEDIA_A);
+		waiting_over(call, call->session, MEDIA_A);
 	call_enter(call, CALL_INCOMING);
 	run_step(call);
 }

@@ -289,6 +289,7 @@ bool transfer_handle(struct call *call, const struct happening *happening); /* t
 bool transfer_owns(const struct call *call, const struct leg *leg,
 		   const struct media_session *session); /* one of both */
 bool transfer_may_begin(const struct call *call);
+bool transfer_is_away(const struct call *call); /* one side is in the new session already */
 /* The incoming leg takes the place of a side, which may be empty. */
 void transfer_replace(struct call *call, enum media_side side, struct leg *take_leg);
 void transfer_abandon(struct call *call); /* the call ends */
@@ -302,9 +303,11 @@ void replace_said(struct call *call, const struct leg_event *event);
 /* waiting.c: what a side hears while the other one is away */
 void waiting_begin(struct call *call); /* A is answered */
 void waiting_done(struct call *call);  /* frees what waits */
-/* Who stays in a transfer hears this until it is over; NULL: a ring-back tone. */
-void waiting_for_target(struct call *call, enum media_side stays, struct media_sound *music);
-void waiting_over(struct call *call, enum media_side stays);
+/* Who stays in a transfer hears this in a session until it is over; NULL: a ring-back
+ * tone. */
+void waiting_for_target(struct call *call, struct media_session *in, enum media_side stays,
+			struct media_sound *music);
+void waiting_over(struct call *call, struct media_session *in, enum media_side stays);
 /* A side is somebody else, in a session of its own. Borrows the music; NULL: none. */
 void waiting_moved(struct call *call, enum media_side side, struct media_sound *music);
 

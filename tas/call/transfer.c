@@ -2,17 +2,19 @@
 /* transfer.c - a side asks for the other one to talk to somebody else.
  *
  * The REFER ends here (RFC 3515): we make the new call ourselves, so that
- * neither the core nor the side that stays has to know transfers. The target is
- * called without an offer, so that nothing changes for the side that stays until
- * the target has answered (RFC 3725 section 4.2); then its offer goes to that side
- * as a re-INVITE through a new media session, and the answer into the target's ACK.
+ * neither the core nor the side that stays has to know transfers. The target gets an
+ * offer of what the side that stays agreed to, in a media session of its own, so that
+ * nothing changes for that side until the target says what it speaks; that is then taken
+ * for the target's offer, and goes to the side that stays as a re-INVITE (RFC 3725
+ * section 4.3 has the order).
  *
- * A target that refuses to be called without an offer gets one of what the side that
- * stays agreed to; its answer is then taken for its offer, and all goes on the same way.
+ *   OFFERING --> CALLING --2xx--> MEDIA_OFFER --> REOFFER --2xx--> MEDIA_ANSWER --> the
+ *                 ^  \--failed: next gateway, or the transfer fails      target's leg is
+ *                 \--- heard: the same, for SDP in an 18x (transfer_early.c)  the call's
  *
- *   CALLING --2xx--> MEDIA_OFFER --> REOFFER --2xx--> MEDIA_ANSWER --> the target's
- *      ^  \--failed: next gateway, or the transfer fails               leg is the call's
- *      ^ refused without an offer: OFFERING, then CALLING again
+ * Where the media went past us we have no such offer: the target is called without one,
+ * and the answer goes into its ACK.
+ *
  *   ASKING: with Replaces (RFC 3891) that names a dialog of ours the target is
  *   the far side of that other call, asked for an offer by a re-INVITE
  *
@@ -42,11 +44,6 @@ static void target_failed(struct call *call, const struct leg_event *event)
 	struct call *lender;
 	struct ending ending;
 
-	if (transfer_wants_offer(call, event)) {
-		transfer->target = leg_release(transfer->target, NULL);
-		transfer_make_offer(call);
-		return;
-	}
 	if (transfer->called_us || transfer->back) { /* it has given up, or hung up */
 		transfer_fail_for(call, CAUSE_CANCELLED, 487);
 		return;
@@ -56,8 +53,8 @@ static void target_failed(struct call *call, const struct leg_event *event)
 					   : call_current_step(call),
 			    event);
 
-	if (transfer->plan && transfer->phase == TRANSFER_CALLING && ending.trouble &&
-	    transfer->step + 1 < transfer->plan->step_count) {
+	if (transfer->plan && transfer->phase == TRANSFER_CALLING && !transfer->moved &&
+	    ending.trouble && transfer->step + 1 < transfer->plan->step_count) {
 		transfer->target = leg_release(transfer->target, NULL);
 		transfer->step++;
 		transfer_call_target(call);
@@ -85,9 +82,11 @@ static void target_said(struct call *call, const struct leg_event *event)
 			transfer_play(call);
 		if (call->leg[transfer->by])
 			leg_refer_report(call->leg[transfer->by], event->status, event->reason);
+		if (event->sdp)
+			transfer_hear(call, event->sdp);
 		break;
 	case LEG_EV_ANSWERED:
-		transfer_offered(call, event->sdp);
+		transfer_answered(call, event->sdp);
 		break;
 	case LEG_EV_OFFER_ANSWERED:
 		if (transfer->phase == TRANSFER_ASKING && event->status < 300)
@@ -129,7 +128,10 @@ static void media_said(struct call *call, const struct media_event *event)
 	else if (event->type == MEDIA_EV_OFFER && transfer->phase == TRANSFER_MEDIA_OFFER)
 		transfer_reoffer(call, event->sdp);
 	else if (event->type == MEDIA_EV_ANSWER && transfer->phase == TRANSFER_MEDIA_ANSWER)
-		transfer_complete(call, event->sdp);
+		(transfer->hearing ? transfer_heard : transfer_complete)(call, event->sdp);
+	else if (event->type == MEDIA_EV_REFUSED && transfer->hearing &&
+		 transfer->phase == TRANSFER_MEDIA_OFFER)
+		transfer_unheard(call);
 	else if (event->type == MEDIA_EV_REFUSED || event->type == MEDIA_EV_FAILED)
 		transfer_fail_for(call, CAUSE_NOT_ACCEPTABLE, event->status ? event->status : 488);
 }
@@ -150,7 +152,7 @@ static bool side_said(struct call *call, enum media_side side, const struct leg_
 		transfer_reanswered(call, event);
 	} else if (event->type == LEG_EV_OFFER &&
 		   ((transfer->phase != TRANSFER_CALLING && transfer->phase != TRANSFER_OFFERING) ||
-		    !call->leg[transfer->by])) {
+		    transfer->moved || !call->leg[transfer->by])) {
 		exchange_refuse(call, side, 491, NULL);
 	} else {
 		return false; /* holds and resumes go on, and who stays may hang up */
@@ -187,13 +189,19 @@ bool transfer_handle(struct call *call, const struct happening *h)
 	else if (h->transfer)
 		transfer_fail_for(call, CAUSE_NO_ANSWER,
 				  call->transfer->phase == TRANSFER_CALLING ? 480 : 408);
-	else if (h->what == HAPPENED_MEDIA)
-		return h->media->type == MEDIA_EV_SILENT; /* the old session: about to go */
+	else if (h->what == HAPPENED_MEDIA) /* the old session: about to go */
+		return h->media->type == MEDIA_EV_SILENT ||
+		       (call->transfer->moved && h->media->type == MEDIA_EV_FAILED);
 	else if (h->what == HAPPENED_LEG)
 		return side_said(call, h->side, h->leg);
 	else
 		return false;
 	return true;
+}
+
+bool transfer_is_away(const struct call *call)
+{
+	return call->transfer && call->transfer->moved;
 }
 
 bool transfer_owns(const struct call *call, const struct leg *leg,

@@ -85,11 +85,51 @@ void transfer_call_target(struct call *call)
 	const struct call_step *step = &transfer->plan->steps[transfer->step];
 
 	transfer->phase = TRANSFER_CALLING;
-	transfer->kind = step->media;
 	if (call_invite(call, step, transfer->own_offer, &transfer->target) < 0)
 		transfer_fail_for(call, CAUSE_INTERNAL, 0);
 	else
-		transfer_wait(transfer, step->ring_ms ? step->ring_ms : RING_MS);
+		transfer_wait(transfer, step->ring_ms ? step->ring_ms : TRANSFER_RING_MS);
+	if (call->transfer)
+		transfer->due_ms = transfer->timer.due_ms;
+}
+
+/* What we told the side that stays, but for a hold: it is a list of codecs here. */
+static char *without_direction(const char *sdp)
+{
+	static const char *const lines[] = { "a=sendonly", "a=recvonly", "a=inactive" };
+	struct str text = { 0 };
+
+	while (*sdp) {
+		size_t length = strcspn(sdp, "\n");
+		bool kept = true;
+
+		length += sdp[length] == '\n';
+		for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
+			kept = kept && strncmp(sdp, lines[i], strlen(lines[i])) != 0;
+		if (kept)
+			str_addf(&text, "%.*s", (int)length, sdp);
+		sdp += length;
+	}
+	return str_take(&text);
+}
+
+/* An offer as if the side that stays had made it; it is taken back in the session once
+ * the target has said something, so that nothing of it touches that side. */
+static void make_offer(struct call *call)
+{
+	struct transfer *transfer = call->transfer;
+	char *sdp = without_direction(call->sent[transfer_stays(transfer)]);
+	int err = sdp ? transfer_open_session(transfer) : -ENOMEM;
+
+	if (!err)
+		err = media_offer(transfer->session, transfer_stays(transfer), sdp);
+	free(sdp);
+	if (err) {
+		transfer_fail_for(call, CAUSE_INTERNAL, 500);
+		return;
+	}
+	transfer->phase = TRANSFER_OFFERING;
+	transfer_wait(transfer, TRANSFER_ANSWER_MS);
 }
 
 static void to_new_target(struct call *call, enum media_side by, const struct leg_event *event)
@@ -114,68 +154,16 @@ static void to_new_target(struct call *call, enum media_side by, const struct le
 		return;
 	}
 	transfer->plan = plan;
+	transfer->kind = plan->steps[0].media; /* and of the other gateways */
 	log_info("call", "call=%s transfer by=%c to step=\"%s\"", call->id,
 		 by == MEDIA_A ? 'a' : 'b', plan->steps[0].label);
 	(void)leg_refer_answer(call->leg[by], 202); /* a lost 202 is asked for again */
 	if (plan->hold_music)
 		transfer_play(call);
-	transfer_call_target(call);
-}
-
-/* Whether it may be the missing offer that is refused: RFC 3261 section 13.2.1 asks for
- * no offer, but many that are called have never seen an INVITE without. */
-bool transfer_wants_offer(const struct call *call, const struct leg_event *event)
-{
-	static const int statuses[] = { 400, 406, 415, 488, 500, 501, 606 };
-	const struct transfer *transfer = call->transfer;
-
-	if (!transfer->plan || transfer->phase != TRANSFER_CALLING || transfer->own_offer ||
-	    event->end != LEG_END_REFUSED || event->rang || !call->sent[transfer_stays(transfer)])
-		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(statuses); i++)
-		if (event->status == statuses[i])
-			return true;
-	return false;
-}
-
-/* What we told the side that stays, but for a hold: it is a list of codecs here. */
-static char *without_direction(const char *sdp)
-{
-	static const char *const lines[] = { "a=sendonly", "a=recvonly", "a=inactive" };
-	struct str text = { 0 };
-
-	while (*sdp) {
-		size_t length = strcspn(sdp, "\n");
-		bool kept = true;
-
-		length += sdp[length] == '\n';
-		for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
-			kept = kept && strncmp(sdp, lines[i], strlen(lines[i])) != 0;
-		if (kept)
-			str_addf(&text, "%.*s", (int)length, sdp);
-		sdp += length;
-	}
-	return str_take(&text);
-}
-
-/* An offer as if the side that stays had made it; it is taken back in the session once
- * the target has answered, so that nothing of it touches that side. */
-void transfer_make_offer(struct call *call)
-{
-	struct transfer *transfer = call->transfer;
-	char *sdp = without_direction(call->sent[transfer_stays(transfer)]);
-	int err = sdp ? transfer_open_session(transfer) : -ENOMEM;
-
-	if (!err)
-		err = media_offer(transfer->session, transfer_stays(transfer), sdp);
-	free(sdp);
-	if (err) {
-		transfer_fail_for(call, CAUSE_INTERNAL, 500);
-		return;
-	}
-	log_info("call", "call=%s the transfer's target wants an offer", call->id);
-	transfer->phase = TRANSFER_OFFERING;
-	transfer_wait(transfer, ANSWER_MS);
+	if (call->sent[transfer_stays(transfer)])
+		make_offer(call);
+	else /* its media never was ours: we have no offer in its name */
+		transfer_call_target(call);
 }
 
 /* ---- the far side of another call ---- */
@@ -219,7 +207,7 @@ static void to_other_call(struct call *call, enum media_side by, struct leg *rep
 	other->lent_to = transfer;
 	leg_set_handler(transfer->target, call_on_leg, call);
 	transfer->phase = TRANSFER_ASKING;
-	transfer_wait(transfer, ANSWER_MS);
+	transfer_wait(transfer, TRANSFER_ANSWER_MS);
 	if (leg_offer(transfer->target, NULL, false) < 0)
 		transfer_fail_for(call, CAUSE_UNAVAILABLE, 491);
 }

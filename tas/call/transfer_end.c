@@ -14,6 +14,9 @@ void transfer_free(struct transfer *transfer)
 	call_plan_free(transfer->plan);
 	free(transfer->offer);
 	free(transfer->own_offer);
+	free(transfer->early);
+	free(transfer->told);
+	free(transfer->answer);
 	free(transfer);
 }
 
@@ -76,18 +79,27 @@ static void join_again(struct call *call)
 	struct transfer *transfer = call->transfer;
 	enum media_side by = transfer->by;
 
-	free(call->sent[transfer_stays(transfer)]);
-	call->sent[transfer_stays(transfer)] = transfer->offer;
+	if (transfer->offer) {
+		free(call->sent[transfer_stays(transfer)]);
+		call->sent[transfer_stays(transfer)] = transfer->offer;
+	}
 	transfer->offer = NULL;
+	transfer->moved = false;
 	transfer->back = true;
 	transfer->called_us = false;
 	transfer->kind = transfer_kind_of(call, by);
 	transfer->target = call->leg[by];
 	call->leg[by] = NULL;
 	transfer->phase = TRANSFER_ASKING;
-	transfer_wait(transfer, ANSWER_MS);
+	transfer_wait(transfer, TRANSFER_ANSWER_MS);
 	if (leg_offer(transfer->target, NULL, false) < 0)
 		transfer_fail_for(call, CAUSE_UNAVAILABLE, 0);
+}
+
+/* Where the side that stays hears us. */
+static struct media_session *session_of_stays(const struct call *call)
+{
+	return call->transfer->moved ? call->transfer->session : call->session;
 }
 
 /* While the target is called. */
@@ -96,14 +108,15 @@ void transfer_play(struct call *call)
 	struct transfer *transfer = call->transfer;
 
 	if (!transfer->played)
-		waiting_for_target(call, transfer_stays(transfer), transfer->plan->hold_music);
+		waiting_for_target(call, session_of_stays(call), transfer_stays(transfer),
+				   transfer->plan->hold_music);
 	transfer->played = true;
 }
 
 void transfer_stop_playing(struct call *call)
 {
 	if (call->transfer->played)
-		waiting_over(call, transfer_stays(call->transfer));
+		waiting_over(call, session_of_stays(call), transfer_stays(call->transfer));
 	call->transfer->played = false;
 }
 
@@ -125,6 +138,7 @@ void transfer_fail(struct call *call, const struct ending *ending)
 	struct transfer *transfer = call->transfer;
 	int status = ending->status ? ending->status : cause_to_status(ending->cause);
 	enum media_side by = transfer->by;
+	bool left = transfer->offer || transfer->moved; /* the side that stays, or it may have */
 
 	log_info("call", "call=%s transfer failed cause=%s status=%d", call->id,
 		 cause_name(ending->cause), status);
@@ -132,12 +146,13 @@ void transfer_fail(struct call *call, const struct ending *ending)
 		leg_refer_report(call->leg[by], status, ending->phrase);
 	transfer_stop_playing(call);
 	let_go(transfer, status);
+	transfer->hearing = false;
 	if (call->leg[by] && transfer->offer && transfer->phase == TRANSFER_REOFFER) {
 		transfer->phase = TRANSFER_SETTLING;
-		transfer_wait(transfer, ANSWER_MS);
+		transfer_wait(transfer, TRANSFER_ANSWER_MS);
 		return;
 	}
-	if (call->leg[by] && transfer->offer) {
+	if (call->leg[by] && left) {
 		join_again(call);
 		return;
 	}

@@ -37,8 +37,7 @@ void transfer_offered(struct call *call, const char *sdp)
 	if (exchange_active(call)) /* its own re-INVITE would meet ours */
 		exchange_give_up(call, 491, NULL);
 	if (sdp && transfer->own_offer) {
-		(void)leg_ack(transfer->target, NULL); /* what fails there ends that leg */
-		media_rollback(transfer->session);
+		media_rollback(transfer->session); /* nothing, once it has been heard */
 		err = 0;
 	} else if (sdp) {
 		err = transfer_open_session(transfer);
@@ -50,7 +49,7 @@ void transfer_offered(struct call *call, const char *sdp)
 		return;
 	}
 	transfer->phase = TRANSFER_MEDIA_OFFER;
-	transfer_wait(transfer, ANSWER_MS);
+	transfer_wait(transfer, TRANSFER_ANSWER_MS);
 }
 
 void transfer_replace(struct call *call, enum media_side side, struct leg *take_leg)
@@ -74,7 +73,10 @@ void transfer_reoffer(struct call *call, const char *sdp)
 	struct transfer *transfer = call->transfer;
 
 	if (leg_offer(call->leg[transfer_stays(transfer)], sdp, false) < 0) {
-		transfer_fail_for(call, CAUSE_UNAVAILABLE, 491);
+		if (transfer->hearing)
+			transfer_unheard(call);
+		else
+			transfer_fail_for(call, CAUSE_UNAVAILABLE, 491);
 		return;
 	}
 	transfer->phase = TRANSFER_REOFFER;
@@ -83,7 +85,7 @@ void transfer_reoffer(struct call *call, const char *sdp)
 		transfer_fail_for(call, CAUSE_INTERNAL, 500);
 		return;
 	}
-	transfer_wait(transfer, ANSWER_MS);
+	transfer_wait(transfer, TRANSFER_ANSWER_MS);
 }
 
 void transfer_reanswered(struct call *call, const struct leg_event *event)
@@ -94,11 +96,14 @@ void transfer_reanswered(struct call *call, const struct leg_event *event)
 	if (event->status >= 300) { /* nothing has changed for it */
 		free(transfer->offer);
 		transfer->offer = NULL;
-		transfer_fail_for(call, CAUSE_NOT_ACCEPTABLE, event->status);
+		if (transfer->hearing)
+			transfer_unheard(call);
+		else
+			transfer_fail_for(call, CAUSE_NOT_ACCEPTABLE, event->status);
 		return;
 	}
 	transfer->phase = TRANSFER_MEDIA_ANSWER;
-	transfer_wait(transfer, ANSWER_MS);
+	transfer_wait(transfer, TRANSFER_ANSWER_MS);
 	if (settles || !event->sdp ||
 	    media_answer(transfer->session, transfer_stays(transfer), event->sdp) < 0)
 		transfer_fail_for(call, CAUSE_NOT_ACCEPTABLE, 488);
@@ -168,8 +173,10 @@ void transfer_complete(struct call *call, const char *answer)
 		call->plan->media_a = transfer->kind;
 	else
 		call->session_kind_b = transfer->kind;
-	free(call->sent[transfer_stays(transfer)]);
-	call->sent[transfer_stays(transfer)] = transfer->offer;
+	if (transfer->offer) { /* else it has been told before */
+		free(call->sent[transfer_stays(transfer)]);
+		call->sent[transfer_stays(transfer)] = transfer->offer;
+	}
 	transfer->offer = NULL;
 	if (call_remember_sdp(&call->sent[by], answer) < 0)
 		log_debug("call", "call=%s no memory for its last SDP", call->id);

@@ -10,7 +10,7 @@
 
 enum transfer_phase {
 	TRANSFER_OFFERING,     /* media makes an offer for the target */
-	TRANSFER_CALLING,      /* the target rings */
+	TRANSFER_CALLING,      /* the target rings, or has been heard (moved) */
 	TRANSFER_ASKING,       /* another call's side was asked for an offer */
 	TRANSFER_MEDIA_OFFER,  /* the target's offer becomes one for the side that stays */
 	TRANSFER_REOFFER,      /* the side that stays has it */
@@ -27,11 +27,20 @@ struct transfer {
 	enum media_leg_kind kind; /* of the target */
 	struct leg *target;       /* own, also while lent; NULL between two gateways */
 	char *own_offer;          /* that the target is called with; NULL: none */
-	bool called_us;           /* the target is an incoming leg; NULL plan, no lender */
-	bool played;              /* who stays hears something of ours */
-	bool back;                /* the target is who asked: as it was before */
-	struct call *lender;      /* whose leg the target is; NULL: nobody's, or it has ended */
-	enum media_side lent;     /* which of the lender's */
+	/* Early media: who stays is moved to the target's session before that has answered. */
+	char *early;  /* the target's SDP it was last asked to move for; NULL: none */
+	bool hearing; /* the exchange under way is for that */
+	bool unheard; /* it would not */
+	bool moved;
+	char *told;           /* of the exchange it was moved by: what would be for the target */
+	bool answered;        /* the target has, while hearing */
+	char *answer;         /* with this; NULL: nothing */
+	mono_ms due_ms;       /* the target has rung long enough */
+	bool called_us;       /* the target is an incoming leg; NULL plan, no lender */
+	bool played;          /* who stays hears something of ours */
+	bool back;            /* the target is who asked: as it was before */
+	struct call *lender;  /* whose leg the target is; NULL: nobody's, or it has ended */
+	enum media_side lent; /* which of the lender's */
 	struct media_session *session;
 	char *offer; /* for the side that stays, unless it refused: becomes sent[] */
 	struct timer timer;
@@ -39,8 +48,8 @@ struct transfer {
 
 /* The other side and the media room answer within a transaction: RFC 3261
  * 17.1.1.2; a target rings as long as its step says. */
-#define ANSWER_MS (40 * 1000)
-#define RING_MS   (60 * 1000)
+#define TRANSFER_ANSWER_MS (40 * 1000)
+#define TRANSFER_RING_MS   (60 * 1000)
 
 static inline enum media_side transfer_stays(const struct transfer *transfer)
 {
@@ -53,9 +62,12 @@ void transfer_wait(struct transfer *transfer, mono_ms ms); /* then its phase has
 /* transfer_begin.c: who is to talk instead, and how it is called */
 struct transfer *transfer_begin(struct call *call, enum media_side by); /* NULL: no memory */
 void transfer_call_target(struct call *call);
-/* Its INVITE without an offer was refused, and maybe for that. */
-bool transfer_wants_offer(const struct call *call, const struct leg_event *event);
-void transfer_make_offer(struct call *call);
+
+/* transfer_early.c: the target is heard before it answers */
+void transfer_hear(struct call *call, const char *sdp); /* of an 18x */
+void transfer_heard(struct call *call, const char *told);
+void transfer_unheard(struct call *call); /* the side that stays, or media, will not */
+void transfer_answered(struct call *call, const char *sdp); /* NULL: as before */
 
 /* transfer_join.c: the side that stays and the target agree */
 int transfer_open_session(struct transfer *transfer) MUST_CHECK;

@@ -201,7 +201,7 @@ static void look(struct call *call)
 	enum call_verdict before = call->verdict;
 
 	record_receipts(call);
-	if (ahead_alone(call))
+	if (ahead_alone(call) || transfer_is_away(call))
 		return;
 	judge(call);
 	if (is_early(call)) {

@@ -5,10 +5,10 @@
 #include <string.h>
 #include "tas/call/call_state.h"
 
-static void hear(struct call *call, enum media_side to, enum media_wait when,
-		 struct media_sound *sound)
+static void hear(struct call *call, struct media_session *in, enum media_side to,
+		 enum media_wait when, struct media_sound *sound)
 {
-	if (call->session && media_wait(call->session, to, when, sound) < 0)
+	if (in && media_wait(in, to, when, sound) < 0)
 		log_notice("call", "call=%s side=%c hears silence: out of memory", call->id,
 			   to == MEDIA_A ? 'a' : 'b');
 }
@@ -21,18 +21,18 @@ static void take_music(struct call *call, enum media_side of, struct media_sound
 	call->music[of] = sound;
 }
 
-static void on_hold(struct call *call, enum media_side of)
+static void on_hold(struct call *call, struct media_session *in, enum media_side of)
 {
 	if (call->music[of])
-		hear(call, call_other_side(of), MEDIA_WAIT_ON_HOLD, call->music[of]);
+		hear(call, in, call_other_side(of), MEDIA_WAIT_ON_HOLD, call->music[of]);
 }
 
 void waiting_begin(struct call *call)
 {
 	take_music(call, MEDIA_A, call->plan->hold_music);
 	take_music(call, MEDIA_B, call_current_step(call)->hold_music);
-	on_hold(call, MEDIA_A);
-	on_hold(call, MEDIA_B);
+	on_hold(call, call->session, MEDIA_A);
+	on_hold(call, call->session, MEDIA_B);
 }
 
 void waiting_done(struct call *call)
@@ -41,20 +41,21 @@ void waiting_done(struct call *call)
 	take_music(call, MEDIA_B, NULL);
 }
 
-void waiting_for_target(struct call *call, enum media_side stays, struct media_sound *music)
+void waiting_for_target(struct call *call, struct media_session *in, enum media_side stays,
+			struct media_sound *music)
 {
-	hear(call, stays, MEDIA_WAIT_ALWAYS, music);
+	hear(call, in, stays, MEDIA_WAIT_ALWAYS, music);
 }
 
-void waiting_over(struct call *call, enum media_side stays)
+void waiting_over(struct call *call, struct media_session *in, enum media_side stays)
 {
-	hear(call, stays, MEDIA_WAIT_NOT, NULL);
-	on_hold(call, call_other_side(stays));
+	hear(call, in, stays, MEDIA_WAIT_NOT, NULL);
+	on_hold(call, in, call_other_side(stays));
 }
 
 void waiting_moved(struct call *call, enum media_side side, struct media_sound *music)
 {
 	take_music(call, side, music);
-	on_hold(call, MEDIA_A);
-	on_hold(call, MEDIA_B);
+	on_hold(call, call->session, MEDIA_A);
+	on_hold(call, call->session, MEDIA_B);
 }

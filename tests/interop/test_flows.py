@@ -297,7 +297,7 @@ def referred(scene):
     assert accepted.status == 202, accepted.start
     notified(pbx, "SIP/2.0 100")
     flow3, target = invited(pbx)
-    assert CALLEE in target.start and not target.body, target.start
+    assert CALLEE in target.start and "m=audio" in target.body, target.body
     return call, (flow, invite, answered), flow3, target
 
 
@@ -311,24 +311,75 @@ def unattended_transfer(scene):
     call.bye_from(call.leg2)
 
 
-def transfer_to_who_wants_an_offer(scene):
-    """2.4: the third party has never seen an INVITE without SDP."""
-    sbc, pbx = scene.sbc, scene.node1
-    call, (flow, _, _), flow3, target = referred(scene)
-    flow3.send(pbx.reply(target, 488, "Not Acceptable Here", tag="nothing"))
-    flow3, target = invited(pbx)
-    assert CALLEE in target.start and "m=audio" in target.body, target.body
-    answered = pbx.reply(target, 200, "OK", RTP_OFFER, "target")
-    flow3.send(answered)
-    pbx.wait(lambda m: m.start.startswith("ACK") and m.get("call-id") == target.get("call-id"))
+def reinvited(call):
+    """The side that stays is sent to the session of the third party."""
+    sbc = call.sbc
     back, offer = sbc.wait(lambda m: m.start.startswith("INVITE") and call.mine(m))
     assert "SAVPF" in offer.body and "a=setup:actpass" in offer.body, offer.body
     back.send(sbc.reply(offer, 200, "OK", webrtc_sdp(0, "active")))
     sbc.wait(lambda m: m.start.startswith("ACK") and call.mine(m))
+
+
+def acked(node, invite):
+    node.wait(lambda m: m.start.startswith("ACK") and m.get("call-id") == invite.get("call-id"))
+
+
+def transferred(scene, flow):
+    """The one who asked is told, and let go."""
+    pbx = scene.node1
     notified(pbx, "SIP/2.0 200")
     _, bye = pbx.wait(lambda m: m.start.startswith("BYE"))
     flow.send(pbx.reply(bye, 200, "OK"))
+
+
+def successful_transfer(scene):
+    """2.4: the third party answers, and hangs up at last."""
+    pbx = scene.node1
+    call, (flow, _, _), flow3, target = referred(scene)
+    answered = pbx.reply(target, 200, "OK", RTP_OFFER, "target")
+    flow3.send(answered)
+    acked(pbx, target)
+    reinvited(call)
+    transferred(scene, flow)
     flow3.send(pbx.in_dialog("BYE", target, answered, outgoing=False))
+    call.bye_from(call.leg2)
+
+
+def transfer_to_who_is_heard_before(scene):
+    """2.4: the third party sends early media; the caller is there before the answer."""
+    sbc, pbx = scene.sbc, scene.node1
+    call, (flow, _, _), flow3, target = referred(scene)
+    flow3.send(pbx.reply(target, 183, "Session Progress", RTP_OFFER, "target"))
+    notified(pbx, "SIP/2.0 183")
+    reinvited(call)
+    answered = pbx.reply(target, 200, "OK", RTP_OFFER, "target")
+    flow3.send(answered)
+    acked(pbx, target)
+    transferred(scene, flow)
+    flow3.send(pbx.in_dialog("BYE", target, answered, outgoing=False))
+    call.bye_from(call.leg2)
+    in_step(sbc, call.flow)
+    assert not [m for _, m in sbc.waiting if m.start.startswith("INVITE")], "asked twice"
+
+
+def transfer_to_who_is_heard_and_busy(scene):
+    """2.4: after its early media the third party is busy; both are joined again."""
+    pbx = scene.node1
+    call, (flow, invite, answered), flow3, target = referred(scene)
+    flow3.send(pbx.reply(target, 183, "Session Progress", RTP_OFFER, "target"))
+    notified(pbx, "SIP/2.0 183")
+    reinvited(call)
+    flow3.send(pbx.reply(target, 486, "Busy Here", tag="target"))
+    notified(pbx, "SIP/2.0 486")
+    flow, again = pbx.wait(lambda m: m.start.startswith("INVITE") and
+                           m.get("call-id") == invite.get("call-id"))
+    assert not again.body, "who asked for the transfer is asked for an offer"
+    flow.send(pbx.reply(again, 200, "OK", RTP_OFFER))
+    reinvited(call)
+    _, ack = pbx.wait(lambda m: m.start.startswith("ACK") and
+                      m.get("call-id") == invite.get("call-id") and m.body)
+    assert "m=audio" in ack.body, ack.body
+    flow.send(pbx.in_dialog("BYE", invite, answered, outgoing=False))
     call.bye_from(call.leg2)
 
 
@@ -420,7 +471,9 @@ FLOWS = [
     ("RFC 5359 2.2 consultation hold", consultation_hold),
     ("RFC 5359 2.3 music on hold", music_on_hold),
     ("RFC 5359 2.4 unattended transfer by the PBX to a busy target", unattended_transfer),
-    ("RFC 5359 2.4 and to one that wants an offer", transfer_to_who_wants_an_offer),
+    ("RFC 5359 2.4 and to one that answers", successful_transfer),
+    ("RFC 5359 2.4 and to one that is heard before it answers", transfer_to_who_is_heard_before),
+    ("RFC 5359 2.4 and to one that is heard and busy", transfer_to_who_is_heard_and_busy),
     ("RFC 5359 2.7 forwarding unconditional", forwarding_unconditional),
     ("RFC 5359 2.7 forwarding by redirect", forwarding_by_redirect),
     ("RFC 5359 2.8 forwarding on busy", forwarding_on_busy),

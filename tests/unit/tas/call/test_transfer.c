@@ -48,6 +48,14 @@ static struct call_plan *to_two_gateways(void)
 	return RIG_PLAN(pbx("dial pbx"), second);
 }
 
+/* The target is called with what the side that stays has agreed to. */
+static void offered(struct media_session *session)
+{
+	assert_int_equal(session->offers, 1);
+	assert_true(fake_media_reply(session, "offer-for-c"));
+	assert_string_equal(fake_leg_last()->info.sdp, "offer-for-c");
+}
+
 /* A talks to a PBX, which asks for somebody else. */
 static struct leg *asked(struct rig *rig, struct call_plan *(*plan)(void), struct leg **ret_b)
 {
@@ -58,19 +66,40 @@ static struct leg *asked(struct rig *rig, struct call_plan *(*plan)(void), struc
 	service.status = 403;
 	call_room_on_transfer(rig->room, decide, NULL);
 	fake_leg_refer(b, "201", NULL);
+	if (plan)
+		offered(fake_media_last());
 	*ret_b = b;
 	return fake_leg_last();
 }
 
-/* The target has answered: its offer goes to A, A's answer to it. */
-static void joined(struct rig *rig, struct leg *target)
+/* What the target says it speaks goes to A as an offer, and A takes it. */
+static void moved(struct rig *rig)
 {
-	fake_leg_event(target, LEG_EV_ANSWERED, 200, "offer-c");
 	assert_true(fake_media_reply(fake_media_last(), "offer-for-a"));
 	assert_did(rig->a, FAKE_LEG_OFFER, 0, "offer-for-a");
 	fake_leg_event(rig->a, LEG_EV_OFFER_ANSWERED, 200, "answer-a");
 	assert_true(fake_media_reply(fake_media_last(), "answer-for-c"));
-	assert_did(target, FAKE_LEG_ACK, 0, "answer-for-c");
+}
+
+/* A is back with who asked. */
+static void again(struct rig *rig, struct leg *b)
+{
+	fake_leg_event(b, LEG_EV_OFFER_ANSWERED, 200, "offer-b");
+	assert_true(fake_media_reply(fake_media_last(), "again-for-a"));
+	fake_leg_event(rig->a, LEG_EV_OFFER_ANSWERED, 200, "answer-a");
+	assert_true(fake_media_reply(fake_media_last(), "again-for-b"));
+	assert_did(b, FAKE_LEG_ACK, 0, "again-for-b");
+	assert_true(!b->released && !rig->a->released);
+	assert_int_equal(fake_media_count(), 1);
+}
+
+/* The target has answered. */
+static void joined(struct rig *rig, struct leg *target)
+{
+	fake_leg_event(target, LEG_EV_ANSWERED, 200, "answer-c");
+	assert_did(target, FAKE_LEG_ACK, 0, NULL); /* its offer is answered already */
+	assert_int_equal(fake_media_last()->rollbacks, 1);
+	moved(rig);
 }
 
 static void the_target_takes_the_place_of_who_asked(void **state)
@@ -82,7 +111,8 @@ static void the_target_takes_the_place_of_who_asked(void **state)
 	assert_false(service.asked.caller_asks);
 	assert_string_equal(service.user, "201");
 	assert_ptr_not_equal(c, b);
-	assert_null(c->info.sdp); /* nothing changes for A before it answers */
+	assert_int_equal(fake_media_last()->kind[MEDIA_A], MEDIA_LEG_WEBRTC);
+	assert_int_equal(fake_media_last()->kind[MEDIA_B], MEDIA_LEG_RTP);
 	assert_did(b, FAKE_LEG_REFER_ANSWER, 202, NULL);
 	fake_leg_event(c, LEG_EV_PROVISIONAL, 180, NULL);
 	assert_did(b, FAKE_LEG_REFER_REPORT, 180, NULL);
@@ -135,14 +165,15 @@ static void a_caller_may_ask_and_stays_in_the_record(void **state)
 	call_room_on_transfer(rig->room, decide, NULL);
 	fake_leg_refer(a, "201", NULL);
 	assert_true(service.asked.caller_asks);
+	offered(fake_media_last());
 	c = fake_leg_last();
 	fake_leg_end(a, LEG_END_BYE, 200);
-	fake_leg_event(c, LEG_EV_ANSWERED, 200, "offer-c");
+	fake_leg_event(c, LEG_EV_ANSWERED, 200, "answer-c");
 	fake_media_reply(fake_media_last(), "offer-for-b");
 	assert_did(b, FAKE_LEG_OFFER, 0, "offer-for-b");
 	fake_leg_event(b, LEG_EV_OFFER_ANSWERED, 200, "answer-b");
 	fake_media_reply(fake_media_last(), "answer-for-c");
-	assert_did(c, FAKE_LEG_ACK, 0, "answer-for-c");
+	assert_did(c, FAKE_LEG_ACK, 0, NULL);
 	fake_leg_end(c, LEG_END_BYE, 200);
 	assert_true(b->released);
 	call_room_destroy(rig->room); /* writes what waits */
@@ -184,6 +215,7 @@ static void a_busy_target_leaves_both_as_they_were(void **state)
 	assert_did(b, FAKE_LEG_REFER_REPORT, 486, NULL);
 	assert_true(c->released && !b->released && !rig->a->released);
 	fake_leg_refer(b, "202", NULL); /* it may try again */
+	offered(fake_media_last());
 	assert_ptr_not_equal(fake_leg_last(), c);
 	fake_leg_end(fake_leg_last(), LEG_END_REFUSED, 603);
 	assert_int_equal(call_room_count(rig->room), 1);
@@ -212,33 +244,25 @@ static void the_next_gateway_stands_in_for_a_dead_one(void **state)
 	assert_true(b->released);
 }
 
-static void a_target_that_wants_an_offer_gets_one(void **state)
+/* Its media went past us: nobody can offer in A's name. */
+static void a_target_is_called_without_an_offer_where_we_have_none(void **state)
 {
 	struct rig *rig = *state;
-	struct leg *b, *c = asked(rig, to_pbx, &b);
-	struct media_session *session;
+	struct leg *b = rig_talking_passed(rig), *c;
 
-	fake_leg_end(c, LEG_END_REFUSED, 488);
-	assert_true(c->released);
-	assert_true(fake_media_reply(fake_media_last(), "offer-for-c"));
-	assert_ptr_not_equal(fake_leg_last(), c);
+	memset(&service, 0, sizeof(service));
+	service.plan = to_pbx;
+	call_room_on_transfer(rig->room, decide, NULL);
+	fake_leg_refer(b, "201", NULL);
 	c = fake_leg_last();
-	assert_string_equal(c->info.sdp, "offer-for-c");
-	fake_leg_event(c, LEG_EV_PROVISIONAL, 180, NULL);
-	assert_did(b, FAKE_LEG_REFER_REPORT, 180, NULL);
-	fake_leg_event(c, LEG_EV_ANSWERED, 200, "answer-c");
-	assert_did(c, FAKE_LEG_ACK, 0, NULL); /* the offer is answered already */
-	session = fake_media_last();
-	assert_int_equal(session->rollbacks, 1);
-	assert_true(fake_media_reply(session, "offer-for-a"));
-	assert_did(rig->a, FAKE_LEG_OFFER, 0, "offer-for-a");
-	fake_leg_event(rig->a, LEG_EV_OFFER_ANSWERED, 200, "answer-a");
-	assert_true(fake_media_reply(session, "answer-for-c"));
-	assert_did(c, FAKE_LEG_ACK, 0, NULL);
-	assert_true(b->released && !c->released && !rig->a->released);
-	assert_int_equal(fake_media_count(), 1);
+	assert_null(c->info.sdp);
+	fake_leg_event(c, LEG_EV_PROVISIONAL, 183, "no answer to anything");
+	assert_int_equal(fake_media_count(), 0);
+	fake_leg_event(c, LEG_EV_ANSWERED, 200, "offer-c");
+	moved(rig);
+	assert_did(c, FAKE_LEG_ACK, 0, "answer-for-c");
+	assert_true(b->released && !c->released);
 	fake_leg_end(c, LEG_END_BYE, 200);
-	assert_true(rig->a->released);
 }
 
 static void both_are_joined_again_if_it_is_lost_later(void **state)
@@ -246,33 +270,131 @@ static void both_are_joined_again_if_it_is_lost_later(void **state)
 	struct rig *rig = *state;
 	struct leg *b, *c = asked(rig, to_pbx, &b);
 
-	fake_leg_end(c, LEG_END_REFUSED, 488);
-	fake_media_reply(fake_media_last(), "offer-for-c");
-	c = fake_leg_last();
 	fake_leg_event(c, LEG_EV_ANSWERED, 200, "answer-c");
 	fake_media_reply(fake_media_last(), "offer-for-a");
 	fake_leg_event(rig->a, LEG_EV_OFFER_ANSWERED, 200, "answer-a");
 	fake_leg_end(c, LEG_END_BYE, 200); /* too late: A has left for it */
-	assert_did(b, FAKE_LEG_OFFER, 0, NULL);
-	fake_leg_event(b, LEG_EV_OFFER_ANSWERED, 200, "offer-b");
-	assert_true(fake_media_reply(fake_media_last(), "again-for-a"));
-	fake_leg_event(rig->a, LEG_EV_OFFER_ANSWERED, 200, "answer-a");
-	assert_true(fake_media_reply(fake_media_last(), "again-for-b"));
-	assert_did(b, FAKE_LEG_ACK, 0, "again-for-b");
-	assert_true(!b->released && !rig->a->released);
+	again(rig, b);
 }
 
-static void a_target_that_refuses_our_offer_too_is_let_go(void **state)
+/* ---- it is heard before it answers ---- */
+
+static void a_target_is_heard_before_it_answers(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b, *c = asked(rig, to_pbx, &b);
+	struct media_session *session = fake_media_last(), *before = fake_media_nth(0);
+
+	fake_leg_event(c, LEG_EV_PROVISIONAL, 183, "answer-c");
+	assert_int_equal(before->waits[MEDIA_A], MEDIA_WAIT_ALWAYS);
+	moved(rig);
+	/* Where it sends nothing A hears the ring-back tone there. */
+	assert_int_equal(before->waits[MEDIA_A], MEDIA_WAIT_NOT);
+	assert_int_equal(session->waits[MEDIA_A], MEDIA_WAIT_ALWAYS);
+	assert_true(!b->released && !c->released);
+	fake_leg_event(c, LEG_EV_PROVISIONAL, 180, "answer-c"); /* the same again */
+	assert_int_equal(session->offers, 2);
+	/* Neither side may change what is about to change. */
+	fake_leg_event(b, LEG_EV_OFFER, 0, "hold");
+	assert_did(b, FAKE_LEG_OFFER_REFUSE, 491, NULL);
+	fake_leg_event(rig->a, LEG_EV_OFFER, 0, "hold");
+	assert_did(rig->a, FAKE_LEG_OFFER_REFUSE, 491, NULL);
+	fake_media_event(before, MEDIA_EV_SILENT, MEDIA_A, NULL);
+	fake_media_event(before, MEDIA_EV_FAILED, MEDIA_A, NULL);
+	assert_int_equal(call_room_count(rig->room), 1);
+	fake_leg_event(c, LEG_EV_ANSWERED, 200, "answer-c");
+	assert_did(c, FAKE_LEG_ACK, 0, NULL);
+	assert_int_equal(session->waits[MEDIA_A], MEDIA_WAIT_NOT);
+	assert_int_equal(fake_leg_did(b)->status, 200);
+	assert_true(b->released && !c->released);
+	assert_int_equal(fake_media_count(), 1);
+	assert_int_equal(session->offers, 2); /* A was asked nothing more */
+	fake_leg_end(c, LEG_END_BYE, 200);
+	assert_true(rig->a->released);
+}
+
+static void who_answers_elsewhere_is_offered_once_more(void **state)
 {
 	struct rig *rig = *state;
 	struct leg *b, *c = asked(rig, to_pbx, &b);
 
-	fake_leg_end(c, LEG_END_REFUSED, 415);
-	assert_true(fake_media_reply(fake_media_last(), "offer-for-c"));
-	fake_leg_end(fake_leg_last(), LEG_END_REFUSED, 488);
-	assert_did(b, FAKE_LEG_REFER_REPORT, 488, NULL);
-	assert_true(!b->released && !rig->a->released);
-	assert_int_equal(fake_media_count(), 1);
+	fake_leg_event(c, LEG_EV_PROVISIONAL, 183, "announcement");
+	moved(rig);
+	fake_leg_event(c, LEG_EV_ANSWERED, 200, "phone");
+	moved(rig);
+	assert_true(b->released && !c->released);
+	fake_leg_end(rig->a, LEG_END_BYE, 200);
+}
+
+static void an_answer_while_a_is_moved_waits(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b, *c = asked(rig, to_pbx, &b);
+
+	fake_leg_event(c, LEG_EV_PROVISIONAL, 183, "answer-c");
+	fake_leg_event(c, LEG_EV_ANSWERED, 200, "answer-c");
+	assert_did(c, FAKE_LEG_ACK, 0, NULL);
+	assert_false(b->released);
+	moved(rig);
+	assert_true(b->released && !c->released);
+	fake_leg_end(rig->a, LEG_END_BYE, 200);
+}
+
+static void who_will_not_move_hears_it_at_the_answer(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b, *c = asked(rig, to_pbx, &b);
+
+	fake_leg_event(c, LEG_EV_PROVISIONAL, 183, "early-c");
+	fake_media_reply(fake_media_last(), "offer-for-a");
+	fake_leg_event(rig->a, LEG_EV_OFFER_ANSWERED, 488, NULL);
+	assert_true(!c->released && !b->released);
+	fake_leg_event(c, LEG_EV_PROVISIONAL, 183, "early-d");
+	assert_false(fake_media_last()->due); /* it is asked once */
+	fake_leg_event(c, LEG_EV_ANSWERED, 200, "answer-c");
+	moved(rig);
+	assert_true(b->released && !c->released);
+	fake_leg_end(rig->a, LEG_END_BYE, 200);
+}
+
+static void a_busy_target_that_was_heard_leaves_both_joined_again(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b, *c = asked(rig, to_two_gateways, &b);
+
+	fake_leg_event(c, LEG_EV_PROVISIONAL, 183, "answer-c");
+	moved(rig);
+	fake_leg_end(c, LEG_END_REFUSED, 503); /* no other gateway: it was this one's tone */
+	assert_did(b, FAKE_LEG_OFFER, 0, NULL);
+	again(rig, b);
+	fake_leg_end(b, LEG_END_BYE, 200);
+	assert_true(rig->a->released);
+}
+
+static void a_target_that_was_heard_and_rings_on_is_given_up(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b, *c = asked(rig, to_pbx, &b);
+
+	fake_leg_event(c, LEG_EV_PROVISIONAL, 183, "answer-c");
+	moved(rig);
+	rig_advance(rig, 61 * 1000);
+	assert_true(c->released);
+	again(rig, b);
+	fake_leg_end(rig->a, LEG_END_BYE, 200);
+}
+
+static void a_busy_target_that_was_heard_ends_a_call_with_nobody_left(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b, *c = asked(rig, to_pbx, &b);
+
+	fake_leg_event(c, LEG_EV_PROVISIONAL, 183, "answer-c");
+	moved(rig);
+	fake_leg_end(b, LEG_END_BYE, 200);
+	fake_leg_end(c, LEG_END_REFUSED, 486);
+	assert_true(rig->a->released);
+	assert_true(rig_ended_with(rig, "busy", "b"));
 }
 
 static void a_target_that_nobody_answers_is_given_up(void **state)
@@ -303,7 +425,7 @@ static void who_stays_hears_the_target_ring(void **state)
 {
 	struct rig *rig = *state;
 	struct leg *b, *c = asked(rig, to_two_gateways, &b);
-	struct media_session *session = fake_media_last();
+	struct media_session *session = fake_media_nth(0);
 
 	assert_int_equal(session->waits[MEDIA_A], MEDIA_WAIT_NOT);
 	fake_leg_end(c, LEG_END_TIMEOUT, 408);
@@ -322,13 +444,14 @@ static void who_stays_hears_music_if_there_is_some(void **state)
 {
 	struct rig *rig = *state;
 	struct leg *b, *c = asked(rig, to_pbx_with_music, &b);
-	struct media_session *session = fake_media_last();
+	struct media_session *session = fake_media_nth(0);
 
 	assert_int_equal(session->waits[MEDIA_A], MEDIA_WAIT_ALWAYS);
 	assert_non_null(session->music[MEDIA_A]);
 	fake_leg_end(c, LEG_END_REFUSED, 486);
 	assert_int_equal(session->waits[MEDIA_A], MEDIA_WAIT_NOT);
 	fake_leg_refer(b, "202", NULL);
+	offered(fake_media_last());
 	joined(rig, fake_leg_last());
 	session = fake_media_last(); /* and its holds are the target's */
 	assert_int_equal(session->waits[MEDIA_A], MEDIA_WAIT_ON_HOLD);
@@ -360,10 +483,12 @@ static void holds_go_on_until_the_target_answers(void **state)
 {
 	struct rig *rig = *state;
 	struct leg *b, *c = asked(rig, to_pbx, &b);
-	struct media_session *old = fake_media_last();
+	struct media_session *old = fake_media_nth(0);
 
 	fake_leg_event(b, LEG_EV_OFFER, 0, "hold");
 	assert_true(fake_media_reply(old, "hold-for-a"));
+	fake_leg_event(c, LEG_EV_PROVISIONAL, 183, "early-c"); /* is not waited for */
+	assert_false(fake_media_last()->due);
 	fake_leg_event(c, LEG_EV_ANSWERED, 200, "offer-c"); /* in the middle of it */
 	assert_did(b, FAKE_LEG_OFFER_REFUSE, 491, NULL);
 	fake_leg_event(b, LEG_EV_OFFER, 0, "hold");
@@ -492,9 +617,15 @@ int main(void)
 		T(a_busy_target_leaves_both_as_they_were),
 		T(a_busy_target_and_nobody_left_end_the_call),
 		T(the_next_gateway_stands_in_for_a_dead_one),
-		T(a_target_that_wants_an_offer_gets_one),
+		T(a_target_is_called_without_an_offer_where_we_have_none),
 		T(both_are_joined_again_if_it_is_lost_later),
-		T(a_target_that_refuses_our_offer_too_is_let_go),
+		T(a_target_is_heard_before_it_answers),
+		T(who_answers_elsewhere_is_offered_once_more),
+		T(an_answer_while_a_is_moved_waits),
+		T(who_will_not_move_hears_it_at_the_answer),
+		T(a_busy_target_that_was_heard_leaves_both_joined_again),
+		T(a_target_that_was_heard_and_rings_on_is_given_up),
+		T(a_busy_target_that_was_heard_ends_a_call_with_nobody_left),
 		T(a_target_that_nobody_answers_is_given_up),
 		T(who_stays_may_refuse_and_the_target_is_let_go),
 		T(who_stays_hears_the_target_ring),
