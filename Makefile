@@ -8,7 +8,7 @@
 #   make check-tsan the unit tests under ThreadSanitizer
 #   make deb        Debian packages in build-deb/;  make check-package: try them in a clean Debian
 #   make bench      cost per call (next to Kamailio), per relayed packet and per upsert
-#   make bench-media   relayed packets next to rtpengine, with CALLS=400, SECONDS=3, ROUNDS=3
+#   make bench-media   relayed packets next to rtpengine, with CALLS=400, SECONDS=2, ROUNDS=2
 #   make soak       CALLS=200 calls with media for MINUTES=30, replaced as they end: nothing grows
 #   make bench-registrar  upserts on one and four connections, and a million registrations
 #   make simulate the registrar in SEEDS=10000 made-up worlds, FLEETS=1000 with several nodes, from seed FROM=1
@@ -67,7 +67,7 @@ bench: packages-bench build-all
 
 bench-media: packages-bench configure
 	@cmake --build build -j $(JOBS) --target bench_media bench_relay
-	@tests/perf/run.sh build media $(or $(CALLS),400) $(or $(SECONDS),3) $(or $(ROUNDS),3)
+	@tests/perf/run.sh build media $(or $(CALLS),400) $(or $(SECONDS),2) $(or $(ROUNDS),2)
 
 soak: packages-check build-all
 	@BREAKOUT_BIN=build/bin PYTHONPATH=tests/interop:tests/flow /usr/bin/python3 tests/perf/soak.py \

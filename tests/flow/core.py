@@ -44,6 +44,8 @@ def wait_until(condition, seconds, what):
 class Core:
     """One breakout-core in a folder of its own."""
 
+    patience_s = 60  # for an answer: a call is answered when it is over
+
     def __init__(self, *options):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="breakout-flow-"))
         self.log_path = self.folder / "core.log"
@@ -63,7 +65,7 @@ class Core:
 
     def ask(self, do, **parameters):
         with socket.socket(socket.AF_UNIX) as sock:
-            sock.settimeout(60)
+            sock.settimeout(self.patience_s)
             sock.connect(str(self.folder / "core.sock"))
             sock.sendall(json.dumps({"do": do, **parameters}).encode() + b"\n")
             return json.loads(sock.makefile().readline())

@@ -2,7 +2,8 @@
 /* make bench-media: what a relayed packet costs us, rtpengine in user space, and the
  * floor (batched UDP and the cipher, nothing else): the same paced load in one run, each
  * relay alone on processor 0, the load on processor 1. They take turns for some rounds;
- * a row is the median of those that lost next to nothing. */
+ * a row is the median of those that lost next to nothing. Then calls are added until
+ * packets are lost. */
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
@@ -13,21 +14,31 @@
 
 #define WARM_MS      600
 #define CALL_PACKETS 100 /* relayed packets a second of a call */
-#define CALLS_MAX    1500
+#define CALLS_MAX    2000
 #define ROUNDS_MAX   9
 #define LOSS_MAX     0.001 /* of a run that counts */
+#define LATE_MAX_US  20000 /* behind by a packet's time: the load is not paced any more */
+#define LIMIT_FROM   0.55  /* of what the cost of a packet allows: the search begins here */
+#define LIMIT_STEP   1.15
+#define LIMIT_LEAST  50
 
 static unsigned calls, rounds;
 static mono_ms measure_ms;
 
-static const char *const names[] = { [SUBJECT_FLOOR] = "floor",
-				     [SUBJECT_BREAKOUT] = "breakout",
-				     [SUBJECT_SHARED] = "one port",
-				     [SUBJECT_RTPENGINE] = "rtpengine" };
+static const char *const names[] = {
+	[SUBJECT_DIRECT] = "none",         [SUBJECT_FLOOR] = "floor",
+	[SUBJECT_BREAKOUT] = "breakout",   [SUBJECT_SHARED] = "one port",
+	[SUBJECT_RTPENGINE] = "rtpengine",
+};
+
+struct way {
+	const char *name;
+	bool secure_a, secure_b;
+};
 
 struct result {
-	double ns, lost; /* CPU time of a packet; share of the packets */
-	size_t memory;   /* bytes a call */
+	double ns, lost, busy; /* CPU time of a packet; shares of the packets, of the processor */
+	size_t memory;         /* bytes a call */
 	unsigned p50, p99, p999, late_us;
 };
 
@@ -54,8 +65,19 @@ static void allow_files(void)
 	must(setrlimit(RLIMIT_NOFILE, &limit) == 0, "limit of files");
 }
 
+static void read_load(const struct load *load, uint64_t cpu, struct result *ret)
+{
+	ret->ns = (double)cpu / (double)load->received;
+	ret->lost = 1 - (double)load->received / (double)load->sent;
+	ret->busy = (double)cpu / (double)measure_ms / 1e6;
+	ret->p50 = load_delay(load, 0.5);
+	ret->p99 = load_delay(load, 0.99);
+	ret->p999 = load_delay(load, 0.999);
+	ret->late_us = load->late_us;
+}
+
 /* False: the subject is not installed. */
-static bool measure(enum subject_kind kind, unsigned count, bool secure_a, bool secure_b,
+static bool measure(enum subject_kind kind, unsigned count, const struct way *way,
 		    struct result *ret)
 {
 	struct subject subject;
@@ -63,7 +85,7 @@ static bool measure(enum subject_kind kind, unsigned count, bool secure_a, bool 
 	uint64_t cpu;
 	bool there;
 
-	load_open(&load, count, secure_a, secure_b);
+	load_open(&load, count, way->secure_a, way->secure_b);
 	there = subject_start(&subject, kind, &load, 0);
 	if (there) {
 		load_run(&load, 10); /* the floor has no set-up: its first packets are lost */
@@ -79,13 +101,7 @@ static bool measure(enum subject_kind kind, unsigned count, bool secure_a, bool 
 			(void)fprintf(stderr, "%s: %lu sent, %lu arrived, %lu damaged\n",
 				      names[kind], load.sent, load.received, load.damaged);
 		must(load.received > 0 && load.damaged == 0, "not a measurement");
-		*ret = (struct result){ .ns = (double)cpu / (double)load.received,
-					.lost = 1 - (double)load.received / (double)load.sent,
-					.memory = ret->memory,
-					.p50 = load_delay(&load, 0.5),
-					.p99 = load_delay(&load, 0.99),
-					.p999 = load_delay(&load, 0.999),
-					.late_us = load.late_us };
+		read_load(&load, cpu, ret);
 		subject_stop(&subject);
 	}
 	load_close(&load);
@@ -114,22 +130,30 @@ static const struct result *median(struct result *results, unsigned *ret_clean)
 	return &results[((clean > 0 ? clean : rounds) - 1) / 2];
 }
 
-static void print_row(const char *what, const char *name, unsigned count,
-		      const struct result *result, unsigned clean, double ours)
+/* What the relay added to a delay that is there without one. */
+static unsigned added(unsigned with, unsigned without)
 {
-	(void)printf("| %-9s | %-9s | %5u | %6.2f | %5.2f | %6.0f | %u/%u | %5.2f %% | %5zu | "
+	return with > without ? with - without : 0;
+}
+
+static void print_row(const char *what, const char *name, unsigned count,
+		      const struct result *result, unsigned clean, double ours,
+		      const struct result *direct)
+{
+	(void)printf("| %-9s | %-9s | %5u | %6.2f | %5.2f | %u/%u | %5.2f %% | %5zu | "
 		     "%5u / %6u / %6u | %6u |\n",
-		     what, name, count, result->ns / 1000, result->ns / ours,
-		     1e9 / result->ns / CALL_PACKETS, clean, rounds, result->lost * 100,
-		     result->memory / 1024, result->p50, result->p99, result->p999,
+		     what, name, count, result->ns / 1000, result->ns / ours, clean, rounds,
+		     result->lost * 100, result->memory / 1024, added(result->p50, direct->p50),
+		     added(result->p99, direct->p99), added(result->p999, direct->p999),
 		     result->late_us);
 	(void)fflush(stdout);
 }
 
 /* The relays take turns, so that what disturbs the machine disturbs them alike.
- * Returns what a packet cost us. */
-static double compare(const char *what, unsigned count, bool secure_a, bool secure_b)
+ * Leaves what a packet cost each of them, 0 for who is not installed. */
+static void compare(const struct way *way, double ret_ns[static SUBJECT_COUNT])
 {
+	const struct way clear = { .name = "none" }; /* no relay to change the keys */
 	struct result results[SUBJECT_COUNT][ROUNDS_MAX] = { 0 };
 	const struct result *middle[SUBJECT_COUNT];
 	unsigned clean[SUBJECT_COUNT];
@@ -137,27 +161,65 @@ static double compare(const char *what, unsigned count, bool secure_a, bool secu
 
 	for (unsigned round = 0; round < rounds; round++)
 		for (unsigned kind = 0; kind < SUBJECT_COUNT; kind++)
-			there[kind] = measure((enum subject_kind)kind, count, secure_a, secure_b,
+			there[kind] = measure((enum subject_kind)kind, calls,
+					      kind == SUBJECT_DIRECT ? &clear : way,
 					      &results[kind][round]);
-	for (unsigned kind = 0; kind < SUBJECT_COUNT; kind++)
+	for (unsigned kind = 0; kind < SUBJECT_COUNT; kind++) {
 		middle[kind] = median(results[kind], &clean[kind]);
-	for (unsigned kind = 0; kind < SUBJECT_COUNT; kind++)
+		ret_ns[kind] = there[kind] ? middle[kind]->ns : 0;
+	}
+	for (unsigned kind = SUBJECT_FLOOR; kind < SUBJECT_COUNT; kind++)
 		if (there[kind])
-			print_row(what, names[kind], count, middle[kind], clean[kind],
-				  middle[SUBJECT_BREAKOUT]->ns);
+			print_row(way->name, names[kind], calls, middle[kind], clean[kind],
+				  middle[SUBJECT_BREAKOUT]->ns, middle[SUBJECT_DIRECT]);
 		else
-			(void)printf("| %s: %s is not installed |\n", what, names[kind]);
-	return middle[SUBJECT_BREAKOUT]->ns;
+			(void)printf("| %s: %s is not installed |\n", way->name, names[kind]);
 }
 
-/* How many calls make us busy, at this cost of a packet: delay and loss begin to
- * differ there. No more than the load generator can do. */
-static unsigned busy_calls(double ns)
+/* Whether so many calls lose no packets and leave the load in time; ret: the latter of
+ * two tries, as what disturbs the machine seldom comes twice. */
+static bool holds(enum subject_kind kind, unsigned count, const struct way *way, struct result *ret)
 {
-	unsigned count = (unsigned)(0.7 * 1e9 / ns / CALL_PACKETS);
+	for (unsigned tries = 0; tries < 2; tries++) {
+		(void)measure(kind, count, way, ret); /* it is installed: it was there before */
+		if (is_clean(ret) && ret->late_us <= LATE_MAX_US)
+			return true;
+	}
+	return false;
+}
 
-	count = count < calls * 3 ? count : calls * 3;
-	return count < CALLS_MAX ? count : CALLS_MAX;
+/* More and more calls until it does not hold; what is printed are the last before. */
+static void find_limit(enum subject_kind kind, const struct way *way, double ns)
+{
+	unsigned count = (unsigned)(LIMIT_FROM * 1e9 / ns / CALL_PACKETS), best_count = 0;
+	struct result result = { 0 }, best = { 0 };
+
+	count = count < CALLS_MAX ? count : CALLS_MAX;
+	while (count > LIMIT_LEAST && !holds(kind, count, way, &result))
+		count /= 2;
+	for (; count <= CALLS_MAX; count = (unsigned)(count * LIMIT_STEP)) {
+		if (best_count > 0 && !holds(kind, count, way, &result))
+			break;
+		best = result;
+		best_count = count;
+	}
+	(void)printf("| %-9s | %5u | %3.0f %% | %5u / %6u / %6u | %4u: %s (%.2f %% lost, "
+		     "load late by %u us) |\n",
+		     names[kind], best_count, best.busy * 100, best.p50, best.p99, best.p999, count,
+		     is_clean(&result) ? "the load was late" : "packets were lost",
+		     result.lost * 100, result.late_us);
+	(void)fflush(stdout);
+}
+
+static void find_limits(const struct way *way, const double ns[static SUBJECT_COUNT])
+{
+	(void)printf("\ncalls observed on one processor, %s, with at most %.1f %% lost:\n"
+		     "| relay     | calls | busy  | delay us p50 / p99 / p99.9 | ended by |\n"
+		     "|---|---|---|---|---|\n",
+		     way->name, LOSS_MAX * 100);
+	for (unsigned kind = SUBJECT_BREAKOUT; kind < SUBJECT_COUNT; kind++)
+		if (ns[kind] > 0)
+			find_limit((enum subject_kind)kind, way, ns[kind]);
 }
 
 static unsigned argument(int argc, char **argv, int index, unsigned otherwise)
@@ -167,12 +229,15 @@ static unsigned argument(int argc, char **argv, int index, unsigned otherwise)
 
 int main(int argc, char **argv)
 {
+	static const struct way ways[] = { { "RTP-RTP", false, false },
+					   { "SRTP-SRTP", true, true },
+					   { "SRTP-RTP", true, false } };
+	double ns[SUBJECT_COUNT];
 	const char *why = "";
-	double ns;
 
 	calls = argument(argc, argv, 1, 400);
-	measure_ms = (mono_ms)argument(argc, argv, 2, 5) * 1000;
-	rounds = argument(argc, argv, 3, 3);
+	measure_ms = (mono_ms)argument(argc, argv, 2, 2) * 1000;
+	rounds = argument(argc, argv, 3, 2);
 	errno = EINVAL;
 	must(calls > 0 && calls <= CALLS_MAX && measure_ms > 0 && rounds > 0 &&
 		     rounds <= ROUNDS_MAX,
@@ -180,13 +245,11 @@ int main(int argc, char **argv)
 	allow_files();
 	must(srtp_start(&why) == 0, why);
 	pin_load();
-	(void)printf(
-		"| way       | relay     | calls | us     | ratio | calls/core | clean | lost | "
-		"KiB/call | delay us p50 / p99 / p99.9 | load late us |\n"
-		"|---|---|---|---|---|---|---|---|---|---|---|\n");
-	(void)compare("RTP-RTP", calls, false, false);
-	ns = compare("SRTP-RTP", calls, true, false);
-	(void)compare("SRTP-SRTP", calls, true, true);
-	(void)compare("busy", busy_calls(ns), true, false);
+	(void)printf("| way       | relay     | calls | us     | ratio | clean | lost | "
+		     "KiB/call | added us p50 / p99 / p99.9 | load late us |\n"
+		     "|---|---|---|---|---|---|---|---|---|---|\n");
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
+		compare(&ways[i], ns);
+	find_limits(&ways[sizeof(ways) / sizeof(ways[0]) - 1], ns);
 	return 0;
 }

@@ -2,19 +2,22 @@
 /* What a relayed packet and a call with media cost: calls between simulated
  * phones through one media thread, over loopback, paced as speech is (50
  * packets a second and direction). The phones run on another thread; only the
- * relay's thread is measured (its CPU time from the kernel's scheduler). */
+ * relay's thread is measured (its CPU time from the kernel's scheduler). Beside a
+ * call's set-up stand two bare handshakes, beside transcoding the codecs alone. */
 #include <dirent.h>
 #include <malloc.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "bare_dtls.h"
 #include "base/log.h"
+#include "codec_cost.h"
 #include "media/media.h"
 
-#define CALLS       200
 #define MEASURE_MS  3000
 #define PATIENCE_MS 30000
+#define BARE_COUNT  200
 
 struct party {
 	struct media_session *session;
@@ -25,6 +28,14 @@ struct call {
 	struct party caller, relay, callee;
 };
 
+/* What is measured: legs, and the codec of each phone. */
+struct way {
+	const char *name;
+	enum media_leg_kind a, b;
+	const char *codecs[2]; /* NULL: the usual ones */
+};
+
+static unsigned call_count = 200;
 static struct media_engine *relay_engine, *phone_engine;
 static int relay_thread;
 
@@ -56,11 +67,17 @@ static void on_event(struct media_session *session, const struct media_event *ev
 }
 
 static void make(struct call *call, struct party *party, struct media_engine *engine,
-		 enum media_leg_kind a, enum media_leg_kind b)
+		 enum media_leg_kind a, enum media_leg_kind b, const char *const *codec)
 {
-	const struct media_session_options options = {
-		.kind = { a, b }, .name = "bench", .on_event = on_event, .arg = party
-	};
+	const struct media_session_options options = { .kind = { a, b },
+						       .local.tone_hz = 425,
+						       .codecs = *codec ? codec : NULL,
+						       .codec_count = *codec ? 1 : 0,
+						       .rules = { { .convert = true },
+								  { .convert = true } },
+						       .name = "bench",
+						       .on_event = on_event,
+						       .arg = party };
 
 	party->caller = &call->caller;
 	party->relay = &call->relay;
@@ -99,7 +116,7 @@ static void await_flow(const struct call *calls)
 {
 	mono_ms deadline = clock_now() + PATIENCE_MS;
 
-	for (unsigned i = 0; i < CALLS; i++) {
+	for (unsigned i = 0; i < call_count; i++) {
 		while (!flows(&calls[i])) {
 			must(clock_now() < deadline ? 0 : -1, "no media within 30 s");
 			turn(10);
@@ -140,7 +157,7 @@ static uint64_t relayed(const struct call *calls, uint64_t *ret_lost)
 	uint64_t packets = 0;
 
 	*ret_lost = 0;
-	for (unsigned i = 0; i < CALLS; i++) {
+	for (unsigned i = 0; i < call_count; i++) {
 		for (enum media_side side = MEDIA_A; side <= MEDIA_B; side++) {
 			struct media_receipt receipt;
 
@@ -152,36 +169,19 @@ static uint64_t relayed(const struct call *calls, uint64_t *ret_lost)
 	return packets;
 }
 
-static void measure(const char *name, enum media_leg_kind a, enum media_leg_kind b)
+static void place(struct call *call, const struct way *way)
 {
-	struct call *calls = calloc(CALLS, sizeof(*calls));
-	uint64_t set_up_cpu = cpu_ns(relay_thread), cpu, packets, lost;
-	size_t heap = mallinfo2().uordblks;
+	const char *const none = NULL;
 
-	must(calls ? 0 : -1, "memory");
-	for (unsigned i = 0; i < CALLS; i++) {
-		make(&calls[i], &calls[i].caller, phone_engine, a, MEDIA_LEG_LOCAL);
-		make(&calls[i], &calls[i].relay, relay_engine, a, b);
-		make(&calls[i], &calls[i].callee, phone_engine, b, MEDIA_LEG_LOCAL);
-		must(media_start(calls[i].caller.session, MEDIA_A), "start");
-	}
-	await_flow(calls);
-	set_up_cpu = cpu_ns(relay_thread) - set_up_cpu;
-	run_for(500);
+	make(call, &call->caller, phone_engine, way->a, MEDIA_LEG_LOCAL, &way->codecs[0]);
+	make(call, &call->relay, relay_engine, way->a, way->b, &none);
+	make(call, &call->callee, phone_engine, way->b, MEDIA_LEG_LOCAL, &way->codecs[1]);
+	must(media_start(call->caller.session, MEDIA_A), "start");
+}
 
-	packets = relayed(calls, &lost);
-	cpu = cpu_ns(relay_thread);
-	run_for(MEASURE_MS);
-	cpu = cpu_ns(relay_thread) - cpu;
-	packets = relayed(calls, &lost) - packets;
-	heap = mallinfo2().uordblks - heap;
-	(void)printf("relay %-18s %5.2f us CPU per packet, %.2f ms to set up, "
-		     "%4zu KiB heap a call with its two phones (%u calls, lost %llu)\n",
-		     name, (double)cpu / (double)packets / 1000, (double)set_up_cpu / CALLS / 1e6,
-		     heap / CALLS / 1024, CALLS, (unsigned long long)lost);
-	(void)fflush(stdout);
-
-	for (unsigned i = 0; i < CALLS; i++) {
+static void end(struct call *calls)
+{
+	for (unsigned i = 0; i < call_count; i++) {
 		media_session_destroy(calls[i].caller.session);
 		media_session_destroy(calls[i].relay.session);
 		media_session_destroy(calls[i].callee.session);
@@ -190,35 +190,129 @@ static void measure(const char *name, enum media_leg_kind a, enum media_leg_kind
 	free(calls);
 }
 
-static void measure_all(const struct media_engine_options *options)
+/* What a packet cost; ret_set_up: what a call's set-up did, without the packets that
+ * flowed meanwhile. In ns. */
+static double measure(const struct way *way, double *ret_set_up)
 {
-	const char *ice = options->ice_lite ? "lite" : "full";
-	char name[64];
+	struct call *calls = calloc(call_count, sizeof(*calls));
+	uint64_t set_up_cpu = cpu_ns(relay_thread), cpu, early, packets, lost;
+	size_t heap = mallinfo2().uordblks;
+	double ns;
 
+	must(calls ? 0 : -1, "memory");
+	for (unsigned i = 0; i < call_count; i++)
+		place(&calls[i], way);
+	await_flow(calls);
+	set_up_cpu = cpu_ns(relay_thread) - set_up_cpu;
+	early = relayed(calls, &lost);
+	run_for(500);
+
+	packets = relayed(calls, &lost);
+	cpu = cpu_ns(relay_thread);
+	run_for(MEASURE_MS);
+	cpu = cpu_ns(relay_thread) - cpu;
+	packets = relayed(calls, &lost) - packets;
+	heap = mallinfo2().uordblks - heap;
+	ns = (double)cpu / (double)packets;
+	*ret_set_up = ((double)set_up_cpu - (double)early * ns) / call_count;
+	(void)printf("relay %-18s %5.2f us CPU per packet, %.2f ms to set up, "
+		     "%4zu KiB heap a call with its two phones (%u calls, lost %llu)\n",
+		     way->name, ns / 1000, *ret_set_up / 1e6, heap / call_count / 1024, call_count,
+		     (unsigned long long)lost);
+	(void)fflush(stdout);
+	end(calls);
+	return ns;
+}
+
+/* How many calls with DTLS on both legs a second of one processor sets up. */
+static void compare_set_up(double set_up_ns)
+{
+	double bare = bare_dtls_ns(BARE_COUNT);
+
+	must(bare > 0 ? 0 : -1, "bare handshakes");
+	(void)printf("set-up of a call with two DTLS legs: %.0f a CPU second; two bare handshakes: "
+		     "%.0f; %.2f of their cost\n",
+		     1e9 / set_up_ns, 1e9 / bare, set_up_ns / bare);
+	(void)fflush(stdout);
+}
+
+/* Both directions have as many packets. */
+static void compare_codecs(double ns)
+{
+	struct codec_speech speech;
+	double codecs;
+
+	codec_speech_make(&speech, VOICE_OPUS, voice_rate(VOICE_OPUS, VOICE_PCMA));
+	codecs = codec_cost_ns(&speech, VOICE_OPUS, VOICE_PCMA, voice_rate(VOICE_OPUS, VOICE_PCMA));
+	codec_speech_make(&speech, VOICE_PCMA, voice_rate(VOICE_PCMA, VOICE_OPUS));
+	codecs +=
+		codec_cost_ns(&speech, VOICE_PCMA, VOICE_OPUS, voice_rate(VOICE_PCMA, VOICE_OPUS));
+	(void)printf("transcoding Opus and PCMA: %.1f us CPU per packet, %.1f of them its codecs\n",
+		     ns / 1000, codecs / 2 / 1000);
+	(void)fflush(stdout);
+}
+
+static void start(const struct media_engine_options *options)
+{
 	must(media_engine_create(&relay_engine, options), "engine");
 	relay_thread = newest_thread();
-	if (!options->ice_lite)
-		measure("RTP to RTP", MEDIA_LEG_RTP, MEDIA_LEG_RTP);
-	(void)snprintf(name, sizeof(name), "%s ICE to RTP", ice);
-	measure(name, MEDIA_LEG_WEBRTC, MEDIA_LEG_RTP);
-	(void)snprintf(name, sizeof(name), "%s ICE to ICE", ice);
-	measure(name, MEDIA_LEG_WEBRTC, MEDIA_LEG_WEBRTC);
+}
+
+static void measure_full(const struct media_engine_options *options)
+{
+	static const struct way ways[] = {
+		{ .name = "RTP to RTP", .a = MEDIA_LEG_RTP, .b = MEDIA_LEG_RTP },
+		{ .name = "full ICE to RTP", .a = MEDIA_LEG_WEBRTC, .b = MEDIA_LEG_RTP },
+		{ .name = "full ICE to ICE", .a = MEDIA_LEG_WEBRTC, .b = MEDIA_LEG_WEBRTC },
+	};
+	double set_up;
+
+	start(options);
+	for (size_t i = 0; i < ARRAY_SIZE(ways); i++)
+		(void)measure(&ways[i], &set_up);
 	relay_engine = media_engine_destroy(relay_engine);
 }
 
-int main(void)
+static void measure_lite(const struct media_engine_options *options)
 {
-	struct media_engine_options options = { .address = "127.0.0.1", .threads = 1 };
+	static const struct way to_rtp = { .name = "lite ICE to RTP",
+					   .a = MEDIA_LEG_WEBRTC,
+					   .b = MEDIA_LEG_RTP },
+				to_ice = { .name = "lite ICE to ICE",
+					   .a = MEDIA_LEG_WEBRTC,
+					   .b = MEDIA_LEG_WEBRTC },
+				opus = { .name = "lite Opus to PCMA",
+					 .a = MEDIA_LEG_WEBRTC,
+					 .b = MEDIA_LEG_RTP,
+					 .codecs = { "opus", "PCMA" } };
+	double set_up;
 
+	start(options);
+	(void)measure(&to_rtp, &set_up);
+	(void)measure(&to_ice, &set_up);
+	compare_set_up(set_up);
+	compare_codecs(measure(&opus, &set_up));
+	relay_engine = media_engine_destroy(relay_engine);
+}
+
+int main(int argc, char **argv)
+{
+	struct media_engine_options options = { .address = "127.0.0.1",
+						.threads = 1,
+						.opus_complexity = CODEC_COST_COMPLEXITY };
+
+	if (argc > 1)
+		call_count = (unsigned)strtoul(argv[1], NULL, 10);
+	must(call_count > 0 && call_count <= 1000 ? 0 : -1, "usage: bench_relay [CALLS]");
 	log_set_level(LOG_LEVEL_ERROR);
 	options.port_min = 10000;
 	options.port_max = 19999;
 	must(media_engine_create(&phone_engine, &options), "engine");
 	options.port_min = 20000;
 	options.port_max = 29999;
-	measure_all(&options);
+	measure_full(&options);
 	options.ice_lite = true;
-	measure_all(&options);
+	measure_lite(&options);
 	media_engine_destroy(phone_engine);
 	return 0;
 }

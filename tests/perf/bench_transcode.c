@@ -5,18 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include "codec_cost.h"
 #include "media/stream.h"
-#include "media/tone.h"
 #include "media/transcoder.h"
-#include "media/voice.h"
 
 #define PACKETS 5000
-#define KEPT    50 /* payloads, sent in turn */
 
 static struct relay_leg legs[2];
 static struct receipt receipts[2];
-static uint8_t payloads[KEPT][VOICE_PAYLOAD_MAX];
-static size_t lengths[KEPT];
+static struct codec_speech speech;
 static unsigned long sent;
 
 static void must(int err, const char *what)
@@ -44,66 +41,22 @@ static void count(struct relay_leg *leg, uint8_t *packet, size_t length)
 
 static const struct relay_ops ops = { count, count };
 
-/* Something like speech: a tone that rises and falls under noise. */
-static void make_payloads(enum voice_kind kind, unsigned rate)
-{
-	const struct voice_encoding encoding = {
-		.kind = kind, .rate = rate, .complexity = 2, .fmtp = "useinbandfec=1"
-	};
-	struct voice_encoder *encoder;
-	struct tone_source source;
-	int16_t samples[VOICE_RATE_MAX / 50];
-
-	must(voice_encoder_create(&encoder, &encoding), "encoder");
-	for (unsigned n = 0; n < KEPT; n++) {
-		tone_source_init_at(&source, 150 + 40 * (n % 9), rate);
-		for (unsigned i = 0; i < rate / 50; i++)
-			samples[i] = (int16_t)(tone_source_next(&source) / (1 + (int)n % 5) +
-					       rand() % 400);
-		lengths[n] = voice_encode(encoder, samples, rate / 50, payloads[n]);
-	}
-	voice_encoder_destroy(encoder);
-}
-
-static double alone(enum voice_kind from, enum voice_kind to, unsigned rate)
-{
-	const struct voice_encoding encoding = {
-		.kind = to, .rate = rate, .complexity = 2, .fmtp = "useinbandfec=1"
-	};
-	struct voice_encoder *encoder;
-	struct voice_decoder *decoder;
-	int16_t samples[VOICE_FRAME_MAX];
-	uint8_t payload[VOICE_PAYLOAD_MAX];
-	double began;
-
-	must(voice_encoder_create(&encoder, &encoding), "encoder");
-	must(voice_decoder_create(&decoder, from, rate), "decoder");
-	began = cpu_ns();
-	for (unsigned n = 0; n < PACKETS; n++)
-		(void)voice_encode(
-			encoder, samples,
-			voice_decode(decoder, payloads[n % KEPT], lengths[n % KEPT], samples),
-			payload);
-	began = cpu_ns() - began;
-	voice_encoder_destroy(encoder);
-	voice_decoder_destroy(decoder);
-	return began / PACKETS;
-}
-
 static void put(struct stream *in, unsigned n, unsigned clock)
 {
 	uint8_t packet[RELAY_BUFFER];
 
 	stream_header(in, packet, 8, in->timestamp);
-	memcpy(packet + STREAM_HEADER, payloads[n], lengths[n]);
+	memcpy(packet + STREAM_HEADER, speech.payloads[n], speech.lengths[n]);
 	in->timestamp += clock / 50;
-	relay_rtp(&legs[0], packet, STREAM_HEADER + lengths[n]);
+	relay_rtp(&legs[0], packet, STREAM_HEADER + speech.lengths[n]);
 }
 
 static double transcoded(enum voice_kind from, enum voice_kind to, unsigned rate)
 {
 	struct codecs_way way = { .converts = true, .pcm_rate = rate, .frame_ms = 20 };
-	struct transcoder_setup setup = { .from = &legs[0], .way = &way, .complexity = 2 };
+	struct transcoder_setup setup = { .from = &legs[0],
+					  .way = &way,
+					  .complexity = CODEC_COST_COMPLEXITY };
 	struct stream in;
 	double began;
 
@@ -118,7 +71,7 @@ static double transcoded(enum voice_kind from, enum voice_kind to, unsigned rate
 	must(stream_init(&in), "stream");
 	began = cpu_ns();
 	for (unsigned n = 0; n < PACKETS; n++) {
-		put(&in, n % KEPT, voice_clock(from));
+		put(&in, n % CODEC_COST_KEPT, voice_clock(from));
 		for (unsigned ms = 0; ms < 20; ms += 10) {
 			clock_fake_advance(10);
 			(void)timer_wheel_advance(setup.wheel, clock_now(), 0);
@@ -148,8 +101,8 @@ int main(void)
 		unsigned rate = voice_rate(ways[i].from, ways[i].to);
 		double own, all;
 
-		make_payloads(ways[i].from, rate);
-		own = alone(ways[i].from, ways[i].to, rate);
+		codec_speech_make(&speech, ways[i].from, rate);
+		own = codec_cost_ns(&speech, ways[i].from, ways[i].to, rate);
 		all = transcoded(ways[i].from, ways[i].to, rate);
 		printf("%-14s %12.0f %12.0f %7.2f\n", ways[i].name, own, all, all / own);
 	}

@@ -321,12 +321,23 @@ static bool await_rtpengine(struct subject *subject, uint16_t port)
 
 /* ---- all ---- */
 
+static void start_direct(struct subject *subject, const struct load *load)
+{
+	*subject = (struct subject){ .kind = SUBJECT_DIRECT, .fd = -1 };
+	for (unsigned i = 0; i < load->calls * 2; i++)
+		load_aim_at(&load->legs[i], load->legs[i ^ 1].port);
+}
+
 bool subject_start(struct subject *subject, enum subject_kind kind, const struct load *load,
 		   int cpu)
 {
 	int ends[2] = { -1, -1 };
 	uint16_t port = 0;
 
+	if (kind == SUBJECT_DIRECT) {
+		start_direct(subject, load);
+		return true;
+	}
 	if (kind == SUBJECT_FLOOR)
 		ends[1] = udp_socket(&port);
 	else if (kind == SUBJECT_RTPENGINE)
@@ -356,6 +367,8 @@ bool subject_start(struct subject *subject, enum subject_kind kind, const struct
 
 void subject_stop(struct subject *subject)
 {
+	if (subject->pid == 0)
+		return;
 	(void)kill(subject->pid, SIGKILL); /* it may be gone already */
 	(void)waitpid(subject->pid, NULL, 0);
 	if (subject->fd >= 0)
@@ -387,7 +400,9 @@ static void connect_call(struct subject *subject, struct load *load, unsigned ca
 
 void subject_connect(struct subject *subject, struct load *load)
 {
-	for (unsigned call = 0; subject->kind != SUBJECT_FLOOR && call < load->calls; call++)
+	if (subject->kind == SUBJECT_DIRECT || subject->kind == SUBJECT_FLOOR)
+		return;
+	for (unsigned call = 0; call < load->calls; call++)
 		connect_call(subject, load, call);
 }
 
@@ -398,6 +413,8 @@ uint64_t subject_cpu_ns(const struct subject *subject)
 	char path[320];
 	DIR *folder;
 
+	if (subject->pid == 0)
+		return 0;
 	(void)snprintf(path, sizeof(path), "/proc/%d/task", subject->pid);
 	folder = opendir(path);
 	must(folder != NULL, "the relay has ended");
@@ -423,6 +440,8 @@ size_t subject_memory(const struct subject *subject)
 	char path[64];
 	FILE *file;
 
+	if (subject->pid == 0)
+		return 0;
 	(void)snprintf(path, sizeof(path), "/proc/%d/statm", subject->pid);
 	file = fopen(path, "re");
 	must(file && fscanf(file, "%*u %lu", &pages) == 1, "memory of the relay");

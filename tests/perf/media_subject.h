@@ -7,8 +7,9 @@
 #include <sys/types.h>
 #include "media_load.h"
 
-/* SHARED: our engine, behind one port. */
+/* SHARED: our engine, behind one port. DIRECT: nothing, the phones send to each other. */
 enum subject_kind {
+	SUBJECT_DIRECT,
 	SUBJECT_FLOOR,
 	SUBJECT_BREAKOUT,
 	SUBJECT_SHARED,
@@ -18,8 +19,8 @@ enum subject_kind {
 
 struct subject {
 	enum subject_kind kind;
-	pid_t pid;
-	int fd; /* to tell it of calls; -1: it needs none */
+	pid_t pid; /* 0: there is no process */
+	int fd;    /* to tell it of calls; -1: it needs none */
 };
 
 /* Pinned to `cpu`. False: not installed here. */
@@ -30,6 +31,7 @@ void subject_stop(struct subject *subject);
 /* All calls of the load, so that their packets flow. */
 void subject_connect(struct subject *subject, struct load *load);
 
+/* Of DIRECT both are 0. */
 uint64_t subject_cpu_ns(const struct subject *subject); /* of all its threads */
 size_t subject_memory(const struct subject *subject);   /* bytes, resident */
 

@@ -26,6 +26,7 @@ RAMP_S = 30
 TALK_MS = 12000, 36000
 # Of tests that run beside it none has these; a port that was given back rests for a while.
 CORE_PORTS, DAEMON_PORTS = "61000-64499", "64500-65499"
+FAILURES_SHOWN = 10
 PATIENCE_MS = 60000  # the load beside us may be heavy: slow is no failure here
 
 # What the fitted line may rise by over the whole time that counts: a share of the
@@ -115,6 +116,8 @@ class Callers:
             if not fine:
                 self.failures.append(f"{caller} {result.get('outcome')} {result.get('verdict')}: "
                                      f"{result.get('reason')}")
+                if len(self.failures) <= FAILURES_SHOWN:
+                    print(f"FAIL {self.failures[-1]}", flush=True)
         if not fine:
             self.over.wait(1)  # whatever it is, it must not be asked for without end
 
@@ -177,8 +180,7 @@ def run(core, minutes, count):
     callers.start()
     notes = soak(tas, callers, minutes * 60)
     callers.finish()
-    findings = callers.failures[:10]
-    findings += [f"and {len(callers.failures) - 10} more"] if len(callers.failures) > 10 else []
+    findings = [f"{len(callers.failures)} calls failed"] if callers.failures else []
     findings += growth_findings(notes) + left_findings(tas, before)
     status = tas.close()
     if findings or status:
@@ -198,6 +200,7 @@ def main():
         sys.exit(USAGE)
     core = Core("--media-ports", CORE_PORTS)
     core.daemon_media = DAEMON_PORTS
+    core.patience_s = 300
     try:
         findings = run(core, minutes, count)
     finally:
