@@ -654,6 +654,8 @@ struct config {
 	size_t sound_count;
 	struct config_registration *registrations; /* sorted by number, no duplicates */
 	size_t registration_count;
+	char **registration_files; /* where some of them are from: paths of CSV files */
+	size_t registration_file_count;
 	struct config_consents *consents; /* NULL: none but the above */
 	struct config_setting *settings;  /* for config_settings() */
 	size_t setting_count;
@@ -692,6 +694,13 @@ typedef void config_change_fn(const struct config_change *change, void *arg);
 size_t config_compare(const struct config *started, const struct config *before,
 		      const struct config *after, config_change_fn *visit, void *arg);
 
+/* A file of numbers that is read from elsewhere, to see what would come of it. */
+struct config_swap {
+	const char *path; /* as in config.registration_files; NULL: each of them */
+	const char *from; /* what is read */
+	const char *name; /* what findings call it */
+};
+
 /* Where a configuration comes from. The command line goes before the environment,
  * and that before the file. */
 struct config_sources {
@@ -701,6 +710,7 @@ struct config_sources {
 	size_t given_count;
 	char *const
 		*environment; /* as environ(7), BREAKOUT_CORE_API_MAX_RATE=100; NULL: not asked */
+	const struct config_swap *swap; /* NULL: none */
 };
 /* As config_load(), which reads nothing but the file. */
 int config_load_from(const struct config_sources *sources, struct config **ret_config,

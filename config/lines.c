@@ -36,20 +36,26 @@ static void read_open(struct reader *reader, FILE *file, uint32_t index, line_fn
 
 void lines_read(struct reader *reader, const char *path, struct place at, line_fn *line, void *arg)
 {
+	lines_read_as(reader, path, path, at, line, arg);
+}
+
+void lines_read_as(struct reader *reader, const char *path, const char *name, struct place at,
+		   line_fn *line, void *arg)
+{
 	uint32_t index;
 	struct stat st;
 	FILE *file;
 
 	/* Looked at first: opening a pipe would wait for its writer. */
 	if (!stat(path, &st) && !S_ISREG(st.st_mode)) {
-		find_error(reader->findings, at, "%s is not a file. Name a CSV file", path);
+		find_error(reader->findings, at, "%s is not a file. Name a CSV file", name);
 		return;
 	}
-	index = findings_add_file(reader->findings, path);
+	index = findings_add_file(reader->findings, name);
 	file = fopen(path, "re");
 	if (!file) {
 		find_error(reader->findings, at, "cannot read %s: %s. Check path and permissions",
-			   path, strerror(errno));
+			   name, strerror(errno));
 		return;
 	}
 	if (index)

@@ -12,6 +12,9 @@ typedef void line_fn(struct reader *reader, struct place at, char *line, void *a
 /* Calls for every line. What is wrong with the file itself is found at `at`,
  * where the configuration names it. */
 void lines_read(struct reader *reader, const char *path, struct place at, line_fn *line, void *arg);
+/* The same of a file that findings call by another name. */
+void lines_read_as(struct reader *reader, const char *path, const char *name, struct place at,
+		   line_fn *line, void *arg);
 
 /* What the lines of a file are gathered in. */
 struct line_items {

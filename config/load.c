@@ -139,7 +139,8 @@ int config_load_from(const struct config_sources *sources, struct config **ret_c
 	struct pending_list pending = { 0 };
 	struct reader reader = { .findings = &findings,
 				 .check_files = sources->check_files,
-				 .pending = &pending };
+				 .pending = &pending,
+				 .swap = sources->swap };
 	int err;
 
 	if (!loaded)

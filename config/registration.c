@@ -330,6 +330,19 @@ static struct place group_place(const struct node *node, const char *key)
 	return value ? value->at : node->at;
 }
 
+/* A group's file, or what is looked at in its place. */
+static void read_file(struct reader *reader, struct group *group)
+{
+	const struct config_swap *swap = reader->swap;
+	struct config *config = reader->config;
+
+	config->registration_files[config->registration_file_count++] = group->file;
+	if (swap && (!swap->path || !strcmp(swap->path, group->file)))
+		lines_read_as(reader, swap->from, swap->name, group->at, csv_line, group);
+	else
+		lines_read(reader, group->file, group->at, csv_line, group);
+}
+
 static void read_group(struct reader *reader, const struct node *node)
 {
 	struct group group = { .at = group_place(node, "file") };
@@ -365,11 +378,15 @@ static void read_group(struct reader *reader, const struct node *node)
 		add_numbers(reader, &group, group.numbers, group.numbers_count);
 	}
 	if (group.file)
-		lines_read(reader, group.file, group.at, csv_line, &group);
+		read_file(reader, &group);
 }
 
 static void read_registrations(struct reader *reader, const struct value *value)
 {
+	reader->config->registration_files =
+		arena_alloc(reader->arena, value->node->count, sizeof(char *));
+	if (!reader->config->registration_files)
+		return;
 	for (size_t i = 0; i < value->node->count; i++) {
 		const struct node *item = value->node->items[i];
 

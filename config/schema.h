@@ -27,12 +27,13 @@ struct reader {
 	struct config *config;
 	const char *folder; /* of the main file, with the closing slash; "" for none */
 	bool check_files;
-	struct str_map *trunks;       /* name -> trunk.c's struct named */
-	struct str_map *services;     /* name -> its index + 1 */
-	struct pending_list *pending; /* registrations so far */
-	struct service_ref *refs;     /* service.c's: services named before they are defined */
-	struct claim *claims;         /* change.c's: numbers that calls may show */
-	struct derived *derived;      /* defaults that other values decide */
+	struct str_map *trunks;         /* name -> trunk.c's struct named */
+	struct str_map *services;       /* name -> its index + 1 */
+	struct pending_list *pending;   /* registrations so far */
+	const struct config_swap *swap; /* NULL: none */
+	struct service_ref *refs;       /* service.c's: services named before they are defined */
+	struct claim *claims;           /* change.c's: numbers that calls may show */
+	struct derived *derived;        /* defaults that other values decide */
 };
 
 /* The value of a key that nobody gave, for those who ask what is in force. */

@@ -42,6 +42,13 @@ struct pause_options {
 	const char *service, *span, *why;
 };
 
+/* Of `regs import`. */
+struct import_options {
+	bool given; /* any of them */
+	bool dry_run;
+	const char *into; /* NULL: not given */
+};
+
 enum format { FORMAT_TABLE, FORMAT_JSON, FORMAT_TEXT, FORMAT_HTML, FORMAT_PCAPNG };
 
 struct options {
@@ -57,6 +64,7 @@ struct options {
 	struct plan_options plan;
 	struct record_options records;
 	struct pause_options pause;
+	struct import_options import;
 };
 
 /* Sends one request line, reads one JSON document. 0; -EPROTO (no JSON came),
@@ -80,16 +88,27 @@ int run_fleet(const struct options *options);
 bool confirmed(const struct options *options, const char *question);
 int run_records(const struct options *options);
 int run_regs(const struct options *options);
-int run_export(const struct options *options); /* of `regs`: these four */
+int run_export(const struct options *options); /* of `regs`: these five */
+int run_import(const struct options *options);
 int run_pauses(const struct options *options);
 int run_pause(const struct options *options);
 int run_resume(const struct options *options);
+/* What the first line of an export begins with. */
+#define EXPORT_HEADER "# number,route_type,service,state,expires_s"
+/* All registrations in number order, page by page; `before` came already. bar: what is
+ * done with them, to show how far it is; NULL: no bar. A status, said if it is bad. */
+typedef void page_fn(const json_t *page, size_t before, void *arg);
+int each_page(const struct options *options, const char *bar, page_fn *visit, void *arg);
+void show_progress(const char *what, size_t done, size_t total, bool end); /* on stderr */
 /* A number and one of `units`, each with its factor: 30m, 1.5M. NULL: *amount stays. */
 bool take_amount(const char *text, const char *units, const double *factors, double *amount);
 int run_trace(const struct options *options);
 int run_unseal(const struct options *options);
 int run_config(const struct options *options);
 int run_reload(const struct options *options);
+/* Makes the daemon read its configuration again: its report, or NULL after saying why
+ * there is none. */
+json_t *reload_and_wait(const struct options *options, int *ret_status);
 int run_cert(const struct options *options);
 int run_diagnose(const struct options *options);
 int run_top(const struct options *options);

@@ -13,27 +13,6 @@ static const char *text_of(const json_t *object, const char *key)
 	return text ? text : "";
 }
 
-/* `before` so far, to begin a line with or not. */
-static void print_page(const json_t *page, bool as_json, size_t before)
-{
-	const json_t *reg;
-	size_t i;
-
-	json_array_foreach(page, i, reg)
-	{
-		if (as_json) {
-			fputs(before + i ? ",\n" : "[\n", stdout);
-			json_dumpf(reg, stdout, JSON_COMPACT);
-		} else {
-			printf("%s,%s,%s,%s,%lld,%s\n", text_of(reg, "number"),
-			       text_of(reg, "route_type"), text_of(reg, "service"),
-			       text_of(reg, "state"),
-			       (long long)json_integer_value(json_object_get(reg, "expires_s")),
-			       text_of(reg, "tenant"));
-		}
-	}
-}
-
 /* How many there are, for the bar; 0: not known. */
 static size_t count_regs(const struct options *options)
 {
@@ -48,24 +27,22 @@ static size_t count_regs(const struct options *options)
 	return total;
 }
 
-static void show_progress(size_t done, size_t total, bool end)
+void show_progress(const char *what, size_t done, size_t total, bool end)
 {
 	static const char bar[] = "########################################";
 	size_t length = total && done < total ? done * (sizeof(bar) - 1) / total : sizeof(bar) - 1;
 
-	fprintf(stderr, "\r[%-40.*s] %zu of %zu%s", (int)length, bar, done, total, end ? "\n" : "");
+	fprintf(stderr, "\r[%-40.*s] %zu of %zu %s%s", (int)length, bar, done, total, what,
+		end ? "\n" : "");
 }
 
-int run_export(const struct options *options)
+int each_page(const struct options *options, const char *bar, page_fn *visit, void *arg)
 {
-	bool bar = isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO);
 	size_t total = bar ? count_regs(options) : 0, done = 0;
 	char request[64] = "regs";
 	int status = STATUS_OK;
 	bool more = true;
 
-	if (!options->json)
-		puts("# number,route_type,service,state,expires_s,tenant");
 	while (more) {
 		json_t *answer = ask_or_say(options, request, &status);
 		json_t *page = json_object_get(answer, "registrations");
@@ -73,17 +50,60 @@ int run_export(const struct options *options)
 
 		if (!answer)
 			return status;
-		print_page(page, options->json, done);
+		visit(page, done, arg);
 		snprintf(request, sizeof(request), "regs %s",
 			 count ? text_of(json_array_get(page, count - 1), "number") : "");
 		more = count && json_is_true(json_object_get(answer, "more"));
 		done += count;
 		json_decref(answer);
 		if (bar)
-			show_progress(done, total, !more);
+			show_progress(bar, done, total, !more);
 	}
+	return status;
+}
+
+/* ---- export ---- */
+
+struct printing {
+	bool json;
+	size_t count;
+};
+
+static void print_page(const json_t *page, size_t before, void *arg)
+{
+	struct printing *printing = arg;
+	const json_t *reg;
+	size_t i;
+
+	json_array_foreach(page, i, reg)
+	{
+		if (printing->json) {
+			fputs(before + i ? ",\n" : "[\n", stdout);
+			json_dumpf(reg, stdout, JSON_COMPACT);
+		} else {
+			printf("%s,%s,%s,%s,%lld,%s,%s\n", text_of(reg, "number"),
+			       text_of(reg, "route_type"), text_of(reg, "service"),
+			       text_of(reg, "state"),
+			       (long long)json_integer_value(json_object_get(reg, "expires_s")),
+			       text_of(reg, "tenant"), text_of(reg, "source"));
+		}
+	}
+	printing->count += json_array_size(page);
+}
+
+int run_export(const struct options *options)
+{
+	struct printing printing = { .json = options->json };
+	bool bar = isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO);
+	int status;
+
+	if (!options->json)
+		puts(EXPORT_HEADER ",tenant,source");
+	status = each_page(options, bar ? "exported" : NULL, print_page, &printing);
+	if (status != STATUS_OK)
+		return status;
 	if (options->json)
-		puts(done ? "\n]" : "[]");
+		puts(printing.count ? "\n]" : "[]");
 	if (fflush(stdout) || ferror(stdout)) {
 		fprintf(stderr, "breakoutctl: the export is not whole: %s\n", strerror(errno));
 		return STATUS_NO;

@@ -202,7 +202,9 @@ static void usage(FILE *to)
 	      "  regs pause ...    take numbers from the core for a while: see below\n"
 	      "  regs resume ...   give them back\n"
 	      "  regs pauses       what is paused, by whom, why and for how long\n"
-	      "  regs export       all as CSV: number, route type, service, state, expiry\n"
+	      "  regs export       all as CSV: number, route type, service, state, expiry, source\n"
+	      "  regs import FILE  such lines become the configuration's file of numbers: see "
+	      "below\n"
 	      "  regs plan ...     load, margin and worst case of an outage: see below\n"
 	      "  calls [ID]        running calls; ID: all that is known of one, which may be\n"
 	      "                    over: its id, a Call-ID or a Session-ID; [--cdr FILE]\n"
@@ -241,6 +243,11 @@ static void usage(FILE *to)
 	      "regs resume NUMBER|--service NAME|--all\n"
 	      "                           calls of what is paused go past us, over restarts too,\n"
 	      "                           until it is resumed or the time is over\n"
+	      "regs import FILE.csv [--dry-run] [--yes] [--into CSV]\n"
+	      "                           says what is wrong in FILE, or what it changes; then,\n"
+	      "                           once you agree, replaces the file that the "
+	      "configuration\n"
+	      "                           names and reloads: all, or nothing\n"
 	      "unseal FILE.wav.sealed --key KEY   by the private key of recordings.key, a PEM "
 	      "file\n"
 	      "\n"
@@ -285,11 +292,12 @@ static bool fits(const struct command *command, const struct options *options)
 
 	return (command->argument != NONE || !options->argument) &&
 	       (command->argument != NEEDED || options->argument) && (many || !options->second) &&
-	       (command->run == run_regs || (!options->plan.given && !options->pause.given)) &&
+	       (command->run == run_regs ||
+		(!options->plan.given && !options->pause.given && !options->import.given)) &&
 	       (command->run == run_explain || !options->explain.given) &&
 	       (command->run == run_records || !options->records.given) &&
 	       (command->run == run_top || !options->once) &&
-	       (command->run == run_fleet || !options->yes) &&
+	       (command->run == run_fleet || command->run == run_regs || !options->yes) &&
 	       (command->run == run_explain || command->run == run_records ||
 		(command->run == run_calls && options->argument) || !options->explain.cdr) &&
 	       (command->run == run_trace || options->format <= FORMAT_JSON);
@@ -342,7 +350,9 @@ enum {
 	OPT_FOR,
 	OPT_WHY,
 	OPT_ONCE,
-	OPT_YES
+	OPT_YES,
+	OPT_DRY_RUN,
+	OPT_INTO
 };
 
 static const char **explain_text(struct explain_options *explain, int option)
@@ -443,6 +453,23 @@ static bool take_record_option(struct record_options *records, int option, const
 	return true;
 }
 
+/* False: it is none of `regs import`. */
+static bool take_import_option(struct import_options *import, int option, const char *value)
+{
+	switch (option) {
+	case OPT_DRY_RUN:
+		import->dry_run = true;
+		break;
+	case OPT_INTO:
+		import->into = value;
+		break;
+	default:
+		return false;
+	}
+	import->given = true;
+	return true;
+}
+
 static bool take_load(struct explain_options *explain, const char *value)
 {
 	char *rest;
@@ -527,6 +554,8 @@ int main(int argc, char **argv)
 		{ "why", required_argument, NULL, OPT_WHY },
 		{ "once", no_argument, NULL, OPT_ONCE },
 		{ "yes", no_argument, NULL, OPT_YES },
+		{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
+		{ "into", required_argument, NULL, OPT_INTO },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct options options = { .socket_path = SOCKET_PATH };
@@ -559,6 +588,7 @@ int main(int argc, char **argv)
 		default:
 			if (!take_plan_option(&options.plan, option, optarg) &&
 			    !take_pause_option(&options.pause, option, optarg) &&
+			    !take_import_option(&options.import, option, optarg) &&
 			    !take_record_option(&options.records, option, optarg) &&
 			    !take_explain_option(&options.explain, option, optarg))
 				return wrong_usage();

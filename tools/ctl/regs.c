@@ -148,10 +148,12 @@ int run_regs(const struct options *options)
 	} verbs[] = { { "list", run_regs_list },       { "show", run_regs_show },
 		      { "refresh", run_regs_refresh }, { "plan", run_regs_plan },
 		      { "pauses", run_pauses },        { "export", run_export },
-		      { "pause", run_pause },          { "resume", run_resume } };
+		      { "pause", run_pause },          { "resume", run_resume },
+		      { "import", run_import } };
 	const char *verb = options->argument ? options->argument : "list";
 
 	if ((options->plan.given && strcmp(verb, "plan")) ||
+	    ((options->import.given || options->yes) && strcmp(verb, "import")) ||
 	    (options->pause.given && strcmp(verb, "pause") && strcmp(verb, "resume")))
 		return STATUS_USAGE;
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)

@@ -108,16 +108,23 @@ static json_t *await_reload(const struct options *options, json_int_t number, in
 	}
 }
 
+json_t *reload_and_wait(const struct options *options, int *ret_status)
+{
+	json_t *answer = ask_or_say(options, "reload", ret_status), *report;
+
+	if (!answer)
+		return NULL;
+	report = await_reload(options, json_integer_value(json_object_get(answer, "reload")),
+			      ret_status);
+	json_decref(answer);
+	return report;
+}
+
 int run_reload(const struct options *options)
 {
 	int status = STATUS_OK;
-	json_t *answer = ask_or_say(options, "reload", &status), *report;
+	json_t *report = reload_and_wait(options, &status);
 
-	if (!answer)
-		return status;
-	report = await_reload(options, json_integer_value(json_object_get(answer, "reload")),
-			      &status);
-	json_decref(answer);
 	if (!report)
 		return status;
 	if (options->json)

@@ -316,6 +316,41 @@ static void route_types_have_their_names(void **state)
 	assert_int_equal(route_type_parse("", &type), -EINVAL);
 }
 
+static void a_file_can_be_looked_at_in_the_place_of_another(void **state)
+{
+	char path[160], one[160], other[160];
+	struct config_swap swap = { .path = one, .from = other, .name = "new.csv" };
+	struct config_sources sources = { .path = path, .swap = &swap };
+	struct config *config = NULL;
+	struct str errors = { 0 };
+
+	(void)state;
+	put("one.csv", "+4799000001\n");
+	put("two.csv", "+4799000002\n");
+	put("other.csv", "+4799000003\n+4799000002,loop\n");
+	put("breakout.yaml", BASE "registrations:\n"
+				  "  - { file: one.csv, route_type: loop }\n"
+				  "  - { file: two.csv, route_type: loop }\n");
+	(void)snprintf(path, sizeof(path), "%s/breakout.yaml", folder);
+	(void)snprintf(one, sizeof(one), "%s/one.csv", folder);
+	(void)snprintf(other, sizeof(other), "%s/other.csv", folder);
+	assert_int_equal(config_load_from(&sources, &config, &errors), -EINVAL);
+	assert_non_null(strstr(errors.text, ":1:1: error: the number +4799***02 is registered "
+					    "already at new.csv:2:1. Remove one"));
+	str_done(&errors);
+	put("other.csv", "+4799000003\n");
+	assert_int_equal(config_load_from(&sources, &config, &errors), 0);
+	assert_int_equal(config->registration_file_count, 2);
+	assert_string_equal(config->registration_files[0], one);
+	assert_null(config_find_number(config, "+4799000001"));
+	assert_non_null(config_find_number(config, "+4799000002"));
+	assert_non_null(config_find_number(config, "+4799000003"));
+	config = config_destroy(config);
+	swap.path = NULL;
+	assert_int_equal(config_load_from(&sources, &config, &errors), -EINVAL);
+	str_done(&errors);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -327,6 +362,7 @@ int main(void)
 		IN_FOLDER(a_csv_file_gives_numbers_and_their_own_columns),
 		IN_FOLDER(mistakes_in_a_csv_file_are_placed_in_it),
 		IN_FOLDER(a_csv_file_that_cannot_be_read_is_named),
+		IN_FOLDER(a_file_can_be_looked_at_in_the_place_of_another),
 		IN_FOLDER(a_million_numbers_load),
 		IN_FOLDER(too_many_numbers_are_refused_once),
 		IN_FOLDER(consents_are_a_template),
