@@ -216,24 +216,63 @@ static void default_address(struct reader *reader, const struct node *root)
 			"`media.address` is missing: the listener is on all addresses, and peers "
 			"must be told one. Write the address they send media to");
 	else {
-		config->media.address =
-			arena_dup(reader->arena, listen->host, strlen(listen->host));
-		settings_derive(reader, "media.address", config->media.address);
+		char **only = arena_alloc(reader->arena, 1, sizeof(*only));
+
+		if (!only)
+			return;
+		*only = arena_dup(reader->arena, listen->host, strlen(listen->host));
+		config->media.addresses = only;
+		config->media.address_count = 1;
+		settings_derive(reader, "media.address", *only);
 	}
+}
+
+static void check_addresses(struct reader *reader, const struct node *root)
+{
+	const struct config_media *media = &reader->config->media;
+	struct place at = place_of(root, "media.address");
+
+	if (media->address_count > CONFIG_ADDRESSES_MAX)
+		find_error(reader->findings, at,
+			   "`media.address` has %zu addresses, and each call takes a port on all. "
+			   "Keep at most %d",
+			   media->address_count, CONFIG_ADDRESSES_MAX);
+	if (media->address_count > 1 && media->ice == MEDIA_ICE_LITE)
+		find_error(reader->findings, at,
+			   "`media.ice: lite` is on one address. Keep the first of "
+			   "`media.address`, or write `ice: full`");
+	for (size_t i = 0; i < media->address_count; i++)
+		for (size_t k = 0; k < i; k++)
+			if (media->addresses[i] && media->addresses[k] &&
+			    !strcmp(media->addresses[i], media->addresses[k]))
+				find_error(reader->findings, at,
+					   "`media.address` names %.60s twice. Remove one",
+					   media->addresses[i]);
 }
 
 /* Peers send to where they were told, and a socket hears one family. */
 static void check_advertised(struct reader *reader, const struct node *root)
 {
 	const struct config_media *media = &reader->config->media;
+	struct place at = place_of(root, "media.advertised_address");
 
-	if (!media->advertised_address || !media->address || !host_is_literal(media->address) ||
-	    !strchr(media->advertised_address, ':') == !strchr(media->address, ':'))
+	if (media->advertised_count && media->advertised_count != media->address_count) {
+		find_error(reader->findings, at,
+			   "`media.advertised_address` has %zu addresses, `media.address` %zu. "
+			   "Write one for each, in their order; the same where there is no NAT",
+			   media->advertised_count, media->address_count);
 		return;
-	find_error(reader->findings, place_of(root, "media.advertised_address"),
-		   "`media.advertised_address`: `%.60s` is of another family than "
-		   "`media.address`, %.60s. Write both as IPv4 or both as IPv6 addresses",
-		   media->advertised_address, media->address);
+	}
+	for (size_t i = 0; i < media->advertised_count; i++) {
+		const char *own = media->addresses[i], *told = media->advertised_addresses[i];
+
+		if (own && told && host_is_literal(own) && !strchr(told, ':') != !strchr(own, ':'))
+			find_error(reader->findings, at,
+				   "`media.advertised_address`: `%.60s` is of another family than "
+				   "`media.address`, %.60s. Write both as IPv4 or both as IPv6 "
+				   "addresses",
+				   told, own);
+	}
 }
 
 static void check_ingress(struct reader *reader, const struct node *root)
@@ -301,6 +340,7 @@ void check_all(struct reader *reader, const struct node *root)
 	check_ports(reader, root);
 	check_media_certificate(reader, root);
 	default_address(reader, root);
+	check_addresses(reader, root);
 	check_advertised(reader, root);
 	turn_check(reader, root);
 	check_ingress(reader, root);

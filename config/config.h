@@ -507,9 +507,16 @@ struct config_turn {
  * crosses untouched. */
 enum media_bypass { MEDIA_BYPASS_NEVER, MEDIA_BYPASS_LOOPS, MEDIA_BYPASS_OVERLOAD };
 
+#define CONFIG_ADDRESSES_MAX 4
+
 struct config_media {
-	char *address; /* to bind, and in SDP; default: of the first tls listener if literal */
-	char *advertised_address;    /* in SDP instead: what a NAT maps to `address`; NULL: none */
+	/* To bind, and in SDP: full agents of ICE all, everything else the first; default: of
+	 * the first tls listener if literal. */
+	char **addresses;
+	size_t address_count;
+	/* In SDP instead: what a NAT maps to each. */
+	char **advertised_addresses;
+	size_t advertised_count;     /* 0, or as many */
 	uint16_t port_min, port_max; /* 20000-29999 */
 	enum media_ice ice;
 	enum ice_policy ice_policy; /* all */

@@ -377,13 +377,17 @@ static const struct key media_keys[] = {
 	  .help = "PEM file: the certificate's private key" },
 	{ .name = "address",
 	  .kind = &kind_address,
-	  AT(media.address),
-	  .help = "address of this machine that peers send media to; that of the first tls "
+	  LIST(media.addresses, char *),
+	  COUNT(media.address_count),
+	  .help = "addresses of this machine that peers send media to, IPv4 and IPv6: full agents "
+		  "of ICE are on all, everything else on the first; that of the first tls "
 		  "listener" },
 	{ .name = "advertised_address",
 	  .kind = &kind_address,
-	  AT(media.advertised_address),
-	  .help = "behind a NAT that maps it to `address`, port by port: what peers are told" },
+	  LIST(media.advertised_addresses, char *),
+	  COUNT(media.advertised_count),
+	  .help = "behind a NAT that maps it to `address`, port by port: what peers are told; of "
+		  "several addresses one for each, in their order" },
 	{ .name = "ports",
 	  .kind = &kind_port_range,
 	  AT(media.port_min),

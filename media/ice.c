@@ -320,11 +320,21 @@ static void on_gathering_done(NiceAgent *agent, guint stream, gpointer arg)
 		end_gathering(ice, /* in_time= */ true);
 }
 
-static bool use_servers(struct ice *ice, const struct servers_now *servers, int family)
+/* Servers are reached from addresses of their family only. */
+static bool can_reach(const struct net_hosts *hosts, const union net_address *server)
+{
+	for (unsigned i = 0; i < hosts->count; i++)
+		if (hosts->own[i].any.sa_family == server->any.sa_family)
+			return true;
+	return false;
+}
+
+static bool use_servers(struct ice *ice, const struct servers_now *servers,
+			const struct net_hosts *hosts)
 {
 	char host[NET_TEXT_ROOM];
 
-	if (servers->stun.any.sa_family == family) {
+	if (can_reach(hosts, &servers->stun)) {
 		net_host(&servers->stun, host);
 		g_object_set(ice->agent, "stun-server", host, "stun-server-port",
 			     (guint)net_port(&servers->stun), NULL);
@@ -333,7 +343,7 @@ static bool use_servers(struct ice *ice, const struct servers_now *servers, int 
 	for (unsigned i = 0; i < servers->turn_count; i++) {
 		const struct servers_turn *turn = &servers->turn[i];
 
-		if (turn->address.any.sa_family != family)
+		if (!can_reach(hosts, &turn->address))
 			continue;
 		net_host(&turn->address, host);
 		if (!nice_agent_set_relay_info(
@@ -349,20 +359,29 @@ static bool use_servers(struct ice *ice, const struct servers_now *servers, int 
 	return true;
 }
 
+static bool add_addresses(struct ice *ice, const struct net_hosts *hosts)
+{
+	for (unsigned i = 0; i < hosts->count; i++) {
+		NiceAddress nice;
+
+		to_nice(&hosts->own[i], &nice);
+		nice_address_set_port(&nice, 0);
+		if (!nice_agent_add_local_address(ice->agent, &nice))
+			return false;
+	}
+	return true;
+}
+
 /* Host candidates are there at once; what servers add is told by gathered(). */
 static int gather(struct ice *ice, const struct ice_setup *setup)
 {
-	uint16_t port = net_port(setup->address);
-	NiceAddress nice;
 	int err;
 
 	ice->stream = nice_agent_add_stream(ice->agent, COMPONENT);
-	to_nice(setup->address, &nice);
-	nice_address_set_port(&nice, 0);
-	if (ice->stream == 0 || !nice_agent_add_local_address(ice->agent, &nice) ||
-	    !use_servers(ice, setup->servers, setup->address->any.sa_family))
+	if (ice->stream == 0 || !add_addresses(ice, setup->hosts) ||
+	    !use_servers(ice, setup->servers, setup->hosts))
 		return -EIO;
-	nice_agent_set_port_range(ice->agent, ice->stream, COMPONENT, port, port);
+	nice_agent_set_port_range(ice->agent, ice->stream, COMPONENT, setup->port, setup->port);
 	err = set_credentials(ice, /* renew= */ true);
 	if (err)
 		return err;

@@ -39,7 +39,8 @@ struct ice_handlers {
 struct ice_setup {
 	struct _GMainContext *context;
 	struct timer_wheel *wheel;
-	const union net_address *address;  /* ours, with the port */
+	const struct net_hosts *hosts;     /* ours, */
+	uint16_t port;                     /* all with this port; borrowed as */
 	const struct servers_now *servers; /* borrowed for the time of the call */
 	struct ice_handlers handlers;
 	/* Our candidates are complete; whole: nothing is missing of what the servers were
@@ -50,7 +51,7 @@ struct ice_setup {
 	void *gone_arg;
 };
 
-/* Binds the address with its port. 0, -ENOMEM, -EIO (no random numbers, or the port
+/* Binds each address with the port. 0, -ENOMEM, -EIO (no random numbers, or the port
  * cannot be bound). */
 int ice_create(struct ice **ret_ice, const struct ice_setup *setup) MUST_CHECK;
 /* Not from inside a handler. NULL is fine; returns NULL. */

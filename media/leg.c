@@ -352,7 +352,8 @@ static int make_agent(struct leg *leg, const struct ice_handlers *handlers)
 	const struct ice_setup setup = {
 		.context = worker_context(leg->setup.worker),
 		.wheel = worker_wheel(leg->setup.worker),
-		.address = &leg->setup.address,
+		.hosts = leg->setup.hosts,
+		.port = net_port(&leg->setup.address),
 		.servers = &servers,
 		.handlers = *handlers,
 		.gathered = on_ice_gathered,
@@ -397,16 +398,53 @@ int leg_prepare(struct leg *leg)
 	return err ? err : agent_state(leg);
 }
 
+/* Index of the host, ours or as it is told; the count of hosts: none of ours. */
+static unsigned find_host(const struct leg *leg, const union net_address *address)
+{
+	const struct net_hosts *hosts = leg->setup.hosts;
+	unsigned i = 0;
+
+	while (i < hosts->count && !net_same_host(address, &hosts->own[i]) &&
+	       !net_same_host(address, &hosts->told[i]))
+		i++;
+	return i;
+}
+
 /* Our own, or what a NAT maps to it: we would talk to ourselves. */
 static bool is_own(const struct leg *leg, const union net_address *address)
 {
 	uint16_t ours = net_port(&leg->setup.address);
 
-	if (!net_same_host(address, &leg->setup.address) &&
-	    !net_same_host(address, &leg->setup.advertised))
+	if (find_host(leg, address) == leg->setup.hosts->count)
 		return false;
 	return net_port(address) == ours ||
 	       (leg_has_sockets(leg->setup.kind) && net_port(address) == ours + 1);
+}
+
+/* Only full agents are on other addresses than the first. */
+static unsigned hosts_in_use(const struct leg *leg)
+{
+	return leg->setup.kind == MEDIA_LEG_WEBRTC && !leg->setup.lite ? leg->setup.hosts->count
+								       : 1;
+}
+
+/* The count of hosts: none is of this family. */
+static unsigned host_of_family(const struct leg *leg, int family)
+{
+	const struct net_hosts *hosts = leg->setup.hosts;
+
+	for (unsigned i = 0; i < hosts_in_use(leg); i++)
+		if (hosts->own[i].any.sa_family == family)
+			return i;
+	return hosts->count;
+}
+
+static bool is_on_loopback(const struct leg *leg)
+{
+	for (unsigned i = 0; i < hosts_in_use(leg); i++)
+		if (net_is_loopback(&leg->setup.hosts->own[i]))
+			return true;
+	return false;
 }
 
 /* An address that no packet of ours may be sent to. */
@@ -414,11 +452,11 @@ static const char *forbidden(const struct leg *leg, const union net_address *add
 {
 	if (address->any.sa_family == AF_UNSPEC)
 		return "is not a literal address";
-	if (address->any.sa_family != leg->setup.address.any.sa_family)
+	if (host_of_family(leg, address->any.sa_family) == leg->setup.hosts->count)
 		return "is of another address family than ours";
 	if (net_is_multicast(address))
 		return "is multicast, broadcast or reserved";
-	if (net_is_loopback(address) && !net_is_loopback(&leg->setup.address))
+	if (net_is_loopback(address) && !is_on_loopback(leg))
 		return "is loopback";
 	if (is_own(leg, address))
 		return "is our own";
@@ -849,10 +887,23 @@ static void describe_dtls(const struct leg *leg, const struct media_desc *offer,
  * them (peer-reflexive, RFC 8445 7.3.1.3). */
 static void advertise(const struct leg *leg, struct media_desc *ours)
 {
-	net_set_host(&ours->rtp, &leg->setup.advertised);
-	for (unsigned i = 0; i < ours->candidate_count; i++)
-		if (ours->candidates[i].type == SDP_HOST)
-			net_set_host(&ours->candidates[i].address, &leg->setup.advertised);
+	const struct net_hosts *hosts = leg->setup.hosts;
+	unsigned host;
+
+	for (unsigned i = 0; i < ours->candidate_count; i++) {
+		host = find_host(leg, &ours->candidates[i].address);
+		if (ours->candidates[i].type == SDP_HOST && host < hosts->count)
+			net_set_host(&ours->candidates[i].address, &hosts->told[host]);
+	}
+}
+
+/* Of several the first of the peer's family, who may not look at candidates. */
+static unsigned default_host(const struct leg *leg, const struct media_desc *offer)
+{
+	const struct media_desc *peer = offer ? offer : leg->remote;
+	unsigned host = peer ? host_of_family(leg, peer->rtp.any.sa_family) : 0;
+
+	return host < leg->setup.hosts->count ? host : 0;
 }
 
 /* The default candidate is one of those that are told: RFC 8839 4.2.1.2. */
@@ -869,6 +920,7 @@ void leg_describe(const struct leg *leg, const struct media_desc *offer, struct 
 {
 	describe_sections(leg, offer, ours);
 	ours->rtp = leg->setup.address;
+	net_set_host(&ours->rtp, &leg->setup.hosts->told[default_host(leg, offer)]);
 	ours->port = offer && offer->port == 0 ? 0 : net_port(&ours->rtp);
 	/* Offered always: who does not know it has the next port (RFC 5761 5.1.1). */
 	ours->rtcp_mux = !offer || offer->rtcp_mux;

@@ -33,9 +33,10 @@ struct sdp_origin {
 
 struct leg_setup {
 	enum media_leg_kind kind;
-	union net_address address;    /* ours with the port taken; with sockets: of the even one */
-	union net_address advertised; /* in SDP in its place; the host of `address` without a NAT */
-	int fds[2];                   /* with sockets: the bound pair */
+	union net_address address;     /* ours with the port taken; with sockets: of the even one */
+	const struct net_hosts *hosts; /* all of ours, borrowed, `address` among them: a full agent
+					  is on each, and each has what is told in its place */
+	int fds[2];                    /* with sockets: the bound pair */
 	struct media_local local;
 	struct recording *recording;    /* of a local side: taken; NULL: none */
 	struct dtls_identity *identity; /* borrowed, outlives the leg */

@@ -31,7 +31,7 @@ static struct metric sessions_gauge =
 	METRIC_GAUGE_INIT("breakout_media_sessions", NULL, "Media sessions that exist.");
 
 struct media_engine {
-	union net_address address, advertised; /* the same without a NAT */
+	struct net_hosts hosts; /* the first serves those that have one address */
 	unsigned rtp_timeout_s, hold_timeout_s, opus_complexity;
 	struct ports *ports;
 	struct dtls_identity *identity; /* of new sessions: pinned or made here, */
@@ -415,16 +415,28 @@ static int check_bindable(const union net_address *address)
 	return err;
 }
 
-static int read_addresses(const struct media_engine_options *options,
-			  union net_address *ret_address, union net_address *ret_advertised)
+static int add_host(struct net_hosts *hosts, const char *address, const char *advertised)
 {
-	const char *advertised = options->advertised ? options->advertised : options->address;
+	union net_address *own = &hosts->own[hosts->count], *told = &hosts->told[hosts->count];
 
-	if (!options->address || net_parse(options->address, 0, ret_address) ||
-	    net_parse(advertised, 0, ret_advertised) ||
-	    ret_address->any.sa_family != ret_advertised->any.sa_family)
+	if (hosts->count == NET_HOSTS_MAX || !address || net_parse(address, 0, own) ||
+	    net_parse(advertised ? advertised : address, 0, told) ||
+	    own->any.sa_family != told->any.sa_family)
 		return -EINVAL;
-	return check_bindable(ret_address);
+	hosts->count++;
+	return check_bindable(own);
+}
+
+static int read_hosts(const struct media_engine_options *options, struct net_hosts *ret_hosts)
+{
+	int err;
+
+	memset(ret_hosts, 0, sizeof(*ret_hosts));
+	err = add_host(ret_hosts, options->address, options->advertised);
+	for (unsigned i = 0; !err && i < options->other_count; i++)
+		err = add_host(ret_hosts, options->others[i].address,
+			       options->others[i].advertised);
+	return err;
 }
 
 static int start_crypto(struct media_engine *engine)
@@ -448,9 +460,9 @@ static int start_crypto(struct media_engine *engine)
 /* One port for all that the worker serves; it is never given back. */
 static int start_lite(struct media_engine *engine, unsigned index)
 {
-	union net_address address = engine->address;
+	union net_address address = engine->hosts.own[0];
 	uint16_t port;
-	int err = ports_take(engine->ports, &address, &port);
+	int err = ports_take(engine->ports, &address, 1, &port);
 
 	if (err)
 		return err;
@@ -491,17 +503,15 @@ int media_engine_create(struct media_engine **ret_engine,
 			const struct media_engine_options *options)
 {
 	struct media_engine *engine;
-	union net_address address, advertised;
+	struct net_hosts hosts;
 	int err;
 
-	if (options->threads == 0 || options->threads > THREADS_MAX ||
-	    read_addresses(options, &address, &advertised))
+	if (options->threads == 0 || options->threads > THREADS_MAX || read_hosts(options, &hosts))
 		return -EINVAL;
 	engine = calloc(1, sizeof(*engine));
 	if (!engine)
 		return -ENOMEM;
-	engine->address = address;
-	engine->advertised = advertised;
+	engine->hosts = hosts;
 	engine->rtp_timeout_s = options->rtp_timeout_s;
 	engine->hold_timeout_s = options->hold_timeout_s;
 	engine->opus_complexity = options->opus_complexity;
@@ -583,7 +593,7 @@ static struct request *request_create(struct shared *shared, mail_fn *deliver, e
 
 static int start_hub(struct media_engine *engine, struct worker *worker, struct hub **ret_hub)
 {
-	union net_address address = engine->address;
+	union net_address address = engine->hosts.own[0];
 	uint16_t port;
 	int fds[2], err = ports_take_pair(engine->ports, &address, &port, fds);
 
@@ -615,15 +625,16 @@ static int take_port(struct media_session *session, struct session_setup *setup,
 	bool webrtc = setup->kind[side] == MEDIA_LEG_WEBRTC;
 	int err = 0;
 
-	setup->address[side] = engine->address;
+	setup->address[side] = engine->hosts.own[0];
 	if (webrtc && setup->lite)
 		setup->address[side] = *lite_address(setup->lite);
 	else if (webrtc)
-		err = ports_take(engine->ports, &engine->address, ret_port);
+		err = ports_take(engine->ports, engine->hosts.own, engine->hosts.count, ret_port);
 	else if (leg_has_sockets(setup->kind[side]) && setup->rules.side[side].shared_port)
 		err = take_seat(session, setup, side);
 	else if (leg_has_sockets(setup->kind[side]))
-		err = ports_take_pair(engine->ports, &engine->address, ret_port, setup->fds[side]);
+		err = ports_take_pair(engine->ports, &engine->hosts.own[0], ret_port,
+				      setup->fds[side]);
 	if (*ret_port)
 		net_set_port(&setup->address[side], *ret_port);
 	return err;
@@ -717,7 +728,7 @@ void media_engine_use_servers(struct media_engine *engine, struct ice_servers *s
 {
 	struct ice_servers *before = engine->servers;
 
-	if (servers && servers_start(servers, &engine->address, before))
+	if (servers && servers_start(servers, &engine->hosts.own[0], before))
 		log_error("media",
 			  "no thread to ask STUN and TURN servers: calls use them unasked");
 	engine->servers = servers_ref(servers);
@@ -751,7 +762,7 @@ static int fill_setup(struct session_setup *setup, struct media_engine *engine,
 	for (unsigned side = 0; side < 2; side++)
 		if (options->before[side])
 			read_origin(options->before[side], &setup->origin[side]);
-	setup->advertised = engine->advertised;
+	setup->hosts = &engine->hosts;
 	setup->receipts = shared->receipts;
 	setup->rtp_timeout_s = engine->rtp_timeout_s;
 	setup->hold_timeout_s = engine->hold_timeout_s;

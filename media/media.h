@@ -150,9 +150,16 @@ int media_servers_create(struct ice_servers **ret_servers, const struct config *
 			 struct str *ret_findings) MUST_CHECK;
 struct ice_servers *media_servers_unref(struct ice_servers *servers); /* NULL fine */
 
+struct media_address {
+	const char *address;    /* literal address to bind and to put into SDP */
+	const char *advertised; /* in SDP instead, of the same family; NULL: `address` */
+};
+
 struct media_engine_options {
-	const char *address;         /* literal address to bind and to put into SDP */
-	const char *advertised;      /* in SDP instead, of the same family; NULL: `address` */
+	const char *address, *advertised; /* see above */
+	/* Full agents have candidates on these too; all else is on the first alone. */
+	const struct media_address *others;
+	unsigned other_count;
 	uint16_t port_min, port_max; /* inclusive */
 	unsigned threads;            /* at least 1 */
 	struct processors cpus;      /* each thread stays on one, in turn; none: anywhere */

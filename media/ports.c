@@ -122,7 +122,22 @@ static bool is_free(const struct ports *ports, uint32_t index, mono_ms now)
 	return index < ports->count && ports->free_from[index] <= now;
 }
 
-int ports_take(struct ports *ports, const union net_address *address, uint16_t *ret_port)
+static int try_port(const union net_address *addresses, unsigned count, uint16_t port)
+{
+	int err = 0;
+
+	for (unsigned i = 0; !err && i < count; i++) {
+		int fd = -1;
+
+		err = bind_port(&addresses[i], port, &fd);
+		if (!err)
+			close(fd);
+	}
+	return err;
+}
+
+int ports_take(struct ports *ports, const union net_address *addresses, unsigned count,
+	       uint16_t *ret_port)
 {
 	mono_ms now = clock_now();
 
@@ -130,16 +145,15 @@ int ports_take(struct ports *ports, const union net_address *address, uint16_t *
 	for (uint32_t tried = 0; tried < ports->count; tried++) {
 		uint32_t index = ports->next++ % ports->count;
 		uint16_t port = (uint16_t)(ports->min + index);
-		int fd = -1, err;
+		int err;
 
 		if (!is_free(ports, index, now))
 			continue;
-		err = bind_port(address, port, &fd);
+		err = try_port(addresses, count, port);
 		if (err == -EADDRINUSE)
 			continue;
 		if (err)
 			return err;
-		close(fd);
 		mark_taken(ports, index, 1);
 		*ret_port = port;
 		return 0;

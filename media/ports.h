@@ -20,9 +20,9 @@ struct ports; /* opaque */
 int ports_create(struct ports **ret_ports, uint16_t min, uint16_t max) MUST_CHECK;
 struct ports *ports_destroy(struct ports *ports);
 
-/* One port on which `address` can be bound (tried, then closed: libnice binds
- * by itself). 0, -ENOSPC or another error of socket(2). */
-int ports_take(struct ports *ports, const union net_address *address,
+/* One port on which each of these addresses can be bound (tried, then closed: libnice
+ * binds by itself). 0, -ENOSPC or another error of socket(2). */
+int ports_take(struct ports *ports, const union net_address *addresses, unsigned count,
 	       uint16_t *ret_port) MUST_CHECK;
 /* An even port and the next, as bound non-blocking sockets: RTP and RTCP
  * (RFC 3550 11). The caller owns the sockets. Same errors. */

@@ -247,7 +247,7 @@ static int start_leg(struct session *session, enum media_side side)
 	const struct leg_setup leg = {
 		.kind = setup->kind[side],
 		.address = setup->address[side],
-		.advertised = setup->advertised,
+		.hosts = setup->hosts,
 		.fds = { setup->fds[side][0], setup->fds[side][1] },
 		.local = setup->local,
 		.recording = is_local(session, side) ? setup->recording : NULL,

@@ -19,7 +19,7 @@ struct session_setup {
 	struct recording *recording;    /* taken: of the local side; NULL: none */
 	struct media_desc *local_offer; /* taken: codecs of the local side; NULL without one */
 	union net_address address[2];
-	union net_address advertised; /* of both, in SDP */
+	const struct net_hosts *hosts; /* borrowed: the engine outlives its sessions */
 	int fds[2][2];
 	struct sdp_origin origin[2]; /* 0: a new one */
 	char name[48];

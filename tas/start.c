@@ -282,7 +282,7 @@ static void say_ready(const struct daemon *daemon)
 			 sip_endpoint_port(daemon->endpoint, i));
 	log_info("main", "ready version=%s config=%s listen=%s media=%s:%u-%u registrations=%zu",
 		 BREAKOUT_VERSION, config->version, ports.text ? ports.text : "",
-		 config->media.address, config->media.port_min, config->media.port_max,
+		 config->media.addresses[0], config->media.port_min, config->media.port_max,
 		 config->registration_count);
 	str_done(&ports);
 	notify_manager("READY=1");

@@ -143,12 +143,36 @@ static int check_processors(const struct processors *cpus)
 	return 0;
 }
 
+static struct media_address address_of(const struct config_media *config, size_t i)
+{
+	return (struct media_address){ config->addresses[i],
+				       config->advertised_count ? config->advertised_addresses[i]
+								: NULL };
+}
+
+static void say_addresses(const struct config_media *config)
+{
+	struct str addresses = { 0 };
+
+	for (size_t i = 0; i < config->address_count; i++)
+		str_addf(&addresses, "%s%s", i ? ", " : "", config->addresses[i]);
+	log_error("main",
+		  "start: media.address %s is not of this machine, or media.ports %u-%u hold no "
+		  "pair: give addresses of this machine; what a NAT maps to them is "
+		  "media.advertised_address",
+		  addresses.text ? addresses.text : "", config->port_min, config->port_max);
+	str_done(&addresses);
+}
+
 int daemon_start_media(struct daemon *daemon)
 {
 	const struct config_media *config = &daemon->config->media;
+	struct media_address hosts[CONFIG_ADDRESSES_MAX];
 	struct media_engine_options options = {
-		.address = config->address,
-		.advertised = config->advertised_address,
+		.address = address_of(config, 0).address,
+		.advertised = address_of(config, 0).advertised,
+		.others = hosts + 1,
+		.other_count = (unsigned)config->address_count - 1,
 		.port_min = config->port_min,
 		.port_max = config->port_max,
 		.threads = media_threads(config),
@@ -164,13 +188,11 @@ int daemon_start_media(struct daemon *daemon)
 
 	if (err)
 		return err;
+	for (size_t i = 0; i < config->address_count; i++)
+		hosts[i] = address_of(config, i);
 	err = media_engine_create(&daemon->media, &options);
 	if (err == -EINVAL)
-		log_error("main",
-			  "start: media.address %s is not of this machine, or media.ports %u-%u "
-			  "hold no pair: give an address of this machine; what a NAT maps to it is "
-			  "media.advertised_address",
-			  config->address, config->port_min, config->port_max);
+		say_addresses(config);
 	else if (err && err != -EIO) /* that one is logged where it happened */
 		(void)daemon_failed("media engine", err);
 	if (err)

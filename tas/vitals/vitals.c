@@ -134,8 +134,8 @@ static void look_at_name(struct vitals *vitals)
 		return;
 	ours = own_name_is_ours(vitals->own_name, vitals->health.dns_addresses,
 				vitals->health.dns_address_count, why, sizeof(why)) ||
-	       own_name_is_ours(vitals->own_name, &vitals->options.config->media.advertised_address,
-				config->media.advertised_address != NULL, why, sizeof(why));
+	       own_name_is_ours(vitals->own_name, config->media.advertised_addresses,
+				config->media.advertised_count, why, sizeof(why));
 	hear(vitals, VITAL_DNS, ours, why);
 }
 

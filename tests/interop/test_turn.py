@@ -60,6 +60,7 @@ def media(turn, folder, password="right", policy="relay", **server):
     entry = {"address": f"127.0.0.1:{turn.port}", "username": "breakout",
              "password_file": secret(folder, f"password-{len(password)}", password), **server}
     return {"media": {"address": "127.0.0.1", "ports": "20000-29999", "ice_policy": policy,
+                      "gather_time": "2s",  # a busy machine's
                       "turn": [{key: value for key, value in entry.items() if value}]}}
 
 
@@ -179,7 +180,7 @@ def only_relays_and_none(rig):
 
 
 def gone_in_a_call(rig):
-    """The call is on its direct way and stays; the next one waits half a second for the
+    """The call is on its direct way and stays; the next one waits for the
     server, and from there on none does."""
     with Turn(rig.folder) as turn, rig.daemon(media(turn, rig.folder, policy="all")) as daemon:
         start(daemon)

@@ -177,6 +177,27 @@ static void media_needs_an_address_peers_can_use(void **state)
 	       "");
 }
 
+static void media_is_on_few_addresses_and_each_once(void **state)
+{
+	struct config *config =
+		expect_config(DOMAIN SIP CORE "media: { address: [10.0.0.1, '::1'] }\n");
+
+	(void)state;
+	assert_int_equal(config->media.address_count, 2);
+	assert_string_equal(config->media.addresses[1], "::1");
+	config_destroy(config);
+	expect(DOMAIN SIP CORE "media: { address: [10.0.0.1, 10.0.0.1] }\n",
+	       ERROR(4, 10, "`media.address` names 10.0.0.1 twice. Remove one"));
+	expect(DOMAIN SIP CORE "media: { address: [10.0.0.1, 10.0.0.2, '::1', '::2', '::3'] }\n",
+	       ERROR(4, 10,
+		     "`media.address` has 5 addresses, and each call takes a port on all. Keep at "
+		     "most 4"));
+	expect(DOMAIN SIP CORE "media: { address: [10.0.0.1, '::1'], ice: lite }\n",
+	       ERROR(4, 10,
+		     "`media.ice: lite` is on one address. Keep the first of `media.address`, or "
+		     "write `ice: full`"));
+}
+
 static void an_advertised_address_is_of_the_family_that_is_bound(void **state)
 {
 	(void)state;
@@ -188,6 +209,14 @@ static void an_advertised_address_is_of_the_family_that_is_bound(void **state)
 	       ERROR(4, 26,
 		     "`media.advertised_address`: `203.0.113.10` is of another family than "
 		     "`media.address`, ::1. Write both as IPv4 or both as IPv6 addresses"));
+	expect(DOMAIN SIP CORE "media: { address: [10.0.0.1, '::1'], advertised_address: "
+			       "[203.0.113.10, '2001:db8::1'] }\n",
+	       "");
+	expect(DOMAIN SIP CORE "media: { address: [10.0.0.1, '::1'], advertised_address: "
+			       "203.0.113.10 }\n",
+	       ERROR(4, 38,
+		     "`media.advertised_address` has 1 addresses, `media.address` 2. Write one for "
+		     "each, in their order; the same where there is no NAT"));
 	/* that of the listener counts too */
 	expect(DOMAIN CORE "sip: { listen: ['tls://[2001:db8::1]'], certificate: c,\n"
 			   "  private_key: k }\nmedia: { advertised_address: 203.0.113.10 }\n",
@@ -251,6 +280,7 @@ int main(void)
 		IN_FOLDER(prefixes_must_be_told_apart),
 		IN_FOLDER(media_ports_should_keep_clear_of_the_kernels),
 		IN_FOLDER(media_needs_an_address_peers_can_use),
+		IN_FOLDER(media_is_on_few_addresses_and_each_once),
 		IN_FOLDER(an_advertised_address_is_of_the_family_that_is_bound),
 		IN_FOLDER(a_media_certificate_comes_with_its_key),
 		IN_FOLDER(ingress_needs_a_trunk_that_may),

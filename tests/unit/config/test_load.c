@@ -114,7 +114,7 @@ static void every_key_reaches_its_member(void **state)
 	assert_int_equal(config->log_level, LOG_LEVEL_DEBUG);
 	assert_int_equal(config->log_format, LOG_JOURNALD);
 	assert_int_equal(config->log_rate, 0);
-	assert_string_equal(config->media.address, "127.0.0.1"); /* of the tls listener */
+	assert_string_equal(config->media.addresses[0], "127.0.0.1"); /* of the tls listener */
 	assert_int_equal(config->media.port_max, 6999);
 	assert_int_equal(config->media.threads, 2);
 	assert_int_equal(config->media.cpus.count, 4);

@@ -30,6 +30,7 @@ static struct timer_wheel *wheel;
 static struct end ends[2];
 static uint16_t next_port = 22400;
 static unsigned gone;
+static struct net_hosts hosts; /* 127.0.0.1 unless a test says otherwise */
 
 static void on_packet(uint8_t *packet, size_t length, void *arg)
 {
@@ -43,7 +44,7 @@ static void on_connected(const char *remote, void *arg)
 {
 	struct end *end = arg;
 
-	assert_memory_equal(remote, "127.0.0.1:", 10);
+	assert_memory_equal(remote, "127.0.0.", 8);
 	end->connected++;
 }
 
@@ -76,11 +77,11 @@ static void on_gone(void *arg)
 
 static int make_end(struct end *end, const struct servers_now *servers)
 {
-	union net_address address;
 	const struct ice_setup setup = {
 		.context = context,
 		.wheel = wheel,
-		.address = &address,
+		.hosts = &hosts,
+		.port = next_port++,
 		.servers = servers,
 		.handlers = { on_packet, on_connected, on_failed, on_lost, end },
 		.gathered = on_gathered,
@@ -88,7 +89,7 @@ static int make_end(struct end *end, const struct servers_now *servers)
 		.gone_arg = &gone,
 	};
 
-	return net_parse("127.0.0.1", next_port++, &address) || ice_create(&end->ice, &setup);
+	return ice_create(&end->ice, &setup);
 }
 
 static int make(void **state)
@@ -379,6 +380,52 @@ static void consent_goes_on_after_a_restart(void **state)
 	clock_real();
 }
 
+static bool has_ipv6(void)
+{
+	const struct sockaddr_in6 loopback = { .sin6_family = AF_INET6,
+					       .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+	int fd = socket(AF_INET6, SOCK_DGRAM, 0);
+	bool bound = fd >= 0 && bind(fd, (const struct sockaddr *)&loopback, sizeof(loopback)) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return bound;
+}
+
+/* And a peer that has but one of them is met there. */
+static void an_agent_is_on_all_its_addresses(void **state)
+{
+	static const struct servers_now none;
+	static struct media_desc desc;
+	union net_address first = hosts.own[0];
+	bool has_v6 = false;
+
+	(void)state;
+	memset(ends, 0, sizeof(ends));
+	memset(&desc, 0, sizeof(desc));
+	assert_int_equal(net_parse("127.0.0.2", 0, &hosts.own[1]), 0);
+	assert_int_equal(net_parse("::1", 0, &hosts.own[2]), 0);
+	hosts.count = has_ipv6() ? 3 : 2;
+	assert_int_equal(make_end(&ends[0], &none), 0);
+	ice_describe(ends[0].ice, &desc);
+	assert_int_equal(desc.candidate_count, hosts.count);
+	for (unsigned i = 0; i < hosts.count; i++) {
+		assert_int_equal(net_port(&desc.candidates[i].address), next_port - 1);
+		has_v6 = has_v6 || desc.candidates[i].address.any.sa_family == AF_INET6;
+		for (unsigned k = 0; k < i; k++)
+			assert_int_not_equal(desc.candidates[i].priority,
+					     desc.candidates[k].priority);
+	}
+	assert_true(has_v6 || hosts.count == 2);
+	hosts.count = 1;
+	hosts.own[0] = hosts.own[1];
+	assert_int_equal(make_end(&ends[1], &none), 0);
+	hosts.own[0] = first;
+	connect_both();
+	ice_destroy(ends[0].ice);
+	ice_destroy(ends[1].ice);
+}
+
 static struct servers_now asking(const struct fake_stun *server, bool turn, unsigned gather_ms)
 {
 	struct servers_now servers = { .gather_ms = gather_ms, .turn_count = turn };
@@ -491,7 +538,8 @@ static void without_the_relay_it_wanted_it_is_not_whole(void **state)
 static int start(void **state)
 {
 	(void)state;
-	if (timer_wheel_create(&wheel, clock_now()))
+	hosts.count = 1;
+	if (net_parse("127.0.0.1", 0, &hosts.own[0]) || timer_wheel_create(&wheel, clock_now()))
 		return -1;
 	context = g_main_context_new();
 	g_main_context_push_thread_default(context);
@@ -510,6 +558,7 @@ static int stop(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_agent_is_on_all_its_addresses),
 		/* first those that live in real time */
 		cmocka_unit_test(what_a_stun_server_sees_is_a_candidate),
 		cmocka_unit_test(strangers_are_not_heard_while_a_server_is_silent),

@@ -47,14 +47,14 @@ static void an_empty_range_says_so_and_a_port_given_back_rests(void **state)
 
 	(void)state;
 	assert_int_equal(ports_create(&ports, 22120, 22121), 0);
-	assert_int_equal(ports_take(ports, &loopback, &a), 0);
-	assert_int_equal(ports_take(ports, &loopback, &b), 0);
+	assert_int_equal(ports_take(ports, &loopback, 1, &a), 0);
+	assert_int_equal(ports_take(ports, &loopback, 1, &b), 0);
 	assert_int_not_equal(a, b);
-	assert_int_equal(ports_take(ports, &loopback, &c), -ENOSPC);
+	assert_int_equal(ports_take(ports, &loopback, 1, &c), -ENOSPC);
 	ports_give(ports, a, 1);
-	assert_int_equal(ports_take(ports, &loopback, &c), -ENOSPC);
+	assert_int_equal(ports_take(ports, &loopback, 1, &c), -ENOSPC);
 	clock_fake_advance(PORTS_QUARANTINE_MS);
-	assert_int_equal(ports_take(ports, &loopback, &c), 0);
+	assert_int_equal(ports_take(ports, &loopback, 1, &c), 0);
 	assert_int_equal(c, a);
 	ports_destroy(ports);
 }
@@ -88,7 +88,7 @@ static void searches_in_one_range_begin_at_different_places(void **state)
 		struct ports *ports;
 
 		assert_int_equal(ports_create(&ports, 20000, 29999), 0);
-		assert_int_equal(ports_take(ports, &loopback, &port), 0);
+		assert_int_equal(ports_take(ports, &loopback, 1, &port), 0);
 		differ = differ || (first && port != first);
 		first = port;
 		ports_destroy(ports);
@@ -105,7 +105,7 @@ static void a_foreign_address_is_an_error_not_a_full_range(void **state)
 	(void)state;
 	assert_int_equal(net_parse("192.0.2.1", 0, &foreign), 0);
 	assert_int_equal(ports_create(&ports, 22140, 22143), 0);
-	assert_int_equal(ports_take(ports, &foreign, &port), -EADDRNOTAVAIL);
+	assert_int_equal(ports_take(ports, &foreign, 1, &port), -EADDRNOTAVAIL);
 	ports_destroy(ports);
 }
 
@@ -158,14 +158,14 @@ static void gauges_tell_free_used_and_resting_ports(void **state)
 	assert_int_equal(ports_create(&ports, 22150, 22155), 0);
 	assert_gauges(6, 0, 0);
 	assert_int_equal(ports_take_pair(ports, &loopback, &pair, fds), 0);
-	assert_int_equal(ports_take(ports, &loopback, &one), 0);
+	assert_int_equal(ports_take(ports, &loopback, 1, &one), 0);
 	assert_gauges(3, 3, 0);
 	ports_give(ports, pair, 2);
 	clock_fake_advance(PORTS_QUARANTINE_MS / 2);
 	ports_give(ports, one, 1);
 	assert_gauges(3, 0, 3);
 	clock_fake_advance(PORTS_QUARANTINE_MS / 2);
-	assert_int_equal(ports_take(ports, &loopback, &other), 0);
+	assert_int_equal(ports_take(ports, &loopback, 1, &other), 0);
 	assert_gauges(4, 1, 1);
 	ports_destroy(ports);
 	assert_gauges(0, 0, 0);
@@ -181,14 +181,36 @@ static void ports_rest_and_return_many_times_over(void **state)
 	(void)state;
 	assert_int_equal(ports_create(&ports, 22160, 22162), 0);
 	for (unsigned i = 0; i < 10; i++) {
-		assert_int_equal(ports_take(ports, &loopback, &port), 0);
+		assert_int_equal(ports_take(ports, &loopback, 1, &port), 0);
 		ports_give(ports, port, 1);
 		clock_fake_advance(PORTS_QUARANTINE_MS / 2);
 	}
 	clock_fake_advance(PORTS_QUARANTINE_MS);
-	assert_int_equal(ports_take(ports, &loopback, &port), 0);
+	assert_int_equal(ports_take(ports, &loopback, 1, &port), 0);
 	assert_gauges(2, 1, 0);
 	ports_destroy(ports);
+}
+
+/* One port number, though it is bound several times. */
+static void a_port_is_free_on_all_addresses_or_not_taken(void **state)
+{
+	union net_address both[2];
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	struct ports *ports;
+	uint16_t port;
+
+	(void)state;
+	assert_int_equal(net_parse("127.0.0.1", 0, &both[0]), 0);
+	assert_int_equal(net_parse("127.0.0.2", 22164, &both[1]), 0);
+	assert_int_equal(bind(fd, &both[1].any, net_size(&both[1])), 0);
+	assert_int_equal(ports_create(&ports, 22164, 22165), 0);
+	assert_int_equal(ports_take(ports, both, 2, &port), 0);
+	assert_int_equal(port, 22165);
+	assert_int_equal(ports_take(ports, both, 2, &port), -ENOSPC);
+	assert_int_equal(ports_take(ports, both, 1, &port), 0);
+	assert_int_equal(port, 22164);
+	ports_destroy(ports);
+	close(fd);
 }
 
 int main(void)
@@ -202,6 +224,7 @@ int main(void)
 		cmocka_unit_test_setup(an_impossible_range_is_refused, set_up),
 		cmocka_unit_test_setup(gauges_tell_free_used_and_resting_ports, set_up),
 		cmocka_unit_test_setup(ports_rest_and_return_many_times_over, set_up),
+		cmocka_unit_test_setup(a_port_is_free_on_all_addresses_or_not_taken, set_up),
 	};
 
 	return cmocka_run_group_tests_name("media/ports", tests, NULL, NULL);

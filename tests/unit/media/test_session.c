@@ -1157,6 +1157,56 @@ static void an_advertised_address_stands_wherever_ours_would(void **state)
 	assert_null(exchange(1, &options));
 }
 
+static void a_full_agent_is_on_all_addresses(void **state)
+{
+	static const struct media_address others[] = { { "::1", "2001:db8::7" } };
+	const struct media_engine_options v6 = {
+		.address = "::1", .port_min = 22500, .port_max = 22599, .threads = 1
+	};
+	const struct media_engine_options both = { .address = "127.0.0.2",
+						   .advertised = "203.0.113.7",
+						   .others = others,
+						   .other_count = 1,
+						   .port_min = 22620,
+						   .port_max = 22639,
+						   .threads = 1 };
+	struct media_engine *before[2] = { exchange(0, &v6), NULL };
+	struct party *relay, *plain, *caller;
+	const char *offer;
+
+	(void)state;
+	if (!before[0])
+		skip(); /* a host without IPv6 */
+	before[1] = exchange(1, &both);
+	assert_non_null(before[1]);
+	talk_on(engines[1], MEDIA_LEG_WEBRTC, MEDIA_LEG_WEBRTC); /* by IPv6 alone */
+	relay = party_create_on(engines[1], MEDIA_LEG_WEBRTC, MEDIA_LEG_LOCAL, &tone_440);
+	offer = offer_of(relay);
+	assert_non_null(strstr(offer, "c=IN IP4 203.0.113.7\r\n"));
+	assert_non_null(strstr(offer, " 203.0.113.7 "));
+	assert_non_null(strstr(offer, " 2001:db8::7 "));
+	assert_null(strstr(offer, "127.0.0.2"));
+	party_destroy(relay);
+
+	caller = phone(MEDIA_LEG_WEBRTC, &tone_440); /* who is answered in its family */
+	relay = party_create_on(engines[1], MEDIA_LEG_WEBRTC, MEDIA_LEG_LOCAL, &tone_440);
+	assert_int_equal(media_offer(relay->session, MEDIA_A, offer_of(caller)), 0);
+	await_event(relay, MEDIA_EV_ANSWER, MEDIA_A, 1);
+	assert_non_null(strstr(relay->sdp[MEDIA_EV_ANSWER][MEDIA_A], "c=IN IP6 2001:db8::7\r\n"));
+	party_destroy(relay);
+	party_destroy(caller);
+
+	plain = party_create_on(engines[1], MEDIA_LEG_RTP, MEDIA_LEG_LOCAL, &tone_440);
+	caller = phone(MEDIA_LEG_RTP, &tone_440); /* without ICE there is one address */
+	assert_int_equal(media_offer(plain->session, MEDIA_A, offer_of(caller)), 0);
+	await_event(plain, MEDIA_EV_REFUSED, MEDIA_A, 1);
+	assert_non_null(strstr(plain->reason, "of another address family than ours"));
+	party_destroy(plain);
+	party_destroy(caller);
+	put_back(1, before[1]);
+	put_back(0, before[0]);
+}
+
 /* Nobody is at 127.0.0.9: the phones learn the address from what we send, a peer-
  * reflexive one with ICE, the source of RTP without. */
 static void who_cannot_reach_the_advertised_address_is_reached_by_us(void **state)
@@ -2059,6 +2109,7 @@ int main(void)
 		cmocka_unit_test(a_bad_second_answer_leaves_the_first_in_force),
 		cmocka_unit_test(ipv6_carries_audio_too),
 		cmocka_unit_test(an_advertised_address_stands_wherever_ours_would),
+		cmocka_unit_test(a_full_agent_is_on_all_addresses),
 		cmocka_unit_test(who_cannot_reach_the_advertised_address_is_reached_by_us),
 		cmocka_unit_test(a_peer_that_names_our_advertised_address_and_port_is_refused),
 		cmocka_unit_test(calls_out_of_order_are_refused_at_once),
