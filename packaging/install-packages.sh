@@ -37,7 +37,7 @@ fi
 rm -f /tmp/breakout-apt.$$
 
 # Tests start their own; one that the package starts is on every address.
-for service in coturn; do
+for service in coturn janus; do
 	case " $missing " in
 	*" $service "*) $as_root systemctl disable --now -q "$service" 2>/dev/null || true ;;
 	esac
