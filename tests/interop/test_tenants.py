@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One registrar, two cores that are not ours: other certificates would be other regions,
+other credentials are other tenants."""
+
+import contextlib
+import pathlib
+import sqlite3
+import sys
+import tempfile
+import time
+from concurrent import futures
+
+import yaml
+
+import postgres
+from driver import Scene, wait_for
+from fake_api import FakeApi, FakeTokens, pb
+from harness import Pki, Tally, free_port
+
+TTL = 2
+OURS = [f"+4799{i:06d}" for i in range(1, 21)]
+THEIRS = [f"+4799{i:06d}" for i in range(101, 121)]
+
+
+class Tenants(Scene):
+    """Scene with a second core, of tenant acme, and its own token endpoint."""
+
+    def __init__(self, pki, folder):
+        super().__init__(pki, folder, TTL)
+        self.acme_tokens = FakeTokens(pki, free_port(), "acme", "0ther")
+        self.acme = FakeApi(pki, free_port(), TTL, self.acme_tokens).start()
+        (folder / "acme-secret").write_text("0ther\n")
+
+    def file(self, ours=OURS, theirs=THEIRS, name="breakout.yaml", store=None, **api):
+        path = self.config(ours, name, store=store)
+        config = yaml.safe_load(path.read_text())
+        port = self.acme_tokens.server.server_port
+        config["tenants"] = [{
+            "name": "acme",
+            "api": {"target": f"127.0.0.1:{self.acme.port}", "ca_file": self.pki.ca,
+                    "token_url": f"https://127.0.0.1:{port}/t", "client_id": "acme",
+                    "client_secret_file": str(self.folder / "acme-secret"), **api},
+            "prefixes": {"mobile_originating": "02", "mobile_terminating": "03"}}]
+        (self.folder / f"{name}.csv").write_text("".join(f"{n},,,acme\n" for n in theirs))
+        if theirs:
+            config["registrations"].append({"file": f"{name}.csv", "route_type": "loop"})
+        path.write_text(yaml.safe_dump(config))
+        return path
+
+    def start(self, **more):
+        return self.on(self.file(**more))
+
+    def all_active(self, driver, count=40):
+        wait_for(f"{count} active", lambda: list(driver.states().values()) == ["active"] * count)
+
+    def close(self):
+        super().close()
+        self.acme.stop()
+        self.acme_tokens.stop()
+
+
+def longest_gap(api, number, since, until):
+    times = [since] + [s.at for s in api.of(number, since=since)] + [until]
+    return max(b - a for a, b in zip(times, times[1:]))
+
+
+def each_is_asked_with_its_own_credentials(scene):
+    driver = scene.start()
+    scene.all_active(driver)
+    assert {s.number for s in scene.api.seen} == set(OURS)
+    assert {s.number for s in scene.acme.seen} == set(THEIRS)
+    assert {s.token for s in scene.api.seen} <= scene.tokens.valid
+    assert {s.token for s in scene.acme.seen} <= scene.acme_tokens.valid
+    for api, prefixes in ((scene.api, ("00", "01")), (scene.acme, ("02", "03"))):
+        said = pb.Registration.FromString(api.seen[0].registration)
+        assert (said.mobile_originating_prefix, said.mobile_terminating_prefix) == prefixes, said
+    driver.end("stop withdraw")
+    assert {s.number for s in scene.api.of(kind="delete")} == set(OURS)
+    assert {s.number for s in scene.acme.of(kind="delete")} == set(THEIRS)
+
+
+def one_that_is_dead_makes_no_others_numbers_lapse(scene):
+    driver = scene.start()
+    scene.all_active(driver)
+    since = time.monotonic()
+    scene.acme.stop()
+    time.sleep(2.2 * TTL)
+    until = time.monotonic()
+    gaps = {n: longest_gap(scene.api, n, since, until) for n in OURS}
+    assert max(gaps.values()) < TTL, gaps
+    assert "tenant=acme the core's API does not work" in driver.log(), driver.log()
+    assert "tenant=default" not in driver.log(), driver.log()
+    scene.acme.start()
+    scene.all_active(driver)
+    driver.end()
+
+
+def one_that_hangs_holds_up_nobody(scene):
+    scene.acme.fault = "hang"
+    driver = scene.start(deadline="2s")
+    wait_for("ours active", lambda: [driver.states()[n] for n in OURS] == ["active"] * 20, 3)
+    since = time.monotonic()
+    time.sleep(1.5 * TTL)
+    gaps = {n: longest_gap(scene.api, n, since, time.monotonic()) for n in OURS}
+    assert max(gaps.values()) < TTL, gaps
+    scene.acme.fault = None
+    scene.acme.over.set()
+    scene.all_active(driver)
+    driver.end()
+
+
+def a_wrong_secret_is_one_tenants_trouble(scene):
+    (scene.folder / "acme-secret").write_text("wrong\n")
+    driver = scene.start()
+    wait_for("ours active", lambda: [driver.states()[n] for n in OURS] == ["active"] * 20, 3)
+    wait_for("it is said", lambda: "tenant=acme no token" in driver.log())
+    assert not scene.acme.seen
+    (scene.folder / "acme-secret").write_text("0ther\n")
+    scene.all_active(driver)
+    scene.acme_tokens.revoke()  # and one that is revoked is replaced
+    wait_for("another token", lambda: scene.acme_tokens.issued > 1)
+    scene.all_active(driver)
+    assert scene.tokens.issued == 1
+    driver.end()
+
+
+def a_number_that_moves_is_never_without_a_registration(scene):
+    driver = scene.start()
+    scene.all_active(driver)
+    moved = OURS[:5]
+    scene.acme.fault = "unavailable"
+    moved_at = time.monotonic()
+    driver.ask(f"reload {scene.file(OURS[5:], sorted(moved + THEIRS), 'moved.yaml')}")
+    time.sleep(1.5 * TTL)
+    assert not scene.api.of(kind="delete"), "deleted before the other core had it"
+    scene.acme.fault = None
+    wait_for("moved", lambda: {s.number for s in scene.api.of(kind="delete")} == set(moved))
+    for number in moved:
+        [gone] = scene.api.of(number, "delete")
+        came = next(s for s in scene.acme.of(number, since=moved_at) if s.at < gone.at)
+        assert longest_gap(scene.api, number, moved_at, gone.at) < TTL
+        assert pb.Registration.FromString(came.registration).mobile_originating_prefix == "02"
+        assert pb.Registration.FromString(gone.registration).mobile_originating_prefix == "00"
+    scene.all_active(driver)
+    driver.end()
+
+
+def what_was_told_whom_survives_a_restart(scene):
+    scene.api.ttl = scene.acme.ttl = 60
+    driver = scene.start()
+    scene.all_active(driver)
+    driver.end()
+    seen = len(scene.api.seen), len(scene.acme.seen)
+    driver = scene.start(theirs=THEIRS[:-2])
+    wait_for("withdrawn there", lambda: {s.number for s in scene.acme.of(kind="delete")}
+             == set(THEIRS[-2:]))
+    assert (len(scene.api.seen), len(scene.acme.seen)) == (seen[0], seen[1] + 2)
+    driver.end()
+
+
+OLD_STORE = """
+CREATE TABLE params(id INTEGER PRIMARY KEY, sip_uri TEXT NOT NULL, prefix_mo TEXT NOT NULL,
+  prefix_mt TEXT NOT NULL, route_type INTEGER NOT NULL,
+  UNIQUE(sip_uri, prefix_mo, prefix_mt, route_type));
+CREATE TABLE told(number INTEGER PRIMARY KEY, params INTEGER NOT NULL REFERENCES params(id),
+  expires_ms INTEGER NOT NULL, ttl_s INTEGER NOT NULL);
+CREATE TABLE anchor(boot TEXT NOT NULL, offset_ms INTEGER NOT NULL);
+INSERT INTO params VALUES(1, 'sips:tas.example.com', '00', '01', 1);
+INSERT INTO told VALUES(4799000001, 1, 0, 3600), (4799000099, 1, 0, 3600);
+PRAGMA user_version=2;
+"""
+
+
+def a_store_of_before_is_brought_up_to_date(scene):
+    with contextlib.closing(sqlite3.connect(scene.folder / "store.db")) as db:
+        db.executescript(OLD_STORE)
+    driver = scene.start()
+    scene.all_active(driver)
+    wait_for("what it told is taken back",
+             lambda: [s.number for s in scene.api.of(kind="delete")] == ["+4799000099"])
+    driver.end()
+    with contextlib.closing(sqlite3.connect(scene.folder / "store.db")) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (3,)
+        told = dict(db.execute("SELECT tenant, count(*) FROM told GROUP BY tenant"))
+    assert told == {"": 20, "acme": 20}, told
+
+
+def a_fleets_database_of_before_is_brought_up_to_date(scene, server):
+    store = {"postgres": server.conninfo, "node": "a", "version": 1, "lease": "1200ms"}
+    scene.api.ttl = scene.acme.ttl = 60
+    driver = scene.start(store=store, theirs=())
+    scene.all_active(driver, 20)
+    driver.end("stop")
+    server.query("ALTER TABLE breakout.told DROP CONSTRAINT told_pkey, DROP COLUMN tenant,"
+                 " ADD PRIMARY KEY (shard, number); UPDATE breakout.fleet SET tables = 1")
+    store["version"] = 2
+    driver = scene.start(store=store)
+    scene.all_active(driver)
+    moved = scene.file(OURS[5:], sorted(OURS[:5] + THEIRS), "moved.yaml", {**store, "version": 3})
+    driver.ask(f"reload {moved}")
+    wait_for("moved", lambda: {s.number for s in scene.api.of(kind="delete")} == set(OURS[:5]))
+    scene.all_active(driver)
+    driver.end("stop")
+    told = server.query("SELECT tenant || '=' || count(*) FROM breakout.told GROUP BY tenant")
+    assert sorted(told) == ["=15", "acme=25"], told
+    assert server.query("SELECT tables FROM breakout.fleet") == ["2"]
+
+
+TESTS = [each_is_asked_with_its_own_credentials, one_that_is_dead_makes_no_others_numbers_lapse,
+         one_that_hangs_holds_up_nobody, a_wrong_secret_is_one_tenants_trouble,
+         a_number_that_moves_is_never_without_a_registration,
+         what_was_told_whom_survives_a_restart, a_store_of_before_is_brought_up_to_date]
+
+
+def run(test, pki, folder, *more):
+    folder.mkdir()
+    with contextlib.closing(Tenants(pki, folder)) as scene:
+        try:
+            test(scene, *more)
+        except Exception:
+            for driver in scene.drivers:
+                print(driver.log())
+            raise
+
+
+def main():
+    tally = Tally()
+    with tempfile.TemporaryDirectory(prefix="breakout-tenants-") as scratch, \
+            futures.ThreadPoolExecutor(4) as pool:
+        scratch = pathlib.Path(scratch)
+        (scratch / "pki").mkdir()
+        pki = Pki(scratch / "pki")
+        server = postgres.Postgres(scratch).start() if postgres.programs() else None
+        chosen = [(test,) for test in TESTS]
+        if server:
+            chosen.append((a_fleets_database_of_before_is_brought_up_to_date, server))
+        running = [(test, pool.submit(run, test, pki, scratch / test.__name__, *more))
+                   for test, *more in chosen
+                   if len(sys.argv) < 2 or test.__name__ in sys.argv[1:]]
+        for test, future in running:
+            tally.run(test.__name__.replace("_", " "), future.result)
+        if server:
+            server.stop()
+    return tally.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
