@@ -11,6 +11,7 @@ from core import BIN, Core, Daemon, expect, finish, headers, invite, legs, run_t
 
 SCREENED, HOURS, CLOSED_NOW = "+4799000101", "+4799000102", "+4799000103"
 AGENT, MOVED = "+4799000104", "+4799000105"
+ACME = "+4799000106"  # another tenant's, with prefixes of its own
 OUT, BLOCKED, FORBIDDEN = "+4790000099", "+4790000666", "+4790000777"
 TWO_WAY = {"outcome": "answered", "status": 200, "verdict": "two-way"}
 
@@ -42,17 +43,24 @@ def write_rules(folder, closed=False):
                        {"do": {"reject": 480}}],
         "agent": [{"when": {"direction": "mo"}, "do": {"loop": {
             "caller": [SCREENED, HOURS], "number": {"strip": "0", "prepend": "+47"}}}}],
-        "moved": [{"do": {"redirect": f"sips:{HOURS}@pbx.example.com"}}]}
+        "moved": [{"do": {"redirect": f"sips:{HOURS}@pbx.example.com"}}],
+        "shared": [{"when": {"tenant": "default"}, "do": {"reject": 480}},
+                   {"when": {"tenant": "acme"}, "do": "loop"}, {"do": {"reject": 500}}]}
     registrations = [{"number": n, "route_type": "loop", "service": s} for n, s in
                      ((SCREENED, "screened"), (HOURS, "open-now"), (CLOSED_NOW, "closed-now"),
                       (AGENT, "agent"), (MOVED, "moved"))]
+    registrations.append({"number": ACME, "route_type": "loop", "service": "shared",
+                          "tenant": "acme"})
+    tenant = {"name": "acme", "api": yaml.safe_load(tas.config.read_text())["core"]["api"],
+              "prefixes": {"mobile_originating": "02", "mobile_terminating": "03"}}
     (folder / "conf.d" / "rules.yaml").write_text(
-        yaml.safe_dump({"services": services, "registrations": registrations}))
+        yaml.safe_dump({"services": services, "registrations": registrations,
+                        "tenants": [tenant]}))
 
 
 tas = Daemon(core)
 write_rules(core.folder)
-tas.numbers += [SCREENED, HOURS, CLOSED_NOW, AGENT, MOVED]
+tas.numbers += [SCREENED, HOURS, CLOSED_NOW, AGENT, MOVED, ACME]
 tas.start()
 tas.wait_registered()
 
@@ -128,6 +136,26 @@ def a_caller_is_told_where_to_go_instead():
     text = tls_exchange(tas.port, core.about["ca_file"], invite(f"+01{MOVED[1:]}", tas.port))
     assert "302 Moved Temporarily" in text, text
     assert f"Contact: <sips:{HOURS}@pbx.example.com>" in text, text
+
+
+def a_call_of_another_tenant_is_known_by_its_prefix():
+    seen = len(records())
+    core.phone(ACME, "answer")
+    result = core.call(OUT, ACME)
+    expect(result, **TWO_WAY, plan="loop", legs="1234")
+    assert f"+03{ACME[1:]}@" in legs(result)[2]["request_uri"], legs(result)[2]
+    assert f"{ACME}@" in legs(result)[3]["request_uri"], legs(result)[3]
+    record = record_of(ACME, seen)
+    assert (record["tenant"], record["direction"], record["service"]) == ("acme", "mt", "shared/2")
+    assert record["rules"] == ["tenant", "taken"], record
+    answer = json.loads(ctl("-o", "json", "explain", "--from", ACME, "--to", OUT,
+                            "--direction", "mo"))
+    assert (answer["tenant"], answer["direction"]) == ("acme", "mo"), answer
+    by = {t["name"]: t for t in json.loads(ctl("-o", "json", "status"))["tenants"]}
+    assert by["acme"]["api_up"] and by["acme"]["registrations"]["active"] == 1, by
+    assert "acme     answers" in ctl("status")
+    reg = json.loads(ctl("-o", "json", "regs", "show", ACME))
+    assert reg[0]["tenant"] == "acme", reg
 
 
 def ctl(*words, status=0):
