@@ -3,8 +3,10 @@
 other credentials are other tenants."""
 
 import contextlib
+import os
 import pathlib
 import sqlite3
+import subprocess
 import sys
 import tempfile
 import time
@@ -17,6 +19,7 @@ from driver import Scene, wait_for
 from fake_api import FakeApi, FakeTokens, pb
 from harness import Pki, Tally, free_port
 
+BIN = pathlib.Path(os.environ.get("BREAKOUT_BIN", "build/bin"))
 TTL = 2
 OURS = [f"+4799{i:06d}" for i in range(1, 21)]
 THEIRS = [f"+4799{i:06d}" for i in range(101, 121)]
@@ -158,6 +161,24 @@ def what_was_told_whom_survives_a_restart(scene):
     driver.end()
 
 
+def the_watchdog_withdraws_at_each_core(scene):
+    scene.api.ttl = scene.acme.ttl = 60
+    driver = scene.start()
+    scene.all_active(driver)
+    driver.process.kill()
+    config = yaml.safe_load(scene.file().read_text())
+    config["health"] = {"watchdog": {"after": "1s"}}
+    (scene.folder / "breakout.yaml").write_text(yaml.safe_dump(config))
+    with subprocess.Popen([BIN / "breakout-watchdog", "-c", scene.folder / "breakout.yaml"],
+                          stderr=subprocess.DEVNULL) as watchdog:
+        try:
+            for api, numbers in ((scene.api, OURS), (scene.acme, THEIRS)):
+                wait_for("withdrawn", lambda a=api, n=numbers: {
+                    s.number for s in a.of(kind="delete")} == set(n))
+        finally:
+            watchdog.terminate()
+
+
 OLD_STORE = """
 CREATE TABLE params(id INTEGER PRIMARY KEY, sip_uri TEXT NOT NULL, prefix_mo TEXT NOT NULL,
   prefix_mt TEXT NOT NULL, route_type INTEGER NOT NULL,
@@ -209,7 +230,8 @@ def a_fleets_database_of_before_is_brought_up_to_date(scene, server):
 TESTS = [each_is_asked_with_its_own_credentials, one_that_is_dead_makes_no_others_numbers_lapse,
          one_that_hangs_holds_up_nobody, a_wrong_secret_is_one_tenants_trouble,
          a_number_that_moves_is_never_without_a_registration,
-         what_was_told_whom_survives_a_restart, a_store_of_before_is_brought_up_to_date]
+         what_was_told_whom_survives_a_restart, the_watchdog_withdraws_at_each_core,
+         a_store_of_before_is_brought_up_to_date]
 
 
 def run(test, pki, folder, *more):
