@@ -11,7 +11,7 @@
 #   make bench-media   relayed packets next to rtpengine, with CALLS=400, SECONDS=2, ROUNDS=2
 #   make soak       CALLS=200 calls with media for MINUTES=30, replaced as they end: nothing grows
 #   make bench-registrar  upserts on one and four connections, and a million registrations
-#   make simulate the registrar in SEEDS=10000 made-up worlds, FLEETS=1000 with several nodes, from seed FROM=1
+#   make simulate the registrar in SEEDS=10000 made-up worlds, FLEETS=1000 with several nodes, TENANTS=1000 with two cores, from seed FROM=1
 #   make format     clang-format over our sources;  make lint: clang-tidy
 .DEFAULT_GOAL := all
 JOBS ?= $(shell nproc)
@@ -89,6 +89,7 @@ simulate: packages-check configure
 	@cmake --build build -j $(JOBS) --target simulate
 	@build/bin/simulate --seeds $(or $(SEEDS),10000) --from $(or $(FROM),1) tests/simulate/seeds.txt
 	@build/bin/simulate --fleet --seeds $(or $(FLEETS),1000) --from $(or $(FROM),1)
+	@build/bin/simulate --tenants --seeds $(or $(TENANTS),1000) --from $(or $(FROM),1)
 
 format:
 	clang-format -i $(OURS)

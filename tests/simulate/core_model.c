@@ -53,7 +53,8 @@ static mono_ms delay(void)
 static void transmit(struct request *request, uint32_t index)
 {
 	const struct weather *weather = &world.weather;
-	enum way way = request->node->to_core;
+	bool second = tenant_of(&world.numbers[request->number]) && world.second != WAY_OPEN;
+	enum way way = second ? world.second : request->node->to_core;
 	mono_ms after = delay();
 
 	if (chance() < weather->refuse || way == WAY_REFUSED) {
@@ -74,8 +75,9 @@ static void transmit(struct request *request, uint32_t index)
 int upsert_send(struct upsert_call *call, struct api_client *client, uint64_t number,
 		const struct reg_params *params, const struct api_call_options *options)
 {
-	struct number *to = &world.numbers[number - FIRST_NUMBER];
-	struct node *node = (struct node *)client;
+	unsigned tenant;
+	struct node *node = daemon_of(client, &tenant);
+	struct number *to = place_of(number, tenant);
 	struct request *request;
 	uint32_t index;
 
@@ -84,7 +86,7 @@ int upsert_send(struct upsert_call *call, struct api_client *client, uint64_t nu
 	request = new_request(&index);
 	*request = (struct request){ .node = node,
 				     .call = call,
-				     .number = (unsigned)(number - FIRST_NUMBER),
+				     .number = (unsigned)(to - world.numbers),
 				     .asked = terms_of(params),
 				     .kind = call->kind,
 				     .used = true,
@@ -178,6 +180,8 @@ void core_answer(uint32_t index)
 		request->call = NULL;
 		request->node->in_flight--;
 		world.numbers[request->number].in_flight--;
+		if (request->kind == UPSERT && request->answer.verdict == UPSERT_OK)
+			world.numbers[request->number].confirmed = true;
 		say("%s answer for %u: %s", request->node->name, request->number,
 		    request->answer.text[0] ? request->answer.text : "ok");
 		call->done(call, &request->answer);

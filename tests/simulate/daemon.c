@@ -25,19 +25,45 @@ struct wanted *daemon_wanted(const struct node *node)
 	wanted->numbers = calloc(world.count + 1, sizeof(*wanted->numbers));
 	if (!wanted->sip_uri || !wanted->prefixes[0].mo || !wanted->numbers)
 		abort();
-	for (size_t i = 0; i < world.count; i++) {
-		if (!wanted_by(node, i))
-			continue;
-		wanted->numbers[wanted->count].number = FIRST_NUMBER + i;
-		wanted->numbers[wanted->count++].route_type = (uint8_t)(wanted_by(node, i) % 8);
-	}
+	if (world.tenants > 1)
+		wanted->prefixes[1].mo = strdup("02");
+	for (size_t i = 0; i < phones(); i++)
+		for (unsigned tenant = 0; tenant < world.tenants; tenant++) {
+			struct wanted_number *number = &wanted->numbers[wanted->count];
+			terms by = wanted_by(node, i + tenant * phones());
+
+			if (!by)
+				continue;
+			wanted->count++;
+			number->number = FIRST_NUMBER + i;
+			number->route_type = (uint8_t)(by % 8);
+			number->tenant = (uint8_t)tenant;
+		}
 	return wanted;
+}
+
+terms daemon_wish(const struct number *number)
+{
+	return world.nodes[0].sick ? 0 : number->wanted;
+}
+
+bool daemon_lingers(const struct number *number)
+{
+	const struct number *other;
+
+	if (world.tenants == 1 || number->wanted)
+		return false;
+	other = place_of(phone_of(number), !tenant_of(number));
+	return daemon_wish(other) && !other->confirmed && !number->leaving;
 }
 
 void daemon_want(struct number *number, terms wanted)
 {
 	if (number->wanted == wanted)
 		return;
+	if (!number->wanted && !daemon_lingers(number))
+		number->confirmed = false;
+	number->leaving = false;
 	number->wanted = wanted;
 	number->wanted_since = clock_now();
 	number->wrong_since = 0;
@@ -53,9 +79,20 @@ void daemon_configure(struct node *node)
 }
 
 /* The keeper hands it on to upsert_send(). */
-struct api_client *daemon_client(struct node *node)
+struct api_client *daemon_client(struct node *node, unsigned tenant)
 {
-	return (struct api_client *)node;
+	return tenant ? (struct api_client *)&node->other_client : (struct api_client *)node;
+}
+
+struct node *daemon_of(struct api_client *client, unsigned *ret_tenant)
+{
+	for (unsigned i = 0; i < NODES; i++)
+		for (unsigned tenant = 0; tenant < 2; tenant++)
+			if (client == daemon_client(&world.nodes[i], tenant)) {
+				*ret_tenant = tenant;
+				return &world.nodes[i];
+			}
+	abort();
 }
 
 /* ---- tokens ---- */
@@ -81,22 +118,19 @@ void daemon_token(struct node *node)
 	if (!node->keeper || node->frozen)
 		return;
 	if (world.weather.tokens_down) {
-		keeper_token(node->keeper, 0, NULL, 0, "no answer", 5000, clock_now());
+		for (unsigned i = 0; i < world.tenants; i++)
+			keeper_token(node->keeper, i, NULL, 0, "no answer", 5000, clock_now());
 		fetch_token(node, 5 * SECOND);
 		return;
 	}
 	snprintf(token, sizeof(token), "%u", ++world.token_latest);
 	say("%s token %s", node->name, token);
-	keeper_token(node->keeper, 0, token, TOKEN_LIFE_S, NULL, 0, clock_now());
+	for (unsigned i = 0; i < world.tenants; i++)
+		keeper_token(node->keeper, i, token, TOKEN_LIFE_S, NULL, 0, clock_now());
 	fetch_token(node, TOKEN_LIFE_S * SECOND * 3 / 4);
 }
 
 /* ---- health ---- */
-
-terms daemon_wish(const struct number *number)
-{
-	return world.nodes[0].sick ? 0 : number->wanted;
-}
 
 void daemon_judge(struct node *node)
 {
@@ -113,6 +147,7 @@ void daemon_health(struct node *node)
 	node->sick = !node->sick && clock_now() < world.calms;
 	say(node->sick ? "the daemon is sick" : "the daemon is well");
 	for (size_t i = 0; i < world.count; i++) {
+		world.numbers[i].leaving |= node->sick;
 		world.numbers[i].wanted_since = clock_now();
 		world.numbers[i].wrong_since = 0;
 	}
@@ -127,9 +162,7 @@ void daemon_health(struct node *node)
 
 void daemon_start(struct node *node)
 {
-	struct keeper_options options = { .tenants = { { .client = daemon_client(node),
-							 .deadline_ms = DEADLINE,
-							 .needs_token = true } },
+	struct keeper_options options = { .tenant_count = world.tenants,
 					  .store = "disk",
 					  .token_refused = on_token_refused,
 					  .arg = node,
@@ -137,6 +170,11 @@ void daemon_start(struct node *node)
 	struct wanted *wanted;
 	char boot[16];
 
+	for (unsigned i = 0; i < world.tenants; i++)
+		options.tenants[i] = (struct keeper_tenant){ .name = i ? "acme" : "default",
+							     .client = daemon_client(node, i),
+							     .deadline_ms = DEADLINE,
+							     .needs_token = true };
 	say("%s the daemon starts", node->name);
 	snprintf(boot, sizeof(boot), "%u", node->boot);
 	options.boot = boot;

@@ -123,6 +123,22 @@ void fault_end(uint32_t index)
 
 /* ---- what happens in a moment ---- */
 
+/* Some numbers come, go or move. */
+static void reconfigure_tenants(void)
+{
+	unsigned from = below((unsigned)phones()), many = 1 + below((unsigned)phones());
+
+	for (unsigned i = from; i < from + many && i < phones(); i++) {
+		unsigned tenant = below(2);
+		terms type = below(3) * 2; /* none, fork, loop_mo */
+
+		daemon_want(place_of(FIRST_NUMBER + i, tenant),
+			    type ? world.version * 8 + type : 0);
+		daemon_want(place_of(FIRST_NUMBER + i, !tenant), 0);
+	}
+	daemon_configure(&world.nodes[0]);
+}
+
 static void reconfigure(void)
 {
 	unsigned from = below((unsigned)world.count), many = 1 + below((unsigned)world.count);
@@ -163,6 +179,19 @@ static void cure_all(void)
 	}
 }
 
+/* Nobody is to blame for the numbers that belong there, until it has been back for a while. */
+void fault_away(void)
+{
+	bool away = world.second == WAY_OPEN && clock_now() < world.calms;
+	mono_ms length = between(SECOND, 3 * (mono_ms)world.weather.ttl_s * SECOND);
+
+	world.second = !away ? WAY_OPEN : chance() < 0.5 ? WAY_REFUSED : WAY_SILENT;
+	say("the second core is %s", away ? "away" : "back");
+	world.second_excused = clock_now() + (away ? length : 0) + 70 * MINUTE;
+	if (away || clock_now() < world.calms)
+		world_event(length, EVENT_AWAY, 0);
+}
+
 mono_ms fault_down_time(void)
 {
 	return chance() < 0.7 ? between(SECOND, 20 * SECOND) : fault_length();
@@ -198,7 +227,7 @@ static void happen(enum fault fault)
 		kill_soon(true);
 		break;
 	case FAULT_RECONFIGURE:
-		reconfigure();
+		world.tenants > 1 ? reconfigure_tenants() : reconfigure();
 		break;
 	case FAULT_REFRESH_ALL:
 		if (world.nodes[0].keeper && !world.nodes[0].frozen)

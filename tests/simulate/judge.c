@@ -25,14 +25,15 @@ static void judge_storm(struct node *node, const struct number *number)
 	}
 	if (++node->in_second > world.most_in_second)
 		world.most_in_second = node->in_second;
-	if (node->in_second > rate_bound())
+	if (node->in_second > world.tenants * rate_bound())
 		fail("a storm: %u requests in a second", node->in_second);
 	if (!world.dead || number->poison) /* that one has its own back-off */
 		return;
 	if (!node->dead_since) /* the first to find out */
 		node->dead_since = clock_now();
 	if (clock_now() - node->dead_since > DEAD_AFTER &&
-	    ++node->dead_sent > PROBES + (clock_now() - node->dead_since) / SECOND)
+	    ++node->dead_sent >
+		    world.tenants * (PROBES + (clock_now() - node->dead_since) / SECOND))
 		fail("%u requests to a core that is down", node->dead_sent);
 }
 
@@ -44,10 +45,15 @@ void judge_sent(struct node *node, struct number *number, enum upsert_kind kind,
 	else if (kind == UPSERT_DELETE && daemon_wish(number))
 		fail("number %td is deleted though it is wanted and all is well",
 		     number - world.numbers);
+	if (kind == UPSERT_DELETE && daemon_lingers(number))
+		fail("number %td is deleted before the other core has confirmed it",
+		     number - world.numbers);
+	if (kind == UPSERT_DELETE)
+		number->leaving = true;
 	if (kind == UPSERT && node->sick)
 		fail("number %td is registered by a sick one", number - world.numbers);
 	judge_storm(node, number);
-	if (++node->in_flight > WINDOW)
+	if (++node->in_flight > world.tenants * WINDOW)
 		fail("%u requests in flight", node->in_flight);
 	if (++number->in_flight > world.node_count)
 		fail("%u requests for number %td in flight", number->in_flight,
@@ -116,6 +122,14 @@ mono_ms calm_longest(const struct calm *calm, mono_ms from, mono_ms to)
 
 /* ---- what the core holds ---- */
 
+/* Those of the second tenant also for as long as its core was away. */
+static mono_ms excused_until(const struct number *number)
+{
+	mono_ms until = number->excused_until;
+
+	return tenant_of(number) && world.second_excused > until ? world.second_excused : until;
+}
+
 /* It was to be refreshed when half of its time was left, at the latest. */
 void judge_lapse(struct number *number)
 {
@@ -123,12 +137,13 @@ void judge_lapse(struct number *number)
 	mono_ms from = at - ttl / 2, calm;
 
 	number->held = 0;
-	if (!daemon_wish(number))
+	number->confirmed = false;
+	if (!daemon_wish(number) && !daemon_lingers(number))
 		return;
 	world.lapses++;
 	say("number %td lapsed", number - world.numbers);
 	calm = world.is_fleet ? fleet_judge_calm(from, at) : calm_longest(&world.calm, from, at);
-	if (number->excused_until > at || world.unsure_until > at || number->wanted_since > from ||
+	if (excused_until(number) > at || world.unsure_until > at || number->wanted_since > from ||
 	    calm < GRACE) {
 		world.excused++;
 		return;
@@ -144,14 +159,14 @@ static void judge_number(struct number *number)
 
 	if (number->held && number->held_until <= now)
 		judge_lapse(number);
-	if (number->held == daemon_wish(number)) {
+	if (number->held == daemon_wish(number) || daemon_lingers(number)) {
 		number->wrong_since = 0;
 		return;
 	}
 	if (!number->wrong_since)
 		number->wrong_since = now;
 	since = number->wrong_since > calm->since ? number->wrong_since : calm->since;
-	if (calm->trouble || number->poison || number->excused_until > now ||
+	if (calm->trouble || number->poison || excused_until(number) > now ||
 	    world.unsure_until > now || now - since < PATIENCE)
 		return;
 	fail("number %td is wanted as %u, held as %u for %lld s", number - world.numbers,

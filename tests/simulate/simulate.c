@@ -4,6 +4,7 @@
  *   simulate [--seeds N] [--from SEED] [FILE...]  seeds in a row, and those in files
  *   simulate --seed N [--verbose]                 one of them, told as it goes
  *   simulate --fleet ...                          the same for two or three nodes
+ *   simulate --tenants ...                        the same for two tenants' cores
  *   simulate --week [--numbers N]                 a week with an outage a day
  *
  * Exit status 1: a promise was broken; the seeds are printed. See world.h.
@@ -36,7 +37,7 @@ static void begin(uint64_t seed, size_t count, uint32_t ttl_s, mono_ms length, F
 	world.numbers = calloc(count, sizeof(*world.numbers));
 	if (!world.numbers)
 		abort();
-	world.version = world.node_count = 1;
+	world.version = world.node_count = world.tenants = 1;
 	world.nodes[0].boot = 1;
 	world.token_valid_from = 1;
 	world.calm.since = START;
@@ -114,6 +115,9 @@ static void handle(const struct event *event)
 		store_checkpoint();
 		world_event(CHECK_MS, EVENT_CHECK, 0);
 		break;
+	case EVENT_AWAY:
+		fault_away();
+		break;
 	case EVENT_RELOAD:
 		member_reload(node_at(event->index));
 		break;
@@ -186,6 +190,29 @@ static void run_alone(uint64_t seed, FILE *timeline)
 	end();
 }
 
+/* One node with a disk, and two cores. */
+static void run_tenants(uint64_t seed, FILE *timeline)
+{
+	uint64_t draw = seed;
+	size_t count = (size_t)(1 + 60 * reg_random(&draw));
+	uint32_t ttl_s = reg_random(&draw) < 0.7 ? 600 : 1200;
+
+	begin(seed, 2 * count, ttl_s, 8 * ttl_s * SECOND, timeline);
+	world.tenants = 2;
+	for (size_t i = 0; i < world.count; i++) /* each at one of them */
+		if (i / count != i % count % 2)
+			daemon_want(&world.numbers[i], 0);
+	daemon_start(&world.nodes[0]);
+	world.fault_every = (mono_ms)((0.1 + reg_random(&draw)) * ttl_s * SECOND);
+	world.ends = world.calms + 4 * ttl_s * SECOND + 3 * HOUR;
+	world_event(between(0, world.fault_every), EVENT_FAULT, 0);
+	world_event(between(0, 2 * ttl_s * SECOND), EVENT_AWAY, 0);
+	if (seed % 4 == 0)
+		world_event(between(0, 4 * world.fault_every), EVENT_HEALTH, 0);
+	run();
+	end();
+}
+
 static void start_fleet(void)
 {
 	static const char *const names[NODES] = { "A", "B", "C" };
@@ -228,19 +255,25 @@ static void run_fleet(uint64_t seed, FILE *timeline)
 	end();
 }
 
-static bool run_seed(uint64_t seed, bool fleet, FILE *timeline)
+static const struct sort {
+	const char *option, *what;
+	void (*run)(uint64_t seed, FILE *timeline);
+} alone = { "", "", run_alone }, fleet = { "--fleet ", " of a fleet", run_fleet },
+  tenants = { "--tenants ", " of two tenants", run_tenants };
+
+static bool run_seed(uint64_t seed, const struct sort *sort, FILE *timeline)
 {
-	fleet ? run_fleet(seed, timeline) : run_alone(seed, timeline);
+	sort->run(seed, timeline);
 	metrics_each(judge_gauge, NULL);
 	if (world.failure[0])
 		printf("seed %llu: %s (simulate %s--seed %llu --verbose)\n",
-		       (unsigned long long)seed, world.failure, fleet ? "--fleet " : "",
+		       (unsigned long long)seed, world.failure, sort->option,
 		       (unsigned long long)seed);
 	return !world.failure[0];
 }
 
 struct tally {
-	bool fleet;
+	const struct sort *sort;
 	unsigned long runs, broken;
 	unsigned long long sent, lapses;
 };
@@ -248,7 +281,7 @@ struct tally {
 static void count_seed(struct tally *tally, uint64_t seed)
 {
 	tally->runs++;
-	tally->broken += !run_seed(seed, tally->fleet, NULL);
+	tally->broken += !run_seed(seed, tally->sort, NULL);
 	tally->sent += world.sent;
 	tally->lapses += world.lapses;
 }
@@ -301,9 +334,9 @@ static int run_week(size_t count)
 	return world.failure[0] || world.lapses ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-static int run_seeds(bool fleet, uint64_t from, unsigned long seeds, char **files)
+static int run_seeds(const struct sort *sort, uint64_t from, unsigned long seeds, char **files)
 {
-	struct tally tally = { .fleet = fleet };
+	struct tally tally = { .sort = sort };
 
 	for (; *files; files++)
 		if (!run_file(&tally, *files))
@@ -311,7 +344,7 @@ static int run_seeds(bool fleet, uint64_t from, unsigned long seeds, char **file
 	for (unsigned long i = 0; i < seeds; i++)
 		count_seed(&tally, from + i);
 	printf("%lu runs%s, %lu broken, %llu requests, %llu lapses that could not be helped\n",
-	       tally.runs, fleet ? " of a fleet" : "", tally.broken, tally.sent, tally.lapses);
+	       tally.runs, sort->what, tally.broken, tally.sent, tally.lapses);
 	return tally.broken ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
@@ -322,12 +355,14 @@ int main(int argc, char **argv)
 						 { "seed", required_argument, NULL, 's' },
 						 { "numbers", required_argument, NULL, 'c' },
 						 { "fleet", no_argument, NULL, 'l' },
+						 { "tenants", no_argument, NULL, 't' },
 						 { "week", no_argument, NULL, 'w' },
 						 { "verbose", no_argument, NULL, 'v' },
 						 { NULL, 0, NULL, 0 } };
 	unsigned long seeds = 0, count = 100000;
 	unsigned long long from = 1, seed = 0;
-	bool verbose = false, week = false, fleet = false;
+	bool verbose = false, week = false;
+	const struct sort *sort = &alone;
 	int option;
 
 	while ((option = getopt_long(argc, argv, "v", options, NULL)) != -1) {
@@ -345,7 +380,10 @@ int main(int argc, char **argv)
 			count = strtoul(optarg, NULL, 10);
 			break;
 		case 'l':
-			fleet = true;
+			sort = &fleet;
+			break;
+		case 't':
+			sort = &tenants;
 			break;
 		case 'w':
 			week = true;
@@ -361,6 +399,6 @@ int main(int argc, char **argv)
 	if (week)
 		return run_week(count);
 	if (seed)
-		return run_seed(seed, fleet, verbose ? stdout : NULL) ? EXIT_SUCCESS : EXIT_FAILURE;
-	return run_seeds(fleet, from, seeds, argv + optind);
+		return run_seed(seed, sort, verbose ? stdout : NULL) ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_seeds(sort, from, seeds, argv + optind);
 }

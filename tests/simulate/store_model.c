@@ -36,8 +36,8 @@ static const struct reg_params *params_of(terms stored)
 
 static int visit_number(const struct number *number, store_visit_fn *visit, void *arg)
 {
-	struct store_row row = { .number = FIRST_NUMBER + (uint64_t)(number - world.numbers),
-				 .tenant = "",
+	struct store_row row = { .number = phone_of(number),
+				 .tenant = tenant_of(number) ? "acme" : "",
 				 .params = params_of(number->stored),
 				 .expires = number->stored_until,
 				 .ttl_s = number->stored_ttl_s };
@@ -49,7 +49,9 @@ int store_open(struct store **ret_store, const char *path, store_visit_fn *visit
 {
 	(void)path;
 	for (size_t i = 0; i < world.count; i++) {
-		int err = world.numbers[i].stored ? visit_number(&world.numbers[i], visit, arg) : 0;
+		const struct number *number =
+			place_of(FIRST_NUMBER + i / world.tenants, (unsigned)(i % world.tenants));
+		int err = number->stored ? visit_number(number, visit, arg) : 0;
 
 		if (err)
 			return err;
@@ -100,7 +102,7 @@ int store_write(struct store *store, const struct store_row *rows, size_t count,
 		return -EIO;
 	}
 	for (size_t i = 0; i < count; i++) {
-		struct number *number = &world.numbers[rows[i].number - FIRST_NUMBER];
+		struct number *number = place_of(rows[i].number, rows[i].tenant[0] != '\0');
 		const struct reg_params *params = rows[i].params;
 
 		number->stored = 0;

@@ -11,6 +11,10 @@
  * fleet_turn.c, lease.c, keeper_shards.c and store_postgres.c stand before
  * link.c and database.c, which play the statements and what becomes of them on the way. Each
  * node's two threads are fibers; they sleep where the real ones wait for an answer.
+ *
+ * Or it has one node and the cores of two tenants, between which numbers move; the second
+ * one is away for as long as it likes, which is no excuse for the numbers of the first.
+ * Each number has two places in `numbers` then, one for each core.
  */
 #ifndef BREAKOUT_TESTS_SIMULATE_WORLD_H
 #define BREAKOUT_TESTS_SIMULATE_WORLD_H
@@ -36,6 +40,8 @@ typedef uint32_t terms;
 
 struct number {
 	terms wanted, held;    /* by the configuration; by the core */
+	bool confirmed;        /* the keeper was told that the core has it */
+	bool leaving;          /* it was given up for another core, or for being sick */
 	mono_ms wanted_since;  /* the configuration says so */
 	mono_ms held_until;    /* by the core's clock */
 	uint32_t held_ttl_s;   /* as the core gave it */
@@ -75,6 +81,7 @@ enum event_kind {
 	EVENT_RESTART, /* the daemon */
 	EVENT_HEALTH,  /* of the daemon: it falls sick, or is well again */
 	EVENT_CHECK,
+	EVENT_AWAY, /* the second tenant's core is, or is back */
 	/* Of a fleet: */
 	EVENT_RELOAD, /* a node reads the configuration */
 	EVENT_STOP,   /* a node ends in good order */
@@ -112,6 +119,7 @@ struct thread {
 
 struct node {
 	char name[4];
+	char other_client;     /* its address is the client of the second tenant */
 	struct keeper *keeper; /* NULL: the daemon is down */
 	bool frozen;           /* killed: nothing it does has an effect any more */
 	int kill_after;        /* effects; < 0: never */
@@ -175,9 +183,12 @@ struct world {
 	struct node nodes[NODES];
 	unsigned node_count;
 
-	unsigned troubles;    /* that last */
-	struct calm calm;     /* of a fleet: each node has what it needs for what it owns */
-	mono_ms unsure_until; /* the disk has forgotten what was promised */
+	unsigned tenants;       /* 1 or 2 */
+	enum way second;        /* to the second one's core */
+	mono_ms second_excused; /* until then its numbers may be in a poor way */
+	unsigned troubles;      /* that last */
+	struct calm calm;       /* of a fleet: each node has what it needs for what it owns */
+	mono_ms unsure_until;   /* the disk has forgotten what was promised */
 
 	/* A fleet's: */
 	bool is_fleet;
@@ -202,6 +213,24 @@ struct world {
 
 extern struct world world;
 
+/* Telephone numbers, places of one at a tenant's core, and back. */
+static inline size_t phones(void)
+{
+	return world.count / world.tenants;
+}
+static inline struct number *place_of(uint64_t number, unsigned tenant)
+{
+	return &world.numbers[number - FIRST_NUMBER + tenant * phones()];
+}
+static inline unsigned tenant_of(const struct number *number)
+{
+	return (unsigned)((size_t)(number - world.numbers) / phones());
+}
+static inline uint64_t phone_of(const struct number *number)
+{
+	return FIRST_NUMBER + (uint64_t)((size_t)(number - world.numbers) % phones());
+}
+
 /* ---- world.c ---- */
 void world_event(mono_ms after, enum event_kind kind, uint32_t index);
 struct event world_next(void); /* takes it off */
@@ -225,8 +254,11 @@ void daemon_health(struct node *node);
 void daemon_judge(struct node *node); /* says whether it is sick */
 /* What the core is to hold of a number now. */
 terms daemon_wish(const struct number *number);
+/* Wanted at the other tenant's core, which has not confirmed it yet: this one keeps it. */
+bool daemon_lingers(const struct number *number);
 struct wanted *daemon_wanted(const struct node *node);
-struct api_client *daemon_client(struct node *node);
+struct api_client *daemon_client(struct node *node, unsigned tenant);
+struct node *daemon_of(struct api_client *client, unsigned *ret_tenant);
 /* Runs what is due; returns when it wants the next turn. */
 mono_ms daemon_run(struct node *node);
 /* Whether its registrar can hear of anything now; else when. */
@@ -271,6 +303,7 @@ void link_done(void);
 void fault_fair(uint32_t ttl_s); /* where a run begins */
 void fault_draw(void);
 void fault_end(uint32_t index);
+void fault_away(void);         /* the second tenant's core, or not any more */
 mono_ms fault_down_time(void); /* of a daemon that was killed */
 mono_ms fault_length(void);
 

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Cores of two tenants, and numbers that move from one to the other. */
+#include "tests/fake/keeper_rig.h"
+
+static const struct keeper_options two_tenants = {
+	.tenants = { { .name = "default" },
+		     { .name = "acme", .client = (struct api_client *)&core } },
+	.tenant_count = 2,
+};
+
+/* 1 to `first` at the default tenant's core, the others up to `all` at the second one. */
+static struct wanted *want_two(unsigned first, unsigned all)
+{
+	struct config_tenant acme = { .name = (char *)"acme", .prefix_mo = (char *)"02" };
+	struct config config = { .domain = (char *)"tas.example.com",
+				 .prefix_mo = (char *)"00",
+				 .tenants = &acme,
+				 .tenant_count = 1 };
+	struct wanted *wanted;
+
+	config.registrations = calloc(all + 1, sizeof(*config.registrations));
+	config.registration_count = all;
+	for (unsigned i = 0; i < all; i++) {
+		e164_unpack(FIRST + 1 + i, config.registrations[i].number);
+		config.registrations[i].route_type = ROUTE_TYPE_LOOP;
+		config.registrations[i].tenant = i >= first;
+	}
+	assert_int_equal(wanted_create(&wanted, &config, NULL), 0);
+	free(config.registrations);
+	return wanted;
+}
+
+static struct keeper *start_two(const char *store, unsigned first, unsigned all)
+{
+	struct keeper_options options = two_tenants;
+	struct wanted *wanted = want_two(first, all);
+	struct keeper *keeper;
+
+	options.seed = 99;
+	options.store = store;
+	options.boot = "this one";
+	options.token_refused = on_token_refused;
+	assert_int_equal(keeper_create(&keeper, &options, wanted, clock_now()), 0);
+	wanted_destroy(wanted);
+	return keeper;
+}
+
+static void rewant_two(struct keeper *keeper, unsigned first, unsigned all)
+{
+	struct wanted *wanted = want_two(first, all);
+
+	assert_int_equal(keeper_want(keeper, wanted, clock_now()), 0);
+	wanted_destroy(wanted);
+}
+
+static void each_number_is_registered_at_its_tenants_core(void **state)
+{
+	struct keeper *keeper = start_two(NULL, 10, 20);
+	struct registrar_summary summary;
+
+	(void)state;
+	pass(keeper, 5000);
+	for (unsigned i = 1; i <= 20; i++) {
+		assert_int_equal(core.upserts[i], i <= 10);
+		assert_int_equal(core.second_upserts[i], i > 10);
+	}
+	assert_string_equal(core.second_prefix, "02");
+	assert_string_equal(look(keeper, 1).tenant, "default");
+	assert_string_equal(look(keeper, 11).tenant, "acme");
+	keeper_summary(keeper, &summary);
+	assert_int_equal(summary.tenant_count, 2);
+	assert_string_equal(summary.tenants[1].name, "acme");
+	assert_int_equal(summary.tenants[0].by_state[REG_ACTIVE], 10);
+	assert_int_equal(summary.tenants[1].by_state[REG_ACTIVE], 10);
+	assert_int_equal(summary.by_state[REG_ACTIVE], 20);
+	assert_true(summary.api_up && summary.tenants[1].api_up);
+	end(keeper);
+}
+
+static void a_dead_core_makes_no_others_numbers_lapse(void **state)
+{
+	struct keeper *keeper = start_two(NULL, 500, 5000);
+	struct registrar_summary summary;
+
+	(void)state;
+	pass(keeper, 60000);
+	core.second_down = true;
+	pass(keeper, 3 * 3600000); /* three TTLs */
+	assert_int_equal(core.lapses, 0);
+	assert_int_equal(lapsed_now(500), 0);
+	keeper_summary(keeper, &summary);
+	assert_false(summary.api_up);
+	assert_true(summary.tenants[0].api_up && !summary.tenants[0].down);
+	assert_true(!summary.tenants[1].api_up && summary.tenants[1].down);
+	assert_true(summary.tenants[0].margin_ms > 1200000);
+	assert_int_equal(said("tenant=acme the core's API does not work"), 1);
+	assert_int_equal(said("tenant=default"), 0);
+	assert_int_equal(said("check tenants.acme.api.target"), 1);
+	core.second_down = false;
+	pass(keeper, 120000);
+	assert_int_equal(in_state(keeper, REG_ACTIVE), 5000);
+	end(keeper);
+}
+
+static void one_that_throttles_slows_down_no_other(void **state)
+{
+	struct keeper *keeper = start_two(NULL, 3000, 3500);
+	struct registrar_summary summary;
+	unsigned done = 0;
+
+	(void)state;
+	core.second_slow = true;
+	pass(keeper, 8000);
+	for (unsigned i = 1; i <= 3000; i++)
+		done += core.upserts[i] > 0;
+	assert_int_equal(done, 3000);
+	pass(keeper, 15000);
+	keeper_summary(keeper, &summary);
+	assert_true(summary.tenants[1].rate < 100);
+	assert_true(summary.tenants[0].rate >= 500);
+	end(keeper);
+}
+
+static void each_core_has_a_token_of_its_own(void **state)
+{
+	struct keeper_options options = two_tenants;
+	struct wanted *wanted = want_two(5, 10);
+	struct keeper *keeper;
+
+	(void)state;
+	options.tenants[0].needs_token = options.tenants[1].needs_token = true;
+	options.token_refused = on_token_refused;
+	assert_int_equal(keeper_create(&keeper, &options, wanted, clock_now()), 0);
+	wanted_destroy(wanted);
+	keeper_token(keeper, 1, "second", 3600, NULL, 0, clock_now());
+	pass(keeper, 3000);
+	assert_int_equal(core.upserts[1], 0);
+	assert_int_equal(core.second_upserts[6], 1);
+	keeper_token(keeper, 0, NULL, 0, "no answer", 5000, clock_now());
+	assert_int_equal(said("tenant=default no token"), 1);
+	keeper_token(keeper, 0, "first", 3600, NULL, 0, clock_now());
+	pass(keeper, 3000);
+	assert_int_equal(core.upserts[1], 1);
+	end(keeper);
+}
+
+static void a_number_that_moves_is_at_one_core_or_both_at_every_moment(void **state)
+{
+	struct keeper *keeper = start_two(store_path, 10, 10);
+
+	(void)state;
+	pass(keeper, 5000);
+	rewant_two(keeper, 4, 10);
+	for (int i = 0; i < 1000; i++) {
+		pass(keeper, 5);
+		for (unsigned n = 5; n <= 10; n++)
+			assert_true(core.expires[n] > clock_now() ||
+				    core.second_expires[n] > clock_now());
+	}
+	for (unsigned n = 1; n <= 10; n++) {
+		assert_int_equal(core.deletes[n], n > 4);
+		assert_int_equal(core.second_upserts[n], n > 4);
+	}
+	assert_int_equal(in_state(keeper, REG_ACTIVE), 10);
+	assert_false(look(keeper, 5).moves);
+	assert_string_equal(look(keeper, 5).tenant, "acme");
+	end(keeper);
+	keeper = start_two(store_path, 4, 10); /* and so the store says */
+	pass(keeper, 5000);
+	assert_int_equal(core.second_upserts[5], 1);
+	assert_int_equal(core.upserts[5], 1);
+	end(keeper);
+}
+
+static void until_the_new_core_has_it_the_old_one_keeps_it(void **state)
+{
+	struct keeper *keeper = start_two(store_path, 10, 10);
+
+	(void)state;
+	pass(keeper, 5000);
+	core.second_down = true;
+	rewant_two(keeper, 4, 10);
+	pass(keeper, 2 * 3600000);
+	assert_int_equal(core.lapses, 0);
+	assert_int_equal(lapsed_now(10), 0);
+	assert_int_equal(core.deletes[5], 0);
+	assert_true(look(keeper, 5).moves);
+	/* A restart in the middle of it forgets nothing. */
+	end(keeper);
+	keeper = start_two(store_path, 4, 10);
+	pass(keeper, 3600000);
+	assert_int_equal(core.lapses, 0);
+	assert_int_equal(lapsed_now(10), 0);
+	core.second_down = false;
+	pass(keeper, 120000);
+	for (unsigned n = 5; n <= 10; n++) {
+		assert_int_equal(core.deletes[n], 1);
+		assert_true(core.second_expires[n] > clock_now());
+	}
+	end(keeper);
+}
+
+static void one_that_moves_back_stays_where_it_was(void **state)
+{
+	struct keeper *keeper = start_two(NULL, 10, 10);
+
+	(void)state;
+	pass(keeper, 5000);
+	core.second_down = true;
+	rewant_two(keeper, 0, 10);
+	pass(keeper, 60000);
+	core.second_down = false;
+	rewant_two(keeper, 10, 10);
+	pass(keeper, 120000);
+	for (unsigned n = 1; n <= 10; n++) {
+		assert_int_equal(core.deletes[n], 0);
+		assert_true(core.expires[n] > clock_now());
+		assert_int_equal(core.second_expires[n], 0);
+	}
+	assert_int_equal(in_state(keeper, REG_ACTIVE), 10);
+	end(keeper);
+}
+
+static void one_on_its_way_that_nobody_wants_is_deleted_everywhere(void **state)
+{
+	struct keeper *keeper = start_two(NULL, 10, 10);
+
+	(void)state;
+	pass(keeper, 5000);
+	core.second_down = true;
+	rewant_two(keeper, 0, 10);
+	pass(keeper, 60000);
+	rewant_two(keeper, 0, 0);
+	core.second_down = false;
+	pass(keeper, 120000);
+	for (unsigned n = 1; n <= 10; n++) {
+		assert_int_equal(core.expires[n], 0);
+		assert_int_equal(core.second_expires[n], 0);
+	}
+	end(keeper);
+}
+
+static void a_sick_one_withdraws_from_every_core_also_what_moves(void **state)
+{
+	struct registrar_verdict verdict = { .sick = true, .why = "test" };
+	struct keeper *keeper = start_two(NULL, 10, 20);
+
+	(void)state;
+	pass(keeper, 5000);
+	core.second_down = true;
+	rewant_two(keeper, 5, 20); /* 6 to 10 are on their way */
+	pass(keeper, 10000);
+	keeper_judge(keeper, &verdict, clock_now());
+	pass(keeper, 10000);
+	for (unsigned n = 1; n <= 10; n++)
+		assert_int_equal(core.expires[n], 0);
+	core.second_down = false;
+	pass(keeper, 120000);
+	for (unsigned n = 6; n <= 20; n++)
+		assert_int_equal(core.second_expires[n], 0);
+	assert_int_equal(in_state(keeper, REG_WITHHELD), 20);
+	verdict.sick = false;
+	keeper_judge(keeper, &verdict, clock_now());
+	pass(keeper, 10000);
+	assert_int_equal(in_state(keeper, REG_ACTIVE), 20);
+	assert_int_equal(core.expires[6], 0);
+	end(keeper);
+}
+
+static void rows_of_a_tenant_nobody_configured_are_left_alone(void **state)
+{
+	struct keeper *keeper = start_two(store_path, 5, 10);
+	struct wanted *wanted;
+
+	(void)state;
+	pass(keeper, 5000);
+	end(keeper);
+	keeper = start_with((struct keeper_options){ .store = store_path, .boot = "this one" }, 5,
+			    "tas.example.com");
+	pass(keeper, 5000);
+	assert_int_equal(said("has 5 registrations of tenants that are not configured"), 1);
+	assert_int_equal(core.deletes[6] + core.second_deletes[6], 0);
+	end(keeper);
+	/* It comes back, and takes them back. */
+	keeper = start_two(store_path, 5, 5);
+	pass(keeper, 5000);
+	wanted = want_two(5, 5);
+	wanted_destroy(wanted);
+	for (unsigned n = 6; n <= 10; n++)
+		assert_int_equal(core.second_deletes[n], 1);
+	end(keeper);
+}
+
+static void numbers_of_a_tenant_that_is_new_wait_and_stay_where_they_are(void **state)
+{
+	const uint8_t none[CONFIG_TENANTS] = { 0, WANTED_NOWHERE };
+	struct config_tenant later = { .name = (char *)"later" };
+	struct config_registration registrations[2] = {
+		{ .number = "+4799000001", .route_type = ROUTE_TYPE_LOOP, .tenant = 1 },
+		{ .number = "+4799000002", .route_type = ROUTE_TYPE_LOOP, .tenant = 1 }
+	};
+	struct config config = { .domain = (char *)"tas.example.com",
+				 .prefix_mo = (char *)"00",
+				 .tenants = &later,
+				 .tenant_count = 1,
+				 .registrations = registrations,
+				 .registration_count = 2 };
+	struct keeper *keeper = start(1);
+	struct wanted *wanted;
+
+	(void)state;
+	pass(keeper, 5000);
+	assert_int_equal(wanted_create(&wanted, &config, none), 0);
+	assert_int_equal(keeper_want(keeper, wanted, clock_now()), 0);
+	wanted_destroy(wanted);
+	pass(keeper, 2 * 3600000);
+	assert_int_equal(core.lapses + lapsed_now(1), 0);
+	assert_int_equal(core.deletes[1], 0);
+	assert_int_equal(core.upserts[2], 0);
+	end(keeper);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		KEEPER(each_number_is_registered_at_its_tenants_core),
+		KEEPER(a_dead_core_makes_no_others_numbers_lapse),
+		KEEPER(one_that_throttles_slows_down_no_other),
+		KEEPER(each_core_has_a_token_of_its_own),
+		KEEPER(a_number_that_moves_is_at_one_core_or_both_at_every_moment),
+		KEEPER(until_the_new_core_has_it_the_old_one_keeps_it),
+		KEEPER(one_that_moves_back_stays_where_it_was),
+		KEEPER(one_on_its_way_that_nobody_wants_is_deleted_everywhere),
+		KEEPER(a_sick_one_withdraws_from_every_core_also_what_moves),
+		KEEPER(rows_of_a_tenant_nobody_configured_are_left_alone),
+		KEEPER(numbers_of_a_tenant_that_is_new_wait_and_stay_where_they_are),
+	};
+
+	return cmocka_run_group_tests_name("registrar/keeper_moves", tests, NULL, NULL);
+}
