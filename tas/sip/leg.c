@@ -305,7 +305,8 @@ nta_outgoing_t *leg_request(struct leg *leg, const struct leg_request *request)
 		TAG_IF(ack, NTATAG_ACK_BRANCH(leg->ack_branch)),
 		TAG_IF(cseq[0], SIPTAG_CSEQ_STR(cseq)),
 		TAG_IF(request->method != sip_method_bye, SIPTAG_CONTACT_STR(leg->contact)),
-		TAG_IF(request->method == sip_method_invite, SIPTAG_ALLOW_STR(MESSAGE_ALLOW)),
+		TAG_IF(request->method == sip_method_invite,
+		       SIPTAG_UNKNOWN_STR(MESSAGE_ALLOW_LINE)),
 		TAG_IF(timed, SIPTAG_SUPPORTED_STR(LEG_SUPPORTED)),
 		TAG_IF(timed, SIPTAG_SESSION_EXPIRES_STR(expires)),
 		TAG_IF(request->rack, SIPTAG_RACK_STR(request->rack)),
@@ -448,7 +449,7 @@ msg_t *leg_make_reply(struct leg *leg, nta_incoming_t *request, int status, cons
 		    TAG_IF(success, SIPTAG_CONTACT_STR(leg->contact)),
 		    TAG_IF(identified, SIPTAG_HEADER_STR(session)),
 		    TAG_IF(success && !message_find(headers, "Allow"),
-			   SIPTAG_ALLOW_STR(MESSAGE_ALLOW)),
+			   SIPTAG_UNKNOWN_STR(MESSAGE_ALLOW_LINE)),
 		    TAG_IF(timed, SIPTAG_SESSION_EXPIRES_STR(expires)),
 		    /* RFC 4028 section 9: it has to know that it refreshes. */
 		    TAG_IF(timed && !leg->session.ours, SIPTAG_REQUIRE_STR("timer")),

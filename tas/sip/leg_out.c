@@ -322,7 +322,7 @@ static int build(struct leg *leg, const struct leg_invite *invite, msg_t *msg)
 		       TAG_IF(!message_find(invite->headers, "User-Agent"),
 			      SIPTAG_USER_AGENT_STR(leg->endpoint->user_agent)),
 		       TAG_IF(!message_find(invite->headers, "Allow"),
-			      SIPTAG_ALLOW_STR(MESSAGE_ALLOW)),
+			      SIPTAG_UNKNOWN_STR(MESSAGE_ALLOW_LINE)),
 		       TAG_END()) < 0 ||
 	    nta_msg_request_complete(msg, leg->dialog, SIP_METHOD_INVITE,
 				     (const url_string_t *)invite->request_uri) < 0)

@@ -10,6 +10,9 @@
 #include "tas/sip/headers.h"
 
 #define MESSAGE_ALLOW "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER"
+/* For SIPTAG_UNKNOWN_STR(): written as it is, where sofia would take the list apart and put
+ * it together again for four messages of each call. */
+#define MESSAGE_ALLOW_LINE "Allow: " MESSAGE_ALLOW
 
 /* Every header that may be told on, in the order received, as sent but for
  * folds; and what of Contact and body is end to end. What cannot be told on
