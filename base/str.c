@@ -44,7 +44,7 @@ void str_reserve(struct str *str, size_t more)
 	(void)reserve(str, more);
 }
 
-void str_add_n(struct str *str, const char *text, size_t length)
+void str_add_slowly(struct str *str, const char *text, size_t length)
 {
 	if (!reserve(str, length))
 		return;
@@ -52,11 +52,6 @@ void str_add_n(struct str *str, const char *text, size_t length)
 		memcpy(str->text + str->length, text, length);
 	str->length += length;
 	str->text[str->length] = '\0';
-}
-
-void str_add(struct str *str, const char *text)
-{
-	str_add_n(str, text, strlen(text));
 }
 
 void str_addf(struct str *str, const char *format, ...)
@@ -141,13 +136,19 @@ size_t str_utf8_length(const char *text)
 	return utf8_bytes((const unsigned char *)text);
 }
 
-/* Bytes at `text` that JSON takes as they are. */
+/* Characters that JSON takes as they are. */
+static const bool json_plain[256] = {
+	[' '] = true,
+	['!'] = true,
+	['#' ... '['] = true,
+	[']' ... '~'] = true,
+};
+
 static size_t plain_length(const unsigned char *text)
 {
 	size_t length = 0;
 
-	while (text[length] >= 0x20 && text[length] < 0x7f && text[length] != '"' &&
-	       text[length] != '\\')
+	while (json_plain[text[length]])
 		length++;
 	return length;
 }

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 #include "base/macros.h"
 
 /* A text under construction. Zero-initialise. After the first failed
@@ -18,8 +19,24 @@ struct str {
 
 /* Room for so many bytes more, in one piece of memory. */
 void str_reserve(struct str *str, size_t more);
-void str_add(struct str *str, const char *text);
-void str_add_n(struct str *str, const char *text, size_t length);
+void str_add_slowly(struct str *str, const char *text, size_t length); /* of str_add_n() */
+/* Inline: where text and length are constants, most of it is done by the compiler. */
+static inline void str_add_n(struct str *str, const char *text, size_t length)
+{
+	if (!length || length >= str->room - str->length) {
+		str_add_slowly(str, text, length);
+		return;
+	}
+	memcpy(str->text + str->length, text, length);
+	str->length += length;
+	str->text[str->length] = '\0';
+}
+
+static inline void str_add(struct str *str, const char *text)
+{
+	str_add_n(str, text, strlen(text));
+}
+
 void str_addf(struct str *str, const char *format, ...) PRINTF_LIKE(2, 3);
 void str_add_json(struct str *str, const char *text); /* as a quoted JSON string */
 /* As "%lld", at a tenth of its price. */

@@ -67,11 +67,19 @@ static size_t feed_between(struct framing *framing, const char *bytes, size_t le
 	return blank;
 }
 
+/* By its first letter: the end of the headers, or one that may be Content-Length. */
+static bool is_of_interest(char first)
+{
+	return first == '\r' || first == '\n' || (first | 0x20) == 'c' || (first | 0x20) == 'l';
+}
+
 static size_t feed_headers(struct framing *framing, const char *bytes, size_t length)
 {
 	const char *end = memchr(bytes, '\n', length);
 	size_t part = end ? (size_t)(end - bytes) : length;
 
+	if (end && !framing->line_length && !is_of_interest(*bytes))
+		return part + 1; /* most lines: nobody looks at them */
 	add_to_line(framing, bytes, part);
 	if (!end)
 		return part;
