@@ -46,6 +46,7 @@ struct ice {
 	struct sdp_candidate candidates[CANDIDATES_MAX];
 	uint8_t candidate_count;
 	struct timer budget; /* while gathering */
+	bool asks, answered; /* servers; and there is no more to wait for */
 	bool gathering, relay_only;
 	unsigned relays_wanted, relays;
 	void (*gathered)(bool whole, void *arg);
@@ -316,6 +317,7 @@ static void on_gathering_done(NiceAgent *agent, guint stream, gpointer arg)
 
 	(void)agent;
 	(void)stream;
+	ice->answered = true; /* perhaps while it is made: no server could be reached */
 	if (ice->gathering)
 		end_gathering(ice, /* in_time= */ true);
 }
@@ -338,7 +340,7 @@ static bool use_servers(struct ice *ice, const struct servers_now *servers,
 		net_host(&servers->stun, host);
 		g_object_set(ice->agent, "stun-server", host, "stun-server-port",
 			     (guint)net_port(&servers->stun), NULL);
-		ice->gathering = true;
+		ice->asks = true;
 	}
 	for (unsigned i = 0; i < servers->turn_count; i++) {
 		const struct servers_turn *turn = &servers->turn[i];
@@ -352,7 +354,7 @@ static bool use_servers(struct ice *ice, const struct servers_now *servers,
 			    turn->tcp ? NICE_RELAY_TYPE_TURN_TCP : NICE_RELAY_TYPE_TURN_UDP))
 			return false;
 		ice->relays_wanted++;
-		ice->gathering = true;
+		ice->asks = true;
 	}
 	ice->relay_only = servers->relay_only;
 	g_object_set(ice->agent, "force-relay", servers->relay_only ? TRUE : FALSE, NULL);
@@ -389,6 +391,7 @@ static int gather(struct ice *ice, const struct ice_setup *setup)
 				    ice) ||
 	    !nice_agent_gather_candidates(ice->agent, ice->stream))
 		return -EIO;
+	ice->gathering = ice->asks && !ice->answered;
 	if (ice->gathering)
 		timer_start(ice->wheel, &ice->budget, clock_now() + setup->servers->gather_ms);
 	keep_candidates(ice);

@@ -535,6 +535,22 @@ static void without_the_relay_it_wanted_it_is_not_whole(void **state)
 	fake_stun_stop(&server);
 }
 
+static void servers_that_cannot_be_reached_are_not_waited_for(void **state)
+{
+	struct servers_now servers = { .gather_ms = PATIENCE_MS, .turn_count = 1 };
+
+	(void)state;
+	memset(ends, 0, sizeof(ends));
+	servers.turn[0] = (struct servers_turn){ .tcp = true, .username = "u", .password = "p" };
+	assert_int_equal(net_parse("255.255.255.255", 1, &servers.turn[0].address), 0);
+	assert_int_equal(make_end(&ends[0], &servers), 0);
+	assert_false(ice_is_gathering(ends[0].ice));
+	assert_int_equal(ends[0].gathered, 0);
+	gone = 0;
+	ends[0].ice = ice_destroy(ends[0].ice);
+	run_until(&gone, 1);
+}
+
 static int start(void **state)
 {
 	(void)state;
@@ -563,6 +579,7 @@ int main(void)
 		cmocka_unit_test(what_a_stun_server_sees_is_a_candidate),
 		cmocka_unit_test(strangers_are_not_heard_while_a_server_is_silent),
 		cmocka_unit_test(without_the_relay_it_wanted_it_is_not_whole),
+		cmocka_unit_test(servers_that_cannot_be_reached_are_not_waited_for),
 		cmocka_unit_test_setup_teardown(two_agents_connect_and_carry_datagrams, make,
 						unmake),
 		cmocka_unit_test_setup_teardown(nothing_is_sent_before_a_pair_is_found, make,
