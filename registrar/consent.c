@@ -506,6 +506,11 @@ void consents_stop(struct consents *consents)
 		api_stream_cancel(consents->stream);
 }
 
+void consents_go_on(struct consents *consents)
+{
+	consents->stopped = false;
+}
+
 void consents_deafen(struct consents *consents)
 {
 	consents->deaf = true;

@@ -71,6 +71,7 @@ mono_ms consents_next(const struct consents *consents); /* for consents_run() */
 
 /* Nothing more is asked. */
 void consents_stop(struct consents *consents);
+void consents_go_on(struct consents *consents); /* after consents_stop() */
 /* Answers that still come are those of requests we cancel ourselves. */
 void consents_deafen(struct consents *consents);
 

@@ -173,6 +173,17 @@ mono_ms keeper_next(const struct keeper *keeper, mono_ms now)
 	return next;
 }
 
+void keeper_rest(struct keeper *keeper, bool rests)
+{
+	keeper->stopping = rests;
+}
+
+void keeper_flush_all(struct keeper *keeper, mono_ms now)
+{
+	while (keeper->store && keeper->dirty_count && !keeper->store_failed)
+		keeper_flush(keeper, now);
+}
+
 bool keeper_idle(const struct keeper *keeper)
 {
 	for (size_t i = 0; i < keeper->lane_count; i++)

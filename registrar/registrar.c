@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,8 +46,9 @@ struct registrar {
 	struct pause_mark pause_mark; /* fleet thread: of the last look that was taken in */
 	struct vigil *vigil;          /* borrowed; NULL: none */
 	struct note *last_note;       /* made beforehand: the end must not need memory */
+	_Atomic bool rests;           /* the thread has ended, to go on perhaps */
 	/* Registrar thread: */
-	bool stopping;
+	bool stopping, resting;
 	mono_ms stop_by;
 };
 
@@ -60,6 +62,7 @@ struct note {
 		NOTE_JUDGE,
 		NOTE_PAUSE,
 		NOTE_FLEET,
+		NOTE_REST,
 		NOTE_STOP
 	} kind;
 	struct wanted *wanted;
@@ -143,6 +146,12 @@ static void on_note(struct mail *mail, void *receiver)
 	case NOTE_FLEET:
 		keeper_news(keeper, note->news, now);
 		break;
+	case NOTE_REST:
+		registrar->stopping = registrar->resting = true;
+		registrar->stop_by = now + note->grace_ms;
+		consents_stop(registrar->consents);
+		keeper_rest(keeper, true);
+		break;
 	case NOTE_STOP:
 		registrar->stopping = true;
 		consents_stop(registrar->consents);
@@ -193,6 +202,9 @@ static void *registrar_thread(void *arg)
 		api_client_poll(registrar->links[0].client, until);
 		now = clock_now();
 	}
+	if (registrar->resting)
+		keeper_flush_all(registrar->keeper, clock_now());
+	registrar->rests = registrar->resting;
 	return NULL;
 }
 
@@ -699,6 +711,11 @@ void registrar_stop(struct registrar *registrar, bool withdraw, unsigned grace_m
 
 	if (!registrar->started)
 		return;
+	if (!note) { /* it rests */
+		pthread_join(registrar->thread, NULL);
+		registrar->started = false;
+		return;
+	}
 	registrar->last_note = NULL;
 	note->withdraw = withdraw;
 	note->grace_ms = grace_ms;
@@ -707,6 +724,30 @@ void registrar_stop(struct registrar *registrar, bool withdraw, unsigned grace_m
 	registrar->started = false;
 	if (registrar->fleet)
 		fleet_stop(registrar->fleet);
+}
+
+void registrar_rest(struct registrar *registrar, unsigned grace_ms)
+{
+	struct note *note = registrar->last_note;
+
+	registrar->last_note = NULL;
+	note->kind = NOTE_REST;
+	note->grace_ms = grace_ms;
+	post(registrar, note);
+}
+
+bool registrar_rests(const struct registrar *registrar)
+{
+	return registrar->rests;
+}
+
+int registrar_wake(struct registrar *registrar)
+{
+	pthread_join(registrar->thread, NULL);
+	registrar->started = registrar->rests = registrar->stopping = registrar->resting = false;
+	keeper_rest(registrar->keeper, false);
+	consents_go_on(registrar->consents);
+	return registrar_start(registrar);
 }
 
 void registrar_hand_over(struct registrar *registrar, bool hands_over)

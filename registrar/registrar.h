@@ -195,6 +195,14 @@ void registrar_hand_over(struct registrar *registrar, bool hands_over);
 void registrar_stop(struct registrar *registrar, bool withdraw, unsigned grace_ms);
 struct registrar *registrar_destroy(struct registrar *registrar);
 
+/* Says and writes nothing more, until registrar_wake() or for ever: another process goes
+ * on with the store. What is out is waited for for at most `grace_ms`, on the thread;
+ * registrar_rests() says once it is done, and what is known can be asked all the time.
+ * Not for a fleet's. */
+void registrar_rest(struct registrar *registrar, unsigned grace_ms);
+bool registrar_rests(const struct registrar *registrar);
+int registrar_wake(struct registrar *registrar) MUST_CHECK; /* as registrar_start() */
+
 /* Copies what is known of a number. 0 or -ENOENT. Any thread; takes the shard
  * lock, the only lock a caller meets, held for the copy. */
 int registrar_lookup(struct registrar *registrar, const char *number,

@@ -153,6 +153,26 @@ void vigil_beat(struct vigil *vigil, enum vigil_phase phase, mono_ms now)
 	pthread_mutex_unlock(&vigil->lock);
 }
 
+int vigil_descriptor(const struct vigil *vigil)
+{
+	return vigil->fd;
+}
+
+struct vigil *vigil_adopt(int take_fd)
+{
+	struct vigil *vigil = take_fd < 0 ? NULL : calloc(1, sizeof(*vigil));
+
+	if (!vigil) {
+		if (take_fd >= 0)
+			close(take_fd);
+		return NULL;
+	}
+	vigil->fd = take_fd;
+	pthread_mutex_init(&vigil->lock, NULL);
+	vigil_beat(vigil, VIGIL_STARTING, clock_now());
+	return vigil;
+}
+
 struct vigil *vigil_leave(struct vigil *vigil)
 {
 	if (!vigil)

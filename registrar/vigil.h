@@ -25,6 +25,12 @@ enum vigil_phase { VIGIL_STARTING, VIGIL_SERVING, VIGIL_STOPPING };
  * (another daemon has this store), -ETIMEDOUT (the watchdog does not let go), -ENOMEM,
  * or why the file cannot be made. */
 int vigil_keep(struct vigil **ret_vigil, const char *store, unsigned wait_ms) MUST_CHECK;
+/* From a daemon that hands over: the descriptor that has its locks, still the vigil's, and
+ * in the daemon that takes over the vigil made of it, which takes it. At no moment is the
+ * store nobody's. NULL: no memory, or it is -1; then it is closed. */
+int vigil_descriptor(const struct vigil *vigil);
+struct vigil *vigil_adopt(int take_fd);
+
 /* A sign of life; after one that says STOPPING there is no other. A file that cannot be
  * written is said once. */
 void vigil_beat(struct vigil *vigil, enum vigil_phase phase, mono_ms now);

@@ -25,7 +25,8 @@ int call_room_create(struct call_room **ret_room, const struct call_room_options
 	room->limits = options->limits;
 	err = str_map_create(&room->numbers);
 	if (!err && options->cdr_file)
-		err = cdr_writer_create(&room->cdr, options->cdr_file, options->records);
+		err = (options->beside ? cdr_writer_create_beside : cdr_writer_create)(
+			&room->cdr, options->cdr_file, options->records);
 	if (err) {
 		call_room_destroy(room);
 		return err;

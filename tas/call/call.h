@@ -176,6 +176,7 @@ struct call_room_options {
 	struct media_engine *media;
 	struct timer_wheel *wheel;
 	const char *cdr_file; /* NULL: none */
+	bool beside;          /* another daemon writes it too, until its calls have ended */
 	const struct config_records
 		*records; /* how it is written; read during create; NULL: plain */
 	struct call_limits limits;

@@ -16,6 +16,8 @@
 #include "tas/call/cdr_file.h"
 #include "tas/call/cdr_open.h"
 
+#define LOOK_MS 1000 /* at the file of a process that writes beside us */
+
 static struct metric lost_total =
 	METRIC_COUNTER_INIT("breakout_cdr_lost_total", NULL, "Call records that reached no disk");
 
@@ -37,6 +39,9 @@ struct cdr_writer {
 	/* Writer's thread. */
 	struct cdr_file file;
 	struct cdr_open open;
+	enum cdr_open_name other; /* name of the file that another process may have */
+	bool watches_other;
+	mono_ms look_at;         /* at it */
 	struct line_mail *ended; /* their lines wait; then their slots are emptied */
 	bool stop;
 };
@@ -132,15 +137,47 @@ static int sooner(int a, int b)
 	return a < 0 || (b >= 0 && b < a) ? b : a;
 }
 
+static void recover(struct cdr_writer *writer, struct cdr_open *open_calls);
+
+/* What a process left that wrote beside us, or before us; it has the lock while it lives. */
+static void look_at_other(struct cdr_writer *writer)
+{
+	struct cdr_open other = { .fd = -1 };
+	int err;
+
+	writer->watches_other = cdr_open_is_there(writer->file.path, writer->other);
+	if (!writer->watches_other)
+		return;
+	err = cdr_open_create(&other, writer->file.path, writer->other);
+	if (!err) {
+		recover(writer, &other);
+		writer->watches_other = false;
+	}
+	cdr_open_destroy(&other);
+}
+
+static int look_ms(struct cdr_writer *writer, mono_ms now)
+{
+	if (!writer->watches_other)
+		return -1;
+	if (now >= writer->look_at) {
+		writer->look_at = now + LOOK_MS;
+		look_at_other(writer);
+	}
+	return (int)(writer->look_at - now);
+}
+
 static void *run(void *arg)
 {
 	struct cdr_writer *writer = arg;
 	struct pollfd pfd = { .fd = mailbox_fd(writer->mailbox), .events = POLLIN };
 
 	while (!writer->stop) {
-		int wait_ms = sooner(cdr_file_wait_ms(&writer->file, clock_now()),
-				     cdr_open_beat(&writer->open, clock_now()));
+		mono_ms now = clock_now();
+		int wait_ms = sooner(cdr_file_wait_ms(&writer->file, now),
+				     cdr_open_beat(&writer->open, now));
 
+		wait_ms = sooner(wait_ms, look_ms(writer, now));
 		(void)poll(&pfd, 1, wait_ms); /* EINTR: look again */
 		mailbox_drain(writer->mailbox, 0);
 		cdr_file_work(&writer->file, clock_now());
@@ -247,21 +284,22 @@ static void on_found(const char *line, void *arg)
 	cdr_file_work(recovery->file, clock_now());
 }
 
-/* What a killed process left. The writer's thread does not run yet. */
-static void recover(struct cdr_writer *writer, const char *path)
+/* What a killed process left. */
+static void recover(struct cdr_writer *writer, struct cdr_open *open_calls)
 {
 	struct recovery recovery = { .file = &writer->file };
+	const char *path = writer->file.path;
 
-	cdr_open_recover(&writer->open, path, on_found, &recovery);
+	cdr_open_recover(open_calls, path, on_found, &recovery);
 	if (recovery.lost || writer->file.kept.length) {
 		log_error("call",
 			  "cdr file=%s: the records of %u calls that a killed process left could "
 			  "not all be written: they are kept in %s for the next start",
-			  path, recovery.found, writer->open.path);
-		cdr_open_leave(&writer->open);
+			  path, recovery.found, open_calls->path);
+		cdr_open_leave(open_calls);
 		return;
 	}
-	cdr_open_forget(&writer->open);
+	cdr_open_forget(open_calls);
 	if (recovery.found)
 		log_notice("call",
 			   "cdr file=%s: %u calls were going on when the process was killed; their "
@@ -269,23 +307,32 @@ static void recover(struct cdr_writer *writer, const char *path)
 			   path, recovery.found);
 }
 
-static void keep_open_calls(struct cdr_writer *writer, const char *path)
+/* The writer's thread does not run yet. */
+static void keep_open_calls(struct cdr_writer *writer, const char *path, bool beside)
 {
-	int err = cdr_open_create(&writer->open, path);
+	int err = cdr_open_create(&writer->open, path, CDR_OPEN_FIRST);
 
-	if (!err)
-		recover(writer, path);
-	else
+	writer->other = CDR_OPEN_SECOND;
+	if (err == -EBUSY && beside) {
+		cdr_open_destroy(&writer->open);
+		err = cdr_open_create(&writer->open, path, CDR_OPEN_SECOND);
+		writer->other = CDR_OPEN_FIRST;
+	}
+	if (!err) {
+		recover(writer, &writer->open);
+		look_at_other(writer);
+	} else {
 		log_error("call",
 			  "calls that go on cannot be kept beside cdr file=%s, a kill would leave "
 			  "no record of them: %s",
 			  path,
 			  err == -EBUSY ? "another daemon writes that file: give each its own"
 					: strerror(-err));
+	}
 }
 
-int cdr_writer_create(struct cdr_writer **ret_writer, const char *path,
-		      const struct config_records *config)
+static int create(struct cdr_writer **ret_writer, const char *path,
+		  const struct config_records *config, bool beside)
 {
 	struct cdr_writer *writer = calloc(1, sizeof(*writer));
 	int err;
@@ -299,7 +346,7 @@ int cdr_writer_create(struct cdr_writer **ret_writer, const char *path,
 	writer->file.rotate_daily = config && config->rotate_daily;
 	writer->file.rotate_bytes = config ? config->rotate_bytes : 0;
 	writer->masks = config && config->mask_at_once;
-	keep_open_calls(writer, path);
+	keep_open_calls(writer, path, beside);
 	err = mailbox_create(&writer->mailbox, writer);
 	if (err)
 		goto fail;
@@ -312,6 +359,18 @@ int cdr_writer_create(struct cdr_writer **ret_writer, const char *path,
 fail:
 	cdr_writer_destroy(writer);
 	return err;
+}
+
+int cdr_writer_create(struct cdr_writer **ret_writer, const char *path,
+		      const struct config_records *config)
+{
+	return create(ret_writer, path, config, false);
+}
+
+int cdr_writer_create_beside(struct cdr_writer **ret_writer, const char *path,
+			     const struct config_records *config)
+{
+	return create(ret_writer, path, config, true);
 }
 
 struct cdr_writer *cdr_writer_destroy(struct cdr_writer *writer)

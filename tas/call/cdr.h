@@ -19,6 +19,10 @@ struct cdr_writer; /* opaque */
  * 0, -ENOMEM, -EAGAIN (no thread), or why the file cannot be opened (-EACCES ...). */
 int cdr_writer_create(struct cdr_writer **ret_writer, const char *path,
 		      const struct config_records *config) MUST_CHECK;
+/* The same for a daemon that takes the place of another, which goes on writing the records
+ * of its calls. Should it be killed, theirs are written here. */
+int cdr_writer_create_beside(struct cdr_writer **ret_writer, const char *path,
+			     const struct config_records *config) MUST_CHECK;
 /* Writes what is waiting first. */
 struct cdr_writer *cdr_writer_destroy(struct cdr_writer *writer);
 

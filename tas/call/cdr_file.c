@@ -121,7 +121,8 @@ static void write_kept(struct cdr_file *file, mono_ms now)
 	size_t before = file->kept.length;
 	int err;
 
-	if (!file->unsynced) { /* never away from lines that are still to be synced */
+	if (!file->unsynced) {     /* never away from lines that are still to be synced */
+		follow_path(file); /* what another has begun is not ours to rename */
 		rotate(file);
 		follow_path(file);
 	}

@@ -15,17 +15,27 @@
 #define STAMPS_ROOM 48               /* two times before a line, and what parts them */
 
 /* "/var/log/breakout/.cdr.jsonl.open": no name that looks like a rotated one. */
-static char *open_path(const char *cdr_path)
+static char *open_path(const char *cdr_path, enum cdr_open_name name)
 {
 	const char *slash = strrchr(cdr_path, '/');
 	int folder = slash ? (int)(slash - cdr_path) + 1 : 0;
 	struct str path = { 0 };
 
-	str_addf(&path, "%.*s.%s.open", folder, cdr_path, cdr_path + folder);
+	str_addf(&path, "%.*s.%s.open%s", folder, cdr_path, cdr_path + folder,
+		 name == CDR_OPEN_SECOND ? "2" : "");
 	return str_take(&path);
 }
 
-int cdr_open_create(struct cdr_open *open_calls, const char *cdr_path)
+bool cdr_open_is_there(const char *cdr_path, enum cdr_open_name name)
+{
+	char *path = open_path(cdr_path, name);
+	bool there = path && access(path, F_OK) == 0;
+
+	free(path);
+	return there;
+}
+
+int cdr_open_create(struct cdr_open *open_calls, const char *cdr_path, enum cdr_open_name name)
 {
 	struct stat st;
 	int err = 0;
@@ -33,7 +43,7 @@ int cdr_open_create(struct cdr_open *open_calls, const char *cdr_path)
 	*open_calls = (struct cdr_open){ .fd = -1 };
 	if (stat(cdr_path, &st) < 0 || !S_ISREG(st.st_mode))
 		return 0;
-	open_calls->path = open_path(cdr_path);
+	open_calls->path = open_path(cdr_path, name);
 	if (!open_calls->path)
 		return -ENOMEM;
 	open_calls->fd = open(open_calls->path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);

@@ -383,6 +383,31 @@ size_t device_contacts(struct device_room *room, size_t device,
 	return count;
 }
 
+void device_pack_each(struct device_room *room,
+		      void (*visit)(const struct str *packed, const char *hop, void *arg),
+		      void *arg)
+{
+	for (size_t i = 0; i < room->count; i++)
+		for (const struct phone *b = room->devices[i].phones.first; b; b = b->next) {
+			struct str packed = { 0 };
+
+			pack_text(&packed, room->devices[i].name);
+			phone_pack(b, &packed);
+			visit(&packed, b->hop, arg);
+			str_done(&packed);
+		}
+}
+
+void device_unpack(struct device_room *room, struct unpack *from)
+{
+	char name[256];
+
+	unpack_text(from, name, sizeof(name));
+	for (size_t i = 0; i < room->count; i++)
+		if (!strcmp(room->devices[i].name, name))
+			(void)phones_unpack(&room->devices[i].phones, from, clock_now());
+}
+
 void device_each(struct device_room *room, void (*visit)(const struct device_info *info, void *arg),
 		 void *arg)
 {

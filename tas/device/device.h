@@ -11,6 +11,7 @@
 #define BREAKOUT_TAS_DEVICE_DEVICE_H
 
 #include "base/clock.h"
+#include "base/fd_link.h"
 #include "base/macros.h"
 #include "base/str.h"
 #include "config/config.h"
@@ -57,5 +58,12 @@ struct device_info {
 };
 void device_each(struct device_room *room, void (*visit)(const struct device_info *info, void *arg),
 		 void *arg);
+
+/* For a daemon that takes our place: each phone, packed (fd_link.h), with its hop. */
+void device_pack_each(struct device_room *room,
+		      void (*visit)(const struct str *packed, const char *hop, void *arg),
+		      void *arg);
+/* The other way. A device that is not configured any more is left out. */
+void device_unpack(struct device_room *room, struct unpack *from);
 
 #endif

@@ -176,6 +176,55 @@ void phones_expire(struct phones *phones, mono_ms now)
 	}
 }
 
+void phone_pack(const struct phone *phone, struct str *frame)
+{
+	pack_text(frame, phone->uri);
+	pack_text(frame, phone->key);
+	pack_text(frame, phone->hop);
+	pack_text(frame, phone->user_agent);
+	pack_text(frame, phone->call_id);
+	pack_number(frame, phone->cseq);
+	pack_bytes(frame, &phone->source, sizeof(phone->source));
+	pack_number(frame, (uint64_t)phone->expires_ms);
+	pack_number(frame, (uint64_t)phone->since_ms);
+}
+
+static char *unpack_copy(struct unpack *from)
+{
+	size_t length;
+	const char *bytes = unpack_bytes(from, &length);
+
+	return bytes ? strndup(bytes, length) : NULL;
+}
+
+bool phones_unpack(struct phones *phones, struct unpack *from, mono_ms now)
+{
+	struct phone *phone = calloc(1, sizeof(*phone));
+	struct phone **last = &phones->first;
+
+	if (!phone)
+		return false;
+	phone->uri = unpack_copy(from);
+	phone->key = unpack_copy(from);
+	phone->hop = unpack_copy(from);
+	phone->user_agent = unpack_copy(from);
+	phone->call_id = unpack_copy(from);
+	phone->cseq = (uint32_t)unpack_number(from);
+	unpack_into(from, &phone->source, sizeof(phone->source));
+	phone->expires_ms = (mono_ms)unpack_number(from);
+	phone->since_ms = (mono_ms)unpack_number(from);
+	if (from->failed || phone->expires_ms <= now || !phone->uri || !phone->key || !phone->hop ||
+	    !phone->user_agent || !phone->call_id) {
+		phone_free(phone);
+		return false;
+	}
+	while (*last) /* they come in the order they are kept in */
+		last = &(*last)->next;
+	*last = phone;
+	phones->count++;
+	return true;
+}
+
 void phones_done(struct phones *phones)
 {
 	while (phones->first)

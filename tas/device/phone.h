@@ -11,6 +11,7 @@
 #define BREAKOUT_TAS_DEVICE_PHONE_H
 
 #include "base/clock.h"
+#include "base/fd_link.h"
 #include "base/macros.h"
 #include "tas/sip/visitor.h"
 
@@ -40,6 +41,10 @@ struct phones {
 int phones_update(struct phones *phones, const struct sip_register *request, size_t max,
 		  mono_ms now) MUST_CHECK;
 void phones_expire(struct phones *phones, mono_ms now);
+/* One phone of a device, as fd_link.h packs, and taken in again; hops and times are of the
+ * machine, and hold in every process of it. False: it was no phone, or is expired. */
+void phone_pack(const struct phone *phone, struct str *frame);
+bool phones_unpack(struct phones *phones, struct unpack *from, mono_ms now);
 void phones_done(struct phones *phones);
 
 #endif

@@ -53,6 +53,26 @@ static void a_daemon_is_seen_alive_until_it_leaves(void **state)
 	assert_int_equal(sign.beat, 7);
 }
 
+static void who_takes_over_has_the_locks_without_a_gap(void **state)
+{
+	struct vigil *first, *second, *watchdog;
+	struct vigil_sign sign;
+
+	(void)state;
+	assert_int_equal(vigil_keep(&first, store, 0), 0);
+	second = vigil_adopt(dup(vigil_descriptor(first)));
+	assert_non_null(second);
+	vigil_leave(first);
+	vigil_look(store, &sign);
+	assert_true(sign.alive);
+	assert_int_equal(sign.phase, VIGIL_STARTING);
+	assert_int_equal(vigil_stand_in(&watchdog, store), -EBUSY);
+	vigil_leave(second);
+	vigil_look(store, &sign);
+	assert_false(sign.alive);
+	assert_null(vigil_adopt(-1));
+}
+
 static void two_daemons_do_not_share_a_store(void **state)
 {
 	struct vigil *first, *second;
@@ -99,6 +119,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		VIGIL(a_daemon_is_seen_alive_until_it_leaves),
+		VIGIL(who_takes_over_has_the_locks_without_a_gap),
 		VIGIL(two_daemons_do_not_share_a_store),
 		VIGIL(who_stands_in_waits_for_the_daemons_end_and_is_waited_for),
 		VIGIL(a_folder_that_is_not_there_is_an_error),

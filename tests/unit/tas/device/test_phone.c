@@ -165,10 +165,42 @@ static void asking_changes_nothing(void **state)
 	assert_int_equal(phones.count, 1);
 }
 
+static void another_process_knows_the_same_phones(void **state)
+{
+	struct phones other = { .first = NULL };
+	struct str packed[2] = { { 0 }, { 0 } };
+	size_t count = 0;
+
+	(void)state;
+	assert_int_equal(one("c", 1, "sip:a", 60, 1000), 0);
+	assert_int_equal(one("d", 7, "sip:b", 3600, 1000), 0);
+	for (const struct phone *at = phones.first; at; at = at->next)
+		phone_pack(at, &packed[count++]);
+	assert_int_equal(count, 2);
+	for (size_t i = 0; i < count; i++) {
+		struct unpack from = { packed[i].text, packed[i].text + packed[i].length, false };
+		struct unpack torn = { packed[i].text, packed[i].text + packed[i].length - 1,
+				       false };
+
+		assert_false(phones_unpack(&other, &torn, 2000));
+		/* The first contact's minute is over by then. */
+		assert_int_equal(phones_unpack(&other, &from, 62000), i == 0);
+		str_done(&packed[i]);
+	}
+	assert_int_equal(other.count, 1);
+	assert_string_equal(other.first->uri, "sip:b");
+	assert_string_equal(other.first->hop, "sip:192.0.2.1:5555;transport=tcp");
+	assert_string_equal(other.first->call_id, "d");
+	assert_int_equal(other.first->cseq, 7);
+	assert_int_equal(other.first->expires_ms, 1000 + 3600 * 1000);
+	phones_done(&other);
+}
+
 int main(void)
 {
 #define T(test) cmocka_unit_test_teardown(test, teardown)
 	const struct CMUnitTest tests[] = {
+		T(another_process_knows_the_same_phones),
 		T(a_contact_stays_until_it_expires),
 		T(the_contacts_own_expiry_comes_first),
 		T(an_expiry_too_brief_is_refused_in_whole),
