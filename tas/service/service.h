@@ -67,6 +67,8 @@ void service_invite(struct service_room *room, struct leg *take_leg);
 
 /* Unregisters from every PBX: we are about to stop. */
 void service_leave_trunks(struct service_room *room);
+/* Another process of ours goes on with those registrations. */
+void service_forget_trunks(struct service_room *room);
 /* Registers again where it had left: we are not. */
 void service_return_to_trunks(struct service_room *room);
 

@@ -174,6 +174,12 @@ void service_leave_trunks(struct service_room *room)
 		room->trunks[i].binding = binding_leave(room->trunks[i].binding);
 }
 
+void service_forget_trunks(struct service_room *room)
+{
+	for (size_t i = 0; i < room->trunk_count; i++)
+		room->trunks[i].binding = binding_forget(room->trunks[i].binding);
+}
+
 void service_return_to_trunks(struct service_room *room)
 {
 	for (size_t i = 0; i < room->trunk_count; i++) {

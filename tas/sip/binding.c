@@ -416,6 +416,15 @@ struct binding *binding_leave(struct binding *take_binding)
 	return NULL;
 }
 
+struct binding *binding_forget(struct binding *take_binding)
+{
+	if (!take_binding)
+		return NULL;
+	take_binding->peer->binding = NULL;
+	binding_free(take_binding);
+	return NULL;
+}
+
 void binding_forget_all(struct sip_endpoint *endpoint)
 {
 	struct binding *next;

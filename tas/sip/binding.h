@@ -34,6 +34,10 @@ bool binding_is_for(const struct binding *binding, const struct binding_options 
  * returns NULL. */
 struct binding *binding_leave(struct binding *take_binding);
 
+/* Is gone without a word: another process of ours goes on with the registration. NULL is
+ * fine; returns NULL. */
+struct binding *binding_forget(struct binding *take_binding);
+
 /* For sip_endpoint_destroy(): those that have not left are forgotten. */
 void binding_forget_all(struct sip_endpoint *endpoint);
 

@@ -13,6 +13,7 @@
 
 #include "base/hash.h"
 #include "tas/sip/leg_private.h"
+#include "tas/sip/neighbour.h"
 #include "tas/sip/tls_guard.h"
 
 #define STRANGER_MS 1000 /* one answer an address in that time */
@@ -263,6 +264,8 @@ static void known_peer(struct sip_endpoint *endpoint, msg_t *msg, sip_t *sip,
 {
 	sip_method_t method = sip->sip_request->rq_method;
 
+	if (neighbour_passes(endpoint, msg, sip, true))
+		return;
 	if (method == sip_method_ack) {
 		nta_msg_discard(endpoint->agent, msg); /* of nothing we know */
 		return;
@@ -336,6 +339,8 @@ int endpoint_on_message(struct sip_endpoint *endpoint, nta_agent_t *agent, msg_t
 	struct sip_source source = { 0 };
 	int peer;
 
+	if (neighbour_passes(endpoint, msg, sip, false))
+		return 0;
 	if (!sip->sip_request || !listener) {
 		nta_msg_discard(agent, msg); /* a response nobody waits for */
 		return 0;

@@ -67,10 +67,12 @@ static int bind_listener(struct sip_endpoint *endpoint, enum sip_transport trans
 	(void)snprintf(listener->ident, sizeof(listener->ident), "l%zu", endpoint->listener_count);
 	listener->transport = transport;
 	tls_guard_enter(endpoint->tls);
+	listening_enter(&endpoint->listening, (int)transport, port);
 	bound = nta_agent_add_tport(
 		endpoint->agent, (const url_string_t *)url, TPTAG_IDENT(listener->ident),
 		TPTAG_CERTIFICATE(NO_DIRECTORY), TPTAG_TLS_VERIFY_POLICY(0), TPTAG_TIMEOUT(32000),
 		TPTAG_LOG(endpoint->trace != NULL), TPTAG_QUEUESIZE(LISTEN_BACKLOG), TAG_END());
+	listening_leave();
 	tls_guard_leave();
 	if (bound < 0)
 		return errno == EADDRINUSE ? -EADDRINUSE : -EINVAL;
@@ -354,6 +356,9 @@ static int copy_options(struct sip_endpoint *endpoint, const struct sip_endpoint
 	endpoint->session_terms.expires_s = options->session_expires_s;
 	endpoint->session_terms.min_se_s =
 		options->min_se_s > SESSION_MIN_SE_S ? options->min_se_s : SESSION_MIN_SE_S;
+	endpoint->listening.inherited = options->inherited;
+	endpoint->listening.inherited_count = options->inherited_count;
+	endpoint->listening.silent = options->silent;
 	endpoint->user_agent = strdup(options->user_agent ? options->user_agent : "breakout");
 	endpoint->domain = str_dup_or_null(options->domain);
 	endpoint->listeners =
@@ -435,6 +440,19 @@ int sip_endpoint_renew_tls(struct sip_endpoint *endpoint, struct tls_profile *ta
 	return 0;
 }
 
+void sip_endpoint_each_socket(const struct sip_endpoint *endpoint,
+			      void (*visit)(const struct listening_socket *socket, void *arg),
+			      void *arg)
+{
+	for (size_t i = 0; i < endpoint->listening.count; i++)
+		visit(&endpoint->listening.sockets[i], arg);
+}
+
+void sip_endpoint_set_silent(struct sip_endpoint *endpoint, bool silent)
+{
+	listening_set_silent(&endpoint->listening, silent);
+}
+
 struct sip_trace *sip_endpoint_trace(const struct sip_endpoint *endpoint)
 {
 	return endpoint->trace;
@@ -471,6 +489,7 @@ struct sip_endpoint *sip_endpoint_destroy(struct sip_endpoint *endpoint)
 	wiretap_set(NULL, NULL);
 	sip_trace_destroy(endpoint->trace);
 	tls_profile_destroy(endpoint->tls);
+	listening_done(&endpoint->listening);
 	free(endpoint->listeners);
 	free(endpoint->domain);
 	free(endpoint->user_agent);

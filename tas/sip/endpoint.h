@@ -101,6 +101,11 @@ struct sip_endpoint_options {
 	 * Each that no listener has gets a free port on the first listener's host:
 	 * sofia cannot add a transport once connections run. */
 	unsigned reach;
+	/* Sockets of a daemon that was here before, which are used where they fit; those that
+	 * are get -1. Borrowed for sip_endpoint_create(). */
+	struct inherited_socket *inherited;
+	size_t inherited_count;
+	bool silent;          /* as sip_endpoint_set_silent(), from the start */
 	size_t trace_bytes;   /* memory for what was said lately; 0: none */
 	bool verify_next_hop; /* TLS: check name and chain of servers we call; true except in tests
 			       */
@@ -130,6 +135,16 @@ struct sip_endpoint *sip_endpoint_destroy(struct sip_endpoint *endpoint);
 
 /* The port listener `index` got (for port 0). 0 if there is no such listener. */
 uint16_t sip_endpoint_port(const struct sip_endpoint *endpoint, size_t index);
+
+/* The sockets under the listeners, for who takes over. */
+struct listening_socket;
+struct inherited_socket;
+void sip_endpoint_each_socket(const struct sip_endpoint *endpoint,
+			      void (*visit)(const struct listening_socket *socket, void *arg),
+			      void *arg);
+/* Whether no connections and datagrams are taken: they wait in the kernel. What is
+ * connected goes on. */
+void sip_endpoint_set_silent(struct sip_endpoint *endpoint, bool silent);
 
 /* Whether every name of a trunk or the core has been looked up once. */
 bool sip_endpoint_names_settled(const struct sip_endpoint *endpoint);

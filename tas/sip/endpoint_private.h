@@ -22,10 +22,12 @@ struct sip_endpoint;
 #include "base/timer_wheel.h"
 #include "tas/sip/endpoint.h"
 #include "tas/sip/health.h"
+#include "tas/sip/listening.h"
 #include "tas/sip/resolver.h"
 #include "tas/sip/session_timer.h"
 
 struct binding;
+struct neighbour;
 struct probe;
 struct tls_profile;
 
@@ -78,6 +80,8 @@ struct sip_endpoint {
 	struct probe *probes; /* all of them */
 	struct binding *bindings;
 	size_t binding_count;
+	struct listening listening;     /* the sockets under the listeners */
+	struct neighbour *elder, *heir; /* NULL: we are alone */
 };
 
 /* endpoint.c */

@@ -3,14 +3,11 @@
  * libsofia calls them, the list of its TLS sessions, and its clock. */
 #include "tas/sip/tls_guard.h"
 
-#include <dlfcn.h>
 #include <errno.h>
-#include <link.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +24,10 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "tas/sip/framing.h"
+#include "tas/sip/listening.h"
+#include "tas/sip/sofia_calls.h"
 #include "tas/sip/tls_batch.h"
+#include "tas/sip/tls_given.h"
 #include "tas/sip/tls_profile.h"
 
 /* A message may take as long as a transaction (64*T1), and so may the first
@@ -61,6 +61,7 @@ struct tls_session {
 	bool accepted;
 	bool waiting; /* for a message to become complete */
 	bool closing; /* shut down; sofia notices at the next poll */
+	bool given;   /* by another process, which has the TLS: see tls_given.h */
 	bool busy;
 	unsigned reads; /* since the last sweep */
 	char **client_names;
@@ -72,8 +73,7 @@ static struct metric live_sessions =
 	METRIC_GAUGE_INIT("breakout_tls_sessions", NULL, "TLS sessions of SIP connections");
 
 static int session_index = -1, profile_index = -1;
-static uintptr_t sofia_start, sofia_end; /* libsofia's mapped range */
-static struct tls_profile *entered;      /* SIP thread */
+static struct tls_profile *entered; /* SIP thread */
 
 /* What happened inside sofia's tls_connect(); SIP thread. */
 static struct {
@@ -88,59 +88,6 @@ static struct {
 	bool active, freed;
 	SSL *ssl;
 } freeing;
-
-/* ---- who calls, and the real functions ---- */
-
-static int find_sofia(struct dl_phdr_info *info, size_t size, void *arg)
-{
-	uintptr_t inside = *(uintptr_t *)arg;
-
-	(void)size;
-	for (int i = 0; i < info->dlpi_phnum; i++) {
-		const ElfW(Phdr) *part = &info->dlpi_phdr[i];
-		uintptr_t start = info->dlpi_addr + part->p_vaddr;
-
-		if (part->p_type != PT_LOAD || !(part->p_flags & PF_X))
-			continue;
-		if (inside < start || inside >= start + part->p_memsz)
-			continue;
-		sofia_start = start;
-		sofia_end = start + part->p_memsz;
-		return 1;
-	}
-	return 0;
-}
-
-#define FROM_SOFIA() from_sofia(__builtin_return_address(0))
-
-static bool from_sofia(const void *caller)
-{
-	return (uintptr_t)caller >= sofia_start && (uintptr_t)caller < sofia_end;
-}
-
-static void *next_symbol(const char *name)
-{
-	void *symbol = dlsym(RTLD_NEXT, name);
-
-	if (!symbol) {
-		log_error("sip", "libssl or libsofia-sip-ua has no %s: reinstall them", name);
-		abort();
-	}
-	return symbol;
-}
-
-/* The function that ours hides. Looked up once; two threads may both do it. */
-#define REAL(name)                                                                                 \
-	({                                                                                         \
-		static void *_Atomic found;                                                        \
-		void *real_ = atomic_load_explicit(&found, memory_order_acquire);                  \
-                                                                                                   \
-		if (!real_) {                                                                      \
-			real_ = next_symbol(#name);                                                \
-			atomic_store_explicit(&found, real_, memory_order_release);                \
-		}                                                                                  \
-		(__typeof__(&name))real_;                                                          \
-	})
 
 /* ---- sessions ---- */
 
@@ -178,8 +125,13 @@ static int session_create(SSL *ssl, struct tls_profile *profile)
 		return -ENOMEM;
 	*session = (struct tls_session){ .profile = profile,
 					 .ssl = ssl,
+					 .given = listening_is_giving(),
 					 .since_ms = clock_now(),
 					 .batch = { .ssl = ssl, .write = REAL(SSL_write) } };
+	if (session->given) {
+		session->batch.write = tls_given_write;
+		session->client_names = tls_given_take_names();
+	}
 	session->next = profile->sessions;
 	session->link = &profile->sessions;
 	if (session->next)
@@ -368,7 +320,7 @@ static void handshake_went(struct tls_session *session, int result)
 		/* Not earlier: what came with the end of the handshake would lie in its
 		 * buffer, and no socket would tell. From here on SSL_pending() does. */
 		SSL_set_read_ahead(session->ssl, 1);
-		if (session->accepted && session->profile->client_trust &&
+		if (session->accepted && !session->given && session->profile->client_trust &&
 		    SSL_get0_peer_certificate(session->ssl))
 			session->client_names =
 				tls_certificate_names(SSL_get0_peer_certificate(session->ssl));
@@ -408,7 +360,7 @@ int SSL_accept(SSL *ssl)
 		tls_profile_set_up_server(session->profile, ssl);
 	}
 	ERR_clear_error();
-	result = REAL(SSL_accept)(ssl);
+	result = session->given ? tls_given_accept(ssl) : REAL(SSL_accept)(ssl);
 	handshake_went(session, result);
 	return result;
 }
@@ -466,7 +418,8 @@ int SSL_read(SSL *ssl, void *buffer, int room)
 		return REAL(SSL_read)(ssl, buffer, room);
 	tls_batch_event();
 	ERR_clear_error();
-	result = REAL(SSL_read)(ssl, buffer, room);
+	result = session->given ? tls_given_read(ssl, buffer, room)
+				: REAL(SSL_read)(ssl, buffer, room);
 	if (result <= 0) {
 		soften_reset(ssl, result);
 		return result;
@@ -505,6 +458,15 @@ int SSL_write(SSL *ssl, const void *bytes, int length)
 	if (!session)
 		return REAL(SSL_write)(ssl, bytes, length);
 	return tls_batch_write(&session->batch, bytes, length);
+}
+
+/* Our own questions are answered too. */
+int SSL_get_error(const SSL *ssl, int result)
+{
+	const struct tls_session *session = session_of(ssl);
+
+	return session && session->given ? tls_given_error(result)
+					 : REAL(SSL_get_error)(ssl, result);
 }
 
 void tls_guard_turn_begins(void)
@@ -563,7 +525,18 @@ int SSL_shutdown(SSL *ssl)
 		connecting.outgoing = !session->accepted;
 	}
 	ERR_clear_error();
-	return REAL(SSL_shutdown)(ssl);
+	return session->given ? 1 : REAL(SSL_shutdown)(ssl);
+}
+
+void tls_guard_say_goodbye(const struct tls_profile *profile, const tport_t *tport)
+{
+	for (struct tls_session *session = profile->sessions; session; session = session->next)
+		if (session->tport == tport && session->established && !session->given) {
+			tls_batch_send_last(SSL_get_fd(session->ssl));
+			ERR_clear_error();
+			(void)REAL(SSL_shutdown)(session->ssl);
+			return;
+		}
 }
 
 int BIO_free(BIO *bio)
@@ -652,13 +625,11 @@ PRINTF_LIKE(2, 0) static void on_sofia_log(void *stream, const char *format, va_
 
 static void install(void)
 {
-	uintptr_t inside = (uintptr_t)dlsym(RTLD_DEFAULT, "nta_agent_create");
 	int64_t wall_ns = (int64_t)clock_wall() * 1000000;
 
 	/* OpenSSL writes to sockets without MSG_NOSIGNAL: a peer that is gone when
 	 * close_notify is due would end the process. */
 	(void)signal(SIGPIPE, SIG_IGN);
-	dl_iterate_phdr(find_sofia, &inside);
 	session_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, session_gone);
 	profile_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
 	epoch_ns = wall_ns + (int64_t)SU_TIME_EPOCH * 1000000000 - (int64_t)clock_now_ns();

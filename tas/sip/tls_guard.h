@@ -59,5 +59,8 @@ void tls_guard_sweep(struct tls_profile *profile);
  * NULL-ended; NULL: none. Borrowed until the connection ends. */
 const char *const *tls_guard_client_names(const struct tls_profile *profile,
 					  const struct tport_s *tport);
+/* Says the end of a connection to its peer, who may have sent something already: it is
+ * still read. */
+void tls_guard_say_goodbye(const struct tls_profile *profile, const struct tport_s *tport);
 
 #endif

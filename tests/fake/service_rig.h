@@ -113,6 +113,12 @@ int binding_create(struct binding **ret_binding, struct sip_endpoint *endpoint,
 	return 0;
 }
 
+struct binding *binding_forget(struct binding *take_binding)
+{
+	(void)take_binding;
+	return NULL;
+}
+
 bool binding_is_for(const struct binding *binding, const struct binding_options *options)
 {
 	(void)binding;
