@@ -21,6 +21,7 @@
 #include "tas/call/call.h"
 #include "tas/device/device.h"
 #include "tas/load/load.h"
+#include "tas/handover.h"
 #include "tas/reading.h"
 #include "tas/service/service.h"
 #include "tas/sip/endpoint.h"
@@ -64,10 +65,18 @@ struct daemon {
 	struct tls_watch watch;
 	struct timer look_timer; /* at the certificates' files */
 	int signal_fd;
+	/* The command line, for a process that takes our place; program "": not known. */
+	char program[4096];
+	char *name, **arguments;
+	size_t argument_count;
+	struct predecessor *predecessor; /* NULL: there was none */
+	struct successor *successor;     /* NULL: there is none */
+	struct admin_restart restart;
+	bool left; /* our place is the successor's: only calls end here */
 	enum stopping stopping;
 	bool stop_signalled; /* there is no way back */
 	bool stop_told;      /* to the service manager */
-	mono_ms linger_until;
+	mono_ms linger_until, drain_until;
 	struct timer drain_timer, linger_timer, watchdog_timer, log_timer;
 	mono_ms watchdog_ms; /* 0: none asked for */
 };
@@ -75,6 +84,7 @@ struct daemon {
 /* start.c. 0 or an error that is logged; then daemon_take_down() too. */
 int daemon_start(struct daemon *daemon, const sigset_t *signals) MUST_CHECK;
 void daemon_take_down(struct daemon *daemon);
+void daemon_start_records(struct daemon *daemon);
 int daemon_failed(const char *what, int err); /* logs it, returns it */
 
 /* start_sip.c */
@@ -97,5 +107,8 @@ void daemon_drain(void *daemon);
 const char *daemon_undrain(void *daemon); /* NULL: done; else why not */
 bool daemon_draining(void *daemon);
 void daemon_stop_signal(struct daemon *daemon);
+void daemon_drain_calls(struct daemon *daemon);   /* until they have ended, or their time */
+void daemon_calls_changed(struct daemon *daemon); /* a draining one's: perhaps it ends now */
+void daemon_end_calls(struct daemon *daemon);     /* now */
 
 #endif

@@ -9,6 +9,7 @@
  * starts and read from a descriptor.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <pthread.h>
 #include <signal.h>
@@ -53,13 +54,28 @@ static void block_signals(sigset_t *ret_signals)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-static int serve(struct daemon *daemon)
+/* Not a child of the process that started us, so that the service manager is told of our
+ * end, even while that one lives. Nothing has begun that a fork could break. */
+static void leave_parent(void)
+{
+	pid_t child = fork();
+
+	if (child != 0)
+		_exit(child < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+}
+
+/* take_over: the link to a process whose place is taken; -1: there is none. */
+static int serve(struct daemon *daemon, int take_over)
 {
 	sigset_t signals;
 	int status = EXIT_FAILURE;
 
+	if (take_over >= 0)
+		leave_parent();
 	block_signals(&signals);
 	guard_process();
+	if (take_over >= 0 && predecessor_greet(daemon, take_over) < 0)
+		return EXIT_FAILURE;
 	if (daemon_load(daemon) < 0)
 		return EX_CONFIG;
 	daemon->first = daemon->config;
@@ -67,6 +83,9 @@ static int serve(struct daemon *daemon)
 	if (daemon_start(daemon, &signals) == 0) {
 		sip_loop_run(daemon->loop);
 		status = EXIT_SUCCESS;
+	} else {
+		predecessor_refuse(daemon, "the new program could not start: its last lines in the "
+					   "log say why");
 	}
 	daemon_take_down(daemon);
 	log_set_rate(0); /* what was kept back is told now or never */
@@ -118,7 +137,29 @@ static void usage(FILE *to)
 	      to);
 }
 
-enum { OPT_CHECK = 256, OPT_PRINT, OPT_VERSION };
+enum { OPT_CHECK = 256, OPT_PRINT, OPT_TAKE_OVER, OPT_VERSION };
+
+/* For a process that takes our place one day, which gets the same. Returns the link to one
+ * whose place we take, which comes first on the line; -1: there is none. */
+static int keep_command_line(struct daemon *daemon, int argc, char **argv)
+{
+	static const char option[] = "--take-over=";
+	bool takes_over = argc > 1 && str_starts(argv[1], option);
+	ssize_t length = readlink("/proc/self/exe", daemon->program, sizeof(daemon->program) - 1);
+	int link = -1;
+
+	if (length < 0)
+		length = 0;
+	daemon->program[length] = '\0';
+	if (takes_over) {
+		link = atoi(argv[1] + sizeof(option) - 1);
+		(void)fcntl(link, F_SETFD, FD_CLOEXEC);
+	}
+	daemon->name = argv[0];
+	daemon->arguments = argv + 1 + takes_over;
+	daemon->argument_count = (size_t)(argc - 1 - takes_over);
+	return link;
+}
 
 static int wrong_usage(void)
 {
@@ -133,6 +174,8 @@ int main(int argc, char **argv)
 						 { "set", required_argument, NULL, 's' },
 						 { "check", no_argument, NULL, OPT_CHECK },
 						 { "print-config", no_argument, NULL, OPT_PRINT },
+						 { "take-over", required_argument, NULL,
+						   OPT_TAKE_OVER },
 						 { "version", no_argument, NULL, OPT_VERSION },
 						 { "help", no_argument, NULL, 'h' },
 						 { NULL, 0, NULL, 0 } };
@@ -145,7 +188,9 @@ int main(int argc, char **argv)
 
 	enum log_level level;
 	bool check_only = false, print = false;
-	int option;
+	int option, take_over;
+
+	take_over = keep_command_line(&daemon, argc, argv);
 
 	while ((option = getopt_long(argc, argv, "c:l:s:h", options, NULL)) != -1) {
 		switch (option) {
@@ -169,6 +214,8 @@ int main(int argc, char **argv)
 		case OPT_PRINT:
 			check_only = print = true;
 			break;
+		case OPT_TAKE_OVER: /* keep_command_line() has seen to it */
+			break;
 		case OPT_VERSION:
 			puts("breakoutd " BREAKOUT_VERSION);
 			return EXIT_SUCCESS;
@@ -181,5 +228,5 @@ int main(int argc, char **argv)
 	}
 	if (optind != argc)
 		return wrong_usage();
-	return check_only ? check(&daemon.sources, print) : serve(&daemon);
+	return check_only ? check(&daemon.sources, print) : serve(&daemon, take_over);
 }

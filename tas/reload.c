@@ -15,6 +15,9 @@ int daemon_load(struct daemon *daemon)
 	reading_run(&reading);
 	reading_log_findings(reading.findings.text);
 	err = reading.err;
+	if (err)
+		predecessor_refuse(daemon, reading.findings.text ? reading.findings.text
+								 : "the configuration is refused");
 	daemon->config = reading.config;
 	daemon->sounds = reading.sounds;
 	daemon->identity = reading.identity;

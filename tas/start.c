@@ -69,8 +69,10 @@ static int start_hooks(struct daemon *daemon)
 static int take_vigil(struct daemon *daemon)
 {
 	const char *store = daemon->config->store_sqlite;
-	int err = store ? vigil_keep(&daemon->vigil, store, TURN_MS) : 0;
+	int err = predecessor_take_store(daemon);
 
+	if (!err && store && !daemon->vigil)
+		err = vigil_keep(&daemon->vigil, store, TURN_MS);
 	if (err == -EBUSY)
 		log_error("main",
 			  "start: another daemon has the store %s: stop it, or give this "
@@ -87,7 +89,7 @@ static int take_vigil(struct daemon *daemon)
 }
 
 /* Calls matter more than what is made of their records, which wait in their file. */
-static void start_records(struct daemon *daemon)
+void daemon_start_records(struct daemon *daemon)
 {
 	const struct config *config = daemon->config;
 	const struct config_records *records = &config->records;
@@ -121,6 +123,7 @@ static int start_rooms(struct daemon *daemon)
 					     .media = daemon->media,
 					     .wheel = sip_loop_wheel(daemon->loop),
 					     .cdr_file = config->cdr_file,
+					     .beside = predecessor_lives(daemon),
 					     .records = &config->records,
 					     .limits = daemon_limits(config) });
 	if (err) {
@@ -128,13 +131,14 @@ static int start_rooms(struct daemon *daemon)
 			  config->cdr_file ? config->cdr_file : "-", strerror(-err));
 		return err;
 	}
-	start_records(daemon);
+	daemon_start_records(daemon);
 	err = start_hooks(daemon);
 	if (err)
 		return err;
 	err = device_room_create(&daemon->devices, config);
 	if (err)
 		return daemon_failed("devices", err);
+	predecessor_take_phones(daemon);
 	err = load_room_create(&daemon->load,
 			       &(struct load_room_options){ .wheel = sip_loop_wheel(daemon->loop),
 							    .shed_percent = config->max_busy,
@@ -169,6 +173,7 @@ static void show_admin(struct admin_view *ret_view, void *arg)
 	*ret_view = (struct admin_view){ .started = daemon->first,
 					 .config = daemon->config,
 					 .reload = &daemon->report,
+					 .restart = &daemon->restart,
 					 .files = &daemon->files };
 }
 
@@ -203,6 +208,8 @@ static int start_admin(struct daemon *daemon)
 					       .drain = daemon_drain,
 					       .undrain = daemon_undrain,
 					       .draining = daemon_draining,
+					       .inherit = predecessor_admin_socket,
+					       .restart = successor_start,
 					       .reload = daemon_reload,
 					       .view = show_admin,
 					       .arg = daemon };
@@ -309,9 +316,12 @@ int daemon_start(struct daemon *daemon, const sigset_t *signals)
 	if (!err)
 		await_names(daemon);
 	if (!err)
+		err = predecessor_take_place(daemon);
+	if (!err)
 		err = start_vitals(daemon);
 	if (!err)
 		err = start_admin(daemon);
+	predecessor_close_unused(daemon);
 	if (!err)
 		err = registrar_start(daemon->registrar);
 	if (err)
@@ -326,7 +336,9 @@ int daemon_start(struct daemon *daemon, const sigset_t *signals)
 
 void daemon_take_down(struct daemon *daemon)
 {
-	if (daemon->vigil) /* from here on it is quiet, and not hung */
+	successor_done(daemon);
+	predecessor_done(daemon);
+	if (daemon->vigil && !daemon->left) /* from here on it is quiet, and not hung */
 		vigil_beat(daemon->vigil, VIGIL_STOPPING, clock_now());
 	daemon->admin = admin_destroy(daemon->admin);
 	daemon->errand = errand_destroy(daemon->errand);
@@ -335,7 +347,8 @@ void daemon_take_down(struct daemon *daemon)
 	tls_files_done(&daemon->files);
 	daemon->vitals = vitals_destroy(daemon->vitals);
 	if (daemon->registrar)
-		registrar_stop(daemon->registrar, daemon->config->withdraw_at_stop, WITHDRAW_MS);
+		registrar_stop(daemon->registrar, daemon->config->withdraw_at_stop && !daemon->left,
+			       WITHDRAW_MS);
 	daemon->calls = call_room_destroy(daemon->calls);
 	daemon->records = records_destroy(daemon->records); /* after the last record */
 	daemon->service = service_destroy(daemon->service);

@@ -197,8 +197,12 @@ int daemon_start_media(struct daemon *daemon)
 		(void)daemon_failed("media engine", err);
 	if (err)
 		return err;
-	recover_mailboxes(daemon);
-	recover_recordings(daemon);
+	if (!predecessor_lives(daemon)) { /* its messages are no left-overs */
+		recover_mailboxes(daemon);
+		recover_recordings(daemon);
+	} else {
+		daemon_keep_recordings(daemon);
+	}
 	return sip_loop_watch(daemon->loop, media_engine_fd(daemon->media), on_media, daemon);
 }
 
@@ -225,7 +229,7 @@ int daemon_start_sip(struct daemon *daemon)
 							.invite = on_invite,
 							.options_status = options_status,
 							.arg = daemon };
-	const struct sip_endpoint_options options = {
+	struct sip_endpoint_options options = {
 		.listen = config->listen,
 		.listen_count = config->listen_count,
 		.certificate = config->certificate,
@@ -244,11 +248,14 @@ int daemon_start_sip(struct daemon *daemon)
 		.dns_servers = config->dns_servers,
 		.dns_server_count = config->dns_server_count,
 		.reach = trunk_transports(daemon->config),
+		.silent = predecessor_lives(daemon),
 		.trace_bytes = daemon->config->trace.bytes,
 		.verify_next_hop = true,
 	};
 	char error[256] = "";
 	int err = tls_guard_self_test(error, sizeof(error));
+
+	options.inherited = predecessor_sockets(daemon, &options.inherited_count);
 
 	if (!err)
 		err = sip_endpoint_create(&daemon->endpoint, daemon->loop, &options, &handlers,

@@ -7,16 +7,17 @@
 #include "tas/notify.h"
 
 #define LINGER_MS      2000 /* for BYEs to be answered at the end */
-#define LINGER_STEP_MS 50
+#define LINGER_STEP_MS 20
 
 static void on_linger(struct timer *timer, void *arg)
 {
 	struct daemon *daemon = arg;
 
 	bool quiet = sip_endpoint_leg_count(daemon->endpoint) == 0 &&
-		     sip_endpoint_binding_count(daemon->endpoint) == 0;
+		     sip_endpoint_binding_count(daemon->endpoint) == 0 &&
+		     !predecessor_lives(daemon);
 
-	if (quiet || clock_now() >= daemon->linger_until)
+	if ((quiet || clock_now() >= daemon->linger_until) && successor_lets_go(daemon))
 		sip_loop_stop(daemon->loop);
 	else
 		timer_start(sip_loop_wheel(daemon->loop), timer, clock_now() + LINGER_STEP_MS);
@@ -30,7 +31,7 @@ static void say_stopping(struct daemon *daemon)
 	uint64_t ms = (uint64_t)daemon->config->drain_s * 1000 + LINGER_MS + WITHDRAW_MS;
 	char state[64];
 
-	if (daemon->stop_told)
+	if (daemon->stop_told || daemon->left) /* the manager follows another process */
 		return;
 	daemon->stop_told = true;
 	(void)snprintf(state, sizeof(state), "STOPPING=1\nEXTEND_TIMEOUT_USEC=%" PRIu64, ms * 1000);
@@ -42,15 +43,34 @@ static void end(struct daemon *daemon)
 {
 	if (daemon->stopping == STOP_ENDING)
 		return;
+	timer_cancel(&daemon->drain_timer);
 	daemon->stopping = STOP_ENDING;
 	say_stopping(daemon);
 	daemon->linger_until = clock_now() + LINGER_MS;
 	timer_start(sip_loop_wheel(daemon->loop), &daemon->linger_timer, clock_now());
 }
 
+static void on_drain_over(struct timer *timer, void *arg);
+
+void daemon_calls_changed(struct daemon *daemon)
+{
+	if (daemon->stopping != STOP_DRAINING || call_room_count(daemon->calls) > 0)
+		return;
+	if (!predecessor_lives(daemon))
+		end(daemon);
+	else if (!daemon->restart.elder_calls)
+		predecessor_end_calls(daemon); /* it only waits for us */
+}
+
 static void on_last_call(void *arg)
 {
-	end(arg);
+	daemon_calls_changed(arg);
+}
+
+void daemon_end_calls(struct daemon *daemon)
+{
+	if (daemon->stopping == STOP_DRAINING)
+		on_drain_over(&daemon->drain_timer, daemon);
 }
 
 static void on_drain_over(struct timer *timer, void *arg)
@@ -58,6 +78,7 @@ static void on_drain_over(struct timer *timer, void *arg)
 	struct daemon *daemon = arg;
 
 	(void)timer;
+	predecessor_end_calls(daemon);
 	log_notice("main", "stop: %zu calls are ended", call_room_count(daemon->calls));
 	call_room_end_all(daemon->calls, CAUSE_DRAINING);
 	end(daemon);
@@ -76,6 +97,14 @@ static void withdraw(struct daemon *daemon)
 			  "stop: no memory to withdraw registrations, they end with their TTL");
 }
 
+void daemon_drain_calls(struct daemon *daemon)
+{
+	daemon->drain_until = clock_now() + (mono_ms)daemon->config->drain_s * 1000;
+	call_room_on_empty(daemon->calls, on_last_call, daemon);
+	timer_start(sip_loop_wheel(daemon->loop), &daemon->drain_timer, daemon->drain_until);
+	daemon_calls_changed(daemon);
+}
+
 void daemon_drain(void *arg)
 {
 	struct daemon *daemon = arg;
@@ -91,13 +120,7 @@ void daemon_drain(void *arg)
 	if (daemon->config->withdraw_at_stop)
 		withdraw(daemon);
 	registrar_hand_over(daemon->registrar, true);
-	if (call_room_count(daemon->calls) == 0) {
-		end(daemon);
-		return;
-	}
-	call_room_on_empty(daemon->calls, on_last_call, daemon);
-	timer_start(sip_loop_wheel(daemon->loop), &daemon->drain_timer,
-		    clock_now() + (mono_ms)daemon->config->drain_s * 1000);
+	daemon_drain_calls(daemon);
 }
 
 /* NULL: done. Registers again at the trunks that were left, and who was withdrawn. */
@@ -145,7 +168,9 @@ void daemon_stop_signal(struct daemon *daemon)
 		daemon_drain(daemon);
 		break;
 	case STOP_DRAINING:
-		if (first)
+		if (first && daemon->left && !daemon->successor)
+			on_drain_over(&daemon->drain_timer, daemon); /* nobody serves: make room */
+		else if (first)
 			say_stopping(daemon);
 		else
 			on_drain_over(&daemon->drain_timer, daemon);

@@ -31,6 +31,7 @@ struct admin {
 	int listen_fd, stop_fd;
 	pthread_t thread;
 	bool running;
+	bool handed_over; /* the socket is another process's */
 };
 
 /* Waits for the client, or for the end of the room. */
@@ -170,6 +171,18 @@ int admin_renew_certificate(struct admin *admin, const struct config *config)
 	return admin && admin->http ? http_renew(admin->http, &config->http) : 0;
 }
 
+static int inherit(const struct admin_options *options, const char *path)
+{
+	struct str name = { 0 };
+	int fd = -1;
+
+	str_addf(&name, "unix:%s", path);
+	if (options->inherit && !name.failed)
+		fd = options->inherit(name.text, options->arg);
+	str_done(&name);
+	return fd;
+}
+
 int admin_create(struct admin **ret_admin, const struct admin_options *options)
 {
 	struct admin *admin = calloc(1, sizeof(*admin));
@@ -186,7 +199,9 @@ int admin_create(struct admin **ret_admin, const struct admin_options *options)
 		err = -errno;
 		goto fail;
 	}
-	err = unix_socket_listen(admin->path, BACKLOG, &admin->listen_fd);
+	admin->listen_fd = inherit(options, admin->path);
+	if (admin->listen_fd < 0)
+		err = unix_socket_listen(admin->path, BACKLOG, &admin->listen_fd);
 	if (err)
 		goto fail;
 	err = start_http(admin, options->config);
@@ -214,7 +229,8 @@ struct admin *admin_destroy(struct admin *admin)
 	}
 	admin->http = http_destroy(admin->http);
 	if (admin->listen_fd >= 0) {
-		unlink(admin->path);
+		if (!admin->handed_over)
+			unlink(admin->path);
 		close(admin->listen_fd);
 	}
 	if (admin->stop_fd >= 0)
@@ -224,4 +240,29 @@ struct admin *admin_destroy(struct admin *admin)
 	free(admin->answerer.cdr_file);
 	free(admin);
 	return NULL;
+}
+
+void admin_each_socket(const struct admin *admin,
+		       void (*visit)(const char *name, int fd, void *arg), void *arg)
+{
+	struct str name = { 0 };
+
+	if (!admin)
+		return;
+	str_addf(&name, "unix:%s", admin->path);
+	if (!name.failed)
+		visit(name.text, admin->listen_fd, arg);
+	str_done(&name);
+	if (admin->http)
+		http_each_socket(admin->http, visit, arg);
+}
+
+struct admin *admin_hand_over(struct admin *admin)
+{
+	if (!admin)
+		return NULL;
+	admin->handed_over = true;
+	if (admin->http)
+		http_hand_over(admin->http);
+	return admin_destroy(admin);
 }

@@ -13,6 +13,7 @@
  * - refresh [NUMBER]: makes the next refresh due now
  * - drain: as SIGTERM does
  * - undrain: takes it back while calls go on
+ * - restart: begins to put a new process in the place of this one; `status` says how it went
  * - explain QUESTION: why a call goes where it goes, see explain.h
  * - log [[AREA=]LEVEL [for TIME]]: see log_levels.h
  * - metrics: {"metrics": [...], "text": what Prometheus reads}
@@ -48,6 +49,16 @@ struct admin_view {
 	const struct config *config;  /* in force */
 	const struct reload_report *reload;
 	const struct tls_files *files;
+	const struct admin_restart *restart; /* NULL (tests): nothing is known */
+};
+
+/* How the daemon and others that were or will be in its place stand. */
+struct admin_restart {
+	enum { RESTART_NONE, RESTART_GOES_ON, RESTART_FAILED } state; /* of the last one */
+	char why[1024];                                               /* it failed */
+	int elder_pid; /* was here before us, and still has calls; 0: nobody */
+	size_t elder_calls;
+	unsigned elder_for_s; /* until they are ended */
 };
 
 struct admin_options {
@@ -61,11 +72,17 @@ struct admin_options {
 	struct vitals *vitals;         /* borrowed; may be NULL (tests) */
 	struct load_room *load;        /* borrowed; may be NULL (tests) */
 	struct sip_loop *loop;         /* borrowed */
-	bool asks_sbc;                 /* OPTIONS go to the SBC, so that one knows how it is */
+	/* A socket that listens already, of a daemon that was here before, by the name
+	 * admin_each_socket() gave it there; the admin's then. -1: none. NULL: none at all. */
+	int (*inherit)(const char *name, void *arg);
+	bool asks_sbc; /* OPTIONS go to the SBC, so that one knows how it is */
 	/* Called on the SIP thread. */
 	void (*drain)(void *arg);
 	const char *(*undrain)(void *arg); /* NULL: done; else why it cannot be */
 	bool (*draining)(void *arg);
+	/* Begins to put another process in our place; NULL: it does, else why not. NULL
+	 * (tests): nothing can. */
+	const char *(*restart)(void *arg);
 	unsigned (*reload)(void *arg); /* begins one; its number. NULL (tests): there is none */
 	void (*view)(struct admin_view *ret_view, void *arg); /* NULL (tests): nothing to see */
 	void *arg;
@@ -75,6 +92,11 @@ struct admin_options {
  * loop and the rooms it looks into still exist. */
 int admin_create(struct admin **ret_admin, const struct admin_options *options) MUST_CHECK;
 struct admin *admin_destroy(struct admin *admin);
+/* The sockets it listens on, with names; and the end of all but these sockets, which
+ * another process has then. */
+void admin_each_socket(const struct admin *admin,
+		       void (*visit)(const char *name, int fd, void *arg), void *arg);
+struct admin *admin_hand_over(struct admin *admin);
 /* Takes over tokens and rate of another configuration; listeners stay. NULL is
  * fine. Threads: the SIP thread. */
 void admin_reconfigure(struct admin *admin, const struct config *config);

@@ -15,6 +15,7 @@
 #include "tas/admin/log_levels.h"
 #include "tas/admin/pauses.h"
 #include "tas/admin/process.h"
+#include "tas/admin/restart.h"
 #include "tas/admin/settings.h"
 #include "tas/admin/tenants.h"
 #include "tas/admin/text.h"
@@ -308,6 +309,8 @@ static json_t *sip_status(const struct admin_options *options, const char *numbe
 			   options->service ? service_config(options->service)->version : "");
 	if (status)
 		json_object_set_new(status, "load", load_json(options->load));
+	if (status)
+		restart_add(options, status);
 	if (status && options->service)
 		json_object_set_new(status, "domain",
 				    text_json(service_config(options->service)->domain));
@@ -641,6 +644,12 @@ static json_t *answer_cert(struct answerer *answerer, const char *unused)
 	return answer;
 }
 
+static json_t *answer_restart(struct answerer *answerer, const char *unused)
+{
+	(void)unused;
+	return ask_sip_thread(answerer, restart_begin, "");
+}
+
 static json_t *answer_undrain(struct answerer *answerer, const char *unused)
 {
 	(void)unused;
@@ -709,6 +718,7 @@ static const struct request {
 	{ "refresh", OPTIONAL, true, answer_refresh },
 	{ "drain", NONE, false, answer_drain },
 	{ "undrain", NONE, false, answer_undrain },
+	{ "restart", NONE, false, answer_restart },
 	{ "metrics", NONE, false, answer_metrics },
 	{ "log", NAMED_OR_NONE, false, answer_log },
 	{ "trunks", NONE, false, answer_trunks },
@@ -772,7 +782,7 @@ json_t *answer(struct answerer *answerer, const char *request, const char *who)
 			return obey(answerer, &orders[i], number, who);
 	return error_text(
 		"unknown request: status, regs, reg, calls, trace, devices, trunks, explain, "
-		"config, reload, cert, pauses, pause, resume, forget, refresh, drain, undrain, log "
-		"or "
+		"config, reload, cert, pauses, pause, resume, forget, refresh, drain, undrain, "
+		"restart, log or "
 		"metrics");
 }

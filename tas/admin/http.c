@@ -42,6 +42,7 @@ struct listener {
 	char *path; /* Unix: ours to remove; NULL otherwise */
 	/* With earlier certificates: they only serve the connections they have. */
 	struct MHD_Daemon *retired[RETIRED_MAX];
+	char *name; /* as another process knows the socket */
 };
 
 struct http {
@@ -260,17 +261,30 @@ static int read_pem(const char *path, char **ret_text)
 		MHD_OPTION_PER_IP_CONNECTION_LIMIT, CONNECTIONS_OF1,                               \
 		MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S
 
+/* So that a listener can be handed over while it runs: MHD_quiesce_daemon(). */
+#define COMMON_FLAGS (MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL | MHD_USE_ITC)
+
+/* The socket as a daemon before us had it; -1: there is none. */
+static int inherit(const struct listener *listener)
+{
+	const struct admin_options *options = &listener->http->answerer->options;
+
+	return options->inherit ? options->inherit(listener->name, options->arg) : -1;
+}
+
 static int open_unix(struct listener *listener, const char *path)
 {
-	int fd, err = unix_socket_listen(path, BACKLOG, &fd);
+	int fd = inherit(listener), err = 0;
 
+	if (fd < 0)
+		err = unix_socket_listen(path, BACKLOG, &fd);
 	if (err)
 		return err;
 	listener->path = strdup(path);
 	if (listener->path)
-		listener->daemon = MHD_start_daemon(
-			MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL, 0, NULL, NULL, on_request,
-			listener, MHD_OPTION_LISTEN_SOCKET, fd, COMMON_OPTIONS, MHD_OPTION_END);
+		listener->daemon = MHD_start_daemon(COMMON_FLAGS, 0, NULL, NULL, on_request,
+						    listener, MHD_OPTION_LISTEN_SOCKET, fd,
+						    COMMON_OPTIONS, MHD_OPTION_END);
 	if (listener->daemon)
 		return 0;
 	close(fd);
@@ -283,7 +297,7 @@ static struct MHD_Daemon *start_network(struct listener *listener, const struct 
 {
 	const struct http *http = listener->http;
 	bool tls = listener->kind == HTTP_LISTEN_TLS;
-	unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL | MHD_USE_ITC;
+	unsigned flags = COMMON_FLAGS;
 	struct MHD_OptionItem tls_options[] = {
 		{ MHD_OPTION_HTTPS_MEM_CERT, 0, http->certificate },
 		{ MHD_OPTION_HTTPS_MEM_KEY, 0, http->private_key },
@@ -309,12 +323,17 @@ static struct MHD_Daemon *start_network(struct listener *listener, const struct 
 static int open_network(struct listener *listener, const struct config_http_listen *config)
 {
 	struct sockaddr_storage address;
+	int fd;
 
 	if (host_address(config->host, config->port, &address))
 		return -EINVAL;
-	listener->daemon = start_network(listener, (const struct sockaddr *)&address, -1);
+	fd = inherit(listener);
+	listener->daemon =
+		start_network(listener, fd < 0 ? (const struct sockaddr *)&address : NULL, fd);
 	if (listener->daemon)
 		return 0;
+	if (fd >= 0)
+		close(fd);
 	return errno ? -errno : -EINVAL;
 }
 
@@ -331,6 +350,17 @@ static void say_where(const struct listener *listener, const struct config_http_
 			 MHD_get_daemon_info(listener->daemon, MHD_DAEMON_INFO_BIND_PORT)->port);
 }
 
+static char *name_of(const struct config_http_listen *config)
+{
+	struct str name = { 0 };
+
+	if (config->kind == HTTP_LISTEN_UNIX)
+		str_addf(&name, "unix:%s", config->host);
+	else
+		str_addf(&name, "http:%s:%u", config->host, config->port);
+	return str_take(&name);
+}
+
 static int open_listener(struct http *http, struct listener *listener,
 			 const struct config_http_listen *config)
 {
@@ -338,6 +368,9 @@ static int open_listener(struct http *http, struct listener *listener,
 
 	listener->http = http;
 	listener->kind = config->kind;
+	listener->name = name_of(config);
+	if (!listener->name)
+		return -ENOMEM;
 	err = config->kind == HTTP_LISTEN_UNIX ? open_unix(listener, config->host)
 					       : open_network(listener, config);
 	if (err)
@@ -409,6 +442,7 @@ struct http *http_destroy(struct http *http)
 		if (http->listeners[i].path)
 			unlink(http->listeners[i].path);
 		free(http->listeners[i].path);
+		free(http->listeners[i].name);
 	}
 	free(http->listeners);
 	access_destroy(http->access);
@@ -523,4 +557,31 @@ int http_renew(struct http *http, const struct config_http *config)
 	free(certificate);
 	burn(private_key);
 	return err;
+}
+
+void http_each_socket(const struct http *http, void (*visit)(const char *name, int fd, void *arg),
+		      void *arg)
+{
+	for (size_t i = 0; i < http->listener_count; i++) {
+		const union MHD_DaemonInfo *info =
+			http->listeners[i].daemon ? MHD_get_daemon_info(http->listeners[i].daemon,
+									MHD_DAEMON_INFO_LISTEN_FD)
+						  : NULL;
+
+		if (info)
+			visit(http->listeners[i].name, info->listen_fd, arg);
+	}
+}
+
+void http_hand_over(struct http *http)
+{
+	for (size_t i = 0; i < http->listener_count; i++) {
+		struct listener *listener = &http->listeners[i];
+		int fd = listener->daemon ? MHD_quiesce_daemon(listener->daemon) : -1;
+
+		if (fd >= 0)
+			close(fd);
+		free(listener->path);
+		listener->path = NULL; /* not ours to remove any more */
+	}
 }

@@ -27,4 +27,10 @@ int http_reconfigure(struct http *http, const struct config_http *config) MUST_C
  * 0, or why the old ones stay, which the log says too. Threads: that of create. */
 int http_renew(struct http *http, const struct config_http *config) MUST_CHECK;
 
+/* As admin_each_socket(); and the end of listening, without the sockets' end: then
+ * http_destroy(). */
+void http_each_socket(const struct http *http, void (*visit)(const char *name, int fd, void *arg),
+		      void *arg);
+void http_hand_over(struct http *http);
+
 #endif

@@ -78,6 +78,8 @@ class Daemon:
     `sip_more` into the base's sip, its `sbc_uri` is the core's. `pki` is the one its SBC
     shows certificates of."""
 
+    program = BIN / "breakoutd"
+
     def __init__(self, sbc_port, pki, changes=None):
         self.scratch = tempfile.TemporaryDirectory(prefix="breakout-test-")
         self.folder = pathlib.Path(self.scratch.name)
@@ -115,7 +117,7 @@ class Daemon:
         path = self.folder / "breakout.yaml"
         path.write_text(yaml.safe_dump(self.config()))
         log = open(self.log_path, "ab")
-        self.process = subprocess.Popen([BIN / "breakoutd", "--config", path],
+        self.process = subprocess.Popen([self.program, "--config", path],
                                         stderr=log, stdout=log)
         try:
             wait_listening(self.port, 20, self.process)

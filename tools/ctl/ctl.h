@@ -109,6 +109,7 @@ int run_reload(const struct options *options);
 /* Makes the daemon read its configuration again: its report, or NULL after saying why
  * there is none. */
 json_t *reload_and_wait(const struct options *options, int *ret_status);
+int run_restart(const struct options *options);
 int run_cert(const struct options *options);
 int run_diagnose(const struct options *options);
 int run_top(const struct options *options);

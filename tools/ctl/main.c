@@ -178,6 +178,7 @@ static const struct command {
 	{ "unseal", NEEDED, run_unseal },
 	{ "config", OPTIONAL, run_config },
 	{ "reload", NONE, run_reload },
+	{ "restart", NONE, run_restart },
 	{ "cert", NONE, run_cert },
 	{ "records", NONE, run_records },
 	{ "log", MANY, run_log },
@@ -219,6 +220,8 @@ static void usage(FILE *to)
 	      "                    below it\n"
 	      "  reload            read the configuration again: what counts now, what waits for\n"
 	      "                    a restart, or why nothing changed\n"
+	      "  restart           put a new process, of the program on disk, in the place of the\n"
+	      "                    old one, which ends with its last call; or why nothing changed\n"
 	      "  cert              certificates: names, issuers, days left, in force and on disk\n"
 	      "  fleet             the nodes that share the registrations in store.postgres\n"
 	      "  fleet forget NODE [--yes]\n"

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* restart.h - inside of tas/admin: who takes whose place.
+ *
+ * Threads: the SIP thread.
+ */
+#ifndef BREAKOUT_TAS_ADMIN_RESTART_H
+#define BREAKOUT_TAS_ADMIN_RESTART_H
+
+#include <jansson.h>
+#include "tas/admin/admin.h"
+
+/* Begins one: {"restart": "begun"}, or {"error": why not}. */
+json_t *restart_begin(const struct admin_options *options, const char *unused);
+/* Into `status`: "restart" of the last one that failed or goes on, "predecessor" while one
+ * has calls. */
+void restart_add(const struct admin_options *options, json_t *status);
+
+#endif

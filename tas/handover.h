@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* handover.h - one process takes the place of another while calls go on.
+ *
+ * The old one starts the new one and they speak over a pair of sockets (base/fd_link.h).
+ * Each step can be refused by the new one, or come too late, up to GO; then the old one
+ * goes on as if nothing had happened. docs/decisions/0009 has the steps and the reasons.
+ *
+ *     new  HELLO      protocol, process number, version
+ *     old  SOCKET     one that listens, with its name; each
+ *     old  SOCKETS_END
+ *     new  READY      it has read its configuration and could serve; or REFUSED, with why
+ *     old  STORE      path, and the vigil's descriptor: it writes and says nothing more
+ *     old  PHONE      where one device is; each
+ *     old  STORE_END
+ *     new  PREPARED   it has read the store
+ *     old  GO         the sockets are the new one's from now on; its number, and as CALLS
+ *     both NEIGHBOUR_ frames: neighbour.h
+ *     old  CALLS      how many go on there, and for how long at most; each second
+ *     new  END        they shall end now
+ *     old  GONE       it ends, and nothing is left in it
+ *
+ * CANCEL, of the old one, ends it all before GO. A side that is gone without it has died.
+ *
+ * Threads: the SIP thread's.
+ */
+#ifndef BREAKOUT_TAS_HANDOVER_H
+#define BREAKOUT_TAS_HANDOVER_H
+
+#include <stdbool.h>
+#include "base/macros.h"
+#include "base/str.h"
+
+#define HANDOVER_PROTOCOL 1
+#define HANDOVER_LINK     3     /* the descriptor in the new process */
+#define HANDOVER_START_MS 30000 /* from its start until it is PREPARED */
+
+enum handover_frame {
+	HANDOVER_HELLO = 1,
+	HANDOVER_SOCKET,
+	HANDOVER_SOCKETS_END,
+	HANDOVER_REFUSED,
+	HANDOVER_READY,
+	HANDOVER_STORE,
+	HANDOVER_PHONE,
+	HANDOVER_STORE_END,
+	HANDOVER_PREPARED,
+	HANDOVER_GO,
+	HANDOVER_CANCEL,
+	HANDOVER_CALLS,
+	HANDOVER_END,
+	HANDOVER_GONE
+};
+
+struct daemon;
+
+/* A frame of a kind, what follows in it (NULL: nothing), and a descriptor (-1: none).
+ * Waits for a moment for a side that is slow. 0 or -errno. */
+int handover_send(int link, enum handover_frame kind, const struct str *rest, int fd);
+
+/* ---- in the old process: successor.c ---- */
+
+/* For admin_options.restart: begins. NULL: it does; else why not. */
+const char *successor_start(void *daemon);
+/* Whether it may end: nothing is passed on any more, and that was said. Ask again. */
+bool successor_lets_go(struct daemon *daemon);
+/* What it is in the middle of is cancelled; one that has our place hears that we end. */
+void successor_done(struct daemon *daemon);
+
+/* ---- in the new process: predecessor.c ---- */
+
+/* Over a link from the command line. 0, or an error that is logged. */
+int predecessor_greet(struct daemon *daemon, int take_link) MUST_CHECK;
+void predecessor_refuse(struct daemon *daemon, const char *why);
+/* It was there, has not gone and has not died. NULL-safe. */
+bool predecessor_lives(const struct daemon *daemon);
+/* Its part of the store: daemon->vigil is set if it goes on with the same. Then, once the
+ * rooms are there, the phones; and its place. */
+int predecessor_take_store(struct daemon *daemon) MUST_CHECK;
+void predecessor_take_phones(struct daemon *daemon);
+int predecessor_take_place(struct daemon *daemon) MUST_CHECK;
+struct inherited_socket *predecessor_sockets(struct daemon *daemon, size_t *ret_count);
+int predecessor_admin_socket(const char *name, void *daemon);
+void predecessor_close_unused(struct daemon *daemon);
+void predecessor_end_calls(struct daemon *daemon);
+void predecessor_done(struct daemon *daemon);
+
+#endif
