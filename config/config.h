@@ -104,6 +104,7 @@ struct config_sbc {
 	char *client_ca;    /* PEM; set: the SBC must show a certificate it signed */
 	char *client_name;  /* and that certifies this DNS name; NULL: any */
 	char *hop_key_file; /* secret for the marks on leg 3; NULL: a random one */
+	bool transfers;     /* a subscriber's phone may send the other side elsewhere */
 };
 
 #define CONFIG_TENANTS        16 /* at most, with the default one */

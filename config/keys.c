@@ -222,6 +222,12 @@ static const struct key sbc_keys[] = {
 	  .flags = KEY_FILE | KEY_SECRET,
 	  .help = "secret of at least 16 bytes, the same on every node, that marks calls on leg 3 "
 		  "so that one that comes back is seen; a random one for this process" },
+	{ .name = "transfers",
+	  .kind = &kind_bool,
+	  AT(core.sbc.transfers),
+	  .fallback = "no",
+	  .help = "whether a subscriber's phone may send the other side elsewhere (REFER), by a "
+		  "call of its own through the core" },
 };
 static const struct schema sbc_schema = { "core.sbc", sbc_keys, ARRAY_SIZE(sbc_keys) };
 

@@ -226,13 +226,19 @@ void call_room_on_target(struct call_room *room,
 struct call_transfer {
 	int peer;                          /* who asks, numbered as leg_info.peer */
 	bool caller_asks;                  /* it is leg A's */
+	bool from_the_start;               /* and nobody else has been on that side */
+	bool loops;                        /* leg B is called as its step's `loops` says */
 	const struct leg_info *a;          /* the call's first INVITE */
 	const struct leg_refer *refer;     /* who is to be called */
 	const struct sip_headers *headers; /* of the REFER */
 };
-/* DIAL steps for the new call, tried in order; NULL refuses with *ret_status. */
-typedef struct call_plan *call_transfer_fn(const struct call_transfer *transfer, int *ret_status,
-					   void *arg);
+struct call_refusal {
+	int status;
+	const char *phrase; /* constant; NULL: the standard one */
+};
+/* DIAL steps for the new call, tried in order; NULL refuses. */
+typedef struct call_plan *call_transfer_fn(const struct call_transfer *transfer,
+					   struct call_refusal *ret_refusal, void *arg);
 /* Without one every transfer to a new target is refused. */
 void call_room_on_transfer(struct call_room *room, call_transfer_fn *decide, void *arg);
 

@@ -7,6 +7,8 @@
 #include <string.h>
 #include "tas/call/transfer_private.h"
 
+#define PEER_CORE 0 /* as leg_info.peer */
+
 /* The texts of an INVITE that outlive its leg. */
 static const size_t texts[] = {
 	offsetof(struct leg_info, request_user), offsetof(struct leg_info, request_uri),
@@ -132,25 +134,40 @@ static void make_offer(struct call *call)
 	transfer_wait(transfer, TRANSFER_ANSWER_MS);
 }
 
+static void refuse(struct call *call, enum media_side by, const struct call_refusal *refusal)
+{
+	log_info("call", "call=%s transfer by=%c refused status=%d%s%s", call->id,
+		 by == MEDIA_A ? 'a' : 'b', refusal->status, refusal->phrase ? " why=" : "",
+		 refusal->phrase ? refusal->phrase : "");
+	sip_trace_note(call->room->trace, call->id, "transfer by=%c refused status=%d%s%s",
+		       by == MEDIA_A ? 'a' : 'b', refusal->status, refusal->phrase ? " why=" : "",
+		       refusal->phrase ? refusal->phrase : "");
+	(void)leg_refer_refuse(call->leg[by], refusal->status, refusal->phrase);
+}
+
 static void to_new_target(struct call *call, enum media_side by, const struct leg_event *event)
 {
 	struct call_transfer asked = {
 		.peer = call->peer[by],
 		.caller_asks = by == MEDIA_A,
-		.a = call_caller(call),
+		.from_the_start = call->transfers == 0,
+		.loops = call_current_step(call)->loops,
+		.a = call->transfers == 0 ? leg_info(call->leg[MEDIA_A]) : call_caller(call),
 		.refer = event->refer,
 		.headers = event->headers,
 	};
-	int status = 603;
+	struct call_refusal refusal = { .status = 603 };
 	struct call_plan *plan = NULL;
 	struct transfer *transfer;
 
 	if (call->room->transfer)
-		plan = call->room->transfer(&asked, &status, call->room->transfer_arg);
+		plan = call->room->transfer(&asked, &refusal, call->room->transfer_arg);
 	transfer = plan ? transfer_begin(call, by) : NULL;
 	if (!transfer) {
+		if (plan)
+			refusal = (struct call_refusal){ .status = 500 };
 		call_plan_free(plan);
-		(void)leg_refer_answer(call->leg[by], plan ? 500 : status);
+		refuse(call, by, &refusal);
 		return;
 	}
 	transfer->plan = plan;
@@ -217,7 +234,9 @@ void transfer_asked(struct call *call, enum media_side by, const struct leg_even
 	enum media_side other = call_other_side(by);
 	const char *replaces = event->refer->replaces;
 	struct leg_named named;
-	bool ours = replaces && leg_by_replaces(call->room->endpoint, replaces, &named) == 0 &&
+	/* Behind the core's one address are all subscribers: it proves nothing by it. */
+	bool ours = replaces && call->peer[by] != PEER_CORE &&
+		    leg_by_replaces(call->room->endpoint, replaces, &named) == 0 &&
 		    named.stage == LEG_STAGE_TALKING;
 
 	if (!transfer_may_begin(call))

@@ -3,11 +3,13 @@
  *
  * A PBX may send the other side to one of its own numbers, or to a phone it may
  * call anyway (a number registered as ingress, if the trunk may place calls).
- * Nobody else may ask: the core's side is the subscriber's phone, which has no
- * business in dialling through us.
+ * The core's side is the phone of a subscriber, or anybody who called one. With
+ * core.sbc.transfers the subscriber's own may ask for a number: it is called through the
+ * core, as the subscriber's own call or, for one who was called, as that of who stays.
  */
 #include <stdlib.h>
 #include <string.h>
+#include "base/log.h"
 #include "base/str.h"
 #include "tas/service/decision.h"
 
@@ -51,7 +53,72 @@ static void add_headers(struct decision *decision, const struct call_transfer *t
 	}
 }
 
-struct call_plan *service_transfer(const struct call_transfer *transfer, int *ret_status, void *arg)
+static bool can_be_dialled(const char *number)
+{
+	size_t digits = strspn(number + (*number == '+'), "0123456789*#");
+
+	return digits > 0 && number[digits + (*number == '+')] == '\0';
+}
+
+/* Why the core's side may not, NULL: it may. `class` is the first INVITE's. */
+static const char *core_may_not(const struct service_room *room,
+				const struct call_transfer *transfer,
+				const struct classification *class)
+{
+	bool caller = class->direction == DIRECTION_MO && transfer->caller_asks;
+	bool callee = class->direction == DIRECTION_MT && !transfer->caller_asks && transfer->loops;
+
+	if (!room->config->core.sbc.transfers)
+		return "Transfers From The Core Are Off";
+	if (!transfer->from_the_start || !(caller || callee))
+		return "Only The Subscriber May Transfer";
+	if (transfer->refer->replaces)
+		return "No Attended Transfer From The Core";
+	return NULL;
+}
+
+static void log_refusal(struct service_room *room, const char *why)
+{
+	unsigned suppressed;
+
+	if (log_limit_pass(&room->refused_log, 5, 10000, &suppressed))
+		log_notice("service",
+			   "the core's side asks for a transfer: 403 \"%s\"; core.sbc.transfers "
+			   "says whether subscribers may; not_logged=%u",
+			   why, suppressed);
+}
+
+static struct call_plan *for_core(struct service_room *room, const struct call_transfer *transfer,
+				  struct call_refusal *ret_refusal)
+{
+	struct decision decision = { .room = room, .config = room->config, .info = transfer->a };
+	const char *caller =
+		transfer->a->asserted_user[0] ? transfer->a->asserted_user : transfer->a->from_user;
+	const char *why;
+
+	classify(room->config, transfer->a->request_user, caller, service_is_registered, room,
+		 &decision.class);
+	why = core_may_not(room, transfer, &decision.class);
+	if (why) {
+		log_refusal(room, why);
+		*ret_refusal = (struct call_refusal){ .status = 403, .phrase = why };
+		return NULL;
+	}
+	if (!can_be_dialled(transfer->refer->user)) {
+		*ret_refusal = (struct call_refusal){ .status = 404 };
+		return NULL;
+	}
+	*ret_refusal = (struct call_refusal){ .status = 500 };
+	decision.plan = calloc(1, sizeof(*decision.plan));
+	if (!decision.plan)
+		return NULL;
+	loop_add_number(&decision, transfer->refer->user, 0);
+	add_headers(&decision, transfer);
+	return decision_finish(&decision);
+}
+
+struct call_plan *service_transfer(const struct call_transfer *transfer,
+				   struct call_refusal *ret_refusal, void *arg)
 {
 	struct service_room *room = arg;
 	struct leg_info info = caller_for(transfer);
@@ -59,11 +126,13 @@ struct call_plan *service_transfer(const struct call_transfer *transfer, int *re
 	const struct config_trunk *trunk;
 	size_t index;
 
-	*ret_status = 403;
+	*ret_refusal = (struct call_refusal){ .status = 403 };
+	if (transfer->peer == SERVICE_PEER_CORE)
+		return for_core(room, transfer, ret_refusal);
 	if (!trunks_place(room, transfer->peer, &index))
 		return NULL;
 	trunk = &room->config->trunks[index];
-	*ret_status = 500;
+	ret_refusal->status = 500;
 	decision.plan = calloc(1, sizeof(*decision.plan));
 	if (!decision.plan)
 		return NULL;
@@ -72,7 +141,7 @@ struct call_plan *service_transfer(const struct call_transfer *transfer, int *re
 	add_target(&decision, trunk);
 	add_headers(&decision, transfer);
 	if (!decision.failed && decision.plan->step_count == 0) {
-		*ret_status = 404; /* nothing that can be dialled */
+		ret_refusal->status = 404; /* nothing that can be dialled */
 		decision.failed = true;
 	}
 	return decision_finish(&decision);

@@ -162,6 +162,7 @@ int leg_offer_refuse(struct leg *leg, int status, const char *reason) MUST_CHECK
 
 /* 202 takes the transfer on, any other status refuses it. -EINVAL: none waits. */
 int leg_refer_answer(struct leg *leg, int status);
+int leg_refer_refuse(struct leg *leg, int status, const char *phrase); /* NULL: the standard one */
 /* How it goes, to who asked for it: a status of the new call; 200 and above ends
  * it. Nothing happens if nobody wants to know. */
 void leg_refer_report(struct leg *leg, int status, const char *phrase);

@@ -96,7 +96,7 @@ static bool wants_news(nta_incoming_t *request)
 	return wants;
 }
 
-int leg_refer_answer(struct leg *leg, int status)
+static int answer(struct leg *leg, int status, const char *phrase)
 {
 	nta_incoming_t *request = leg->refer_in;
 	struct sip_headers headers = { 0 };
@@ -108,13 +108,23 @@ int leg_refer_answer(struct leg *leg, int status)
 	if (status == 202 && !leg->refer_told)
 		err = sip_headers_add(&headers, "Refer-Sub", "false");
 	if (!err)
-		err = leg_reply(leg, request, status, NULL, NULL, &headers);
+		err = leg_reply(leg, request, status, phrase, NULL, &headers);
 	sip_headers_done(&headers);
 	leg->refer_in = NULL;
 	nta_incoming_destroy(request); /* unanswered it gets sofia's 500 */
 	leg->refer_told = leg->refer_told && !err;
 	leg_refer_report(leg, 100, NULL); /* RFC 3515 section 2.4.4: at once */
 	return err;
+}
+
+int leg_refer_answer(struct leg *leg, int status)
+{
+	return answer(leg, status, NULL);
+}
+
+int leg_refer_refuse(struct leg *leg, int status, const char *phrase)
+{
+	return answer(leg, status, phrase);
 }
 
 void leg_refer_report(struct leg *leg, int status, const char *phrase)

@@ -415,6 +415,8 @@ int leg_offer_refuse(struct leg *leg, int status, const char *reason)
 	return note(leg, FAKE_LEG_OFFER_REFUSE, status, NULL, NULL);
 }
 
+const char *fake_leg_phrase;
+
 int leg_refer_answer(struct leg *leg, int status)
 {
 	if (!leg->refer_asked)
@@ -422,6 +424,15 @@ int leg_refer_answer(struct leg *leg, int status)
 	leg->refer_asked = false;
 	leg->refer_told = status == 202;
 	return note(leg, FAKE_LEG_REFER_ANSWER, status, NULL, NULL);
+}
+
+int leg_refer_refuse(struct leg *leg, int status, const char *phrase)
+{
+	int err = leg_refer_answer(leg, status);
+
+	if (!err)
+		fake_leg_phrase = phrase;
+	return err;
 }
 
 void leg_refer_report(struct leg *leg, int status, const char *phrase)

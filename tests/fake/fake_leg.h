@@ -90,6 +90,8 @@ void fake_leg_end(struct leg *leg, enum leg_end_reason reason, int status);
 void fake_leg_end_headers(struct leg *leg, enum leg_end_reason reason, int status,
 			  const struct sip_headers *headers);
 
+extern const char *fake_leg_phrase; /* of the last leg_refer_refuse(): borrowed */
+
 /* The last thing the owner did, or NULL; nth from the start. */
 const struct fake_leg_done *fake_leg_did(const struct leg *leg);
 const struct fake_leg_done *fake_leg_did_nth(const struct leg *leg, size_t nth);

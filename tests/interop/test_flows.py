@@ -383,6 +383,57 @@ def transfer_to_who_is_heard_and_busy(scene):
     call.bye_from(call.leg2)
 
 
+def referred_by_the_core(scene, target):
+    """A subscriber talks to the PBX, and sends it elsewhere."""
+    pbx = scene.node1
+    call = Talk(scene.sbc, scene.flow, DIRECT, f"+00{CALLEE[1:]}", CORE_OFFER, session())
+    flow, invite = invited(pbx)
+    answered = pbx.reply(invite, 200, "OK", RTP_OFFER, "pbx")
+    flow.send(answered)
+    call.ok2 = call.final()
+    call.flow.send(call.sbc.in_dialog("ACK", call.leg2, call.ok2))
+    pbx.wait(lambda m: m.start.startswith("ACK"))
+    refer = call.sbc.in_dialog("REFER", call.leg2, call.ok2)
+    refer.headers.append(("refer-to", f"<sip:{target}@core.example>"))
+    call.flow.send(refer)
+    return call, (flow, invite, answered), call.sbc.wait(
+        lambda m: m.status and m.method == "REFER")[1]
+
+
+def transfer_by_the_core_is_off(scene):
+    """2.4: the core's side may not, unless the operator says so."""
+    call, (_, invite, _), refused = referred_by_the_core(scene, STRANGER)
+    assert refused.start == "SIP/2.0 403 Transfers From The Core Are Off", refused.start
+    scene.daemon.wait_log("core.sbc.transfers")
+    call.flow.send(call.sbc.in_dialog("BYE", call.leg2, call.ok2))
+    flow, bye = scene.node1.wait(lambda m: m.start.startswith("BYE"))
+    flow.send(scene.node1.reply(bye, 200, "OK"))
+
+
+def transfer_by_a_subscriber(scene):
+    """2.4: then the number is called through the core, and the PBX talks to it."""
+    sbc, pbx = scene.sbc, scene.node1
+    core = scene.daemon.config()["core"]
+    scene.daemon.reload({"core": {**core, "sbc": {**core["sbc"], "transfers": True}}})
+    call, (_, invite, _), accepted = referred_by_the_core(scene, STRANGER)
+    assert accepted.status == 202, accepted.start
+    notified(sbc, "SIP/2.0 100")
+    flow3, target = invited(sbc)
+    assert STRANGER in target.start and DIRECT in target.get("from"), target.headers
+    assert target.get("session-id") == call.leg2.get("session-id"), target.headers
+    answered = sbc.reply(target, 200, "OK", CORE_ANSWER, "target")
+    flow3.send(answered)
+    acked(sbc, target)
+    flow, again = pbx.wait(lambda m: m.start.startswith("INVITE") and
+                           m.get("call-id") == invite.get("call-id"))
+    flow.send(pbx.reply(again, 200, "OK", RTP_OFFER))
+    notified(sbc, "SIP/2.0 200")
+    call.bye_from(call.leg2)
+    flow3.send(sbc.in_dialog("BYE", target, answered, outgoing=False))
+    flow, bye = pbx.wait(lambda m: m.start.startswith("BYE"))
+    flow.send(pbx.reply(bye, 200, "OK"))
+
+
 def notified(node, fragment):
     """A NOTIFY of the transfer that says so (RFC 3515 section 2.4.5)."""
     flow, notify = node.wait(lambda m: m.start.startswith("NOTIFY"))
@@ -474,6 +525,8 @@ FLOWS = [
     ("RFC 5359 2.4 and to one that answers", successful_transfer),
     ("RFC 5359 2.4 and to one that is heard before it answers", transfer_to_who_is_heard_before),
     ("RFC 5359 2.4 and to one that is heard and busy", transfer_to_who_is_heard_and_busy),
+    ("RFC 5359 2.4 and by the core, which may not", transfer_by_the_core_is_off),
+    ("RFC 5359 2.4 and by a subscriber who may", transfer_by_a_subscriber),
     ("RFC 5359 2.7 forwarding unconditional", forwarding_unconditional),
     ("RFC 5359 2.7 forwarding by redirect", forwarding_by_redirect),
     ("RFC 5359 2.8 forwarding on busy", forwarding_on_busy),

@@ -1125,12 +1125,12 @@ static struct call_plan *some_plan(void)
 	}
 }
 
-static struct call_plan *some_transfer(const struct call_transfer *transfer, int *ret_status,
-				       void *arg)
+static struct call_plan *some_transfer(const struct call_transfer *transfer,
+				       struct call_refusal *ret_refusal, void *arg)
 {
 	(void)transfer;
 	(void)arg;
-	*ret_status = 403;
+	ret_refusal->status = 403;
 	return dice(4) ? RIG_PLAN(rig_dial("dial pbx"), rig_dial("dial pbx/2")) : NULL;
 }
 

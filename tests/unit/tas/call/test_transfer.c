@@ -9,12 +9,13 @@ static struct {
 	char user[32];
 } service;
 
-static struct call_plan *decide(const struct call_transfer *transfer, int *ret_status, void *arg)
+static struct call_plan *decide(const struct call_transfer *transfer,
+				struct call_refusal *ret_refusal, void *arg)
 {
 	(void)arg;
 	service.asked = *transfer;
 	snprintf(service.user, sizeof(service.user), "%s", transfer->refer->user);
-	*ret_status = service.status;
+	*ret_refusal = (struct call_refusal){ .status = service.status, .phrase = "Not Today" };
 	return service.plan ? service.plan() : NULL;
 }
 
@@ -199,6 +200,8 @@ static void what_the_service_refuses_changes_nothing(void **state)
 
 	asked(rig, NULL, &b);
 	assert_did(b, FAKE_LEG_REFER_ANSWER, 403, NULL);
+	assert_string_equal(fake_leg_phrase, "Not Today");
+	assert_true(service.asked.from_the_start);
 	assert_ptr_equal(fake_leg_last(), b);
 	call_room_on_transfer(rig->room, NULL, NULL);
 	fake_leg_refer(b, "201", NULL);
@@ -590,6 +593,22 @@ static void a_lent_side_that_hangs_up_ends_its_own_call(void **state)
 	assert_int_equal(call_room_count(rig->room), 1);
 }
 
+/* Behind its one address are all subscribers: what one names may be another's. */
+static void the_core_takes_no_other_call(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *a, *b, *desk, *d = consult(rig, &a, &b, &desk);
+
+	memset(&service, 0, sizeof(service));
+	service.status = 403;
+	call_room_on_transfer(rig->room, decide, NULL);
+	fake_leg_replaced(b);
+	fake_leg_refer(d, "b", "x;to-tag=1;from-tag=2");
+	assert_did(d, FAKE_LEG_REFER_ANSWER, 403, NULL);
+	assert_int_equal(service.asked.peer, 0);
+	assert_false(service.asked.caller_asks);
+}
+
 static void a_stranger_may_not_take_another_call(void **state)
 {
 	struct rig *rig = *state;
@@ -637,6 +656,7 @@ int main(void)
 		T(the_desk_may_hang_up_both_before_it_is_done),
 		T(an_attended_transfer_that_fails_gives_the_side_back),
 		T(a_lent_side_that_hangs_up_ends_its_own_call),
+		T(the_core_takes_no_other_call),
 		T(a_stranger_may_not_take_another_call),
 	};
 
