@@ -10,6 +10,7 @@
 #include "config/address.h"
 #include "config/device.h"
 #include "config/http.h"
+#include "config/identity.h"
 #include "config/records.h"
 #include "config/settings.h"
 #include "config/tenant.h"
@@ -43,6 +44,13 @@ struct place place_of(const struct node *root, const char *name)
 
 	(void)walk(root, name, &at); /* only its place is asked for */
 	return at;
+}
+
+static const struct node *walk_node(const struct node *root, const char *name)
+{
+	struct place at;
+
+	return walk(root, name, &at);
 }
 
 /* Whether a key is not there. What is there and wrong, or below something
@@ -161,6 +169,8 @@ static void check_sbc(struct reader *reader, const struct node *root)
 		find_error(reader->findings, place_of(root, "core.sbc.client_name"),
 			   "`core.sbc.client_name` needs `client_ca`: without it no certificate is "
 			   "asked for");
+	identity_check_allowed(reader, "core.sbc", walk_node(root, "core.sbc.allow_headers"));
+	identity_check_format(reader, "core.sbc.identity", walk_node(root, "core.sbc.identity"));
 }
 
 /* The media room reads the files and says what is wrong with them. */

@@ -95,6 +95,36 @@ struct config_api {
 	unsigned max_rate; /* requests a second; 0: twice what the numbers need, at least 500 */
 };
 
+/* How a peer writes telephone numbers: +4799000001, 4799000001, national with
+ * its prefix (099000001, and 0046... for other countries), 004799000001. */
+enum number_format { NUMBER_E164, NUMBER_E164_NO_PLUS, NUMBER_NATIONAL, NUMBER_INTERNATIONAL };
+
+/* Headers that say who calls. */
+enum identity_header {
+	IDENTITY_ASSERTED,     /* P-Asserted-Identity, RFC 3325 */
+	IDENTITY_PREFERRED,    /* P-Preferred-Identity, RFC 3325 */
+	IDENTITY_REMOTE_PARTY, /* Remote-Party-ID, draft-ietf-sip-privacy */
+	IDENTITY_FROM
+};
+
+/* Bits: how a peer is told who diverted a call. */
+enum diversion_form { DIVERSION_FORM_DIVERSION = 1, DIVERSION_FORM_HISTORY = 2 };
+
+/* What a peer is believed and told about who calls. Zero is a trunk's default. */
+struct config_identity {
+	bool trust; /* of our trust domain, RFC 3324: may assert, and learns what is hidden */
+	enum identity_header *caller_from; /* the first that is there; none: ASSERTED,
+					    * REMOTE_PARTY, FROM */
+	size_t caller_from_count;
+	enum identity_header *send; /* besides From */
+	size_t send_count;
+	unsigned diversion; /* bits of diversion_form; 0: not told */
+	enum number_format number_format;
+	char *country_code;         /* digits; NULL: none */
+	char *national_prefix;      /* digits; NULL: none */
+	char *international_prefix; /* digits; NULL: 00 */
+};
+
 struct config_sbc {
 	char *uri;                   /* sips:host[:port], where leg 3 goes */
 	struct config_cidr *trusted; /* who may send us leg 2 */
@@ -105,6 +135,11 @@ struct config_sbc {
 	char *client_name;  /* and that certifies this DNS name; NULL: any */
 	char *hop_key_file; /* secret for the marks on leg 3; NULL: a random one */
 	bool transfers;     /* a subscriber's phone may send the other side elsewhere */
+	/* In calls with a trunk or device at the other end; here `trust`, ASSERTED
+	 * in `send` and both forms of `diversion` are the default. */
+	struct config_identity identity;
+	char **allow_headers; /* of a trunk's calls, that may cross to the core */
+	size_t allow_header_count;
 };
 
 #define CONFIG_TENANTS        16 /* at most, with the default one */
@@ -128,36 +163,6 @@ enum media_kind {
 	MEDIA_SDES, /* SRTP with keys in the SDP, RFC 4568 */
 	MEDIA_SDES_OR_RTP,
 	MEDIA_RTP
-};
-
-/* How a trunk writes telephone numbers: +4799000001, 4799000001, national with
- * its prefix (099000001, and 0046... for other countries), 004799000001. */
-enum number_format { NUMBER_E164, NUMBER_E164_NO_PLUS, NUMBER_NATIONAL, NUMBER_INTERNATIONAL };
-
-/* Headers that say who calls. */
-enum identity_header {
-	IDENTITY_ASSERTED,     /* P-Asserted-Identity, RFC 3325 */
-	IDENTITY_PREFERRED,    /* P-Preferred-Identity, RFC 3325 */
-	IDENTITY_REMOTE_PARTY, /* Remote-Party-ID, draft-ietf-sip-privacy */
-	IDENTITY_FROM
-};
-
-/* Bits: how a trunk is told who diverted a call. */
-enum diversion_form { DIVERSION_FORM_DIVERSION = 1, DIVERSION_FORM_HISTORY = 2 };
-
-/* What a trunk is believed and told about who calls. Zero is the default. */
-struct config_identity {
-	bool trust; /* of our trust domain, RFC 3324: may assert, and learns what is hidden */
-	enum identity_header *caller_from; /* the first that is there; none: ASSERTED,
-					    * REMOTE_PARTY, FROM */
-	size_t caller_from_count;
-	enum identity_header *send; /* besides From */
-	size_t send_count;
-	unsigned diversion; /* bits of diversion_form; 0: not told */
-	enum number_format number_format;
-	char *country_code;         /* digits; NULL: none */
-	char *national_prefix;      /* digits; NULL: none */
-	char *international_prefix; /* digits; NULL: 00 */
 };
 
 /* Which of a trunk's addresses is tried first. */

@@ -9,6 +9,7 @@
 #include "config/device.h"
 #include "config/health.h"
 #include "config/http.h"
+#include "config/identity.h"
 #include "config/records.h"
 #include "config/registration.h"
 #include "config/service.h"
@@ -228,6 +229,16 @@ static const struct key sbc_keys[] = {
 	  .fallback = "no",
 	  .help = "whether a subscriber's phone may send the other side elsewhere (REFER), by a "
 		  "call of its own through the core" },
+	{ .name = "identity",
+	  NESTED(identity_core_schema),
+	  .help = "what it is believed and told about who calls, where a trunk is at the other "
+		  "end; loops stay as they are" },
+	{ .name = "allow_headers",
+	  .kind = &kind_header,
+	  LIST(core.sbc.allow_headers, char *),
+	  COUNT(core.sbc.allow_header_count),
+	  .help = "headers of a trunk's calls that may cross to the core, besides the standard "
+		  "ones" },
 };
 static const struct schema sbc_schema = { "core.sbc", sbc_keys, ARRAY_SIZE(sbc_keys) };
 

@@ -401,7 +401,7 @@ static void read_trunk(struct reader *reader, const struct value *value)
 	if (uris && uris->kind == NODE_LIST && !uris->count)
 		find_error(reader->findings, uris->at,
 			   "`trunks[].uris` is an empty list. Write at least one SIP URI");
-	identity_check_allowed(reader, node_find(value->node, "allow_headers"));
+	identity_check_allowed(reader, "trunks[]", node_find(value->node, "allow_headers"));
 	check_weights(reader, trunk, value->node);
 	check_keys(reader, trunk, value->node);
 	check_auth(reader, value->node, "auth");

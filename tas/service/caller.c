@@ -9,11 +9,6 @@
 #include "base/str.h"
 #include "tas/service/numbering.h"
 
-const struct config_identity caller_core = {
-	.trust = true,
-	.diversion = DIVERSION_FORM_DIVERSION | DIVERSION_FORM_HISTORY,
-};
-
 /* ---- privacy ---- */
 
 static void read_word(struct privacy *privacy, const char *word, size_t length)

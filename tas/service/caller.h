@@ -35,10 +35,6 @@ int caller_read(struct caller *ret_caller, const struct leg_info *info,
 		const struct config_identity *identity) MUST_CHECK;
 void caller_done(struct caller *caller);
 
-/* The core writes numbers as we do, is believed, and learns all that a trusted
- * trunk says. */
-extern const struct config_identity caller_core;
-
 /* RFC 3323 section 4.1.1.3 */
 bool caller_is_anonymous(const char *uri, const char *user);
 

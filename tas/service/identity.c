@@ -320,14 +320,12 @@ static void drop_header(struct sip_headers *headers, size_t i)
 		(--headers->count - i) * sizeof(headers->items[0]));
 }
 
-static void copy_allowed(struct telling *telling, const struct config_trunk *trunk)
+static void copy_allowed(struct telling *telling, char *const *names, size_t count)
 {
 	const struct leg_info *info = telling->decision->info;
 	struct sip_headers *headers = &telling->step->headers;
 
-	if (sip_headers_copy_allowed(headers, info->headers,
-				     (const char *const *)trunk->allow_headers,
-				     trunk->allow_header_count) < 0)
+	if (sip_headers_copy_allowed(headers, info->headers, (const char *const *)names, count) < 0)
 		telling->decision->failed = true;
 	for (size_t i = headers->count; i-- > 0;) {
 		const struct sip_header *item = &headers->items[i];
@@ -344,7 +342,7 @@ static const struct config_identity *sender_identity(const struct decision *deci
 {
 	const struct config_trunk *sender = decision_trunk(decision);
 
-	return sender ? &sender->identity : &caller_core;
+	return sender ? &sender->identity : &decision->config->core.sbc.identity;
 }
 
 void identity_tell_trunk(struct decision *decision, struct call_step *step,
@@ -365,7 +363,7 @@ void identity_tell_trunk(struct decision *decision, struct call_step *step,
 	}
 	telling.hide = caller.hidden && !identity->trust;
 	tell_from(&telling);
-	copy_allowed(&telling, trunk);
+	copy_allowed(&telling, trunk->allow_headers, trunk->allow_header_count);
 	for (size_t i = 0; !telling.hide && caller.number[0] && i < identity->send_count; i++)
 		tell_header(&telling, identity->send[i]);
 	tell_privacy(&telling);
@@ -382,25 +380,38 @@ static void tell_core_from(struct telling *telling)
 	struct uri_view ours = { .rest = telling->decision->config->domain };
 	struct decision *decision = telling->decision;
 
-	/* The core hides a caller who wants it; here it is to know who that is. */
+	char said[NUMBER_ROOM];
+
+	/* The core hides a caller who wants it; one that is trusted is to know who that is. */
 	if (caller_is_anonymous(decision->info->from_uri, decision->info->from_user) ||
-	    !caller->number[0]) {
+	    telling->hide || !caller->number[0]) {
 		tell_nobody(telling);
 		return;
 	}
-	telling->step->from_uri =
-		decision_text(decision, uri_with_user(&ours, "sips", caller->number));
+	number_for_peer(telling->identity, caller->number, said);
+	telling->step->from_uri = decision_text(decision, uri_with_user(&ours, "sips", said));
 	if (caller->display[0])
 		telling->step->from_display = decision_text(decision, strdup(caller->display));
+}
+
+/* What the trunk only claims is no more than preferred. */
+static void tell_core_headers(struct telling *telling, bool trusted)
+{
+	const struct config_identity *core = telling->identity;
+
+	for (size_t i = 0; i < core->send_count; i++)
+		if (trusted || core->send[i] != IDENTITY_ASSERTED)
+			tell_header(telling, core->send[i]);
 }
 
 void identity_tell_core(struct decision *decision, struct call_step *step,
 			const struct config_trunk *trunk)
 {
+	const struct config_sbc *core = &decision->config->core.sbc;
 	struct caller caller;
 	struct telling telling = { .decision = decision,
 				   .step = step,
-				   .identity = &caller_core,
+				   .identity = &core->identity,
 				   .said_by = &trunk->identity,
 				   .caller = &caller,
 				   .privacy = privacy_read(decision->info->headers) };
@@ -409,12 +420,14 @@ void identity_tell_core(struct decision *decision, struct call_step *step,
 		decision->failed = true;
 		return;
 	}
+	telling.hide = caller.hidden && !core->identity.trust;
 	tell_core_from(&telling);
+	copy_allowed(&telling, core->allow_headers, core->allow_header_count);
 	/* A trunk may ask to hide its caller; only a trusted one may assert who
 	 * that is, or who diverted the call. */
 	tell_privacy(&telling);
-	if (trunk->identity.trust && caller.number[0])
-		tell_header(&telling, IDENTITY_ASSERTED);
+	if (!telling.hide && caller.number[0])
+		tell_core_headers(&telling, trunk->identity.trust);
 	if (trunk->identity.trust && step->to_uri)
 		tell_diversions(&telling, step->to_uri);
 	caller_done(&caller);

@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "tas/service/decision.h"
 #include "tas/service/identity.h"
+#include "tas/service/numbering.h"
 #include "tas/service/uri.h"
 
 /* A device that calls as anybody else but its number. */
@@ -18,9 +19,11 @@ static const struct config_trunk device_as_trunk;
 static void assert_caller(struct decision *decision, struct call_step *step, const char *number)
 {
 	struct uri_view ours = { .rest = decision->config->domain };
-	char *uri = decision_text(decision, uri_with_user(&ours, "sips", number));
+	char said[NUMBER_ROOM], *uri;
 	struct str value = { 0 };
 
+	number_for_peer(&decision->config->core.sbc.identity, number, said);
+	uri = decision_text(decision, uri_with_user(&ours, "sips", said));
 	str_addf(&value, "<%s>", uri ? uri : "");
 	if (value.failed || sip_headers_set(&step->headers, "P-Asserted-Identity", value.text) < 0)
 		decision->failed = true;
@@ -37,6 +40,7 @@ struct call_step *ingress_add(struct decision *decision, const struct config_tru
 			      const char *number)
 {
 	const char *sbc = decision->config->core.sbc.uri;
+	char said[NUMBER_ROOM];
 	struct uri_view core;
 	struct call_step *step = decision_add_step(decision, CALL_STEP_DIAL, "ingress");
 
@@ -46,8 +50,9 @@ struct call_step *ingress_add(struct decision *decision, const struct config_tru
 		decision->failed = true;
 		return NULL;
 	}
-	step->request_uri = decision_text(decision, uri_with_user(&core, NULL, number));
-	step->to_uri = decision_text(decision, uri_with_user(&core, NULL, number));
+	number_for_peer(&decision->config->core.sbc.identity, number, said);
+	step->request_uri = decision_text(decision, uri_with_user(&core, NULL, said));
+	step->to_uri = decision_text(decision, uri_with_user(&core, NULL, said));
 	step->next_hop = decision_text(decision, strdup(sbc));
 	identity_tell_core(decision, step, trunk);
 	identity_allow_responses(step, trunk, false);

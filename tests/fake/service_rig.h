@@ -219,6 +219,13 @@ static struct config_registration rig_registrations[] = {
 };
 static char *rig_emergency[] = { TEXT("112"), TEXT("911") };
 static struct config_cidr rig_trusted;
+/* As the configuration has it if it says nothing. */
+static enum identity_header rig_core_send[] = { IDENTITY_ASSERTED };
+static const struct config_identity rig_core_identity = { .trust = true,
+							  .send = rig_core_send,
+							  .send_count = 1,
+							  .diversion = DIVERSION_FORM_DIVERSION |
+								       DIVERSION_FORM_HISTORY };
 
 struct service_rig {
 	struct config config;
@@ -243,6 +250,7 @@ static inline int rig_setup(void **state)
 	config->core.sbc.uri = TEXT("sips:sbc.core.example.net:5061");
 	config->core.sbc.trusted = &rig_trusted;
 	config->core.sbc.trusted_count = 1;
+	config->core.sbc.identity = rig_core_identity;
 	config->prefix_mo = TEXT("00");
 	config->prefix_mt = TEXT("01");
 	config->emergency = rig_emergency;

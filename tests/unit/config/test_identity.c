@@ -43,6 +43,20 @@ static void without_one_a_trunk_is_told_little_and_not_believed(void **state)
 	}
 }
 
+static void the_core_is_trusted_unless_it_says_otherwise(void **state)
+{
+	struct config *config = expect_config(BASE);
+	const struct config_identity *identity = &config->core.sbc.identity;
+
+	(void)state;
+	assert_true(identity->trust);
+	assert_int_equal(identity->diversion, DIVERSION_FORM_DIVERSION | DIVERSION_FORM_HISTORY);
+	assert_int_equal(identity->number_format, NUMBER_E164);
+	assert_int_equal(identity->send_count, 1);
+	assert_int_equal(identity->send[0], IDENTITY_ASSERTED);
+	config_destroy(config);
+}
+
 static void mistakes_of_an_identity_are_found(void **state)
 {
 	(void)state;
@@ -86,6 +100,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		IN_FOLDER(an_identity_is_read),
 		IN_FOLDER(without_one_a_trunk_is_told_little_and_not_believed),
+		IN_FOLDER(the_core_is_trusted_unless_it_says_otherwise),
 		IN_FOLDER(mistakes_of_an_identity_are_found),
 		IN_FOLDER(identity_headers_are_not_for_the_list_of_others),
 	};

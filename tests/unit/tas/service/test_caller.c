@@ -59,13 +59,13 @@ static void the_first_identity_with_a_user_counts(void **state)
 	struct service_rig *rig = *state;
 
 	rig->info.from_display = "From";
-	assert_caller(rig, &caller_core, "+4711111111;cpc=x", "+4711111111|From|said");
-	assert_caller(rig, &caller_core, "anonymous", "||said hidden");
+	assert_caller(rig, &rig_core_identity, "+4711111111;cpc=x", "+4711111111|From|said");
+	assert_caller(rig, &rig_core_identity, "anonymous", "||said hidden");
 	rig_header(rig, "Remote-Party-ID", "\"Remote\" <sip:+4722222222@h>;party=calling");
-	assert_caller(rig, &caller_core, "+4711111111", "+4722222222|Remote|asserted");
+	assert_caller(rig, &rig_core_identity, "+4711111111", "+4722222222|Remote|asserted");
 	rig_header(rig, "P-Asserted-Identity", "<sip:h>, nonsense, \"P, A\" <tel:+47-3333-3333>");
-	assert_caller(rig, &caller_core, "+4711111111", "+4733333333|P, A|asserted");
-	assert_caller(rig, &caller_core, "anonymous", "+4733333333|P, A|asserted hidden");
+	assert_caller(rig, &rig_core_identity, "+4711111111", "+4733333333|P, A|asserted");
+	assert_caller(rig, &rig_core_identity, "anonymous", "+4733333333|P, A|asserted hidden");
 	assert_caller(rig, &stranger, "+4711111111", "+4711111111|From|said");
 }
 
@@ -75,9 +75,9 @@ static void a_remote_party_id_counts_if_it_is_checked_and_of_the_caller(void **s
 
 	rig_header(rig, "Remote-Party-ID", "<sip:1@h>;party=called;privacy=full");
 	rig_header(rig, "Remote-Party-ID", "<sip:2@h>;screen=no;privacy=full");
-	assert_caller(rig, &caller_core, "3", "3||said");
+	assert_caller(rig, &rig_core_identity, "3", "3||said");
 	rig_header(rig, "Remote-Party-ID", "<sip:4@h>;screen=yes;privacy=uri");
-	assert_caller(rig, &caller_core, "3", "4||asserted hidden");
+	assert_caller(rig, &rig_core_identity, "3", "4||asserted hidden");
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)

@@ -236,6 +236,76 @@ static void the_order_of_belief_is_the_operators(void **state)
 			    "sips:+4733333333@tas.example.com");
 }
 
+static void the_core_is_told_as_its_identity_says(void **state)
+{
+	static enum identity_header claimed[] = { IDENTITY_PREFERRED, IDENTITY_REMOTE_PARTY };
+	static char *allowed[] = { TEXT("X-Account"), TEXT("Privacy") };
+	struct service_rig *rig = *state;
+	struct config_sbc *core = &rig->config.core.sbc;
+	const struct call_step *step;
+
+	core->identity = (struct config_identity){ .trust = true,
+						   .send = claimed,
+						   .send_count = 2,
+						   .diversion = DIVERSION_FORM_DIVERSION,
+						   .number_format = NUMBER_E164_NO_PLUS };
+	core->allow_headers = allowed;
+	core->allow_header_count = 2;
+	rig_header(rig, "X-Account", "7");
+	rig_header(rig, "X-Other", "8");
+	rig_header(rig, "Diversion", "<sip:+46899999999@pbx>;reason=away");
+	step = decide(rig, (struct config_identity){ 0 }, true, "+4799000005", "+4722222222");
+	assert_string_equal(step->request_uri, "sips:4799000005@sbc.core.example.net:5061");
+	assert_string_equal(step->from_uri, "sips:4722222222@tas.example.com");
+	assert_string_equal(found(step, "P-Preferred-Identity"),
+			    "<sip:4722222222@tas.example.com>");
+	assert_non_null(strstr(found(step, "Remote-Party-ID"), "screen=no;privacy=off"));
+	assert_null(found(step, "P-Asserted-Identity"));
+	assert_string_equal(found(step, "X-Account"), "7");
+	assert_null(found(step, "X-Other"));
+	assert_null(found(step, "Diversion")); /* the trunk is not trusted */
+	step = decide(rig, (struct config_identity){ .trust = true }, true, "+4799000005",
+		      "+4722222222");
+	assert_non_null(found(step, "Diversion"));
+	assert_null(found(step, "History-Info"));
+}
+
+static void a_core_that_is_not_trusted_learns_of_nobody_who_hides(void **state)
+{
+	struct service_rig *rig = *state;
+	const struct call_step *step;
+
+	rig->config.core.sbc.identity.trust = false;
+	rig_header(rig, "Privacy", "id");
+	rig_header(rig, "P-Asserted-Identity", "<sip:+4711111111@pbx>");
+	step = decide(rig, (struct config_identity){ .trust = true }, true, "+4799000005",
+		      "+4722222222");
+	assert_string_equal(step->from_uri, "sip:anonymous@anonymous.invalid");
+	assert_null(found(step, "P-Asserted-Identity"));
+	/* Nor is it believed what it asserts: the trunk is told From. */
+	step = decide(rig, (struct config_identity){ .trust = true }, false, "+004712345678",
+		      CALLER);
+	assert_null(strstr(step->from_uri, "4711111111"));
+}
+
+static void a_loop_is_as_it_came_whatever_the_identity_says(void **state)
+{
+	struct service_rig *rig = *state;
+	const struct call_step *step;
+
+	rig->config.core.sbc.identity =
+		(struct config_identity){ .number_format = NUMBER_E164_NO_PLUS };
+	rig_header(rig, "P-Asserted-Identity", "<sip:+4711111111@core>");
+	rig_header(rig, "Diversion", "<sip:+4722222222@core>");
+	step = &rig_decide(rig, "+004712345678", "+4790000009")->steps[0];
+	assert_string_equal(step->label, "loop");
+	assert_non_null(strstr(step->request_uri, "sips:+4712345678@"));
+	assert_non_null(strstr(step->from_uri, "+4790000009"));
+	assert_string_equal(found(step, "P-Asserted-Identity"), "<sip:+4711111111@core>");
+	assert_string_equal(found(step, "Diversion"), "<sip:+4722222222@core>");
+	assert_null(found(step, "History-Info"));
+}
+
 static void responses_tell_as_much_as_trust_allows(void **state)
 {
 	struct service_rig *rig = *state;
@@ -406,6 +476,9 @@ int main(void)
 		T(a_trunk_that_is_not_trusted_may_not_assert),
 		T(a_trusted_trunk_is_believed_and_its_numbers_read),
 		T(the_order_of_belief_is_the_operators),
+		T(the_core_is_told_as_its_identity_says),
+		T(a_core_that_is_not_trusted_learns_of_nobody_who_hides),
+		T(a_loop_is_as_it_came_whatever_the_identity_says),
 		T(responses_tell_as_much_as_trust_allows),
 		T(a_hidden_caller_is_nobody_in_every_header),
 		T(nothing_unlisted_crosses_to_a_trunk),
