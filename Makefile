@@ -88,7 +88,7 @@ bench-registrar: packages-bench build-all
 simulate: packages-check configure
 	@cmake --build build -j $(JOBS) --target simulate
 	@build/bin/simulate --seeds $(or $(SEEDS),10000) --from $(or $(FROM),1) tests/simulate/seeds.txt
-	@build/bin/simulate --fleet --seeds $(or $(FLEETS),1000) --from $(or $(FROM),1)
+	@build/bin/simulate --fleet --seeds $(or $(FLEETS),1000) --from $(or $(FROM),1) tests/simulate/fleet_seeds.txt
 	@build/bin/simulate --tenants --seeds $(or $(TENANTS),1000) --from $(or $(FROM),1)
 
 format:

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fleet_forget.c - an operator knows that a node is dead: nobody waits for it any more. */
-#include "registrar/fleet.h"
+#include "registrar/fleet_sql.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include "base/log.h"
-#include "sql/postgres.h"
 
 #define ORDER_MS 5000 /* whoever gave the order waits meanwhile */
+
+#define RELEASE_DEAD FLEET_RELEASE("dead.node")
 
 /* Only of a node that was put out. One statement: what becomes of the node and of the
  * holds because of it cannot part. What it wrote would be fenced off as before: the
@@ -16,9 +17,9 @@
 static const char forget[] =
 	"WITH dead AS (DELETE FROM breakout.node WHERE node = $1 AND session IS NULL"
 	" RETURNING node),"
-	" lifted AS (UPDATE breakout.shard s SET hold_ms = 0, held_for = NULL FROM dead"
-	" WHERE s.held_for = dead.node RETURNING s.hold_ms)"
-	" SELECT EXISTS (SELECT 1 FROM dead), (SELECT count(*) FROM lifted),"
+	" lifted AS (UPDATE breakout.shard s SET " RELEASE_DEAD " FROM dead"
+	" WHERE dead.node = ANY(" FLEET_HOLDERS ") RETURNING s.hold_ms)"
+	" SELECT EXISTS (SELECT 1 FROM dead), (SELECT count(*) FROM lifted WHERE hold_ms = 0),"
 	" (SELECT (extract(epoch from clock_timestamp() - seen) * 1000)::bigint"
 	" FROM breakout.node WHERE node = $1)";
 

@@ -11,6 +11,10 @@
 #define TABLES_VERSION 2
 #define INT_ROOM       24
 
+#define RELEASE_OURS   FLEET_RELEASE("$1::text")
+#define HOLD_FOR_DEAD  FLEET_HOLD_FOR("dead.node")
+#define HOLD_FOR_OWNER FLEET_HOLD_FOR("s.node")
+
 /* A script is one transaction; the lock lets one node at a time make the tables. */
 static const char tables[] =
 	"SELECT pg_advisory_xact_lock(7367628);"
@@ -122,11 +126,11 @@ static const char join_again[] =
 
 /* What the name had is free: a process that is over says nothing any more. */
 static const char inherit[] =
-	"UPDATE breakout.shard SET node = NULL, session = NULL, epoch = epoch + 1, clean = false,"
-	" hold_ms = 0, held_for = NULL WHERE node = $1 AND session <> $2";
+	"UPDATE breakout.shard SET node = NULL, session = NULL, epoch = epoch + 1,"
+	" clean = false, " RELEASE_OURS " WHERE node = $1 AND session <> $2";
 /* Nor does it repeat anything: what was held because of it is not any more. */
 static const char lift[] =
-	"UPDATE breakout.shard SET hold_ms = 0, held_for = NULL WHERE held_for = $1";
+	"UPDATE breakout.shard SET " RELEASE_OURS " WHERE $1::text = ANY(" FLEET_HOLDERS ")";
 
 /* Those of sessions that are over. */
 static const char drop_writers[] = "DELETE FROM breakout.writer w WHERE NOT EXISTS"
@@ -302,8 +306,8 @@ static const char put_out[] =
 	"WITH dead AS (UPDATE breakout.node SET session = NULL WHERE node = $1 AND session = $2"
 	" AND beat = $3 RETURNING node, alone_ms)"
 	" UPDATE breakout.shard s SET node = NULL, session = NULL, epoch = epoch + 1,"
-	" clean = false, hold_ms = dead.alone_ms * 11 / 10, held_for = dead.node FROM dead"
-	" WHERE s.session = $2";
+	" clean = false, hold_ms = greatest(hold_ms, dead.alone_ms * 11 / 10),"
+	" " HOLD_FOR_DEAD " FROM dead WHERE s.session = $2";
 
 int fleet_sql_put_out(struct pg *pg, const struct lease_node *node, mono_ms deadline,
 		      size_t *ret_shards)
@@ -321,17 +325,18 @@ int fleet_sql_put_out(struct pg *pg, const struct lease_node *node, mono_ms dead
 	return 0;
 }
 
+static const char free_orphans[] =
+	"UPDATE breakout.shard s SET node = NULL, session = NULL, epoch = epoch + 1,"
+	" clean = false, hold_ms = greatest(hold_ms, $1), " HOLD_FOR_OWNER
+	" WHERE session IS NOT NULL AND NOT EXISTS"
+	" (SELECT 1 FROM breakout.node n WHERE n.session = s.session)";
+
 int fleet_sql_free_orphans(struct pg *pg, const struct fleet_self *self, mono_ms deadline)
 {
 	char hold[INT_ROOM];
 	const char *params[] = { number(hold, lease_hold(self->alone_ms)) };
 
-	return pg_exec(pg,
-		       "UPDATE breakout.shard s SET node = NULL, session = NULL, epoch = epoch + 1,"
-		       " clean = false, hold_ms = greatest(hold_ms, $1), held_for = node"
-		       " WHERE session IS NOT NULL AND NOT EXISTS (SELECT 1 FROM breakout.node n"
-		       " WHERE n.session = s.session)",
-		       params, 1, deadline, NULL);
+	return pg_exec(pg, free_orphans, params, 1, deadline, NULL);
 }
 
 static const char take[] =

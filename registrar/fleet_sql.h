@@ -61,4 +61,17 @@ int fleet_sql_load(struct pg *pg, const struct fleet_self *self, const unsigned 
 /* A goodbye: the process says nothing more to the core. */
 int fleet_sql_leave(struct pg *pg, const struct fleet_self *self, mono_ms deadline) MUST_CHECK;
 
+/* Because of whom a shard is held, in column held_for: names, a line each. What is held
+ * for two nodes, as its second owner died before the first was back, is free when both
+ * are. For SET of an UPDATE of breakout.shard. */
+#define FLEET_HOLDERS           "coalesce(string_to_array(held_for, chr(10)), '{}'::text[])"
+#define FLEET_HOLDERS_BUT(name) "array_remove(" FLEET_HOLDERS ", " name ")"
+#define FLEET_HOLD_FOR(name)                                                                       \
+	"held_for = array_to_string(array_append(" FLEET_HOLDERS_BUT(name) ", " name "), chr(10))"
+#define FLEET_RELEASE(name)                                                                        \
+	"hold_ms = CASE WHEN " FLEET_HOLDERS_BUT(                                                  \
+		name) " = '{}' THEN 0 ELSE hold_ms END,"                                           \
+		      " held_for = nullif(array_to_string(" FLEET_HOLDERS_BUT(                     \
+			      name) ", chr(10)), '')"
+
 #endif

@@ -5,10 +5,10 @@
 #include "registrar/keeper_inside.h"
 
 #define MUTE_MIN_MS   45000
-#define AGAIN_MS      60000
-#define AGAIN_DOUBLES 3 /* to eight minutes */
+#define AGAIN_DOUBLES 2
 
-/* A tenth of the shortest TTL: at least four more are left then, for the others. */
+/* A tenth of the shortest TTL: at least four more are left then, for the others. Who has
+ * left tries anew after half of that, at most twice: the others may be cut off meanwhile. */
 static mono_ms patience(const struct keeper *keeper)
 {
 	uint32_t ttl_s = REG_TTL_DEFAULT_S;
@@ -37,7 +37,7 @@ static void leave(struct keeper *keeper, mono_ms now)
 		  "they get our %zu numbers; see whether the core's API can be reached from here",
 		  (long long)((now - reach->mute_since) / 1000), keeper->shards.numbers);
 	reach->left = true;
-	reach->again_at = now + ((mono_ms)AGAIN_MS << reach->times);
+	reach->again_at = now + (patience(keeper) / 2 << reach->times);
 	reach->times += reach->times < AGAIN_DOUBLES;
 	fleet_is_cut_off(keeper->options.fleet, true);
 }

@@ -254,6 +254,10 @@ def a_dead_node_can_be_forgotten(fleet):
     fleet.nodes["b"].process.kill()
     fleet.settle("a")
     wait_for("held", lambda: "held=128" in fleet.nodes["a"].ask("fleet")[0])
+    fleet.nodes["a"].process.kill()  # whose restart ends no hold because of another
+    fleet.start("a")
+    fleet.settle("a")
+    assert "held=128" in fleet.nodes["a"].ask("fleet")[0]
     begun = time.monotonic()
     fleet.nodes["a"].ask(f"reload {fleet.file('a', version=2, count=COUNT // 2)}")
     time.sleep(0.5)

@@ -196,17 +196,20 @@ static int start_server(char *self, char *folder, pid_t *ret_child, int *ret_std
 {
 	char *arguments[] = { self, (char *)"--server", folder, NULL };
 	int in[2], out[2], port = 0;
+	char program[4096];
+	ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 1);
 	FILE *file;
 
-	if (pipe(in) || pipe(out))
+	if (length < 0 || pipe(in) || pipe(out))
 		return 0;
+	program[length] = '\0'; /* spelt out: /proc/self/exe would be valgrind's own */
 	*ret_child = fork();
 	if (!*ret_child) {
 		dup2(in[0], STDIN_FILENO);
 		dup2(out[1], STDOUT_FILENO);
 		close(in[1]);
 		close(out[0]);
-		execv("/proc/self/exe", arguments);
+		execv(program, arguments);
 		_exit(127);
 	}
 	close(in[0]);

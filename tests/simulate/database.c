@@ -19,7 +19,8 @@ struct db_node {
 };
 
 struct db_shard {
-	char node[4], held_for[4];
+	char node[4];
+	unsigned held_for; /* bits, of nodes */
 	uint64_t session, epoch;
 	bool clean;
 	mono_ms hold_ms;
@@ -90,6 +91,18 @@ static void drop_writers(void)
 			drop_writer(db.writers[i].session);
 }
 
+static unsigned bit_of(const char *name)
+{
+	return 1u << (name[0] - 'A');
+}
+
+static void release(struct db_shard *shard, const char *name)
+{
+	shard->held_for &= ~bit_of(name);
+	if (!shard->held_for)
+		shard->hold_ms = 0;
+}
+
 static void set_free(struct db_shard *shard, bool clean)
 {
 	shard->session = 0;
@@ -118,13 +131,10 @@ void database_join(struct statement *st)
 
 		if (!strcmp(shard->node, st->name) && shard->session != node->session) {
 			set_free(shard, false);
-			shard->hold_ms = 0;
-			shard->held_for[0] = '\0';
+			release(shard, st->name);
 		}
-		if (!strcmp(shard->held_for, st->name)) {
-			shard->hold_ms = 0;
-			shard->held_for[0] = '\0';
-		}
+		if (shard->held_for & bit_of(st->name))
+			release(shard, st->name);
 	}
 	drop_writers();
 	notify();
@@ -194,8 +204,9 @@ void database_put_out(struct statement *st)
 		if (shard->session != st->session)
 			continue;
 		set_free(shard, false);
-		shard->hold_ms = node->alone_ms * 11 / 10;
-		strcpy(shard->held_for, node->name);
+		if (node->alone_ms * 11 / 10 > shard->hold_ms)
+			shard->hold_ms = node->alone_ms * 11 / 10;
+		shard->held_for |= bit_of(node->name);
 		st->value++;
 	}
 }
@@ -207,7 +218,7 @@ void database_free_orphans(struct statement *st)
 
 		if (!shard->session || find_session(shard->session))
 			continue;
-		strcpy(shard->held_for, shard->node);
+		shard->held_for |= bit_of(shard->node);
 		set_free(shard, false);
 		if (lease_hold(st->alone_ms) > shard->hold_ms)
 			shard->hold_ms = lease_hold(st->alone_ms);
@@ -245,9 +256,9 @@ void database_give(struct statement *st)
 			continue;
 		set_free(shard, true);
 		given++;
-		shard->hold_ms = st->holds[i];
-		if (!shard->hold_ms)
-			shard->held_for[0] = '\0';
+		shard->hold_ms = shard->held_for ? st->holds[i] : 0;
+		if (!st->holds[i])
+			shard->held_for = 0;
 	}
 	say("database: %s gives %u shards", st->name, given);
 	notify();

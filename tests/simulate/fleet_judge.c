@@ -6,8 +6,10 @@
 /* A lease that stood still, seen with a beat's delay or begun anew after a gap; then
  * what was out is waited for, and the shards are taken some at a time. */
 #define TAKEOVER (2 * world.lease_ms + 30 * SECOND)
-/* Nothing changes hands any more after so long in which all is well: who could not reach
- * the core tries again after eight minutes at most. */
+/* One that cannot reach the core hands over after a tenth of the TTL, if somebody else
+ * does by then, who may have been in the same trouble until now. */
+#define HANDOVER (TAKEOVER + 200 * (mono_ms)world.weather.ttl_s)
+/* Nothing changes hands any more after so long in which all is well. */
 #define REST (TAKEOVER + 10 * MINUTE)
 /* A request for a token may come late, when its session is over. */
 #define WRITERS_LATE 2
@@ -118,7 +120,7 @@ mono_ms fleet_judge_calm(mono_ms from, mono_ms to)
 	mono_ms longest = calm_longest(&world.calm, from, to);
 
 	for (unsigned i = 0; i < world.node_count; i++) {
-		mono_ms calm = calm_longest(&world.nodes[i].well, from, to) - TAKEOVER;
+		mono_ms calm = calm_longest(&world.nodes[i].well, from - HANDOVER, to) - HANDOVER;
 
 		longest = calm > longest ? calm : longest;
 	}

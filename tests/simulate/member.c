@@ -233,6 +233,8 @@ void member_start(struct node *node)
 	struct lease_wish wish = wish_of(node);
 
 	keeper_wish(node->keeper, &wish, clock_now());
+	/* Without the database it begins with nothing. */
+	node->database_lost = -1;
 	make_thread(&node->registrar, registrar_turn, node);
 	make_thread(&node->beater, beater_turn, node);
 	fleet_judge_state();
