@@ -18,13 +18,14 @@
 #include "tas/sip/listening.h"
 #include "tas/sip/neighbour.h"
 
-#define TICK_MS       20    /* while the new one starts */
-#define TELL_MS       1000  /* how often it hears of our calls */
-#define REST_MS       1000  /* for requests to the core that are out */
-#define QUIET_MS      30000 /* what we wait for a quiet moment of each connection at the end */
-#define PARTED_MS     1000  /* for what was on its way when we said the end */
-#define PARTED_MAX_MS 3000  /* for peers to end their side too */
-#define FRAMES        64    /* a turn */
+#define TICK_MS       20     /* while the new one starts */
+#define TELL_MS       1000   /* how often it hears of our calls */
+#define REST_MS       1000   /* for requests to the core that are out */
+#define QUIET_MS      30000  /* what we wait for a quiet moment of each connection at the end */
+#define PARTED_MS     1000   /* for what was on its way when we said the end */
+#define PARTED_MAX_MS 3000   /* for peers to end their side too */
+#define OWED_MAX_MS   180000 /* for calls that ring: timer C of RFC 3261 section 16.6 */
+#define FRAMES        64     /* a turn */
 
 struct successor {
 	struct daemon *daemon;
@@ -441,7 +442,7 @@ const char *successor_start(void *arg)
 bool successor_lets_go(struct daemon *daemon)
 {
 	struct successor *successor = daemon->successor;
-	mono_ms now = clock_now();
+	mono_ms now = clock_now(), parted;
 
 	if (!successor || !successor->neighbour || successor->stops)
 		return true;
@@ -452,9 +453,12 @@ bool successor_lets_go(struct daemon *daemon)
 			return false;
 		successor->parted_at = now;
 	}
-	return now >= successor->parted_at + PARTED_MAX_MS ||
-	       (now >= successor->parted_at + PARTED_MS &&
-		neighbour_has_ended(successor->neighbour));
+	parted = now - successor->parted_at;
+	if (parted < PARTED_MS)
+		return false;
+	if (neighbour_owes_answers(successor->neighbour))
+		return parted >= OWED_MAX_MS;
+	return parted >= PARTED_MAX_MS || neighbour_has_ended(successor->neighbour);
 }
 
 void successor_done(struct daemon *daemon)

@@ -239,6 +239,14 @@ bool neighbour_part(struct neighbour *neighbour, bool all, mono_ms now)
 	return done;
 }
 
+bool neighbour_owes_answers(const struct neighbour *neighbour)
+{
+	for (const struct mirror *at = neighbour->mirrors; at; at = at->next)
+		if (at->pending)
+			return true;
+	return false;
+}
+
 bool neighbour_has_ended(const struct neighbour *neighbour)
 {
 	return !neighbour->mirrors;
@@ -250,7 +258,8 @@ void mirror_sweep(struct neighbour *neighbour)
 
 	for (struct mirror *at = neighbour->mirrors; at; at = next) {
 		next = at->next;
-		if (tport_is_closed(at->tport) || flush(at) < 0)
+		/* Who closed his side may wait for an answer all the same. */
+		if ((tport_is_closed(at->tport) && !at->pending) || flush(at) < 0)
 			mirror_close(at);
 	}
 }

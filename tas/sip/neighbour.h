@@ -48,7 +48,9 @@ void neighbour_show(struct neighbour *neighbour, const char *hop);
  * 3261 section 18.2.2). True: there are no others. Ask again. */
 bool neighbour_part(struct neighbour *neighbour, bool all, mono_ms now);
 
-/* Whether the peers have ended all of them. */
+/* Whether a request that was passed on waits for its final answer; whether the peers have
+ * ended all of those connections, and got their answers. */
+bool neighbour_owes_answers(const struct neighbour *neighbour);
 bool neighbour_has_ended(const struct neighbour *neighbour);
 
 /* ---- inside of tas/sip ---- */
