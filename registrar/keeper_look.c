@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "base/metrics.h"
 #include "registrar/plan.h"
@@ -136,37 +137,51 @@ void lane_answered(struct lane *lane, const char *result)
 
 /* ---- gauges ---- */
 
-static void look_at_lane(struct keeper *keeper, struct lane *lane, mono_ms now)
+static void show_lane(const struct lane *lane, mono_ms now)
 {
-	struct refresh_load load;
-	struct plan_left left;
-	mono_ms earliest = 0, margin;
-
-	refresh_load(lane->refresh, now, &load);
-	plan_left_init(&left, lane->ttl_s ? lane->ttl_s : REG_TTL_DEFAULT_S);
-	for (size_t i = 0; i < keeper->table.count; i++) {
-		const struct reg *reg = keeper_reg(keeper, i);
-
-		if (keeper_lane(keeper, reg) != lane || !reg_wish(reg) || !reg->expires_ms)
-			continue;
-		if (!earliest || reg->expires_ms < earliest)
-			earliest = reg->expires_ms;
-		if (reg->state != REG_REFUSED)
-			plan_left_add(&left, reg->expires_ms - now, 1);
-	}
-	margin = plan_margin(&left, load.rate);
-	pthread_mutex_lock(&keeper->lock);
-	lane->margin = margin;
-	lane->first_expiry = earliest;
-	lane->load = load;
-	pthread_mutex_unlock(&keeper->lock);
 	if (!lane->metrics)
 		return;
 	metric_set(&lane->metrics->api_up, lane->api_up);
 	metric_set(&lane->metrics->token_ok, lane->token_ok);
-	metric_set(&lane->metrics->margin, margin / 1000);
-	metric_set(&lane->metrics->first_expiry, earliest ? (earliest - now) / 1000 : 0);
-	metric_set(&lane->metrics->rate, (int64_t)load.rate);
+	metric_set(&lane->metrics->margin, lane->margin / 1000);
+	metric_set(&lane->metrics->first_expiry,
+		   lane->first_expiry ? (lane->first_expiry - now) / 1000 : 0);
+	metric_set(&lane->metrics->rate, (int64_t)lane->load.rate);
+}
+
+/* One pass for all of them. left: room for each. */
+static void look_at_lanes(struct keeper *keeper, struct plan_left *left, mono_ms now)
+{
+	mono_ms earliest[CONFIG_TENANTS] = { 0 };
+
+	for (size_t i = 0; i < keeper->lane_count; i++)
+		plan_left_init(&left[i],
+			       keeper->lanes[i].ttl_s ? keeper->lanes[i].ttl_s : REG_TTL_DEFAULT_S);
+	for (size_t i = 0; i < keeper->table.count; i++) {
+		const struct reg *reg = keeper_reg(keeper, i);
+		mono_ms *first = &earliest[reg->tenant];
+
+		if (!reg_wish(reg) || !reg->expires_ms)
+			continue;
+		if (!*first || reg->expires_ms < *first)
+			*first = reg->expires_ms;
+		if (reg->state != REG_REFUSED)
+			plan_left_add(&left[reg->tenant], reg->expires_ms - now, 1);
+	}
+	for (size_t i = 0; i < keeper->lane_count; i++) {
+		struct lane *lane = &keeper->lanes[i];
+		struct refresh_load load;
+		mono_ms margin;
+
+		refresh_load(lane->refresh, now, &load);
+		margin = plan_margin(&left[i], load.rate);
+		pthread_mutex_lock(&keeper->lock);
+		lane->margin = margin;
+		lane->first_expiry = earliest[i];
+		lane->load = load;
+		pthread_mutex_unlock(&keeper->lock);
+		show_lane(lane, now);
+	}
 }
 
 /* That of the core whose absence would be felt first, and whose numbers lapse first. */
@@ -198,12 +213,15 @@ static mono_ms earliest_expiry(const struct keeper *keeper)
 
 void keeper_set_gauges(struct keeper *keeper, mono_ms now)
 {
+	struct plan_left *left = calloc(keeper->lane_count, sizeof(*left));
 	mono_ms earliest = 0;
 
+	if (left)
+		look_at_lanes(keeper, left, now); /* else the next time */
+	free(left);
 	for (size_t i = 0; i < keeper->lane_count; i++) {
-		struct lane *lane = &keeper->lanes[i];
+		const struct lane *lane = &keeper->lanes[i];
 
-		look_at_lane(keeper, lane, now);
 		if (lane->first_expiry && (!earliest || lane->first_expiry < earliest))
 			earliest = lane->first_expiry;
 	}
