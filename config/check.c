@@ -124,10 +124,6 @@ static void check_store(struct reader *reader, const struct node *root)
 	if (!absent(root, "store.sqlite"))
 		find_error(reader->findings, place_of(root, "store.sqlite"),
 			   "`store.sqlite` stands beside `store.postgres`. Remove one");
-	if (config->consents)
-		find_error(reader->findings, place_of(root, "store.postgres"),
-			   "`store.postgres` has no place for `consents`, whose events each node "
-			   "would have to see. Remove one of the two");
 	if (!config->postgres.version)
 		find_error(reader->findings, place_of(root, "store"),
 			   "`store.version` is missing: nodes that share a database tell a newer "

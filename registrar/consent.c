@@ -10,6 +10,7 @@
 #include "registrar/consent_list.h"
 #include "registrar/consent_say.h"
 #include "registrar/consent_set.h"
+#include "registrar/consent_share.h"
 #include "registrar/consent_store.h"
 #include "registrar/consent_wire.h"
 #include "registrar/keeper.h"
@@ -44,6 +45,8 @@ struct consents {
 	struct consent_options options;
 	struct consent_plan plan;
 	struct consent_store *store; /* NULL: never wanted so far */
+	struct consent_share *share; /* NULL: no fleet */
+	uint64_t epoch;              /* under which we lead it; 0: another node does */
 	struct consent_list *list;
 	char *token; /* NULL: none in hand */
 	bool stopped, deaf;
@@ -178,6 +181,7 @@ static bool refused_token(struct consents *consents, enum api_status status)
 static bool may_ask(const struct consents *consents)
 {
 	return consents->plan.wanted && !consents->stopped &&
+	       (!consents->share || consents->epoch) &&
 	       (consents->token || !consents->options.needs_token);
 }
 
@@ -443,12 +447,16 @@ static int open_store(struct consents *consents)
 
 	if (consents->store)
 		return 0;
-	if (!consents->options.store) {
-		log_error("registrar", "consents need store.sqlite: the core tells each one once, "
+	if (!consents->options.store && !consents->share) {
+		log_error("registrar", "consents need a store: the core tells each one once, "
 				       "and they must be remembered");
 		return -EIO;
 	}
-	err = consent_store_open(&consents->store, consents->options.store, on_effect, consents);
+	if (consents->share)
+		err = consent_store_share(&consents->store, consents->share, on_effect, consents);
+	else
+		err = consent_store_open(&consents->store, consents->options.store, on_effect,
+					 consents);
 	if (!err)
 		err = consent_list_create(&consents->list, consents->options.client,
 					  consents->store, apply_list, on_listed, consents);
@@ -499,6 +507,48 @@ int consents_want(struct consents *consents, const struct wanted *configured,
 	return 0;
 }
 
+/* What it had begun is another's now. */
+static void lose(struct consents *consents)
+{
+	forget_events(consents);
+	if (!consents->stream)
+		return;
+	consents->turn_at = INT64_MAX;
+	api_stream_cancel(consents->stream);
+}
+
+void consents_lead(struct consents *consents, uint64_t session, uint64_t epoch, mono_ms now)
+{
+	bool elsewhere = !epoch && consents->plan.wanted;
+
+	if (!consents->share || !consents->store)
+		return;
+	consent_share_lead(consents->share, session, epoch);
+	pthread_mutex_lock(&consents->lock);
+	consents->summary.elsewhere = elsewhere;
+	pthread_mutex_unlock(&consents->lock);
+	if (epoch == consents->epoch)
+		return;
+	consents->epoch = epoch;
+	lose(consents); /* also what was led under another epoch */
+	consent_list_restart(consents->list, now);
+	consents->open_at = now;
+	consents->failures = 0;
+	consent_say_lead(epoch != 0 && consents->plan.wanted);
+}
+
+void consents_hear(struct consents *consents, const struct consent_news *news)
+{
+	if (!consents->store)
+		return;
+	consents->effect_count = 0;
+	if (consent_store_hear(consents->store, news->name, news->rows, news->count))
+		consent_say_no_memory();
+	else
+		take_effect(consents);
+	consents->effect_count = 0;
+}
+
 void consents_stop(struct consents *consents)
 {
 	consents->stopped = true;
@@ -530,6 +580,7 @@ void consents_summary(struct consents *consents, struct registrar_consents *ret_
 int consents_create(struct consents **ret_consents, const struct consent_options *options)
 {
 	struct consents *consents = calloc(1, sizeof(*consents));
+	int err = 0;
 
 	if (!consents)
 		return -ENOMEM;
@@ -537,10 +588,15 @@ int consents_create(struct consents **ret_consents, const struct consent_options
 	consents->options = *options;
 	if (options->store)
 		consents->options.store = strdup(options->store);
+	consents->options.postgres = NULL;
 	consents->events = calloc(PENDING_MAX + 1, sizeof(*consents->events));
-	if ((options->store && !consents->options.store) || !consents->events) {
+	if (options->postgres)
+		err = consent_share_create(&consents->share, options->postgres);
+	if (!err && consents->share) /* heard from the start, wanted or not */
+		err = open_store(consents);
+	if (err || (options->store && !consents->options.store) || !consents->events) {
 		consents_destroy(consents);
-		return -ENOMEM;
+		return err ? err : -ENOMEM;
 	}
 	*ret_consents = consents;
 	return 0;
@@ -555,6 +611,7 @@ struct consents *consents_destroy(struct consents *consents)
 	consents_token(consents, NULL);
 	consent_list_destroy(consents->list);
 	consent_store_close(consents->store);
+	consent_share_destroy(consents->share);
 	free(consents->events);
 	free(consents->effects);
 	consent_set_done(&consents->set);

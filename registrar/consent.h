@@ -11,6 +11,10 @@
  * complete list takes back what it does not name, within a limit: one that fails, or
  * lacks too many, takes nothing.
  *
+ * In a fleet the stream and the list are for the node that leads, the one that keeps
+ * shard 0; the others hear what it has written. Who leads next goes on where the core's
+ * queue stands: what was not acknowledged comes again.
+ *
  * No thread and no clock of its own. Threads: the registrar's; consents_summary()
  * from any.
  */
@@ -38,9 +42,11 @@ struct consent_plan {
 void consent_plan_init(struct consent_plan *plan, const struct config_consents *config);
 
 struct consent_options {
-	struct api_client *client; /* borrowed */
-	const char *store;         /* the file; NULL: there can be no consents */
-	unsigned deadline_ms;      /* per request */
+	struct api_client *client;              /* borrowed */
+	const char *store;                      /* the file; NULL: there can be no consents */
+	const struct config_postgres *postgres; /* a fleet's database instead; borrowed for
+						 * the call; NULL: none */
+	unsigned deadline_ms;                   /* per request */
 	bool needs_token;
 	/* The core refused the token in use: another one, please. */
 	void (*token_refused)(const char *token, void *arg);
@@ -61,6 +67,11 @@ struct consents *consents_destroy(struct consents *consents);
  * when first it has to. 0, -ENOMEM or -EIO (logged; nothing has changed). */
 int consents_want(struct consents *consents, const struct wanted *configured,
 		  struct wanted **ret_all, mono_ms now) MUST_CHECK;
+
+/* A fleet's: we lead, our session under this epoch of the shard; epoch 0: another does. */
+void consents_lead(struct consents *consents, uint64_t session, uint64_t epoch, mono_ms now);
+struct consent_news;
+void consents_hear(struct consents *consents, const struct consent_news *news);
 
 void consents_token(struct consents *consents, const char *token); /* copied */
 /* The core has deleted a number's registration: that goes on record. */

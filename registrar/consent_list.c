@@ -175,6 +175,16 @@ void consent_list_due(struct consent_list *list, mono_ms now)
 		list->due_at = at;
 }
 
+void consent_list_restart(struct consent_list *list, mono_ms now)
+{
+	list->reading = list->asked; /* a page that is out ends it */
+	list->again = list->asked;
+	list->tried = false;
+	list->failures = 0;
+	if (!list->asked)
+		list->due_at = now;
+}
+
 void consent_list_run(struct consent_list *list, const struct api_call_options *options,
 		      mono_ms every_ms, mono_ms now)
 {

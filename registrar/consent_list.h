@@ -36,6 +36,8 @@ void consent_list_deafen(struct consent_list *list);
 
 /* Another one soon, whatever the one under way says. */
 void consent_list_due(struct consent_list *list, mono_ms now);
+/* Somebody else has read it meanwhile: as if none had been tried. */
+void consent_list_restart(struct consent_list *list, mono_ms now);
 /* Asks for the next page if it is time; every_ms: from one list to the next. */
 void consent_list_run(struct consent_list *list, const struct api_call_options *options,
 		      mono_ms every_ms, mono_ms now);

@@ -57,6 +57,12 @@ void consent_say_both(size_t count)
 			   count);
 }
 
+void consent_say_lead(bool leads)
+{
+	log_info("registrar", leads ? "consents: this node reads them for the fleet"
+				    : "consents: another node reads them for the fleet");
+}
+
 void consent_say_no_memory(void)
 {
 	log_error("registrar", "out of memory: a change of consents takes effect at the next "

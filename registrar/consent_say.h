@@ -18,6 +18,7 @@ struct consent_say {
 
 void consent_say_count(size_t count);
 void consent_say_both(size_t count); /* numbers that are configured and consented */
+void consent_say_lead(bool leads);   /* a fleet's stream is ours, or not any more */
 void consent_say_no_memory(void);
 
 void consent_say_event(struct consent_say *say, const struct consent_event *event);

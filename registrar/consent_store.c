@@ -7,6 +7,7 @@
 #include <string.h>
 #include "base/e164.h"
 #include "base/log.h"
+#include "registrar/consent_share.h"
 #include "registrar/sql.h"
 
 #define BUSY_MS 2000
@@ -31,7 +32,9 @@ static const char setup[] =
 	"INSERT INTO consent_reader SELECT lower(hex(randomblob(4)))"
 	" WHERE NOT EXISTS(SELECT 1 FROM consent_reader);"
 	"COMMIT;"
-	"CREATE TEMP TABLE listed(id TEXT PRIMARY KEY) WITHOUT ROWID;";
+	"CREATE TEMP TABLE listed(id TEXT PRIMARY KEY) WITHOUT ROWID;"
+	/* A fleet's: the serials of rows as they are in its database. */
+	"CREATE TEMP TABLE heard(number INTEGER PRIMARY KEY, serial INTEGER NOT NULL);";
 
 /* Rows of which a list can say something: ?1 is when it began to be read, less
  * what it may lag. */
@@ -61,6 +64,8 @@ enum statement {
 	NOTE_DELETED,
 	FORGET_ROWS,
 	FORGET_RECORD,
+	GET_HEARD,
+	SET_HEARD,
 	STATEMENT_COUNT
 };
 
@@ -98,10 +103,13 @@ static const char *const statements[STATEMENT_COUNT] = {
 			 " FROM consents WHERE number = ?1 AND NOT given",
 	[FORGET_ROWS] = "DELETE FROM consents WHERE NOT given AND seen_ms < ?1",
 	[FORGET_RECORD] = "DELETE FROM consent_record WHERE written_ms < ?1",
+	[GET_HEARD] = "SELECT serial FROM heard WHERE number = ?1",
+	[SET_HEARD] = "INSERT OR REPLACE INTO heard(number, serial) VALUES(?1, ?2)",
 };
 
 struct consent_store {
 	char *path;
+	struct consent_share *share; /* NULL: the file is all there is */
 	sqlite3 *db;
 	sqlite3_stmt *prepared[STATEMENT_COUNT];
 	consent_effect_fn *effect;
@@ -146,8 +154,8 @@ static int db_open(struct consent_store *store)
 	return code == SQLITE_OK ? read_name(store) : code;
 }
 
-int consent_store_open(struct consent_store **ret_store, const char *path,
-		       consent_effect_fn *effect, void *arg)
+static int store_create(struct consent_store **ret_store, const char *path,
+			struct consent_share *share, consent_effect_fn *effect, void *arg)
 {
 	struct consent_store *store = calloc(1, sizeof(*store));
 
@@ -155,6 +163,7 @@ int consent_store_open(struct consent_store **ret_store, const char *path,
 		return -ENOMEM;
 	store->effect = effect;
 	store->arg = arg;
+	store->share = share;
 	store->path = strdup(path);
 	if (!store->path) {
 		consent_store_close(store);
@@ -172,6 +181,18 @@ int consent_store_open(struct consent_store **ret_store, const char *path,
 	}
 	*ret_store = store;
 	return 0;
+}
+
+int consent_store_open(struct consent_store **ret_store, const char *path,
+		       consent_effect_fn *effect, void *arg)
+{
+	return store_create(ret_store, path, NULL, effect, arg);
+}
+
+int consent_store_share(struct consent_store **ret_store, struct consent_share *share,
+			consent_effect_fn *effect, void *arg)
+{
+	return store_create(ret_store, ":memory:", share, effect, arg);
 }
 
 struct consent_store *consent_store_close(struct consent_store *store)
@@ -254,11 +275,42 @@ static int failed(struct consent_store *store, int code, const char **ret_error)
 int consent_store_begin(struct consent_store *store, const char **ret_error)
 {
 	store->code = sqlite3_exec(store->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+	if (store->share)
+		consent_share_begin(store->share);
 	return store->code == SQLITE_OK ? 0 : failed(store, store->code, ret_error);
+}
+
+static void set_serial(struct consent_store *store, uint64_t number, int64_t serial)
+{
+	sqlite3_stmt *statement = store->prepared[SET_HEARD];
+
+	sqlite3_bind_int64(statement, 1, (sqlite3_int64)number);
+	sqlite3_bind_int64(statement, 2, serial);
+	keep_error(store, sql_run(statement, NULL));
+}
+
+/* What the database has, it has: a failure here leaves what the next look brings. */
+static int share_commit(struct consent_store *store, const char **ret_error)
+{
+	uint64_t number;
+	int64_t serial;
+	int err = consent_share_commit(store->share, &serial, ret_error);
+
+	if (err) {
+		sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+		return err;
+	}
+	for (size_t i = 0; i < consent_share_written(store->share, i, &number); i++)
+		set_serial(store, number, serial);
+	return 0;
 }
 
 int consent_store_commit(struct consent_store *store, const char **ret_error)
 {
+	int err = store->share && store->code == SQLITE_OK ? share_commit(store, ret_error) : 0;
+
+	if (err)
+		return err;
 	if (store->code == SQLITE_OK)
 		store->code = sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL);
 	return store->code == SQLITE_OK ? 0 : failed(store, store->code, ret_error);
@@ -273,6 +325,16 @@ static void record(struct consent_store *store, const struct consent_change *cha
 	char number[E164_ROOM];
 
 	e164_unpack(change->number, number);
+	if (store->share) {
+		consent_share_record(store->share, &(struct consent_note){ .written = clock_wall(),
+									   .number = number,
+									   .id = change->id,
+									   .what = what,
+									   .why = why,
+									   .event = change->event,
+									   .at = change->at });
+		return;
+	}
 	sqlite3_bind_int64(statement, 1, clock_wall());
 	sqlite3_bind_text(statement, 2, number, -1, SQLITE_TRANSIENT);
 	sqlite3_bind_text(statement, 3, change->id, -1, SQLITE_TRANSIENT);
@@ -283,18 +345,30 @@ static void record(struct consent_store *store, const struct consent_change *cha
 	keep_error(store, sql_run(statement, NULL));
 }
 
+static void put_row(struct consent_store *store, const struct consent_row *row)
+{
+	sqlite3_stmt *statement = store->prepared[PUT];
+
+	sqlite3_bind_int64(statement, 1, (sqlite3_int64)row->number);
+	sqlite3_bind_text(statement, 2, row->id, -1, SQLITE_TRANSIENT);
+	sqlite3_bind_int(statement, 3, row->given);
+	sqlite3_bind_int64(statement, 4, row->at);
+	sqlite3_bind_int64(statement, 5, row->seen);
+	keep_error(store, sql_run(statement, NULL));
+}
+
 /* Writes a number's row, and what that means. `why` NULL: nothing to record. */
 static void put(struct consent_store *store, const struct consent_change *change, bool was_given,
 		bool given, const char *why)
 {
-	sqlite3_stmt *statement = store->prepared[PUT];
+	struct consent_row row = {
+		.number = change->number, .given = given, .at = change->at, .seen = clock_wall()
+	};
 
-	sqlite3_bind_int64(statement, 1, (sqlite3_int64)change->number);
-	sqlite3_bind_text(statement, 2, change->id, -1, SQLITE_TRANSIENT);
-	sqlite3_bind_int(statement, 3, given);
-	sqlite3_bind_int64(statement, 4, change->at);
-	sqlite3_bind_int64(statement, 5, clock_wall());
-	keep_error(store, sql_run(statement, NULL));
+	snprintf(row.id, sizeof(row.id), "%s", change->id);
+	put_row(store, &row);
+	if (store->share)
+		consent_share_put(store->share, &row);
 	if (why)
 		record(store, change, given ? "added" : "revoked", why);
 	if (given != was_given)
@@ -493,7 +567,13 @@ void consent_store_list_apply(struct consent_store *store, size_t at_most,
 int consent_store_note_deleted(struct consent_store *store, uint64_t number)
 {
 	sqlite3_stmt *statement = store->prepared[NOTE_DELETED];
+	struct row row;
 
+	if (store->share) { /* asked for every number: most are no matter of consents */
+		find(store, number, &row);
+		return row.there && !row.given ? consent_share_note_deleted(store->share, number)
+					       : 0;
+	}
 	sqlite3_bind_int64(statement, 1, (sqlite3_int64)number);
 	sqlite3_bind_int64(statement, 2, clock_wall());
 	return sql_run(statement, NULL) == SQLITE_OK ? 0 : -EIO;
@@ -501,8 +581,43 @@ int consent_store_note_deleted(struct consent_store *store, uint64_t number)
 
 void consent_store_forget(struct consent_store *store, wall_ms before)
 {
+	if (store->share)
+		consent_share_forget(store->share, before);
 	sqlite3_bind_int64(store->prepared[FORGET_ROWS], 1, before);
 	keep_error(store, sql_run(store->prepared[FORGET_ROWS], NULL));
 	sqlite3_bind_int64(store->prepared[FORGET_RECORD], 1, before);
 	keep_error(store, sql_run(store->prepared[FORGET_RECORD], NULL));
+}
+
+/* ---- what others write ---- */
+
+static void hear(struct consent_store *store, const struct consent_row *row)
+{
+	sqlite3_stmt *statement = store->prepared[GET_HEARD];
+	sqlite3_int64 serial = 0;
+	struct row known;
+
+	sqlite3_bind_int64(statement, 1, (sqlite3_int64)row->number);
+	keep_error(store, sql_run(statement, &serial));
+	if (row->serial <= serial)
+		return;
+	find(store, row->number, &known);
+	put_row(store, row);
+	set_serial(store, row->number, row->serial);
+	if (row->given != known.given)
+		store->effect(row->number, row->given, store->arg);
+}
+
+int consent_store_hear(struct consent_store *store, const char *name,
+		       const struct consent_row *rows, size_t count)
+{
+	const char *why;
+
+	snprintf(store->name, sizeof(store->name), "%s", name);
+	store->code = sqlite3_exec(store->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+	for (size_t i = 0; store->code == SQLITE_OK && i < count; i++)
+		hear(store, &rows[i]);
+	if (store->code == SQLITE_OK)
+		store->code = sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL);
+	return store->code == SQLITE_OK ? 0 : failed(store, store->code, &why);
 }

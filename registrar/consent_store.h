@@ -17,6 +17,7 @@
 #include "base/macros.h"
 
 struct consent_store; /* opaque */
+struct consent_share; /* consent_share.h */
 
 #define CONSENT_ID_ROOM 256 /* a subscription's name; longer ones are cut alike everywhere */
 
@@ -27,11 +28,34 @@ typedef void consent_effect_fn(uint64_t number, bool given, void *arg);
  * transaction that writes it. 0, -ENOMEM or, with the reason logged, -EIO. */
 int consent_store_open(struct consent_store **ret_store, const char *path,
 		       consent_effect_fn *effect, void *arg) MUST_CHECK;
+/* A fleet's: in memory, and durable by `share` (borrowed). 0, -ENOMEM or -EIO (logged). */
+int consent_store_share(struct consent_store **ret_store, struct consent_share *share,
+			consent_effect_fn *effect, void *arg) MUST_CHECK;
 struct consent_store *consent_store_close(struct consent_store *store);
 
 /* A random name that lasts as long as the file: a new file is a new reader of the
  * core's events. Borrowed. */
 const char *consent_store_name(const struct consent_store *store);
+
+/* A number's consent, as the database of a fleet has it. */
+struct consent_row {
+	uint64_t number;
+	char id[CONSENT_ID_ROOM];
+	bool given;
+	wall_ms at, seen;
+	int64_t serial; /* grows with each change */
+};
+/* What another node has written, unless we know better by now. `effect` hears of it. 0 or
+ * -EIO. */
+int consent_store_hear(struct consent_store *store, const char *name,
+		       const struct consent_row *rows, size_t count) MUST_CHECK;
+
+/* A line of the record. */
+struct consent_note {
+	wall_ms written;
+	const char *number, *id, *what, *why, *event;
+	wall_ms at;
+};
 
 /* All numbers with a consent, ascending. 0 or what `visit` returned, or -EIO. */
 int consent_store_each(struct consent_store *store, int (*visit)(uint64_t number, void *arg),

@@ -44,6 +44,19 @@ static const char tables[] =
 	" scope integer NOT NULL, what text NOT NULL, who text NOT NULL, why text NOT NULL,"
 	" since_ms bigint NOT NULL, until_ms bigint NOT NULL, serial bigint NOT NULL,"
 	" PRIMARY KEY (scope, what));"
+	"CREATE SEQUENCE IF NOT EXISTS breakout.consent_serial;"
+	"CREATE TABLE IF NOT EXISTS breakout.consent("
+	" number bigint PRIMARY KEY, id text NOT NULL, given integer NOT NULL,"
+	" at_ms bigint NOT NULL, seen_ms bigint NOT NULL, serial bigint NOT NULL);"
+	"CREATE INDEX IF NOT EXISTS consent_by_serial ON breakout.consent(serial);"
+	"CREATE TABLE IF NOT EXISTS breakout.consent_record("
+	" written_ms bigint NOT NULL, number text NOT NULL, subscription text NOT NULL,"
+	" what text NOT NULL, why text NOT NULL, event text NOT NULL, at_ms bigint NOT NULL);"
+	"CREATE TABLE IF NOT EXISTS breakout.consent_reader("
+	" one boolean PRIMARY KEY DEFAULT true CHECK (one), name text NOT NULL,"
+	" epoch bigint NOT NULL DEFAULT 0, write bigint NOT NULL DEFAULT 0);"
+	"INSERT INTO breakout.consent_reader(name) VALUES("
+	" substr(md5(random()::text || clock_timestamp()::text), 1, 8)) ON CONFLICT DO NOTHING;"
 	"INSERT INTO breakout.shard(shard) SELECT generate_series(0, 255)"
 	" ON CONFLICT DO NOTHING;"
 	"INSERT INTO breakout.fleet(tables, version, digest, set_by) VALUES(2, 0, 0, '')"
@@ -88,8 +101,8 @@ int fleet_sql_prepare(struct pg *pg, mono_ms deadline, int *ret_version)
 {
 	struct pg_rows *rows;
 	bool there;
-	int err = pg_exec(pg, "SELECT to_regclass('breakout.pause') IS NOT NULL", NULL, 0, deadline,
-			  &rows);
+	int err = pg_exec(pg, "SELECT to_regclass('breakout.consent_reader') IS NOT NULL", NULL, 0,
+			  deadline, &rows);
 
 	if (err)
 		return err;

@@ -272,6 +272,15 @@ static void go_on_leaving(struct keeper *keeper, mono_ms now)
 				   before[i].hold_until > now ? before[i].hold_until - now : 0);
 }
 
+uint64_t keeper_lead_epoch(const struct keeper *keeper)
+{
+	const struct shard *shard = &keeper->shards.at[0];
+
+	return keeper->shards.standing == LEASE_GOOD && shard->mine && !shard->leaving
+		       ? shard->epoch
+		       : 0;
+}
+
 void keeper_leave(struct keeper *keeper, mono_ms now)
 {
 	(void)now;

@@ -53,6 +53,9 @@ void keeper_news(struct keeper *keeper, const struct fleet_news *news, mono_ms n
 void keeper_wish(struct keeper *keeper, const struct lease_wish *wish, mono_ms now);
 /* Standing, shards owned and held; any thread. */
 void keeper_fleet(const struct keeper *keeper, struct registrar_fleet *ret_fleet);
+/* The epoch under which shard 0 is ours, for what one node does for all; 0: it is not, or
+ * may not be for long. */
+uint64_t keeper_lead_epoch(const struct keeper *keeper);
 /* Lets go of everything; keeper_idle() says when it is done. */
 void keeper_leave(struct keeper *keeper, mono_ms now);
 

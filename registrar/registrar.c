@@ -15,6 +15,7 @@
 #include "base/thread.h"
 #include "proto/api.h"
 #include "registrar/consent.h"
+#include "registrar/consent_share.h"
 #include "registrar/keeper.h"
 #include "registrar/keeper_shards.h"
 #include "registrar/pause_store.h"
@@ -44,6 +45,7 @@ struct registrar {
 	bool started;
 	struct pauses *pauses;
 	struct pause_mark pause_mark; /* fleet thread: of the last look that was taken in */
+	int64_t consent_serial;       /* dito; -1: there was none */
 	struct vigil *vigil;          /* borrowed; NULL: none */
 	struct note *last_note;       /* made beforehand: the end must not need memory */
 	_Atomic bool rests;           /* the thread has ended, to go on perhaps */
@@ -63,12 +65,14 @@ struct note {
 		NOTE_PAUSE,
 		NOTE_FLEET,
 		NOTE_REST,
+		NOTE_CONSENTS,
 		NOTE_STOP
 	} kind;
 	struct wanted *wanted;
 	struct pause_services *services; /* go with it */
 	struct lease_wish wish;          /* what a fleet calls it */
 	struct fleet_news *news;
+	struct consent_news *consents;
 	uint64_t number;
 	unsigned tenant;
 	char *token;
@@ -89,6 +93,7 @@ static void note_free(struct mail *mail)
 	wanted_destroy(note->wanted);
 	pause_services_destroy(note->services);
 	fleet_news_destroy(note->news);
+	consent_news_destroy(note->consents);
 	free(note);
 }
 
@@ -152,6 +157,9 @@ static void on_note(struct mail *mail, void *receiver)
 		consents_stop(registrar->consents);
 		keeper_rest(keeper, true);
 		break;
+	case NOTE_CONSENTS:
+		consents_hear(registrar->consents, note->consents);
+		break;
 	case NOTE_STOP:
 		registrar->stopping = true;
 		consents_stop(registrar->consents);
@@ -188,6 +196,9 @@ static void *registrar_thread(void *arg)
 	       (now < registrar->stop_by && !keeper_idle(registrar->keeper))) {
 		(void)mailbox_drain(registrar->mailbox, 0);
 		now = clock_now();
+		if (registrar->fleet)
+			consents_lead(registrar->consents, fleet_session(registrar->fleet),
+				      keeper_lead_epoch(registrar->keeper), now);
 		consents_run(registrar->consents, now);
 		keeper_run(registrar->keeper, now);
 		until = keeper_next(registrar->keeper, now);
@@ -277,6 +288,7 @@ static int create_consents(struct registrar *registrar, const struct config *con
 	struct consent_options options = {
 		.client = registrar->links[from].client,
 		.store = config->store_sqlite,
+		.postgres = config->postgres.conninfo ? &config->postgres : NULL,
 		.deadline_ms = api->deadline_ms,
 		.needs_token = api->token_url != NULL,
 		.token_refused = on_consents_token_refused,
@@ -376,6 +388,39 @@ static int look_at_pauses(struct pg *pg, mono_ms deadline, void *arg)
 	return 0;
 }
 
+/* Fleet thread. What the node that reads consents has written. */
+static int look_at_consents(struct registrar *registrar, struct pg *pg, mono_ms deadline)
+{
+	struct consent_news *news;
+	struct note *note;
+	bool more;
+	int err;
+
+	do {
+		err = consent_look(pg, deadline, registrar->consent_serial, &news);
+		if (err || !news)
+			return err;
+		note = note_create(NOTE_CONSENTS);
+		if (!note) {
+			consent_news_destroy(news);
+			return -ENOMEM;
+		}
+		registrar->consent_serial = news->serial;
+		more = news->count > 0;
+		note->consents = news;
+		post(registrar, note);
+	} while (more);
+	return 0;
+}
+
+/* Fleet thread. */
+static int on_look(struct pg *pg, mono_ms deadline, void *arg)
+{
+	int err = look_at_pauses(pg, deadline, arg);
+
+	return err ? err : look_at_consents(arg, pg, deadline);
+}
+
 static int create_pauses(struct registrar *registrar, const struct config *config)
 {
 	return pauses_create(&registrar->pauses, config->store_sqlite,
@@ -424,7 +469,7 @@ static int create_fleet(struct registrar *registrar, const struct config *config
 	struct fleet_options options = { .config = &config->postgres,
 					 .wish = wish_of(config, wanted),
 					 .news = on_fleet_news,
-					 .look = look_at_pauses,
+					 .look = on_look,
 					 .arg = registrar };
 
 	return config->postgres.conninfo ? fleet_create(&registrar->fleet, &options) : 0;
@@ -624,6 +669,7 @@ int registrar_create(struct registrar **ret_registrar, const struct config *conf
 
 	if (!registrar)
 		return -ENOMEM;
+	registrar->consent_serial = -1;
 	registrar->api_settings = describe_apis(config);
 	registrar->store_settings = describe_store(config);
 	err = registrar->api_settings && registrar->store_settings

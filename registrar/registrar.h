@@ -89,6 +89,7 @@ struct registrar_summary {
 	struct registrar_consents {
 		bool wanted;      /* by the configuration; false: the rest is 0 */
 		size_t count;     /* numbers with a consent, configured ones too */
+		bool elsewhere;   /* another node of the fleet reads stream and list */
 		bool stream_up;   /* the core tells us of changes */
 		mono_ms event_ms; /* when it last did; 0: not since the start */
 		mono_ms list_ms;  /* when all were last compared; 0: not since the start */

@@ -467,14 +467,14 @@ static json_int_t age_s(mono_ms since)
 
 static json_t *consents_json(const struct registrar_consents *consents)
 {
-	return json_pack("{s:I, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "count",
-			 (json_int_t)consents->count, "stream_up", consents->stream_up,
-			 "event_age_s", age_s(consents->event_ms), "list_age_s",
-			 age_s(consents->list_ms), "events", (json_int_t)consents->events,
-			 "redeliveries", (json_int_t)consents->redeliveries, "acks",
-			 (json_int_t)consents->acks, "acks_failed",
-			 (json_int_t)consents->acks_failed, "held", (json_int_t)consents->held,
-			 "unknown", (json_int_t)consents->unknown);
+	return json_pack("{s:I, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "count",
+			 (json_int_t)consents->count, "stream_up", consents->stream_up, "elsewhere",
+			 consents->elsewhere, "event_age_s", age_s(consents->event_ms),
+			 "list_age_s", age_s(consents->list_ms), "events",
+			 (json_int_t)consents->events, "redeliveries",
+			 (json_int_t)consents->redeliveries, "acks", (json_int_t)consents->acks,
+			 "acks_failed", (json_int_t)consents->acks_failed, "held",
+			 (json_int_t)consents->held, "unknown", (json_int_t)consents->unknown);
 }
 
 static json_t *summary_json(struct registrar *registrar)

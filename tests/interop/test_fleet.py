@@ -9,6 +9,7 @@ import tempfile
 import time
 
 import postgres
+from fake_consents import FakeConsents
 from driver import Scene, wait_for
 from harness import Pki, Tally
 from test_api_registrar import LOOP, LOOP_MO, numbers
@@ -25,10 +26,10 @@ class Fleet(Scene):
         super().__init__(pki, folder, TTL)
         self.server, self.nodes = server, {}
 
-    def file(self, node, version=1, count=COUNT, route="loop", alone="60s"):
+    def file(self, node, version=1, count=COUNT, route="loop", alone="60s", more=()):
         store = {"postgres": self.server.conninfo, "node": node, "version": version,
                  "lease": f"{int(LEASE_S * 1000)}ms", "alone": alone}
-        return self.config(numbers(count), f"{node}.yaml", route, store=store)
+        return self.config(numbers(count), f"{node}.yaml", route, store=store, more=more)
 
     def start(self, node, **more):
         self.nodes[node] = self.on(self.file(node, **more))
@@ -272,10 +273,70 @@ def a_dead_node_can_be_forgotten(fleet):
     wait_for("its share", lambda: fleet.shards("b") == 128)
 
 
+def one_node_reads_consents_for_all(fleet):
+    """The stream is one node's at a time, what it told is known to all before it is
+    acknowledged, and another goes on when that node dies."""
+    fleet.api.stop()
+    consents = FakeConsents(fleet.api)
+    fleet.api.start()
+    plan = [{"consents": {"route_type": "loop_mo"}}]
+    willing = [f"+4798{i:06d}" for i in range(1, 31)]
+
+    def known(node):
+        return {n for n in fleet.nodes[node].states() if n in willing}
+
+    def held():
+        book = {}
+        for seen in list(fleet.api.seen):
+            book[seen.number] = seen.kind == "upsert"
+        return {n for n, there in book.items() if there and n in willing}
+
+    for number in willing[:20]:
+        consents.emit("added", number)
+    for node in "ab":
+        fleet.start(node, count=2, more=plan)
+    wait_for("all of them, at both", lambda: known("a") == known("b") == set(willing[:20]))
+    wait_for("registered", lambda: held() == set(willing[:20]))
+    wait_for("acknowledged", lambda: all(e.acked for e in consents.events))
+    assert len(consents.streams) == 1 and all(e.sent == 1 for e in consents.events)
+    assert len({s.token for s in fleet.api.seen if s.number in willing}) == 2, "one has them all"
+    reader = [n for n in "ab" if "this node reads them for the fleet" in fleet.nodes[n].log()]
+    assert reader, "nobody says that it reads"
+    reader, other = reader[-1], "ab".replace(reader[-1], "")
+
+    gone = consents.emit("revoked", willing[0])
+    wait_for("withdrawn", lambda: willing[0] not in held())
+    wait_for("known to both", lambda: willing[0] not in {
+        n for node in "ab" for n, state in fleet.nodes[node].states().items() if state == "active"})
+    wait_for("on record", lambda: fleet.server.query(
+        "SELECT what || '/' || why || '/' || event FROM breakout.consent_record WHERE number ="
+        f" '{willing[0]}' ORDER BY written_ms, event DESC") == [
+            "added/event/event-1", f"revoked/event/{gone.name}", "deleted/the", "core", "confirmed/"])
+
+    # Without the database nothing is acknowledged, and nothing lost.
+    fleet.server.stop(signal.SIGQUIT)
+    late = consents.emit("added", willing[20])
+    time.sleep(LEASE_S + 0.5)
+    assert not late.acked and willing[20] not in held()
+    fleet.server.start()
+    wait_for("made up for", lambda: late.acked and willing[20] in held(), 20)
+
+    fleet.nodes[reader].process.kill()
+    after = consents.emit("added", willing[21])
+    wait_for("the other reads on", lambda: after.acked, 15)
+    wait_for("registered", lambda: held() == set(willing[1:22]))
+    assert "this node reads them for the fleet" in fleet.nodes[other].log()
+    fleet.start(reader, count=2, more=plan)
+    wait_for("known after its start", lambda: known(reader) >= set(willing[1:22]))
+    names = {c.durable_queue.custom_name for c in consents.configurations}
+    assert len(names) == 1, f"a queue is read under {names}"
+
+
 TESTS = [nodes_share_and_take_over, only_when_all_are_sick_they_withdraw,
          a_paused_node_says_nothing_after_its_lease, without_the_database_all_goes_on,
          what_is_to_be_withdrawn_survives, an_older_configuration_changes_nothing,
-         an_order_to_pause_holds_on_every_node, a_dead_node_can_be_forgotten]
+         an_order_to_pause_holds_on_every_node, a_dead_node_can_be_forgotten,
+         one_node_reads_consents_for_all]
 
 
 def run(test, pki, folder, server):

@@ -130,6 +130,11 @@ static void show_consents(const json_t *consents)
 {
 	if (!consents)
 		return;
+	if (json_is_true(json_object_get(consents, "elsewhere"))) {
+		printf("consents   %lld, another node of the fleet reads them\n",
+		       number_of(consents, "count"));
+		return;
+	}
 	printf("consents   %lld, stream: %s", number_of(consents, "count"),
 	       json_is_true(json_object_get(consents, "stream_up")) ? "open" : "CLOSED");
 	show_age("event", number_of(consents, "event_age_s"));
