@@ -44,11 +44,12 @@ ROOMS = {
 # library -> (how its headers begin, files that may include them besides tests)
 FOREIGN = {
     "sofia-sip": (["sofia-sip/"], ["tas/sip/"]),
-    "gRPC": (["grpc/"], ["proto/api_client.c", "proto/api_stream.c", "tools/core/api.c"]),
+    "gRPC": (["grpc/"], ["proto/api_client.c", "proto/api_stream.c", "tools/core/api.c",
+                       "tools/core/api_"]),
     "libcurl": (["curl/"], ["proto/api_token.c", "hook/poster.c"]),
     "protobuf-c": (["protobuf-c/"], ["proto/api.h", "proto/message_check.h"]),
     "generated messages": (["wgtwo/", "google/"], ["registrar/upsert.c", "registrar/consent_wire.c",
-                                                   "tools/core/api.c"]),
+                                                   "tools/core/api.c", "tools/core/api_consent.c"]),
     "SQLite": (["sqlite3.h"], ["registrar/sql.h", "records/rows_sqlite.c"]),
     "libpq": (["libpq-fe.h"], ["sql/postgres.c"]),
     "libnice": (["nice/", "stun/"], ["media/ice.c", "media/lite.c", "media/server_check.c"]),

@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tools/core/api.h"
+#include "tools/core/api_inside.h"
 
 #include <errno.h>
-#include <grpc/byte_buffer.h>
 #include <grpc/byte_buffer_reader.h>
-#include <grpc/grpc.h>
 #include <grpc/grpc_security.h>
 #include <grpc/support/alloc.h>
 #include <grpc/support/log.h>
 #include <grpc/support/time.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,51 +15,24 @@
 #include "tools/core/pki.h"
 #include "wgtwo/sipbreakout/v1/sipbreakout.pb-c.h"
 
-enum { UPSERTS_POSTED = 64, DELETES_POSTED = 8, TICK_MS = 50 };
+enum { TICK_MS = 50 };
 
-enum method { METHOD_UPSERT, METHOD_DELETE, METHOD_COUNT };
+/* How many of each may wait for a client. */
+static const int posted[METHOD_COUNT] = { [METHOD_UPSERT] = 64,
+					  [METHOD_DELETE] = 8,
+					  [METHOD_LIST] = 2,
+					  [METHOD_STREAM] = 2,
+					  [METHOD_ACK] = 8 };
 
 static const char *const paths[METHOD_COUNT] = {
 	[METHOD_UPSERT] = "/wgtwo.sipbreakout.v1.SipBreakoutService/UpsertRegistration",
 	[METHOD_DELETE] = "/wgtwo.sipbreakout.v1.SipBreakoutService/DeleteRegistration",
+	[METHOD_LIST] = "/wgtwo.consents.v0.ConsentService/ListConsentsForProduct",
+	[METHOD_STREAM] = "/wgtwo.consents.v1.ConsentEventService/StreamConsentChangeEvents",
+	[METHOD_ACK] = "/wgtwo.consents.v1.ConsentEventService/AckConsentChangeEvent",
 };
 
-enum phase {
-	PHASE_POSTED,  /* waits for a client */
-	PHASE_DELAYED, /* waits in api_server.delayed */
-	PHASE_ENDING   /* its last batch is on the way */
-};
-
-/* One call; its address is the completion queue's tag. */
-struct request {
-	struct api_server *server;
-	enum method method;
-	enum phase phase;
-	grpc_call *call;
-	grpc_metadata_array metadata;
-	grpc_byte_buffer *payload;
-	gpr_timespec deadline;
-	int cancelled;
-	mono_ms due_ms; /* PHASE_DELAYED */
-	struct request *next_delayed;
-	struct book_registration registration;
-};
-
-struct api_server {
-	grpc_server *server;
-	grpc_completion_queue *cq;
-	pthread_t thread;
-	bool thread_runs;
-	void *methods[METHOD_COUNT];
-	struct book *book;
-	unsigned ttl_s;
-	bool token_required;
-	uint16_t port;
-	struct request *delayed; /* the thread's */
-	atomic_bool closing;
-};
-
-static void request_free(struct request *request)
+void request_free(struct request *request)
 {
 	grpc_metadata_array_destroy(&request->metadata);
 	if (request->payload)
@@ -96,8 +65,8 @@ static void batch(struct request *request, const grpc_op *ops, size_t count)
 		request_free(request);
 }
 
-static void finish(struct request *request, grpc_status_code status, const char *details,
-		   grpc_byte_buffer *take_message)
+void request_finish(struct request *request, grpc_status_code status, const char *details,
+		    grpc_byte_buffer *take_message)
 {
 	grpc_slice text = grpc_slice_from_static_string(details);
 	grpc_op ops[4] = {
@@ -114,7 +83,7 @@ static void finish(struct request *request, grpc_status_code status, const char 
 		grpc_byte_buffer_destroy(take_message);
 }
 
-static grpc_byte_buffer *packed(const ProtobufCMessage *message)
+grpc_byte_buffer *request_packed(const ProtobufCMessage *message)
 {
 	grpc_slice slice = grpc_slice_malloc(protobuf_c_message_get_packed_size(message));
 
@@ -151,7 +120,7 @@ static void answer(struct request *request, const char *problem)
 	}
 	if (*problem)
 		book_count(request->server->book, offsetof(struct book_counts, refused));
-	finish(request, GRPC_STATUS_OK, "", packed(message));
+	request_finish(request, GRPC_STATUS_OK, "", request_packed(message));
 }
 
 static bool all_digits(const char *text)
@@ -213,15 +182,24 @@ static void read_registration(struct book_registration *to,
 		type > 0 && type < ROUTE_TYPE_COUNT ? (enum route_type)type : ROUTE_TYPE_NONE;
 }
 
-/* Both requests are one Registration in field 1. */
-static int read_request(struct request *request)
+int request_slice(struct request *request, grpc_slice *ret_slice)
 {
 	grpc_byte_buffer_reader reader;
 
 	if (!request->payload || !grpc_byte_buffer_reader_init(&reader, request->payload))
 		return -EBADMSG;
-	grpc_slice slice = grpc_byte_buffer_reader_readall(&reader);
+	*ret_slice = grpc_byte_buffer_reader_readall(&reader);
 	grpc_byte_buffer_reader_destroy(&reader);
+	return 0;
+}
+
+/* Both requests are one Registration in field 1. */
+static int read_request(struct request *request)
+{
+	grpc_slice slice;
+
+	if (request_slice(request, &slice))
+		return -EBADMSG;
 	Wgtwo__Sipbreakout__V1__UpsertRegistrationRequest *message =
 		wgtwo__sipbreakout__v1__upsert_registration_request__unpack(
 			NULL, GRPC_SLICE_LENGTH(slice), GRPC_SLICE_START_PTR(slice));
@@ -266,7 +244,7 @@ static void upsert(struct request *request)
 	}
 	registration->expires_ms = clock_now() + (mono_ms)request->server->ttl_s * 1000;
 	if (book_upsert(request->server->book, registration)) {
-		finish(request, GRPC_STATUS_INTERNAL, "out of memory", NULL);
+		request_finish(request, GRPC_STATUS_INTERNAL, "out of memory", NULL);
 		return;
 	}
 	log_info("api", "reg=%s upserted type=%s sip_uri=%s", masked,
@@ -290,10 +268,21 @@ static void delete (struct request *request)
 
 static void serve(struct request *request)
 {
-	if (request->method == METHOD_UPSERT)
+	switch (request->method) {
+	case METHOD_UPSERT:
 		upsert(request);
-	else
+		break;
+	case METHOD_DELETE:
 		delete (request);
+		break;
+	case METHOD_LIST:
+	case METHOD_STREAM:
+	case METHOD_ACK:
+		consent_serve(request);
+		break;
+	case METHOD_COUNT:
+		break;
+	}
 }
 
 static void delay(struct request *request, unsigned delay_ms)
@@ -340,23 +329,29 @@ static void on_call(struct request *request)
 	struct book *book = request->server->book;
 	unsigned delay_ms = 0;
 
-	if (read_request(request)) {
-		finish(request, GRPC_STATUS_INVALID_ARGUMENT, "the request does not parse", NULL);
+	if (request->method <= METHOD_DELETE && read_request(request)) {
+		request_finish(request, GRPC_STATUS_INVALID_ARGUMENT, "the request does not parse",
+			       NULL);
 		return;
 	}
 	switch (book_fault_take(book, request->registration.number, &delay_ms)) {
 	case FAULT_UNAVAILABLE:
-		finish(request, GRPC_STATUS_UNAVAILABLE, "fault switch unavailable", NULL);
+		request_finish(request, GRPC_STATUS_UNAVAILABLE, "fault switch unavailable", NULL);
 		return;
 	case FAULT_RESOURCE_EXHAUSTED:
-		finish(request, GRPC_STATUS_RESOURCE_EXHAUSTED, "fault switch resource_exhausted",
-		       NULL);
+		request_finish(request, GRPC_STATUS_RESOURCE_EXHAUSTED,
+			       "fault switch resource_exhausted", NULL);
 		return;
 	case FAULT_UNAUTHENTICATED:
-		finish(request, GRPC_STATUS_UNAUTHENTICATED, "fault switch unauthenticated", NULL);
+		request_finish(request, GRPC_STATUS_UNAUTHENTICATED, "fault switch unauthenticated",
+			       NULL);
 		return;
 	case FAULT_NOT_ACCEPTABLE:
-		answer(request, "fault switch not_acceptable");
+		if (request->method <= METHOD_DELETE)
+			answer(request, "fault switch not_acceptable");
+		else
+			request_finish(request, GRPC_STATUS_PERMISSION_DENIED,
+				       "fault switch not_acceptable", NULL);
 		return;
 	case FAULT_HANG:
 		hang(request);
@@ -371,7 +366,8 @@ static void on_call(struct request *request)
 	if (!token_good(request)) {
 		book_count(book, offsetof(struct book_counts, unauthenticated));
 		log_notice("api", "call without a valid token refused");
-		finish(request, GRPC_STATUS_UNAUTHENTICATED, "the token is not valid", NULL);
+		request_finish(request, GRPC_STATUS_UNAUTHENTICATED, "the token is not valid",
+			       NULL);
 	} else if (delay_ms) {
 		delay(request, delay_ms);
 	} else {
@@ -392,6 +388,9 @@ static void on_event(struct request *request, bool success)
 		break;
 	case PHASE_DELAYED: /* has nothing in the queue */
 		break;
+	case PHASE_STREAM:
+		consent_stream_event(request, /* closed= */ false, success);
+		break;
 	case PHASE_ENDING:
 		request_free(request);
 		break;
@@ -408,12 +407,16 @@ static void *run(void *arg)
 						  gpr_time_from_millis(TICK_MS, GPR_TIMESPAN));
 		grpc_event event = grpc_completion_queue_next(server->cq, until, NULL);
 		serve_delayed(server);
+		consent_serve_streams(server);
 		if (event.type == GRPC_QUEUE_SHUTDOWN)
 			return NULL;
 		if (event.type == GRPC_QUEUE_TIMEOUT)
 			continue;
 		if (event.tag == server) /* every call has ended */
 			grpc_completion_queue_shutdown(server->cq);
+		else if ((uintptr_t)event.tag & 1) /* api_consent.c's */
+			consent_stream_event((struct request *)((char *)event.tag - 1),
+					     /* closed= */ true, event.success);
 		else
 			on_event(event.tag, event.success);
 	}
@@ -493,10 +496,9 @@ int api_server_create(struct api_server **ret_server, const struct api_server_op
 	int err = bind_port(server, options);
 	if (!err) {
 		grpc_server_start(server->server);
-		for (int i = 0; i < UPSERTS_POSTED; i++)
-			post(server, METHOD_UPSERT);
-		for (int i = 0; i < DELETES_POSTED; i++)
-			post(server, METHOD_DELETE);
+		for (int method = 0; method < METHOD_COUNT; method++)
+			for (int i = 0; i < posted[method]; i++)
+				post(server, (enum method)method);
 		err = -pthread_create(&server->thread, NULL, run, server);
 		server->thread_runs = !err;
 	}

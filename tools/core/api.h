@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* api.h - the core's gRPC service wgtwo.sipbreakout.v1.SipBreakoutService.
+/* api.h - the core's gRPC service wgtwo.sipbreakout.v1.SipBreakoutService, and beside it
+ * those of consents, as far as a product needs them.
  *
  * Bearer token first, then the fault switches, then the request itself; what
  * it accepts goes into the book.

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/hash.h"
+#include "tools/core/grants.h"
 
 enum { FAULTS_MAX = 64, TOKENS_MAX = 64 };
 
@@ -23,6 +24,7 @@ struct book {
 	struct book_fault faults[FAULTS_MAX];
 	unsigned fault_count;
 	struct book_counts counts;
+	struct grants *grants; /* has a lock of its own */
 };
 
 int book_create(struct book **ret_book)
@@ -32,7 +34,10 @@ int book_create(struct book **ret_book)
 	if (!book)
 		return -ENOMEM;
 	int err = str_map_create(&book->registrations);
+	if (!err)
+		err = grants_create(&book->grants);
 	if (err) {
+		str_map_destroy(book->registrations);
 		free(book);
 		return err;
 	}
@@ -54,9 +59,15 @@ struct book *book_destroy(struct book *book)
 		return NULL;
 	str_map_each(book->registrations, free_value, NULL);
 	str_map_destroy(book->registrations);
+	grants_destroy(book->grants);
 	pthread_mutex_destroy(&book->lock);
 	free(book);
 	return NULL;
+}
+
+struct grants *book_grants(struct book *book)
+{
+	return book->grants;
 }
 
 int book_upsert(struct book *book, const struct book_registration *registration)

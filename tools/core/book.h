@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* book.h - what the simulated core knows: registrations, tokens, and which
+/* book.h - what the simulated core knows: registrations, tokens, consents, and which
  * faults are switched on.
  *
  * Threads: any; one lock inside, nothing is called while it is held but the
@@ -15,7 +15,8 @@
 #include "base/macros.h"
 #include "config/config.h"
 
-struct book; /* opaque */
+struct book;   /* opaque */
+struct grants; /* grants.h */
 
 int book_create(struct book **ret_book) MUST_CHECK;
 struct book *book_destroy(struct book *book);
@@ -42,6 +43,9 @@ void book_each(struct book *book,
 	       void (*visit)(const struct book_registration *registration, void *arg), void *arg);
 /* Removes what has expired; returns how many. */
 unsigned book_sweep(struct book *book);
+
+/* Who consents; borrowed. */
+struct grants *book_grants(struct book *book);
 
 /* Tokens are opaque texts of 87 characters, as the real ones. */
 int book_token_issue(struct book *book, unsigned life_s,

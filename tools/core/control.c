@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "tas/sip/endpoint.h"
 #include "tools/core/api.h"
+#include "tools/core/grants.h"
 
 enum {
 	LINE_MAX_BYTES = 65536,
@@ -388,6 +389,49 @@ static json_t *do_revoke_tokens(struct connection *connection, json_t *request)
 			 (int)book_token_revoke_all(connection->control->options.book));
 }
 
+static json_t *change_consent(struct connection *connection, json_t *request, enum grant_kind kind)
+{
+	const char *number = "";
+	int err = json_unpack(request, "{s:s}", "number", &number)
+			  ? -EINVAL
+			  : grants_change(book_grants(connection->control->options.book), number,
+					  kind);
+
+	if (err == -EINVAL)
+		return problem("number: one in E.164 form, such as +4799000001");
+	if (err == -ENOENT)
+		return problem("number: it does not consent");
+	return err ? problem("out of memory") : fine();
+}
+
+static json_t *do_consent(struct connection *connection, json_t *request)
+{
+	return change_consent(connection, request, GRANT_ADDED);
+}
+
+static json_t *do_revoke_consent(struct connection *connection, json_t *request)
+{
+	return change_consent(connection, request, GRANT_REVOKED);
+}
+
+static void add_number(const char *number, void *arg)
+{
+	(void)json_array_append_new(arg, json_string(number));
+}
+
+static json_t *do_consents(struct connection *connection, json_t *request)
+{
+	struct grants *grants = book_grants(connection->control->options.book);
+	json_t *numbers = json_array();
+	struct grants_counts counts;
+
+	(void)request;
+	grants_counts(grants, &counts);
+	grants_each(grants, add_number, numbers);
+	return json_pack("{s:b, s:o, s:I, s:I}", "ok", 1, "numbers", numbers, "events",
+			 (json_int_t)counts.events, "waiting", (json_int_t)counts.waiting);
+}
+
 static json_t *missing_numbers(const struct connection *connection)
 {
 	struct book_registration unused;
@@ -465,6 +509,9 @@ static const struct {
 	{ "fault", do_fault, false },
 	{ "register", do_register, false },
 	{ "unregister", do_unregister, false },
+	{ "consent", do_consent, false },
+	{ "revoke-consent", do_revoke_consent, false },
+	{ "consents", do_consents, false },
 	{ "clear-faults", do_clear_faults, false },
 	{ "revoke-tokens", do_revoke_tokens, false },
 	{ "wait-registered", do_wait_registered, true },
