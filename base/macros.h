@@ -10,6 +10,15 @@
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
+/* Brings `size` bytes on their way into the cache. For what is used a little later and
+ * has not been used for long. */
+#define CACHE_LINE 64
+static inline void look_ahead(const void *bytes, size_t size)
+{
+	for (size_t at = 0; at < size; at += CACHE_LINE)
+		__builtin_prefetch((const char *)bytes + at);
+}
+
 /* The struct that `member` at `pointer` lives in. */
 #define CONTAINER_OF(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 

@@ -18,14 +18,26 @@ static unsigned bucket_of(const union net_address *address)
 	return (unsigned)hash_bytes(&key, sizeof(key)) % ADDRESS_TABLE_BUCKETS;
 }
 
-struct address_entry *address_table_find(const struct address_table *table,
-					 const union net_address *address)
+struct address_entry *const *address_table_bucket(const struct address_table *table,
+						  const union net_address *address)
 {
-	struct address_entry *entry = table->buckets[bucket_of(address)];
+	return &table->buckets[bucket_of(address)];
+}
+
+struct address_entry *address_table_find_in(struct address_entry *const *bucket,
+					    const union net_address *address)
+{
+	struct address_entry *entry = *bucket;
 
 	while (entry && !net_equal(&entry->address, address))
 		entry = entry->next;
 	return entry;
+}
+
+struct address_entry *address_table_find(const struct address_table *table,
+					 const union net_address *address)
+{
+	return address_table_find_in(address_table_bucket(table, address), address);
 }
 
 void address_table_add(struct address_table *table, struct address_entry *entry)

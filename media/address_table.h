@@ -20,6 +20,11 @@ struct address_table {
 	struct address_entry *buckets[ADDRESS_TABLE_BUCKETS];
 };
 
+/* The same in two steps: where the address hangs, and who it is. */
+struct address_entry *const *address_table_bucket(const struct address_table *table,
+						  const union net_address *address);
+struct address_entry *address_table_find_in(struct address_entry *const *bucket,
+					    const union net_address *address);
 /* Borrowed, or NULL. */
 struct address_entry *address_table_find(const struct address_table *table,
 					 const union net_address *address);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "media/hub.h"
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include "base/log.h"
@@ -24,26 +23,51 @@ struct hub {
 	struct door doors[2];
 };
 
-static void on_datagram(const union net_address *from, uint8_t *packet, size_t length, void *arg)
+/* The bucket, its first entry, the seat, and what the seat's owner needs. */
+static void *look(const union net_address *from, unsigned step, void *found, void *arg)
 {
 	const struct door *door = arg;
-	struct address_entry *entry = address_table_find(&door->table, from);
-	struct hub_seat *seat;
+	struct address_entry *const *bucket = found;
+	struct address_entry *entry;
+	struct hub_seat *seat = found;
 
-	if (!entry) {
-		metric_add(&strangers, 1);
-		return;
+	switch (step) {
+	case 0:
+		bucket = address_table_bucket(&door->table, from);
+		look_ahead(bucket, sizeof(*bucket));
+		return (void *)bucket;
+	case 1:
+		look_ahead(*bucket, sizeof(*seat));
+		return found;
+	case 2:
+		entry = address_table_find_in(bucket, from);
+		seat = entry ? CONTAINER_OF(entry, struct hub_seat, entry) : NULL;
+		break;
 	}
-	seat = CONTAINER_OF(entry, struct hub_seat, entry);
-	seat->take(from, packet, length, seat->arg);
+	if (seat)
+		seat->look(step - 2, seat->arg);
+	return seat;
+}
+
+/* No seat is left or taken while a batch is: that comes by mail. */
+static void on_datagram(const union net_address *from, uint8_t *packet, size_t length, void *found,
+			void *arg)
+{
+	struct hub_seat *seat = found;
+
+	(void)arg;
+	if (seat)
+		seat->take(from, packet, length, seat->arg);
+	else
+		metric_add(&strangers, 1);
 }
 
 static void on_readable(struct watch *watch)
 {
 	struct door *door = CONTAINER_OF(watch, struct door, watch);
 
-	(void)packets_receive(worker_packets(door->hub->worker), watch->fd, UINT_MAX, on_datagram,
-			      door);
+	(void)packets_receive_many(worker_packets(door->hub->worker), watch->fd, look, on_datagram,
+				   door);
 }
 
 int hub_create(struct hub **ret_hub, struct worker *worker, const union net_address *address,

@@ -30,6 +30,8 @@ struct hub_seat {
 	enum hub_port port;
 	uint64_t dialog; /* the session id of our o= line */
 	packets_take_fn *take;
+	/* As relay_look() has it; step 0 first. */
+	void (*look)(unsigned step, const void *arg);
 	void *arg;
 };
 

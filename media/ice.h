@@ -34,6 +34,8 @@ struct ice_handlers {
 	void (*failed)(void *arg);
 	void (*lost)(void *arg); /* consent has ended: nothing is sent any more */
 	void *arg;
+	/* A lite one's: a packet is coming, as relay_look() has it. NULL: nothing is done. */
+	void (*look)(unsigned step, const void *arg);
 };
 
 struct ice_setup {

@@ -160,6 +160,13 @@ static void on_ice_packet(uint8_t *packet, size_t length, void *arg)
 	on_packet(packet, length, leg);
 }
 
+static void on_ice_look(unsigned step, const void *arg)
+{
+	const struct leg *leg = arg;
+
+	relay_look(&leg->path, step);
+}
+
 static void on_ice_connected(const char *remote, void *arg)
 {
 	struct leg *leg = arg;
@@ -382,8 +389,9 @@ static int agent_state(const struct leg *leg)
 
 int leg_prepare(struct leg *leg)
 {
-	struct ice_handlers handlers = { on_ice_packet, on_ice_connected, on_ice_failed,
-					 on_ice_lost, leg };
+	struct ice_handlers handlers = { on_ice_packet, on_ice_connected,
+					 on_ice_failed, on_ice_lost,
+					 leg,           on_ice_look };
 	int err;
 
 	if (has_sdes(leg))

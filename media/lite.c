@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "media/lite.h"
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <stun/stunagent.h>
@@ -316,14 +315,52 @@ static void on_stun(struct lite *lite, const union net_address *from, uint8_t *p
 
 /* ---- packets ---- */
 
-static void on_datagram(const union net_address *from, uint8_t *packet, size_t length, void *arg)
+/* The bucket, its first entry, the leg, and what the leg's owner needs. */
+static void *look(const union net_address *from, unsigned step, void *found, void *arg)
+{
+	const struct lite *lite = arg;
+	struct address_entry *const *bucket = found;
+	struct address_entry *entry;
+	struct binding *binding = found;
+
+	switch (step) {
+	case 0:
+		bucket = address_table_bucket(&lite->by_address, from);
+		look_ahead(bucket, sizeof(*bucket));
+		return (void *)bucket;
+	case 1:
+		look_ahead(*bucket, sizeof(*binding));
+		return found;
+	case 2:
+		entry = address_table_find_in(bucket, from);
+		binding = entry ? CONTAINER_OF(entry, struct binding, entry) : NULL;
+		if (binding)
+			look_ahead(binding->leg, sizeof(*binding->leg));
+		return binding;
+	}
+	if (binding && binding->leg->handlers.look)
+		binding->leg->handlers.look(step - 3, binding->leg->handlers.arg);
+	return binding;
+}
+
+/* A check of the same batch may have given the address to a leg, or taken it away. */
+static struct binding *still_there(const struct lite *lite, const union net_address *from,
+				   struct binding *found)
+{
+	if (found && found->leg && net_equal(&found->entry.address, from))
+		return found;
+	return binding_find(lite, from);
+}
+
+static void on_datagram(const union net_address *from, uint8_t *packet, size_t length, void *found,
+			void *arg)
 {
 	struct lite *lite = arg;
 	struct binding *binding;
 
 	if (length == 0 || length > RELAY_PACKET_MAX)
 		return;
-	binding = binding_find(lite, from);
+	binding = still_there(lite, from, found);
 	if (binding)
 		binding->heard_ms = worker_now(lite->worker);
 	if (wire_of(packet[0]) == WIRE_STUN)
@@ -338,7 +375,13 @@ static void on_readable(struct watch *watch)
 {
 	struct lite *lite = CONTAINER_OF(watch, struct lite, watch);
 
-	(void)packets_receive(worker_packets(lite->worker), watch->fd, UINT_MAX, on_datagram, lite);
+	(void)packets_receive_many(worker_packets(lite->worker), watch->fd, look, on_datagram,
+				   lite);
+}
+
+void lite_leg_look(const struct lite_leg *leg)
+{
+	look_ahead(leg, sizeof(*leg));
 }
 
 bool lite_leg_is_connected(const struct lite_leg *leg)

@@ -50,6 +50,8 @@ int lite_leg_set_remote(struct lite_leg *leg, const struct media_desc *remote) M
 /* As ice_restart(): the old password stays good until the new one has been used. */
 int lite_leg_restart(struct lite_leg *leg, bool new_credentials) MUST_CHECK;
 
+/* It is sent by soon: brought into the cache. */
+void lite_leg_look(const struct lite_leg *leg);
 bool lite_leg_is_connected(const struct lite_leg *leg);
 bool lite_leg_send(struct lite_leg *leg, const uint8_t *packet, size_t length);
 

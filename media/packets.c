@@ -20,6 +20,7 @@ struct packets {
 	struct mmsghdr in[SLOTS];
 	struct iovec in_parts[SLOTS];
 	union net_address from[SLOTS];
+	void *found[SLOTS]; /* packets_receive_many() */
 	/* Of sendmmsg(). */
 	struct mmsghdr out[SLOTS];
 	struct iovec out_parts[SLOTS];
@@ -90,12 +91,10 @@ void packets_flush(struct packets *packets)
 }
 
 /* The level-triggered set comes back for what is left. An error (ICMP unreachable)
- * is cleared by having been read. */
-int packets_receive(struct packets *packets, int fd, unsigned most, packets_take_fn *take,
-		    void *arg)
+ * is cleared by having been read. Returns how many came, from packets->used on. */
+static unsigned fetch(struct packets *packets, int fd, unsigned most)
 {
 	unsigned first;
-	uint64_t queued;
 	int count;
 
 	most = most < BATCH ? most : BATCH;
@@ -105,15 +104,47 @@ int packets_receive(struct packets *packets, int fd, unsigned most, packets_take
 	count = recvmmsg(fd, packets->in + first, most, MSG_DONTWAIT, NULL);
 	if (count <= 0)
 		return 0;
-	packets->used += (unsigned)count;
-	queued = packets->ever_queued;
-	for (unsigned i = first; i < first + (unsigned)count; i++) {
+	for (unsigned i = first; i < first + (unsigned)count; i++)
 		packets->in[i].msg_hdr.msg_namelen = sizeof(packets->from[i]);
+	packets->used += (unsigned)count;
+	return (unsigned)count;
+}
+
+/* If none of them waits to be sent their slots are warm: the next ones come there. */
+static void settle(struct packets *packets, unsigned count, uint64_t queued_before)
+{
+	if (packets->ever_queued == queued_before)
+		packets->used -= count;
+}
+
+int packets_receive(struct packets *packets, int fd, unsigned most, packets_take_fn *take,
+		    void *arg)
+{
+	unsigned count = fetch(packets, fd, most), first = packets->used - count;
+	uint64_t queued = packets->ever_queued;
+
+	for (unsigned i = first; i < first + count; i++)
 		take(&packets->from[i], packets->slots[i], packets->in[i].msg_len, arg);
-	}
-	if (packets->ever_queued == queued) /* none of them waits: their slots are warm */
-		packets->used = first;
-	return count;
+	settle(packets, count, queued);
+	return (int)count;
+}
+
+int packets_receive_many(struct packets *packets, int fd, packets_look_fn *look,
+			 packets_take_found_fn *take, void *arg)
+{
+	unsigned count = fetch(packets, fd, BATCH), first = packets->used - count;
+	uint64_t queued = packets->ever_queued;
+
+	for (unsigned i = first; i < first + count; i++)
+		packets->found[i] = NULL;
+	for (unsigned step = 0; step < PACKETS_STEPS; step++)
+		for (unsigned i = first; i < first + count; i++)
+			packets->found[i] = look(&packets->from[i], step, packets->found[i], arg);
+	for (unsigned i = first; i < first + count; i++)
+		take(&packets->from[i], packets->slots[i], packets->in[i].msg_len,
+		     packets->found[i], arg);
+	settle(packets, count, queued);
+	return (int)count;
 }
 
 static bool lies_in_slot(const struct packets *packets, const uint8_t *packet)

@@ -28,6 +28,18 @@ typedef void packets_take_fn(const union net_address *from, uint8_t *packet, siz
 int packets_receive(struct packets *packets, int fd, unsigned most, packets_take_fn *take,
 		    void *arg);
 
+/* A call's memory has been used by hundreds of others since its last packet. So all of a
+ * batch is looked at before the first of it is taken, in steps, each of which brings what
+ * the next one reads into the cache. `found` is what the step before returned, NULL at
+ * first; take() gets the last. */
+#define PACKETS_STEPS 6
+typedef void *packets_look_fn(const union net_address *from, unsigned step, void *found, void *arg);
+typedef void packets_take_found_fn(const union net_address *from, uint8_t *packet, size_t length,
+				   void *found, void *arg);
+/* From a socket of many calls, as many as a batch has. */
+int packets_receive_many(struct packets *packets, int fd, packets_look_fn *look,
+			 packets_take_found_fn *take, void *arg);
+
 /* Queued until packets_flush() when it lies in a slot, else sent at once. False: the
  * network did not take it. */
 bool packets_send(struct packets *packets, int fd, const union net_address *to,

@@ -12,11 +12,11 @@
 #define RTP_HEADER          12  /* bytes, RFC 3550 5.1 */
 
 struct plain {
-	struct hub *hub; /* NULL: the sockets are its own */
+	struct relay_leg *leg; /* beside the seats, which are looked at first */
 	struct hub_seat seats[2];
+	struct hub *hub; /* NULL: the sockets are its own */
 	struct watch rtp, rtcp;
 	struct worker *worker;
-	struct relay_leg *leg;
 	struct plain_latch latch;
 	bool sealed; /* only SRTP is taken and sent */
 	void (*datagram)(const uint8_t *datagram, size_t length, void *arg); /* NULL: no DTLS */
@@ -157,8 +157,9 @@ static void receive_sealed(struct plain *plain, bool rtcp_socket, const union ne
 	struct relay_leg *leg = plain->leg;
 	bool rtcp = wire_is_rtcp(packet), apart = rtcp && !plain->latch.mux;
 
-	if (rtcp_socket != apart || (apart ? !plain_latch_rtcp(&plain->latch, from)
-					   : !plain_latch_admits(&plain->latch, from, clock_now())))
+	if (rtcp_socket != apart ||
+	    (apart ? !plain_latch_rtcp(&plain->latch, from)
+		   : !plain_latch_admits(&plain->latch, from, worker_now(plain->worker))))
 		receipt_add(&leg->receipt->dropped_source, 1);
 	else if (relay_srtp(leg, packet, length) && !apart)
 		prove(plain, from);
@@ -194,7 +195,7 @@ static void receive(struct plain *plain, bool rtcp_socket, const union net_addre
 		receipt_add(&leg->receipt->dropped_other, 1);
 		return;
 	}
-	if (!plain_latch_rtp(&plain->latch, from, packet, clock_now())) {
+	if (!plain_latch_rtp(&plain->latch, from, packet, worker_now(plain->worker))) {
 		receipt_add(&leg->receipt->dropped_source, 1);
 		return;
 	}
@@ -211,6 +212,19 @@ static void on_rtp_packet(const union net_address *from, uint8_t *packet, size_t
 static void on_rtcp_packet(const union net_address *from, uint8_t *packet, size_t length, void *arg)
 {
 	receive(arg, /* rtcp_socket= */ true, from, packet, length);
+}
+
+/* The way out goes by the address that the other side's latch has. */
+static void look(unsigned step, const void *arg)
+{
+	const struct plain *plain = arg;
+	const struct relay_leg *peer = plain->leg->peer;
+
+	relay_look(plain->leg, step);
+	if (step == 0)
+		look_ahead(&plain->hub, sizeof(*plain) - offsetof(struct plain, hub));
+	else if (step == RELAY_STEPS - 1 && peer->plain)
+		look_ahead(&peer->plain->hub, sizeof(*plain) - offsetof(struct plain, hub));
 }
 
 static void on_rtp(struct watch *watch)
@@ -304,10 +318,12 @@ int plain_create(struct plain **ret_plain, struct worker *worker, struct relay_l
 		plain->worker = worker;
 		plain->leg = leg;
 		plain->hub = hub;
-		plain->seats[HUB_RTP] =
-			(struct hub_seat){ .port = HUB_RTP, .take = on_rtp_packet, .arg = plain };
-		plain->seats[HUB_RTCP] =
-			(struct hub_seat){ .port = HUB_RTCP, .take = on_rtcp_packet, .arg = plain };
+		plain->seats[HUB_RTP] = (struct hub_seat){
+			.port = HUB_RTP, .take = on_rtp_packet, .look = look, .arg = plain
+		};
+		plain->seats[HUB_RTCP] = (struct hub_seat){
+			.port = HUB_RTCP, .take = on_rtcp_packet, .look = look, .arg = plain
+		};
 		err = hub ? 0 : watch_own(plain, worker, take_fds);
 	}
 	if (err) {

@@ -85,6 +85,29 @@ void relay_leg_init(struct relay_leg *leg, struct relay_leg *peer, struct receip
 	memset(leg->types, CODECS_DROP, sizeof(leg->types));
 }
 
+void relay_look(const struct relay_leg *leg, unsigned step)
+{
+	const struct relay_leg *peer = leg->peer;
+
+	switch (step) {
+	case 0:
+		look_ahead(leg, sizeof(*leg));
+		break;
+	case 1:
+		look_ahead(leg->receipt, offsetof(struct receipt, texts));
+		look_ahead(peer, sizeof(*peer));
+		srtp_pair_look(leg->srtp, 0);
+		break;
+	case 2:
+		look_ahead(peer->receipt, 2 * CACHE_LINE);
+		srtp_pair_look(leg->srtp, 1);
+		srtp_pair_look(peer->srtp, 0);
+		if (peer->lite)
+			lite_leg_look(peer->lite);
+		break;
+	}
+}
+
 static void count_in(struct relay_leg *from, const uint8_t *packet, size_t length)
 {
 	struct receipt *receipt = from->receipt;

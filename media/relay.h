@@ -69,6 +69,11 @@ struct relay_leg {
 
 void relay_leg_init(struct relay_leg *leg, struct relay_leg *peer, struct receipt *receipt);
 
+/* A packet of this leg's peer is coming: what it will need is brought into the cache, in
+ * steps of which each reads what the one before has brought. */
+#define RELAY_STEPS 3
+void relay_look(const struct relay_leg *leg, unsigned step);
+
 /* A clear packet from this leg's peer. */
 void relay_rtp(struct relay_leg *from, uint8_t *packet, size_t length);
 void relay_rtcp(struct relay_leg *from, uint8_t *packet, size_t length);

@@ -146,6 +146,18 @@ int srtp_pair_renew_inbound(struct srtp_pair *pair, const struct srtp_keys *keys
 	return 0;
 }
 
+void srtp_pair_look(const struct srtp_pair *pair, unsigned step)
+{
+	if (!pair)
+		return;
+	if (step == 0) {
+		look_ahead(pair, sizeof(*pair));
+	} else { /* of the library's own we know where it begins */
+		look_ahead(pair->in.session, 1);
+		look_ahead(pair->out.session, 1);
+	}
+}
+
 static bool known(struct direction *direction, uint32_t ssrc)
 {
 	if (direction->ssrc_count > 0 && direction->ssrcs[direction->last] == ssrc)

@@ -54,6 +54,9 @@ struct srtp_pair *srtp_pair_destroy(struct srtp_pair *pair);
  * then nothing has changed. */
 int srtp_pair_renew_inbound(struct srtp_pair *pair, const struct srtp_keys *keys) MUST_CHECK;
 
+/* It is used soon: as relay_look(), steps 0 and 1. NULL is fine. */
+void srtp_pair_look(const struct srtp_pair *pair, unsigned step);
+
 /* In place; *length is the packet's and becomes the result's. The buffer has
  * SRTP_TRAILER_ROOM to spare when protecting. 0, or -EBADMSG (authentication
  * or replay), -ENOBUFS (too many SSRCs), -EINVAL (not a packet). */

@@ -96,11 +96,11 @@ static int serve_sockets(struct worker *worker, int timeout_ms)
 }
 
 /* Sockets first: a packet that waits is audio that is late. */
-static void turn(struct worker *worker, int timeout_ms)
+static void turn(struct worker *worker, int timeout_ms, int rounds)
 {
 	int served = serve_sockets(worker, timeout_ms);
 
-	for (int round = 1; round < ROUNDS_A_TURN && served > 0 && !worker->has_mail; round++)
+	for (int round = 1; round < rounds && served > 0 && !worker->has_mail; round++)
 		served = serve_sockets(worker, 0);
 	(void)dtls_queue_run(&worker->handshakes, DTLS_STEPS_A_TURN);
 	(void)timer_wheel_advance(worker->wheel, clock_now(), 0);
@@ -127,7 +127,7 @@ static gboolean on_dispatch(GSource *source, GSourceFunc callback, gpointer arg)
 {
 	(void)callback;
 	(void)arg;
-	turn(((struct worker_source *)source)->worker, 0);
+	turn(((struct worker_source *)source)->worker, 0, ROUNDS_A_TURN);
 	return G_SOURCE_CONTINUE;
 }
 
@@ -157,7 +157,7 @@ static void *run(void *arg)
 			(void)g_main_context_iteration(worker->context, TRUE);
 			note_beat(worker, clock_now()); /* it may wake without a turn */
 		} else {
-			turn(worker, wait_ms(worker));
+			turn(worker, wait_ms(worker), 1); /* the next wait looks as well */
 		}
 	}
 	end_agents(worker);

@@ -56,8 +56,8 @@ static void on_failed(void *arg)
 
 static void make_legs(struct mail *mail, void *receiver)
 {
-	static const struct ice_handlers handlers = { on_packet, on_connected, on_failed, NULL,
-						      NULL };
+	static const struct ice_handlers handlers = { on_packet, on_connected, on_failed,
+						      NULL,      NULL,         NULL };
 
 	(void)mail;
 	(void)receiver;

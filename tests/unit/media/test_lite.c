@@ -102,8 +102,8 @@ static void make_legs(void *arg)
 {
 	(void)arg;
 	for (unsigned i = 0; i < LEGS; i++) {
-		const struct ice_handlers handlers = { on_packet, on_connected, on_failed, NULL,
-						       &ends[i] };
+		const struct ice_handlers handlers = { on_packet, on_connected, on_failed,
+						       NULL,      &ends[i],     NULL };
 
 		if (lite_leg_create(&ends[i].leg, lite, &handlers))
 			abort();
