@@ -2,6 +2,7 @@
 #include "media/address_table.h"
 #include <string.h>
 #include "base/hash.h"
+#include "base/log.h"
 
 /* Address and port only: the rest of a sockaddr may be anything. */
 static unsigned bucket_of(const union net_address *address)
@@ -55,4 +56,19 @@ void address_table_remove(struct address_table *table, struct address_entry *ent
 	while (*at != entry)
 		at = &(*at)->next;
 	*at = entry->next;
+}
+
+void address_table_tell_taken(struct log_limit *limit, const union net_address *address,
+			      const char *cure)
+{
+	char text[NET_TEXT_ROOM];
+	unsigned suppressed;
+
+	if (!log_limit_pass(limit, 1, 60000, &suppressed))
+		return;
+	net_format(address, text);
+	log_error("media",
+		  "two calls have a peer at %s, and packets from one port cannot be told apart "
+		  "suppressed=%u: a peer that uses one port for several calls wants %s",
+		  text, suppressed, cure);
 }

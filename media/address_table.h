@@ -32,4 +32,10 @@ void address_table_add(struct address_table *table, struct address_entry *entry)
 /* The entry must be in the table. */
 void address_table_remove(struct address_table *table, struct address_entry *entry);
 
+/* Logs, at most once a minute of each `cure`'s caller, that an address is another call's
+ * peer's already. cure: what such a peer wants in the configuration. */
+struct log_limit;
+void address_table_tell_taken(struct log_limit *limit, const union net_address *address,
+			      const char *cure);
+
 #endif

@@ -115,23 +115,9 @@ const union net_address *hub_address(const struct hub *hub)
 	return &hub->address;
 }
 
-static void tell_taken(const union net_address *address)
-{
-	static struct log_limit limit;
-	char text[NET_TEXT_ROOM];
-	unsigned suppressed;
-
-	if (!log_limit_pass(&limit, 1, 60000, &suppressed))
-		return;
-	net_format(address, text);
-	log_error("media",
-		  "the SDP names %s, where another call's peer is suppressed=%u: a peer that uses "
-		  "one port for several calls wants `shared_port: false` of its trunk",
-		  text, suppressed);
-}
-
 int hub_sit(struct hub *hub, struct hub_seat *seat, const union net_address *address)
 {
+	static struct log_limit told;
 	struct address_table *table = &hub->doors[seat->port].table;
 	struct address_entry *there = address_table_find(table, address);
 	struct hub_seat *holder = there ? CONTAINER_OF(there, struct hub_seat, entry) : NULL;
@@ -139,7 +125,7 @@ int hub_sit(struct hub *hub, struct hub_seat *seat, const union net_address *add
 	if (holder == seat)
 		return 0;
 	if (holder && holder->dialog != seat->dialog) {
-		tell_taken(address);
+		address_table_tell_taken(&told, address, "`shared_port: false` of its trunk");
 		return -EADDRINUSE;
 	}
 	if (holder)

@@ -822,6 +822,17 @@ int leg_apply(struct leg *leg, struct media_desc *take_remote, bool we_offered)
 	return 0;
 }
 
+void leg_established(struct leg *leg)
+{
+	if (leg->path.plain)
+		plain_expect(leg->path.plain);
+}
+
+bool leg_is_mute(const struct leg *leg)
+{
+	return leg->path.plain && plain_is_mute(leg->path.plain);
+}
+
 /* What our first offer asks for. */
 static enum sdp_proto first_proto(enum media_leg_kind kind)
 {

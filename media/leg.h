@@ -96,6 +96,11 @@ bool leg_judge(struct leg *leg, struct media_desc *remote, bool is_offer,
  * `remote` also on failure. 0, -ENOMEM, -EIO. */
 int leg_apply(struct leg *leg, struct media_desc *take_remote, bool we_offered) MUST_CHECK;
 
+/* From now on a peer without ICE has to send something: media_established(). */
+void leg_established(struct leg *leg);
+/* It has not, and is sent nothing. */
+bool leg_is_mute(const struct leg *leg);
+
 /* Adds sections, protocol, address and security of this leg to a description
  * that has codecs and direction. `offer`: the one being answered, or NULL. */
 void leg_describe(const struct leg *leg, const struct media_desc *offer, struct media_desc *ours);

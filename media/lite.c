@@ -143,31 +143,17 @@ static struct binding *binding_place(struct lite_leg *leg)
 	return oldest;
 }
 
-static void tell_shared(const union net_address *address)
-{
-	static struct log_limit limit;
-	char text[NET_TEXT_ROOM];
-	unsigned suppressed;
-
-	if (!log_limit_pass(&limit, 1, 60000, &suppressed))
-		return;
-	net_format(address, text);
-	log_error("media",
-		  "the peer at %s uses one port for several calls, which ICE-lite cannot tell "
-		  "apart suppressed=%u: set `media.ice: full`",
-		  text, suppressed);
-}
-
 /* NULL: a live call has that address. */
 static struct binding *bind_address(struct lite_leg *leg, const union net_address *address)
 {
+	static struct log_limit told;
 	struct lite *lite = leg->lite;
 	struct binding *binding = binding_find(lite, address);
 
 	if (binding && binding->leg == leg)
 		return binding;
 	if (binding && clock_now() - binding->heard_ms < LITE_CLAIM_MS) {
-		tell_shared(address);
+		address_table_tell_taken(&told, address, "`media.ice: full`");
 		return NULL;
 	}
 	if (binding) /* a NAT gave the port to somebody else meanwhile */

@@ -243,6 +243,16 @@ static void on_record(struct mail *mail, void *receiver)
 	request_free(request);
 }
 
+static void on_established(struct mail *mail, void *receiver)
+{
+	struct request *request = CONTAINER_OF(mail, struct request, mail);
+
+	(void)receiver;
+	if (request->shared->session)
+		session_established(request->shared->session);
+	request_free(request);
+}
+
 static void on_rollback(struct mail *mail, void *receiver)
 {
 	struct request *request = CONTAINER_OF(mail, struct request, mail);
@@ -999,6 +1009,13 @@ int media_record(struct media_session *session, const struct media_recording *re
 	}
 	worker_post(session->worker, &request->mail);
 	return 0;
+}
+
+void media_established(struct media_session *session)
+{
+	if (post(session, on_established, MEDIA_A, NULL))
+		log_error("media", "a peer that does not answer is sent to for the whole call: "
+				   "out of memory");
 }
 
 void media_rollback(struct media_session *session)

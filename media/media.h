@@ -232,6 +232,10 @@ int media_offer(struct media_session *session, enum media_side from, const char 
 int media_answer(struct media_session *session, enum media_side from, const char *sdp) MUST_CHECK;
 int media_start(struct media_session *session, enum media_side to) MUST_CHECK;
 void media_rollback(struct media_session *session);
+/* Both peers have answered for good. From now on one without ICE that sends no packet, RTP
+ * or RTCP, for PLAIN_ANSWER_MS is sent nothing until it does: its SDP may name somebody
+ * who has not asked for any of this. Before, early media may well be one-way. */
+void media_established(struct media_session *session);
 /* A digit for the peer of `to`, in the way agreed with it: telephone-event, or a tone
  * where speech is converted anyway. 0, -EINVAL (no digit), -ENOMEM. */
 int media_digit(struct media_session *session, enum media_side to, char digit,

@@ -18,7 +18,9 @@ struct plain {
 	struct watch rtp, rtcp;
 	struct worker *worker;
 	struct plain_latch latch;
-	bool sealed; /* only SRTP is taken and sent */
+	bool sealed;          /* only SRTP is taken and sent */
+	bool expected, heard; /* plain_expect(); from the address in force */
+	mono_ms answer_by;    /* expected: else it is sent nothing */
 	void (*datagram)(const uint8_t *datagram, size_t length, void *arg); /* NULL: no DTLS */
 	void *datagram_arg;
 };
@@ -130,6 +132,12 @@ static void show_source(struct plain *plain)
 	receipt_publish(plain->leg->receipt);
 }
 
+/* A packet was taken: somebody is there. */
+static void hear(struct plain *plain)
+{
+	plain->heard = true;
+}
+
 static void prove(struct plain *plain, const union net_address *from)
 {
 	bool moved = !net_equal(from, &plain->latch.source);
@@ -137,6 +145,12 @@ static void prove(struct plain *plain, const union net_address *from)
 	plain_latch_proven(&plain->latch, from);
 	if (moved)
 		show_source(plain);
+}
+
+static void hear_datagram(struct plain *plain, const uint8_t *datagram, size_t length)
+{
+	hear(plain);
+	plain->datagram(datagram, length, plain->datagram_arg);
 }
 
 static void receive_dtls(struct plain *plain, const union net_address *from, const uint8_t *packet,
@@ -148,7 +162,7 @@ static void receive_dtls(struct plain *plain, const union net_address *from, con
 	else if (!net_equal(from, &plain->latch.named))
 		receipt_add(&plain->leg->receipt->dropped_source, 1);
 	else
-		plain->datagram(packet, length, plain->datagram_arg);
+		hear_datagram(plain, packet, length);
 }
 
 static void receive_sealed(struct plain *plain, bool rtcp_socket, const union net_address *from,
@@ -161,8 +175,11 @@ static void receive_sealed(struct plain *plain, bool rtcp_socket, const union ne
 	    (apart ? !plain_latch_rtcp(&plain->latch, from)
 		   : !plain_latch_admits(&plain->latch, from, worker_now(plain->worker))))
 		receipt_add(&leg->receipt->dropped_source, 1);
-	else if (relay_srtp(leg, packet, length) && !apart)
-		prove(plain, from);
+	else if (relay_srtp(leg, packet, length)) {
+		hear(plain);
+		if (!apart)
+			prove(plain, from);
+	}
 }
 
 static void receive(struct plain *plain, bool rtcp_socket, const union net_address *from,
@@ -185,10 +202,12 @@ static void receive(struct plain *plain, bool rtcp_socket, const union net_addre
 	}
 	rtcp = rtcp_socket || (plain->latch.mux && wire_is_rtcp(packet));
 	if (rtcp) {
-		if (plain_latch_rtcp(&plain->latch, from))
+		if (plain_latch_rtcp(&plain->latch, from)) {
+			hear(plain);
 			relay_rtcp(leg, packet, length);
-		else
+		} else {
 			receipt_add(&leg->receipt->dropped_source, 1);
+		}
 		return;
 	}
 	if (length < RTP_HEADER) {
@@ -199,6 +218,7 @@ static void receive(struct plain *plain, bool rtcp_socket, const union net_addre
 		receipt_add(&leg->receipt->dropped_source, 1);
 		return;
 	}
+	hear(plain);
 	if (leg->first_pending)
 		show_source(plain);
 	relay_rtp(leg, packet, length);
@@ -241,13 +261,26 @@ static void on_rtcp(struct watch *watch)
 	(void)packets_receive(worker_packets(plain->worker), watch->fd, 1, on_rtcp_packet, plain);
 }
 
+void plain_expect(struct plain *plain)
+{
+	if (plain->expected)
+		return;
+	plain->expected = true;
+	plain->answer_by = clock_now() + PLAIN_ANSWER_MS;
+}
+
+bool plain_is_mute(const struct plain *plain)
+{
+	return plain->expected && !plain->heard && clock_now() > plain->answer_by;
+}
+
 static bool send_to(const struct plain *plain, bool rtcp, const uint8_t *packet, size_t length)
 {
 	enum hub_port port = rtcp && !plain->latch.mux ? HUB_RTCP : HUB_RTP;
 	int fd = port == HUB_RTCP ? plain->rtcp.fd : plain->rtp.fd;
 	union net_address to;
 
-	if (!plain_latch_to(&plain->latch, rtcp, &to))
+	if (plain_is_mute(plain) || !plain_latch_to(&plain->latch, rtcp, &to))
 		return false;
 	if (plain->hub)
 		return hub_send(plain->hub, port, &to, packet, length);
@@ -365,11 +398,16 @@ static int sit(struct plain *plain, const struct media_desc *remote, uint64_t di
 int plain_set_remote(struct plain *plain, const struct media_desc *remote, bool sealed,
 		     uint64_t dialog)
 {
+	const union net_address before = plain->latch.named;
 	int err = plain->hub ? sit(plain, remote, dialog) : 0;
 
 	if (err)
 		return err;
 	plain_latch_set(&plain->latch, &remote->rtp, &remote->rtcp, remote->rtcp_mux, clock_now());
+	if (!net_equal(&remote->rtp, &before)) {
+		plain->heard = false;
+		plain->answer_by = clock_now() + PLAIN_ANSWER_MS;
+	}
 	plain->sealed = sealed;
 	if (!sealed)
 		plain->leg->ops = &relay_ops_plain;

@@ -15,6 +15,10 @@
  * another address is believed at once; afterwards, or from a stranger, it is dropped
  * before anything is decrypted. A DTLS handshake is held with the named address only.
  *
+ * An address that nobody answers from may be a victim's, put into the SDP to have it
+ * flooded (RFC 8826 9.1.2): once the call stands, nothing more is sent there after
+ * PLAIN_ANSWER_MS without a packet that is taken, RTP, RTCP or DTLS, until one comes.
+ *
  * Threads: the media thread that owns the session.
  */
 #ifndef BREAKOUT_MEDIA_PLAIN_H
@@ -27,6 +31,8 @@
 
 #define PLAIN_PROBATION_MS 500
 #define PLAIN_WINDOW_MS    10000
+/* RTCP of one that only listens comes first after 1.25 to 3.75 s (RFC 3550 6.3.1). */
+#define PLAIN_ANSWER_MS 5000
 
 enum plain_lock { PLAIN_OPEN, PLAIN_LEARNED, PLAIN_NAMED };
 
@@ -69,6 +75,10 @@ struct plain *plain_destroy(struct plain *plain);
 int plain_set_remote(struct plain *plain, const struct media_desc *remote, bool sealed,
 		     uint64_t dialog) MUST_CHECK;
 void plain_seal(struct plain *plain);
+
+/* From now on, and again from each new address, the peer has PLAIN_ANSWER_MS to send. */
+void plain_expect(struct plain *plain);
+bool plain_is_mute(const struct plain *plain); /* it did not, and is sent nothing */
 
 /* DTLS without ICE: datagrams of the named address go to the handler; false: there
  * is no address to send to. */

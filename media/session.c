@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "media/local.h"
+#include "media/plain.h"
 #include "media/transcoder.h"
 #include "media/recorder.h"
 #include "media/waiting.h"
@@ -29,6 +30,7 @@ struct end {
 	enum media_side side;
 	bool sends;      /* the agreement lets this side's peer send */
 	bool silent;     /* told */
+	bool mute;       /* logged: it is sent nothing */
 	uint64_t rtcp;   /* packets, when last looked */
 	mono_ms rtcp_ms; /* when that had changed */
 	char label[80];
@@ -217,10 +219,27 @@ static void end_recording(struct session *session)
 	thread_tape(session);
 }
 
+static void check_answers(struct session *session, enum media_side side)
+{
+	struct end *end = &session->ends[side];
+	struct leg *leg = &session->legs[side];
+	bool mute = leg_is_mute(leg);
+
+	if (mute && !end->mute)
+		log_notice("media",
+			   "%s is sent nothing until it sends: no packet came from %s within %d s "
+			   "of the answer",
+			   end->label, leg->path.receipt->texts.remote, PLAIN_ANSWER_MS / 1000);
+	end->mute = mute;
+}
+
 static void on_check(struct timer *timer, void *arg)
 {
 	struct session *session = arg;
 	mono_ms now = clock_now();
+
+	check_answers(session, MEDIA_A);
+	check_answers(session, MEDIA_B);
 
 	check_silence(session, MEDIA_A, now);
 	check_silence(session, MEDIA_B, now);
@@ -854,6 +873,15 @@ void session_wait(struct session *session, enum media_side to, enum media_wait w
 			   &session->legs[to].path, &session->legs[other(to)].path, take_sound))
 		log_error("media", "%s hears nothing while it waits: out of memory", end->label);
 	agree_waiting(session, to);
+}
+
+void session_established(struct session *session)
+{
+	leg_established(&session->legs[MEDIA_A]);
+	leg_established(&session->legs[MEDIA_B]);
+	if (!timer_active(&session->check)) /* it says so in the log */
+		timer_start(worker_wheel(session->setup.worker), &session->check,
+			    clock_now() + CHECK_MS);
 }
 
 void session_rollback(struct session *session)

@@ -806,6 +806,8 @@ void call_talk(struct call *call)
 {
 	call_timer_stop(call, CALL_TIMER_PEER);
 	call_enter(call, CALL_TALKING);
+	if (call->session)
+		media_established(call->session);
 	replace_join(call);
 }
 

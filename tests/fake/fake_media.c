@@ -241,6 +241,11 @@ int media_record(struct media_session *session, const struct media_recording *re
 	return 0;
 }
 
+void media_established(struct media_session *session)
+{
+	session->established++;
+}
+
 void media_rollback(struct media_session *session)
 {
 	session->rollbacks++;

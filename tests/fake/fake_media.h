@@ -19,7 +19,7 @@ struct media_session {
 	media_event_fn *on_event;
 	void *arg;
 
-	unsigned offers, answers, starts, rollbacks, turns, records;
+	unsigned offers, answers, starts, rollbacks, turns, records, established;
 	bool settled;   /* the last turn was */
 	char digits[2]; /* last given to each side */
 	unsigned digit_ms;

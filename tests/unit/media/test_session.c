@@ -1961,6 +1961,68 @@ static const struct {
 	{ OFFER_OF(AUDIO), { "m=audio 2", "a=sendrecv" }, { NULL }, 12 },
 };
 
+/* A phone's socket; `ret_port` is its port. */
+static int open_phone(uint16_t *ret_port)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t size = sizeof(address);
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+	*ret_port = ntohs(address.sin_port);
+	return fd;
+}
+
+/* What came within the time. */
+static unsigned packets_within(int fd, mono_ms ms)
+{
+	mono_ms end = clock_now() + ms;
+	unsigned count = 0;
+	uint8_t packet[300];
+
+	while (clock_now() < end) {
+		struct pollfd wait = { .fd = fd, .events = POLLIN };
+
+		if (poll(&wait, 1, (int)(end - clock_now())) > 0)
+			count += recv(fd, packet, sizeof(packet), 0) > 0;
+	}
+	return count;
+}
+
+static void who_never_sends_is_not_sent_to_for_long(void **state)
+{
+	struct party *player = party_create(MEDIA_LEG_RTP, MEDIA_LEG_LOCAL, &tone_440);
+	struct sockaddr_in to = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	uint8_t packet[172] = { 0x80, 8, 0, 1 };
+	unsigned port = 0;
+	uint16_t own;
+	char offer[200];
+	int fd = open_phone(&own);
+
+	(void)state;
+	(void)snprintf(offer, sizeof(offer),
+		       "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\n"
+		       "m=audio %u RTP/AVP 8\r\n",
+		       own);
+	assert_int_equal(sscanf(strstr(answered(player, offer), "m=audio "), "m=audio %u", &port),
+			 1);
+	/* Early media may be one-way for as long as it takes. */
+	assert_true(packets_within(fd, 300) > 0);
+	media_established(player->session);
+	assert_true(packets_within(fd, 4500) > 100);
+	(void)packets_within(fd, 700); /* the 5 s are over */
+	assert_int_equal(packets_within(fd, 300), 0);
+	to.sin_port = htons((uint16_t)port);
+	assert_int_equal(sendto(fd, packet, sizeof(packet), 0, (struct sockaddr *)&to, sizeof(to)),
+			 sizeof(packet));
+	assert_true(packets_within(fd, 300) > 0);
+	close(fd);
+	party_destroy(player);
+}
+
 static void header_extensions_cross_if_both_sides_take_them(void **state)
 {
 #define LEVEL "urn:ietf:params:rtp-hdrext:ssrc-audio-level\r\n"
@@ -2131,6 +2193,7 @@ int main(void)
 		cmocka_unit_test(calls_share_a_port_and_are_told_apart_by_address),
 		cmocka_unit_test(nobody_takes_the_address_of_another_call_on_a_shared_port),
 		cmocka_unit_test(of_two_audio_sections_the_one_of_our_kind_is_taken),
+		cmocka_unit_test(who_never_sends_is_not_sent_to_for_long),
 		cmocka_unit_test(header_extensions_cross_if_both_sides_take_them),
 		cmocka_unit_test(a_stream_that_is_taken_away_is_hold_for_the_other_side),
 		cmocka_unit_test(every_legal_change_of_a_dialog_is_answered),

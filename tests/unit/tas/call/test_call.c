@@ -190,6 +190,7 @@ static void list_tells_what_a_call_is_doing(void **state)
 	rig_talking(rig, RIG_PLAN(rig_loop()));
 	call_room_each(rig->room, info_of, &info);
 	assert_int_equal(info.state, CALL_TALKING);
+	assert_int_equal(fake_media_last()->established, 1);
 	assert_string_equal(call_state_name(info.state), "TALKING");
 	assert_string_equal(info.step, "loop");
 	assert_string_equal(info.number, "+4799000001");
