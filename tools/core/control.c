@@ -618,7 +618,8 @@ static int open_socket(const char *path)
 		return -EADDRINUSE; /* somebody answers there */
 	}
 	(void)unlink(path); /* a leftover, if there was one */
-	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, 16) < 0) {
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    listen(fd, SOMAXCONN) < 0) {
 		int err = -errno;
 		(void)close(fd);
 		return err;
