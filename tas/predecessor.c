@@ -192,7 +192,7 @@ void predecessor_refuse(struct daemon *daemon, const char *why)
 
 	if (!predecessor_lives(daemon))
 		return;
-	pack_text(&rest, why);
+	pack_bytes(&rest, why, strnlen(why, sizeof(daemon->restart.why) - 1)); /* what it keeps */
 	(void)handover_send(daemon->predecessor->link, HANDOVER_REFUSED, &rest, -1);
 	str_done(&rest);
 }

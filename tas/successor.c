@@ -190,12 +190,20 @@ static void leave_place(struct daemon *daemon)
 	daemon_drain_calls(daemon);
 }
 
+/* Whom to follow: before that one says that it is ready. */
+static void tell_manager(pid_t pid)
+{
+	char state[32];
+
+	(void)snprintf(state, sizeof(state), "MAINPID=%d", (int)pid);
+	notify_manager(state);
+}
+
 /* Nothing can fail any more; calls wait in the kernel until the new one looks. */
 static void on_prepared(struct successor *successor)
 {
 	struct daemon *daemon = successor->daemon;
 	struct str rest = { 0 };
-	char state[32];
 	int err;
 
 	if (successor->phase != TAKING)
@@ -206,6 +214,7 @@ static void on_prepared(struct successor *successor)
 		return;
 	}
 	sip_endpoint_set_silent(daemon->endpoint, true);
+	tell_manager(successor->pid);
 	pack_number(&rest, (uint64_t)getpid());
 	pack_number(&rest, call_room_count(daemon->calls));
 	pack_number(&rest, daemon->config->drain_s);
@@ -213,11 +222,10 @@ static void on_prepared(struct successor *successor)
 	str_done(&rest);
 	if (err) {
 		sip_endpoint_set_silent(daemon->endpoint, false);
+		tell_manager(getpid());
 		fail(successor, "the new program has ended");
 		return;
 	}
-	(void)snprintf(state, sizeof(state), "MAINPID=%d", (int)successor->pid);
-	notify_manager(state);
 	device_pack_each(daemon->devices, show_phone, successor);
 	successor->phase = SERVING;
 	log_info("main", "restart: pid=%d takes over, calls=%zu end here within_s=%u",

@@ -176,15 +176,18 @@ def a_broken_configuration_is_refused(folder, pki):
         assert manager.recv(100) == b"READY=1"
         path = daemon.folder / "breakout.yaml"
         good = path.read_text()
-        path.write_text(good.replace("bypass: loops", "bypass: sometimes"))
-        done = daemon.restart()
-        assert done.returncode == 1 and "bypass" in done.stderr, done
+        strange = "".join(f"strange_{number}: 1\n" for number in range(40))
+        for wrong in (good.replace("bypass: loops", "bypass: sometimes"), good + strange):
+            path.write_text(wrong)
+            done = daemon.restart()
+            assert done.returncode == 1 and "breakout.yaml:" in done.stderr, done
         assert daemon.status()["pid"] == daemon.process.pid
         path.write_text(good)
         call_through(load)
         done = daemon.restart()
         assert done.returncode == 0, done
-        assert manager.recv(100) == b"MAINPID=%d" % daemon.pids[0]
+        told = manager.recv(100)
+        assert told == b"MAINPID=%d" % daemon.pids[0], (told, daemon.log()[-1500:])
         assert manager.recv(100) == b"READY=1"
         call_through(load)
 
