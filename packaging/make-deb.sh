@@ -15,6 +15,7 @@ mkdir "$tree"
 git -C "$root" archive HEAD | tar -x -C "$tree"
 cp -r "$tree/packaging/debian" "$tree/debian"
 cp "$tree/packaging/systemd/breakout.service" "$tree/packaging/systemd/breakout.sysusers" "$tree/debian/"
+cp "$tree/packaging/systemd/breakout-watchdog.service" "$tree/debian/breakout.breakout-watchdog.service"
 
 needed=$(awk '$2 == "build" && $1 !~ /^(build-essential|cmake|ninja-build|pkg-config)$/ { print " " $1 "," }' \
 	"$root/packaging/build-packages.txt")

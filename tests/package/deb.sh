@@ -31,11 +31,15 @@ inside id breakout >/dev/null || fail "no user breakout"
 [ "$(inside stat -c %U /etc/breakout/breakout.yaml)" = root ] || fail "the configuration is not root's"
 ok "the user is there, and cannot change its own configuration"
 
-[ -z "$(find "$root/etc/systemd" -name breakout.service)" ] || fail "the unit is enabled"
-ok "the unit is not enabled by installing it"
+for unit in breakout breakout-watchdog; do
+	[ -f "$root/lib/systemd/system/$unit.service" ] || fail "$unit.service is not installed"
+	[ -z "$(find "$root/etc/systemd" -name $unit.service)" ] || fail "$unit.service is enabled"
+done
+ok "the units are there, and not enabled by installing them"
 
 inside breakoutd --version | grep -q '^breakoutd ' || fail "breakoutd does not run"
 inside breakoutctl --version | grep -q '^breakoutctl ' || fail "breakoutctl does not run"
+inside breakout-watchdog --version | grep -q '^breakout-watchdog ' || fail "breakout-watchdog does not run"
 inside breakout-core --version | grep -q '^breakout-core ' || fail "breakout-core does not run"
 ok "the programs run"
 
