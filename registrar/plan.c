@@ -2,6 +2,7 @@
 #include "registrar/plan.h"
 
 #include <string.h>
+#include "registrar/reg_state.h"
 
 #define RATE_MIN 500.0 /* requests per second, however few numbers */
 
@@ -9,10 +10,7 @@
  * to all of it costs (refresh.c). */
 #define FIND_OUT_MS 39000
 
-/* A refresh is drawn uniformly from this part of the TTL (reg_state.c). */
-#define DUE_FROM 0.30
-#define DUE_TO   0.50
-#define DUE_MEAN ((DUE_FROM + DUE_TO) / 2)
+#define DUE_MEAN ((REG_DUE_FROM + REG_DUE_TO) / 2)
 
 double plan_steady(size_t count, uint32_t ttl_s)
 {
@@ -59,13 +57,13 @@ mono_ms plan_margin(const struct plan_left *left, double rate)
  * well: the density of the age is 1 - F(age), over the mean of what is drawn. */
 static double older_than(double age)
 {
-	double width = DUE_TO - DUE_FROM, rest = DUE_TO - age;
+	double width = REG_DUE_TO - REG_DUE_FROM, rest = REG_DUE_TO - age;
 
-	if (age >= DUE_TO)
+	if (age >= REG_DUE_TO)
 		return 0;
-	if (age >= DUE_FROM)
+	if (age >= REG_DUE_FROM)
 		return rest * rest / (2 * width * DUE_MEAN);
-	return (DUE_FROM - age + width / 2) / DUE_MEAN;
+	return (REG_DUE_FROM - age + width / 2) / DUE_MEAN;
 }
 
 static void fill_steady(struct plan_left *left, size_t count, uint32_t ttl_s)

@@ -42,11 +42,9 @@ static mono_ms between(double from, double to, mono_ms of, uint64_t *random)
 	return (mono_ms)((double)of * (from + (to - from) * reg_random(random)));
 }
 
-/* 0.3 to 0.5 of the TTL: half of it remains for an outage, 30 minutes of an
- * hour, and the width of the window keeps the fleet's phases apart. */
 mono_ms reg_refresh_due(mono_ms sent_ms, uint32_t ttl_s, uint64_t *random)
 {
-	return sent_ms + between(0.30, 0.50, (mono_ms)ttl_s * 1000, random);
+	return sent_ms + between(REG_DUE_FROM, REG_DUE_TO, (mono_ms)ttl_s * 1000, random);
 }
 
 static void saturating_count(struct reg *reg)
@@ -106,7 +104,7 @@ static void accepted(struct reg *reg, const struct reg_input *input)
 	else if (reg->flags & REG_SPREAD)
 		/* Many were sent in one go, at a start or after an outage: without a
 		 * wider window they would all come due together again. */
-		reg->due_ms = sent + between(0.10, 0.50, ttl_ms, input->random);
+		reg->due_ms = sent + between(0.10, REG_DUE_TO, ttl_ms, input->random);
 	else
 		reg->due_ms = reg_refresh_due(sent, ttl_s, input->random);
 	reg->flags &= (uint8_t) ~(REG_SPREAD | REG_REFUSING);

@@ -113,6 +113,11 @@ void reg_linger(struct reg *reg, bool linger, mono_ms now);
 /* Nobody wants it, the core has forgotten it: the record can go. */
 bool reg_gone(const struct reg *reg);
 
+/* The part of the TTL after which the next refresh is drawn. Of an hour 31 minutes remain
+ * to who is drawn last: half an hour without the core, and the time to find out that it is
+ * back and to refresh who would lapse first. The width keeps the phases apart. */
+#define REG_DUE_FROM 0.30
+#define REG_DUE_TO   0.48
 /* When a registration taken over from the store is due, given the send time of
  * the request that made it. */
 mono_ms reg_refresh_due(mono_ms sent_ms, uint32_t ttl_s, uint64_t *random);

@@ -394,11 +394,11 @@ static void the_margin_says_how_long_the_core_may_be_away(void **state)
 	(void)state;
 	pass(keeper, 2 * 3600000);
 	keeper_summary(keeper, &summary);
-	assert_in_range(summary.margin_ms, 28 * 60000, 30 * 60000);
+	assert_in_range(summary.margin_ms, 30 * 60000, 31 * 60000);
 	core.down = true;
 	pass(keeper, 10 * 60000);
 	keeper_summary(keeper, &summary);
-	assert_in_range(summary.margin_ms, 18 * 60000, 20 * 60000);
+	assert_in_range(summary.margin_ms, 20 * 60000, 21 * 60000);
 	end(keeper);
 }
 
