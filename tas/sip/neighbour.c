@@ -283,7 +283,7 @@ void neighbour_show(struct neighbour *neighbour, const char *hop)
 	const url_t *url = url_make(home, hop);
 	const struct listener *listener;
 	struct mirror *mirror;
-	tp_name_t name;
+	tp_name_t name = { 0 };
 	tport_t *tport;
 
 	if (url && tport_name_by_url(home, &name, (const url_string_t *)url) == 0) {
