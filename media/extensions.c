@@ -106,7 +106,9 @@ static size_t keep_elements(const struct extensions_map *map, uint8_t *body, siz
 		if (out == 0)
 			continue;
 		memmove(body + kept, body + at, element.head + element.length);
-		body[kept] = two_byte ? out : (uint8_t)(out << 4 | (body[kept] & 0x0f));
+		if (!two_byte)
+			out = (uint8_t)(out << 4 | (body[kept] & 0x0f));
+		body[kept] = out;
 		kept += element.head + element.length;
 	}
 	return kept;
