@@ -15,9 +15,12 @@ int daemon_load(struct daemon *daemon)
 	reading_run(&reading);
 	reading_log_findings(reading.findings.text);
 	err = reading.err;
-	if (err)
+	if (err) {
 		predecessor_refuse(daemon, reading.findings.text ? reading.findings.text
 								 : "the configuration is refused");
+		reading_done(&reading);
+		return err;
+	}
 	daemon->config = reading.config;
 	daemon->sounds = reading.sounds;
 	daemon->identity = reading.identity;
@@ -29,7 +32,7 @@ int daemon_load(struct daemon *daemon)
 	reading.identity = NULL;
 	reading.servers = NULL;
 	reading_done(&reading);
-	return err;
+	return 0;
 }
 
 struct call_limits daemon_limits(const struct config *config)
