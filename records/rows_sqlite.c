@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rows_sqlite.c - the only file of this room that includes SQLite. */
+/* rows_sqlite.c - rows in an SQLite file; the only file of this room that speaks it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <sqlite3.h>
 #include "base/json_mask.h"
 #include "base/str.h"
 #include "base/clock.h"
 #include "records/rows.h"
+#include "sql/sqlite.h"
 
 #define SCHEMA_VERSION 1
 #define BUSY_MS        2000
@@ -138,19 +138,6 @@ static int prepare(struct rows *rows)
 	return code;
 }
 
-static int read_version(sqlite3 *db, int *ret_version)
-{
-	sqlite3_stmt *statement = NULL;
-	int code = sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &statement, NULL);
-
-	if (code == SQLITE_OK)
-		code = sqlite3_step(statement);
-	if (code == SQLITE_ROW)
-		*ret_version = sqlite3_column_int(statement, 0);
-	sqlite3_finalize(statement);
-	return code == SQLITE_ROW ? SQLITE_OK : code;
-}
-
 static int read_position(struct rows *rows, struct cursor_position *ret_position)
 {
 	sqlite3_stmt *get = rows->prepared[GET_POSITION];
@@ -171,8 +158,7 @@ static struct rows *rows_close(struct rows *rows)
 {
 	if (!rows)
 		return NULL;
-	for (int i = 0; i < STATEMENT_COUNT; i++)
-		sqlite3_finalize(rows->prepared[i]);
+	sql_finalize(rows->prepared, STATEMENT_COUNT);
 	sqlite3_close(rows->db);
 	free(rows);
 	return NULL;
@@ -210,7 +196,7 @@ static int rows_open(struct rows **ret_rows, const struct rows_where *where,
 		code = sqlite3_exec(rows->db, setup, NULL, NULL, NULL);
 	}
 	if (code == SQLITE_OK)
-		code = read_version(rows->db, &version);
+		code = sql_version(rows->db, &version);
 	if (code == SQLITE_OK && version > SCHEMA_VERSION) {
 		snprintf(ret_error, ROWS_ERROR_ROOM,
 			 "it has version %d and was written by a newer program, this one knows %d",
@@ -252,11 +238,10 @@ static void bind_values(sqlite3_stmt *to, const struct row_value values[static R
 
 static int run(sqlite3_stmt *statement)
 {
-	int code = sqlite3_step(statement);
+	int code = sql_run(statement, NULL);
 
-	sqlite3_reset(statement);
 	sqlite3_clear_bindings(statement); /* they name texts that go */
-	return code == SQLITE_DONE || code == SQLITE_ROW ? SQLITE_OK : code;
+	return code;
 }
 
 static int set_position(struct rows *rows, const struct cursor_position *position)

@@ -8,7 +8,7 @@
 #include "base/e164.h"
 #include "base/log.h"
 #include "registrar/consent_share.h"
-#include "registrar/sql.h"
+#include "sql/sqlite.h"
 
 #define BUSY_MS 2000
 /* A list may be a little older than an event that came before it. */

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "base/log.h"
-#include "registrar/sql.h"
+#include "sql/sqlite.h"
 
 #define BUSY_MS 2000 /* the registrar's own writes are shorter */
 

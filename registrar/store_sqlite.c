@@ -9,7 +9,7 @@
 #include <unistd.h>
 #include "base/log.h"
 #include "base/str.h"
-#include "registrar/sql.h"
+#include "sql/sqlite.h"
 
 #define SCHEMA_VERSION 3
 #define BUSY_MS        2000
@@ -114,19 +114,6 @@ static int make_file(const char *path)
 	return 0;
 }
 
-static int read_version(sqlite3 *db, int *ret_version)
-{
-	sqlite3_stmt *statement = NULL;
-	int code = sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &statement, NULL);
-
-	if (code == SQLITE_OK)
-		code = sqlite3_step(statement);
-	if (code == SQLITE_ROW)
-		*ret_version = sqlite3_column_int(statement, 0);
-	sqlite3_finalize(statement);
-	return code == SQLITE_ROW ? SQLITE_OK : code;
-}
-
 /* An SQLite code. */
 static int make_tables(sqlite3 *db, int version)
 {
@@ -155,7 +142,7 @@ static int db_open(struct file_store *store)
 	sqlite3_busy_timeout(store->db, BUSY_MS);
 	code = sqlite3_exec(store->db, setup, NULL, NULL, NULL);
 	if (code == SQLITE_OK)
-		code = read_version(store->db, &version);
+		code = sql_version(store->db, &version);
 	if (code == SQLITE_OK && version > SCHEMA_VERSION) {
 		log_error("registrar",
 			  "store %s has version %d, this program knows %d: "

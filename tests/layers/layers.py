@@ -50,7 +50,7 @@ FOREIGN = {
     "protobuf-c": (["protobuf-c/"], ["proto/api.h", "proto/message_check.h"]),
     "generated messages": (["wgtwo/", "google/"], ["registrar/upsert.c", "registrar/consent_wire.c",
                                                    "tools/core/api.c", "tools/core/api_consent.c"]),
-    "SQLite": (["sqlite3.h"], ["registrar/sql.h", "records/rows_sqlite.c"]),
+    "SQLite": (["sqlite3.h"], ["sql/sqlite.h"]),
     "libpq": (["libpq-fe.h"], ["sql/postgres.c"]),
     "libnice": (["nice/", "stun/"], ["media/ice.c", "media/lite.c", "media/server_check.c"]),
     "GLib": (["glib", "gio/"], ["media/ice.c", "media/worker.c", "config/zone.c"]),

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sql.h - what the files that speak SQLite have in common.
+/* sqlite.h - what the files that speak SQLite have in common.
  *
  * Only they include it. Threads: that of the connection.
  */
-#ifndef BREAKOUT_REGISTRAR_SQL_H
-#define BREAKOUT_REGISTRAR_SQL_H
+#ifndef BREAKOUT_SQL_SQLITE_H
+#define BREAKOUT_SQL_SQLITE_H
 
 #include <stddef.h>
 #include <sqlite3.h>
@@ -18,5 +18,8 @@ void sql_finalize(sqlite3_stmt **statements, size_t count);
 /* Runs a prepared statement that returns at most one row; SQLITE_OK if it ended
  * well. ret_id: the row's first column, if wanted; untouched without a row. */
 int sql_run(sqlite3_stmt *statement, sqlite3_int64 *ret_id);
+
+/* The version of the tables, as PRAGMA user_version keeps it. An SQLite code. */
+int sql_version(sqlite3 *db, int *ret_version) MUST_CHECK;
 
 #endif

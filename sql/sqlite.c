@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "registrar/sql.h"
+#include "sql/sqlite.h"
 
 int sql_prepare(sqlite3 *db, const char *const *texts, size_t count, sqlite3_stmt **ret_statements)
 {
@@ -27,4 +27,17 @@ int sql_run(sqlite3_stmt *statement, sqlite3_int64 *ret_id)
 		*ret_id = sqlite3_column_int64(statement, 0);
 	sqlite3_reset(statement);
 	return code == SQLITE_DONE || code == SQLITE_ROW ? SQLITE_OK : code;
+}
+
+int sql_version(sqlite3 *db, int *ret_version)
+{
+	sqlite3_stmt *statement = NULL;
+	int code = sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &statement, NULL);
+
+	if (code == SQLITE_OK)
+		code = sqlite3_step(statement);
+	if (code == SQLITE_ROW)
+		*ret_version = sqlite3_column_int(statement, 0);
+	sqlite3_finalize(statement);
+	return code == SQLITE_ROW ? SQLITE_OK : code;
 }
