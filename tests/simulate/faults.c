@@ -61,13 +61,6 @@ static bool is_trouble(enum fault fault)
 	       fault == FAULT_TOKENS_DOWN || fault == FAULT_SUSPEND;
 }
 
-static void is_dead(bool dead)
-{
-	world.dead = dead;
-	for (unsigned i = 0; i < NODES; i++)
-		world.nodes[i].dead_since = world.nodes[i].dead_sent = 0;
-}
-
 static void begin_weather(enum fault fault, mono_ms length)
 {
 	struct weather *weather = &world.weather;
@@ -106,7 +99,7 @@ static void begin_weather(enum fault fault, mono_ms length)
 		world.nodes[0].suspended_until = clock_now() + length;
 		break;
 	}
-	is_dead(weather->refuse >= 1 || weather->lose_request >= 1);
+	world_core_is_dead(weather->refuse >= 1 || weather->lose_request >= 1);
 }
 
 void fault_end(uint32_t index)
@@ -116,7 +109,7 @@ void fault_end(uint32_t index)
 	say("over: %s", names[index]);
 	world.weather = fair;
 	world.weather.ttl_s = ttl_s;
-	is_dead(false);
+	world_core_is_dead(false);
 	if (is_trouble((enum fault)index))
 		trouble_ends();
 }

@@ -57,13 +57,6 @@ static enum way draw_way(void)
 	return chance() < 0.5 ? WAY_REFUSED : WAY_SILENT;
 }
 
-static void core_is_dead(bool dead)
-{
-	world.dead = dead;
-	for (unsigned i = 0; i < NODES; i++)
-		world.nodes[i].dead_since = world.nodes[i].dead_sent = 0;
-}
-
 /* ---- what lasts ---- */
 
 static void set_core(enum fault fault, bool on)
@@ -73,11 +66,11 @@ static void set_core(enum fault fault, bool on)
 	switch ((int)fault) {
 	case CORE_REFUSES:
 		weather->refuse = on;
-		core_is_dead(on);
+		world_core_is_dead(on);
 		break;
 	case CORE_SILENT:
 		weather->lose_request = on;
-		core_is_dead(on);
+		world_core_is_dead(on);
 		break;
 	case CORE_LOSES:
 		weather->lose_request = on ? 0.2 * chance() : 0;

@@ -120,3 +120,10 @@ struct node *node_at(uint32_t index)
 {
 	return &world.nodes[index];
 }
+
+void world_core_is_dead(bool dead)
+{
+	world.dead = dead;
+	for (unsigned i = 0; i < NODES; i++)
+		world.nodes[i].dead_since = world.nodes[i].dead_sent = 0;
+}

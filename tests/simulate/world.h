@@ -232,6 +232,8 @@ static inline uint64_t phone_of(const struct number *number)
 }
 
 /* ---- world.c ---- */
+/* Whether anything gets through to the core; what nodes sent before counts no more. */
+void world_core_is_dead(bool dead);
 void world_event(mono_ms after, enum event_kind kind, uint32_t index);
 struct event world_next(void); /* takes it off */
 double chance(void);           /* [0, 1) */
