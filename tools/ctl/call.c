@@ -4,21 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include "tools/ctl/ctl.h"
+#include "tools/ctl/entry.h"
 #include "tools/ctl/past.h"
-
-/* ---- members, as a record and a running call have them ---- */
-
-static const char *text_of(const json_t *object, const char *name)
-{
-	const char *text = json_string_value(json_object_get(object, name));
-
-	return text ? text : "";
-}
-
-static long long number_of(const json_t *object, const char *name)
-{
-	return (long long)json_number_value(json_object_get(object, name));
-}
 
 /* "title     a, b, c" of what is there; nothing if nothing is. */
 struct row {
@@ -55,20 +42,20 @@ static void show_head(const json_t *call)
 {
 	struct row row = { .title = "call" };
 
-	add(&row, "", text_of(call, "id"));
-	add(&row, "", text_of(call, "direction"));
-	add(&row, "", text_of(call, "route_type"));
-	add(&row, "of ", text_of(call, "number"));
+	add(&row, "", entry_text(call, "id"));
+	add(&row, "", entry_text(call, "direction"));
+	add(&row, "", entry_text(call, "route_type"));
+	add(&row, "of ", entry_text(call, "number"));
 	add(&row, "", json_is_true(json_object_get(call, "emergency")) ? "EMERGENCY" : "");
 	end(&row);
 }
 
 static void show_running(const json_t *call)
 {
-	long long talk_ms = number_of(call, "talk_ms");
+	long long talk_ms = entry_number(call, "talk_ms");
 
-	printf("%-10s %s, began %.1f s ago", "now", text_of(call, "state"),
-	       (double)number_of(call, "age_ms") / 1000);
+	printf("%-10s %s, began %.1f s ago", "now", entry_text(call, "state"),
+	       (double)entry_number(call, "age_ms") / 1000);
 	if (talk_ms)
 		printf(", answered for %.1f s", (double)talk_ms / 1000);
 	putchar('\n');
@@ -78,17 +65,17 @@ static void show_times(const json_t *record)
 {
 	static const char *const names[] = { "start", "ring", "answer", "end" };
 	struct row row = { .title = "times" }, lengths = { .title = "" };
-	long long pdd_ms = number_of(record, "pdd_ms");
+	long long pdd_ms = entry_number(record, "pdd_ms");
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (*text_of(record, names[i])) {
+		if (*entry_text(record, names[i])) {
 			begin(&row);
-			printf("%s %s", names[i], text_of(record, names[i]));
+			printf("%s %s", names[i], entry_text(record, names[i]));
 		}
 	end(&row);
 	begin(&lengths);
-	printf("talk %.1f s of %.1f s", (double)number_of(record, "talk_ms") / 1000,
-	       (double)number_of(record, "duration_ms") / 1000);
+	printf("talk %.1f s of %.1f s", (double)entry_number(record, "talk_ms") / 1000,
+	       (double)entry_number(record, "duration_ms") / 1000);
 	if (pdd_ms >= 0)
 		printf(", post-dial delay %lld ms", pdd_ms);
 	end(&lengths);
@@ -96,22 +83,23 @@ static void show_times(const json_t *record)
 
 static void show_end(const json_t *record)
 {
-	printf("%-10s %s by %s, status %lld, Q.850 %lld\n", "ended", text_of(record, "cause"),
-	       text_of(record, "ended_by"), number_of(record, "status"), number_of(record, "q850"));
+	printf("%-10s %s by %s, status %lld, Q.850 %lld\n", "ended", entry_text(record, "cause"),
+	       entry_text(record, "ended_by"), entry_number(record, "status"),
+	       entry_number(record, "q850"));
 }
 
 static void show_who(const json_t *call)
 {
 	struct row caller = { .title = "caller" }, called = { .title = "called" };
 
-	add(&caller, "", text_of(call, "caller"));
-	add(&caller, "From ", text_of(call, "from"));
-	add(&caller, "asserted ", text_of(call, "asserted"));
-	add(&caller, "presented as ", text_of(call, "presented"));
+	add(&caller, "", entry_text(call, "caller"));
+	add(&caller, "From ", entry_text(call, "from"));
+	add(&caller, "asserted ", entry_text(call, "asserted"));
+	add(&caller, "presented as ", entry_text(call, "presented"));
 	add(&caller, "", json_is_true(json_object_get(call, "privacy")) ? "wants privacy" : "");
 	end(&caller);
-	add(&called, "", text_of(call, "called"));
-	add(&called, "request URI ", text_of(call, "to"));
+	add(&called, "", entry_text(call, "called"));
+	add(&called, "request URI ", entry_text(call, "to"));
 	end(&called);
 }
 
@@ -120,18 +108,18 @@ static void show_sides(const json_t *call)
 	struct row a = { .title = "side A" }, b = { .title = "side B" };
 	struct row session = { .title = "Session-ID" };
 
-	add(&a, "", text_of(call, "sender"));
-	add(&a, "", text_of(call, "transport"));
-	add(&a, "", text_of(call, "source"));
-	add(&a, "Call-ID ", text_of(call, "call_id_a"));
+	add(&a, "", entry_text(call, "sender"));
+	add(&a, "", entry_text(call, "transport"));
+	add(&a, "", entry_text(call, "source"));
+	add(&a, "Call-ID ", entry_text(call, "call_id_a"));
 	end(&a);
-	add(&b, "", text_of(call, "transport_b"));
-	add(&b, "", text_of(call, "source_b"));
-	add(&b, "to ", text_of(call, "to_b"));
-	add(&b, "From ", text_of(call, "from_b"));
-	add(&b, "Call-ID ", text_of(call, "call_id_b"));
+	add(&b, "", entry_text(call, "transport_b"));
+	add(&b, "", entry_text(call, "source_b"));
+	add(&b, "to ", entry_text(call, "to_b"));
+	add(&b, "From ", entry_text(call, "from_b"));
+	add(&b, "Call-ID ", entry_text(call, "call_id_b"));
 	end(&b);
-	add(&session, "", text_of(call, "session_id"));
+	add(&session, "", entry_text(call, "session_id"));
 	end(&session);
 }
 
@@ -155,17 +143,17 @@ static void show_decision(const json_t *call)
 	size_t i;
 	json_t *question;
 
-	add(&service, "", text_of(call, "service"));
-	add(&service, "step ", text_of(call, "step"));
-	add(&service, "configuration ", text_of(call, "config"));
+	add(&service, "", entry_text(call, "service"));
+	add(&service, "step ", entry_text(call, "step"));
+	add(&service, "configuration ", entry_text(call, "config"));
 	end(&service);
 	add_each(&(struct row){ .title = "rules" }, json_object_get(call, "rules"));
 	add_each(&(struct row){ .title = "plan" }, json_object_get(call, "plan"));
 	json_array_foreach(json_object_get(call, "asked"), i, question)
 	{
 		begin(&asked);
-		printf("%s: %s after %lld ms", text_of(question, "step"),
-		       text_of(question, "answer"), number_of(question, "ms"));
+		printf("%s: %s after %lld ms", entry_text(question, "step"),
+		       entry_text(question, "answer"), entry_number(question, "ms"));
 	}
 	end(&asked);
 }
@@ -179,15 +167,15 @@ static void show_others(const json_t *call)
 	json_array_foreach(json_object_get(call, "targets"), i, item)
 	{
 		begin(&rang);
-		printf("%s: %s after %lld ms", text_of(item, "target"), text_of(item, "outcome"),
-		       number_of(item, "ms"));
+		printf("%s: %s after %lld ms", entry_text(item, "target"),
+		       entry_text(item, "outcome"), entry_number(item, "ms"));
 	}
 	end(&rang);
 	json_array_foreach(json_object_get(call, "transferred"), i, item)
 	{
 		begin(&moved);
-		printf("side %s after %lld ms: %s", text_of(item, "side"),
-		       number_of(item, "after_ms"), text_of(item, "to"));
+		printf("side %s after %lld ms: %s", entry_text(item, "side"),
+		       entry_number(item, "after_ms"), entry_text(item, "to"));
 	}
 	end(&moved);
 }
@@ -199,12 +187,12 @@ static void show_receipt(const char *title, const json_t *receipt)
 
 	if (!receipt)
 		return;
-	add(&row, "", text_of(receipt, "codec"));
-	add(&row, "", text_of(receipt, "profile"));
+	add(&row, "", entry_text(receipt, "codec"));
+	add(&row, "", entry_text(receipt, "profile"));
 	begin(&row);
 	printf("in %lld, out %lld, lost %lld, dropped %lld, jitter %.1f ms, MOS %.1f",
-	       number_of(receipt, "packets_in"), number_of(receipt, "packets_out"),
-	       number_of(receipt, "lost"), number_of(receipt, "dropped"),
+	       entry_number(receipt, "packets_in"), entry_number(receipt, "packets_out"),
+	       entry_number(receipt, "lost"), entry_number(receipt, "dropped"),
 	       json_number_value(json_object_get(receipt, "jitter_ms")),
 	       json_number_value(json_object_get(receipt, "mos")));
 	if (rtt)
@@ -217,15 +205,15 @@ static void show_media(const json_t *call)
 	const json_t *media = json_object_get(call, "media");
 	struct row row = { .title = "media" }, recording = { .title = "recording" };
 
-	add(&row, "", json_is_true(media) ? "anchored" : text_of(call, "media"));
-	add(&row, "passed by us: ", text_of(call, "bypass"));
-	add(&row, "", text_of(call, "verdict"));
-	add(&row, "", text_of(call, "verdict_why"));
+	add(&row, "", json_is_true(media) ? "anchored" : entry_text(call, "media"));
+	add(&row, "passed by us: ", entry_text(call, "bypass"));
+	add(&row, "", entry_text(call, "verdict"));
+	add(&row, "", entry_text(call, "verdict_why"));
 	end(&row);
 	show_receipt("  from A", json_object_get(call, "a"));
 	show_receipt("  from B", json_object_get(call, "b"));
-	add(&recording, "", text_of(call, "recording"));
-	add(&recording, "", text_of(call, "recording_why"));
+	add(&recording, "", entry_text(call, "recording"));
+	add(&recording, "", entry_text(call, "recording_why"));
 	end(&recording);
 }
 
@@ -243,9 +231,9 @@ static void show_call(const json_t *call, bool running)
 	show_decision(call);
 	show_others(call);
 	show_media(call);
-	printf("\nwhat was said: breakoutctl trace %s\n", text_of(call, "id"));
+	printf("\nwhat was said: breakoutctl trace %s\n", entry_text(call, "id"));
 	if (!running)
-		printf("why it went there: breakoutctl explain %s\n", text_of(call, "id"));
+		printf("why it went there: breakoutctl explain %s\n", entry_text(call, "id"));
 }
 
 /* ---- where it is ---- */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* entry.h - reading one entry of the daemon's `trace`. */
+/* entry.h - members of what the daemon says and records hold; what an entry of its
+ * `trace` is. */
 #ifndef BREAKOUT_TOOLS_CTL_ENTRY_H
 #define BREAKOUT_TOOLS_CTL_ENTRY_H
 
