@@ -166,12 +166,12 @@ static int let_in(struct listener *listener, struct MHD_Connection *connection,
 }
 
 static void serve(struct listener *listener, struct MHD_Connection *connection,
-		  struct api_request *request, const struct upload *upload,
+		  struct api_request request, const struct upload *upload,
 		  struct api_reply *ret_reply)
 {
-	const struct api_route *route = api_find(request, ret_reply);
+	const struct api_route *route = api_find(&request, ret_reply);
 	char who[WHO_ROOM] = "";
-	int status = let_in(listener, connection, route, request->path, who);
+	int status = let_in(listener, connection, route, request.path, who);
 
 	if (status) {
 		api_reply_done(ret_reply);
@@ -185,10 +185,10 @@ static void serve(struct listener *listener, struct MHD_Connection *connection,
 		return;
 	}
 	if (api_query(route))
-		request->argument = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND,
-								api_query(route));
-	request->who = *who ? who : "http";
-	api_answer(listener->http->answerer, route, request, ret_reply);
+		request.argument = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND,
+							       api_query(route));
+	request.who = *who ? who : "http";
+	api_answer(listener->http->answerer, route, &request, ret_reply);
 }
 
 static void take_part(struct upload *upload, const char *part, size_t length)
@@ -217,7 +217,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 		return MHD_YES;
 	}
 	request.body = upload->body.text;
-	serve(cls, connection, &request, upload, &reply);
+	serve(cls, connection, request, upload, &reply);
 	return send_reply(connection, &reply);
 }
 
