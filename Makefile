@@ -83,6 +83,7 @@ check-package: deb
 bench-registrar: packages-bench build-all
 	@build/bin/bench_upsert 100000 1
 	@build/bin/bench_upsert 100000 4
+	@build/bin/bench_upsert 10000 1 715
 	@build/bin/bench_registrar
 
 simulate: packages-check configure

@@ -3,7 +3,10 @@
  * loopback TLS with a token of 87 characters, 64 requests in flight, against a
  * server on the same C core in a process of its own. Prints one line.
  *
- *   bench_upsert [COUNT [CONNECTIONS]]
+ *   bench_upsert [COUNT [CONNECTIONS [RATE]]]
+ *
+ * With a RATE, requests a second, they are sent as the registrar paces them: what is due
+ * of each 100 ms in one lot. 715 is the steady load of a million registrations.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +20,7 @@
 
 #define WARM_UP   2000
 #define IN_FLIGHT 64
+#define LOT_MS    100 /* as long as a slot of the registrar's timing wheel */
 #define CLIENTS   8
 #define SERVICE   (&wgtwo__sipbreakout__v1__sip_breakout_service__descriptor)
 
@@ -83,7 +87,7 @@ static void on_done(enum api_status status, const char *details, const ProtobufC
 	send_one(load);
 }
 
-static void send_one(struct load *load)
+static void send_upsert(struct load *load, unsigned long index)
 {
 	Wgtwo__Sipbreakout__V1__UpsertRegistrationRequest request;
 	Wgtwo__Sipbreakout__V1__Registration registration;
@@ -91,9 +95,7 @@ static void send_one(struct load *load)
 	Wgtwo__Common__V1__E164 number;
 	char text[20];
 
-	if (!load->to_send)
-		return;
-	snprintf(text, sizeof(text), "+4799%06lu", load->to_send-- % 1000000);
+	snprintf(text, sizeof(text), "+4799%06lu", index % 1000000);
 	wgtwo__common__v1__e164__init(&number);
 	number.e164 = text;
 	wgtwo__sipbreakout__v1__registration__init(&registration);
@@ -109,6 +111,12 @@ static void send_one(struct load *load)
 		abort();
 }
 
+static void send_one(struct load *load)
+{
+	if (load->to_send)
+		send_upsert(load, load->to_send--);
+}
+
 static void run(struct load *load, unsigned long count)
 {
 	load->to_send = count;
@@ -118,6 +126,26 @@ static void run(struct load *load, unsigned long count)
 	for (unsigned i = 0; load->done < count; i++) /* alone it may wait, among others not */
 		api_client_poll(load->clients[i % load->count],
 				load->count == 1 ? clock_now() + 1000 : clock_now());
+}
+
+static void run_paced(struct load *load, unsigned long count, unsigned long rate)
+{
+	mono_ms begin = clock_now();
+	unsigned long sent = 0, due;
+
+	load->done = load->failed = load->to_send = 0;
+	for (mono_ms next = begin; load->done < count;) {
+		mono_ms now = clock_now();
+
+		if (now >= next) {
+			due = (unsigned long)(now - begin) * rate / 1000 + 1;
+			for (; sent < due && sent < count; sent++)
+				send_upsert(load, sent);
+			next += LOT_MS;
+		}
+		for (unsigned i = 0; i < load->count; i++)
+			api_client_poll(load->clients[i], load->count == 1 ? next : clock_now());
+	}
 }
 
 static double cpu_s(void)
@@ -150,7 +178,8 @@ static int connect_all(struct load *load, const char *folder, int port)
 	return 0;
 }
 
-static int measure(const char *folder, int port, unsigned long count, unsigned connections)
+static int measure(const char *folder, int port, unsigned long count, unsigned connections,
+		   unsigned long rate)
 {
 	struct load load = { .count = connections };
 	double cpu, wall;
@@ -160,7 +189,10 @@ static int measure(const char *folder, int port, unsigned long count, unsigned c
 	run(&load, WARM_UP);
 	cpu = cpu_s();
 	wall = (double)clock_now_ns();
-	run(&load, count);
+	if (rate)
+		run_paced(&load, count, rate);
+	else
+		run(&load, count);
 	cpu = cpu_s() - cpu;
 	wall = ((double)clock_now_ns() - wall) / 1e9;
 	printf("upsert, %u connection%s: %.1f us client CPU each, %.0f/s\n", connections,
@@ -224,7 +256,7 @@ static int start_server(char *self, char *folder, pid_t *ret_child, int *ret_std
 int main(int argc, char **argv)
 {
 	char folder[] = "/tmp/breakout-bench-XXXXXX";
-	unsigned long count = 100000, connections = 1;
+	unsigned long count = 100000, connections = 1, rate = 0;
 	int to_server = -1, port, status = 1;
 	pid_t child = -1;
 
@@ -234,6 +266,8 @@ int main(int argc, char **argv)
 		count = strtoul(argv[1], NULL, 10);
 	if (argc > 2)
 		connections = strtoul(argv[2], NULL, 10);
+	if (argc > 3)
+		rate = strtoul(argv[3], NULL, 10);
 	if (connections < 1 || connections > CLIENTS)
 		return 2;
 	if (!mkdtemp(folder))
@@ -241,7 +275,7 @@ int main(int argc, char **argv)
 	if (!make_certificate(folder)) {
 		port = start_server(argv[0], folder, &child, &to_server);
 		if (port)
-			status = measure(folder, port, count, (unsigned)connections);
+			status = measure(folder, port, count, (unsigned)connections, rate);
 		close(to_server);
 		waitpid(child, NULL, 0);
 	}
