@@ -212,38 +212,47 @@ void call_handle(struct call *call, const struct happening *happening);
 void call_leave(struct call *call); /* undoes ++call->depth; the call may be gone then */
 void call_finish(struct call *call, const struct ending *ending); /* from outside its handlers */
 void call_end(struct call *call, const struct ending *ending);
-void call_step_failed(struct call *call, const struct ending *ending); /* leg B's */
-/* What leg B has begun is undone; A has not been answered. */
-void call_let_b_go(struct call *call, const char *reason);
+void call_end_for(struct call *call, enum cause cause, const char *by); /* "a", "b", "us" */
 void call_b_leaves(struct call *call); /* before leg B goes: its target may be told */
-void call_step_over(struct call *call, const struct ending *ending); /* all of it */
-void call_go_on(struct call *call); /* with the next step; INCOMING, nothing under way */
 void call_b_answered(struct call *call, const struct leg_event *event);
-int call_invite(struct call *call, const struct call_step *step, const char *sdp,
-		struct leg **ret_leg) MUST_CHECK;
-enum cause call_invite_cause(int err); /* of its failure */
-int call_open_session(struct call *call, const struct call_step *step, enum media_leg_kind kind_b,
-		      const struct media_local *local,
-		      struct media_session **ret_session) MUST_CHECK;
-/* What the end of an outgoing leg means for its step. */
-struct ending call_judge(const struct call *call, const struct call_step *step,
-			 const struct leg_event *event);
 void call_answer_a(struct call *call, const char *sdp, const struct sip_headers *headers);
 void call_talk(struct call *call); /* both sides are answered, or A is, and hears us */
-const struct media_codecs *call_codecs(const struct call *call, enum media_side side);
 const struct call_step *call_current_step(const struct call *call);
-/* What media could not do is ours (err) or the SDP's: the step ends or goes on
- * without media. */
-void call_media_trouble(struct call *call, int err);
 /* Waits for one text from the media room. */
 void call_expect(struct call *call, enum media_event_type type, enum media_side side);
 bool call_expected(struct call *call, const struct media_event *event);
 void call_timer_begin(struct call *call, enum call_timer timer, mono_ms ms); /* 0: its default */
 void call_timer_stop(struct call *call, enum call_timer timer);
 int call_remember_sdp(char **text, const char *sdp) MUST_CHECK; /* replaces by a copy */
+void call_drop_session(struct call *call); /* and what was said of it; fine without one */
 leg_event_fn call_on_leg;
 media_event_fn call_on_media;
 timer_fn call_on_timer;
+
+/* step.c: how the steps of the plan begin, and what follows when one comes to nothing */
+void call_run_step(struct call *call); /* the current one; INCOMING, nothing under way */
+void call_go_on(struct call *call);    /* with the next one, likewise */
+bool call_says_ahead(const struct call_step *step); /* it is followed by the next one */
+void call_step_failed(struct call *call, const struct ending *ending); /* leg B's */
+void call_step_over(struct call *call, const struct ending *ending);   /* all of it */
+void call_trouble(struct call *call, enum cause cause); /* of ours: the step has failed by it */
+/* What media could not do is ours (err) or the SDP's: the step ends or goes on
+ * without media. */
+void call_media_trouble(struct call *call, int err);
+/* What leg B has begun is undone; A has not been answered. */
+void call_let_b_go(struct call *call, const char *reason);
+void call_dial(struct call *call, const char *sdp); /* the current step's B; NULL: no offer */
+void call_reject(struct call *call);                /* as the current step says */
+int call_invite(struct call *call, const struct call_step *step, const char *sdp,
+		struct leg **ret_leg) MUST_CHECK;
+enum cause call_invite_cause(int err); /* of its failure */
+int call_open_session(struct call *call, const struct call_step *step, enum media_leg_kind kind_b,
+		      const struct media_local *local,
+		      struct media_session **ret_session) MUST_CHECK;
+const struct media_codecs *call_codecs(const struct call *call, enum media_side side);
+/* What the end of an outgoing leg means for its step. */
+struct ending call_judge(const struct call *call, const struct call_step *step,
+			 const struct leg_event *event);
 
 /* early.c: B's responses towards A, in B's order */
 void early_push(struct call *call, const struct leg_event *event);
