@@ -11,6 +11,7 @@
 #   make bench-media   relayed packets next to rtpengine, with CALLS=400, SECONDS=2, ROUNDS=2
 #   make soak       CALLS=200 calls with media for MINUTES=30, replaced as they end: nothing grows
 #   make bench-registrar  upserts on one and four connections, and a million registrations
+#   make fuzz       each parser of ours against made-up input for SECONDS=600, TARGETS="sdp lite"
 #   make simulate the registrar in SEEDS=10000 made-up worlds, FLEETS=1000 with several nodes, TENANTS=1000 with two cores, from seed FROM=1
 #   make format     clang-format over our sources;  make lint: clang-tidy
 .DEFAULT_GOAL := all
@@ -22,16 +23,16 @@ TEST_JOBS ?= $(shell expr 3 \* $$(nproc))
 CTEST_FLAGS ?= --output-on-failure --no-tests=error --stop-on-failure --repeat until-pass:2
 OURS = $(shell git ls-files '*.c' '*.h')
 
-.PHONY: all build build-all configure check check-asan check-tsan demo bench bench-media soak \
+.PHONY: all build build-all configure check check-asan check-tsan fuzz demo bench bench-media soak \
 	bench-registrar simulate deb check-package format lint clean \
-	packages-build packages-check packages-bench packages-package
+	packages-build packages-check packages-bench packages-package packages-fuzz
 
 all: build
 
 # In the order written, whatever -j says: cmake looks for what apt installs.
 .NOTPARALLEL:
 
-packages-build packages-check packages-bench packages-package:
+packages-build packages-check packages-bench packages-package packages-fuzz:
 	@packaging/install-packages.sh $(@:packages-%=%)
 
 build: packages-build configure
@@ -58,6 +59,12 @@ check-tsan: packages-check
 	cmake --preset tsan
 	cmake --build build-tsan -j $(JOBS)
 	TSAN_OPTIONS="suppressions=$(CURDIR)/tests/tsan.supp" ctest --test-dir build-tsan -L unit $(CTEST_FLAGS)
+
+# What it finds stays in build-fuzz/found.
+fuzz: packages-fuzz
+	@cmake --preset fuzz >/dev/null
+	@cmake --build build-fuzz -j $(JOBS) --target fuzz-targets
+	@tests/fuzz/run.sh build-fuzz $(JOBS) $(or $(SECONDS),600) $(TARGETS)
 
 demo: build
 	@build/bin/breakout-core demo --breakoutd build/bin/breakoutd --samples config/samples
@@ -100,4 +107,4 @@ lint: build-all
 	clang-tidy -p build --quiet $(filter %.c,$(filter-out tests/%,$(OURS)))
 
 clean:
-	rm -rf build build-release build-asan build-tsan
+	rm -rf build build-release build-asan build-tsan build-fuzz

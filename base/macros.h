@@ -10,12 +10,12 @@
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
-/* Brings `size` bytes on their way into the cache. For what is used a little later and
- * has not been used for long. */
+/* Brings `size` bytes on their way into the cache; NULL is fine. For what is used a little
+ * later and has not been used for long. */
 #define CACHE_LINE 64
 static inline void look_ahead(const void *bytes, size_t size)
 {
-	for (size_t at = 0; at < size; at += CACHE_LINE)
+	for (size_t at = 0; bytes && at < size; at += CACHE_LINE)
 		__builtin_prefetch((const char *)bytes + at);
 }
 

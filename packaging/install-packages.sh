@@ -2,19 +2,19 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Installs what is missing for a purpose: install-packages.sh build|check|bench
-# (each includes those before it) or package (with those of build). Asks apt only
+# (each includes those before it) or package or fuzz (with those of build). Asks apt only
 # when something is missing, so a machine that has everything needs neither network
 # nor root.
 set -eu
-purpose=${1:?usage: install-packages.sh build|check|bench|package}
+purpose=${1:?usage: install-packages.sh build|check|bench|package|fuzz}
 list=$(dirname "$0")/build-packages.txt
 
 case $purpose in
 build) wanted=$(awk '$1 !~ /^#/ && $2 == "build" { print $1 }' "$list") ;;
 check) wanted=$(awk '$1 !~ /^#/ && ($2 == "build" || $2 == "check") { print $1 }' "$list") ;;
-bench) wanted=$(awk '$1 !~ /^#/ && NF && $2 != "package" { print $1 }' "$list") ;;
-package) wanted=$(awk '$1 !~ /^#/ && ($2 == "build" || $2 == "package") { print $1 }' "$list") ;;
-*) echo "install-packages.sh: unknown purpose '$purpose': build, check, bench or package" >&2; exit 2 ;;
+bench) wanted=$(awk '$1 !~ /^#/ && ($2 == "build" || $2 == "check" || $2 == "bench") { print $1 }' "$list") ;;
+package | fuzz) wanted=$(awk -v purpose="$purpose" '$1 !~ /^#/ && ($2 == "build" || $2 == purpose) { print $1 }' "$list") ;;
+*) echo "install-packages.sh: unknown purpose '$purpose': build, check, bench, package or fuzz" >&2; exit 2 ;;
 esac
 
 missing=

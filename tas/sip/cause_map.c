@@ -82,7 +82,7 @@ static const struct entry {
 	[CAUSE_DIALOG_LOST] = { "dialog_lost", 481, "Call/Transaction Does Not Exist", 102,
 				"Recovery on timer expiry", .from_status = { 481 } },
 	[CAUSE_SESSION_EXPIRED] = { "session_expired", 408, "Request Timeout", 102,
-				    "Recovery on timer expiry" },
+				    "Recovery on timer expiry", NO_WAY_BACK },
 	[CAUSE_REDIRECTED] = { "redirected", 302, "Moved Temporarily", 23,
 			       "Redirection to new destination", NO_WAY_BACK },
 	[CAUSE_INTERRUPTED] = { "interrupted", 500, "Server Internal Error", 41,
