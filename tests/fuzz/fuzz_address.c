@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lines "Name: value" of a peer: what is told on of its addresses, diversions
- * and history is read again as what it was, and no line more. */
+ * and history is read again as what it was, and no line more. What it gives as
+ * its reason has a cause of ours. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "tas/sip/cause_map.h"
 #include "tas/sip/diversion.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -74,6 +76,16 @@ static void check_diversions(const struct sip_headers *headers)
 	sip_headers_done(&history);
 }
 
+static void check_reason(const char *value)
+{
+	struct cause_reason said = { 0 };
+	char written[128];
+
+	cause_read_reason(&said, value);
+	cause_to_reason(cause_from_bye(&said), written, sizeof(written));
+	cause_to_reason(cause_from_response(480, &said), written, sizeof(written));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct sip_headers headers = { 0 };
@@ -83,6 +95,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		const char *list = headers.items[i].value, *item;
 		size_t length;
 
+		check_reason(list);
 		while ((item = sip_address_next(&list, &length)))
 			check_address(item, length);
 	}
