@@ -6,7 +6,10 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include "base/macros.h"
+
+#define SOCKET_PATH "/run/breakout/breakout.sock"
 
 enum { STATUS_OK, STATUS_NO, STATUS_USAGE, STATUS_UNREACHABLE, STATUS_DIFFERENT, STATUS_CRITICAL };
 
@@ -66,6 +69,14 @@ struct options {
 	struct pause_options pause;
 	struct import_options import;
 };
+
+void say_usage(FILE *to); /* usage.c */
+enum options_result {
+	OPTIONS_FINE, /* optind is where the command begins */
+	OPTIONS_SAID, /* what was asked for: version, help */
+	OPTIONS_WRONG
+};
+enum options_result options_read(struct options *options, int argc, char **argv);
 
 /* Sends one request line, reads one JSON document. 0; -EPROTO (no JSON came),
  * or why the socket cannot be reached (-ENOENT, -ECONNREFUSED, -EACCES ...). */
