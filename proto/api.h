@@ -50,6 +50,7 @@ struct api_stream; /* opaque */
 struct api_client_options {
 	const char *target;      /* host:port */
 	const char *ca_file;     /* PEM, parsed and checked here; NULL: system's */
+	const char *ca_pem;      /* instead: its text, which has been checked */
 	const char *server_name; /* certificate name to expect; NULL: host of target */
 	bool plaintext;
 	struct api_client *beside;     /* NULL, or polled and woken for both; destroyed later */
@@ -66,6 +67,14 @@ int api_client_create(struct api_client **ret_client, const struct api_client_op
 /* Cancels what is open, delivers its callbacks, frees. Of one that has others beside it:
  * after them. */
 struct api_client *api_client_destroy(struct api_client *client);
+
+/* Another connection for what begins from now on; what has begun ends on the old one.
+ * Unless `at_once`, it counts once it is connected: a connection that serves is not given
+ * up for one that may not. `beside` is not looked at. As api_client_create(); the old one
+ * stays after an error. */
+int api_client_renew(struct api_client *client, const struct api_client_options *options,
+		     bool at_once, char *error, size_t error_room) MUST_CHECK;
+bool api_client_renewing(const struct api_client *client); /* the new one is not connected yet */
 
 /* Progresses calls and runs their callbacks until `until` (clock_now time), or
  * earlier after a wake or at least one callback. */
@@ -117,11 +126,12 @@ struct api_token_options {
 	const char *client_secret_file; /* first line is the secret; read at each fetch */
 	const char *scope;
 	const char *ca_file; /* NULL: system's */
+	const char *ca_pem;  /* instead: its text */
 	bool raw_basic;      /* no form-encoding inside Basic (RFC 6749 2.3.1) */
 	unsigned timeout_ms; /* 0: 10000 */
 };
 
-/* Token thread. `token` NULL: the fetch failed, `error` says why and what to
+/* Token thread, under its lock: no function of the token's may be called. `token` NULL: the fetch failed, `error` says why and what to
  * mend, the next try comes at `retry_ms` from now. Copy what you keep. */
 typedef void api_token_fn(const char *token, unsigned expires_in_s, const char *error,
 			  unsigned retry_ms, void *arg);
@@ -130,6 +140,14 @@ typedef void api_token_fn(const char *token, unsigned expires_in_s, const char *
 int api_token_create(struct api_token **ret_token, const struct api_token_options *options,
 		     api_token_fn *on_token, void *arg) MUST_CHECK;
 struct api_token *api_token_destroy(struct api_token *token);
+/* Any thread: from now on as `options` say. `anew`: the token in hand was of other
+ * credentials: it is forgotten, one under way is not told, another is fetched at once.
+ * Else what is fetched later goes by them. As api_token_create(); after an error it goes
+ * on as before. */
+int api_token_change(struct api_token *token, const struct api_token_options *options,
+		     bool anew) MUST_CHECK;
+/* Any thread: fetches nothing more, tells nothing more; api_token_destroy() ends it. */
+void api_token_quit(struct api_token *token);
 /* Any thread: the core refused this token; fetch another now unless a newer
  * one is in hand already. At most one fetch per second. */
 void api_token_invalidate(struct api_token *token, const char *refused);

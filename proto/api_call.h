@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* api_call.h - what api_client.c (unary calls) and api_stream.c share.
  *
- * Only those two files know gRPC: they include its headers before this one.
+ * Only they and api_route.c know gRPC: they include its headers before this one.
  * Everything runs on the client's thread.
  */
 #ifndef BREAKOUT_PROTO_API_CALL_H
@@ -14,11 +14,15 @@ struct api_tag {
 	void (*complete)(struct api_tag *tag, bool ok);
 };
 
+/* The library gets it, whose completion is to come. */
+void api_tag_hand_over(struct api_tag *tag);
+
 /* Begins every kind of call. The client cancels those still open when it ends
  * and waits for their last completion. */
 struct api_call {
 	struct api_client *client;
 	struct api_call *next, **link; /* open calls of the client */
+	struct api_route *route;       /* api_route.h */
 	grpc_call *call;
 	grpc_metadata metadata[2]; /* stays until the call is over */
 	size_t metadata_count;
@@ -39,6 +43,10 @@ grpc_op api_call_send_headers(const struct api_call *call, bool wait_for_ready);
 
 /* A callback went out: lets api_client_poll() return. */
 void api_client_called_back(struct api_client *client);
+
+/* A watch of one of its routes has ended; and whether the next one may take over. */
+void api_client_watched(struct api_client *client);
+void api_client_look(struct api_client *client);
 
 /* 0, -EINVAL (wrong type, not UTF-8) or -ENOMEM. */
 int api_pack(const ProtobufCMessageDescriptor *type, const ProtobufCMessage *message,

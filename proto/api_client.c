@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <grpc/grpc.h>
-#include <grpc/grpc_security.h>
 #include <grpc/byte_buffer.h>
 #include <grpc/byte_buffer_reader.h>
 #include <grpc/slice.h>
@@ -8,7 +7,7 @@
 #include <grpc/support/log.h>
 #include <grpc/support/time.h>
 
-#include "proto/api_call.h"
+#include "proto/api_route.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -20,7 +19,6 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "proto/message_check.h"
-#include "proto/pem_check.h"
 
 /* A hand-over through the completion queue orders memory, but inside a library
  * that ThreadSanitizer does not see into; these two lines tell it. */
@@ -34,11 +32,19 @@ void __tsan_release(void *address);
 #define TAKE_OVER(tag) ((void)(tag))
 #endif
 
+void api_tag_hand_over(struct api_tag *tag)
+{
+	HAND_OVER(tag);
+}
+
 #define UNARY_DEADLINE_MS 10000
 #define POLL_BUDGET       256 /* completions a poll takes before it looks up */
 
 struct api_client {
-	grpc_channel *channel;
+	struct api_route *route; /* what begins goes this way */
+	struct api_route *next;  /* takes its place once it is connected; NULL: none */
+	pthread_mutex_t lock;    /* of `route`, for api_client_wake() */
+	unsigned watches;        /* completions of routes' that are to come */
 	grpc_completion_queue *queue;
 	struct api_client *polled; /* whose queue it is: our own, or that of the one beside us */
 	struct api_call *open;
@@ -192,8 +198,9 @@ static int create_call(struct api_call *call, const ProtobufCServiceDescriptor *
 		return -EINVAL;
 	slice = grpc_slice_from_copied_string(path);
 	call->call = grpc_channel_create_call(
-		call->client->channel, NULL, GRPC_PROPAGATE_DEFAULTS, call->client->queue, slice,
-		NULL, deadline_ms ? in_ms(deadline_ms) : gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
+		call->client->route->channel, NULL, GRPC_PROPAGATE_DEFAULTS, call->client->queue,
+		slice, NULL, deadline_ms ? in_ms(deadline_ms) : gpr_inf_future(GPR_CLOCK_MONOTONIC),
+		NULL);
 	grpc_slice_unref(slice);
 	return call->call ? 0 : -ENOMEM;
 }
@@ -219,6 +226,8 @@ int api_call_begin(struct api_call *call, struct api_client *client,
 		drop_headers(call);
 		return err;
 	}
+	call->route = client->route;
+	call->route->calls++;
 	call->next = client->open;
 	if (call->next)
 		call->next->link = &call->next;
@@ -234,6 +243,8 @@ void api_call_done(struct api_call *call)
 		call->next->link = call->link;
 	grpc_call_unref(call->call);
 	drop_headers(call);
+	call->route->calls--;
+	api_route_settle(call->route);
 }
 
 grpc_op api_call_send_headers(const struct api_call *call, bool wait_for_ready)
@@ -253,7 +264,7 @@ grpc_op api_call_send_headers(const struct api_call *call, bool wait_for_ready)
 grpc_call_error api_call_batch(struct api_call *call, const grpc_op *ops, size_t count,
 			       struct api_tag *tag)
 {
-	HAND_OVER(tag);
+	api_tag_hand_over(tag);
 	return grpc_call_start_batch(call->call, ops, count, tag, NULL);
 }
 
@@ -370,10 +381,12 @@ void api_client_wake(struct api_client *client)
 	client = client->polled;
 	if (atomic_exchange(&client->wake_on_its_way, true))
 		return;
-	HAND_OVER(&client->woken);
-	grpc_channel_watch_connectivity_state(client->channel, GRPC_CHANNEL_SHUTDOWN,
+	api_tag_hand_over(&client->woken);
+	pthread_mutex_lock(&client->lock);
+	grpc_channel_watch_connectivity_state(client->route->channel, GRPC_CHANNEL_SHUTDOWN,
 					      gpr_inf_past(GPR_CLOCK_MONOTONIC), client->queue,
 					      &client->woken);
+	pthread_mutex_unlock(&client->lock);
 }
 
 /* False when nothing came until `deadline`. */
@@ -404,98 +417,100 @@ void api_client_poll(struct api_client *client, mono_ms until)
 	}
 }
 
-static grpc_arg integer_arg(const char *key, int value)
+/* ---- another connection in place of the one there is ---- */
+
+static void use_route(struct api_client *client, struct api_route *route)
 {
-	return (grpc_arg){ .type = GRPC_ARG_INTEGER, .key = (char *)key, .value.integer = value };
+	struct api_route *old = client->route;
+	bool serves = api_route_ready(old);
+
+	pthread_mutex_lock(&client->lock);
+	client->route = route;
+	pthread_mutex_unlock(&client->lock);
+	/* What waits for a connection there waits in vain. */
+	for (struct api_call *call = client->open; !serves && call; call = call->next)
+		if (call->route == old)
+			grpc_call_cancel(call->call, NULL);
+	api_route_retire(old);
 }
 
-static grpc_arg string_arg(const char *key, const char *value)
+static void watch_next(struct api_client *client)
 {
-	return (grpc_arg){ .type = GRPC_ARG_STRING,
-			   .key = (char *)key,
-			   .value.string = (char *)value };
+	client->watches++;
+	api_route_watch(client->next, client->queue);
 }
 
-static int or_default(unsigned value, int fallback)
+void api_client_watched(struct api_client *client)
 {
-	return value ? (int)value : fallback;
+	client->watches--;
+	client->polled->returning = true;
 }
 
-static grpc_channel *create_channel(const struct api_client_options *o,
-				    grpc_channel_credentials *credentials)
+/* A connection that serves stays until the new one does: what is new may be wrong. */
+void api_client_look(struct api_client *client)
 {
-	grpc_arg list[] = {
-		string_arg(GRPC_ARG_PRIMARY_USER_AGENT_STRING, "breakout/" BREAKOUT_VERSION),
-		/* The core's load balancer forgets connections silent for 350 s. */
-		integer_arg(GRPC_ARG_KEEPALIVE_TIME_MS, or_default(o->keepalive_ms, 60000)),
-		integer_arg(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
-			    or_default(o->keepalive_timeout_ms, 10000)),
-		integer_arg(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1),
-		integer_arg(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0),
-		/* This oddly named one bounds connect and TLS handshake too. */
-		integer_arg(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS,
-			    or_default(o->connect_timeout_ms, 5000)),
-		integer_arg(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS,
-			    or_default(o->backoff_initial_ms, 500)),
-		integer_arg(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, or_default(o->backoff_max_ms, 5000)),
-		/* Callers retry themselves; the library's retries cost 10 % CPU. */
-		integer_arg(GRPC_ARG_ENABLE_RETRIES, 0),
-		/* The default drops a connection without calls after 30 minutes. */
-		integer_arg(GRPC_ARG_CLIENT_IDLE_TIMEOUT_MS, INT32_MAX),
-		string_arg(GRPC_SSL_TARGET_NAME_OVERRIDE_ARG, o->server_name),
-	};
-	grpc_channel_args args = { ARRAY_SIZE(list), list };
+	struct api_route *next = client->next;
 
-	if (!o->server_name)
-		args.num_args--;
-	return grpc_channel_create(o->target, credentials, &args);
+	if (!next || client->closing || next->watched)
+		return;
+	if (!api_route_ready(next)) {
+		watch_next(client);
+		return;
+	}
+	client->next = NULL;
+	use_route(client, next);
 }
 
-static int create_credentials(const struct api_client_options *options,
-			      grpc_channel_credentials **ret_credentials, char *error,
-			      size_t error_room)
+static void forget_next(struct api_client *client)
 {
-	char *pem = NULL;
+	api_route_retire(client->next);
+	client->next = NULL;
+}
+
+int api_client_renew(struct api_client *client, const struct api_client_options *options,
+		     bool at_once, char *error, size_t error_room)
+{
+	struct api_route *route;
+	sigset_t all, before;
 	int err;
 
-	if (options->plaintext) {
-		*ret_credentials = grpc_insecure_credentials_create();
-		return 0;
-	}
-	if (options->ca_file) {
-		err = pem_check_ca(options->ca_file, &pem, error, error_room);
-		if (err)
-			return err;
-	}
-	*ret_credentials = grpc_ssl_credentials_create_ex(pem, NULL, NULL, NULL);
-	free(pem);
-	if (!*ret_credentials) {
-		snprintf(error, error_room,
-			 "no TLS: the system's CA certificates are missing; "
-			 "install ca-certificates or name a CA file");
-		return -EINVAL;
+	if (error_room)
+		error[0] = '\0';
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	err = api_route_create(&route, client, options, error, error_room);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (err)
+		return err;
+	forget_next(client);
+	if (at_once) {
+		use_route(client, route);
+	} else {
+		client->next = route;
+		watch_next(client);
 	}
 	return 0;
 }
+
+bool api_client_renewing(const struct api_client *client)
+{
+	return client->next != NULL;
+}
+
+/* ---- create and destroy ---- */
 
 /* The library's threads inherit the signal mask: none of them may take one. */
 static int connect_client(struct api_client *client, const struct api_client_options *options,
 			  char *error, size_t error_room)
 {
-	grpc_channel_credentials *credentials = NULL;
-	int err;
+	int err = api_route_create(&client->route, client, options, error, error_room);
 
-	err = create_credentials(options, &credentials, error, error_room);
 	if (err)
 		return err;
 	client->polled = options->beside ? options->beside : client;
 	client->queue = options->beside ? options->beside->queue
 					: grpc_completion_queue_create_for_next(NULL);
-	client->channel = create_channel(options, credentials);
-	grpc_channel_credentials_release(credentials);
-	if (!client->queue || !client->channel)
-		return -ENOMEM;
-	return 0;
+	return client->queue ? 0 : -ENOMEM;
 }
 
 int api_client_create(struct api_client **ret_client, const struct api_client_options *options,
@@ -515,6 +530,7 @@ int api_client_create(struct api_client **ret_client, const struct api_client_op
 	if (!client)
 		return -ENOMEM;
 	client->woken.complete = on_woken;
+	pthread_mutex_init(&client->lock, NULL);
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -539,8 +555,10 @@ struct api_client *api_client_destroy(struct api_client *client)
 		grpc_call_cancel(call->call, NULL);
 	while (client->open)
 		(void)take_one(client, gpr_inf_future(GPR_CLOCK_MONOTONIC));
-	if (client->channel)
-		grpc_channel_destroy(client->channel);
+	forget_next(client);
+	while (client->watches)
+		(void)take_one(client, gpr_inf_future(GPR_CLOCK_MONOTONIC));
+	api_route_retire(client->route);
 	if (client->queue && client->polled == client) {
 		grpc_completion_queue_shutdown(client->queue);
 		while (take_one(client, gpr_inf_future(GPR_CLOCK_MONOTONIC)))
@@ -548,6 +566,7 @@ struct api_client *api_client_destroy(struct api_client *client)
 		grpc_completion_queue_destroy(client->queue);
 	}
 	grpc_shutdown_blocking();
+	pthread_mutex_destroy(&client->lock);
 	free(client);
 	return NULL;
 }

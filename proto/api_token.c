@@ -28,22 +28,28 @@
 #define ERROR_ROOM         384
 #define DEFAULT_TIMEOUT_MS 10000
 
-struct api_token {
-	char *url, *client_id, *secret_file, *scope, *ca_file;
+struct settings {
+	char *url, *client_id, *secret_file, *scope, *ca_file, *ca_pem; /* own */
 	bool raw_basic;
 	long timeout_ms;
+};
+
+struct api_token {
+	struct settings settings; /* token thread; changed between fetches */
 	api_token_fn *on_token;
 	void *arg;
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	atomic_bool stopping; /* written under the lock; a running fetch looks too */
+	atomic_bool outdated; /* dito: what it fetches is of credentials that count no more */
 	/* Under the lock: */
-	char *current;      /* the newest token, NULL before the first */
-	mono_ms current_at; /* when it came */
-	mono_ms fetch_at;   /* when the next fetch is due */
-	mono_ms last_fetch; /* start of the last one, 0: none yet */
-	unsigned refused;   /* tokens in a row that the core refused while young */
+	struct settings *pending; /* for the next fetch; NULL: as they are */
+	char *current;            /* the newest token, NULL before the first */
+	mono_ms current_at;       /* when it came */
+	mono_ms fetch_at;         /* when the next fetch is due */
+	mono_ms last_fetch;       /* start of the last one, 0: none yet */
+	unsigned refused;         /* tokens in a row that the core refused while young */
 	/* Token thread only: */
 	unsigned failures; /* fetches in a row */
 };
@@ -149,10 +155,10 @@ static int read_grant(const struct api_token *token, const json_t *object, struc
 			 "already: check its clock");
 		return -EPROTO;
 	}
-	if (scope && token->scope && strcmp(scope, token->scope)) {
+	if (scope && token->settings.scope && strcmp(scope, token->settings.scope)) {
 		quote(scope, granted, sizeof(granted));
 		log_notice("token", "granted scope \"%s\" instead of \"%s\"", granted,
-			   token->scope);
+			   token->settings.scope);
 	}
 	ret_grant->token = strdup(text);
 	return ret_grant->token ? 0 : -ENOMEM;
@@ -180,18 +186,18 @@ static int read_answer(const struct api_token *token, long http, const struct bo
 static int read_secret(const struct api_token *token, char ret_secret[static SECRET_ROOM],
 		       char *error)
 {
-	int err = secret_read(token->secret_file, ret_secret);
+	int err = secret_read(token->settings.secret_file, ret_secret);
 
 	if (err == -E2BIG)
 		snprintf(error, ERROR_ROOM, "the first line of client_secret_file %s is too long",
-			 token->secret_file);
+			 token->settings.secret_file);
 	else if (err == -ENODATA)
 		snprintf(error, ERROR_ROOM,
 			 "client_secret_file %s is empty: its first line is the secret",
-			 token->secret_file);
+			 token->settings.secret_file);
 	else if (err)
 		snprintf(error, ERROR_ROOM, "cannot read client_secret_file %s: %s",
-			 token->secret_file, strerror(-err));
+			 token->settings.secret_file, strerror(-err));
 	return err;
 }
 
@@ -226,7 +232,7 @@ static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl
 	struct api_token *token = arg;
 
 	(void)a, (void)b, (void)c, (void)d;
-	return atomic_load(&token->stopping) ? 1 : 0;
+	return atomic_load(&token->stopping) || atomic_load(&token->outdated);
 }
 
 static void explain_transfer(CURLcode code, const char *details, const struct body *body,
@@ -253,11 +259,11 @@ static int set_credentials(CURL *curl, const struct api_token *token, const char
 	char *id = NULL, *encoded = NULL;
 	CURLcode code = CURLE_OUT_OF_MEMORY;
 
-	if (token->raw_basic) {
-		id = strdup(token->client_id);
+	if (token->settings.raw_basic) {
+		id = strdup(token->settings.client_id);
 		encoded = strdup(secret);
 	} else {
-		id = curl_easy_escape(curl, token->client_id, 0);
+		id = curl_easy_escape(curl, token->settings.client_id, 0);
 		encoded = curl_easy_escape(curl, secret, 0);
 	}
 	if (id && encoded) {
@@ -267,7 +273,7 @@ static int set_credentials(CURL *curl, const struct api_token *token, const char
 	}
 	if (encoded)
 		explicit_bzero(encoded, strlen(encoded));
-	if (token->raw_basic) {
+	if (token->settings.raw_basic) {
 		free(id);
 		free(encoded);
 	} else {
@@ -285,8 +291,8 @@ static int set_form(CURL *curl, const struct api_token *token)
 	CURLcode code;
 
 	str_add(&form, "grant_type=client_credentials");
-	if (token->scope) {
-		scope = curl_easy_escape(curl, token->scope, 0);
+	if (token->settings.scope) {
+		scope = curl_easy_escape(curl, token->settings.scope, 0);
 		str_addf(&form, "&scope=%s", scope ? scope : "");
 		curl_free(scope);
 	}
@@ -298,18 +304,27 @@ static int set_form(CURL *curl, const struct api_token *token)
 	return code == CURLE_OK ? 0 : -ENOMEM;
 }
 
+static void set_roots(CURL *curl, char *pem)
+{
+	struct curl_blob blob = { .data = pem, .len = strlen(pem), .flags = CURL_BLOB_NOCOPY };
+
+	curl_easy_setopt(curl, CURLOPT_CAINFO_BLOB, &blob);
+}
+
 static void set_transfer(CURL *curl, struct api_token *token, struct body *body, char *details)
 {
-	curl_easy_setopt(curl, CURLOPT_URL, token->url);
+	curl_easy_setopt(curl, CURLOPT_URL, token->settings.url);
 	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https,http");
 	curl_easy_setopt(curl, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
 	curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(curl, CURLOPT_USERAGENT, "breakout/" BREAKOUT_VERSION);
-	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, token->timeout_ms);
-	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, token->timeout_ms);
-	if (token->ca_file)
-		curl_easy_setopt(curl, CURLOPT_CAINFO, token->ca_file);
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, token->settings.timeout_ms);
+	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, token->settings.timeout_ms);
+	if (token->settings.ca_pem)
+		set_roots(curl, token->settings.ca_pem);
+	else if (token->settings.ca_file)
+		curl_easy_setopt(curl, CURLOPT_CAINFO, token->settings.ca_file);
 	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, details);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, body);
@@ -360,6 +375,16 @@ static int fetch(struct api_token *token, struct grant *ret_grant, char *error)
 
 /* ---- the thread ---- */
 
+static void settings_done(struct settings *settings)
+{
+	free(settings->url);
+	free(settings->client_id);
+	free(settings->secret_file);
+	free(settings->scope);
+	free(settings->ca_file);
+	free(settings->ca_pem);
+}
+
 /* `base` with a random part of up to `spread` added. */
 static mono_ms jitter(mono_ms base, mono_ms spread)
 {
@@ -395,12 +420,13 @@ static void fetch_and_tell(struct api_token *token)
 		if (!copy)
 			err = -ENOMEM;
 	}
-	if (atomic_load(&token->stopping)) {
+	pthread_mutex_lock(&token->lock);
+	if (token->stopping || token->outdated) {
+		pthread_mutex_unlock(&token->lock);
 		secret_free(copy);
 		secret_free(grant.token);
 		return;
 	}
-	pthread_mutex_lock(&token->lock);
 	if (!err) {
 		mono_ms life = (mono_ms)grant.expires_in_s * 1000;
 
@@ -416,10 +442,10 @@ static void fetch_and_tell(struct api_token *token)
 	}
 	plan(token, clock_now() + wait);
 	wait = token->fetch_at - clock_now();
-	pthread_mutex_unlock(&token->lock);
-
+	/* Told under the lock: nothing of other credentials is told after a change. */
 	token->on_token(err ? NULL : grant.token, grant.expires_in_s, err ? error : NULL,
 			wait > 0 ? (unsigned)wait : 0, token->arg);
+	pthread_mutex_unlock(&token->lock);
 	secret_free(grant.token);
 }
 
@@ -438,6 +464,20 @@ static void wait_for(struct api_token *token, mono_ms ms)
 	pthread_cond_timedwait(&token->changed, &token->lock, &until);
 }
 
+/* Under the lock, between fetches. */
+static void take_pending(struct api_token *token)
+{
+	if (token->outdated)
+		token->failures = 0;
+	token->outdated = false;
+	if (!token->pending)
+		return;
+	settings_done(&token->settings);
+	token->settings = *token->pending;
+	free(token->pending);
+	token->pending = NULL;
+}
+
 static void *token_thread(void *arg)
 {
 	struct api_token *token = arg;
@@ -453,6 +493,7 @@ static void *token_thread(void *arg)
 			continue;
 		}
 		token->last_fetch = clock_now();
+		take_pending(token);
 		pthread_mutex_unlock(&token->lock);
 		fetch_and_tell(token);
 		pthread_mutex_lock(&token->lock);
@@ -507,14 +548,38 @@ static int check_url(const char *url)
 	return err;
 }
 
+static bool copy(char **to, const char *from)
+{
+	*to = str_dup_or_null(from);
+	return *to || !from;
+}
+
+/* NULL: no memory. */
+static struct settings *settings_create(const struct api_token_options *options)
+{
+	struct settings *settings = calloc(1, sizeof(*settings));
+
+	if (!settings)
+		return NULL;
+	settings->raw_basic = options->raw_basic;
+	settings->timeout_ms = options->timeout_ms ? (long)options->timeout_ms : DEFAULT_TIMEOUT_MS;
+	if (copy(&settings->url, options->url) && copy(&settings->client_id, options->client_id) &&
+	    copy(&settings->secret_file, options->client_secret_file) &&
+	    copy(&settings->scope, options->scope) && copy(&settings->ca_file, options->ca_file) &&
+	    copy(&settings->ca_pem, options->ca_pem))
+		return settings;
+	settings_done(settings);
+	free(settings);
+	return NULL;
+}
+
 static void token_free(struct api_token *token)
 {
 	secret_free(token->current);
-	free(token->url);
-	free(token->client_id);
-	free(token->secret_file);
-	free(token->scope);
-	free(token->ca_file);
+	settings_done(&token->settings);
+	if (token->pending)
+		settings_done(token->pending);
+	free(token->pending);
 	pthread_cond_destroy(&token->changed);
 	pthread_mutex_destroy(&token->lock);
 	free(token);
@@ -533,21 +598,21 @@ static struct api_token *token_create(const struct api_token_options *options,
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	pthread_cond_init(&token->changed, &attributes);
 	pthread_condattr_destroy(&attributes);
-	token->url = strdup(options->url);
-	token->client_id = strdup(options->client_id);
-	token->secret_file = strdup(options->client_secret_file);
-	token->scope = str_dup_or_null(options->scope);
-	token->ca_file = str_dup_or_null(options->ca_file);
-	token->raw_basic = options->raw_basic;
-	token->timeout_ms = options->timeout_ms ? (long)options->timeout_ms : DEFAULT_TIMEOUT_MS;
 	token->on_token = on_token;
 	token->arg = arg;
-	if (!token->url || !token->client_id || !token->secret_file ||
-	    (options->scope && !token->scope) || (options->ca_file && !token->ca_file)) {
+	token->pending = settings_create(options);
+	if (!token->pending) {
 		token_free(token);
 		return NULL;
 	}
 	return token;
+}
+
+static int check_options(const struct api_token_options *options)
+{
+	if (!options->url || !options->client_id || !options->client_secret_file)
+		return -EINVAL;
+	return check_url(options->url);
 }
 
 int api_token_create(struct api_token **ret_token, const struct api_token_options *options,
@@ -557,11 +622,9 @@ int api_token_create(struct api_token **ret_token, const struct api_token_option
 	sigset_t all, before;
 	int err;
 
-	if (!options->url || !options->client_id || !options->client_secret_file)
-		return -EINVAL;
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return -ENOMEM;
-	err = check_url(options->url);
+	err = check_options(options);
 	token = err ? NULL : token_create(options, on_token, arg);
 	if (!token) {
 		curl_global_cleanup();
@@ -580,14 +643,43 @@ int api_token_create(struct api_token **ret_token, const struct api_token_option
 	return 0;
 }
 
+int api_token_change(struct api_token *token, const struct api_token_options *options, bool anew)
+{
+	int err = check_options(options);
+	struct settings *settings = err ? NULL : settings_create(options);
+
+	if (!settings)
+		return err ? err : -ENOMEM;
+	pthread_mutex_lock(&token->lock);
+	if (token->pending)
+		settings_done(token->pending);
+	free(token->pending);
+	token->pending = settings;
+	if (anew) {
+		token->outdated = true;
+		secret_free(token->current);
+		token->current = NULL;
+		token->refused = 0;
+		token->last_fetch = 0; /* whom it kept from being asked too often is another */
+		plan(token, clock_now());
+	}
+	pthread_mutex_unlock(&token->lock);
+	return 0;
+}
+
+void api_token_quit(struct api_token *token)
+{
+	pthread_mutex_lock(&token->lock);
+	token->stopping = true;
+	pthread_cond_signal(&token->changed);
+	pthread_mutex_unlock(&token->lock);
+}
+
 struct api_token *api_token_destroy(struct api_token *token)
 {
 	if (!token)
 		return NULL;
-	pthread_mutex_lock(&token->lock);
-	atomic_store(&token->stopping, true);
-	pthread_cond_signal(&token->changed);
-	pthread_mutex_unlock(&token->lock);
+	api_token_quit(token);
 	pthread_join(token->thread, NULL);
 	token_free(token);
 	curl_global_cleanup();

@@ -44,7 +44,8 @@ ROOMS = {
 # library -> (how its headers begin, files that may include them besides tests)
 FOREIGN = {
     "sofia-sip": (["sofia-sip/"], ["tas/sip/"]),
-    "gRPC": (["grpc/"], ["proto/api_client.c", "proto/api_stream.c", "tools/core/api.c",
+    "gRPC": (["grpc/"], ["proto/api_client.c", "proto/api_route.c",
+                        "proto/api_stream.c", "tools/core/api.c",
                        "tools/core/api_"]),
     "libcurl": (["curl/"], ["proto/api_token.c", "hook/poster.c"]),
     "protobuf-c": (["protobuf-c/"], ["proto/api.h", "proto/message_check.h"]),

@@ -328,6 +328,128 @@ static void every_status_has_its_name(void **state)
 	assert_string_equal(api_status_name((enum api_status) - 1), "UNKNOWN");
 }
 
+/* ---- another connection ---- */
+
+static int renew(struct api_client *client, int port, bool at_once)
+{
+	struct api_client_options options = { .plaintext = true, .backoff_initial_ms = 50 };
+	char target[32], error[256];
+
+	snprintf(target, sizeof(target), "127.0.0.1:%d", port);
+	options.target = target;
+	return api_client_renew(client, &options, at_once, error, sizeof(error));
+}
+
+static void ask(struct api_client *client, const char *method, enum api_status expected)
+{
+	struct result result = { 0 };
+
+	assert_int_equal(send_thing(client, method, NULL, &result), 0);
+	poll_until(client, &result.count, 1);
+	assert_int_equal(result.status, expected);
+}
+
+static void poll_until_renewed(struct api_client *client)
+{
+	mono_ms end = clock_now() + 10000;
+
+	while (api_client_renewing(client) && clock_now() < end)
+		api_client_poll(client, end);
+	assert_false(api_client_renewing(client));
+}
+
+static void a_connection_that_serves_stays_until_the_new_one_does(void **state)
+{
+	struct peer *other = peer_start(NULL, NULL, "", 0);
+	unsigned before;
+
+	ask(*state, "Fail", API_NOT_FOUND);
+	assert_int_equal(renew(*state, 9, false), 0); /* discard: nobody */
+	before = peer->calls;
+	for (int i = 0; i < 3; i++) {
+		ask(*state, "Fail", API_NOT_FOUND);
+		api_client_poll(*state, clock_now() + 50);
+	}
+	assert_int_equal(peer->calls - before, 3);
+	assert_true(api_client_renewing(*state));
+	assert_int_equal(renew(*state, other->port, false), 0); /* a third in place of it */
+	poll_until_renewed(*state);
+	ask(*state, "Fail", API_NOT_FOUND);
+	assert_int_equal(peer->calls - before, 3);
+	assert_int_equal(other->calls, 1);
+	api_client_wake(*state);
+	api_client_poll(*state, clock_now() + 10000);
+	/* peer_stop() waits for its connections to end. */
+	assert_int_equal(renew(*state, peer->port, true), 0);
+	peer_stop(other);
+	ask(*state, "Fail", API_NOT_FOUND);
+}
+
+static void what_has_begun_ends_on_the_connection_it_began_on(void **state)
+{
+	struct api_call_options options = { .deadline_ms = 300 };
+	struct peer *other = peer_start(NULL, NULL, "", 0);
+	struct api_client *client = connect_to(peer->port);
+	struct result slow = { 0 };
+
+	(void)state;
+	ask(client, "Fail", API_NOT_FOUND);
+	assert_int_equal(send_thing(client, "Hang", &options, &slow), 0);
+	assert_int_equal(renew(client, other->port, true), 0);
+	assert_false(api_client_renewing(client));
+	ask(client, "Fail", API_NOT_FOUND);
+	assert_int_equal(slow.count, 0);
+	assert_int_equal(other->calls, 1);
+	poll_until(client, &slow.count, 1);
+	assert_int_equal(slow.status, API_DEADLINE_EXCEEDED); /* and not cancelled */
+	api_client_destroy(client);
+	peer_stop(other);
+}
+
+static void what_waits_for_a_connection_that_is_given_up_is_told(void **state)
+{
+	struct api_call_options options = { .deadline_ms = 60000, .wait_for_ready = true };
+	struct api_client *client = connect_to(9);
+	struct result probe = { 0 };
+
+	(void)state;
+	assert_int_equal(send_thing(client, "Fail", &options, &probe), 0);
+	assert_int_equal(renew(client, peer->port, false), 0);
+	poll_until_renewed(client);
+	poll_until(client, &probe.count, 1);
+	assert_int_equal(probe.status, API_CANCELLED);
+	ask(client, "Fail", API_NOT_FOUND);
+	api_client_destroy(client);
+}
+
+static void the_end_may_come_while_one_is_being_replaced(void **state)
+{
+	struct api_client *client = connect_to(peer->port);
+	struct result open = { 0 };
+
+	(void)state;
+	ask(client, "Fail", API_NOT_FOUND);
+	assert_int_equal(send_thing(client, "Hang", NULL, &open), 0);
+	assert_int_equal(renew(client, 9, false), 0);
+	api_client_poll(client, clock_now());
+	assert_int_equal(renew(client, 9, true), 0);
+	assert_int_equal(renew(client, 9, false), 0);
+	api_client_destroy(client);
+	assert_int_equal(open.status, API_CANCELLED);
+}
+
+static void a_connection_that_cannot_be_leaves_the_old_one(void **state)
+{
+	struct api_client_options options = { .target = "127.0.0.1:1",
+					      .ca_file = "/nonexistent/ca.pem" };
+	char error[256];
+
+	assert_int_equal(api_client_renew(*state, &options, true, error, sizeof(error)), -EINVAL);
+	assert_non_null(strstr(error, "/nonexistent/ca.pem"));
+	assert_false(api_client_renewing(*state));
+	ask(*state, "Fail", API_NOT_FOUND);
+}
+
 #define WITH_CLIENT(test) cmocka_unit_test_setup_teardown(test, connect_client, end_client)
 
 int main(void)
@@ -346,6 +468,11 @@ int main(void)
 		WITH_CLIENT(a_poll_without_news_ends_in_time),
 		cmocka_unit_test(a_client_that_cannot_work_is_refused_with_a_sentence),
 		cmocka_unit_test(every_status_has_its_name),
+		WITH_CLIENT(a_connection_that_serves_stays_until_the_new_one_does),
+		cmocka_unit_test(what_has_begun_ends_on_the_connection_it_began_on),
+		cmocka_unit_test(what_waits_for_a_connection_that_is_given_up_is_told),
+		cmocka_unit_test(the_end_may_come_while_one_is_being_replaced),
+		WITH_CLIENT(a_connection_that_cannot_be_leaves_the_old_one),
 	};
 
 	return cmocka_run_group_tests_name("proto/api_client", tests, start_peer, stop_peer);

@@ -424,6 +424,99 @@ static void a_token_is_renewed_at_70_to_80_percent_of_its_life(void **state)
 	assert_in_range(gap, 1400, 1900);
 }
 
+/* ---- other credentials ---- */
+
+static void change(struct api_token *token, const char *id, bool anew, int expected)
+{
+	struct api_token_options options = { .client_id = id, .client_secret_file = secret_path };
+	char url[64];
+
+	snprintf(url, sizeof(url), "http://127.0.0.1:%d/other/token", endpoint.port);
+	options.url = expected ? "ftp://127.0.0.1/" : url;
+	assert_int_equal(api_token_change(token, &options, anew), expected);
+}
+
+static void wait_asked(unsigned count)
+{
+	wait_until(&endpoint.lock, &endpoint.changed, &endpoint.asked, count);
+}
+
+static void other_credentials_are_asked_with_at_once(void **state)
+{
+	static const char *const answers[] = { "200 OK\r\n\r\n{\"access_token\":\"first\"}",
+					       "200 OK\r\n\r\n{\"access_token\":\"second\"}",
+					       NULL };
+	struct api_token *token;
+
+	(void)state;
+	answer_with(answers);
+	token = start(NULL);
+	wait_news(&news.tokens, 1);
+	change(token, "other", true, -EINVAL); /* changes nothing */
+	change(token, "you", true, 0);
+	wait_news(&news.tokens, 2);
+	api_token_invalidate(token, "first"); /* of before: means nothing any more */
+	api_token_destroy(token);
+	assert_string_equal(news.token, "second");
+	assert_int_equal(endpoint.asked, 2);
+	assert_true(endpoint.asked_at[1] - endpoint.asked_at[0] < 900);
+	assert_memory_equal(endpoint.request, "POST /other/token ", 18);
+	assert_non_null(strstr(endpoint.request, "Basic eW91Omh1c2g=\r\n")); /* you:hush */
+}
+
+static void a_fetch_with_credentials_of_before_is_given_up_and_not_told(void **state)
+{
+	static const char *const answers[] = { NULL, NULL };
+	static const char *const then[] = { "200 OK\r\n\r\n{\"access_token\":\"second\"}",
+					    NULL };
+	struct api_token *token;
+
+	(void)state;
+	answer_with(answers); /* never */
+	token = start(NULL);
+	wait_asked(1);
+	answer_with(then);
+	change(token, "you", true, 0);
+	wait_news(&news.tokens, 1);
+	api_token_destroy(token);
+	assert_int_equal(news.errors, 0);
+	assert_string_equal(news.token, "second");
+}
+
+static void what_is_no_other_credential_waits_for_the_next_fetch(void **state)
+{
+	static const char *const answers[] = {
+		"200 OK\r\n\r\n{\"access_token\":\"first\",\"expires_in\":2}",
+		"200 OK\r\n\r\n{\"access_token\":\"second\"}", NULL
+	};
+	struct api_token *token;
+
+	(void)state;
+	answer_with(answers);
+	token = start(NULL);
+	wait_news(&news.tokens, 1);
+	change(token, "me", false, 0);
+	change(token, "me", false, 0);
+	wait_news(&news.tokens, 2);
+	api_token_destroy(token);
+	assert_true(endpoint.asked_at[1] - endpoint.asked_at[0] >= 1400);
+	assert_memory_equal(endpoint.request, "POST /other/token ", 18);
+}
+
+static void who_quits_tells_nothing_more(void **state)
+{
+	static const char *const answers[] = { NULL, NULL };
+	struct api_token *token;
+
+	(void)state;
+	answer_with(answers);
+	token = start(NULL);
+	wait_asked(1);
+	api_token_quit(token);
+	api_token_destroy(token);
+	assert_int_equal(news.tokens + news.errors, 0);
+}
+
 static void a_refused_token_is_fetched_anew_once_and_not_within_a_second(void **state)
 {
 	static const char *const answers[] = { "200 OK\r\n\r\n{\"access_token\":\"first\"}",
@@ -495,6 +588,10 @@ int main(void)
 		FRESH(a_refused_token_is_fetched_anew_once_and_not_within_a_second),
 		FRESH(the_end_does_not_wait_for_a_silent_endpoint),
 		FRESH(another_scope_than_asked_for_is_noticed),
+		FRESH(other_credentials_are_asked_with_at_once),
+		FRESH(a_fetch_with_credentials_of_before_is_given_up_and_not_told),
+		FRESH(what_is_no_other_credential_waits_for_the_next_fetch),
+		FRESH(who_quits_tells_nothing_more),
 	};
 
 	return cmocka_run_group_tests_name("proto/api_token", tests, start_endpoint, stop_endpoint);
