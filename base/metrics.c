@@ -31,6 +31,17 @@ void metric_set(struct metric *metric, int64_t value)
 {
 	register_once(metric);
 	atomic_store_explicit(&metric->value, value, memory_order_relaxed);
+	atomic_store_explicit(&metric->hidden, 0, memory_order_relaxed);
+}
+
+void metric_hide(struct metric *metric)
+{
+	atomic_store_explicit(&metric->hidden, 1, memory_order_relaxed);
+}
+
+static bool hidden(const struct metric *metric)
+{
+	return atomic_load_explicit(&metric->hidden, memory_order_relaxed);
 }
 
 int64_t metric_get(const struct metric *metric)
@@ -51,7 +62,8 @@ static struct metric *next_of(const struct metric *metric)
 void metrics_each(void (*visit)(const struct metric *metric, void *arg), void *arg)
 {
 	for (struct metric *metric = first_registered(); metric; metric = next_of(metric))
-		visit(metric, arg);
+		if (!hidden(metric))
+			visit(metric, arg);
 }
 
 static bool named_before(const struct metric *head, const struct metric *metric)
@@ -82,7 +94,7 @@ void metrics_text(struct str *to)
 			 metric->help ? metric->help : "", metric->name,
 			 metric->kind == METRIC_COUNTER ? "counter" : "gauge");
 		for (const struct metric *same = metric; same; same = next_of(same))
-			if (!strcmp(same->name, metric->name))
+			if (!strcmp(same->name, metric->name) && !hidden(same))
 				value_text(to, same);
 	}
 }

@@ -22,6 +22,7 @@ struct metric {
 	_Atomic int64_t value;
 	struct metric *_Atomic next; /* registry's */
 	_Atomic int registered;
+	_Atomic int hidden;
 };
 
 #define METRIC_COUNTER_INIT(n, l, h)                                                               \
@@ -35,9 +36,11 @@ struct metric {
 
 void metric_add(struct metric *metric, int64_t by);
 void metric_set(struct metric *metric, int64_t value);
+/* What it measures is gone: it is not told any more, until metric_set() is called again. */
+void metric_hide(struct metric *metric);
 int64_t metric_get(const struct metric *metric);
 
-/* Visits every metric registered so far. */
+/* Visits every metric registered so far that is not hidden. */
 void metrics_each(void (*visit)(const struct metric *metric, void *arg), void *arg);
 
 /* All of them in Prometheus' text format, version 0.0.4: one HELP and TYPE a name,

@@ -141,7 +141,6 @@ static const struct key tenant_keys[] = {
 	{ .name = "prefixes",
 	  .kind = &kind_map,
 	  .schema = &tenant_prefix_schema,
-	  .apply = CONFIG_APPLY_NOW,
 	  .help = "what the core puts before the numbers of its calls" },
 };
 const struct schema tenant_schema = { "tenants[]", tenant_keys, ARRAY_SIZE(tenant_keys) };

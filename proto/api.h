@@ -129,12 +129,13 @@ struct api_token_options {
 	const char *ca_pem;  /* instead: its text */
 	bool raw_basic;      /* no form-encoding inside Basic (RFC 6749 2.3.1) */
 	unsigned timeout_ms; /* 0: 10000 */
+	unsigned serial;     /* told with what is fetched by these */
 };
 
 /* Token thread, under its lock: no function of the token's may be called. `token` NULL: the fetch failed, `error` says why and what to
  * mend, the next try comes at `retry_ms` from now. Copy what you keep. */
 typedef void api_token_fn(const char *token, unsigned expires_in_s, const char *error,
-			  unsigned retry_ms, void *arg);
+			  unsigned retry_ms, unsigned serial, void *arg);
 
 /* Starts the thread and the first fetch; renews at 70-80 % of the life. */
 int api_token_create(struct api_token **ret_token, const struct api_token_options *options,

@@ -32,6 +32,7 @@ struct settings {
 	char *url, *client_id, *secret_file, *scope, *ca_file, *ca_pem; /* own */
 	bool raw_basic;
 	long timeout_ms;
+	unsigned serial;
 };
 
 struct api_token {
@@ -444,7 +445,7 @@ static void fetch_and_tell(struct api_token *token)
 	wait = token->fetch_at - clock_now();
 	/* Told under the lock: nothing of other credentials is told after a change. */
 	token->on_token(err ? NULL : grant.token, grant.expires_in_s, err ? error : NULL,
-			wait > 0 ? (unsigned)wait : 0, token->arg);
+			wait > 0 ? (unsigned)wait : 0, token->settings.serial, token->arg);
 	pthread_mutex_unlock(&token->lock);
 	secret_free(grant.token);
 }
@@ -562,6 +563,7 @@ static struct settings *settings_create(const struct api_token_options *options)
 	if (!settings)
 		return NULL;
 	settings->raw_basic = options->raw_basic;
+	settings->serial = options->serial;
 	settings->timeout_ms = options->timeout_ms ? (long)options->timeout_ms : DEFAULT_TIMEOUT_MS;
 	if (copy(&settings->url, options->url) && copy(&settings->client_id, options->client_id) &&
 	    copy(&settings->secret_file, options->client_secret_file) &&

@@ -180,7 +180,7 @@ static bool refused_token(struct consents *consents, enum api_status status)
 
 static bool may_ask(const struct consents *consents)
 {
-	return consents->plan.wanted && !consents->stopped &&
+	return consents->plan.wanted && !consents->stopped && consents->options.client &&
 	       (!consents->share || consents->epoch) &&
 	       (consents->token || !consents->options.needs_token);
 }
@@ -515,6 +515,23 @@ static void lose(struct consents *consents)
 		return;
 	consents->turn_at = INT64_MAX;
 	api_stream_cancel(consents->stream);
+}
+
+void consents_use(struct consents *consents, const struct consent_source *source, bool anew,
+		  mono_ms now)
+{
+	anew |= consents->options.client != source->client;
+	consents->options.client = source->client;
+	consents->options.deadline_ms = source->deadline_ms;
+	consents->options.needs_token = source->needs_token;
+	if (!anew)
+		return;
+	lose(consents); /* what was not acknowledged comes again */
+	consents_token(consents, NULL);
+	if (consents->list)
+		consent_list_use(consents->list, source->client, now);
+	consents->open_at = now;
+	consents->failures = 0;
 }
 
 void consents_lead(struct consents *consents, uint64_t session, uint64_t epoch, mono_ms now)

@@ -62,6 +62,17 @@ int consents_create(struct consents **ret_consents,
 /* The client has ended before. */
 struct consents *consents_destroy(struct consents *consents);
 
+/* Whose core tells of them, and how it is asked. */
+struct consent_source {
+	struct api_client *client; /* borrowed; NULL: nobody's can be asked */
+	unsigned deadline_ms;
+	bool needs_token;
+};
+/* anew: it is another core's, or another client's of it: stream and list begin anew, once
+ * there is a token. */
+void consents_use(struct consents *consents, const struct consent_source *source, bool anew,
+		  mono_ms now);
+
 /* The configuration in force. ret_all: all that is wanted by it and by consents, for
  * keeper_want(); the configuration's own numbers stay as they are. Opens the store
  * when first it has to. 0, -ENOMEM or -EIO (logged; nothing has changed). */

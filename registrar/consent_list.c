@@ -21,6 +21,7 @@ struct consent_list {
 	mono_ms every_ms;
 	bool reading, asked; /* a list is under way; a page of it has been asked for */
 	bool again, tried, deaf;
+	bool other;        /* that page is another core's, which is not asked any more */
 	unsigned failures; /* in a row */
 	unsigned pages;
 	size_t unknown; /* as the last complete one said */
@@ -139,6 +140,10 @@ static void on_page(const struct consent_page *page, enum api_status status, con
 	if (list->deaf)
 		return;
 	list->asked = false;
+	if (list->other) {
+		list->other = list->reading = list->again = false;
+		return;
+	}
 	list->pages++;
 	if (!page) {
 		fail(list, status, details);
@@ -183,6 +188,16 @@ void consent_list_restart(struct consent_list *list, mono_ms now)
 	list->failures = 0;
 	if (!list->asked)
 		list->due_at = now;
+}
+
+void consent_list_use(struct consent_list *list, struct api_client *client, mono_ms now)
+{
+	list->client = client;
+	list->other = list->asked;
+	list->reading = list->asked;
+	list->tried = false;
+	list->failures = 0;
+	list->due_at = now;
 }
 
 void consent_list_run(struct consent_list *list, const struct api_call_options *options,

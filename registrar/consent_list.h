@@ -34,6 +34,10 @@ int consent_list_create(struct consent_list **ret_list, struct api_client *clien
 struct consent_list *consent_list_destroy(struct consent_list *list);
 void consent_list_deafen(struct consent_list *list);
 
+/* Another core is asked from now on, from the start: what this one has said of a list that
+ * is under way counts no more. */
+void consent_list_use(struct consent_list *list, struct api_client *client, mono_ms now);
+
 /* Another one soon, whatever the one under way says. */
 void consent_list_due(struct consent_list *list, mono_ms now);
 /* Somebody else has read it meanwhile: as if none had been tried. */

@@ -61,21 +61,7 @@ void keeper_handle(struct keeper *keeper, struct reg *reg, enum reg_event event,
 		trouble_log_change(reg, before, input->now);
 }
 
-/* ---- tenants ---- */
-
-/* That of the file is named by nothing, so that a store without tenants says the same. */
-const char *keeper_tenant_key(const struct keeper *keeper, unsigned tenant)
-{
-	return tenant ? keeper->lanes[tenant].options->name : "";
-}
-
-int keeper_tenant_of(const struct keeper *keeper, const char *key)
-{
-	for (unsigned i = 0; i < keeper->lane_count; i++)
-		if (!strcmp(keeper_tenant_key(keeper, i), key))
-			return (int)i;
-	return -ENOENT;
-}
+/* ---- the token ---- */
 
 void keeper_set_token(struct keeper *keeper, struct lane *lane, char *take_token)
 {
@@ -87,6 +73,19 @@ void keeper_set_token(struct keeper *keeper, struct lane *lane, char *take_token
 	lane->token_ok = take_token || !lane->options->needs_token;
 	pthread_mutex_unlock(&keeper->lock);
 	refresh_hold(lane->refresh, !lane->token_ok);
+}
+
+const char *keeper_token_of(const struct keeper *keeper, unsigned tenant)
+{
+	return keeper->lanes[tenant].token;
+}
+
+void keeper_token_void(struct keeper *keeper, unsigned tenant)
+{
+	struct lane *lane = &keeper->lanes[tenant];
+
+	lane->token_serial++; /* what its requests are told is of no concern */
+	keeper_set_token(keeper, lane, NULL);
 }
 
 void keeper_token(struct keeper *keeper, unsigned tenant, const char *token, unsigned expires_in_s,
@@ -136,6 +135,7 @@ void keeper_run(struct keeper *keeper, mono_ms now)
 	if (keeper->options.pauses && now >= keeper->pause_at)
 		end_pauses(keeper, now);
 	expire_tokens(keeper, now);
+	tenants_run(keeper, now);
 	if (shards_turn(keeper, now) && (!keeper->stopping || keeper->withdrawing))
 		keeper_send_due(keeper, now);
 	if (keeper->flush_at && (now >= keeper->flush_at || keeper->dirty_count >= FLUSH_COUNT) &&
@@ -163,6 +163,9 @@ mono_ms keeper_next(const struct keeper *keeper, mono_ms now)
 		next = keeper->flush_at;
 	if (keeper->options.pauses && keeper->pause_at < next)
 		next = keeper->pause_at;
+	turn = tenants_next(keeper);
+	if (turn < next)
+		next = turn;
 	for (size_t i = 0; i < keeper->lane_count; i++) {
 		if (silent || (keeper->stopping && !keeper->withdrawing))
 			break;
@@ -203,25 +206,11 @@ void keeper_deafen(struct keeper *keeper)
 static int create_lanes(struct keeper *keeper, mono_ms now)
 {
 	size_t count = keeper->options.tenant_count ? keeper->options.tenant_count : 1;
+	int err = 0;
 
-	for (size_t i = 0; i < count; i++) {
-		struct lane *lane = &keeper->lanes[i];
-		int err;
-
-		lane->options = &keeper->options.tenants[i];
-		if (!lane->options->name)
-			keeper->options.tenants[i].name = CONFIG_TENANT_DEFAULT;
-		if (count > 1)
-			lane->trouble.tenant = lane->options->name;
-		lane->metrics = lane_metrics_of(lane->options->name);
-		err = refresh_create(&lane->refresh, &keeper->table, keeper->options.seed + i, now);
-		if (err)
-			return err;
-		keeper->lane_count++;
-		refresh_limit(lane->refresh, lane->options->max_rate);
-		keeper_set_token(keeper, lane, NULL);
-	}
-	return 0;
+	for (size_t i = 0; !err && i < count; i++)
+		err = tenants_add(keeper, now);
+	return err;
 }
 
 int keeper_create(struct keeper **ret_keeper, const struct keeper_options *options,

@@ -37,6 +37,8 @@ struct wanted {
 /* tenants: what the keeper calls each of the config's; NULL: the same. */
 int wanted_create(struct wanted **ret_wanted, const struct config *config,
 		  const uint8_t tenants[CONFIG_TENANTS]) MUST_CHECK;
+/* Of one that was created with NULL. */
+void wanted_map(struct wanted *wanted, const uint8_t tenants[CONFIG_TENANTS]);
 struct wanted *wanted_destroy(struct wanted *wanted);
 /* False: no memory; then the caller destroys `to`. */
 bool wanted_copy_prefixes(struct wanted *to, const struct wanted *from) MUST_CHECK;
@@ -88,6 +90,24 @@ int keeper_want_some(struct keeper *keeper, const struct wanted *some, mono_ms n
 /* The same, after what is paused may be another. */
 void keeper_pause(struct keeper *keeper, mono_ms now);
 void keeper_refresh(struct keeper *keeper, uint64_t number, mono_ms now); /* 0: all */
+
+/* A tenant in a place without one (`index` is the first, or one where keeper_tenant_left()),
+ * or other ways to the core of the one that is there. -ENOMEM leaves all as it was. */
+int keeper_tenant_put(struct keeper *keeper, unsigned index, const struct keeper_tenant *tenant,
+		      mono_ms now) MUST_CHECK;
+/* Its core may be another, or know us by another name: all of its numbers are told it again,
+ * as fast as may be. */
+void keeper_tenant_repeat(struct keeper *keeper, unsigned index, mono_ms now);
+/* No number is wanted there any more. What it has is deleted; what another tenant's core
+ * shall have is kept until that has it; what cannot be deleted is forgotten when its TTL is
+ * over. keeper_tenant_put() takes it back. */
+void keeper_tenant_leave(struct keeper *keeper, unsigned index, mono_ms now);
+/* It has left: nothing is asked there, and its place is free. */
+bool keeper_tenant_left(const struct keeper *keeper, unsigned index);
+/* The token in hand is of credentials that count no more: none is, until keeper_token(). */
+void keeper_token_void(struct keeper *keeper, unsigned tenant);
+/* The one in hand, for the same core; NULL: none. Borrowed until the next call. */
+const char *keeper_token_of(const struct keeper *keeper, unsigned tenant);
 
 /* A tenant's token, or (token NULL) the reason why there is none. */
 void keeper_token(struct keeper *keeper, unsigned tenant, const char *token, unsigned expires_in_s,

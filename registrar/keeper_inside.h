@@ -3,6 +3,7 @@
  * thread, but for what stands under the lock.
  *
  *   keeper.c         records and their counts, the token, time, create and destroy
+ *   keeper_tenants.c tenants that come, change and go
  *   keeper_moves.c   numbers on their way from one tenant's core to another's
  *   keeper_wanted.c  what is wanted of each number: configuration, verdicts, pauses
  *   keeper_store.c   the rows: written, and read at the start
@@ -52,9 +53,13 @@ struct lane {
 	size_t numbers; /* records of it, in a fleet: those that are ours */
 	uint32_t ttl_s; /* the core's latest */
 	struct lane_metrics *metrics;
+	mono_ms leave_by; /* what it is not known to hold for longer is forgotten then */
+	mono_ms look_at;  /* whether it has left; 0: it does not leave */
+	mono_ms pass_at;  /* through all records, for what is to be forgotten */
 
 	/* Under the keeper's lock: */
-	bool api_up, token_ok;
+	bool leaving, left; /* left: a free place */
+	bool asked, api_up, token_ok;
 	size_t by_state[REG_STATE_COUNT];
 	mono_ms margin, first_expiry;
 	struct refresh_load load; /* as of the last look */
@@ -95,6 +100,8 @@ static inline struct reg *keeper_reg(const struct keeper *keeper, size_t i)
 /* The store's name for a tenant, and the tenant of that name; -ENOENT: there is none. */
 const char *keeper_tenant_key(const struct keeper *keeper, unsigned tenant);
 int keeper_tenant_of(const struct keeper *keeper, const char *key) MUST_CHECK;
+/* There is nothing to delete: the core has forgotten it, or was never told. */
+bool keeper_has_lapsed(const struct reg *reg, mono_ms now);
 
 /* A record's state, queue and counts move together. What changes it takes the lock,
  * counts it off before and on afterwards, and files it. */
@@ -132,6 +139,14 @@ bool keeper_certain(const struct reg *reg);
 /* NULL: none in hand, nothing is sent until there is. */
 void keeper_set_token(struct keeper *keeper, struct lane *lane, char *take_token);
 
+/* ---- keeper_tenants.c ---- */
+
+/* At the place that lane_count names. */
+int tenants_add(struct keeper *keeper, mono_ms now) MUST_CHECK;
+/* Looks after those that leave. */
+void tenants_run(struct keeper *keeper, mono_ms now);
+mono_ms tenants_next(const struct keeper *keeper); /* for tenants_run() */
+
 /* ---- keeper_moves.c ---- */
 
 /* A number that another tenant's core shall have is first registered there, then deleted
@@ -152,6 +167,7 @@ struct reg *moves_main(const struct keeper *keeper, uint64_t number);
 
 /* Metrics of the tenant with this name: for good. NULL: there are too many. */
 struct lane_metrics *lane_metrics_of(const char *name);
+void lane_metrics_hide(struct lane_metrics *metrics);
 void lane_count(struct lane *lane, enum reg_state state, int by);
 void lane_answered(struct lane *lane, const char *result);
 void keeper_set_gauges(struct keeper *keeper, mono_ms now);

@@ -116,6 +116,17 @@ struct lane_metrics *lane_metrics_of(const char *name)
 	return found;
 }
 
+void lane_metrics_hide(struct lane_metrics *metrics)
+{
+	if (!metrics)
+		return;
+	metric_hide(&metrics->api_up);
+	metric_hide(&metrics->token_ok);
+	metric_hide(&metrics->margin);
+	metric_hide(&metrics->first_expiry);
+	metric_hide(&metrics->rate);
+}
+
 void lane_count(struct lane *lane, enum reg_state state, int by)
 {
 	lane->by_state[state] += (size_t)(ssize_t)by;
@@ -139,7 +150,7 @@ void lane_answered(struct lane *lane, const char *result)
 
 static void show_lane(const struct lane *lane, mono_ms now)
 {
-	if (!lane->metrics)
+	if (!lane->metrics || lane->left)
 		return;
 	metric_set(&lane->metrics->api_up, lane->api_up);
 	metric_set(&lane->metrics->token_ok, lane->token_ok);
@@ -351,6 +362,8 @@ static void summarize_lane(const struct lane *lane, struct registrar_tenant *ret
 	memcpy(ret_tenant->by_state, lane->by_state, sizeof(lane->by_state));
 	for (int i = 0; i < REG_STATE_COUNT; i++)
 		ret_tenant->count += lane->by_state[i];
+	ret_tenant->leaving = lane->leaving;
+	ret_tenant->asked = lane->asked;
 	ret_tenant->api_up = lane->api_up;
 	ret_tenant->token_ok = lane->token_ok;
 	ret_tenant->margin_ms = lane->margin;
@@ -360,26 +373,30 @@ static void summarize_lane(const struct lane *lane, struct registrar_tenant *ret
 	ret_tenant->down = lane->load.down;
 }
 
-/* A tenant without numbers asks nothing, so nobody can say whether its core answers. */
+/* Of a core that was not asked yet nobody can say whether it answers. */
 static void summarize_lanes(const struct keeper *keeper, struct registrar_summary *ret_summary)
 {
-	bool any = false;
-
 	ret_summary->token_ok = true;
 	for (size_t i = 0; i < keeper->lane_count; i++) {
-		struct registrar_tenant *tenant = &ret_summary->tenants[i];
+		struct registrar_tenant *tenant = &ret_summary->tenants[ret_summary->tenant_count];
 
+		if (keeper->lanes[i].left)
+			continue;
+		ret_summary->tenant_count++;
 		summarize_lane(&keeper->lanes[i], tenant);
 		for (int k = 0; k < REG_STATE_COUNT; k++)
 			ret_summary->by_state[k] += tenant->by_state[k];
 		ret_summary->token_ok &= tenant->token_ok;
-		if (tenant->count)
-			ret_summary->api_up = tenant->api_up && (!any || ret_summary->api_up);
-		any |= tenant->count > 0;
+		if (!tenant->asked || !tenant->count)
+			continue;
+		ret_summary->api_up =
+			tenant->api_up && (!ret_summary->api_asked || ret_summary->api_up);
+		ret_summary->api_asked = true;
 	}
-	if (!any)
+	if (!ret_summary->api_asked) { /* nobody has numbers there any more */
+		ret_summary->api_asked = keeper->lanes[0].asked;
 		ret_summary->api_up = keeper->lanes[0].api_up;
-	ret_summary->tenant_count = keeper->lane_count;
+	}
 	ret_summary->margin_ms = least_margin(keeper);
 }
 

@@ -14,7 +14,8 @@ static mono_ms patience(const struct keeper *keeper)
 	uint32_t ttl_s = REG_TTL_DEFAULT_S;
 
 	for (size_t i = 0; i < keeper->lane_count; i++)
-		if (keeper->lanes[i].ttl_s && keeper->lanes[i].ttl_s < ttl_s)
+		if (!keeper->lanes[i].left && keeper->lanes[i].ttl_s &&
+		    keeper->lanes[i].ttl_s < ttl_s)
 			ttl_s = keeper->lanes[i].ttl_s;
 	return ttl_s * 100 > MUTE_MIN_MS ? ttl_s * 100 : MUTE_MIN_MS;
 }
@@ -23,7 +24,7 @@ static mono_ms patience(const struct keeper *keeper)
 static bool any_token(const struct keeper *keeper)
 {
 	for (size_t i = 0; i < keeper->lane_count; i++)
-		if (keeper->lanes[i].token_ok)
+		if (keeper->lanes[i].token_ok && !keeper->lanes[i].left)
 			return true;
 	return false;
 }

@@ -95,6 +95,7 @@ static void note_gate(struct keeper *keeper, const struct request *request,
 
 	trouble_gate(&lane->trouble, news, refresh_down(lane->refresh), answer, now);
 	pthread_mutex_lock(&keeper->lock);
+	lane->asked = true;
 	lane->api_up = said != REFRESH_FAILED;
 	refresh_load(lane->refresh, now, &lane->load);
 	pthread_mutex_unlock(&keeper->lock);
@@ -202,7 +203,7 @@ static void not_sent(struct keeper *keeper, struct reg *reg, const struct reg_in
 	keeper_handle(keeper, reg, err == -EINVAL ? REG_EV_REFUSED : REG_EV_FAILED, input);
 }
 
-static bool has_lapsed(const struct reg *reg, mono_ms now)
+bool keeper_has_lapsed(const struct reg *reg, mono_ms now)
 {
 	return !reg->told || (reg->expires_ms && reg->expires_ms <= now);
 }
@@ -250,7 +251,7 @@ static void send_one(struct keeper *keeper, struct reg *reg, mono_ms now)
 	struct request *request;
 	int err = -ENOMEM;
 
-	if (reg->state == REG_WITHDRAWING && has_lapsed(reg, now)) {
+	if (reg->state == REG_WITHDRAWING && keeper_has_lapsed(reg, now)) {
 		input.asked = reg->told;
 		refresh_answered(keeper_lane(keeper, reg)->refresh, reg, REFRESH_VOID, now);
 		keeper_handle(keeper, reg, REG_EV_EXPIRED, &input);

@@ -39,15 +39,11 @@ static bool copy(char **to, const char *from)
 	return *to || !from;
 }
 
-static bool copy_prefixes(struct wanted *wanted, const struct config *config,
-			  const uint8_t *tenants)
+static bool copy_prefixes(struct wanted *wanted, const struct config *config)
 {
 	for (size_t i = 0; i < config_tenants(config); i++) {
-		unsigned to = tenants ? tenants[i] : (unsigned)i;
-		struct wanted_prefixes *prefixes = &wanted->prefixes[to % CONFIG_TENANTS];
+		struct wanted_prefixes *prefixes = &wanted->prefixes[i];
 
-		if (to == WANTED_NOWHERE)
-			continue;
 		if (!copy(&prefixes->mo, config_tenant_prefix(config, i, DIRECTION_MO)) ||
 		    !copy(&prefixes->mt, config_tenant_prefix(config, i, DIRECTION_MT)))
 			return false;
@@ -64,6 +60,26 @@ bool wanted_copy_prefixes(struct wanted *to, const struct wanted *from)
 	return true;
 }
 
+/* Prefixes are by tenant, too. */
+void wanted_map(struct wanted *wanted, const uint8_t tenants[CONFIG_TENANTS])
+{
+	struct wanted_prefixes before[CONFIG_TENANTS];
+
+	memcpy(before, wanted->prefixes, sizeof(before));
+	memset(wanted->prefixes, 0, sizeof(wanted->prefixes));
+	for (size_t i = 0; i < CONFIG_TENANTS; i++) {
+		if (tenants[i] != WANTED_NOWHERE) {
+			wanted->prefixes[tenants[i]] = before[i];
+			continue;
+		}
+		free(before[i].mo);
+		free(before[i].mt);
+	}
+	for (size_t i = 0; i < wanted->count; i++)
+		wanted->numbers[i].tenant = tenants[wanted->numbers[i].tenant];
+	wanted->consents.tenant = tenants[wanted->consents.tenant];
+}
+
 int wanted_create(struct wanted **ret_wanted, const struct config *config,
 		  const uint8_t tenants[CONFIG_TENANTS])
 {
@@ -73,7 +89,7 @@ int wanted_create(struct wanted **ret_wanted, const struct config *config,
 		return -ENOMEM;
 	wanted->sip_uri = sip_uri_of(config);
 	wanted->numbers = calloc(config->registration_count + 1, sizeof(*wanted->numbers));
-	if (!wanted->sip_uri || !wanted->numbers || !copy_prefixes(wanted, config, tenants)) {
+	if (!wanted->sip_uri || !wanted->numbers || !copy_prefixes(wanted, config)) {
 		wanted_destroy(wanted);
 		return -ENOMEM;
 	}
@@ -83,13 +99,13 @@ int wanted_create(struct wanted **ret_wanted, const struct config *config,
 		wanted->numbers[i].number = e164_pack(from->number);
 		wanted->numbers[i].service = from->service;
 		wanted->numbers[i].route_type = from->route_type;
-		wanted->numbers[i].tenant = tenants ? tenants[from->tenant] : from->tenant;
+		wanted->numbers[i].tenant = from->tenant;
 	}
 	wanted->count = config->registration_count;
 	wanted->config = registrar_config_id(config);
 	consent_plan_init(&wanted->consents, config->consents);
 	if (tenants)
-		wanted->consents.tenant = tenants[wanted->consents.tenant];
+		wanted_map(wanted, tenants);
 	*ret_wanted = wanted;
 	return 0;
 }

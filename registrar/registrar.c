@@ -18,29 +18,21 @@
 #include "registrar/consent_share.h"
 #include "registrar/keeper.h"
 #include "registrar/keeper_shards.h"
+#include "registrar/links.h"
 #include "registrar/pause_store.h"
 #include "registrar/vigil.h"
 
 struct note;
 
-/* To a tenant's core. */
-struct link {
-	struct registrar *registrar;
-	char *name;
-	struct api_client *client; /* the first one is polled for all */
-	struct api_token *token;   /* NULL: none is needed */
-};
-
 struct registrar {
 	struct keeper *keeper;
 	struct consents *consents;
-	struct link links[CONFIG_TENANTS]; /* the first is that of core.api */
-	size_t link_count;
-	unsigned consents_from; /* the link whose core tells of consents */
+	struct links links;
+	unsigned consents_from; /* the tenant whose core tells of consents */
 	struct fleet *fleet;    /* NULL: all numbers are ours */
 	struct mailbox *mailbox;
-	char *api_settings, *store_settings; /* what cannot change without a restart */
-	struct config_postgres postgres;     /* own; conninfo NULL: no fleet */
+	char *store_settings;            /* what cannot change without a restart */
+	struct config_postgres postgres; /* own; conninfo NULL: no fleet */
 	pthread_t thread;
 	bool started;
 	struct pauses *pauses;
@@ -59,6 +51,7 @@ struct note {
 	struct mail mail;
 	enum note_kind {
 		NOTE_WANT,
+		NOTE_CORES,
 		NOTE_REFRESH,
 		NOTE_TOKEN,
 		NOTE_JUDGE,
@@ -69,12 +62,13 @@ struct note {
 		NOTE_STOP
 	} kind;
 	struct wanted *wanted;
-	struct pause_services *services; /* go with it */
+	struct registrar_cores *cores;   /* NULL: those in force */
+	struct pause_services *services; /* go with what is wanted */
 	struct lease_wish wish;          /* what a fleet calls it */
 	struct fleet_news *news;
 	struct consent_news *consents;
 	uint64_t number;
-	unsigned tenant;
+	unsigned tenant, serial;
 	char *token;
 	unsigned expires_in_s, retry_ms;
 	char error[384];
@@ -91,18 +85,54 @@ static void note_free(struct mail *mail)
 		explicit_bzero(note->token, strlen(note->token));
 	free(note->token);
 	wanted_destroy(note->wanted);
+	registrar_cores_destroy(note->cores);
 	pause_services_destroy(note->services);
 	fleet_news_destroy(note->news);
 	consent_news_destroy(note->consents);
 	free(note);
 }
 
+/* Registrar thread. The tenant whose core tells of consents may be another, or another to
+ * its core. */
+static void use_source(struct registrar *registrar, unsigned tenant, mono_ms now)
+{
+	struct consent_source source = { .client = NULL };
+	bool anew = tenant != registrar->consents_from;
+	const char *token = NULL;
+
+	if (tenant < registrar->links.count && registrar->links.list[tenant].core) {
+		source = link_as_source(&registrar->links.list[tenant]);
+		token = keeper_token_of(registrar->keeper, tenant);
+		anew |= registrar->links.list[tenant].anew;
+		registrar->links.list[tenant].anew = false;
+	}
+	consents_use(registrar->consents, &source, anew, now);
+	registrar->consents_from = tenant;
+	if (anew && token)
+		consents_token(registrar->consents, token);
+}
+
+/* Registrar thread. */
+static void take_cores(struct registrar *registrar, struct note *note, mono_ms now)
+{
+	if (!note->cores || registrar->stopping)
+		return;
+	links_take(&registrar->links, note->cores, registrar->keeper, now);
+	note->cores = NULL;
+}
+
 /* Registrar thread. What is called by another name than the fleet's is not said before
  * it is in force: the name comes first. */
 static void want(struct registrar *registrar, const struct note *note, mono_ms now)
 {
+	uint8_t tenants[CONFIG_TENANTS];
 	struct wanted *all = NULL;
-	int err = consents_want(registrar->consents, note->wanted, &all, now);
+	int err;
+
+	links_map(&registrar->links, tenants);
+	wanted_map(note->wanted, tenants);
+	use_source(registrar, note->wanted->consents.tenant, now);
+	err = consents_want(registrar->consents, note->wanted, &all, now);
 
 	keeper_wish(registrar->keeper, &note->wish, now);
 	if (!err)
@@ -126,13 +156,21 @@ static void on_note(struct mail *mail, void *receiver)
 	case NOTE_WANT:
 		pauses_services(registrar->pauses, note->services);
 		note->services = NULL;
+		take_cores(registrar, note, now);
 		if (!registrar->stopping)
 			want(registrar, note, now);
+		break;
+	case NOTE_CORES:
+		take_cores(registrar, note, now);
+		if (!registrar->stopping)
+			use_source(registrar, registrar->consents_from, now);
 		break;
 	case NOTE_REFRESH:
 		keeper_refresh(keeper, note->number, now);
 		break;
 	case NOTE_TOKEN:
+		if (note->serial != registrar->links.list[note->tenant].serial)
+			break; /* of credentials that count no more */
 		keeper_token(keeper, note->tenant, note->token, note->expires_in_s, note->error,
 			     note->retry_ms, now);
 		if (note->token && note->tenant == registrar->consents_from)
@@ -184,7 +222,7 @@ static struct note *note_create(enum note_kind kind)
 static void post(struct registrar *registrar, struct note *take_note)
 {
 	mailbox_post(registrar->mailbox, &take_note->mail);
-	api_client_wake(registrar->links[0].client);
+	api_client_wake(registrar->links.list[0].client);
 }
 
 static void *registrar_thread(void *arg)
@@ -201,6 +239,7 @@ static void *registrar_thread(void *arg)
 				      keeper_lead_epoch(registrar->keeper), now);
 		consents_run(registrar->consents, now);
 		keeper_run(registrar->keeper, now);
+		links_run(&registrar->links, registrar->keeper, now);
 		until = keeper_next(registrar->keeper, now);
 		other = consents_next(registrar->consents);
 		until = other < until ? other : until;
@@ -210,7 +249,7 @@ static void *registrar_thread(void *arg)
 			if (registrar->stop_by < until)
 				until = registrar->stop_by;
 		}
-		api_client_poll(registrar->links[0].client, until);
+		api_client_poll(registrar->links.list[0].client, until);
 		now = clock_now();
 	}
 	if (registrar->resting)
@@ -223,10 +262,10 @@ static void *registrar_thread(void *arg)
 
 /* Token thread. */
 static void on_token(const char *token, unsigned expires_in_s, const char *error, unsigned retry_ms,
-		     void *arg)
+		     unsigned serial, void *arg)
 {
 	struct link *link = arg;
-	struct registrar *registrar = link->registrar;
+	struct registrar *registrar = CONTAINER_OF(link->links, struct registrar, links);
 	struct note *note = note_create(NOTE_TOKEN);
 
 	if (note && token)
@@ -236,7 +275,8 @@ static void on_token(const char *token, unsigned expires_in_s, const char *error
 		free(note);
 		return;
 	}
-	note->tenant = (unsigned)(link - registrar->links);
+	note->tenant = (unsigned)(link - link->links->list);
+	note->serial = serial;
 	note->expires_in_s = expires_in_s;
 	note->retry_ms = retry_ms;
 	snprintf(note->error, sizeof(note->error), "%s", error ? error : "");
@@ -247,7 +287,7 @@ static void on_token_refused(unsigned tenant, const char *token, void *arg)
 {
 	struct registrar *registrar = arg;
 
-	api_token_invalidate(registrar->links[tenant].token, token);
+	api_token_invalidate(registrar->links.list[tenant].token, token);
 }
 
 static void on_consents_token_refused(const char *token, void *arg)
@@ -284,13 +324,13 @@ static void on_deleted(uint64_t number, void *arg)
 static int create_consents(struct registrar *registrar, const struct config *config)
 {
 	unsigned from = config->consents ? config->consents->tenant : 0;
-	const struct config_api *api = config_tenant_api(config, from);
+	struct consent_source source = link_as_source(&registrar->links.list[from]);
 	struct consent_options options = {
-		.client = registrar->links[from].client,
+		.client = source.client,
 		.store = config->store_sqlite,
 		.postgres = config->postgres.conninfo ? &config->postgres : NULL,
-		.deadline_ms = api->deadline_ms,
-		.needs_token = api->token_url != NULL,
+		.deadline_ms = source.deadline_ms,
+		.needs_token = source.needs_token,
 		.token_refused = on_consents_token_refused,
 		.changed = on_consents,
 		.arg = registrar,
@@ -300,41 +340,6 @@ static int create_consents(struct registrar *registrar, const struct config *con
 	if (getrandom(&options.seed, sizeof(options.seed), 0) != sizeof(options.seed))
 		return -EIO;
 	return consents_create(&registrar->consents, &options);
-}
-
-static int create_token(struct link *link, const struct config_api *api)
-{
-	struct api_token_options options = {
-		.url = api->token_url,
-		.client_id = api->client_id,
-		.client_secret_file = api->client_secret_file,
-		.scope = api->scope,
-		.ca_file = api->ca_file,
-		.raw_basic = api->raw_basic,
-		.timeout_ms = api->deadline_ms,
-	};
-	int err;
-
-	if (!api->token_url)
-		return 0;
-	err = api_token_create(&link->token, &options, on_token, link);
-	if (err == -EINVAL)
-		log_error(
-			"registrar",
-			"tenant=%s no tokens can be fetched: token_url must be an https:// address "
-			"(http:// only on this machine), with client_id and client_secret_file "
-			"beside it",
-			link->name);
-	return err;
-}
-
-static int create_tokens(struct registrar *registrar, const struct config *config)
-{
-	int err = 0;
-
-	for (size_t i = 0; !err && i < registrar->link_count; i++)
-		err = create_token(&registrar->links[i], config_tenant_api(config, i));
-	return err;
 }
 
 /* ---- the fleet ---- */
@@ -477,67 +482,21 @@ static int create_fleet(struct registrar *registrar, const struct config *config
 
 /* ---- create and destroy ---- */
 
-static int create_client(struct link *link, const struct config_api *api)
-{
-	struct api_client_options options = {
-		.target = api->target,
-		.ca_file = api->ca_file,
-		.server_name = api->server_name,
-		.plaintext = api->plaintext,
-		.keepalive_ms = api->keepalive_s * 1000,
-		.keepalive_timeout_ms = api->keepalive_timeout_s * 1000,
-		.beside = link->registrar->links[0].client,
-	};
-	char error[512];
-	int err = api_client_create(&link->client, &options, error, sizeof(error));
-
-	if (err == -EINVAL)
-		log_error("registrar", "tenant=%s no connection to the core's API is possible: %s",
-			  link->name, error);
-	return err;
-}
-
+/* The files that are named, as they are now. */
 static int create_links(struct registrar *registrar, const struct config *config)
 {
-	int err = 0;
+	struct registrar_cores *cores;
+	struct str findings = { 0 };
+	int err = registrar_cores_read(&cores, config, &findings);
 
-	for (size_t i = 0; !err && i < config_tenants(config); i++) {
-		struct link *link = &registrar->links[i];
-
-		link->registrar = registrar;
-		link->name = strdup(config_tenant_name(config, i));
-		registrar->link_count++;
-		err = link->name ? create_client(link, config_tenant_api(config, i)) : -ENOMEM;
-	}
-	return err;
-}
-
-/* The link for each of a configuration's tenants: one that is new has none before the next
- * start. */
-static void map_tenants(const struct registrar *registrar, const struct config *config,
-			uint8_t ret_tenants[CONFIG_TENANTS])
-{
-	for (size_t i = 0; i < config_tenants(config); i++) {
-		ret_tenants[i] = WANTED_NOWHERE;
-		for (size_t k = 0; k < registrar->link_count; k++)
-			if (!strcmp(registrar->links[k].name, config_tenant_name(config, i)))
-				ret_tenants[i] = (uint8_t)k;
-	}
-}
-
-/* A reload's numbers of a tenant that is new. */
-static void say_nowhere(const struct wanted *wanted)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < wanted->count; i++)
-		count += wanted->numbers[i].tenant == WANTED_NOWHERE;
-	if (count)
-		log_error(
-			"registrar",
-			"%zu numbers are of tenants that were added since the start: they stay as "
-			"they are until breakoutd is restarted",
-			count);
+	if (err == -EINVAL)
+		log_error("registrar", "no connection to the core's API is possible: %.*s",
+			  (int)strcspn(findings.text, "\n"), findings.text);
+	str_done(&findings);
+	if (err)
+		return err;
+	registrar->links.on_token = on_token;
+	return links_create(&registrar->links, cores);
 }
 
 /* proc(5): random for each boot. NULL: there is none, as in some containers. */
@@ -561,7 +520,7 @@ static bool others_serve(void *arg)
 static int create_keeper(struct registrar *registrar, const struct config *config)
 {
 	struct keeper_options options = {
-		.tenant_count = registrar->link_count,
+		.tenant_count = registrar->links.count,
 		.store = config->postgres.conninfo ? "store.postgres" : config->store_sqlite,
 		.postgres = &config->postgres,
 		.token_refused = on_token_refused,
@@ -575,16 +534,8 @@ static int create_keeper(struct registrar *registrar, const struct config *confi
 	char boot[64];
 	int err;
 
-	for (size_t i = 0; i < registrar->link_count; i++) {
-		const struct config_api *api = config_tenant_api(config, i);
-
-		options.tenants[i] =
-			(struct keeper_tenant){ .name = registrar->links[i].name,
-						.client = registrar->links[i].client,
-						.deadline_ms = api->deadline_ms,
-						.max_rate = api->max_rate,
-						.needs_token = api->token_url != NULL };
-	}
+	for (size_t i = 0; i < registrar->links.count; i++)
+		options.tenants[i] = link_as_tenant(&registrar->links.list[i]);
 	options.boot = boot_id(boot, sizeof(boot));
 	if (getrandom(&options.seed, sizeof(options.seed), 0) != sizeof(options.seed))
 		return -EIO;
@@ -603,27 +554,6 @@ static int create_keeper(struct registrar *registrar, const struct config *confi
 	}
 	wanted_destroy(wanted);
 	return err;
-}
-
-static void describe_api(struct str *text, const struct config_api *api)
-{
-	str_addf(text, "%s %s %s %s %s %s %s %d %d %u %u\n", api->target ? api->target : "",
-		 api->token_url ? api->token_url : "", api->client_id ? api->client_id : "",
-		 api->client_secret_file ? api->client_secret_file : "",
-		 api->scope ? api->scope : "", api->ca_file ? api->ca_file : "",
-		 api->server_name ? api->server_name : "", api->raw_basic, api->plaintext,
-		 api->deadline_ms, api->max_rate);
-}
-
-static char *describe_apis(const struct config *config)
-{
-	struct str text = { 0 };
-
-	for (size_t i = 0; i < config_tenants(config); i++) {
-		str_addf(&text, "%s ", config_tenant_name(config, i));
-		describe_api(&text, config_tenant_api(config, i));
-	}
-	return str_take(&text);
 }
 
 static int name_services(struct registrar *registrar, const struct config *config)
@@ -670,11 +600,8 @@ int registrar_create(struct registrar **ret_registrar, const struct config *conf
 	if (!registrar)
 		return -ENOMEM;
 	registrar->consent_serial = -1;
-	registrar->api_settings = describe_apis(config);
 	registrar->store_settings = describe_store(config);
-	err = registrar->api_settings && registrar->store_settings
-		      ? mailbox_create(&registrar->mailbox, registrar)
-		      : -ENOMEM;
+	err = registrar->store_settings ? mailbox_create(&registrar->mailbox, registrar) : -ENOMEM;
 	if (!err)
 		err = keep_postgres(registrar, &config->postgres);
 	if (!err)
@@ -688,7 +615,7 @@ int registrar_create(struct registrar **ret_registrar, const struct config *conf
 	if (!err)
 		err = create_keeper(registrar, config);
 	if (!err)
-		err = create_tokens(registrar, config);
+		err = links_fetch(&registrar->links);
 	if (err) {
 		registrar_destroy(registrar);
 		return err;
@@ -702,16 +629,12 @@ struct registrar *registrar_destroy(struct registrar *registrar)
 	if (!registrar)
 		return NULL;
 	registrar_stop(registrar, /* withdraw= */ false, /* grace_ms= */ 0);
-	/* The token threads wake the client: they end first. Then the clients, whose
-	 * end delivers the last answers; the one that is polled for all comes last. */
-	for (size_t i = 0; i < registrar->link_count; i++)
-		api_token_destroy(registrar->links[i].token);
+	links_end_tokens(&registrar->links);
 	if (registrar->keeper)
 		keeper_deafen(registrar->keeper);
 	if (registrar->consents)
 		consents_deafen(registrar->consents);
-	for (size_t i = registrar->link_count; i-- > 0;)
-		api_client_destroy(registrar->links[i].client);
+	links_disconnect(&registrar->links);
 	if (registrar->fleet)
 		fleet_stop(registrar->fleet);
 	keeper_destroy(registrar->keeper);
@@ -719,9 +642,7 @@ struct registrar *registrar_destroy(struct registrar *registrar)
 	pauses_destroy(registrar->pauses);
 	mailbox_destroy(registrar->mailbox, note_free);
 	fleet_destroy(registrar->fleet);
-	for (size_t i = 0; i < registrar->link_count; i++)
-		free(registrar->links[i].name);
-	free(registrar->api_settings);
+	links_done(&registrar->links);
 	free(registrar->store_settings);
 	free(registrar->postgres.conninfo);
 	free(registrar->postgres.password_file);
@@ -804,39 +725,45 @@ void registrar_hand_over(struct registrar *registrar, bool hands_over)
 
 /* ---- wishes and questions ---- */
 
-int registrar_reconfigure(struct registrar *registrar, const struct config *config)
+int registrar_reconfigure(struct registrar *registrar, const struct config *config,
+			  struct registrar_cores *take_cores)
 {
-	char *settings = describe_apis(config), *store = describe_store(config);
+	char *store = describe_store(config);
 	struct note *note = note_create(NOTE_WANT);
-	uint8_t tenants[CONFIG_TENANTS];
-	int err;
+	int err = store && note ? wanted_create(&note->wanted, config, NULL) : -ENOMEM;
 
-	map_tenants(registrar, config, tenants);
-	err = settings && store && note ? wanted_create(&note->wanted, config, tenants) : -ENOMEM;
 	if (!err) {
 		note->services = pause_services_create(config);
 		err = note->services ? 0 : -ENOMEM;
 	}
 	if (err) {
-		free(settings);
 		free(store);
+		registrar_cores_destroy(take_cores);
 		if (note)
 			note_free(&note->mail);
 		return err;
 	}
 	note->wish = wish_of(config, note->wanted);
-	if (strcmp(settings, registrar->api_settings))
-		log_notice("registrar",
-			   "changes under core.api and tenants take effect at the next "
-			   "start");
-	say_nowhere(note->wanted);
+	note->cores = take_cores;
 	if (strcmp(store, registrar->store_settings))
 		log_notice("registrar", "changes under store take effect at the next start, but "
 					"for its version");
-	free(settings);
 	free(store);
 	post(registrar, note);
 	return 0;
+}
+
+void registrar_renew(struct registrar *registrar, struct registrar_cores *take_cores)
+{
+	struct note *note = note_create(NOTE_CORES);
+
+	if (!note) {
+		log_error("registrar", "out of memory: the core's certificates stay as they were");
+		registrar_cores_destroy(take_cores);
+		return;
+	}
+	note->cores = take_cores;
+	post(registrar, note);
 }
 
 void registrar_refresh(struct registrar *registrar, const char *number)

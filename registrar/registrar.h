@@ -73,10 +73,12 @@ struct reg_attempt {
 };
 
 struct registrar_summary {
-	/* In all. api_up: of every tenant that has numbers; margin: the least of theirs. */
+	/* In all. api_up: of every tenant that has numbers and was asked; margin: the least of
+	 * theirs. */
 	size_t by_state[REG_STATE_COUNT];
 	mono_ms first_expiry_ms; /* earliest expiry of an active one; 0: none */
 	mono_ms margin_ms;       /* the core may be away so long until somebody lapses */
+	bool api_asked;          /* since the start; else nobody knows whether it answers */
 	bool api_up;             /* last request was answered */
 	bool token_ok;
 	bool store_ok;         /* the last write to the store worked, or there is none */
@@ -101,8 +103,10 @@ struct registrar_summary {
 	struct registrar_tenant {
 		char name[TENANT_NAME_ROOM];
 		size_t by_state[REG_STATE_COUNT], count;
+		bool asked; /* as api_asked */
 		bool api_up, token_ok;
-		bool down;                          /* the circuit breaker is open */
+		bool leaving; /* not configured any more: goes once it is empty */
+		bool down;    /* the circuit breaker is open */
 		mono_ms first_expiry_ms, margin_ms; /* as above; of up to ten seconds ago */
 		double rate;                        /* requests a second that it may be sent */
 		unsigned in_flight;
@@ -150,6 +154,14 @@ struct registrar_fleet {
 	uint8_t owner[REGISTRAR_SHARDS]; /* index into nodes, plus 1; 0: nobody */
 };
 
+/* Of each tenant's core: how it is reached, with which rights, and the files that are named
+ * for it. */
+struct registrar_cores;
+/* Any thread: reads files. 0, -ENOMEM, or -EINVAL with findings as of config_load(). */
+int registrar_cores_read(struct registrar_cores **ret_cores, const struct config *config,
+			 struct str *ret_findings) MUST_CHECK;
+struct registrar_cores *registrar_cores_destroy(struct registrar_cores *cores);
+
 /* Opens the store and takes the wanted set from `config` (borrowed for the
  * call). sip_uri is what the core is told: sips:domain[:port].
  * Returns 0, -ENOMEM, or, with the reason logged, -EIO (store) or -EINVAL. */
@@ -163,8 +175,12 @@ void registrar_keep_vigil(struct registrar *registrar, struct vigil *vigil);
 /* Starts the thread. 0 or -EAGAIN. */
 int registrar_start(struct registrar *registrar) MUST_CHECK;
 
-/* Takes a new wanted set: adds, changes, withdraws by difference. Copies. */
-int registrar_reconfigure(struct registrar *registrar, const struct config *config) MUST_CHECK;
+/* Takes a new wanted set: adds, changes, withdraws by difference. Copies.
+ * take_cores: of the same configuration; NULL: its cores are those in force. */
+int registrar_reconfigure(struct registrar *registrar, const struct config *config,
+			  struct registrar_cores *take_cores) MUST_CHECK;
+/* Only the files that are named for the cores may be others than before. */
+void registrar_renew(struct registrar *registrar, struct registrar_cores *take_cores);
 
 /* Closes or opens the gate, as often as one likes. What is held is deleted at the
  * core, the most affected first: numbers of sick services, then loops, then the

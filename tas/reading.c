@@ -12,6 +12,8 @@ static void read_certificates(struct reading *reading, const struct config *conf
 	if (!reading->err)
 		reading->err = tls_check_config(&reading->tls, config, &reading->findings);
 	if (!reading->err)
+		reading->err = registrar_cores_read(&reading->cores, config, &reading->findings);
+	if (!reading->err)
 		tls_files_read(&reading->files, config);
 }
 
@@ -51,6 +53,7 @@ void reading_done(struct reading *reading)
 	media_identity_unref(reading->identity);
 	media_servers_unref(reading->servers);
 	tls_check_done(reading->tls);
+	registrar_cores_destroy(reading->cores);
 	tls_files_done(&reading->files);
 	reload_report_done(&reading->report);
 	str_done(&reading->findings);

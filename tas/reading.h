@@ -10,6 +10,7 @@
 
 #include "config/config.h"
 #include "media/media.h"
+#include "registrar/registrar.h"
 #include "tas/admin/reload.h"
 #include "tas/sip/tls_files.h"
 
@@ -27,6 +28,7 @@ struct reading {
 	struct dtls_identity *identity; /* NULL: none is configured */
 	struct ice_servers *servers;    /* NULL: none */
 	struct tls_profile *tls;
+	struct registrar_cores *cores;
 	struct tls_files files;
 	struct reload_report report; /* what differs from in_force */
 	struct str findings;         /* as of config_load() */

@@ -68,7 +68,8 @@ void daemon_plan_look(struct daemon *daemon)
 		    clock_now() + (mono_ms)(every_s ? every_s : LOOK_S) * 1000);
 }
 
-/* The certificates of a reading, for all that begins from now on. */
+/* The certificates of a reading, for all that begins from now on; those of the core's API
+ * are the registrar's. */
 static void renew(struct daemon *daemon, struct reading *reading, const struct config *config)
 {
 	struct str changed = { 0 };
@@ -174,7 +175,11 @@ static void on_reload(void *arg)
 	daemon->errand = errand_destroy(daemon->errand);
 	reading_log_findings(reading->findings.text);
 	if (!err && daemon->stopping == STOP_NOT)
-		err = registrar_reconfigure(daemon->registrar, reading->config);
+		err = registrar_reconfigure(daemon->registrar, reading->config, reading->cores);
+	else if (!err) /* its numbers count when there is no end to it */
+		registrar_renew(daemon->registrar, reading->cores);
+	if (reading->config)
+		reading->cores = NULL;
 	if (err)
 		refuse_reload(daemon, err);
 	else
@@ -249,6 +254,8 @@ static void on_look(void *arg)
 		log_error("main", "certificates on disk have changed and are refused: those in "
 				  "force stay until the files are mended");
 	} else if (reading->changed) {
+		registrar_renew(daemon->registrar, reading->cores);
+		reading->cores = NULL;
 		renew(daemon, reading, daemon->config);
 	}
 	end_reading(daemon);

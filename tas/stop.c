@@ -92,7 +92,7 @@ static void withdraw(struct daemon *daemon)
 	nothing.registrations = NULL;
 	nothing.registration_count = 0;
 	nothing.consents = NULL;
-	if (registrar_reconfigure(daemon->registrar, &nothing) < 0)
+	if (registrar_reconfigure(daemon->registrar, &nothing, NULL) < 0)
 		log_error("main",
 			  "stop: no memory to withdraw registrations, they end with their TTL");
 }
@@ -135,7 +135,7 @@ const char *daemon_undrain(void *arg)
 	if (daemon->stop_signalled)
 		return "a signal stops this daemon. Start it again when it has ended";
 	/* What was withdrawn, and what was reloaded meanwhile. */
-	if (registrar_reconfigure(daemon->registrar, daemon->config) < 0)
+	if (registrar_reconfigure(daemon->registrar, daemon->config, NULL) < 0)
 		return "no memory to take registrations back: it drains on";
 	timer_cancel(&daemon->drain_timer);
 	call_room_on_empty(daemon->calls, NULL, NULL);

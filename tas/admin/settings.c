@@ -161,17 +161,16 @@ json_t *settings_certificates(const struct admin_options *options, const char *u
 		json_decref(list);
 		return nothing();
 	}
-	for (int i = 0; i < TLS_ROLE_COUNT; i++) {
+	for (size_t i = 0; i < TLS_FILES; i++) {
 		const struct tls_file *file = &view.files->list[i];
-		enum tls_role role = (enum tls_role)i;
 
 		if (file->path)
 			json_array_append_new(
 				list,
-				json_pack("{s:s, s:s, s:o, s:b, s:b, s:o}", "role",
-					  tls_role_name(role), "key", tls_role_key(role), "path",
-					  text_json(file->path), "ca", tls_role_is_ca(role),
-					  "renews", tls_role_renews(role), "live",
+				json_pack("{s:s, s:s*, s:s, s:o, s:b, s:o}", "role",
+					  tls_role_name(file->role), "tenant", file->tenant, "key",
+					  file->key ? file->key : "", "path", text_json(file->path),
+					  "ca", tls_role_is_ca(file->role), "live",
 					  file->err ? json_null() : certificate_json(&file->is)));
 	}
 	return json_pack("{s:s, s:o}", "domain", view.config->domain, "certificates", list);

@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 
+#include "base/hash.h"
 #include "base/hash_siphash.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -20,14 +22,14 @@
 
 static const struct role {
 	const char *name, *key;
-	bool ca, renews;
+	bool ca;
 } roles[TLS_ROLE_COUNT] = {
-	[TLS_ROLE_SIP] = { "sip", "sip.certificate", false, true },
-	[TLS_ROLE_SIP_CA] = { "sip_ca", "sip.ca_file", true, true },
-	[TLS_ROLE_CLIENT_CA] = { "client_ca", "core.sbc.client_ca", true, true },
-	[TLS_ROLE_MEDIA] = { "media", "media.certificate", false, true },
-	[TLS_ROLE_HTTP] = { "http", "admin.http.certificate", false, true },
-	[TLS_ROLE_API_CA] = { "api_ca", "core.api.ca_file", true, false },
+	[TLS_ROLE_SIP] = { "sip", "sip.certificate", false },
+	[TLS_ROLE_SIP_CA] = { "sip_ca", "sip.ca_file", true },
+	[TLS_ROLE_CLIENT_CA] = { "client_ca", "core.sbc.client_ca", true },
+	[TLS_ROLE_MEDIA] = { "media", "media.certificate", false },
+	[TLS_ROLE_HTTP] = { "http", "admin.http.certificate", false },
+	[TLS_ROLE_API_CA] = { "api_ca", "core.api.ca_file", true },
 };
 
 #define EXPIRES(role)                                                                              \
@@ -48,24 +50,30 @@ const char *tls_role_name(enum tls_role role)
 	return roles[role].name;
 }
 
-const char *tls_role_key(enum tls_role role)
-{
-	return roles[role].key;
-}
-
 bool tls_role_is_ca(enum tls_role role)
 {
 	return roles[role].ca;
 }
 
-bool tls_role_renews(enum tls_role role)
+static enum tls_role role_at(size_t index)
 {
-	return roles[role].renews;
+	return index < TLS_ROLE_COUNT ? (enum tls_role)index : TLS_ROLE_API_CA;
 }
 
-static const char *path_of(const struct config *config, enum tls_role role)
+/* Of config_tenants(); 0: the file is not of one in the list. */
+static size_t tenant_at(size_t index)
 {
-	switch (role) {
+	return index < TLS_ROLE_COUNT ? 0 : index - TLS_ROLE_COUNT + 1;
+}
+
+static const char *path_at(const struct config *config, size_t index)
+{
+	size_t tenant = tenant_at(index);
+
+	if (tenant)
+		return tenant < config_tenants(config) ? config_tenant_api(config, tenant)->ca_file
+						       : NULL;
+	switch (role_at(index)) {
 	case TLS_ROLE_SIP:
 		return config->sip.certificate;
 	case TLS_ROLE_SIP_CA:
@@ -111,32 +119,51 @@ static uint64_t stamp_of(const struct config *config)
 				     config->http.private_key };
 	uint64_t stamp = 1;
 
-	for (int i = 0; i < TLS_ROLE_COUNT; i++)
-		mix(&stamp, path_of(config, (enum tls_role)i));
+	for (size_t i = 0; i < TLS_FILES; i++)
+		mix(&stamp, path_at(config, i));
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
 		mix(&stamp, keys[i]);
 	return stamp;
 }
 
+static void name_it(struct tls_file *file, const char *tenant)
+{
+	struct str key = { 0 };
+
+	file->tenant = str_dup_or_null(tenant);
+	if (tenant)
+		str_addf(&key, "tenants.%s.api.ca_file", tenant);
+	else
+		str_add(&key, roles[file->role].key);
+	file->key = str_take(&key);
+}
+
 void tls_files_read(struct tls_files *ret_files, const struct config *config)
 {
 	*ret_files = (struct tls_files){ .stamp = stamp_of(config) };
-	for (int i = 0; i < TLS_ROLE_COUNT; i++) {
+	for (size_t i = 0; i < TLS_FILES; i++) {
 		struct tls_file *file = &ret_files->list[i];
-		const char *path = path_of(config, (enum tls_role)i);
+		size_t tenant = tenant_at(i);
+		const char *path = path_at(config, i);
 		bool named = i == TLS_ROLE_SIP; /* only this one must be for our domain */
 
+		file->role = role_at(i);
+		if (!path)
+			continue;
+		name_it(file, tenant ? config_tenant_name(config, tenant) : NULL);
 		file->path = str_dup_or_null(path);
-		if (path)
-			file->err = file->path ? tls_describe(path, named ? config->domain : NULL,
-							      roles[i].ca, &file->is)
-					       : -ENOMEM;
+		file->err = file->path && file->key
+				    ? tls_describe(path, named ? config->domain : NULL,
+						   roles[file->role].ca, &file->is)
+				    : -ENOMEM;
 	}
 }
 
 void tls_files_done(struct tls_files *files)
 {
-	for (int i = 0; i < TLS_ROLE_COUNT; i++) {
+	for (size_t i = 0; i < TLS_FILES; i++) {
+		free(files->list[i].tenant);
+		free(files->list[i].key);
 		free(files->list[i].path);
 		tls_certificate_done(&files->list[i].is);
 	}
@@ -156,23 +183,45 @@ uint64_t tls_files_stamp(const struct config *config, uint64_t known)
 	return now;
 }
 
+static bool same_text(const char *a, const char *b)
+{
+	return a && b ? !strcmp(a, b) : a == b;
+}
+
 static bool same(const struct tls_file *a, const struct tls_file *b)
 {
 	return !a->path == !b->path && a->err == b->err &&
 	       !strcmp(a->is.fingerprint, b->is.fingerprint);
 }
 
+/* Tenants come and go: theirs may have been at another place. */
+static bool was_there(const struct tls_files *files, const struct tls_file *fresh, size_t index)
+{
+	if (index < TLS_ROLE_COUNT)
+		return same(&files->list[index], fresh);
+	for (size_t i = TLS_ROLE_COUNT; i < TLS_FILES; i++)
+		if (same_text(files->list[i].tenant, fresh->tenant))
+			return same(&files->list[i], fresh);
+	return !fresh->path;
+}
+
 void tls_files_renew(struct tls_files *files, struct tls_files *fresh, unsigned refused,
 		     struct str *ret_changed)
 {
-	for (int i = 0; i < TLS_ROLE_COUNT; i++) {
+	for (size_t i = 0; i < TLS_FILES; i++) {
+		const struct tls_file *file = &fresh->list[i];
+
+		if (refused & 1u << file->role || was_there(files, file, i))
+			continue;
+		str_addf(ret_changed, "%s%s%s%s", ret_changed->length ? ", " : "",
+			 roles[file->role].name, file->tenant ? " of " : "",
+			 file->tenant ? file->tenant : "");
+	}
+	for (size_t i = 0; i < TLS_FILES; i++) {
 		struct tls_file old = files->list[i];
 
-		if (!roles[i].renews || refused & 1u << i)
+		if (refused & 1u << old.role)
 			continue;
-		if (!same(&old, &fresh->list[i]))
-			str_addf(ret_changed, "%s%s", ret_changed->length ? ", " : "",
-				 roles[i].name);
 		files->list[i] = fresh->list[i];
 		fresh->list[i] = old;
 	}
@@ -192,32 +241,76 @@ static unsigned level_of(int64_t days)
 	return level;
 }
 
-static void look_at(struct tls_watch *watch, int role, const struct tls_file *file, wall_ms now)
+/* Gauges are for good: a tenant that comes again finds its own. */
+static struct tenant_gauge {
+	char tenant[48], labels[80];
+	struct metric gauge;
+} tenant_gauges[2 * CONFIG_TENANTS];
+
+static void hide_tenants(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(tenant_gauges); i++)
+		metric_hide(&tenant_gauges[i].gauge);
+}
+
+/* NULL: there were too many. */
+static struct metric *gauge_of(const struct tls_file *file)
+{
+	struct tenant_gauge *at = tenant_gauges;
+
+	if (!file->tenant)
+		return &expires[file->role];
+	while (at < tenant_gauges + ARRAY_SIZE(tenant_gauges) && at->tenant[0] &&
+	       strcmp(at->tenant, file->tenant) != 0)
+		at++;
+	if (at == tenant_gauges + ARRAY_SIZE(tenant_gauges))
+		return NULL;
+	if (!at->tenant[0]) {
+		(void)snprintf(at->tenant, sizeof(at->tenant), "%s", file->tenant);
+		(void)snprintf(at->labels, sizeof(at->labels), "file=\"%s\",tenant=\"%s\"",
+			       roles[file->role].name, at->tenant);
+		at->gauge = expires[file->role];
+		at->gauge.labels = at->labels;
+		at->gauge.next = NULL;
+		at->gauge.registered = 0;
+	}
+	return &at->gauge;
+}
+
+static void look_at(struct tls_said *said, const struct tls_file *file, wall_ms now)
 {
 	int64_t left_ms = file->is.not_after - now;
 	int64_t days = left_ms < 0 ? -1 : left_ms / DAY_MS;
-	unsigned level = level_of(days), before = watch->roles[role].level;
-	bool daily = days < DAILY && now - watch->roles[role].said >= DAY_MS;
+	unsigned level = level_of(days), before;
+	struct metric *gauge = gauge_of(file);
+	uint64_t whose = file->tenant ? hash_bytes(file->tenant, strlen(file->tenant)) : 0;
+	bool daily;
 
-	metric_set(&expires[role], left_ms / 1000);
-	watch->roles[role].level = level;
+	if (said->whose != whose)
+		*said = (struct tls_said){ .whose = whose };
+	before = said->level;
+	daily = days < DAILY && now - said->said >= DAY_MS;
+	if (gauge)
+		metric_set(gauge, left_ms / 1000);
+	said->level = level;
 	if (level <= before && !(level && daily))
 		return;
-	watch->roles[role].said = now;
+	said->said = now;
 	if (left_ms < 0)
 		log_error("sip", "certificate %s of %s has expired: renew it", file->path,
-			  roles[role].key);
+			  file->key);
 	else if (days < DAILY)
 		log_error("sip", "certificate %s of %s expires in %" PRId64 " days: renew it",
-			  file->path, roles[role].key, days);
+			  file->path, file->key, days);
 	else
 		log_notice("sip", "certificate %s of %s expires in %" PRId64 " days: renew it",
-			   file->path, roles[role].key, days);
+			   file->path, file->key, days);
 }
 
 void tls_watch_look(struct tls_watch *watch, const struct tls_files *files, wall_ms now)
 {
-	for (int i = 0; i < TLS_ROLE_COUNT; i++)
+	hide_tenants();
+	for (size_t i = 0; i < TLS_FILES; i++)
 		if (files->list[i].path && !files->list[i].err)
-			look_at(watch, i, &files->list[i], now);
+			look_at(&watch->files[i], &files->list[i], now);
 }

@@ -68,9 +68,13 @@ static void print_fleet(struct registrar *registrar)
 static void reload(struct registrar *registrar, const char *path)
 {
 	struct config *config = load(path);
+	struct registrar_cores *cores = NULL;
+	struct str findings = { 0 };
 
-	if (!config || registrar_reconfigure(registrar, config))
-		printf("failed\n");
+	if (!config || registrar_cores_read(&cores, config, &findings) ||
+	    registrar_reconfigure(registrar, config, cores))
+		printf("failed %s\n", findings.text ? findings.text : "");
+	str_done(&findings);
 	config_destroy(config);
 }
 

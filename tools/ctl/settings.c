@@ -181,10 +181,8 @@ static void show_disk(const json_t *entry)
 		printf("  on disk  %s: mend the file, what is in force stays\n", error);
 	else if (json_is_true(json_object_get(entry, "same")))
 		puts("  on disk  the same");
-	else if (json_is_true(json_object_get(entry, "renews")))
-		puts("  on disk  another one, not in force: `breakoutctl reload` says why");
 	else
-		puts("  on disk  another one, which counts from the next start on");
+		puts("  on disk  another one, not in force: `breakoutctl reload` says why");
 }
 
 static bool is_well(const json_t *entry)

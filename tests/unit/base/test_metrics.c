@@ -91,11 +91,32 @@ static void the_text_has_one_head_a_name_and_its_label_sets_below(void **state)
 	str_done(&text);
 }
 
+static void what_is_hidden_is_not_told_until_it_is_set_again(void **state)
+{
+	static struct metric here = METRIC_GAUGE_INIT("breakout_guests", "who=\"a\"", "guests");
+	static struct metric gone = METRIC_GAUGE_INIT("breakout_guests", "who=\"b\"", "guests");
+	struct str text = { 0 };
+
+	(void)state;
+	metric_set(&here, 1);
+	metric_set(&gone, 1);
+	metric_hide(&gone);
+	metrics_text(&text);
+	assert_non_null(strstr(text.text, "breakout_guests{who=\"a\"} 1\n"));
+	assert_null(strstr(text.text, "who=\"b\""));
+	str_done(&text);
+	metric_set(&gone, 2);
+	metrics_text(&text);
+	assert_non_null(strstr(text.text, "breakout_guests{who=\"b\"} 2\n"));
+	str_done(&text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_metric_is_listed_once_from_its_first_move_on),
 		cmocka_unit_test(the_text_has_one_head_a_name_and_its_label_sets_below),
+		cmocka_unit_test(what_is_hidden_is_not_told_until_it_is_set_again),
 		cmocka_unit_test(threads_lose_no_counts_and_no_metrics),
 	};
 	return cmocka_run_group_tests_name("metrics", tests, NULL, NULL);

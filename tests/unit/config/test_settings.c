@@ -84,7 +84,8 @@ static void a_reload_class_is_that_of_the_nearest_mapping(void **state)
 	struct config *config = expect_config(BASE);
 
 	(void)state;
-	assert_int_equal(find(config, "core.api.target")->apply, CONFIG_APPLY_RESTART);
+	assert_int_equal(find(config, "core.api.target")->apply, CONFIG_APPLY_NOW);
+	assert_int_equal(find(config, "store.sqlite")->apply, CONFIG_APPLY_RESTART);
 	assert_int_equal(find(config, "core.sbc.uri")->apply, CONFIG_APPLY_NEXT);
 	assert_int_equal(find(config, "log.level")->apply, CONFIG_APPLY_NOW);
 	assert_int_equal(find(config, "admin.http.rate")->apply, CONFIG_APPLY_NOW);

@@ -37,7 +37,7 @@ struct news {
 	pthread_cond_t changed;
 	unsigned tokens, errors;
 	char token[256], error[512];
-	unsigned expires_in_s, retry_ms;
+	unsigned expires_in_s, retry_ms, serial;
 };
 
 static struct endpoint endpoint;
@@ -55,7 +55,7 @@ static void on_log(enum log_level level, const char *area, const char *line, voi
 }
 
 static void on_token(const char *token, unsigned expires_in_s, const char *error, unsigned retry_ms,
-		     void *arg)
+		     unsigned serial, void *arg)
 {
 	(void)arg;
 	pthread_mutex_lock(&news.lock);
@@ -69,6 +69,7 @@ static void on_token(const char *token, unsigned expires_in_s, const char *error
 	}
 	news.expires_in_s = expires_in_s;
 	news.retry_ms = retry_ms;
+	news.serial = serial;
 	pthread_cond_broadcast(&news.changed);
 	pthread_mutex_unlock(&news.lock);
 }
@@ -428,7 +429,9 @@ static void a_token_is_renewed_at_70_to_80_percent_of_its_life(void **state)
 
 static void change(struct api_token *token, const char *id, bool anew, int expected)
 {
-	struct api_token_options options = { .client_id = id, .client_secret_file = secret_path };
+	struct api_token_options options = { .client_id = id,
+					     .client_secret_file = secret_path,
+					     .serial = 7 };
 	char url[64];
 
 	snprintf(url, sizeof(url), "http://127.0.0.1:%d/other/token", endpoint.port);
@@ -458,6 +461,7 @@ static void other_credentials_are_asked_with_at_once(void **state)
 	api_token_invalidate(token, "first"); /* of before: means nothing any more */
 	api_token_destroy(token);
 	assert_string_equal(news.token, "second");
+	assert_int_equal(news.serial, 7);
 	assert_int_equal(endpoint.asked, 2);
 	assert_true(endpoint.asked_at[1] - endpoint.asked_at[0] < 900);
 	assert_memory_equal(endpoint.request, "POST /other/token ", 18);
@@ -467,8 +471,7 @@ static void other_credentials_are_asked_with_at_once(void **state)
 static void a_fetch_with_credentials_of_before_is_given_up_and_not_told(void **state)
 {
 	static const char *const answers[] = { NULL, NULL };
-	static const char *const then[] = { "200 OK\r\n\r\n{\"access_token\":\"second\"}",
-					    NULL };
+	static const char *const then[] = { "200 OK\r\n\r\n{\"access_token\":\"second\"}", NULL };
 	struct api_token *token;
 
 	(void)state;

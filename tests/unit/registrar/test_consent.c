@@ -37,7 +37,12 @@ static struct core {
 	void *arg, *list_arg;
 	consent_page_fn *list_done;
 	char used_token[32], refused_token[32];
+	struct api_client *client; /* that may be asked */
 } core;
+
+/* Only compared. */
+static char clients[2];
+#define CLIENT(i) ((struct api_client *)(void *)&clients[i])
 
 static char log_text[65536];
 static char path[64];
@@ -53,7 +58,7 @@ int consent_stream_open(struct api_client *client, const struct consent_stream_o
 			const struct consent_stream_handlers *handlers, void *arg,
 			struct api_stream **ret_stream)
 {
-	assert_null(client);
+	assert_ptr_equal(client, core.client);
 	assert_false(core.stream);
 	core.stream = true;
 	core.opened++;
@@ -75,7 +80,7 @@ void api_stream_cancel(struct api_stream *stream)
 int consent_ack_send(struct api_client *client, const char *event,
 		     const struct api_call_options *options, consent_ack_fn *done, void *arg)
 {
-	assert_null(client);
+	assert_ptr_equal(client, core.client);
 	assert_non_null(options);
 	core.acks++;
 	strcat(strcat(core.acked, event), " ");
@@ -86,7 +91,7 @@ int consent_ack_send(struct api_client *client, const char *event,
 int consent_list_send(struct api_client *client, const char *page_token,
 		      const struct api_call_options *options, consent_page_fn *done, void *arg)
 {
-	assert_null(client);
+	assert_ptr_equal(client, core.client);
 	assert_non_null(options);
 	assert_false(core.list_asked);
 	core.lists++;
@@ -150,7 +155,8 @@ static void on_token_refused(const char *token, void *arg)
 
 static void begin(struct scene *scene, bool needs_token)
 {
-	const struct consent_options options = { .store = path,
+	const struct consent_options options = { .client = CLIENT(0),
+						 .store = path,
 						 .needs_token = needs_token,
 						 .token_refused = on_token_refused,
 						 .changed = on_changed,
@@ -198,6 +204,7 @@ static int set_up(void **state)
 		return -1;
 	snprintf(path, sizeof(path), "%s/store.db", folder);
 	memset(&core, 0, sizeof(core));
+	core.client = CLIENT(0);
 	log_text[0] = '\0';
 	log_set_sink(on_log, NULL);
 	clock_fake_set(START);
@@ -654,6 +661,78 @@ static void a_store_that_cannot_be_read_is_said(void **state)
 	assert_non_null(strstr(log_text, "nothing is done without them"));
 }
 
+/* ---- another core ---- */
+
+static void use(struct scene *scene, unsigned client, bool needs_token, bool anew)
+{
+	struct consent_source source = { .client = CLIENT(client), .needs_token = needs_token };
+
+	core.client = CLIENT(client);
+	consents_use(scene->consents, &source, anew, clock_now());
+}
+
+static void another_core_is_asked_from_the_start(void **state)
+{
+	struct scene *scene = *state;
+
+	begin_and_listen(scene);
+	tell(CONSENT_ADDED, 1, WALL, "e1"); /* neither written nor acknowledged yet */
+	use(scene, 1, false, false);
+	pass(scene, 2000);
+	assert_int_equal(core.acks, 0);
+	assert_int_equal(scene->held[1], 0);
+	assert_true(core.list_asked && core.lists == 2 && core.opened == 1);
+	answer_list();
+	pass(scene, 1000);
+	assert_int_equal(core.opened, 2);
+	tell(CONSENT_ADDED, 2, WALL, "e2");
+	pass(scene, 20);
+	assert_int_equal(core.acks, 1);
+	assert_int_equal(scene->held[2], ROUTE_TYPE_LOOP);
+	use(scene, 1, false, false); /* the same: nothing happens */
+	pass(scene, 1000);
+	assert_int_equal(core.opened, 2);
+}
+
+static void a_list_of_the_core_of_before_counts_no_more(void **state)
+{
+	struct scene *scene = *state;
+
+	begin_and_listen(scene);
+	tell(CONSENT_ADDED, 1, WALL, "e1");
+	pass(scene, 40000);
+	reconfigure(scene);
+	pass(scene, 1000);
+	assert_true(core.list_asked);
+	use(scene, 1, false, false);
+	answer_list(); /* of the first core, which names nobody */
+	assert_int_equal(scene->held[1], ROUTE_TYPE_LOOP);
+	pass(scene, 2000);
+	assert_true(core.list_asked);
+	answer_list(); /* the second one's, which names nobody either */
+	assert_int_equal(scene->held[1], 0);
+}
+
+static void without_a_core_nobody_is_asked_and_who_consented_stays(void **state)
+{
+	const struct consent_source none = { .client = NULL };
+	struct scene *scene = *state;
+
+	begin_and_listen(scene);
+	tell(CONSENT_ADDED, 1, WALL, "e1");
+	pass(scene, 20);
+	consents_use(scene->consents, &none, true, clock_now());
+	pass(scene, 3600000);
+	assert_int_equal(core.opened, 1);
+	assert_int_equal(scene->held[1], ROUTE_TYPE_LOOP);
+	use(scene, 0, true, true); /* with a token to come */
+	pass(scene, 1000);
+	assert_false(core.list_asked);
+	consents_token(scene->consents, "new");
+	pass(scene, 1000);
+	assert_true(core.list_asked);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -677,6 +756,9 @@ int main(void)
 		TEST(an_acknowledgement_that_fails_is_counted_and_the_event_comes_again),
 		TEST(nothing_is_asked_when_the_configuration_wants_none),
 		TEST(a_store_that_cannot_be_read_is_said),
+		TEST(another_core_is_asked_from_the_start),
+		TEST(a_list_of_the_core_of_before_counts_no_more),
+		TEST(without_a_core_nobody_is_asked_and_who_consented_stays),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

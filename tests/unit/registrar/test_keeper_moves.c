@@ -121,6 +121,222 @@ static void one_that_throttles_slows_down_no_other(void **state)
 	end(keeper);
 }
 
+/* ---- tenants that come and go ---- */
+
+static const struct keeper_tenant acme = { .name = "acme", .client = (struct api_client *)&core };
+
+static void put_acme(struct keeper *keeper)
+{
+	assert_int_equal(keeper_tenant_put(keeper, 1, &acme, clock_now()), 0);
+}
+
+static unsigned sum(const unsigned *counts, unsigned from, unsigned to)
+{
+	unsigned total = 0;
+
+	for (unsigned i = from; i <= to; i++)
+		total += counts[i];
+	return total;
+}
+
+static void a_tenant_that_comes_begins_at_once(void **state)
+{
+	struct keeper *keeper = start(10);
+	struct registrar_summary summary;
+
+	(void)state;
+	pass(keeper, 60000);
+	assert_true(keeper_tenant_left(keeper, 1));
+	put_acme(keeper);
+	rewant_two(keeper, 10, 20);
+	pass(keeper, 5000);
+	assert_int_equal(sum(core.second_upserts, 11, 20), 10);
+	assert_int_equal(sum(core.upserts, 1, 10), 10); /* and nothing was said twice */
+	keeper_summary(keeper, &summary);
+	assert_int_equal(summary.tenant_count, 2);
+	assert_int_equal(summary.tenants[1].by_state[REG_ACTIVE], 10);
+	assert_false(keeper_tenant_left(keeper, 1));
+	end(keeper);
+}
+
+static void one_that_goes_takes_its_registrations_back_first(void **state)
+{
+	struct keeper *keeper = start_two(NULL, 10, 20);
+	struct registrar_summary summary;
+
+	(void)state;
+	pass(keeper, 60000);
+	keeper_tenant_leave(keeper, 1, clock_now());
+	rewant_two(keeper, 10, 10);
+	keeper_summary(keeper, &summary);
+	assert_true(summary.tenants[1].leaving);
+	pass(keeper, 5000);
+	assert_int_equal(sum(core.second_deletes, 11, 20), 10);
+	assert_true(keeper_tenant_left(keeper, 1));
+	keeper_summary(keeper, &summary);
+	assert_int_equal(summary.tenant_count, 1);
+	assert_int_equal(said("tenant=acme has gone"), 1);
+	pass(keeper, 7200000);
+	assert_int_equal(sum(core.second_upserts, 11, 20), 10);
+	assert_int_equal(core.lapses, 0);
+
+	put_acme(keeper); /* and its place serves again */
+	rewant_two(keeper, 10, 20);
+	pass(keeper, 5000);
+	assert_int_equal(sum(core.second_upserts, 11, 20), 20);
+	end(keeper);
+}
+
+static void one_that_goes_keeps_what_has_not_arrived_elsewhere(void **state)
+{
+	struct keeper *keeper = start_two(NULL, 10, 20);
+
+	(void)state;
+	pass(keeper, 60000);
+	core.verdicts[15] = UPSERT_REFUSED; /* by both, from now on */
+	keeper_tenant_leave(keeper, 1, clock_now());
+	rewant_two(keeper, 20, 20); /* all of them to the first */
+	pass(keeper, 10000);
+	assert_int_equal(sum(core.second_deletes, 11, 20), 9);
+	assert_int_equal(core.second_deletes[15], 0);
+	assert_false(keeper_tenant_left(keeper, 1));
+	core.verdicts[15] = UPSERT_OK;
+	pass(keeper, 120000);
+	assert_int_equal(core.second_deletes[15], 1);
+	assert_true(keeper_tenant_left(keeper, 1));
+	assert_int_equal(core.lapses, 0);
+	end(keeper);
+}
+
+static void one_that_cannot_be_told_goes_when_its_ttl_is_over(void **state)
+{
+	struct keeper *keeper = start_two(NULL, 10, 20);
+
+	(void)state;
+	pass(keeper, 60000);
+	core.second_down = true;
+	keeper_tenant_leave(keeper, 1, clock_now());
+	rewant_two(keeper, 10, 10);
+	pass(keeper, 3000000); /* of 3,600 s */
+	assert_false(keeper_tenant_left(keeper, 1));
+	pass(keeper, 700000);
+	assert_true(keeper_tenant_left(keeper, 1));
+	assert_int_equal(lapsed_now(10), 0);
+	end(keeper);
+}
+
+static void one_without_a_token_goes_when_its_ttl_is_over(void **state)
+{
+	struct keeper_options options = two_tenants;
+	struct wanted *wanted = want_two(10, 20);
+	struct keeper *keeper;
+
+	(void)state;
+	options.tenants[1].needs_token = true;
+	options.token_refused = on_token_refused;
+	assert_int_equal(keeper_create(&keeper, &options, wanted, clock_now()), 0);
+	wanted_destroy(wanted);
+	keeper_token(keeper, 1, "first", 100, NULL, 0, clock_now());
+	pass(keeper, 60000);
+	assert_int_equal(sum(core.second_upserts, 11, 20), 10);
+	keeper_token_void(keeper, 1);
+	keeper_tenant_leave(keeper, 1, clock_now());
+	rewant_two(keeper, 10, 10);
+	pass(keeper, 3700000);
+	assert_int_equal(sum(core.second_deletes, 11, 20), 0);
+	assert_true(keeper_tenant_left(keeper, 1));
+	end(keeper);
+}
+
+static void one_that_comes_back_before_it_has_gone_stays(void **state)
+{
+	struct keeper *keeper = start_two(NULL, 10, 20);
+
+	(void)state;
+	pass(keeper, 60000);
+	core.second_down = true;
+	keeper_tenant_leave(keeper, 1, clock_now());
+	rewant_two(keeper, 10, 10);
+	pass(keeper, 60000);
+	core.second_down = false;
+	put_acme(keeper);
+	rewant_two(keeper, 10, 20);
+	pass(keeper, 120000);
+	assert_int_equal(in_state(keeper, REG_ACTIVE), 20);
+	pass(keeper, 7200000);
+	assert_false(keeper_tenant_left(keeper, 1));
+	for (unsigned i = 11; i <= 20; i++)
+		assert_true(core.second_expires[i] > clock_now());
+	end(keeper);
+}
+
+static void another_account_is_told_everything_at_once(void **state)
+{
+	struct keeper *keeper = start_two(NULL, 10, 20);
+
+	(void)state;
+	pass(keeper, 60000);
+	keeper_tenant_repeat(keeper, 1, clock_now());
+	pass(keeper, 2000);
+	assert_int_equal(sum(core.second_upserts, 11, 20), 20);
+	assert_int_equal(sum(core.upserts, 1, 10), 10);
+	/* What was out at that moment was the old one's: it is told once more, later. */
+	keeper_tenant_repeat(keeper, 1, clock_now());
+	keeper_run(keeper, clock_now());
+	keeper_tenant_repeat(keeper, 1, clock_now());
+	pass(keeper, 40000);
+	assert_int_equal(sum(core.second_upserts, 11, 20), 40);
+	end(keeper);
+}
+
+static void the_rate_of_a_tenant_may_change(void **state)
+{
+	struct keeper_tenant slow = acme;
+	struct keeper *keeper = start_two(NULL, 10, 20);
+	struct registrar_summary summary;
+
+	(void)state;
+	slow.max_rate = 3;
+	assert_int_equal(keeper_tenant_put(keeper, 1, &slow, clock_now()), 0);
+	pass(keeper, 30000);
+	keeper_summary(keeper, &summary);
+	assert_true(summary.tenants[1].rate > 2.9 && summary.tenants[1].rate < 3.1);
+	end(keeper);
+}
+
+static void a_core_that_was_not_asked_yet_is_not_said_to_be_silent(void **state)
+{
+	struct keeper *keeper = start_two(NULL, 10, 10);
+	struct registrar_summary summary;
+
+	(void)state;
+	keeper_summary(keeper, &summary);
+	assert_false(summary.api_asked);
+	pass(keeper, 5000);
+	keeper_summary(keeper, &summary);
+	assert_true(summary.api_asked && summary.api_up);
+	assert_true(summary.tenants[0].asked);
+	assert_false(summary.tenants[1].asked); /* it has no numbers */
+	end(keeper);
+}
+
+static void the_store_knows_which_tenant_has_gone(void **state)
+{
+	struct keeper *keeper = start_two(store_path, 10, 20);
+
+	(void)state;
+	pass(keeper, 60000);
+	keeper_tenant_leave(keeper, 1, clock_now());
+	rewant_two(keeper, 10, 10);
+	pass(keeper, 10000);
+	assert_true(keeper_tenant_left(keeper, 1));
+	end(keeper);
+	keeper = start_two(store_path, 10, 10);
+	pass(keeper, 5000);
+	assert_int_equal(sum(core.second_deletes, 11, 20), 10); /* nothing is left to delete */
+	end(keeper);
+}
+
 static void each_core_has_a_token_of_its_own(void **state)
 {
 	struct keeper_options options = two_tenants;
@@ -334,6 +550,16 @@ int main(void)
 		KEEPER(a_sick_one_withdraws_from_every_core_also_what_moves),
 		KEEPER(rows_of_a_tenant_nobody_configured_are_left_alone),
 		KEEPER(numbers_of_a_tenant_that_is_new_wait_and_stay_where_they_are),
+		KEEPER(a_tenant_that_comes_begins_at_once),
+		KEEPER(one_that_goes_takes_its_registrations_back_first),
+		KEEPER(one_that_goes_keeps_what_has_not_arrived_elsewhere),
+		KEEPER(one_that_cannot_be_told_goes_when_its_ttl_is_over),
+		KEEPER(one_without_a_token_goes_when_its_ttl_is_over),
+		KEEPER(one_that_comes_back_before_it_has_gone_stays),
+		KEEPER(another_account_is_told_everything_at_once),
+		KEEPER(the_rate_of_a_tenant_may_change),
+		KEEPER(a_core_that_was_not_asked_yet_is_not_said_to_be_silent),
+		KEEPER(the_store_knows_which_tenant_has_gone),
 	};
 
 	return cmocka_run_group_tests_name("registrar/keeper_moves", tests, NULL, NULL);

@@ -139,7 +139,8 @@ static unsigned lines_at(struct tls_watch *watch, const struct tls_files *files,
 
 static void the_end_is_spoken_of_at_some_days_and_then_daily(void **state)
 {
-	struct tls_files files = { .list[TLS_ROLE_SIP] = { .path = (char *)"x.pem",
+	struct tls_files files = { .list[TLS_ROLE_SIP] = { .key = (char *)"sip.certificate",
+							   .path = (char *)"x.pem",
 							   .is.not_after = 400 * DAY_MS } };
 	struct tls_watch watch = { 0 };
 
@@ -164,7 +165,8 @@ static void the_end_is_spoken_of_at_some_days_and_then_daily(void **state)
 
 static void a_renewed_one_is_warned_of_anew(void **state)
 {
-	struct tls_files files = { .list[TLS_ROLE_SIP] = { .path = (char *)"x.pem",
+	struct tls_files files = { .list[TLS_ROLE_SIP] = { .key = (char *)"sip.certificate",
+							   .path = (char *)"x.pem",
 							   .is.not_after = 400 * DAY_MS } };
 	struct tls_watch watch = { 0 };
 
@@ -176,7 +178,8 @@ static void a_renewed_one_is_warned_of_anew(void **state)
 
 static void the_metric_counts_down(void **state)
 {
-	struct tls_files files = { .list[TLS_ROLE_SIP] = { .path = (char *)"x.pem",
+	struct tls_files files = { .list[TLS_ROLE_SIP] = { .key = (char *)"sip.certificate",
+							   .path = (char *)"x.pem",
 							   .is.not_after = 400 * DAY_MS } };
 	struct tls_watch watch = { 0 };
 	struct str text = { 0 };
@@ -190,6 +193,58 @@ static void the_metric_counts_down(void **state)
 	str_done(&text);
 }
 
+/* ---- tenants ---- */
+
+static struct config config_with(struct config_tenant *tenants, size_t count)
+{
+	struct config config = config_of("good");
+
+	for (size_t i = 0; i < count; i++)
+		tenants[i].api.ca_file = (char *)pki.ca;
+	config.tenants = tenants;
+	config.tenant_count = count;
+	return config;
+}
+
+static void each_tenants_ca_file_is_told_by_its_name(void **state)
+{
+	struct config_tenant two[] = { { .name = (char *)"acme" }, { .name = (char *)"other" } };
+	struct config_tenant one[] = { { .name = (char *)"other" } };
+	struct config config = config_with(two, 2);
+	struct tls_files files, fresh;
+	struct tls_watch watch = { 0 };
+	struct str changed = { 0 }, text = { 0 };
+	wall_ms soon;
+
+	(void)state;
+	tls_files_read(&files, &config);
+	assert_string_equal(files.list[TLS_ROLE_COUNT].key, "tenants.acme.api.ca_file");
+	assert_string_equal(files.list[TLS_ROLE_COUNT + 1].tenant, "other");
+	soon = files.list[TLS_ROLE_COUNT].is.not_after - 20 * DAY_MS;
+	tls_watch_look(&watch, &files, soon);
+	lines = 0;
+	config = config_with(one, 1);
+	tls_files_read(&fresh, &config);
+	tls_files_renew(&files, &fresh, 0, &changed);
+	assert_int_equal(changed.length, 0); /* the first is gone, the second what it was */
+	assert_null(files.list[TLS_ROLE_COUNT + 1].path);
+	tls_watch_look(&watch, &files, soon);
+	assert_int_equal(lines, 1); /* at another place it is said once more, and not never */
+	assert_non_null(strstr(line, " of tenants.other.api.ca_file expires in 20 days"));
+	metrics_text(&text);
+	assert_non_null(strstr(text.text, "{file=\"api_ca\",tenant=\"other\"} 1728000\n"));
+	assert_null(strstr(text.text, "tenant=\"acme\""));
+	str_done(&text);
+	one[0].api.ca_file = (char *)pki_path(&pki, "good.pem");
+	tls_files_done(&fresh);
+	tls_files_read(&fresh, &config);
+	tls_files_renew(&files, &fresh, 0, &changed);
+	assert_string_equal(changed.text, "api_ca of other");
+	str_done(&changed);
+	tls_files_done(&fresh);
+	tls_files_done(&files);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -200,6 +255,7 @@ int main(void)
 		cmocka_unit_test(the_end_is_spoken_of_at_some_days_and_then_daily),
 		cmocka_unit_test(a_renewed_one_is_warned_of_anew),
 		cmocka_unit_test(the_metric_counts_down),
+		cmocka_unit_test(each_tenants_ca_file_is_told_by_its_name),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
