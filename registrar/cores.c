@@ -128,7 +128,7 @@ static bool same(const char *a, const char *b)
 
 bool core_same_way(const struct core *a, const struct core *b)
 {
-	return same(a->api.target, b->api.target) && same(a->roots, b->roots) &&
+	return core_same_target(a, b) && same(a->roots, b->roots) &&
 	       same(a->api.server_name, b->api.server_name) &&
 	       a->api.plaintext == b->api.plaintext && a->api.keepalive_s == b->api.keepalive_s &&
 	       a->api.keepalive_timeout_s == b->api.keepalive_timeout_s;
@@ -143,5 +143,10 @@ bool core_same_rights(const struct core *a, const struct core *b)
 
 bool core_same_account(const struct core *a, const struct core *b)
 {
-	return same(a->api.target, b->api.target) && same(a->api.client_id, b->api.client_id);
+	return same(a->api.client_id, b->api.client_id);
+}
+
+bool core_same_target(const struct core *a, const struct core *b)
+{
+	return same(a->api.target, b->api.target);
 }

@@ -23,10 +23,11 @@ struct registrar_cores {
 	struct core list[CONFIG_TENANTS]; /* in the configuration's order: default first */
 };
 
-/* Whether a connection of the one serves the other; whether a token of the one does; whether
- * what the one was told the other knows. */
+/* Whether a connection of the one serves the other; whether tokens of both are got alike. */
 bool core_same_way(const struct core *a, const struct core *b);
 bool core_same_rights(const struct core *a, const struct core *b);
+/* Whether the same client is known at both, and whether both are at the same place. */
 bool core_same_account(const struct core *a, const struct core *b);
+bool core_same_target(const struct core *a, const struct core *b);
 
 #endif

@@ -225,11 +225,18 @@ static void change_way(struct link *link, bool at_once, mono_ms now)
 			  link->name, error);
 		return;
 	}
-	link->renewing_since = api_client_renewing(link->client) ? now : 0;
+	link->renewing_since = now;
 	link->said = false;
-	if (at_once)
-		log_info("registrar", "tenant=%s the core is asked at %s from now on", link->name,
-			 options.target);
+}
+
+/* What the one core or account was told another does not know. */
+static void has_moved(struct link *link, struct keeper *keeper, mono_ms now)
+{
+	log_info("registrar", "tenant=%s the core is asked at %s from now on", link->name,
+		 link->core->api.target);
+	link->moved = false;
+	link->anew = true;
+	keeper_tenant_repeat(keeper, (unsigned)(link - link->links->list), now);
 }
 
 static int change_fetching(struct link *link, bool anew)
@@ -263,9 +270,8 @@ static void change_token(struct link *link, bool anew)
 			 link->name);
 }
 
-/* To the same account of the same core what serves does so until there is something
- * better. A token must not be seen by whom it is not meant for, and what one account was
- * told another does not know. */
+/* For the same account what serves does so until there is something better. A token must
+ * not be seen by whom it is not meant for. */
 static void change(struct link *link, const struct core *core, struct keeper *keeper, mono_ms now)
 {
 	unsigned index = (unsigned)(link - link->links->list);
@@ -275,17 +281,17 @@ static void change(struct link *link, const struct core *core, struct keeper *ke
 	bool way = before && core_same_way(before, core) && (account || !link->renewing_since);
 	bool slower = before && before->api.deadline_ms != core->api.deadline_ms;
 
+	link->moved |= !account || !core_same_target(before, core);
 	link->core = core;
-	link->anew = !account;
 	put(link, keeper, now);
 	if (!way)
 		change_way(link, !account, now);
+	else if (link->moved)
+		has_moved(link, keeper, now);
 	if (!rights || !way || slower)
 		change_token(link, !rights);
-	if (account)
-		return;
-	keeper_token_void(keeper, index);
-	keeper_tenant_repeat(keeper, index, now);
+	if (!account)
+		keeper_token_void(keeper, index);
 }
 
 static void let_go(struct link *link, struct keeper *keeper, mono_ms now)
@@ -312,7 +318,6 @@ void links_take(struct links *links, struct registrar_cores *take_cores, struct 
 		mono_ms now)
 {
 	for (size_t i = 0; i < links->count; i++) {
-		links->list[i].anew = false;
 		if (links->list[i].name && !is_among(take_cores, links->list[i].name))
 			let_go(&links->list[i], keeper, now);
 	}
@@ -339,14 +344,22 @@ void links_map(const struct links *links, uint8_t ret_tenants[CONFIG_TENANTS])
 
 /* ---- time passes ---- */
 
-static void follow(struct link *link, mono_ms now)
+static void has_renewed(struct link *link, struct keeper *keeper, mono_ms now)
+{
+	link->renewing_since = 0;
+	if (link->moved && link->core)
+		has_moved(link, keeper, now);
+	else
+		log_info("registrar", "tenant=%s the connection to the core has been renewed",
+			 link->name);
+}
+
+static void follow(struct link *link, struct keeper *keeper, mono_ms now)
 {
 	if (!link->renewing_since)
 		return;
 	if (!api_client_renewing(link->client)) {
-		log_info("registrar", "tenant=%s the connection to the core has been renewed",
-			 link->name);
-		link->renewing_since = 0;
+		has_renewed(link, keeper, now);
 	} else if (!link->said && now - link->renewing_since >= RENEW_SAY_MS) {
 		link->said = true;
 		log_error("registrar",
@@ -364,7 +377,7 @@ void links_run(struct links *links, struct keeper *keeper, mono_ms now)
 
 		if (!link->name)
 			continue;
-		follow(link, now);
+		follow(link, keeper, now);
 		if (link->core || !keeper_tenant_left(keeper, (unsigned)i))
 			continue;
 		api_token_destroy(link->token);

@@ -22,7 +22,8 @@ struct link {
 	bool said;                 /* that this takes long */
 	bool quit;                 /* the token's thread has been told to end */
 	unsigned serial;           /* of the credentials: what is told of others counts no more */
-	bool anew;                 /* of links_take(): another account, or other rights to it */
+	bool moved;                /* the new connection leads to another target */
+	bool anew; /* it is another core's or account's: for who borrows it to clear */
 };
 
 struct links {
@@ -53,7 +54,7 @@ void links_take(struct links *links, struct registrar_cores *take_cores, struct 
 /* The link of each of the configured tenants, or WANTED_NOWHERE. */
 void links_map(const struct links *links, uint8_t ret_tenants[CONFIG_TENANTS]);
 
-/* Frees what has left, and tells what becomes of connections that are renewed. */
+/* Frees what has left, and sees what becomes of connections that are renewed. */
 void links_run(struct links *links, struct keeper *keeper, mono_ms now);
 
 #endif

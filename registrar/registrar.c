@@ -240,6 +240,8 @@ static void *registrar_thread(void *arg)
 		consents_run(registrar->consents, now);
 		keeper_run(registrar->keeper, now);
 		links_run(&registrar->links, registrar->keeper, now);
+		if (registrar->links.list[registrar->consents_from % CONFIG_TENANTS].anew)
+			use_source(registrar, registrar->consents_from, now);
 		until = keeper_next(registrar->keeper, now);
 		other = consents_next(registrar->consents);
 		until = other < until ? other : until;

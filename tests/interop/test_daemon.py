@@ -333,8 +333,9 @@ def a_hop_of_another_name(place):
 # ---- one daemon's life ----
 
 class Scene:
-    def __init__(self, place, sbc, daemon, tokens):
+    def __init__(self, place, sbc, daemon, tokens, api):
         self.place, self.sbc, self.daemon, self.tokens = place, sbc, daemon, tokens
+        self.api = api
         self.flow = sbc.connect(daemon.port)
         self.started = 0
 
@@ -531,19 +532,26 @@ def a_reload_says_what_changed(scene):
                                   "reload": "new calls"}], report
     assert report["unchanged"] > 60, report
     core = scene.daemon.changes["core"]
-    waits = {**core, "api": {**core["api"], "max_rate": 900}}
+    before = scene.daemon.changes["sip"]
+    waits = {**before, "user_agent": "another"}
     for _ in range(2):  # it waits until there was a restart, however often one reloads
-        status, report = reload_of(scene, {"core": waits})
+        status, report = reload_of(scene, {"sip": waits})
         assert (status, report["restart"]) == (4, 1), report
         [change] = report["changes"]
         assert (change["name"], change["before"], change["after"]) == \
-            ("core.api.max_rate", "0", "900"), change
-    [setting] = scene.json("config", "core.api.max_rate")["settings"]
-    assert (setting["value"], setting["in_force"], setting["reload"]) == ("900", "0", "restart")
+            ("sip.user_agent", "breakout", "another"), change
+    [setting] = scene.json("config", "sip.user_agent")["settings"]
+    assert (setting["value"], setting["in_force"], setting["reload"]) == \
+        ("another", "breakout", "restart")
     assert re.match(r"/.*/breakout.yaml:\d+:\d+$", setting["origin"]), setting
-    said = scene.daemon.ctl("config", "core.api.max_rate").stdout
-    assert said.endswith("; from the next start on, until then 0\n"), said
+    said = scene.daemon.ctl("config", "sip.user_agent").stdout
+    assert said.endswith("; from the next start on, until then breakout\n"), said
     assert scene.daemon.ctl("config", "core.nothing").returncode == 1
+    status, report = reload_of(scene, {"sip": before, "core": {
+        **core, "api": {**core["api"], "max_rate": 900}}})
+    assert (status, report["restart"]) == (0, 0), report  # what the core's API is at once
+    [rate] = [c for c in report["changes"] if c["name"] == "core.api.max_rate"]
+    assert rate["reload"] == "at once", report
     status, report = reload_of(scene, {"core": core, "limits": {"calls": "many"}})
     assert status == 1 and report["refused"] and not report["changes"], report
     assert re.search(r"breakout.yaml:\d+:\d+: error: `limits.calls`", report["findings"][0])
@@ -614,6 +622,54 @@ def certificates_renew_under_a_call(scene):
                      scene.table("metrics"))
     call.hang_up()  # on the connections it began with
     reload_of(scene, {"sip": before})
+
+
+def the_cores_authority_renews(scene):
+    """A new CA is noticed, and used once the core's certificate is of it; a bad file is not."""
+    daemon, place = scene.daemon, scene.place
+    live = daemon.folder / "api-ca.pem"
+    live.write_text(pathlib.Path(place.pki.ca).read_text())
+    core, sip = dict(daemon.changes["core"]), dict(daemon.changes["sip"])
+
+    def api_ca():
+        done = daemon.ctl("-o", "json", "cert")
+        [entry] = [c for c in json.loads(done.stdout)["certificates"] if c["role"] == "api_ca"]
+        return entry
+
+    scene.reload({"core": {**core, "api": {**core["api"], "ca_file": str(live)}},
+                  "sip": {**sip, "certificate_check": "1s"}}, "reloaded")
+    mark = len(daemon.log())
+    live.write_text(pathlib.Path(place.other.ca).read_text())
+    daemon.wait_log(r"(?s)^.{%d}.*certificates renewed: api_ca" % mark, 8)
+    asked = len(scene.api.seen)
+    assert daemon.ctl("regs", "refresh").returncode == 0
+    end = time.monotonic() + 5
+    while len(scene.api.seen) == asked:  # by the connection of before
+        assert time.monotonic() < end, daemon.log()[mark:]
+        time.sleep(0.02)
+    assert "does not work" not in daemon.log()[mark:], daemon.log()[mark:]
+    scene.api.stop()
+    scene.api.pki = place.other
+    scene.api.start()
+    daemon.wait_log(r"(?s)^.{%d}.*the connection to the core has been renewed" % mark, 10)
+    assert daemon.ctl("regs", "refresh").returncode == 0
+    scene.wait_active(len(scene.json("regs")))
+    assert api_ca()["same"] and api_ca()["key"] == "core.api.ca_file", api_ca()
+    mark = len(daemon.log())
+    live.write_text("nothing")
+    daemon.wait_log(r"(?s)^.{%d}.*core.api.ca_file.*holds no certificate.*are refused" % mark, 8)
+    assert "disk_error" in api_ca(), api_ca()
+    status, report = reload_of(scene, {})
+    assert status == 1 and report["findings"][-1].endswith("give a file of PEM certificates")
+    assert re.match(r"/.*breakout.yaml:\d+:\d+: error: `core.api.ca_file`: the CA file ",
+                    report["findings"][-1]), report
+    live.write_text(pathlib.Path(place.pki.ca).read_text())
+    scene.api.stop()
+    scene.api.pki = place.pki
+    scene.api.start()
+    status, report = reload_of(scene, {"core": core, "sip": sip})
+    assert status == 0, report
+    scene.wait_active(len(scene.json("regs")))
 
 
 def no_secret_at_debug_level(scene):
@@ -733,7 +789,7 @@ def life(tally, place):
                  "token_url": f"https://127.0.0.1:{tokens.server.server_port}/oauth2/token",
                  "client_id": "client", "client_secret_file": str(secret)}) as daemon:
         daemon.start()
-        scene = Scene(place, sbc, daemon, tokens)
+        scene = Scene(place, sbc, daemon, tokens, api)
         scene.wait_active(1)
         for name, test in [
                 ("breakoutctl tells programs the truth while a call runs",
@@ -757,6 +813,8 @@ def life(tally, place):
                  a_reload_says_what_changed),
                 ("certificates are renewed while a call goes on, and bad ones stay out",
                  certificates_renew_under_a_call),
+                ("another authority for the core's API counts without a restart or a lapse",
+                 the_cores_authority_renews),
                 ("no secret is logged, at debug level neither", no_secret_at_debug_level),
                 ("SIGTERM lets calls end, refuses new ones but emergencies, then leaves",
                  sigterm_drains)]:

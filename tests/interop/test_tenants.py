@@ -227,7 +227,167 @@ def a_fleets_database_of_before_is_brought_up_to_date(scene, server):
     assert server.query("SELECT tables FROM breakout.fleet") == ["2"]
 
 
-TESTS = [each_is_asked_with_its_own_credentials, one_that_is_dead_makes_no_others_numbers_lapse,
+def nothing_more(api, seconds):
+    seen = len(api.seen)
+    time.sleep(seconds)
+    return len(api.seen) == seen
+
+
+def one_that_comes_by_reload_begins_at_once(scene):
+    driver = scene.on(scene.config(OURS))
+    scene.all_active(driver, 20)
+    before = len(scene.api.of(kind="upsert"))
+    driver.ask(f"reload {scene.file()}")
+    wait_for("40 active", lambda: list(driver.states().values()) == ["active"] * 40, 2)
+    assert {s.number for s in scene.acme.seen} == set(THEIRS)
+    assert {s.token for s in scene.acme.seen} <= scene.acme_tokens.valid
+    assert "tenant=acme is new" in driver.log(), driver.log()
+    assert len(scene.api.of(kind="upsert")) < before + 60  # theirs were not told ours
+    driver.end()
+
+
+def one_that_goes_by_reload_is_withdrawn_with_its_own_credentials(scene):
+    driver = scene.start()
+    scene.all_active(driver)
+    driver.ask(f"reload {scene.config(OURS, 'without.yaml')}")
+    wait_for("withdrawn", lambda: {s.number for s in scene.acme.of(kind="delete")} == set(THEIRS))
+    assert {s.token for s in scene.acme.of(kind="delete")} <= scene.acme_tokens.valid
+    wait_for("it is said", lambda: "tenant=acme has gone" in driver.log())
+    assert nothing_more(scene.acme, 2 * TTL)
+    scene.all_active(driver, 20)
+    driver.ask(f"reload {scene.file()}")  # and comes again
+    scene.all_active(driver)
+    driver.end()
+
+
+def numbers_of_one_that_goes_move_without_a_gap(scene):
+    driver = scene.start()
+    scene.all_active(driver)
+    moved_at = time.monotonic()
+    scene.api.faults = {n: "unavailable" for n in THEIRS}
+    driver.ask(f"reload {scene.config(OURS + THEIRS, 'without.yaml')}")
+    time.sleep(1.5 * TTL)
+    assert not scene.acme.of(kind="delete"), "deleted before the other core had it"
+    scene.api.faults = {}
+    wait_for("moved", lambda: {s.number for s in scene.acme.of(kind="delete")} == set(THEIRS))
+    for number in THEIRS:
+        [gone] = scene.acme.of(number, "delete")
+        assert any(s.at < gone.at for s in scene.api.of(number, since=moved_at))
+        assert longest_gap(scene.acme, number, moved_at, gone.at) < TTL
+    wait_for("it is said", lambda: "tenant=acme has gone" in driver.log())
+    scene.all_active(driver)
+    driver.end()
+
+
+def other_credentials_count_by_reload(scene):
+    driver = scene.start()
+    scene.all_active(driver)
+    old = set(scene.acme_tokens.valid)
+    since = time.monotonic()
+    scene.acme_tokens.secret = "n3w"  # the tokens of before are good yet
+    (scene.folder / "acme-secret").write_text("n3w\n")
+    driver.ask(f"reload {scene.file(scope='call.routing:write more')}")
+    wait_for("another token", lambda: scene.acme_tokens.issued > 1)
+    wait_for("it is used", lambda: scene.acme.seen[-1].token not in old)
+    assert scene.acme_tokens.forms[-1]["scope"] == ["call.routing:write more"]
+    time.sleep(1.2 * TTL)
+    gaps = {n: longest_gap(scene.acme, n, since, time.monotonic()) for n in THEIRS}
+    assert max(gaps.values()) < TTL, gaps
+    assert scene.tokens.issued == 1  # the other tenant's is as it was
+    # A secret that is wrong leaves the token of before in use.
+    (scene.folder / "acme-secret").write_text("wrong\n")
+    driver.ask(f"reload {scene.file(scope='call.routing:write more')}")
+    wait_for("it is said", lambda: "tenant=acme no new token" in driver.log())
+    time.sleep(1.2 * TTL)
+    scene.all_active(driver)
+    assert "n3w" not in driver.log() and "0ther" not in driver.log()
+    driver.end()
+
+
+def another_client_is_another_account(scene):
+    driver = scene.start()
+    scene.all_active(driver)
+    old = set(scene.acme_tokens.valid)
+    scene.acme_tokens.client_id = "acme-2"
+    scene.acme_tokens.valid.clear()  # what is sent with an old one from now on is refused
+    since = time.monotonic()
+    driver.ask(f"reload {scene.file(client_id='acme-2')}")
+    wait_for("all are told", lambda: {s.number for s in scene.acme.of(since=since)} == set(THEIRS),
+             1.5)
+    assert not [s for s in scene.acme.of(since=since + 0.1) if s.token in old]
+    scene.all_active(driver)
+    driver.end()
+
+
+def another_target_is_told_all_once_it_answers(scene):
+    driver = scene.start()
+    scene.all_active(driver)
+    other = FakeApi(scene.pki, free_port(), TTL, scene.acme_tokens)
+    since = time.monotonic()
+    driver.ask(f"reload {scene.file(target=f'127.0.0.1:{other.port}')}")
+    time.sleep(1.2 * TTL)  # nobody is there: the old one serves
+    gaps = {n: longest_gap(scene.acme, n, since, time.monotonic()) for n in THEIRS}
+    assert max(gaps.values()) < TTL, gaps
+    other.start()
+    try:
+        wait_for("told", lambda: {s.number for s in other.seen} == set(THEIRS))
+        wait_for("it is said", lambda: f"is asked at 127.0.0.1:{other.port}" in driver.log())
+        assert nothing_more(scene.acme, 1.2 * TTL)
+        scene.all_active(driver)
+        assert "does not work" not in driver.log(), driver.log()
+        driver.end()
+    finally:
+        other.stop()
+
+
+def a_rate_counts_by_reload(scene):
+    driver = scene.start(theirs=())
+    scene.all_active(driver, 20)
+    scene.acme.ttl = 60
+    driver.ask(f"reload {scene.file(max_rate=4)}")
+    wait_for("some", lambda: len(scene.acme.seen) >= 2)
+    time.sleep(1.5)
+    assert len(scene.acme.seen) <= 10, len(scene.acme.seen)
+    driver.ask(f"reload {scene.file(max_rate=1000)}")
+    wait_for("all", lambda: {s.number for s in scene.acme.seen} == set(THEIRS), 2)
+    driver.end()
+
+
+def another_authority_signs_the_cores_certificate(scene):
+    """The file has the new CA first, then the core its new certificate: in between the old
+    connection serves."""
+    other = scene.folder / "other-pki"
+    other.mkdir()
+    other = Pki(other)
+    ca = scene.folder / "acme-ca.pem"
+    ca.write_text(pathlib.Path(scene.pki.ca).read_text())
+    driver = scene.start(ca_file=str(ca))
+    scene.all_active(driver)
+    since = time.monotonic()
+    ca.write_text("no certificate\n")
+    answer = driver.ask(f"reload {scene.file(ca_file=str(ca))}")
+    assert "holds no certificate" in answer[0] and "acme-ca.pem" in answer[0], answer
+    ca.write_text(pathlib.Path(other.ca).read_text())
+    assert driver.ask(f"reload {scene.file(ca_file=str(ca))}") == []
+    time.sleep(1.2 * TTL)
+    gaps = {n: longest_gap(scene.acme, n, since, time.monotonic()) for n in THEIRS}
+    assert max(gaps.values()) < TTL, gaps
+    assert "does not work" not in driver.log(), driver.log()
+    scene.acme.stop()
+    scene.acme.pki = other
+    scene.acme.start()
+    wait_for("renewed", lambda: "tenant=acme the connection to the core has been renewed"
+             in driver.log())
+    scene.all_active(driver)
+    driver.end()
+
+
+TESTS = [one_that_comes_by_reload_begins_at_once,
+         one_that_goes_by_reload_is_withdrawn_with_its_own_credentials,
+         numbers_of_one_that_goes_move_without_a_gap, other_credentials_count_by_reload,
+         another_client_is_another_account, another_target_is_told_all_once_it_answers,
+         a_rate_counts_by_reload, another_authority_signs_the_cores_certificate,
+         each_is_asked_with_its_own_credentials, one_that_is_dead_makes_no_others_numbers_lapse,
          one_that_hangs_holds_up_nobody, a_wrong_secret_is_one_tenants_trouble,
          a_number_that_moves_is_never_without_a_registration,
          what_was_told_whom_survives_a_restart, the_watchdog_withdraws_at_each_core,
