@@ -14,9 +14,16 @@
 #include <sys/time.h>
 #include "base/metrics.h"
 #include "media/certificate.h"
+#include "media/dtls_algorithms.h"
 
 #define DTLS_MTU    1200 /* bytes; passes every path that carries IPv6 and a tunnel */
 #define REASON_ROOM 900  /* two fingerprints of 512 bit and the rest */
+
+/* OpenSSL's first second is too long in a call set-up; it gives up after 12 time-outs,
+ * which is past our deadline. */
+#define TIMEOUT_FIRST_US 50000
+#define TIMEOUT_MOST_US  1600000
+#define TURN_US          1000 /* a handshake's part in ours and the peer's processor */
 
 static struct metric handshakes_alive =
 	METRIC_GAUGE_INIT("breakout_media_dtls_handshakes", NULL,
@@ -74,6 +81,16 @@ struct dtls {
 	const char *step, *alert_in, *alert_out;
 	unsigned sent, received, repeats;
 };
+
+/* The only writer of the state. */
+static void enter(struct dtls *dtls, enum dtls_state next)
+{
+	if (dtls->queue && dtls->state == DTLS_HANDSHAKING)
+		dtls->queue->shaking--;
+	if (dtls->queue && next == DTLS_HANDSHAKING)
+		dtls->queue->shaking++;
+	dtls->state = next;
+}
 
 /* A datagram BIO: one read gets one datagram, one write sends one. A memory
  * BIO would join datagrams. */
@@ -205,7 +222,7 @@ static BIO_METHOD *make_bio_method(void)
 static int fill_identity(struct dtls_identity *identity, const struct certificate *certificate)
 {
 	identity->bio = make_bio_method();
-	identity->context = SSL_CTX_new(DTLS_method());
+	identity->context = SSL_CTX_new_ex(dtls_algorithms(), NULL, DTLS_method());
 	if (!identity->bio || !identity->context || !configure(identity->context) ||
 	    SSL_CTX_use_certificate(identity->context, certificate->x509) != 1 ||
 	    SSL_CTX_use_PrivateKey(identity->context, certificate->key) != 1 ||
@@ -357,7 +374,7 @@ static void PRINTF_LIKE(2, 3) fail(struct dtls *dtls, const char *format, ...)
 		       dtls->alert_out ? dtls->alert_out : "none",
 		       dtls->alert_in ? dtls->alert_in : "none", dtls->sent, dtls->received,
 		       dtls->repeats);
-	dtls->state = DTLS_FAILED;
+	enter(dtls, DTLS_FAILED);
 	drop_waiting(dtls);
 	drop_ssl(dtls);
 	metric_add(&handshakes_failed, 1);
@@ -444,7 +461,7 @@ static void finish(struct dtls *dtls)
 		fail(dtls, "OpenSSL exported no keys");
 		return;
 	}
-	dtls->state = DTLS_READY;
+	enter(dtls, DTLS_READY);
 	metric_add(&handshakes_ready, 1);
 	timer_start(dtls->wheel, &dtls->deadline, clock_now() + DTLS_LINGER_MS);
 	dtls->handlers.ready(&keys, dtls->handlers.arg);
@@ -559,14 +576,16 @@ static void on_deadline(struct timer *timer, void *arg)
 		dtls_settled(dtls);
 }
 
-/* 50 ms, then doubling to 1.6 s: OpenSSL's first second is too long in a call
- * set-up, and it gives up after 12 time-outs, which is past our deadline. */
+/* 50 ms, and longer while others shake hands too: an answer that waits for its turn,
+ * here or where so many came from, is not lost, and to repeat what it answers would
+ * lengthen the wait. Then doubling. */
 static unsigned next_timeout(SSL *ssl, unsigned previous_us)
 {
-	(void)ssl;
-	if (previous_us == 0)
-		return 50000;
-	return previous_us >= 1600000 ? 1600000 : previous_us * 2;
+	const struct dtls *dtls = SSL_get_app_data(ssl);
+	unsigned others = dtls->queue ? dtls->queue->shaking - 1 : 0; /* less ourselves */
+	unsigned next_us = previous_us > 0 ? previous_us * 2 : TIMEOUT_FIRST_US + others * TURN_US;
+
+	return next_us < TIMEOUT_MOST_US ? next_us : TIMEOUT_MOST_US;
 }
 
 int dtls_create(struct dtls **ret_dtls, const struct dtls_setup *setup)
@@ -597,6 +616,7 @@ struct dtls *dtls_destroy(struct dtls *dtls)
 	if (dtls->state == DTLS_READY)
 		(void)SSL_shutdown(dtls->ssl); /* a courtesy; nobody waits for an answer */
 	ERR_clear_error();
+	enter(dtls, DTLS_SETTLED);
 	drop_waiting(dtls);
 	drop_ssl(dtls);
 	dtls_identity_unref(dtls->identity);
@@ -638,7 +658,7 @@ void dtls_start(struct dtls *dtls)
 		fail(dtls, "out of memory");
 		return;
 	}
-	dtls->state = DTLS_HANDSHAKING;
+	enter(dtls, DTLS_HANDSHAKING);
 	timer_start(dtls->wheel, &dtls->deadline, clock_now() + DTLS_HANDSHAKE_MS);
 	if (dtls->client)
 		shake(dtls);
@@ -665,7 +685,7 @@ void dtls_settled(struct dtls *dtls)
 {
 	if (dtls->state != DTLS_READY)
 		return;
-	dtls->state = DTLS_SETTLED;
+	enter(dtls, DTLS_SETTLED);
 	drop_waiting(dtls);
 	drop_ssl(dtls);
 }

@@ -45,6 +45,7 @@ struct dtls; /* opaque: one association */
 /* Associations with datagrams that wait for their step. Zeroed is empty. */
 struct dtls_queue {
 	struct dtls *first, *last;
+	unsigned shaking; /* associations between their start and their keys */
 };
 /* Takes up to `steps` datagrams, one of each association in turn. True: more
  * wait, call again soon. */

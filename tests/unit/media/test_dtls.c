@@ -333,6 +333,7 @@ static void steps_wait_in_the_queue_until_it_is_run(void **state)
 		(void)dtls_queue_run(queue, 1);
 	}
 	assert_agreed();
+	assert_int_equal(steps.shaking, 0);
 	destroy();
 	queue = NULL;
 }
@@ -357,6 +358,35 @@ static void an_association_that_ends_leaves_the_queue(void **state)
 	dtls_destroy(more[1].dtls);
 	assert_false(dtls_queue_run(queue, 8));
 	destroy();
+	queue = NULL;
+}
+
+/* Where the crowd is, answers wait: the last to come has 50 ms and one for each other. */
+static void a_crowd_has_longer_before_anything_is_repeated(void **state)
+{
+	struct timer_wheel *shared = wheel, *own;
+	struct end crowd[MANY], last;
+	mono_ms began;
+
+	(void)state;
+	queue = &steps;
+	for (unsigned i = 0; i < MANY; i++) {
+		make_end(&crowd[i], 0, true, print_of(1), 1);
+		dtls_start(crowd[i].dtls);
+	}
+	assert_int_equal(steps.shaking, MANY);
+	assert_int_equal(timer_wheel_create(&own, clock_now()), 0);
+	wheel = own;
+	make_end(&last, 0, true, print_of(1), 1);
+	began = clock_now();
+	dtls_start(last.dtls);
+	assert_in_range(timer_wheel_next(own) - began, 50 + MANY - 1, 50 + MANY + 100);
+	dtls_destroy(last.dtls);
+	for (unsigned i = 0; i < MANY; i++)
+		dtls_destroy(crowd[i].dtls);
+	assert_int_equal(steps.shaking, 0);
+	timer_wheel_destroy(own);
+	wheel = shared;
 	queue = NULL;
 }
 
@@ -639,6 +669,7 @@ int main(void)
 		cmocka_unit_test(a_flood_before_the_start_is_kept_up_to_a_limit),
 		cmocka_unit_test(steps_wait_in_the_queue_until_it_is_run),
 		cmocka_unit_test(an_association_that_ends_leaves_the_queue),
+		cmocka_unit_test(a_crowd_has_longer_before_anything_is_repeated),
 		cmocka_unit_test(the_strongest_hash_decides_and_any_of_its_prints_may_match),
 		cmocka_unit_test(a_failure_names_role_step_alert_and_datagrams),
 		cmocka_unit_test(an_agreed_association_gives_its_memory_back),
