@@ -140,7 +140,8 @@ static const struct key sip_keys[] = {
 	  .fallback = "1s",
 	  .min = 50,
 	  .max = 30000,
-	  .help = "for connecting, TLS and the first answer to an INVITE" },
+	  .help = "for connecting, TLS and the first answer to an INVITE; five times as "
+		  "long for a next hop that answers others meanwhile" },
 	{ .name = "handshake_timeout",
 	  .kind = &kind_seconds,
 	  AT(sip.handshake_s),

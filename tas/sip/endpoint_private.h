@@ -49,6 +49,9 @@ struct strangers {
 	struct log_limit log;
 };
 
+/* Next hops, by a hash of their address; two that share a slot lend each other patience. */
+#define HOPS_HEARD 64
+
 /* What is known of the SBC. */
 struct keepalive {
 	struct probe *probe; /* NULL: it is not asked */
@@ -76,6 +79,7 @@ struct sip_endpoint {
 	size_t leg_count;
 	struct timer sweep;
 	struct strangers strangers;
+	mono_ms hops_heard[HOPS_HEARD]; /* when an INVITE was last answered there */
 	struct keepalive keepalive;
 	struct probe *probes; /* all of them */
 	struct binding *bindings;

@@ -110,28 +110,6 @@ static void on_reaper(struct timer *timer, void *arg)
 	leg_free(arg);
 }
 
-static void on_connect_timer(struct timer *timer, void *arg)
-{
-	struct leg *leg = arg;
-	tport_t *tport = nta_outgoing_transport(leg->invite_out);
-	bool stuck = tport && tport_is_secondary(tport) && tport_is_reliable(tport) &&
-		     !tport_is_connected(tport);
-
-	(void)timer;
-	if (stuck) {
-		/* What waits in its queue is not to go out late: close it, and the
-		 * next call makes a fresh connection. */
-		(void)tport_shutdown(tport, 2);
-		endpoint_connection_failed(leg->endpoint, tport, LEG_END_TIMEOUT,
-					   "no connection in time");
-	} else {
-		keepalive_suspect(leg->endpoint);
-		leg_unreached(leg, LEG_END_TIMEOUT, "no response in time", tport != NULL);
-	}
-	if (tport)
-		tport_unref(tport);
-}
-
 struct leg *leg_new(struct sip_endpoint *endpoint, bool incoming)
 {
 	struct leg *leg = calloc(1, sizeof(*leg));
@@ -148,7 +126,7 @@ struct leg *leg_new(struct sip_endpoint *endpoint, bool incoming)
 	leg->state = incoming ? LEG_INVITED : LEG_CALLING;
 	leg->info.headers = &leg->headers;
 	leg->allows = LEG_ALLOWS_INFO; /* a peer that sends no Allow may know it: RFC 3261 20.5 */
-	timer_init(&leg->connect_timer, on_connect_timer, leg);
+	timer_init(&leg->connect_timer, leg_reach_on_timer, leg);
 	timer_init(&leg->offer_timer, leg_offer_again, leg);
 	timer_init(&leg->session_timer, leg_session_due, leg);
 	timer_init(&leg->reaper, on_reaper, leg);

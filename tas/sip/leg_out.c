@@ -148,8 +148,7 @@ static int on_invite_response(void *arg, nta_outgoing_t *request, const sip_t *s
 	int status = sip ? sip->sip_status->st_status : 408;
 	msg_t *msg = nta_outgoing_getresponse(request);
 
-	leg->heard = true;
-	timer_cancel(&leg->connect_timer);
+	leg_reach_heard(leg, sip);
 	note_source(leg, sip, msg);
 	leg_heard(leg, sip);
 	leg_auth_saw(leg, msg);
@@ -425,8 +424,7 @@ int leg_invite(struct leg **ret_leg, struct sip_endpoint *endpoint, const struct
 	}
 	leg->offers.ours = true;
 	leg_set_handler(leg, on_event, arg);
-	timer_start(endpoint_wheel(endpoint), &leg->connect_timer,
-		    clock_now() + endpoint->connect_ms);
+	leg_reach_begin(leg);
 	*ret_leg = leg;
 	return 0;
 }

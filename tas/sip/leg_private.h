@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* leg_private.h - a leg from inside: leg.c (life, dialog), leg_in.c and
- * leg_out.c (its INVITE), leg_hop.c (where requests go), leg_early.c (a fork's dialogs),
+ * leg_out.c (its INVITE), leg_reach.c (whether its next hop is there), leg_hop.c (where requests
+ * go), leg_early.c (a fork's dialogs),
  * leg_prack.c (its reliable 18x), leg_offer.c (re-INVITE and UPDATE), leg_refresh.c (session
  * timer), leg_refer.c, leg_replaces.c, leg_inform.c, leg_errand.c (PRACK and NOTIFY), leg_auth.c.
  *
@@ -130,6 +131,9 @@ struct leg {
 
 	struct leg_errand *errands; /* leg_errand.c */
 
+	uint64_t hop_key;   /* outgoing: of its next hop */
+	mono_ms invited_ms; /* when it was asked for */
+	mono_ms reach_ms;   /* since when the hop has to have said something to somebody */
 	struct timer connect_timer, offer_timer, reaper;
 
 	leg_event_fn *on_event; /* NULL: nobody listens any more */
@@ -194,6 +198,12 @@ void leg_refuse_invite(struct leg *leg, const struct leg_farewell *farewell);
 void leg_cancel(struct leg *leg, const char *reason);
 /* The next hop cannot be reached, or (reached) does not say a word. */
 void leg_unreached(struct leg *leg, enum leg_end_reason end, const char *reason, bool reached);
+
+/* leg_reach.c: an INVITE has left; its next hop has answered (NULL or sofia's own: it has
+ * not). */
+void leg_reach_begin(struct leg *leg);
+void leg_reach_heard(struct leg *leg, const sip_t *sip);
+timer_fn leg_reach_on_timer;
 
 /* leg_hop.c: a URI from the home, where the dialog's next request goes; NULL: sofia
  * decides. */
