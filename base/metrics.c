@@ -3,7 +3,11 @@
 #include "base/metrics.h"
 
 #include <inttypes.h>
+#include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
+
+#define FAMILY_MAX 64
 
 static struct metric *_Atomic first;
 
@@ -48,6 +52,78 @@ int64_t metric_get(const struct metric *metric)
 {
 	return atomic_load_explicit(&metric->value, memory_order_relaxed);
 }
+
+/* ---- families ---- */
+
+struct metric_member {
+	struct metric metric;
+	struct metric_member *next;
+	char *value, *labels;
+};
+
+static pthread_mutex_t families = PTHREAD_MUTEX_INITIALIZER;
+
+static struct metric_member *member_create(const struct metric_family *family, const char *value)
+{
+	struct metric_member *member = calloc(1, sizeof(*member));
+	struct str labels = { 0 };
+
+	if (!member)
+		return NULL;
+	str_addf(&labels, "%s%s=\"%s\"", family->before ? family->before : "", family->label,
+		 value);
+	member->labels = str_take(&labels);
+	member->value = strdup(value);
+	if (!member->labels || !member->value) {
+		free(member->labels);
+		free(member->value);
+		free(member);
+		return NULL;
+	}
+	member->metric.name = family->name;
+	member->metric.labels = member->labels;
+	member->metric.help = family->help;
+	member->metric.kind = family->kind;
+	return member;
+}
+
+/* Under the lock. */
+static struct metric_member *find_or_add(struct metric_family *family, const char *value)
+{
+	struct metric_member *member = family->members;
+	size_t count = 0;
+
+	for (; member; member = member->next, count++)
+		if (!strcmp(member->value, value))
+			return member;
+	if (count < FAMILY_MAX)
+		member = member_create(family, value);
+	if (!member)
+		return NULL;
+	member->next = family->members;
+	family->members = member;
+	return member;
+}
+
+struct metric *metric_of(struct metric_family *family, const char *value)
+{
+	struct metric_member *member;
+
+	pthread_mutex_lock(&families);
+	member = find_or_add(family, value);
+	pthread_mutex_unlock(&families);
+	return member ? &member->metric : NULL;
+}
+
+void metric_hide_all(struct metric_family *family)
+{
+	pthread_mutex_lock(&families);
+	for (struct metric_member *member = family->members; member; member = member->next)
+		metric_hide(&member->metric);
+	pthread_mutex_unlock(&families);
+}
+
+/* ---- all of them ---- */
 
 static struct metric *first_registered(void)
 {

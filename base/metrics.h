@@ -40,6 +40,19 @@ void metric_set(struct metric *metric, int64_t value);
 void metric_hide(struct metric *metric);
 int64_t metric_get(const struct metric *metric);
 
+/* One metric for each of a few values of a label: names of tenants, say. */
+struct metric_family {
+	const char *name, *help;
+	const char *before; /* labels before that one: "file=\"ca\","; NULL: none */
+	const char *label;  /* "tenant" */
+	enum metric_kind kind;
+	struct metric_member *members; /* metrics.c's */
+};
+/* Made when it is first asked for, and there for good. NULL: no memory, or there are too many
+ * to be few. Any thread. */
+struct metric *metric_of(struct metric_family *family, const char *value);
+void metric_hide_all(struct metric_family *family);
+
 /* Visits every metric registered so far that is not hidden. */
 void metrics_each(void (*visit)(const struct metric *metric, void *arg), void *arg);
 

@@ -40,6 +40,7 @@ const struct row_column row_columns[ROW_COLUMN_COUNT] = {
 	{ "verdict", "verdict", ROW_TEXT },
 	{ "recording", "recording", ROW_TEXT },
 	{ "config", "config", ROW_TEXT },
+	{ "tenant", "tenant", ROW_TEXT },
 };
 
 /* Follows "a.codec"; NULL if it is not there. */

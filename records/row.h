@@ -20,7 +20,7 @@ struct row_column {
 	const char *member; /* of the record; "a.codec": of an object in it */
 	enum row_kind kind;
 };
-#define ROW_COLUMN_COUNT 33
+#define ROW_COLUMN_COUNT 34
 extern const struct row_column row_columns[ROW_COLUMN_COUNT]; /* the first is the key */
 #define ROW_STARTED 1                                         /* the index of started_at */
 

@@ -222,6 +222,48 @@ static int check_version(struct rows *rows, char error[static ROWS_ERROR_ROOM])
 	return -EIO;
 }
 
+static bool names_column(const struct pg_rows *names, const char *name)
+{
+	for (size_t i = 0; i < pg_row_count(names); i++)
+		if (!strcmp(pg_text(names, i, 0), name))
+			return true;
+	return false;
+}
+
+/* NULL: they are all there, or there is no memory. */
+static char *missing_sql(const struct pg_rows *names)
+{
+	struct str sql = { 0 };
+
+	for (size_t i = 0; i < ROW_COLUMN_COUNT; i++)
+		if (!names_column(names, row_columns[i].name))
+			str_addf(&sql,
+				 "%sALTER TABLE breakout.records ADD COLUMN IF NOT EXISTS %s %s;",
+				 sql.length ? "" : "SELECT pg_advisory_xact_lock(7367629);",
+				 row_columns[i].name, type_of(&row_columns[i]));
+	return sql.length ? str_take(&sql) : NULL;
+}
+
+/* A table of a program before has fewer: rows of then have nothing in what is new, and a
+ * daemon of then goes on without. */
+static int add_missing(struct rows *rows)
+{
+	struct pg_rows *names;
+	char *script;
+	int err = pg_exec(rows->pg,
+			  "SELECT attname FROM pg_attribute WHERE attrelid ="
+			  " 'breakout.records'::regclass AND attnum > 0 AND NOT attisdropped",
+			  NULL, 0, deadline(), &names);
+
+	if (err)
+		return err;
+	script = missing_sql(names);
+	pg_rows_destroy(names);
+	err = script ? pg_script(rows->pg, script, deadline()) : 0;
+	free(script);
+	return err;
+}
+
 static int read_position(struct rows *rows, struct cursor_position *ret_position)
 {
 	const char *const params[] = { rows->source };
@@ -256,7 +298,9 @@ static int reach(struct rows *rows, struct cursor_position *ret_position,
 	err = check_version(rows, error);
 	if (err)
 		return err;
-	err = read_position(rows, ret_position);
+	err = add_missing(rows);
+	if (!err)
+		err = read_position(rows, ret_position);
 	return err ? fail(rows, err, error) : 0;
 }
 

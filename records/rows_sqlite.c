@@ -37,14 +37,18 @@ static void add_columns(struct str *sql, bool names, const char *value)
 		str_addf(sql, "%s%s%s", i ? ", " : "", names ? row_columns[i].name : "", value);
 }
 
+static const char *type_of(const struct row_column *column)
+{
+	return column->kind == ROW_INTEGER ? "INTEGER" : "TEXT";
+}
+
 static char *schema_sql(void)
 {
 	struct str sql = { 0 };
 
 	str_add(&sql, "BEGIN IMMEDIATE; CREATE TABLE IF NOT EXISTS records(");
 	for (size_t i = 0; i < ROW_COLUMN_COUNT; i++)
-		str_addf(&sql, "%s %s%s, ", row_columns[i].name,
-			 row_columns[i].kind == ROW_INTEGER ? "INTEGER" : "TEXT",
+		str_addf(&sql, "%s %s%s, ", row_columns[i].name, type_of(&row_columns[i]),
 			 i == 0 ? " PRIMARY KEY NOT NULL" : "");
 	str_add(&sql, "masked INTEGER NOT NULL DEFAULT 0, record TEXT NOT NULL) WITHOUT ROWID;"
 		      "CREATE INDEX IF NOT EXISTS records_started ON records(started_at);"
@@ -120,6 +124,38 @@ static int exec_taken(sqlite3 *db, char *take_sql)
 	int code = take_sql ? sqlite3_exec(db, take_sql, NULL, NULL, NULL) : SQLITE_NOMEM;
 
 	free(take_sql);
+	return code;
+}
+
+static bool has_column(sqlite3_stmt *find, const char *name)
+{
+	bool there;
+
+	sqlite3_bind_text(find, 1, name, -1, SQLITE_STATIC);
+	there = sqlite3_step(find) == SQLITE_ROW;
+	sqlite3_reset(find);
+	return there;
+}
+
+static int add_column(sqlite3 *db, const struct row_column *column)
+{
+	struct str sql = { 0 };
+
+	str_addf(&sql, "ALTER TABLE records ADD COLUMN %s %s", column->name, type_of(column));
+	return exec_taken(db, str_take(&sql));
+}
+
+/* A table of a program before has fewer: rows of then have nothing in what is new. */
+static int add_missing(sqlite3 *db)
+{
+	sqlite3_stmt *find = NULL;
+	int code = sqlite3_prepare_v2(
+		db, "SELECT 1 FROM pragma_table_info('records') WHERE name = ?1", -1, &find, NULL);
+
+	for (size_t i = 0; code == SQLITE_OK && i < ROW_COLUMN_COUNT; i++)
+		if (!has_column(find, row_columns[i].name))
+			code = add_column(db, &row_columns[i]);
+	sqlite3_finalize(find);
 	return code;
 }
 
@@ -206,6 +242,8 @@ static int rows_open(struct rows **ret_rows, const struct rows_where *where,
 	}
 	if (code == SQLITE_OK && version < SCHEMA_VERSION)
 		code = exec_taken(rows->db, schema_sql());
+	if (code == SQLITE_OK)
+		code = add_missing(rows->db);
 	if (code == SQLITE_OK)
 		code = prepare(rows);
 	if (code == SQLITE_OK)

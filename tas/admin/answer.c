@@ -187,6 +187,8 @@ static void add_call(const struct call_info *info, void *arg)
 		info->media);
 	if (!call)
 		return;
+	if (info->tenant[0])
+		json_object_set_new(call, "tenant", text_json(info->tenant));
 	json_object_set_new(call, "verdict", text_json(call_verdict_name(info->verdict)));
 	json_object_set_new(call, "verdict_why", text_json(info->verdict_why));
 	if (info->media) {
@@ -486,20 +488,20 @@ static json_t *summary_json(struct registrar *registrar)
 	for (int i = 0; states && i < REG_STATE_COUNT; i++)
 		json_object_set_new(states, reg_state_name((enum reg_state)i),
 				    json_integer((json_int_t)summary.by_state[i]));
-	json = json_pack("{s:I, s:I, s:b, s:b, s:b, s:I, s:o, s:I, s:I, s:I, s:I, s:o}", "paused",
-			 (json_int_t)summary.paused, "pauses", (json_int_t)summary.pauses, "api_up",
-			 summary.api_up, "token_ok", summary.token_ok, "store_ok", summary.store_ok,
-			 "withheld", (json_int_t)summary.held, "withheld_why",
-			 text_json(summary.held_why), "withheld_s",
-			 (json_int_t)(summary.held_since_ms
-					      ? (clock_now() - summary.held_since_ms) / 1000
-					      : 0),
-			 "to_native_ms", (json_int_t)summary.native_ms, "margin_s",
-			 (json_int_t)(summary.margin_ms / 1000), "first_expiry_s",
-			 (json_int_t)(summary.first_expiry_ms
-					      ? (summary.first_expiry_ms - clock_now()) / 1000
-					      : 0),
-			 "registrations", states);
+	json = json_pack(
+		"{s:I, s:I, s:o, s:b, s:b, s:I, s:o, s:I, s:I, s:I, s:I, s:o}", "paused",
+		(json_int_t)summary.paused, "pauses", (json_int_t)summary.pauses, "api_up",
+		tenants_answer_json(summary.api_asked, summary.api_up), "token_ok",
+		summary.token_ok, "store_ok", summary.store_ok, "withheld",
+		(json_int_t)summary.held, "withheld_why", text_json(summary.held_why), "withheld_s",
+		(json_int_t)(summary.held_since_ms ? (clock_now() - summary.held_since_ms) / 1000
+						   : 0),
+		"to_native_ms", (json_int_t)summary.native_ms, "margin_s",
+		(json_int_t)(summary.margin_ms / 1000), "first_expiry_s",
+		(json_int_t)(summary.first_expiry_ms
+				     ? (summary.first_expiry_ms - clock_now()) / 1000
+				     : 0),
+		"registrations", states);
 	if (json)
 		json_object_set_new(json, "tenants", tenants_json(&summary));
 	if (json && summary.consents.wanted)

@@ -9,4 +9,7 @@
 /* A list of them, the default one first. */
 json_t *tenants_json(const struct registrar_summary *summary);
 
+/* Whether a core answers; null: it was not asked yet. */
+json_t *tenants_answer_json(bool asked, bool up);
+
 #endif

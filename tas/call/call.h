@@ -305,6 +305,7 @@ struct call_info {
 	enum call_direction direction;
 	enum route_type route_type;
 	char number[E164_ROOM], service[64], step[64];
+	char tenant[40]; /* "": there is only one */
 	char from[64], to[64];
 	char call_id_a[128], call_id_b[128], session_id[80];
 	mono_ms started_ms, ringing_ms, answered_ms; /* 0: not yet */

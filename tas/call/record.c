@@ -75,6 +75,18 @@ void record_result(enum cause cause)
 	metric_add(&results[cause], 1);
 }
 
+static void count_for_tenant(const struct call *call)
+{
+	static struct metric_family ended = { .name = "breakout_tenant_calls_total",
+					      .help = "Calls ended of a tenant's core",
+					      .label = "tenant",
+					      .kind = METRIC_COUNTER };
+	struct metric *metric = call->plan->tenant ? metric_of(&ended, call->plan->tenant) : NULL;
+
+	if (metric)
+		metric_add(metric, 1);
+}
+
 void record_active(size_t count)
 {
 	metric_set(&active, (int64_t)count);
@@ -102,6 +114,8 @@ void record_info(const struct call *call, struct call_info *ret_info)
 	ret_info->route_type = call->plan->route_type;
 	put(ret_info->number, sizeof(ret_info->number), call->plan->number);
 	put(ret_info->service, sizeof(ret_info->service), call->plan->service);
+	if (call->plan->tenant)
+		put(ret_info->tenant, sizeof(ret_info->tenant), call->plan->tenant);
 	put(ret_info->step, sizeof(ret_info->step), call_current_step(call)->label);
 	put(ret_info->from, sizeof(ret_info->from), a->from_user);
 	put(ret_info->to, sizeof(ret_info->to), a->request_user);
@@ -247,6 +261,7 @@ void record_refused(const struct call *call, const struct ending *ending)
 	if (call->room->cdr)
 		record_write(call, ending, clock_now());
 	record_result(ending->cause);
+	count_for_tenant(call);
 }
 
 void record_end(struct call *call, const struct ending *ending)
@@ -258,4 +273,5 @@ void record_end(struct call *call, const struct ending *ending)
 	if (call->room->cdr)
 		record_write(call, ending, now);
 	record_result(ending->cause);
+	count_for_tenant(call);
 }

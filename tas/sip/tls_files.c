@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -241,48 +240,21 @@ static unsigned level_of(int64_t days)
 	return level;
 }
 
-/* Gauges are for good: a tenant that comes again finds its own. */
-static struct tenant_gauge {
-	char tenant[48], labels[80];
-	struct metric gauge;
-} tenant_gauges[2 * CONFIG_TENANTS];
-
-static void hide_tenants(void)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(tenant_gauges); i++)
-		metric_hide(&tenant_gauges[i].gauge);
-}
-
-/* NULL: there were too many. */
-static struct metric *gauge_of(const struct tls_file *file)
-{
-	struct tenant_gauge *at = tenant_gauges;
-
-	if (!file->tenant)
-		return &expires[file->role];
-	while (at < tenant_gauges + ARRAY_SIZE(tenant_gauges) && at->tenant[0] &&
-	       strcmp(at->tenant, file->tenant) != 0)
-		at++;
-	if (at == tenant_gauges + ARRAY_SIZE(tenant_gauges))
-		return NULL;
-	if (!at->tenant[0]) {
-		(void)snprintf(at->tenant, sizeof(at->tenant), "%s", file->tenant);
-		(void)snprintf(at->labels, sizeof(at->labels), "file=\"%s\",tenant=\"%s\"",
-			       roles[file->role].name, at->tenant);
-		at->gauge = expires[file->role];
-		at->gauge.labels = at->labels;
-		at->gauge.next = NULL;
-		at->gauge.registered = 0;
-	}
-	return &at->gauge;
-}
+static struct metric_family tenants_expire = {
+	.name = "breakout_certificate_expires_seconds",
+	.help = "Until the certificate in a file ends; below 0, since",
+	.before = "file=\"api_ca\",",
+	.label = "tenant",
+	.kind = METRIC_GAUGE,
+};
 
 static void look_at(struct tls_said *said, const struct tls_file *file, wall_ms now)
 {
 	int64_t left_ms = file->is.not_after - now;
 	int64_t days = left_ms < 0 ? -1 : left_ms / DAY_MS;
 	unsigned level = level_of(days), before;
-	struct metric *gauge = gauge_of(file);
+	struct metric *gauge =
+		file->tenant ? metric_of(&tenants_expire, file->tenant) : &expires[file->role];
 	uint64_t whose = file->tenant ? hash_bytes(file->tenant, strlen(file->tenant)) : 0;
 	bool daily;
 
@@ -309,7 +281,7 @@ static void look_at(struct tls_said *said, const struct tls_file *file, wall_ms 
 
 void tls_watch_look(struct tls_watch *watch, const struct tls_files *files, wall_ms now)
 {
-	hide_tenants();
+	metric_hide_all(&tenants_expire); /* some may have gone */
 	for (size_t i = 0; i < TLS_FILES; i++)
 		if (files->list[i].path && !files->list[i].err)
 			look_at(&watch->files[i], &files->list[i], now);

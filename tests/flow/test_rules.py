@@ -4,6 +4,8 @@
 import datetime
 import json
 import subprocess
+import threading
+import time
 
 import yaml
 
@@ -156,6 +158,18 @@ def a_call_of_another_tenant_is_known_by_its_prefix():
     assert "acme     answers" in ctl("status")
     reg = json.loads(ctl("-o", "json", "regs", "show", ACME))
     assert reg[0]["tenant"] == "acme", reg
+    assert "tenant acme" in ctl("calls", record["id"]).splitlines()[0]
+    *_, last = ctl("records", "--csv", "--number", ACME).splitlines()
+    assert last.endswith(",acme"), last
+    assert 'breakout_tenant_calls_total{tenant="acme"} 1\n' in ctl("metrics")
+    core.phone(ACME, "answer")
+    talk = threading.Thread(target=core.call, args=(OUT, ACME), kwargs={"talk_ms": 1500})
+    talk.start()
+    end = time.monotonic() + 5
+    while "acme" not in (table := ctl("calls")) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert table.split("\n")[0].endswith("TENANT") and "acme" in table, table
+    talk.join()
 
 
 def ctl(*words, status=0):

@@ -8,6 +8,8 @@ import re
 import sys
 import threading
 
+import yaml
+
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "flow"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
@@ -25,6 +27,14 @@ tas.config.write_text(re.sub(
     r"^admin: \{(.*)\}$", rf'admin: {{\1, http: {{ listen: ["http://127.0.0.1:{PORT}"], rate: 1000, '
     rf'tokens: [ {{ name: page, role: read, token_file: "{_token}" }} ] }} }}',
     tas.config.read_text(), flags=re.M))
+ACME = "+4799000106"
+(core.folder / "conf.d").mkdir()
+(core.folder / "conf.d" / "acme.yaml").write_text(yaml.safe_dump({
+    "tenants": [{"name": "acme", "api": yaml.safe_load(tas.config.read_text())["core"]["api"],
+                 "prefixes": {"mobile_originating": "02", "mobile_terminating": "03"}},
+                {"name": "idle", "api": {"target": "127.0.0.1:9", "plaintext": True}}],
+    "registrations": [{"number": ACME, "route_type": "loop", "tenant": "acme"}]}))
+tas.numbers.append(ACME)
 tas.start()
 tas.wait_registered()
 LOOP = tas.numbers[0]
@@ -79,6 +89,18 @@ def a_number_can_be_looked_up():
     _wait("document.getElementById('reg').innerText.includes('no registration has this number')")
 
 
+def each_of_several_cores_has_its_line():
+    _wait("!document.getElementById('tenants-part').hidden")
+    lines = _text("#tenants tbody").splitlines()
+    assert [line.split()[0] for line in lines] == ["default", "acme", "idle"], lines
+    assert "answers" in lines[1] and "1 of 1" in lines[1], lines
+    assert "not asked yet" in lines[2], lines
+    browser.run("""document.getElementById('number').value = args[0];
+                   document.querySelector('#lookup button').click();""", ACME)
+    _wait("document.getElementById('reg').innerText.includes('acme')")
+    _picture("tenants")
+
+
 def a_call_appears_unfolds_and_goes():
     core.phone(LOOP, "answer")
     talk = threading.Thread(target=core.call, args=("+4790000098", LOOP),
@@ -89,6 +111,7 @@ def a_call_appears_unfolds_and_goes():
     _wait("document.querySelector('tr.call').innerText.includes('TALKING')")
     browser.run("document.querySelector('tr.call').click();")
     _wait("document.querySelector('tr.more')?.innerText.includes('Call-ID B')")
+    assert "default" in _text("tr.more"), _text("tr.more")
     assert LOOP in _text("tr.more") and "DTLS ok" in _text("tr.more"), _text("tr.more")
     _picture("call")
     talk.join()

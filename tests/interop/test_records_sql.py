@@ -159,7 +159,20 @@ def tables_of_a_newer_program_are_left_alone(postgres, pki):
         assert postgres.query("SELECT to_regclass('breakout.records') IS NULL") == ["t"]
 
 
-TESTS = [two_daemons_share_a_table, what_comes_while_the_database_is_away_is_caught_up_with,
+def a_column_that_is_new_is_added(postgres, pki):
+    with Node(postgres, pki) as node:
+        node.call(1)
+        all_are_rows(postgres, node)
+        node.kill()
+        postgres.query("ALTER TABLE breakout.records DROP COLUMN tenant")  # as it was before
+        node.daemon.start()
+        node.call(1)
+        assert len(all_are_rows(postgres, node)) == 2
+        assert rows(postgres, "count(*)", "WHERE tenant IS NULL") == ["2"]
+        assert postgres.query("SELECT version FROM breakout.records_version") == ["1"]
+
+
+TESTS = [a_column_that_is_new_is_added, two_daemons_share_a_table, what_comes_while_the_database_is_away_is_caught_up_with,
          a_kill_of_both_loses_and_doubles_nothing, a_record_that_fits_no_column_holds_up_nobody,
          old_rows_lose_their_numbers_and_go, tables_of_a_newer_program_are_left_alone]
 

@@ -46,6 +46,7 @@ static void show_head(const json_t *call)
 	add(&row, "", entry_text(call, "direction"));
 	add(&row, "", entry_text(call, "route_type"));
 	add(&row, "of ", entry_text(call, "number"));
+	add(&row, "tenant ", entry_text(call, "tenant"));
 	add(&row, "", json_is_true(json_object_get(call, "emergency")) ? "EMERGENCY" : "");
 	end(&row);
 }

@@ -176,6 +176,11 @@ static void packets(const json_t *call, const char *side, char *cell)
 		snprintf(cell, CELL, "-"); /* not decided yet */
 }
 
+static bool is_of_tenant(const json_t *call)
+{
+	return json_object_get(call, "tenant") != NULL;
+}
+
 static void call_row(const json_t *call, char cells[COLUMNS_MAX][CELL])
 {
 	snprintf(cells[0], CELL, "%s", text_of(call, "id"));
@@ -191,6 +196,7 @@ static void call_row(const json_t *call, char cells[COLUMNS_MAX][CELL])
 	snprintf(cells[10], CELL, "%s", text_of(call, "verdict"));
 	snprintf(cells[11], CELL, "%s", text_of(call, "call_id_a"));
 	snprintf(cells[12], CELL, "%s", text_of(call, "call_id_b"));
+	snprintf(cells[13], CELL, "%s", text_of(call, "tenant"));
 }
 
 void show_calls(const json_t *calls)
@@ -198,8 +204,13 @@ void show_calls(const json_t *calls)
 	static const char *const titles[] = { "CALL",  "STATE",     "DIR",       "FROM", "TO",
 					      "STEP",  "AGE",       "TALK",      "A",    "B",
 					      "HEARD", "CALL-ID A", "CALL-ID B", NULL };
+	static const char *const tenant_titles[] = { "CALL",      "STATE",  "DIR",   "FROM",
+						     "TO",        "STEP",   "AGE",   "TALK",
+						     "A",         "B",      "HEARD", "CALL-ID A",
+						     "CALL-ID B", "TENANT", NULL };
 
-	show_table(calls, titles, call_row);
+	show_table(calls, is_of_tenant(json_array_get(calls, 0)) ? tenant_titles : titles,
+		   call_row);
 }
 
 static void device_row(const json_t *device, char cells[COLUMNS_MAX][CELL])

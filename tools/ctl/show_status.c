@@ -116,9 +116,10 @@ static void tenant_row(const json_t *tenant, char cells[COLUMNS_MAX][CELL])
 	json_t *states = json_object_get(tenant, "registrations"), *count;
 
 	json_object_foreach(states, state, count) all += json_integer_value(count);
-	snprintf(cells[0], CELL, "%s", text_of(tenant, "name"));
+	snprintf(cells[0], CELL, "%s%s", text_of(tenant, "name"),
+		 json_is_true(json_object_get(tenant, "leaving")) ? " (leaving)" : "");
 	snprintf(cells[1], CELL, "%s",
-		 !all                                              ? "not asked"
+		 json_is_null(json_object_get(tenant, "api_up"))   ? "not asked yet"
 		 : json_is_true(json_object_get(tenant, "down"))   ? "DOWN"
 		 : json_is_true(json_object_get(tenant, "api_up")) ? "answers"
 								   : "does not answer");
@@ -168,7 +169,9 @@ void show_status(const json_t *status)
 	if (!states)
 		return;
 	span_text(number_of(status, "first_expiry_s"), expiry, sizeof(expiry));
-	printf("core api   answers: %s, token: %s\n", yes_no(status, "api_up"),
+	printf("core api   answers: %s, token: %s\n",
+	       json_is_null(json_object_get(status, "api_up")) ? "not asked yet"
+							       : yes_no(status, "api_up"),
 	       yes_no(status, "token_ok"));
 	printf("registered");
 	json_object_foreach((json_t *)states, state, count) /* the macro only reads */

@@ -6,7 +6,7 @@
 #include <jansson.h>
 #include <stddef.h>
 
-#define COLUMNS_MAX 13
+#define COLUMNS_MAX 14
 #define CELL        96
 
 /* Members; "-" for a text that is missing or empty. */

@@ -106,6 +106,49 @@ static void add_counts(struct str *to, const char *title, const json_t *counts)
 	str_add(to, *between ? "\n" : "-\n");
 }
 
+static const char *api_word(const json_t *of)
+{
+	const json_t *up = json_object_get(of, "api_up");
+
+	if (json_is_null(up))
+		return "not asked yet";
+	return json_is_true(up) ? "answers" : "DOES NOT ANSWER";
+}
+
+static long long calls_of(const json_t *calls, const char *tenant)
+{
+	long long count = 0;
+
+	for (size_t i = 0; i < json_array_size(calls); i++)
+		count += !strcmp(look_text(json_array_get(calls, i), "tenant"), tenant);
+	return count;
+}
+
+/* A line for each of several cores. */
+static void add_tenants(struct str *to, const struct top_shot *now)
+{
+	const json_t *tenants = json_object_get(now->status, "tenants"), *states, *count;
+	const char *state;
+	char margin[32];
+
+	for (size_t i = 0; json_array_size(tenants) > 1 && i < json_array_size(tenants); i++) {
+		const json_t *tenant = json_array_get(tenants, i);
+		long long all = 0;
+
+		states = json_object_get(tenant, "registrations");
+		json_object_foreach((json_t *)states, state, count) /* the macro only reads */
+			all += (long long)json_integer_value(count);
+		look_span(look_number(tenant, "margin_s"), margin, sizeof(margin));
+		str_addf(to,
+			 "%s%-12s api %s, token %s; %lld of %lld active, margin %s, calls %lld%s\n",
+			 i ? "        " : "tenant  ", look_text(tenant, "name"), api_word(tenant),
+			 look_true(tenant, "token_ok") ? "ok" : "MISSING",
+			 look_number(states, "active"), all, margin,
+			 calls_of(now->calls, look_text(tenant, "name")),
+			 look_true(tenant, "leaving") ? ", leaving" : "");
+	}
+}
+
 static void add_core(struct str *to, const struct top_shot *before, const struct top_shot *now)
 {
 	const json_t *status = now->status, *sbc = json_object_get(status, "sbc_ok");
@@ -120,8 +163,7 @@ static void add_core(struct str *to, const struct top_shot *before, const struct
 		 json_is_null(sbc)   ? "not asked"
 		 : json_is_true(sbc) ? "answers"
 				     : "DOES NOT ANSWER",
-		 look_true(status, "api_up") ? "answers" : "DOES NOT ANSWER",
-		 look_true(status, "token_ok") ? "ok" : "MISSING",
+		 api_word(status), look_true(status, "token_ok") ? "ok" : "MISSING",
 		 look_true(json_object_get(status, "health"), "sick") ? "SICK" : "well",
 		 look_number(status, "withheld") ? "gate CLOSED" : "gate open");
 }
@@ -234,6 +276,7 @@ void top_draw(struct str *to, const struct top_shot *before, const struct top_sh
 	add_kinds(&whole, "        ", now->calls, "route_type");
 	add_counts(&whole, "heard   ", json_object_get(now->status, "media"));
 	add_core(&whole, before, now);
+	add_tenants(&whole, now);
 	add_trunks(&whole, now);
 	add_worst(&whole, now->calls, rows);
 	add_cut(to, whole.text ? whole.text : "", rows, columns);

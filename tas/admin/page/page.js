@@ -59,9 +59,29 @@ function showStatus(status) {
   show("legs-now", `${status.legs} legs`);
   const facts = [["SBC", status.sbc_ok], ["API", status.api_up], ["token", status.token_ok]];
   $("core").replaceChildren(...facts.map(([name, fine]) =>
-    element("li", `${name}: ${fine === null || fine === undefined ? "not asked" : fine ? "ok" : "down"}`,
+    element("li", `${name}: ${fine === null || fine === undefined ? "not asked yet" : fine ? "ok" : "down"}`,
       fine === false ? "bad" : fine ? "good" : "")));
   showRegistrations(status);
+  showTenants(status.tenants ?? []);
+}
+
+// One core goes without saying.
+function showTenants(tenants) {
+  $("tenants-part").hidden = tenants.length < 2;
+  $("tenants").tBodies[0].replaceChildren(...tenants.map((tenant) => {
+    const counts = tenant.registrations ?? {}, row = element("tr");
+    const total = Object.values(counts).reduce((sum, n) => sum + n, 0);
+    const active = counts.active ?? 0;
+    const [api, kind] = tenant.api_up === null ? ["not asked yet", ""]
+      : tenant.api_up ? ["answers", "good"] : [tenant.down ? "down" : "does not answer", "bad"];
+    row.append(element("td", tenant.leaving ? `${tenant.name} (leaving)` : tenant.name),
+      element("td", api, kind),
+      element("td", tenant.token_ok ? "ok" : "missing", tenant.token_ok ? "good" : "bad"),
+      element("td", `${active} of ${total}`, active === total ? "right" : "right warn"),
+      element("td", active ? span(tenant.margin_s) : "-", "right"),
+      element("td", `${tenant.rate}/s`, "right"));
+    return row;
+  }));
 }
 
 function showRegistrations(status) {
@@ -149,7 +169,7 @@ function callRows(call) {
   const more = element("tr", "", "more"), cell = element("td");
   cell.colSpan = 8;
   cell.append(describe([["id", call.id], ["registered number", call.number],
-    ["route type", call.route_type], ["Call-ID A", call.call_id_a], ["Call-ID B", call.call_id_b],
+    ["tenant", call.tenant], ["route type", call.route_type], ["Call-ID A", call.call_id_a], ["Call-ID B", call.call_id_b],
     ["Session-ID", call.session_id], ["talking for", call.talk_ms && span(call.talk_ms / 1000)],
     ["media A", receiptText(call.a)], ["media B", receiptText(call.b)]]));
   more.append(cell);
@@ -223,6 +243,7 @@ $("lookup").addEventListener("submit", async (event) => {
   try {
     const reg = await get(`v1/registrations/${encodeURIComponent(number)}`);
     const shown = describe(!reg.number ? [["", reg.error]] : [["number", reg.number],
+      ["tenant", reg.tenant === "default" ? "" : reg.tenant],
       ["route type", reg.route_type], ["state", reg.state], ["expires in", span(reg.expires_s)],
       ["next try in", span(reg.next_s)], ["failures", reg.failures], ["last error", reg.error]]);
     $("reg").replaceChildren(...shown.childNodes);

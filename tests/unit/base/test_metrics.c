@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/macros.h"
@@ -111,12 +112,46 @@ static void what_is_hidden_is_not_told_until_it_is_set_again(void **state)
 	str_done(&text);
 }
 
+static void a_family_has_a_metric_for_each_of_a_few_values(void **state)
+{
+	static struct metric_family family = { .name = "breakout_rooms",
+					       .help = "rooms",
+					       .before = "floor=\"1\",",
+					       .label = "house",
+					       .kind = METRIC_GAUGE };
+	struct metric *red = metric_of(&family, "red");
+	struct str text = { 0 };
+	char name[16];
+
+	(void)state;
+	assert_ptr_equal(metric_of(&family, "red"), red);
+	assert_ptr_not_equal(metric_of(&family, "blue"), red);
+	metric_set(red, 4);
+	metric_set(metric_of(&family, "blue"), 5);
+	metrics_text(&text);
+	assert_non_null(strstr(text.text, "breakout_rooms{floor=\"1\",house=\"red\"} 4\n"));
+	assert_non_null(strstr(text.text, "breakout_rooms{floor=\"1\",house=\"blue\"} 5\n"));
+	str_done(&text);
+	metric_hide_all(&family);
+	metric_set(red, 6);
+	metrics_text(&text);
+	assert_non_null(strstr(text.text, "house=\"red\"} 6\n"));
+	assert_null(strstr(text.text, "house=\"blue\""));
+	str_done(&text);
+	for (int i = 0; i < 100; i++) {
+		(void)snprintf(name, sizeof(name), "%d", i);
+		red = metric_of(&family, name);
+	}
+	assert_null(red); /* they are no few any more */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_metric_is_listed_once_from_its_first_move_on),
 		cmocka_unit_test(the_text_has_one_head_a_name_and_its_label_sets_below),
 		cmocka_unit_test(what_is_hidden_is_not_told_until_it_is_set_again),
+		cmocka_unit_test(a_family_has_a_metric_for_each_of_a_few_values),
 		cmocka_unit_test(threads_lose_no_counts_and_no_metrics),
 	};
 	return cmocka_run_group_tests_name("metrics", tests, NULL, NULL);

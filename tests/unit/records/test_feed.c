@@ -173,6 +173,29 @@ static void a_database_of_a_newer_program_is_left_alone(void **state)
 	assert_string_equal(query("SELECT count(*) FROM sqlite_schema"), "0");
 }
 
+static void columns_that_are_new_are_added(void **state)
+{
+	sqlite3 *db = NULL;
+
+	(void)state;
+	add(0, 1);
+	all(0);
+	feed_done(&feed);
+	assert_int_equal(sqlite3_open(database, &db), SQLITE_OK); /* as a program before left it */
+	assert_int_equal(
+		sqlite3_exec(db, "ALTER TABLE records DROP COLUMN tenant", NULL, NULL, NULL),
+		SQLITE_OK);
+	sqlite3_close(db);
+	spool_add("",
+		  "{\"schema\":1,\"id\":\"b\",\"start\":\"2027-01-15T08:00:02.000Z\",\"tenant\":"
+		  "\"acme\"}\n",
+		  10);
+	all(0);
+	assert_int_equal(spool_errors, 0);
+	assert_string_equal(query("SELECT count(*) || ' ' || max(tenant) FROM records"), "2 acme");
+	assert_string_equal(query("SELECT count(*) FROM records WHERE tenant IS NULL"), "1");
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -186,6 +209,7 @@ int main(void)
 		T(a_locked_database_keeps_its_position),
 		T(old_rows_go_and_less_old_ones_lose_their_numbers),
 		T(a_database_of_a_newer_program_is_left_alone),
+		T(columns_that_are_new_are_added),
 	};
 
 	return cmocka_run_group_tests_name("records/feed", tests, NULL, NULL);

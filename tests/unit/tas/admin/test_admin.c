@@ -216,12 +216,17 @@ void registrar_summary(struct registrar *registrar, struct registrar_summary *re
 {
 	(void)registrar;
 	*ret_summary = (struct registrar_summary){
+		.api_asked = true,
 		.api_up = true,
 		.tenant_count = 2,
 		.tenants = { { .name = "default",
+			       .asked = true,
 			       .api_up = true,
 			       .by_state = { [REG_ACTIVE] = 1 } },
-			     { .name = "acme", .down = true, .margin_ms = 61000 } },
+			     { .name = "acme",
+			       .down = true,
+			       .leaving = true,
+			       .margin_ms = 61000 } },
 	};
 	ret_summary->by_state[REG_ACTIVE] = 1;
 }
@@ -460,6 +465,8 @@ static void status_joins_what_the_rooms_know(void **state)
 	tenant = json_array_get(json_object_get(json, "tenants"), 1);
 	assert_string_equal(json_string_value(json_object_get(tenant, "name")), "acme");
 	assert_true(json_is_true(json_object_get(tenant, "down")));
+	assert_true(json_is_true(json_object_get(tenant, "leaving")));
+	assert_true(json_is_null(json_object_get(tenant, "api_up"))); /* it was not asked */
 	assert_int_equal(json_integer_value(json_object_get(tenant, "margin_s")), 61);
 	assert_true(json_is_true(json_object_get(json, "api_up")));
 	assert_int_equal(json_integer_value(

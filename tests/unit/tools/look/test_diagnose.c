@@ -294,11 +294,32 @@ static void each_tenants_core_is_judged_alone(void **state)
 	assert_non_null(strstr(of("core api", "next"), "tenant=acme "));
 }
 
+static void a_core_that_was_not_asked_yet_is_no_trouble(void **state)
+{
+	json_t *status = documents[0];
+
+	(void)state;
+	json_object_set_new(status, "api_up", json_null());
+	says("core api", "OK", "nothing was asked since the start");
+	documents[0] = NULL;
+	json_object_set(
+		status, "tenants",
+		parse(0,
+		      "[{'name': 'default', 'api_up': null, 'token_ok': true, 'first_expiry_s': 0,"
+		      " 'registrations': {'new': 5}}, {'name': 'acme', 'api_up': true, 'leaving':"
+		      " true, 'token_ok': true, 'first_expiry_s': 9, 'registrations': {'active':"
+		      " 5}}]"));
+	json_decref(documents[0]);
+	documents[0] = status;
+	says("core api", "OK", "tenant acme is not configured any more");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_healthy_system_is_ok_in_every_line),
 		TEST(each_tenants_core_is_judged_alone),
+		TEST(a_core_that_was_not_asked_yet_is_no_trouble),
 		TEST(one_address_down_is_a_warning_the_last_one_is_critical),
 		TEST(registrations_that_do_not_hold_are_told_before_they_lapse),
 		TEST(a_pause_is_no_outage_but_is_told),

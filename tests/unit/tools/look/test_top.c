@@ -107,12 +107,38 @@ static void it_fits_and_a_peers_text_moves_no_cursor(void **state)
 	free(text);
 }
 
+static void several_cores_have_a_line_each(void **state)
+{
+	struct top_shot now = shot(3000, 1000, 15);
+	struct str text = { 0 };
+
+	(void)state;
+	json_object_set_new(
+		(json_t *)now.status, "tenants",
+		json_pack(
+			"[{s:s, s:b, s:b, s:i, s:{s:i}}, {s:s, s:n, s:b, s:b, s:i, s:{s:i, s:i}}]",
+			"name", "default", "api_up", 1, "token_ok", 1, "margin_s", 1900,
+			"registrations", "active", 7, "name", "acme", "api_up", "token_ok", 0,
+			"leaving", 1, "margin_s", 0, "registrations", "active", 1, "backoff", 2));
+	json_object_set_new(json_array_get(now.calls, 0), "tenant", json_string("acme"));
+	top_draw(&text, NULL, &now, 100, 200);
+	assert_non_null(strstr(text.text,
+			       "tenant  default      api answers, token ok; 7 of 7 active, "
+			       "margin 31m40s, calls 0\n"));
+	assert_non_null(strstr(text.text,
+			       "\n        acme         api not asked yet, token MISSING; "
+			       "1 of 3 active, margin 0s, calls 1, leaving\n"));
+	str_done(&text);
+	done(&now);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rates_are_between_two_looks),
 		cmocka_unit_test(after_a_restart_of_the_daemon_there_is_no_negative_rate),
 		cmocka_unit_test(the_call_nobody_hears_stands_first),
+		cmocka_unit_test(several_cores_have_a_line_each),
 		cmocka_unit_test(it_fits_and_a_peers_text_moves_no_cursor),
 	};
 
