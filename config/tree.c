@@ -458,9 +458,13 @@ struct node *tree_read_value(struct arena *arena, struct findings *findings, uin
 	return parse(&builder, &(struct str){ .text = (char *)text, .length = strlen(text) });
 }
 
+/* map->count: not there. Of a list or a text nothing is: whoever reads it says so. */
 static size_t index_of(const struct node *map, const char *key)
 {
 	size_t i = 0;
+
+	if (map->kind != NODE_MAP)
+		return map->count;
 
 	while (i < map->count && strcmp(map->keys[i]->text, key))
 		i++;
