@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <sys/types.h>
 #include "base/macros.h"
 
 #define SOCKET_PATH "/run/breakout/breakout.sock"
@@ -111,6 +112,7 @@ int run_resume(const struct options *options);
 typedef void page_fn(const json_t *page, size_t before, void *arg);
 int each_page(const struct options *options, const char *bar, page_fn *visit, void *arg);
 void show_progress(const char *what, size_t done, size_t total, bool end); /* on stderr */
+void show_read(FILE *from, off_t size, bool end); /* how far into a file of that size */
 /* A number and one of `units`, each with its factor: 30m, 1.5M. NULL: *amount stays. */
 bool take_amount(const char *text, const char *units, const double *factors, double *amount);
 int run_trace(const struct options *options);

@@ -5,11 +5,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include "base/str.h"
 #include "config/config.h"
 #include "tas/admin/explain.h"
 #include "tools/ctl/ctl.h"
 #include "tools/ctl/past.h"
+
+#define BAR_CALLS 1000 /* replayed, then the bar moves */
 
 static int complain(const char *sentence)
 {
@@ -291,17 +295,40 @@ static int replay_record(const struct decider *decider, const json_t *record, st
 	return STATUS_OK;
 }
 
+/* The size for a bar on a terminal; 0: none is drawn. */
+static off_t bar_size(FILE *file)
+{
+	struct stat st;
+
+	return isatty(STDERR_FILENO) && fstat(fileno(file), &st) == 0 ? st.st_size : 0;
+}
+
+static int replay_each(const struct decider *decider, struct records *records,
+		       struct replay *replay)
+{
+	off_t size = bar_size(records->file);
+	json_t *record;
+	int status = STATUS_OK;
+
+	while (!status && (record = next_record(records)) != NULL) {
+		status = replay_record(decider, record, replay);
+		json_decref(record);
+		if (size && replay->calls % BAR_CALLS == 0)
+			show_read(records->file, size, false);
+	}
+	if (size && !status)
+		show_read(records->file, size, true);
+	return status;
+}
+
 static int replay_all(const struct decider *decider)
 {
 	struct replay replay = { .list = json_array() };
 	struct records records;
-	json_t *record;
 	int status = records_open(&records, decider->options->explain.replay);
 
-	while (!status && (record = next_record(&records)) != NULL) {
-		status = replay_record(decider, record, &replay);
-		json_decref(record);
-	}
+	if (!status)
+		status = replay_each(decider, &records, &replay);
 	if (records.file)
 		records_close(&records);
 	if (!status) {

@@ -36,6 +36,13 @@ void show_progress(const char *what, size_t done, size_t total, bool end)
 		end ? "\n" : "");
 }
 
+void show_read(FILE *from, off_t size, bool end)
+{
+	off_t at = ftello(from);
+
+	show_progress("read", at > 0 ? (size_t)at : 0, (size_t)size, end);
+}
+
 int each_page(const struct options *options, const char *bar, page_fn *visit, void *arg)
 {
 	size_t total = bar ? count_regs(options) : 0, done = 0;

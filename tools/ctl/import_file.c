@@ -58,13 +58,6 @@ static int copy_exported(struct import_lines *lines, char *line, const struct co
 		       : 0;
 }
 
-static void show_read(FILE *from, off_t size, bool end)
-{
-	off_t at = ftello(from);
-
-	show_progress("read", at > 0 ? (size_t)at : 0, (size_t)size, end);
-}
-
 static int copy_lines(struct import_lines *lines, FILE *from, const struct config *others, FILE *to,
 		      off_t bar_size)
 {
