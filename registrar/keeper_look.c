@@ -369,6 +369,8 @@ static void summarize_lane(const struct lane *lane, struct registrar_tenant *ret
 	ret_tenant->margin_ms = lane->margin;
 	ret_tenant->first_expiry_ms = lane->first_expiry;
 	ret_tenant->rate = lane->load.rate;
+	ret_tenant->max_rate = lane->options->max_rate;
+	ret_tenant->ttl_s = lane->ttl_s;
 	ret_tenant->in_flight = lane->load.in_flight;
 	ret_tenant->down = lane->load.down;
 }

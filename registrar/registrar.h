@@ -109,6 +109,8 @@ struct registrar_summary {
 		bool down;    /* the circuit breaker is open */
 		mono_ms first_expiry_ms, margin_ms; /* as above; of up to ten seconds ago */
 		double rate;                        /* requests a second that it may be sent */
+		unsigned max_rate;                  /* as configured; 0: as the numbers need */
+		uint32_t ttl_s;                     /* the core's latest; 0: not known yet */
 		unsigned in_flight;
 	} tenants[CONFIG_TENANTS];
 };

@@ -158,6 +158,8 @@ def a_call_of_another_tenant_is_known_by_its_prefix():
     assert "acme     answers" in ctl("status")
     reg = json.loads(ctl("-o", "json", "regs", "show", ACME))
     assert reg[0]["tenant"] == "acme", reg
+    plans = {p["tenant"]: p for p in json.loads(ctl("-o", "json", "regs", "plan"))}
+    assert plans["acme"]["count"] == 1 and plans["default"]["count"] == len(tas.numbers) - 1, plans
     assert "tenant acme" in ctl("calls", record["id"]).splitlines()[0]
     *_, last = ctl("records", "--csv", "--number", ACME).splitlines()
     assert last.endswith(",acme"), last

@@ -420,6 +420,15 @@ def registrations_are_planned_and_shown_with_their_troubles(scene):
                                        "--outage", "30m").stdout)
     assert plan["lapsed"] == 0 and 1800 < plan["margin_s"] < 1900, plan
     assert "30m00s" in scene.daemon.ctl("regs", "plan", "--count", "1M", "--outage", "30m").stdout
+    two = json.loads(scene.daemon.ctl("-o", "json", "regs", "plan", "--count", "a=1M,b=20k",
+                                      "--rate", "b=10", "--ttl", "b=30m").stdout)
+    assert {**two[0], "tenant": None} == {**plan, "tenant": None}, two
+    assert (two[1]["permitted_rate"], two[1]["ttl_s"], two[1]["lapsed"]) == (10, 1800, 20000), two
+    [ours] = json.loads(scene.daemon.ctl("-o", "json", "regs", "plan").stdout)
+    assert (ours["tenant"], ours["count"], ours["ttl_s"]) == ("default", 1, 3600), ours
+    for wrong in ("a=1M,=2", "a=1M,b", "a=x", "17x"):
+        assert scene.daemon.ctl("regs", "plan", "--count", wrong).returncode == 2, wrong
+    assert scene.daemon.ctl("regs", "plan", "--count", "a=1", "--rate", "b=1").returncode == 2
     for wrong in (["regs", "plan"], ["regs", "plan", "--count", "1x"], ["regs", "show"],
                   ["status", "--count", "1"]):
         assert scene.daemon.ctl(*wrong).returncode == 2, wrong

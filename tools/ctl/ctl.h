@@ -100,6 +100,7 @@ int run_fleet(const struct options *options);
 bool confirmed(const struct options *options, const char *question);
 int run_records(const struct options *options);
 int run_regs(const struct options *options);
+int run_regs_plan(const struct options *options);
 int run_export(const struct options *options); /* of `regs`: these five */
 int run_import(const struct options *options);
 int run_pauses(const struct options *options);

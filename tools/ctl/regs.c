@@ -2,7 +2,6 @@
 /* regs.c - `breakoutctl regs`: registrations, one by one and as a plan. */
 #include <stdlib.h>
 #include <string.h>
-#include "registrar/plan.h"
 #include "tools/ctl/ctl.h"
 
 /* All pages, one after the other. */
@@ -85,59 +84,6 @@ static int run_regs_refresh(const struct options *options)
 		print_json(answer);
 	json_decref(answer);
 	return status;
-}
-
-/* ---- the plan ---- */
-
-bool take_amount(const char *text, const char *units, const double *factors, double *amount)
-{
-	char *rest;
-	double value;
-	const char *unit;
-
-	if (!text)
-		return true; /* the default stays */
-	value = strtod(text, &rest);
-	if (rest == text || !(value >= 0 && value < 1e12))
-		return false;
-	if (*rest) {
-		unit = strchr(units, *rest);
-		if (!unit || rest[1])
-			return false;
-		value *= factors[unit - units];
-	}
-	*amount = value;
-	return true;
-}
-
-static int run_regs_plan(const struct options *options)
-{
-	static const double times[] = { 1, 60, 3600 }, counts[] = { 1e3, 1e6 };
-	double count = 0, outage = 1800, ttl = 3600, rate = 0;
-	struct plan plan;
-	json_t *json;
-
-	if (options->second || !options->plan.count ||
-	    !take_amount(options->plan.count, "kM", counts, &count) ||
-	    !take_amount(options->plan.outage, "smh", times, &outage) ||
-	    !take_amount(options->plan.ttl, "smh", times, &ttl) ||
-	    !take_amount(options->plan.rate, "", NULL, &rate) || count < 1 || count > 1e9 ||
-	    ttl < 1 || ttl > 86400)
-		return STATUS_USAGE;
-	plan_make((size_t)count, (uint32_t)ttl, (mono_ms)(outage * 1000), rate, &plan);
-	json = json_pack("{s:I, s:I, s:I, s:f, s:f, s:I, s:I, s:I, s:I, s:I}", "count",
-			 (json_int_t)count, "ttl_s", (json_int_t)ttl, "outage_s",
-			 (json_int_t)outage, "steady_rate", plan.steady, "permitted_rate",
-			 plan.rate, "start_s", (json_int_t)(plan.start / 1000), "margin_s",
-			 (json_int_t)(plan.margin / 1000), "lapsed", (json_int_t)plan.lapsed,
-			 "longest_lapse_s", (json_int_t)(plan.longest_lapse / 1000), "catch_up_s",
-			 (json_int_t)(plan.catch_up / 1000));
-	if (options->json)
-		print_json(json);
-	else
-		show_plan(json);
-	json_decref(json);
-	return STATUS_OK;
 }
 
 int run_regs(const struct options *options)
