@@ -4,11 +4,14 @@
 #ifndef BREAKOUT_TESTS_SIMULATE_FIBER_H
 #define BREAKOUT_TESTS_SIMULATE_FIBER_H
 
+#include <setjmp.h>
 #include <stdbool.h>
 #include <ucontext.h>
 
 struct fiber {
 	ucontext_t inside, outside;
+	jmp_buf inside_jump, outside_jump;
+	bool entered;
 	void *stack;
 	void (*work)(void *arg); /* again each time it is resumed after its end */
 	void *arg;

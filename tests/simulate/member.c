@@ -104,14 +104,16 @@ static void registrar_turn(void *arg)
 	thread->wake = next > clock_now() && !node->inbox_count ? next : clock_now() + 1;
 }
 
-/* Its thread's wait would be over at once. */
+/* Its thread's wait would be over at once. Only a registrar's turn and orders wake it. */
 static bool is_called(struct node *node)
 {
 	uint64_t drained;
-	bool notified = node->notified;
+	bool called = node->notified;
 
-	node->notified = false;
-	return read(node->fleet->wake_fd, &drained, sizeof(drained)) > 0 || notified;
+	if (node->may_be_called)
+		called |= read(node->fleet->wake_fd, &drained, sizeof(drained)) > 0;
+	node->notified = node->may_be_called = false;
+	return called;
 }
 
 static void beater_turn(void *arg)
@@ -152,9 +154,11 @@ bool member_sleep(struct node *node, mono_ms until)
 
 mono_ms member_run(struct node *node)
 {
-	if (clock_now() >= node->registrar.wake && (!node->ended || node->registrar.inside))
+	if (clock_now() >= node->registrar.wake && (!node->ended || node->registrar.inside)) {
 		go_on(&node->registrar);
 	if (!node->beater.inside && is_called(node))
+		node->may_be_called = true;
+	}
 		wake(&node->beater);
 	if (!node->frozen && clock_now() >= node->beater.wake)
 		go_on(&node->beater);
@@ -198,6 +202,7 @@ void member_drain(struct node *node, bool drains)
 	say("%s %s", node->name, drains ? "drains" : "drains no more");
 	node->draining = drains;
 	if (node->keeper)
+	node->may_be_called = true;
 		fleet_drain(node->fleet, drains);
 	fleet_judge_state();
 }
@@ -225,6 +230,7 @@ void member_create(struct node *node)
 	if (fleet_create(&node->fleet, &options))
 		abort();
 	atomic_store(&node->fleet->pulse, clock_now()); /* as fleet_start() does */
+	node->may_be_called = true;
 	fleet_drain(node->fleet, node->draining);
 }
 

@@ -144,7 +144,7 @@ struct node {
 	mono_ms stop_by;
 	enum way to_core, to_database;
 	mono_ms database_lost; /* 0: within reach */
-	bool notified;
+	bool notified, may_be_called; /* its beater */
 	struct calm well; /* it, the core and the database */
 };
 
