@@ -138,7 +138,8 @@ void keeper_run(struct keeper *keeper, mono_ms now)
 	tenants_run(keeper, now);
 	if (shards_turn(keeper, now) && (!keeper->stopping || keeper->withdrawing))
 		keeper_send_due(keeper, now);
-	if (keeper->flush_at && (now >= keeper->flush_at || keeper->dirty_count >= FLUSH_COUNT) &&
+	if (keeper->dirty_count &&
+	    (now >= keeper->flush_at || keeper->dirty_count >= FLUSH_COUNT) &&
 	    keeper_may_write(keeper, now))
 		keeper_flush(keeper, now);
 	if (now >= keeper->gauge_at)
@@ -159,7 +160,7 @@ mono_ms keeper_next(const struct keeper *keeper, mono_ms now)
 	if (keeper->shards.on && shards_next(keeper, now) < next)
 		next = shards_next(keeper, now);
 
-	if (keeper->flush_at && keeper->flush_at < next)
+	if (keeper->dirty_count && keeper->flush_at < next)
 		next = keeper->flush_at;
 	if (keeper->options.pauses && keeper->pause_at < next)
 		next = keeper->pause_at;

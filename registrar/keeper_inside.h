@@ -73,7 +73,7 @@ struct keeper {
 	struct store *store;
 	struct dirty *dirty;
 	size_t dirty_count, dirty_room;
-	mono_ms flush_at;         /* 0: nothing to write */
+	mono_ms flush_at; /* 0: nothing to write; after a failure: not before */
 	atomic_bool store_failed; /* read by others too */
 	wall_ms offset;           /* of the store's times to ours: see store_anchor() */
 	mono_ms gauge_at, pause_at;

@@ -239,6 +239,7 @@ mono_ms daemon_run(struct node *node)
 	} else {
 		keeper_run(node->keeper, clock_now());
 		next = keeper_next(node->keeper, clock_now());
+		judge_turn(node, next);
 	}
 	if (node->frozen) {
 		daemon_kill(node, fault_down_time());

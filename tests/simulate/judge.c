@@ -9,6 +9,7 @@
 #define MINUTE_MAX 20            /* requests for one number */
 #define DEAD_AFTER (25 * SECOND) /* until it is known that nothing gets through */
 #define PROBES     10
+#define TURNS_MAX  100 /* a second, one after the other */
 
 static double rate_bound(void)
 {
@@ -65,6 +66,19 @@ void judge_sent(struct node *node, struct number *number, enum upsert_kind kind,
 	if (++number->sent > MINUTE_MAX)
 		fail("number %td is hammered: %u requests in a minute", number - world.numbers,
 		     number->sent);
+}
+
+/* A thread that finds nothing to do and does not sleep takes a whole processor. */
+void judge_turn(struct node *node, mono_ms next)
+{
+	if (next > clock_now())
+		return;
+	if (clock_now() - node->turns_second >= SECOND) {
+		node->turns_second = clock_now();
+		node->turns_in_second = 0;
+	}
+	if (++node->turns_in_second > TURNS_MAX)
+		fail("%s asks for its next turn at once, %u times a second", node->name, TURNS_MAX);
 }
 
 /* ---- calm and trouble ---- */

@@ -101,6 +101,7 @@ static void registrar_turn(void *arg)
 		return;
 	}
 	next = keeper_next(node->keeper, clock_now());
+	judge_turn(node, next);
 	thread->wake = next > clock_now() && !node->inbox_count ? next : clock_now() + 1;
 }
 
@@ -156,9 +157,9 @@ mono_ms member_run(struct node *node)
 {
 	if (clock_now() >= node->registrar.wake && (!node->ended || node->registrar.inside)) {
 		go_on(&node->registrar);
-	if (!node->beater.inside && is_called(node))
 		node->may_be_called = true;
 	}
+	if (!node->beater.inside && is_called(node))
 		wake(&node->beater);
 	if (!node->frozen && clock_now() >= node->beater.wake)
 		go_on(&node->beater);
@@ -201,8 +202,8 @@ void member_drain(struct node *node, bool drains)
 {
 	say("%s %s", node->name, drains ? "drains" : "drains no more");
 	node->draining = drains;
-	if (node->keeper)
 	node->may_be_called = true;
+	if (node->keeper)
 		fleet_drain(node->fleet, drains);
 	fleet_judge_state();
 }
@@ -229,8 +230,8 @@ void member_create(struct node *node)
 	node->stop_by = 0;
 	if (fleet_create(&node->fleet, &options))
 		abort();
-	atomic_store(&node->fleet->pulse, clock_now()); /* as fleet_start() does */
 	node->may_be_called = true;
+	atomic_store(&node->fleet->pulse, clock_now()); /* as fleet_start() does */
 	fleet_drain(node->fleet, node->draining);
 }
 

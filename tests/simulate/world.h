@@ -133,6 +133,8 @@ struct node {
 	unsigned in_second;
 	mono_ms dead_since; /* its first request since nothing gets through; 0: none */
 	unsigned dead_sent;
+	mono_ms turns_second;
+	unsigned turns_in_second; /* that it asked for at once */
 	/* Of a fleet: */
 	struct fleet *fleet;
 	struct fleet_news *inbox[INBOX];
@@ -317,6 +319,7 @@ void fleet_fault_end(uint32_t index);
 /* ---- judge.c ---- */
 void judge_sent(struct node *node, struct number *number, enum upsert_kind kind, terms asked);
 void judge_lapse(struct number *number);
+void judge_turn(struct node *node, mono_ms next); /* after keeper_run() */
 void judge_check(void);
 void trouble_begins(void);
 void trouble_ends(void);
