@@ -246,12 +246,15 @@ static void begin_leaving(struct keeper *keeper, const bool *which)
 	}
 }
 
-/* Those of which nothing is out and all is written change hands. */
+/* Those of which nothing is out and all is written change hands. While the database is
+ * away nobody could take them: until it is back they are ours, unless we end. */
 static void go_on_leaving(struct keeper *keeper, mono_ms now)
 {
 	struct shard before[LEASE_SHARDS];
 	bool ready[LEASE_SHARDS], any = false;
 
+	if (!keeper->shards.leaving_all && !fleet_reaches_store(keeper->options.fleet))
+		return;
 	for (unsigned i = 0; i < LEASE_SHARDS; i++) {
 		const struct shard *shard = &keeper->shards.at[i];
 

@@ -1,0 +1,627 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a keeper in a fleet says, and of which numbers: it hears of the fleet what the test
+ * tells it, and writes to a store that does as the test says. Nothing is connected. */
+#include "tests/fake/keeper_rig.h"
+
+#include "registrar/fleet_inside.h"
+#include "registrar/keeper_shards.h"
+#include "registrar/store_postgres.h"
+
+#define LEASE_MS 10000
+#define ALONE_S  600
+#define EPOCH    7
+#define COUNT    20
+#define HOUR_MS  ((mono_ms)3600000)
+
+/* ---- the fleet's store ---- */
+
+static struct written {
+	struct store store;
+	int error; /* of the next writes */
+	unsigned writes, ahead, requests_before;
+	char uri[MAX + 1][32]; /* "": no row */
+	uint64_t epoch[MAX + 1];
+} written;
+
+static struct store *written_close(struct store *store)
+{
+	(void)store;
+	return NULL;
+}
+
+static int written_write(struct store *store, const struct store_row *rows, size_t count,
+			 enum store_purpose purpose, const char **ret_error)
+{
+	(void)store;
+	written.writes++;
+	*ret_error = "the test says so";
+	if (written.error)
+		return written.error;
+	if (purpose == STORE_AHEAD) {
+		written.ahead++;
+		written.requests_before = core.total;
+	}
+	for (size_t i = 0; i < count; i++) {
+		unsigned index = (unsigned)(rows[i].number - FIRST);
+
+		written.epoch[index] = rows[i].epoch;
+		snprintf(written.uri[index], sizeof(written.uri[index]), "%s",
+			 rows[i].params ? rows[i].params->sip_uri : "");
+	}
+	return 0;
+}
+
+static const struct store_ops written_ops = { .close = written_close,
+					      .write = written_write,
+					      .batch = 1000 };
+
+/* In place of store_postgres.c's. */
+int store_postgres_create(struct store **ret_store, const struct config_postgres *config,
+			  struct fleet *fleet)
+{
+	(void)config, (void)fleet;
+	written.store.ops = &written_ops;
+	*ret_store = &written.store;
+	return 0;
+}
+
+/* ---- the fleet ---- */
+
+static struct fleet *fleet;
+static struct keeper *keeper;
+static struct lease_wish wish = { .version = 3, .digest = 33 };
+static char conninfo[] = "host=/nonexistent", name[] = "a";
+static const struct config_postgres postgres = {
+	.conninfo = conninfo, .node = name, .lease_ms = LEASE_MS, .alone_s = ALONE_S
+};
+
+static void on_news(struct fleet_news *take_news, void *arg)
+{
+	(void)arg;
+	fleet_news_destroy(take_news);
+}
+
+static int begin(void **state)
+{
+	const struct fleet_options options = { .config = &postgres, .wish = wish, .news = on_news };
+
+	memset(&written, 0, sizeof(written));
+	if (set_up(state) || fleet_create(&fleet, &options))
+		return -1;
+	atomic_store(&fleet->reaches, true);
+	keeper = start_with((struct keeper_options){ .store = "store.postgres",
+						     .fleet = fleet,
+						     .postgres = &postgres },
+			    COUNT, "tas.example.com");
+	keeper_wish(keeper, &wish, clock_now());
+	return 0;
+}
+
+static int finish(void **state)
+{
+	end(keeper);
+	fleet = fleet_destroy(fleet);
+	return tear_down(state);
+}
+
+static void hear(enum fleet_kind kind)
+{
+	const struct fleet_news news = { .kind = kind, .asked = clock_now() };
+
+	keeper_news(keeper, &news, clock_now());
+}
+
+/* A beat has got through. */
+static void renew_with(const struct lease_wish *in_force, bool give, bool lifts)
+{
+	bool gives[LEASE_SHARDS], lifted[LEASE_SHARDS];
+	const struct fleet_news news = { .kind = FLEET_RENEWED,
+					 .asked = clock_now(),
+					 .in_force = *in_force,
+					 .give = gives,
+					 .lifted = lifted };
+
+	for (unsigned i = 0; i < LEASE_SHARDS; i++) {
+		gives[i] = give;
+		lifted[i] = lifts;
+	}
+	keeper_news(keeper, &news, clock_now());
+}
+
+static void renew(void)
+{
+	renew_with(&wish, false, false);
+}
+
+/* All shards are ours; the rows say of the first `row_count` numbers what `params` has. */
+static void take_all(const struct reg_params *params, unsigned row_count, uint32_t ttl_s,
+		     bool clean, mono_ms hold_ms)
+{
+	struct taken_shard taken[LEASE_SHARDS];
+	struct store_row rows[COUNT];
+	const struct fleet_news news = { .kind = FLEET_TAKEN,
+					 .asked = clock_now(),
+					 .taken = taken,
+					 .taken_count = LEASE_SHARDS,
+					 .rows = rows,
+					 .row_count = row_count };
+
+	for (unsigned i = 0; i < LEASE_SHARDS; i++)
+		taken[i] = (struct taken_shard){ i, EPOCH, clean, hold_ms };
+	for (unsigned i = 0; i < row_count; i++) {
+		rows[i] = (struct store_row){ .number = FIRST + 1 + i,
+					      .tenant = "",
+					      .params = params,
+					      .expires = clock_now() + (mono_ms)ttl_s * 1000,
+					      .ttl_s = ttl_s };
+		core.expires[1 + i] = rows[i].expires;
+	}
+	keeper_news(keeper, &news, clock_now());
+}
+
+static void join(void)
+{
+	hear(FLEET_JOINED);
+	renew();
+}
+
+/* As time goes by for a node in good order. */
+static void live(mono_ms ms)
+{
+	for (mono_ms end = clock_now() + ms; clock_now() < end;) {
+		renew();
+		pass(keeper, LEASE_MS / 4);
+	}
+}
+
+/* The database does not answer. */
+static void live_alone(mono_ms ms)
+{
+	atomic_store(&fleet->reaches, false);
+	for (mono_ms end = clock_now() + ms; clock_now() < end;) {
+		hear(FLEET_UNREACHABLE);
+		pass(keeper, LEASE_MS / 4);
+	}
+}
+
+static void set_up_all_active(void)
+{
+	join();
+	take_all(NULL, 0, 0, true, 0);
+	live(30000);
+	assert_int_equal(in_state(keeper, REG_ACTIVE), COUNT);
+}
+
+static bool has_given(unsigned shard)
+{
+	return fleet->give_epochs[shard] == EPOCH;
+}
+
+static unsigned given(void)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < LEASE_SHARDS; i++)
+		count += fleet->give_epochs[i] != 0;
+	return count;
+}
+
+static const struct reg_params before = { (char *)"sips:before.example", (char *)"00", (char *)"",
+					  ROUTE_TYPE_LOOP };
+
+/* ---- owning ---- */
+
+static void numbers_of_other_nodes_are_left_alone(void **state)
+{
+	(void)state;
+	join();
+	live(60000);
+	assert_int_equal(core.total, 0);
+	assert_int_equal(in_state(keeper, REG_ELSEWHERE), COUNT);
+}
+
+static void what_is_new_is_written_under_the_epoch_before_it_is_said(void **state)
+{
+	(void)state;
+	join();
+	take_all(NULL, 0, 0, true, 0);
+	pass(keeper, 1);
+	assert_int_equal(written.ahead, 1);
+	assert_int_equal(written.requests_before, 0);
+	live(30000);
+	assert_int_equal(core.total, COUNT);
+	for (unsigned i = 1; i <= COUNT; i++) {
+		assert_int_equal(core.upserts[i], 1);
+		assert_int_equal(written.epoch[i], EPOCH);
+		assert_string_equal(written.uri[i], "sips:tas.example.com");
+	}
+}
+
+static void what_cannot_be_written_is_not_said_until_it_can(void **state)
+{
+	(void)state;
+	written.error = -EPERM;
+	join();
+	take_all(NULL, 0, 0, true, 0);
+	live(60000);
+	assert_int_equal(core.total, 0);
+	assert_in_range(written.writes, 5, 60);
+	assert_int_equal(said("store.postgres cannot be written"), 1);
+
+	written.error = 0;
+	live(30000);
+	assert_int_equal(core.total, COUNT);
+}
+
+/* Nothing else is to be written: it waits for its time, not without a pause. */
+static void after_a_refused_write_it_sleeps(void **state)
+{
+	(void)state;
+	written.error = -EPERM;
+	rewant(keeper, 1, 1, ROUTE_TYPE_LOOP);
+	join();
+	take_all(NULL, 0, 0, true, 0);
+	live(20000);
+	for (int i = 0; i < 100; i++) {
+		mono_ms next;
+
+		keeper_run(keeper, clock_now());
+		next = keeper_next(keeper, clock_now());
+		assert_true(next > clock_now());
+		clock_fake_advance(next - clock_now());
+		if (i % 4 == 0)
+			renew();
+	}
+}
+
+static void what_was_registered_before_is_refreshed_in_its_time(void **state)
+{
+	(void)state;
+	join();
+	take_all(&(struct reg_params){ (char *)"sips:tas.example.com", (char *)"00", (char *)"",
+				       ROUTE_TYPE_LOOP },
+		 COUNT, 3600, true, 0);
+	live(60000);
+	assert_int_equal(core.total, 0);
+	live(HOUR_MS / 2);
+	assert_int_equal(core.total, COUNT);
+	assert_int_equal(core.lapses, 0);
+}
+
+/* What its last owner sent may be on its way yet. */
+static void after_an_unclean_end_all_are_repeated_soon(void **state)
+{
+	(void)state;
+	join();
+	take_all(&(struct reg_params){ (char *)"sips:tas.example.com", (char *)"00", (char *)"",
+				       ROUTE_TYPE_LOOP },
+		 COUNT, 3600, false, 0);
+	live(90000);
+	assert_in_range(core.total, COUNT, 3 * COUNT);
+}
+
+static void a_row_that_nobody_wants_is_withdrawn(void **state)
+{
+	(void)state;
+	rewant(keeper, 1, COUNT - 5, ROUTE_TYPE_LOOP);
+	join();
+	take_all(&before, COUNT, 3600, true, 0);
+	live(60000);
+	for (unsigned i = 1; i <= COUNT; i++)
+		assert_int_equal(core.deletes[i], i > COUNT - 5);
+	assert_string_equal(written.uri[COUNT], "");
+}
+
+/* ---- holds ---- */
+
+static void during_a_hold_rows_are_repeated_and_nothing_is_withdrawn(void **state)
+{
+	(void)state;
+	core.ttl_s = 600;
+	rewant(keeper, 1, COUNT - 5, ROUTE_TYPE_FORK);
+	join();
+	take_all(&before, COUNT, 600, false, 20 * 60000);
+	live(19 * 60000);
+	assert_string_equal(core.uri, "sips:before.example");
+	assert_int_equal(core.route_type, ROUTE_TYPE_LOOP);
+	assert_int_equal(core.lapses, 0);
+	for (unsigned i = 1; i <= COUNT; i++)
+		assert_true(core.upserts[i] >= 3 && !core.deletes[i]);
+
+	live(3 * 60000);
+	assert_string_equal(core.uri, "sips:tas.example.com");
+	assert_int_equal(core.deletes[COUNT], 1);
+	assert_int_equal(core.deletes[1], 0);
+}
+
+static void a_hold_that_is_lifted_is_over(void **state)
+{
+	struct registrar_fleet info;
+
+	(void)state;
+	join();
+	take_all(&before, COUNT, 3600, true, HOUR_MS);
+	live(30000);
+	keeper_fleet(keeper, &info);
+	assert_int_equal(info.held, LEASE_SHARDS);
+	assert_int_equal(core.total, 0);
+
+	renew_with(&wish, false, true);
+	live(30000);
+	keeper_fleet(keeper, &info);
+	assert_int_equal(info.held, 0);
+	assert_string_equal(core.uri, "sips:tas.example.com");
+	assert_int_equal(core.total, COUNT);
+}
+
+static void what_the_last_owner_never_heard_of_needs_no_wait(void **state)
+{
+	(void)state;
+	join();
+	take_all(&before, COUNT - 1, 3600, true, HOUR_MS);
+	live(30000);
+	assert_int_equal(core.total, 1);
+	assert_int_equal(core.upserts[COUNT], 1);
+}
+
+/* ---- the lease ---- */
+
+static void after_the_lease_nothing_is_said_until_somebody_knows_why(void **state)
+{
+	(void)state;
+	core.ttl_s = 60;
+	set_up_all_active();
+	core.total = 0;
+	pass(keeper, LEASE_MS - LEASE_MS / 10 - LEASE_MS / 4); /* since the last beat was asked */
+	core.total = 0;
+	keeper_refresh(keeper, 0, clock_now());
+	pass(keeper, 60000);
+	assert_int_equal(core.total, 0);
+
+	renew();
+	pass(keeper, 1000);
+	assert_int_equal(core.total, COUNT);
+}
+
+static void without_the_database_what_is_registered_is_refreshed_for_a_time(void **state)
+{
+	(void)state;
+	core.ttl_s = 120;
+	set_up_all_active();
+	live_alone((ALONE_S - 60) * 1000);
+	assert_int_equal(core.lapses, 0);
+	assert_true(core.upserts[1] > 8);
+	assert_int_equal(said("the fleet's database cannot be reached"), 1);
+
+	live_alone(120000);
+	core.total = 0;
+	live_alone(300000);
+	assert_int_equal(core.total, 0);
+	assert_int_equal(said("are not refreshed any more until it is back"), 1);
+
+	atomic_store(&fleet->reaches, true);
+	live(30000);
+	assert_int_equal(in_state(keeper, REG_ACTIVE), COUNT);
+	assert_int_equal(said("the fleet's database is back"), 1);
+}
+
+static void without_the_database_nothing_is_added_changed_or_withdrawn(void **state)
+{
+	(void)state;
+	core.ttl_s = 120;
+	set_up_all_active();
+	live_alone(LEASE_MS);
+	rewant(keeper, 5, COUNT, ROUTE_TYPE_FORK); /* 1 to 4 are gone, four are new */
+	live_alone(240000);
+	assert_int_equal(core.route_type, ROUTE_TYPE_LOOP);
+	assert_int_equal(core.lapses, 0);
+	for (unsigned i = 1; i <= COUNT; i++)
+		assert_int_equal(core.deletes[i], 0);
+	assert_int_equal(core.upserts[COUNT + 4], 0);
+
+	atomic_store(&fleet->reaches, true);
+	live(60000);
+	assert_int_equal(core.route_type, ROUTE_TYPE_FORK);
+	assert_int_equal(core.deletes[1], 1);
+	assert_true(core.upserts[COUNT + 4] >= 1);
+}
+
+/* Said, answered, but not in the rows when the database went away: others will repeat
+ * what the rows have. */
+static void what_the_rows_have_not_heard_is_taken_back_alone(void **state)
+{
+	(void)state;
+	set_up_all_active();
+	live(60000);
+	rewant(keeper, 1, COUNT, ROUTE_TYPE_FORK);
+	renew();
+	pass(keeper, LATENCY_MS / 2); /* written ahead as what it was, sent, not answered */
+	written.error = -EIO;
+	live_alone(LEASE_MS + 30000);
+	assert_int_equal(core.route_type, ROUTE_TYPE_LOOP);
+
+	written.error = 0;
+	atomic_store(&fleet->reaches, true);
+	live(60000);
+	assert_int_equal(core.route_type, ROUTE_TYPE_FORK);
+}
+
+static void a_configuration_that_is_not_in_force_changes_nothing(void **state)
+{
+	const struct lease_wish newer = { .version = 4, .digest = 44 };
+
+	(void)state;
+	core.ttl_s = 120;
+	set_up_all_active();
+	rewant(keeper, 3, COUNT, ROUTE_TYPE_FORK);
+	for (int i = 0; i < 40; i++) {
+		renew_with(&newer, false, false);
+		pass(keeper, LEASE_MS / 4);
+	}
+	assert_int_equal(core.route_type, ROUTE_TYPE_LOOP);
+	assert_int_equal(core.deletes[1], 0);
+	assert_int_equal(core.lapses, 0);
+
+	live(30000);
+	assert_int_equal(core.route_type, ROUTE_TYPE_FORK);
+	assert_int_equal(core.deletes[1], 1);
+}
+
+/* ---- letting go ---- */
+
+static void a_shard_is_given_once_its_answers_are_in_and_its_rows_written(void **state)
+{
+	unsigned shard = lease_shard_of(FIRST + 1);
+
+	(void)state;
+	set_up_all_active();
+	live(120000); /* all is written */
+	keeper_refresh(keeper, FIRST + 1, clock_now());
+	renew();
+	pass(keeper, 1);
+	assert_int_equal(core.count, 1);
+	written.writes = 0;
+	renew_with(&wish, true, false);
+	pass(keeper, 1);
+	assert_int_equal(given(), LEASE_SHARDS - 1);
+	assert_false(has_given(shard));
+
+	pass(keeper, 2 * LATENCY_MS);
+	assert_true(has_given(shard));
+	assert_int_equal(written.writes, 1);
+	assert_int_equal(in_state(keeper, REG_ELSEWHERE), COUNT);
+}
+
+static void what_was_not_written_is_not_given(void **state)
+{
+	(void)state;
+	set_up_all_active();
+	live(120000);
+	keeper_refresh(keeper, 0, clock_now());
+	renew();
+	pass(keeper, 2 * LATENCY_MS);
+	written.error = -EIO;
+	renew_with(&wish, true, false);
+	pass(keeper, 2000);
+	assert_int_equal(given(), 0);
+
+	written.error = 0;
+	live(10000);
+	assert_int_equal(given(), LEASE_SHARDS);
+}
+
+static void the_rest_of_a_hold_is_handed_on(void **state)
+{
+	unsigned shard = lease_shard_of(FIRST + 1);
+
+	(void)state;
+	join();
+	take_all(&before, COUNT, 3600, true, 100000);
+	live(40000);
+	renew_with(&wish, true, false);
+	pass(keeper, 1000);
+	assert_true(has_given(shard));
+	assert_in_range(fleet->give_holds[shard], 59000, 60000);
+}
+
+/* Nobody can take it. */
+static void nothing_is_let_go_while_the_database_is_away(void **state)
+{
+	(void)state;
+	core.ttl_s = 120;
+	set_up_all_active();
+	live(70000);
+	keeper_refresh(keeper, FIRST + 1, clock_now());
+	pass(keeper, 1);
+	renew_with(&wish, true, false);
+	atomic_store(&fleet->reaches, false);
+	pass(keeper, 2 * LATENCY_MS);
+	assert_int_equal(given(), 0);
+
+	live_alone(5 * 60000);
+	assert_int_equal(core.lapses, 0);
+	assert_int_equal(in_state(keeper, REG_ELSEWHERE), 0);
+}
+
+static void who_stops_lets_go_even_so(void **state)
+{
+	(void)state;
+	set_up_all_active();
+	live(120000);
+	atomic_store(&fleet->reaches, false);
+	keeper_stop(keeper, false, clock_now());
+	pass(keeper, 1000);
+	assert_true(keeper_idle(keeper));
+	assert_int_equal(given(), LEASE_SHARDS);
+}
+
+static void who_was_put_out_says_nothing_and_says_when_it_has_forgotten(void **state)
+{
+	(void)state;
+	core.ttl_s = 120;
+	set_up_all_active();
+	keeper_refresh(keeper, FIRST + 1, clock_now());
+	renew();
+	pass(keeper, 1);
+	assert_int_equal(core.count, 1);
+	hear(FLEET_PUT_OUT);
+	pass(keeper, 1);
+	assert_false(fleet->forgotten);
+	pass(keeper, 2 * LATENCY_MS);
+	assert_true(fleet->forgotten);
+
+	core.total = 0;
+	pass(keeper, 300000);
+	assert_int_equal(core.total, 0);
+	assert_int_equal(in_state(keeper, REG_ELSEWHERE), COUNT);
+}
+
+/* ---- what one node does for all ---- */
+
+static void who_keeps_shard_0_under_a_good_lease_leads(void **state)
+{
+	(void)state;
+	assert_int_equal(keeper_lead_epoch(keeper), 0);
+	join();
+	take_all(NULL, 0, 0, true, 0);
+	assert_int_equal(keeper_lead_epoch(keeper), EPOCH);
+	live_alone(2 * LEASE_MS);
+	assert_int_equal(keeper_lead_epoch(keeper), 0);
+	atomic_store(&fleet->reaches, true);
+	renew();
+	assert_int_equal(keeper_lead_epoch(keeper), EPOCH);
+	renew_with(&wish, true, false);
+	assert_int_equal(keeper_lead_epoch(keeper), 0);
+}
+
+#define SHARDS(test) cmocka_unit_test_setup_teardown(test, begin, finish)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		SHARDS(numbers_of_other_nodes_are_left_alone),
+		SHARDS(what_is_new_is_written_under_the_epoch_before_it_is_said),
+		SHARDS(what_cannot_be_written_is_not_said_until_it_can),
+		SHARDS(after_a_refused_write_it_sleeps),
+		SHARDS(what_was_registered_before_is_refreshed_in_its_time),
+		SHARDS(after_an_unclean_end_all_are_repeated_soon),
+		SHARDS(a_row_that_nobody_wants_is_withdrawn),
+		SHARDS(during_a_hold_rows_are_repeated_and_nothing_is_withdrawn),
+		SHARDS(a_hold_that_is_lifted_is_over),
+		SHARDS(what_the_last_owner_never_heard_of_needs_no_wait),
+		SHARDS(after_the_lease_nothing_is_said_until_somebody_knows_why),
+		SHARDS(without_the_database_what_is_registered_is_refreshed_for_a_time),
+		SHARDS(without_the_database_nothing_is_added_changed_or_withdrawn),
+		SHARDS(what_the_rows_have_not_heard_is_taken_back_alone),
+		SHARDS(a_configuration_that_is_not_in_force_changes_nothing),
+		SHARDS(a_shard_is_given_once_its_answers_are_in_and_its_rows_written),
+		SHARDS(what_was_not_written_is_not_given),
+		SHARDS(the_rest_of_a_hold_is_handed_on),
+		SHARDS(nothing_is_let_go_while_the_database_is_away),
+		SHARDS(who_stops_lets_go_even_so),
+		SHARDS(who_was_put_out_says_nothing_and_says_when_it_has_forgotten),
+		SHARDS(who_keeps_shard_0_under_a_good_lease_leads),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
