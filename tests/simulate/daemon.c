@@ -174,11 +174,12 @@ void daemon_start(struct node *node)
 		options.tenants[i] = (struct keeper_tenant){ .name = i ? "acme" : "default",
 							     .client = daemon_client(node, i),
 							     .deadline_ms = DEADLINE,
+							     .max_rate = world.max_rate,
 							     .needs_token = true };
 	say("%s the daemon starts", node->name);
 	snprintf(boot, sizeof(boot), "%u", node->boot);
 	options.boot = boot;
-	node->frozen = false;
+	node->frozen = node->stays_away = false;
 	node->kill_after = -1;
 	node->dead_since = 0;
 	node->dead_sent = 0;
@@ -242,7 +243,7 @@ mono_ms daemon_run(struct node *node)
 		judge_turn(node, next);
 	}
 	if (node->frozen) {
-		daemon_kill(node, fault_down_time());
+		daemon_kill(node, fault_down_time(node));
 		return INT64_MAX;
 	}
 	return next > clock_now() ? next : clock_now() + 1;

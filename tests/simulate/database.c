@@ -404,6 +404,25 @@ uint64_t database_epochs(void)
 	return sum;
 }
 
+enum place database_place(const char *name)
+{
+	for (size_t i = 0; i < NODES; i++)
+		if (db.nodes[i].there && !strcmp(db.nodes[i].name, name))
+			return db.nodes[i].session ? PLACE_MEMBER : PLACE_OUT;
+	return PLACE_NONE;
+}
+
+void database_forget(const char *name)
+{
+	if (database_place(name) != PLACE_OUT)
+		return;
+	find_node(name)->there = false;
+	for (unsigned i = 0; i < LEASE_SHARDS; i++)
+		if (db.shards[i].held_for & bit_of(name))
+			release(&db.shards[i], name);
+	notify();
+}
+
 size_t database_writers(void)
 {
 	return db.writer_count;

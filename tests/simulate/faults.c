@@ -185,8 +185,12 @@ void fault_away(void)
 		world_event(length, EVENT_AWAY, 0);
 }
 
-mono_ms fault_down_time(void)
+mono_ms fault_down_time(const struct node *node)
 {
+	mono_ms ttl = (mono_ms)world.weather.ttl_s * SECOND;
+
+	if (node->stays_away)
+		return between(ttl, 8 * ttl);
 	return chance() < 0.7 ? between(SECOND, 20 * SECOND) : fault_length();
 }
 

@@ -19,6 +19,7 @@ enum fault {
 	DRAIN,
 	/* In a moment: */
 	KILL,
+	DIE,
 	STOP,
 	CONFIGURE,
 	DATABASE_CLOCK,
@@ -44,6 +45,7 @@ static const char *const names[FAULT_COUNT] = {
 	[FREEZE] = "stands still",
 	[DRAIN] = "drains",
 	[KILL] = "kill -9",
+	[DIE] = "kill -9, and nobody starts it again for long",
 	[STOP] = "stop",
 	[CONFIGURE] = "another configuration",
 	[DATABASE_CLOCK] = "the database's clock is set",
@@ -170,6 +172,30 @@ static void configure(void)
 			    EVENT_RELOAD, i);
 }
 
+/* One at a time; somebody knows, now and then. */
+static void die(struct node *node)
+{
+	for (unsigned i = 0; i < world.node_count; i++)
+		if (world.nodes[i].stays_away)
+			return;
+	if (!node->keeper)
+		return;
+	node->stays_away = true;
+	node->kill_after = (int)below(60);
+	if (chance() < 0.6)
+		world_event(between(world.lease_ms, 2 * (mono_ms)world.weather.ttl_s * SECOND),
+			    EVENT_FORGET, (uint32_t)(node - world.nodes));
+}
+
+void fleet_fault_forget(struct node *node)
+{
+	if (node->keeper || world.database != WAY_OPEN)
+		return;
+	say("%s is forgotten", node->name);
+	database_forget(node->name);
+	fleet_judge_state();
+}
+
 static void happen(enum fault fault, struct node *node)
 {
 	say("%s %s", node->name, names[fault]);
@@ -177,6 +203,9 @@ static void happen(enum fault fault, struct node *node)
 	case KILL:
 		if (node->keeper)
 			node->kill_after = (int)below(60);
+		break;
+	case DIE:
+		die(node);
 		break;
 	case STOP:
 		member_stop(node);

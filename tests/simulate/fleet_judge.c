@@ -15,6 +15,8 @@
 #define WRITERS_LATE 2
 /* Of store.alone: the rest is for clocks that run apart, and for us to find out. */
 #define ALONE (world.alone_ms * 8 / 10)
+/* A node knows that the database is away once a beat had no answer. */
+#define NOTICED (world.lease_ms / 4 + (world.lease_ms / 3 < 5000 ? world.lease_ms / 3 : 5000))
 
 /* ---- requests ---- */
 
@@ -71,20 +73,8 @@ static struct node *owner_of(unsigned shard)
 	return NULL;
 }
 
-/* Each shard has an owner, and it knows. */
-static bool is_settled(void)
-{
-	for (unsigned i = 0; i < LEASE_SHARDS; i++) {
-		struct node *owner = owner_of(i);
-
-		if (!owner || !owner->keeper->shards.at[i].mine)
-			return false;
-	}
-	return true;
-}
-
-/* It can go on with what it owns, and everything is owned. */
-static bool is_fit(struct node *node, bool settled)
+/* It can go on with what it owns. */
+static bool is_fit(struct node *node)
 {
 	bool reaches =
 		node->to_database == WAY_OPEN && world.database == WAY_OPEN && !world.database_slow;
@@ -92,32 +82,74 @@ static bool is_fit(struct node *node, bool settled)
 	if (reaches)
 		node->database_lost = 0;
 	else if (!node->database_lost)
-		node->database_lost = settled ? clock_now() : -1;
-	return runs(node) && node->to_core == WAY_OPEN &&
-	       (reaches || (node->database_lost > 0 && clock_now() - node->database_lost < ALONE));
+		node->database_lost = clock_now();
+	for (unsigned i = 0; node->keeper && i < LEASE_SHARDS; i++)
+		if (reaches || clock_now() - node->database_lost < NOTICED)
+			node->had[i] = node->keeper->shards.at[i].mine;
+	return !world.dead && runs(node) && node->to_core == WAY_OPEN &&
+	       (reaches || clock_now() - node->database_lost < ALONE);
+}
+
+/* Once it knows that the database is away it lets go of nothing that nobody can take. */
+static bool is_kept(unsigned shard, const bool fit[NODES])
+{
+	const struct node *owner = owner_of(shard);
+
+	return owner && fit[owner - world.nodes] && owner->had[shard];
+}
+
+/* Dead, and nobody waits for it: an operator has said so, or it said goodbye, or all
+ * may have been told something else by now. */
+static bool is_gone(const struct node *node)
+{
+	if (node->keeper)
+		return false;
+	switch (database_place(node->name)) {
+	case PLACE_NONE:
+		return true;
+	case PLACE_OUT:
+		return clock_now() - world.hands_since > lease_hold(world.alone_ms);
+	case PLACE_MEMBER:
+		break;
+	}
+	return false;
+}
+
+static void note_hands(void)
+{
+	uint64_t hands = database_epochs();
+
+	if (hands != world.hands)
+		world.hands_since = clock_now();
+	world.hands = hands;
 }
 
 void fleet_judge_state(void)
 {
-	bool weather = world.dead || world.database_slow, settled = is_settled();
-	bool database = world.database == WAY_OPEN, fit = !weather, all = !weather && database;
+	bool weather = world.dead || world.database_slow, database = world.database == WAY_OPEN;
+	bool all = !weather && database, any = false, fit[NODES] = { false };
 
+	note_hands();
 	for (unsigned i = 0; i < world.node_count; i++) {
 		struct node *node = &world.nodes[i];
+		bool well = is_well(node) && node->version == world.store_version;
 
-		fit &= is_fit(node, settled);
-		all = all && is_well(node) && node->version == world.store_version;
+		fit[i] = is_fit(node);
+		any |= well;
+		all = all && (well || is_gone(node));
 		calm_note(&node->well, weather || !database || !is_well(node));
 	}
-	calm_note(&world.calm, !fit);
-	calm_note(&world.all_well, !all);
+	calm_note(&world.all_well, !all || !any);
+	calm_note(&world.lossless, world.weather.lose_request + world.weather.lose_answer > 0);
+	for (size_t i = 0; i < world.count; i++)
+		calm_note(&world.kept[i], !is_kept(lease_shard_of(FIRST_NUMBER + i), fit));
 }
 
-/* Time enough for a number that lapsed not to: somebody could keep all of them, or each
- * node what it had. */
-mono_ms fleet_judge_calm(mono_ms from, mono_ms to)
+/* Time enough for a number that lapsed not to: who had it could keep it, or somebody all
+ * of them. */
+mono_ms fleet_judge_calm(const struct number *number, mono_ms from, mono_ms to)
 {
-	mono_ms longest = calm_longest(&world.calm, from, to);
+	mono_ms longest = calm_longest(&world.kept[number - world.numbers], from, to);
 
 	for (unsigned i = 0; i < world.node_count; i++) {
 		mono_ms calm = calm_longest(&world.nodes[i].well, from - HANDOVER, to) - HANDOVER;
@@ -137,7 +169,7 @@ static bool somebody_well_for(mono_ms time)
 	return false;
 }
 
-static bool is_kept(unsigned shard)
+static bool has_owner(unsigned shard)
 {
 	const struct node *owner = owner_of(shard);
 
@@ -151,7 +183,7 @@ static void judge_takeover(void)
 	for (unsigned i = 0; i < LEASE_SHARDS; i++) {
 		mono_ms *since = &world.unkept_since[i];
 
-		if (is_kept(i))
+		if (has_owner(i))
 			*since = 0;
 		else if (!*since)
 			*since = clock_now();
@@ -166,7 +198,7 @@ static void judge_rest(void)
 	unsigned owned[NODES] = { 0 }, least = LEASE_SHARDS, most = 0;
 	uint64_t epochs = database_epochs();
 
-	if (calm_for(&world.all_well) < REST) {
+	if (calm_for(&world.all_well) < REST || calm_for(&world.lossless) < REST) {
 		world.rested = false;
 		return;
 	}
@@ -178,6 +210,8 @@ static void judge_rest(void)
 		if (owner_of(i))
 			owned[owner_of(i) - world.nodes]++;
 	for (unsigned i = 0; i < world.node_count; i++) {
+		if (!world.nodes[i].keeper)
+			continue;
 		least = owned[i] < least ? owned[i] : least;
 		most = owned[i] > most ? owned[i] : most;
 	}

@@ -15,6 +15,8 @@ static double rate_bound(void)
 {
 	double steady = (double)world.count / (0.4 * (double)world.weather.ttl_s);
 
+	if (world.max_rate)
+		return 1.1 * world.max_rate + 3;
 	return 1.1 * (2 * steady > 500 ? 2 * steady : 500) + 40;
 }
 
@@ -156,7 +158,8 @@ void judge_lapse(struct number *number)
 		return;
 	world.lapses++;
 	say("number %td lapsed", number - world.numbers);
-	calm = world.is_fleet ? fleet_judge_calm(from, at) : calm_longest(&world.calm, from, at);
+	calm = world.is_fleet ? fleet_judge_calm(number, from, at)
+			      : calm_longest(&world.calm, from, at);
 	if (excused_until(number) > at || world.unsure_until > at || number->wanted_since > from ||
 	    calm < GRACE) {
 		world.excused++;

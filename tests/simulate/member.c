@@ -240,8 +240,9 @@ void member_start(struct node *node)
 	struct lease_wish wish = wish_of(node);
 
 	keeper_wish(node->keeper, &wish, clock_now());
-	/* Without the database it begins with nothing. */
-	node->database_lost = -1;
+	node->database_lost = 0;
+	memset(node->had, 0, sizeof(node->had));
+	calm_note(&world.all_well, true); /* it has to find its place */
 	make_thread(&node->registrar, registrar_turn, node);
 	make_thread(&node->beater, beater_turn, node);
 	fleet_judge_state();

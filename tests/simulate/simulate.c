@@ -61,6 +61,7 @@ static void end(void)
 	store_done();
 	link_done();
 	free(world.numbers);
+	free(world.kept);
 	free(world.events);
 	free(world.requests);
 }
@@ -123,6 +124,9 @@ static void handle(const struct event *event)
 		break;
 	case EVENT_STOP:
 		member_stop(node_at(event->index));
+		break;
+	case EVENT_FORGET:
+		fleet_fault_forget(node_at(event->index));
 		break;
 	case EVENT_LATE:
 		link_late(event->index);
@@ -217,6 +221,9 @@ static void start_fleet(void)
 {
 	static const char *const names[NODES] = { "A", "B", "C" };
 
+	world.kept = calloc(world.count, sizeof(*world.kept));
+	if (!world.kept)
+		abort();
 	database_begin();
 	fleet_fault_begin();
 	world.store_version = 1;
@@ -245,6 +252,8 @@ static void run_fleet(uint64_t seed, FILE *timeline)
 	begin(seed, count, ttl_s, 4 * ttl_s * SECOND, timeline);
 	world.is_fleet = true;
 	world.node_count = reg_random(&draw) < 0.5 ? 2 : 3;
+	if (reg_random(&draw) < 0.3)
+		world.max_rate = 2 + (unsigned)(10 * reg_random(&draw));
 	world.lease_ms = 4000 + (mono_ms)(16000 * reg_random(&draw));
 	world.alone_ms = (mono_ms)((0.2 + 2.0 * reg_random(&draw)) * ttl_s) * SECOND;
 	world.fault_every = (mono_ms)((0.05 + 0.5 * reg_random(&draw)) * ttl_s * SECOND);

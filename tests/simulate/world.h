@@ -85,6 +85,7 @@ enum event_kind {
 	/* Of a fleet: */
 	EVENT_RELOAD, /* a node reads the configuration */
 	EVENT_STOP,   /* a node ends in good order */
+	EVENT_FORGET, /* an operator says that a node is dead */
 	EVENT_LATE    /* a statement that was given up arrives at the database */
 };
 
@@ -143,11 +144,13 @@ struct node {
 	int64_t version;
 	unsigned domain;
 	bool reload, draining, stopping, ended;
+	bool stays_away; /* once it is killed, for long */
 	mono_ms stop_by;
 	enum way to_core, to_database;
-	mono_ms database_lost; /* 0: within reach */
+	mono_ms database_lost;        /* 0: within reach */
+	bool had[LEASE_SHARDS];       /* what it kept when the database was lost */
 	bool notified, may_be_called; /* its beater */
-	struct calm well; /* it, the core and the database */
+	struct calm well;             /* it, the core and the database */
 };
 
 struct request {
@@ -189,16 +192,20 @@ struct world {
 	enum way second;        /* to the second one's core */
 	mono_ms second_excused; /* until then its numbers may be in a poor way */
 	unsigned troubles;      /* that last */
-	struct calm calm;       /* of a fleet: each node has what it needs for what it owns */
+	struct calm calm;       /* of one node */
 	mono_ms unsure_until;   /* the disk has forgotten what was promised */
 
 	/* A fleet's: */
 	bool is_fleet;
+	unsigned max_rate; /* requests a second of a node; 0: as the numbers need */
 	mono_ms lease_ms, alone_ms;
 	enum way database;
 	mono_ms database_slow;  /* a statement takes up to so long */
 	wall_ms database_clock; /* ahead of the wall clock */
-	struct calm all_well;
+	struct calm all_well, lossless;
+	struct calm *kept; /* of each number: who owns it has what it needs for it */
+	uint64_t hands;    /* database_epochs(), and since when: */
+	mono_ms hands_since;
 	uint32_t faults;                    /* bits: those that happen in this world */
 	mono_ms unkept_since[LEASE_SHARDS]; /* at checks */
 	bool rested;                        /* the shards had come to rest at the last check */
@@ -297,6 +304,9 @@ void database_begin(void);
 /* Of a shard: whose session it has, 0: none. */
 uint64_t database_owner(unsigned shard);
 uint64_t database_epochs(void); /* of all shards, summed */
+enum place { PLACE_NONE, PLACE_OUT, PLACE_MEMBER } database_place(const char *name);
+/* An operator says that this node is dead: as fleet_forget.c. */
+void database_forget(const char *name);
 size_t database_writers(void);
 
 /* ---- link.c ---- */
@@ -307,14 +317,15 @@ void link_done(void);
 void fault_fair(uint32_t ttl_s); /* where a run begins */
 void fault_draw(void);
 void fault_end(uint32_t index);
-void fault_away(void);         /* the second tenant's core, or not any more */
-mono_ms fault_down_time(void); /* of a daemon that was killed */
+void fault_away(void);                            /* the second tenant's core, or not any more */
+mono_ms fault_down_time(const struct node *node); /* of a daemon that was killed */
 mono_ms fault_length(void);
 
 /* ---- fleet_faults.c ---- */
 void fleet_fault_begin(void);
 void fleet_fault_draw(void);
 void fleet_fault_end(uint32_t index);
+void fleet_fault_forget(struct node *node);
 
 /* ---- judge.c ---- */
 void judge_sent(struct node *node, struct number *number, enum upsert_kind kind, terms asked);
@@ -330,7 +341,7 @@ mono_ms calm_for(const struct calm *calm); /* until now; 0: there is trouble */
 /* ---- fleet_judge.c ---- */
 void fleet_judge_sent(struct node *node, struct number *number, enum upsert_kind kind, terms asked);
 void fleet_judge_state(void); /* something has changed */
-mono_ms fleet_judge_calm(mono_ms from, mono_ms to);
+mono_ms fleet_judge_calm(const struct number *number, mono_ms from, mono_ms to);
 void fleet_judge_check(void);
 
 #endif
