@@ -309,12 +309,10 @@ void reg_disown(struct reg *reg)
 	reg->linger = 0;
 }
 
-void reg_repeat(struct reg *reg, bool repeat, mono_ms now)
+/* What the core was told had to do until now. */
+static void wish_is_another(struct reg *reg, mono_ms now)
 {
-	if (reg->state == REG_ELSEWHERE || repeat == reg->repeat)
-		return;
-	reg->repeat = repeat;
-	if (!repeat && reg_wish(reg) != reg->told) {
+	if (reg_wish(reg) != reg->told) {
 		if (reg->flags & REG_UNSURE)
 			reg->flags |= REG_CONFLICT;
 		if (!(reg->flags & REG_IN_FLIGHT))
@@ -323,14 +321,20 @@ void reg_repeat(struct reg *reg, bool repeat, mono_ms now)
 	settle(reg, now);
 }
 
+void reg_repeat(struct reg *reg, bool repeat, mono_ms now)
+{
+	if (reg->state == REG_ELSEWHERE || repeat == reg->repeat)
+		return;
+	reg->repeat = repeat;
+	wish_is_another(reg, now);
+}
+
 void reg_linger(struct reg *reg, bool linger, mono_ms now)
 {
 	if (reg->state == REG_ELSEWHERE || linger == reg->linger)
 		return;
 	reg->linger = linger;
-	if (!linger && reg_wish(reg) != reg->told && reg->flags & REG_UNSURE)
-		reg->flags |= REG_CONFLICT;
-	settle(reg, now);
+	wish_is_another(reg, now);
 }
 
 bool reg_gone(const struct reg *reg)

@@ -9,7 +9,7 @@ static const struct keeper_options two_tenants = {
 };
 
 /* 1 to `first` at the default tenant's core, the others up to `all` at the second one. */
-static struct wanted *want_two(unsigned first, unsigned all)
+static struct wanted *want_two_as(unsigned first, unsigned all, enum route_type type)
 {
 	struct config_tenant acme = { .name = (char *)"acme", .prefix_mo = (char *)"02" };
 	struct config config = { .domain = (char *)"tas.example.com",
@@ -22,12 +22,17 @@ static struct wanted *want_two(unsigned first, unsigned all)
 	config.registration_count = all;
 	for (unsigned i = 0; i < all; i++) {
 		e164_unpack(FIRST + 1 + i, config.registrations[i].number);
-		config.registrations[i].route_type = ROUTE_TYPE_LOOP;
+		config.registrations[i].route_type = type;
 		config.registrations[i].tenant = i >= first;
 	}
 	assert_int_equal(wanted_create(&wanted, &config, NULL), 0);
 	free(config.registrations);
 	return wanted;
+}
+
+static struct wanted *want_two(unsigned first, unsigned all)
+{
+	return want_two_as(first, all, ROUTE_TYPE_LOOP);
 }
 
 static struct keeper *start_two(const char *store, unsigned first, unsigned all)
@@ -45,12 +50,17 @@ static struct keeper *start_two(const char *store, unsigned first, unsigned all)
 	return keeper;
 }
 
-static void rewant_two(struct keeper *keeper, unsigned first, unsigned all)
+static void rewant_two_as(struct keeper *keeper, unsigned first, unsigned all, enum route_type type)
 {
-	struct wanted *wanted = want_two(first, all);
+	struct wanted *wanted = want_two_as(first, all, type);
 
 	assert_int_equal(keeper_want(keeper, wanted, clock_now()), 0);
 	wanted_destroy(wanted);
+}
+
+static void rewant_two(struct keeper *keeper, unsigned first, unsigned all)
+{
+	rewant_two_as(keeper, first, all, ROUTE_TYPE_LOOP);
 }
 
 static void each_number_is_registered_at_its_tenants_core(void **state)
@@ -99,6 +109,27 @@ static void a_dead_core_makes_no_others_numbers_lapse(void **state)
 	core.second_down = false;
 	pass(keeper, 120000);
 	assert_int_equal(in_state(keeper, REG_ACTIVE), 5000);
+	end(keeper);
+}
+
+static void one_that_is_wanted_back_with_another_type_changes_at_once(void **state)
+{
+	struct keeper *keeper = start_two(NULL, 10, 10);
+
+	(void)state;
+	pass(keeper, 60000);
+	core.second_down = true;
+	rewant_two(keeper, 9, 10); /* the tenth lingers */
+	pass(keeper, 60000);
+	rewant_two_as(keeper, 10, 10, ROUTE_TYPE_FORK);
+	pass(keeper, 5000);
+	for (unsigned i = 1; i <= 10; i++)
+		assert_int_equal(core.upserts[i], 2);
+	assert_int_equal(core.route_type, ROUTE_TYPE_FORK);
+	assert_int_equal(core.deletes[10], 0);
+	core.second_down = false;
+	pass(keeper, 120000);
+	assert_int_equal(core.second_expires[10], 0); /* nothing is left there */
 	end(keeper);
 }
 
@@ -541,6 +572,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		KEEPER(each_number_is_registered_at_its_tenants_core),
 		KEEPER(a_dead_core_makes_no_others_numbers_lapse),
+		KEEPER(one_that_is_wanted_back_with_another_type_changes_at_once),
 		KEEPER(one_that_throttles_slows_down_no_other),
 		KEEPER(each_core_has_a_token_of_its_own),
 		KEEPER(a_number_that_moves_is_at_one_core_or_both_at_every_moment),
