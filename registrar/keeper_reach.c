@@ -57,6 +57,7 @@ void shards_heard(struct keeper *keeper, const struct reg *reg, mono_ms now)
 	if (!keeper_lane(keeper, reg)->api_up) {
 		if (!reach->mute_since)
 			reach->mute_since = now;
+		reach->tokenless = false;
 		return;
 	}
 	reach->mute_since = 0;
@@ -65,14 +66,28 @@ void shards_heard(struct keeper *keeper, const struct reg *reg, mono_ms now)
 		come_back(keeper);
 }
 
+/* Once there is one nothing speaks against the core, also if nothing is due for long. */
+static void note_token(struct keeper *keeper, mono_ms now)
+{
+	struct reach *reach = &keeper->shards.reach;
+
+	if (any_token(keeper)) {
+		if (reach->tokenless)
+			reach->mute_since = 0;
+		reach->tokenless = false;
+	} else if (!reach->mute_since) {
+		reach->mute_since = now;
+		reach->tokenless = true;
+	}
+}
+
 /* Only while there are others: if nobody reaches the core, all keep what they have. Who
  * has left has nothing to find out with, so it takes its share again after a while. */
 void shards_judge_reach(struct keeper *keeper, mono_ms now)
 {
 	struct reach *reach = &keeper->shards.reach;
 
-	if (!any_token(keeper) && !reach->mute_since)
-		reach->mute_since = now;
+	note_token(keeper, now);
 	if (!reach->left && reach->mute_since && now - reach->mute_since >= patience(keeper) &&
 	    fleet_others_serve(keeper->options.fleet))
 		leave(keeper, now);

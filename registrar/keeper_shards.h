@@ -36,6 +36,7 @@ struct shards {
 	size_t numbers; /* of them */
 	struct reach {
 		mono_ms mute_since; /* the first failure since the last answer; 0: none */
+		bool tokenless;     /* which was that there is no token */
 		mono_ms again_at;   /* having left: when to try anew */
 		unsigned times;     /* it was in vain */
 		bool left;          /* our shards are for the others */

@@ -81,7 +81,7 @@ static void on_news(struct fleet_news *take_news, void *arg)
 	fleet_news_destroy(take_news);
 }
 
-static int begin(void **state)
+static int begin_with(void **state, bool needs_token)
 {
 	const struct fleet_options options = { .config = &postgres, .wish = wish, .news = on_news };
 
@@ -91,10 +91,21 @@ static int begin(void **state)
 	atomic_store(&fleet->reaches, true);
 	keeper = start_with((struct keeper_options){ .store = "store.postgres",
 						     .fleet = fleet,
-						     .postgres = &postgres },
+						     .postgres = &postgres,
+						     .tenants[0].needs_token = needs_token },
 			    COUNT, "tas.example.com");
 	keeper_wish(keeper, &wish, clock_now());
 	return 0;
+}
+
+static int begin(void **state)
+{
+	return begin_with(state, false);
+}
+
+static int begin_without_token(void **state)
+{
+	return begin_with(state, true);
 }
 
 static int finish(void **state)
@@ -576,6 +587,60 @@ static void who_was_put_out_says_nothing_and_says_when_it_has_forgotten(void **s
 	assert_int_equal(in_state(keeper, REG_ELSEWHERE), COUNT);
 }
 
+/* ---- whether the core can be reached ---- */
+
+/* As the last look said. */
+static void another_serves(void)
+{
+	fleet->info.reachable = true;
+	fleet->info.node_count = 1;
+	fleet->info.nodes[0] = (struct registrar_node){ .name = "b", .alive = true };
+}
+
+static void who_hears_nothing_from_the_core_leaves_while_others_serve(void **state)
+{
+	(void)state;
+	core.ttl_s = 600;
+	set_up_all_active();
+	core.down = true;
+	live(6 * 60000);
+	assert_false(fleet->cut_off);
+	another_serves();
+	live(10000);
+	assert_true(fleet->cut_off);
+	assert_int_equal(said("the core answers nothing here"), 1);
+
+	core.down = false;
+	live(60000);
+	assert_false(fleet->cut_off);
+}
+
+/* Nothing was asked meanwhile, as nothing was due. */
+static void a_token_that_came_late_is_no_reason_to_leave(void **state)
+{
+	(void)state;
+	another_serves();
+	join();
+	live(60000);
+	keeper_token(keeper, 0, "token", 86400, NULL, 0, clock_now());
+	live(20 * 60000);
+	assert_false(fleet->cut_off);
+	assert_int_equal(said("the core answers nothing here"), 0);
+	assert_int_equal(core.total, 0);
+}
+
+static void who_gets_no_token_leaves(void **state)
+{
+	(void)state;
+	another_serves();
+	join();
+	live(7 * 60000);
+	assert_true(fleet->cut_off);
+	keeper_token(keeper, 0, "token", 86400, NULL, 0, clock_now());
+	live(4 * 60000);
+	assert_false(fleet->cut_off);
+}
+
 /* ---- what one node does for all ---- */
 
 static void who_keeps_shard_0_under_a_good_lease_leads(void **state)
@@ -594,7 +659,8 @@ static void who_keeps_shard_0_under_a_good_lease_leads(void **state)
 	assert_int_equal(keeper_lead_epoch(keeper), 0);
 }
 
-#define SHARDS(test) cmocka_unit_test_setup_teardown(test, begin, finish)
+#define SHARDS(test)    cmocka_unit_test_setup_teardown(test, begin, finish)
+#define TOKENLESS(test) cmocka_unit_test_setup_teardown(test, begin_without_token, finish)
 
 int main(void)
 {
@@ -620,6 +686,9 @@ int main(void)
 		SHARDS(nothing_is_let_go_while_the_database_is_away),
 		SHARDS(who_stops_lets_go_even_so),
 		SHARDS(who_was_put_out_says_nothing_and_says_when_it_has_forgotten),
+		SHARDS(who_hears_nothing_from_the_core_leaves_while_others_serve),
+		TOKENLESS(a_token_that_came_late_is_no_reason_to_leave),
+		TOKENLESS(who_gets_no_token_leaves),
 		SHARDS(who_keeps_shard_0_under_a_good_lease_leads),
 	};
 
