@@ -5,16 +5,16 @@
 
 /* A lease that stood still, seen with a beat's delay or begun anew after a gap; then
  * what was out is waited for, and the shards are taken some at a time. */
-#define TAKEOVER (2 * world.lease_ms + 30 * SECOND)
+#define TAKEOVER (world.lease_ms * 3 / 2 + 5 * SECOND)
 /* One that cannot reach the core hands over after a tenth of the TTL, if somebody else
  * does by then, who may have been in the same trouble until now. */
 #define HANDOVER (TAKEOVER + 200 * (mono_ms)world.weather.ttl_s)
 /* Nothing changes hands any more after so long in which all is well. */
-#define REST (TAKEOVER + 10 * MINUTE)
+#define REST (TAKEOVER + MINUTE + 200 * (mono_ms)world.weather.ttl_s)
 /* A request for a token may come late, when its session is over. */
-#define WRITERS_LATE 2
+#define WRITERS_LATE 1
 /* Of store.alone: the rest is for clocks that run apart, and for us to find out. */
-#define ALONE (world.alone_ms * 8 / 10)
+#define ALONE world.alone_ms
 /* A node knows that the database is away once a beat had no answer. */
 #define NOTICED (world.lease_ms / 4 + (world.lease_ms / 3 < 5000 ? world.lease_ms / 3 : 5000))
 
@@ -176,9 +176,20 @@ static bool has_owner(unsigned shard)
 	return owner && runs(owner);
 }
 
+/* Who was to have a shard may have died as well. */
+static mono_ms upset_at(void)
+{
+	mono_ms at = 0;
+
+	for (unsigned i = 0; i < world.node_count; i++)
+		if (world.nodes[i].well.began > at)
+			at = world.nodes[i].well.began;
+	return at;
+}
+
 static void judge_takeover(void)
 {
-	bool somebody = somebody_well_for(TAKEOVER);
+	bool somebody = somebody_well_for(TAKEOVER) && clock_now() - upset_at() > TAKEOVER;
 
 	for (unsigned i = 0; i < LEASE_SHARDS; i++) {
 		mono_ms *since = &world.unkept_since[i];
