@@ -62,7 +62,7 @@ static void transmit(struct request *request, uint32_t index)
 		return;
 	}
 	world_event(DEADLINE, EVENT_ANSWER, index);
-	if (chance() < weather->lose_request || way == WAY_SILENT ||
+	if (chance() < weather->lose_request || weather->silent || way == WAY_SILENT ||
 	    world.numbers[request->number].poison == POISON_HANGS)
 		return;
 	if (chance() < weather->late)

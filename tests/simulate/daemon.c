@@ -181,8 +181,7 @@ void daemon_start(struct node *node)
 	options.boot = boot;
 	node->frozen = node->stays_away = false;
 	node->kill_after = -1;
-	node->dead_since = 0;
-	node->dead_sent = 0;
+	memset(node->dead, 0, sizeof(node->dead));
 	if (world.is_fleet) {
 		member_create(node);
 		options.store = "store.postgres";

@@ -68,11 +68,9 @@ static void set_core(enum fault fault, bool on)
 	switch ((int)fault) {
 	case CORE_REFUSES:
 		weather->refuse = on;
-		world_core_is_dead(on);
 		break;
 	case CORE_SILENT:
-		weather->lose_request = on;
-		world_core_is_dead(on);
+		weather->silent = on;
 		break;
 	case CORE_LOSES:
 		weather->lose_request = on ? 0.2 * chance() : 0;
@@ -86,6 +84,8 @@ static void set_core(enum fault fault, bool on)
 		weather->late = on ? 0.5 * chance() : 0;
 		break;
 	}
+	if (world.dead != (weather->refuse >= 1 || weather->silent))
+		world_core_is_dead(!world.dead);
 }
 
 static void set_node(enum fault fault, struct node *node, bool on, mono_ms length)

@@ -16,10 +16,9 @@
 #define MINUTE_MAX 20
 /* Until it is known that nothing gets through: a deadline, twice, and the next probe. */
 #define DEAD_AFTER (25 * SECOND)
-/* Then probes come after 15 to 30 s; but where nothing else is due the breaker stays
- * closed, and one or two numbers try on their own. */
-#define PROBES     10
-#define PROBE_EACH (5 * SECOND)
+/* Then probes come after 1, 2, 4 ... 30 s or half of that. */
+#define PROBES     6
+#define PROBE_EACH (15 * SECOND)
 #define TURNS_MAX  100 /* a second, one after the other */
 
 static double rate_bound(void)
@@ -29,6 +28,29 @@ static double rate_bound(void)
 	if (world.max_rate)
 		return 1.1 * world.max_rate + 3;
 	return 1.1 * (2 * steady > 500 ? 2 * steady : 500) + 40;
+}
+
+/* One number may fail for its own sake; of several it can be known. */
+static bool is_known(struct dead *dead, const struct number *number)
+{
+	unsigned i = 0;
+
+	while (i < dead->count && dead->asked[i] != number)
+		i++;
+	if (i < DISTINCT && i == dead->count)
+		dead->asked[dead->count++] = number;
+	return dead->count == DISTINCT;
+}
+
+static void judge_dead(struct dead *dead, const struct number *number)
+{
+	mono_ms known;
+
+	if (!dead->since && is_known(dead, number))
+		dead->since = clock_now();
+	known = clock_now() - dead->since - DEAD_AFTER;
+	if (dead->since && known > 0 && ++dead->sent > PROBES + known / PROBE_EACH)
+		fail("%u requests to a core that is down", dead->sent);
 }
 
 static void judge_storm(struct node *node, const struct number *number)
@@ -41,15 +63,8 @@ static void judge_storm(struct node *node, const struct number *number)
 		world.most_in_second = node->in_second;
 	if (node->in_second > world.tenants * rate_bound())
 		fail("a storm: %u requests in a second", node->in_second);
-	if (!world.dead || number->poison) /* that one has its own back-off */
-		return;
-	if (!node->dead_since) /* the first to find out */
-		node->dead_since = clock_now();
-	if (clock_now() - node->dead_since > DEAD_AFTER &&
-	    ++node->dead_sent >
-		    world.tenants *
-			    (PROBES + (clock_now() - node->dead_since - DEAD_AFTER) / PROBE_EACH))
-		fail("%u requests to a core that is down", node->dead_sent);
+	if (world.dead && !number->poison) /* that one has its own back-off */
+		judge_dead(&node->dead[tenant_of(number)], number);
 }
 
 void judge_sent(struct node *node, struct number *number, enum upsert_kind kind, terms asked)

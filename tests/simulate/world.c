@@ -125,5 +125,5 @@ void world_core_is_dead(bool dead)
 {
 	world.dead = dead;
 	for (unsigned i = 0; i < NODES; i++)
-		world.nodes[i].dead_since = world.nodes[i].dead_sent = 0;
+		memset(world.nodes[i].dead, 0, sizeof(world.nodes[i].dead));
 }

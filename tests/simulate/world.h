@@ -33,6 +33,7 @@
 #define WALL_START   1800000000000
 #define NODES        3
 #define INBOX        64
+#define DISTINCT     3 /* numbers whose failure speaks against the core, not for itself */
 
 /* What the core is told of a number, in one word: the version of the domain and
  * the route type; 0: nothing. */
@@ -69,7 +70,7 @@ struct weather {
 	mono_ms delay_min, delay_max;
 	unsigned limit; /* requests a second that the core takes; 0: any */
 	uint32_t ttl_s;
-	bool disk_full, tokens_down;
+	bool silent, disk_full, tokens_down;
 };
 
 enum event_kind {
@@ -132,8 +133,12 @@ struct node {
 	unsigned in_flight;
 	mono_ms second;
 	unsigned in_second;
-	mono_ms dead_since; /* its first request since nothing gets through; 0: none */
-	unsigned dead_sent;
+	struct dead { /* since nothing gets through, to each tenant's core */
+		const struct number *asked[DISTINCT];
+		unsigned count;
+		mono_ms since; /* it has asked for so many numbers, or for all; 0: not yet */
+		unsigned sent; /* once it must know */
+	} dead[2];
 	mono_ms turns_second;
 	unsigned turns_in_second; /* that it asked for at once */
 	/* Of a fleet: */
