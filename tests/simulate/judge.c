@@ -14,8 +14,11 @@
 /* Requests for one number: with little time left it is tried again after up to 20 s, a
  * few seconds often, by two nodes when it changes hands. */
 #define MINUTE_MAX 20
-/* Until it is known that nothing gets through: a deadline, twice, and the next probe. */
-#define DEAD_AFTER (25 * SECOND)
+/* Until it is known that nothing gets through: three numbers fail that did not before, of
+ * five; a deadline, twice, and the next probe. */
+#define DISTINCT      5
+#define ANSWERS_STILL (10 * SECOND)
+#define DEAD_AFTER    (25 * SECOND)
 /* Then probes come after 1, 2, 4 ... 30 s or half of that. */
 #define PROBES     6
 #define PROBE_EACH (15 * SECOND)
@@ -30,30 +33,30 @@ static double rate_bound(void)
 	return 1.1 * (2 * steady > 500 ? 2 * steady : 500) + 40;
 }
 
-/* One number may fail for its own sake; of several it can be known. */
-static bool is_known(struct dead *dead, const struct number *number)
+/* A number that has failed once says nothing new of the core, nor do those that failed
+ * while answers still came. */
+static bool is_known(struct dead *dead, struct number *number)
 {
-	unsigned i = 0;
+	bool first = number->dead_asked != world.deaths;
 
-	while (i < dead->count && dead->asked[i] != number)
-		i++;
-	if (i < DISTINCT && i == dead->count)
-		dead->asked[dead->count++] = number;
-	return dead->count == DISTINCT;
+	number->dead_asked = world.deaths;
+	if (first && clock_now() - world.dead_since > ANSWERS_STILL)
+		dead->asked++;
+	return dead->asked >= DISTINCT;
 }
 
-static void judge_dead(struct dead *dead, const struct number *number)
+static void judge_dead(struct dead *dead, struct number *number)
 {
 	mono_ms known;
 
-	if (!dead->since && is_known(dead, number))
+	if (is_known(dead, number) && !dead->since)
 		dead->since = clock_now();
 	known = clock_now() - dead->since - DEAD_AFTER;
 	if (dead->since && known > 0 && ++dead->sent > PROBES + known / PROBE_EACH)
 		fail("%u requests to a core that is down", dead->sent);
 }
 
-static void judge_storm(struct node *node, const struct number *number)
+static void judge_storm(struct node *node, struct number *number)
 {
 	if (clock_now() - node->second >= SECOND) {
 		node->second = clock_now();

@@ -123,6 +123,10 @@ struct node *node_at(uint32_t index)
 
 void world_core_is_dead(bool dead)
 {
+	if (dead && !world.dead) {
+		world.deaths++;
+		world.dead_since = clock_now();
+	}
 	world.dead = dead;
 	for (unsigned i = 0; i < NODES; i++)
 		memset(world.nodes[i].dead, 0, sizeof(world.nodes[i].dead));

@@ -33,7 +33,6 @@
 #define WALL_START   1800000000000
 #define NODES        3
 #define INBOX        64
-#define DISTINCT     3 /* numbers whose failure speaks against the core, not for itself */
 
 /* What the core is told of a number, in one word: the version of the domain and
  * the route type; 0: nothing. */
@@ -51,7 +50,8 @@ struct number {
 	mono_ms minute;        /* start of the one counted in: */
 	uint8_t sent;          /* requests in it */
 	uint8_t in_flight;
-	uint8_t poison; /* enum poison */
+	uint8_t poison;      /* enum poison */
+	unsigned dead_asked; /* in this death of the core */
 	/* The disk, or the fleet's database: */
 	terms stored;
 	uint32_t stored_ttl_s;
@@ -133,11 +133,10 @@ struct node {
 	unsigned in_flight;
 	mono_ms second;
 	unsigned in_second;
-	struct dead { /* since nothing gets through, to each tenant's core */
-		const struct number *asked[DISTINCT];
-		unsigned count;
-		mono_ms since; /* it has asked for so many numbers, or for all; 0: not yet */
-		unsigned sent; /* once it must know */
+	struct dead {           /* since nothing gets through, to each tenant's core */
+		unsigned asked; /* numbers for the first time */
+		mono_ms since;  /* it has asked for DISTINCT; 0: not yet */
+		unsigned sent;  /* once it must know */
 	} dead[2];
 	mono_ms turns_second;
 	unsigned turns_in_second; /* that it asked for at once */
@@ -219,7 +218,9 @@ struct world {
 	/* Judged: */
 	unsigned long long sent, lapses, excused, checks;
 	unsigned most_in_second;
-	bool dead; /* nothing gets through */
+	bool dead;       /* nothing gets through */
+	unsigned deaths; /* how often that began, and when last: */
+	mono_ms dead_since;
 	mono_ms limit_second;
 	unsigned limit_taken;
 	char failure[256]; /* "" while all is well */
