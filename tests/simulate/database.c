@@ -201,7 +201,8 @@ void database_put_out(struct statement *st)
 	for (unsigned i = 0; i < LEASE_SHARDS; i++) {
 		struct db_shard *shard = &db.shards[i];
 
-		if (shard->session != st->session)
+		/* Or it took this one at that very moment: an orphan. */
+		if (shard->session != st->session || chance() < 0.02)
 			continue;
 		set_free(shard, false);
 		if (node->alone_ms * 11 / 10 > shard->hold_ms)
@@ -254,6 +255,7 @@ void database_give(struct statement *st)
 		if (!st->epochs[i] || shard->session != st->session ||
 		    shard->epoch != st->epochs[i])
 			continue;
+		fleet_judge_given(st->name, i);
 		set_free(shard, true);
 		given++;
 		shard->hold_ms = shard->held_for ? st->holds[i] : 0;

@@ -26,6 +26,7 @@ struct statement {
 	mono_ms holds[LEASE_SHARDS];
 	/* A write: */
 	int64_t token;
+	uint64_t serial;
 	bool ahead;
 	struct row *rows; /* heap */
 	size_t row_count;

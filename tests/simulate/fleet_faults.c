@@ -124,6 +124,14 @@ static void set(enum fault fault, struct node *node, bool on, mono_ms length)
 
 static bool lasting[FAULT_COUNT][NODES];
 
+/* One of these kinds, at some time from now on. */
+static void beside(unsigned from, unsigned to, mono_ms within)
+{
+	uint32_t fault = from + below(to - from);
+
+	world_event(between(0, within), EVENT_BESIDE, fault << 8 | below(world.node_count));
+}
+
 static void begin(enum fault fault, unsigned node, mono_ms length)
 {
 	if (fault < FIRST_OF_NODE)
@@ -137,6 +145,8 @@ static void begin(enum fault fault, unsigned node, mono_ms length)
 	    fault < FIRST_OF_NODE ? "" : " ", names[fault], (long long)(length / SECOND));
 	set(fault, node_at(node), true, length);
 	world_event(length, EVENT_END, (uint32_t)fault << 8 | node);
+	if (chance() < 0.5)
+		beside(FIRST_OF_MOMENT, FAULT_COUNT, length);
 }
 
 void fleet_fault_end(uint32_t index)
@@ -167,6 +177,9 @@ static void configure(void)
 			type = below(3) * 2; /* none, fork, loop_mo */
 		daemon_want(number, type ? world.version * 8 + type : 0);
 	}
+	/* What is told of it is in a row a moment later. */
+	if (chance() < 0.5)
+		beside(DATABASE_REFUSES, FIRST_OF_MOMENT, 2 * SECOND);
 	for (unsigned i = 0; i < world.node_count; i++)
 		world_event(i == first ? 0 : between(0, chance() < 0.8 ? MINUTE : 10 * MINUTE),
 			    EVENT_RELOAD, i);
@@ -238,6 +251,19 @@ static enum fault draw_fault(void)
 		fault = (enum fault)below(FAULT_COUNT);
 	while (!(world.faults >> fault & 1));
 	return fault;
+}
+
+void fleet_fault_beside(uint32_t index)
+{
+	enum fault fault = (enum fault)(index >> 8);
+	unsigned node = index & 0xff;
+
+	if (clock_now() >= world.calms || !(world.faults >> fault & 1))
+		return;
+	if (fault >= FIRST_OF_MOMENT)
+		happen(fault, node_at(node));
+	else
+		begin(fault, node, fault_length());
 }
 
 /* What follows comes after it, or in the middle of it. */

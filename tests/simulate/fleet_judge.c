@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fleet_judge.c - what must hold in a fleet whatever happens, beside judge.c's. */
+#include <string.h>
 #include "registrar/keeper_inside.h"
 #include "tests/simulate/world.h"
 
@@ -47,6 +48,28 @@ void fleet_judge_sent(struct node *node, struct number *number, enum upsert_kind
 		     (long long)number->stored_version, number->stored);
 	if (!says && node->wanted[index])
 		fail("%s deletes number %zu though it wants it", node->name, index);
+}
+
+/* ---- membership ---- */
+
+void fleet_judge_given(const char *name, unsigned shard)
+{
+	for (size_t i = 0; i < world.request_count; i++) {
+		const struct request *request = &world.requests[i];
+
+		if (request->used && request->call && !strcmp(request->node->name, name) &&
+		    lease_shard_of(FIRST_NUMBER + request->number) == shard)
+			fail("%s gives shard %u while a request for number %u is on its way", name,
+			     shard, request->number);
+	}
+}
+
+/* What was held because of it is not any more. */
+void fleet_judge_joins(const struct node *node)
+{
+	if (node->in_flight && !node->frozen)
+		fail("%s joins anew while %u requests are on their way", node->name,
+		     node->in_flight);
 }
 
 /* ---- who is well ---- */

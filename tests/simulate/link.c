@@ -69,6 +69,16 @@ static void comes_late(const struct statement *st)
 	world_event(between(10, 30 * SECOND), EVENT_LATE, (uint32_t)(copy - late));
 }
 
+/* Its sender has gone on. */
+static void judge_overtaken(const struct statement *st)
+{
+	const struct node *node = node_at((uint32_t)(st->name[0] - 'A'));
+
+	if (node->written > st->serial)
+		fail("%s's write %llu counts after its write %llu", st->name,
+		     (unsigned long long)st->serial, (unsigned long long)node->written);
+}
+
 void link_late(uint32_t index)
 {
 	struct statement *st = &late[index];
@@ -81,6 +91,8 @@ void link_late(uint32_t index)
 	}
 	say("a statement of %s's comes late", st->name);
 	st->carry_out(st);
+	if (st->carry_out == database_write_rows && st->ok)
+		judge_overtaken(st);
 	st->carry_out = NULL;
 }
 
@@ -132,6 +144,7 @@ int fleet_sql_join(struct pg *pg, const struct fleet_self *self, bool again, mon
 	struct statement st;
 	int err;
 
+	fleet_judge_joins(pg->node);
 	statement_init(&st, self, database_join);
 	st.again = again;
 	err = send_statement(pg, &st, deadline);
@@ -397,11 +410,15 @@ int pg_exec(struct pg *pg, const char *statement, const char *const *params, siz
 	(void)statement;
 	statement_init(&st, &self, writes ? database_write_rows : database_take_token);
 	st.session = strtoull(params[writes ? 2 : 0], NULL, 10);
-	if (writes)
+	if (writes) {
 		read_write(&st, params);
+		st.serial = ++pg->node->writes;
+	}
 	err = send_statement(pg, &st, deadline);
 	if (err)
 		return err;
+	if (writes && st.ok)
+		pg->node->written = st.serial;
 	*ret_rows = calloc(1, sizeof(**ret_rows));
 	if (!*ret_rows)
 		abort();

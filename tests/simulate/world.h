@@ -87,6 +87,7 @@ enum event_kind {
 	EVENT_RELOAD, /* a node reads the configuration */
 	EVENT_STOP,   /* a node ends in good order */
 	EVENT_FORGET, /* an operator says that a node is dead */
+	EVENT_BESIDE, /* another fault, beside one or in the wake of it */
 	EVENT_LATE    /* a statement that was given up arrives at the database */
 };
 
@@ -155,6 +156,7 @@ struct node {
 	bool had[LEASE_SHARDS];       /* what it kept when the database was lost */
 	bool notified, may_be_called; /* its beater */
 	struct calm well;             /* it, the core and the database */
+	uint64_t writes, written;     /* serials of writes: the last one sent, and answered */
 };
 
 struct request {
@@ -331,6 +333,7 @@ mono_ms fault_length(void);
 void fleet_fault_begin(void);
 void fleet_fault_draw(void);
 void fleet_fault_end(uint32_t index);
+void fleet_fault_beside(uint32_t index);
 void fleet_fault_forget(struct node *node);
 
 /* ---- judge.c ---- */
@@ -347,6 +350,9 @@ mono_ms calm_for(const struct calm *calm); /* until now; 0: there is trouble */
 /* ---- fleet_judge.c ---- */
 void fleet_judge_sent(struct node *node, struct number *number, enum upsert_kind kind, terms asked);
 void fleet_judge_state(void); /* something has changed */
+/* A shard is given; a node becomes a member: nothing of theirs may be on its way. */
+void fleet_judge_given(const char *name, unsigned shard);
+void fleet_judge_joins(const struct node *node);
 mono_ms fleet_judge_calm(const struct number *number, mono_ms from, mono_ms to);
 void fleet_judge_check(void);
 
