@@ -37,6 +37,14 @@ void e164_unpack(uint64_t packed, char ret_text[static E164_ROOM])
 	(void)snprintf(ret_text, E164_ROOM, "+%" PRIu64, packed % UINT64_C(1000000000000000));
 }
 
+bool e164_packed(uint64_t packed)
+{
+	char text[E164_ROOM];
+
+	e164_unpack(packed, text);
+	return packed && e164_pack(text) == packed;
+}
+
 void e164_mask(const char *number, char *ret_masked, size_t room)
 {
 	size_t length = number ? strlen(number) : 0;

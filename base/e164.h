@@ -17,6 +17,9 @@ bool e164_valid(const char *text);
 uint64_t e164_pack(const char *text);
 void e164_unpack(uint64_t packed, char ret_text[static E164_ROOM]);
 
+/* Whether e164_pack() can have made it. */
+bool e164_packed(uint64_t packed);
+
 /* Masks all but the first digits (country code and a little more) and the last two:
  * "+4799000012" -> "+4799***12", "112" -> "112" (up to 4 digits stay),
  * anything else keeps first two and last two characters. Always NUL-ended. */

@@ -465,25 +465,25 @@ static const char *tenant_of(struct fleet_news *news, const char *name)
 static int add_row(struct fleet_news *news, const struct pg_rows *rows, size_t row, mono_ms asked)
 {
 	struct store_row *to = &news->rows[news->row_count];
-	char text[E164_ROOM];
+	int64_t route_type = pg_int(rows, row, 4), ttl_s = pg_int(rows, row, 6);
 
 	to->number = (uint64_t)pg_int(rows, row, 0);
-	e164_unpack(to->number, text);
-	if (!e164_valid(text) || pg_int(rows, row, 4) >= ROUTE_TYPE_COUNT)
+	if (!e164_packed(to->number) || route_type <= ROUTE_TYPE_NONE ||
+	    route_type >= ROUTE_TYPE_COUNT)
 		return 0; /* nothing we wrote; the configuration says what is wanted */
 	to->params = params_of(news, rows, row);
 	to->tenant = tenant_of(news, pg_text(rows, row, 7));
 	if (!to->params || !to->tenant)
 		return -ENOMEM;
 	to->expires = asked + pg_int(rows, row, 5);
-	to->ttl_s = (uint32_t)pg_int(rows, row, 6);
+	to->ttl_s = ttl_s > 0 && ttl_s <= REG_TTL_MAX_S ? (uint32_t)ttl_s : 0;
 	news->row_count++;
 	return 0;
 }
 
 /* How long each has to live, by the database's own clock: it wrote the time down. */
 static const char select_rows[] =
-	"SELECT number, sip_uri, prefix_mo, prefix_mt, route_type, expires_ms -"
+	"SELECT number, sip_uri, prefix_mo, prefix_mt, route_type, greatest(expires_ms, 0) -"
 	" (extract(epoch from clock_timestamp()) * 1000)::bigint, ttl_s, tenant FROM breakout.told"
 	" WHERE shard = ANY($1::integer[])";
 

@@ -169,11 +169,9 @@ static int loaded_reserve(struct loaded *loaded)
 static int on_row(const struct store_row *row, void *arg)
 {
 	struct loaded *loaded = arg;
-	char text[E164_ROOM];
 	int err, tenant = keeper_tenant_of(loaded->keeper, row->tenant);
 
-	e164_unpack(row->number, text);
-	if (!e164_valid(text) || row->params->route_type >= ROUTE_TYPE_COUNT)
+	if (!e164_packed(row->number) || row->params->route_type >= ROUTE_TYPE_COUNT)
 		return 0; /* nothing we wrote; the configuration says what is wanted */
 	if (tenant < 0) {
 		loaded->strangers++;

@@ -40,6 +40,9 @@ static void packing_and_unpacking_gives_the_number_back(void **state)
 		e164_unpack(e164_pack(numbers[i]), text);
 		assert_string_equal(text, numbers[i]);
 	}
+	assert_true(e164_packed(e164_pack(numbers[0])));
+	assert_false(e164_packed(0) || e164_packed(12) || e164_packed(1000000000000000) ||
+		     e164_packed((uint64_t)-4799000001) || e164_packed(UINT64_MAX));
 	e164_unpack(UINT64_MAX, text); /* never packed: stays within its room */
 }
 
