@@ -66,6 +66,7 @@ static void restrict_one(struct keeper *keeper, struct reg *reg, bool held, mono
 
 static void apply_holds(struct keeper *keeper, mono_ms now)
 {
+	bool all = keeper->shards.applied != keeper->shards.only_repeat;
 	bool changed[LEASE_SHARDS], any = false;
 	unsigned held = 0;
 
@@ -73,11 +74,13 @@ static void apply_holds(struct keeper *keeper, mono_ms now)
 		struct shard *shard = &keeper->shards.at[i];
 		bool hold = shard->mine && is_held(keeper, shard, now);
 
-		changed[i] = shard->mine && hold != shard->held;
+		/* Of two holds for different reasons one leaves what is new free. */
+		changed[i] = shard->mine && (all || hold != shard->held);
 		any |= changed[i];
 		shard->held = hold;
 		held += hold;
 	}
+	keeper->shards.applied = keeper->shards.only_repeat;
 	keeper->shards.held = held;
 	metric_set(&shards_held, held);
 	for (size_t i = 0; any && i < keeper->table.count; i++) {

@@ -28,7 +28,8 @@ struct shards {
 	mono_ms lease_ms, alone_ms;
 	struct lease_wish wish, in_force; /* the keeper's numbers, the fleet's */
 	bool out, leaving_all;
-	bool only_repeat; /* for all shards, as it was applied last */
+	bool only_repeat; /* for all shards */
+	bool applied;     /* only_repeat, as of the records */
 	struct lease_own own;
 	/* Others read: */
 	_Atomic enum lease_standing standing; /* as of the last turn */

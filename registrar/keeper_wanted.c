@@ -133,6 +133,9 @@ static void want_one(struct keeper *keeper, struct reg *reg, uint16_t wanted,
 	pthread_mutex_unlock(&keeper->lock);
 	if (changed && !reg->repeat && !reg->linger)
 		keeper_handle(keeper, reg, wanted ? REG_EV_CHANGED : REG_EV_REMOVED, &input);
+	else
+		keeper_file(keeper,
+			    reg); /* it may wait for its turn, and have nothing to say now */
 }
 
 /* Held: as if it were not wanted, for the time being. */

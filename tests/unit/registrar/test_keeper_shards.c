@@ -478,6 +478,53 @@ static void a_configuration_that_is_not_in_force_changes_nothing(void **state)
 	assert_int_equal(core.deletes[1], 1);
 }
 
+/* Refused, as another one is in force, it waits for its turn again; the turn must not come
+ * before it may be said. */
+static void a_new_number_that_waits_is_not_asked_for_by_a_configuration_out_of_force(void **state)
+{
+	const struct lease_wish next = { .version = 5, .digest = 55 };
+
+	(void)state;
+	written.error = -EPERM;
+	join();
+	take_all(NULL, 0, 0, true, HOUR_MS);
+	pass(keeper, 100); /* refused, they wait */
+	keeper_wish(keeper, &next, clock_now());
+	rewant(keeper, 1, COUNT, ROUTE_TYPE_FORK);
+	written.error = 0;
+	for (int i = 0; i < 10; i++) {
+		renew();
+		pass(keeper, LEASE_MS / 4);
+	}
+	assert_int_equal(core.total, 0);
+	for (int i = 0; i < 10; i++) {
+		renew_with(&next, false, false);
+		pass(keeper, LEASE_MS / 4);
+	}
+	assert_int_equal(core.total, COUNT);
+	assert_int_equal(core.route_type, ROUTE_TYPE_FORK);
+}
+
+static void a_hold_delays_no_new_number_of_a_configuration_that_comes_into_force(void **state)
+{
+	const struct lease_wish next = { .version = 5, .digest = 55 };
+
+	(void)state;
+	join();
+	take_all(&before, COUNT, 3600, true, HOUR_MS);
+	live(10000);
+	keeper_wish(keeper, &next, clock_now());
+	rewant(keeper, 1, COUNT + 1, ROUTE_TYPE_LOOP);
+	live(10000); /* not in force yet */
+	assert_int_equal(core.total, 0);
+	for (int i = 0; i < 4; i++) {
+		renew_with(&next, false, false);
+		pass(keeper, LEASE_MS / 4);
+	}
+	assert_int_equal(core.upserts[COUNT + 1], 1);
+	assert_int_equal(core.total, 1); /* the others are held */
+}
+
 /* ---- letting go ---- */
 
 static void a_shard_is_given_once_its_answers_are_in_and_its_rows_written(void **state)
@@ -680,6 +727,8 @@ int main(void)
 		SHARDS(without_the_database_nothing_is_added_changed_or_withdrawn),
 		SHARDS(what_the_rows_have_not_heard_is_taken_back_alone),
 		SHARDS(a_configuration_that_is_not_in_force_changes_nothing),
+		SHARDS(a_new_number_that_waits_is_not_asked_for_by_a_configuration_out_of_force),
+		SHARDS(a_hold_delays_no_new_number_of_a_configuration_that_comes_into_force),
 		SHARDS(a_shard_is_given_once_its_answers_are_in_and_its_rows_written),
 		SHARDS(what_was_not_written_is_not_given),
 		SHARDS(the_rest_of_a_hold_is_handed_on),
