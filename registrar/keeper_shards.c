@@ -69,6 +69,7 @@ static void apply_holds(struct keeper *keeper, mono_ms now)
 	bool all = keeper->shards.applied != keeper->shards.only_repeat;
 	bool changed[LEASE_SHARDS], any = false;
 	unsigned held = 0;
+	mono_ms until = 0;
 
 	for (unsigned i = 0; i < LEASE_SHARDS; i++) {
 		struct shard *shard = &keeper->shards.at[i];
@@ -79,9 +80,12 @@ static void apply_holds(struct keeper *keeper, mono_ms now)
 		any |= changed[i];
 		shard->held = hold;
 		held += hold;
+		if (shard->mine && shard->hold_until > until)
+			until = shard->hold_until;
 	}
 	keeper->shards.applied = keeper->shards.only_repeat;
 	keeper->shards.held = held;
+	keeper->shards.held_until = until;
 	metric_set(&shards_held, held);
 	for (size_t i = 0; any && i < keeper->table.count; i++) {
 		struct reg *reg = keeper_reg(keeper, i);
@@ -492,9 +496,12 @@ void keeper_wish(struct keeper *keeper, const struct lease_wish *wish, mono_ms n
 
 void keeper_fleet(const struct keeper *keeper, struct registrar_fleet *ret_fleet)
 {
+	mono_ms until = keeper->shards.held_until, now = clock_now();
+
 	ret_fleet->standing = lease_standing_name(keeper->shards.standing);
 	ret_fleet->shards = keeper->shards.owned;
 	ret_fleet->held = keeper->shards.held;
+	ret_fleet->held_ms = until > now ? until - now : 0;
 }
 
 /* ---- requests ---- */

@@ -34,6 +34,7 @@ struct shards {
 	/* Others read: */
 	_Atomic enum lease_standing standing; /* as of the last turn */
 	_Atomic unsigned owned, held;
+	_Atomic mono_ms held_until;
 	size_t numbers; /* of them */
 	struct reach {
 		mono_ms mute_since; /* the first failure since the last answer; 0: none */

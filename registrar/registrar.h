@@ -141,6 +141,7 @@ struct registrar_fleet {
 	char node[64];             /* our name */
 	const char *standing;      /* lease_standing_name() */
 	unsigned shards, held;     /* ours; of them those whose numbers are only refreshed */
+	mono_ms held_ms;           /* until the last hold ends by itself; 0: there is none */
 	bool reachable;            /* the database, at the last attempt */
 	int64_t version, in_force; /* of the configuration: ours, the fleet's */
 	unsigned alive;            /* nodes */

@@ -564,9 +564,10 @@ static json_t *fleet_json(struct registrar *registrar)
 	nodes = json_array();
 	for (size_t i = 0; nodes && i < fleet.node_count; i++)
 		json_array_append_new(nodes, node_json(&fleet.nodes[i]));
-	return json_pack("{s:o, s:s, s:b, s:i, s:i, s:I, s:I, s:o}", "node", text_json(fleet.node),
-			 "standing", fleet.standing, "database", fleet.reachable, "shards",
-			 (int)fleet.shards, "held", (int)fleet.held, "version",
+	return json_pack("{s:o, s:s, s:b, s:i, s:i, s:I, s:I, s:I, s:o}", "node",
+			 text_json(fleet.node), "standing", fleet.standing, "database",
+			 fleet.reachable, "shards", (int)fleet.shards, "held", (int)fleet.held,
+			 "held_s", (json_int_t)fleet.held_ms / 1000, "version",
 			 (json_int_t)fleet.version, "in_force", (json_int_t)fleet.in_force, "nodes",
 			 nodes);
 }

@@ -95,12 +95,20 @@ static void node_row(const json_t *node, char cells[COLUMNS_MAX][CELL])
 void show_fleet(const json_t *fleet)
 {
 	static const char *const titles[] = { "NODE", "STATE", "SHARDS", "VERSION", "SEEN", NULL };
+	char left[32];
 
 	printf("fleet      node %s, database answers: %s, lease: %s, %lld shards of 256",
 	       text_of(fleet, "node"), yes_no(fleet, "database"), text_of(fleet, "standing"),
 	       number_of(fleet, "shards"));
 	if (number_of(fleet, "held"))
 		printf(" (%lld only refreshed)", number_of(fleet, "held"));
+	if (number_of(fleet, "held_s")) {
+		span_text(number_of(fleet, "held_s"), left, sizeof(left));
+		printf("\nheld       for %s at most: a node that died may be alone and go on. "
+		       "Start "
+		       "it, or if it is dead for certain: breakoutctl fleet forget NODE",
+		       left);
+	}
 	printf("\nversion    %lld, in force %lld\n\n", number_of(fleet, "version"),
 	       number_of(fleet, "in_force"));
 	show_table(json_object_get(fleet, "nodes"), titles, node_row);

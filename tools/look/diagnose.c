@@ -11,6 +11,7 @@ static const struct subsystem {
 	{ "health", judge_health },
 	{ "gate", judge_gate },
 	{ "registrations", judge_registrations },
+	{ "fleet", judge_fleet },
 	{ "core api", judge_api },
 	{ "core sbc", judge_sbc },
 	{ "trunks", judge_trunks },

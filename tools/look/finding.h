@@ -20,8 +20,8 @@ void finding_say(struct finding *finding, enum look_level level, const char *nex
 
 /* False: there is nothing to judge from, and no line. */
 typedef bool judge_fn(const struct look *look, struct finding *finding);
-judge_fn judge_daemon, judge_config, judge_health, judge_gate, judge_registrations, judge_api,
-	judge_store;
+judge_fn judge_daemon, judge_config, judge_health, judge_gate, judge_registrations, judge_fleet,
+	judge_api, judge_store;
 judge_fn judge_sbc, judge_trunks, judge_certificates, judge_ports, judge_relays, judge_calls,
 	judge_records, judge_load;
 judge_fn judge_files, judge_memory, judge_disks, judge_clock;

@@ -355,12 +355,14 @@ static void a_hold_that_is_lifted_is_over(void **state)
 	live(30000);
 	keeper_fleet(keeper, &info);
 	assert_int_equal(info.held, LEASE_SHARDS);
+	assert_int_equal(info.held_ms, HOUR_MS - 30000);
 	assert_int_equal(core.total, 0);
 
 	renew_with(&wish, false, true);
 	live(30000);
 	keeper_fleet(keeper, &info);
 	assert_int_equal(info.held, 0);
+	assert_int_equal(info.held_ms, 0);
 	assert_string_equal(core.uri, "sips:tas.example.com");
 	assert_int_equal(core.total, COUNT);
 }

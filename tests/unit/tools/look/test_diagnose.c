@@ -314,6 +314,52 @@ static void a_core_that_was_not_asked_yet_is_no_trouble(void **state)
 	says("core api", "OK", "tenant acme is not configured any more");
 }
 
+#define FLEET(standing, database, held, held_s, current, other)                                    \
+	"{'version': '1.2', 'fleet': {'node': 'tas1', 'standing': '" standing                      \
+	"', 'database': " database ", 'shards': 128, 'held': " held ", 'held_s': " held_s          \
+	", 'version': 7, 'in_force': 8, 'nodes': [{'name': 'tas1', 'alive': true, "                \
+	"'current': " current "}" other "]}}"
+#define TAS2        ", {'name': 'tas2', 'alive': true, 'current': true, 'seen_ms': 400}"
+#define SILENT_TAS2 ", {'name': 'tas2', 'alive': false, 'seen_ms': 754000}"
+
+static void a_node_that_does_not_come_back_can_be_forgotten(void **state)
+{
+	(void)state;
+	look.status = parse(0, FLEET("good", "true", "0", "0", "true", TAS2));
+	says("fleet", "OK", "node tas1, lease good, 128 of 256 shards, 2 nodes live");
+	look.status = parse(0, FLEET("good", "true", "64", "7800", "true", SILENT_TAS2));
+	says("fleet", "WARNING",
+	     "node tas2 is silent for 12m34s and may be alive without the database: for 2h10m at "
+	     "most the numbers of 64 shards are only refreshed");
+	assert_string_equal(of("fleet", "next"), "breakoutctl fleet forget tas2");
+	look.status = parse(0, FLEET("good", "true", "0", "0", "true", SILENT_TAS2));
+	says("fleet", "WARNING", "node tas2 is silent for 12m34s: start it, or forget it");
+}
+
+static void a_fleet_without_its_database_is_told_what_goes_on(void **state)
+{
+	(void)state;
+	look.status = parse(0, FLEET("alone", "false", "128", "0", "true", TAS2));
+	says("fleet", "WARNING",
+	     "for store.alone the numbers of 128 shards are refreshed, none is added");
+	look.status = parse(0, FLEET("over", "false", "128", "0", "true", TAS2));
+	says("fleet", "CRITICAL", "nothing of 128 shards is refreshed any more");
+	look.status = parse(0, "{'version': '1.2', 'fleet': {'node': 'tas1', 'standing': 'none',"
+			       " 'database': false, 'shards': 0, 'nodes': []}}");
+	says("fleet", "CRITICAL", "this node keeps no numbers");
+	assert_string_equal(of("fleet", "next"), "journalctl -u breakout | grep store.postgres");
+}
+
+static void a_configuration_that_is_not_the_fleets_is_said(void **state)
+{
+	(void)state;
+	look.status = parse(0, FLEET("good", "true", "128", "0", "false", TAS2));
+	says("fleet", "WARNING", "version 7, of the fleet another one, 8, is in force");
+	look.status = parse(0, STATUS);
+	diagnose();
+	assert_string_equal(of("fleet", "level"), "none");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -325,6 +371,9 @@ int main(void)
 		TEST(a_pause_is_no_outage_but_is_told),
 		TEST(the_worst_of_several_reasons_stands_alone),
 		TEST(calls_nobody_hears_are_told_and_which_one_to_look_at),
+		TEST(a_node_that_does_not_come_back_can_be_forgotten),
+		TEST(a_fleet_without_its_database_is_told_what_goes_on),
+		TEST(a_configuration_that_is_not_the_fleets_is_said),
 		TEST(what_runs_out_is_told),
 		TEST(ice_servers_that_give_nothing_are_told),
 		TEST(a_configuration_that_would_be_refused_or_waits_is_told),
