@@ -103,6 +103,34 @@ void fleet_stop(struct fleet *fleet)
 	fleet->started = false;
 }
 
+void fleet_rest(struct fleet *fleet, mono_ms until)
+{
+	pthread_mutex_lock(&fleet->lock);
+	fleet->resting = true;
+	fleet->rest_until = until;
+	pthread_mutex_unlock(&fleet->lock);
+	wake(fleet);
+}
+
+int fleet_go_on(struct fleet *fleet)
+{
+	bool over;
+
+	pthread_mutex_lock(&fleet->lock);
+	fleet->resting = false;
+	over = fleet->over;
+	fleet->over = false;
+	pthread_mutex_unlock(&fleet->lock);
+	atomic_store(&fleet->pulse, clock_now());
+	if (fleet->started && !over) {
+		wake(fleet);
+		return 0;
+	}
+	if (fleet->started)
+		pthread_join(fleet->thread, NULL);
+	return fleet_start(fleet);
+}
+
 /* ---- orders and questions ---- */
 
 void fleet_pulse(struct fleet *fleet, mono_ms now)

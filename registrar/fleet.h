@@ -66,6 +66,12 @@ int fleet_start(struct fleet *fleet) MUST_CHECK; /* 0 or -EAGAIN; signals are bl
 void fleet_stop(struct fleet *fleet);
 struct fleet *fleet_destroy(struct fleet *fleet);
 
+/* Nothing but beats, until fleet_go_on(), until another process has joined in our name, or
+ * for so long: it is about to, and the others shall miss nobody. A fleet that rests ends
+ * without goodbye. */
+void fleet_rest(struct fleet *fleet, mono_ms until);
+int fleet_go_on(struct fleet *fleet) MUST_CHECK; /* as fleet_start() */
+
 /* The registrar lives: without it for a lease the fleet lets go of everything. */
 void fleet_pulse(struct fleet *fleet, mono_ms now);
 /* Nothing of this shard is under way any more, all is written: others may have it. */

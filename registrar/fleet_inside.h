@@ -34,6 +34,8 @@ struct fleet {
 	pthread_mutex_t lock;
 	struct lease_wish wish;
 	bool drain, sick, cut_off, forgotten, ending;
+	bool resting, over; /* over: its thread has ended while it rested */
+	mono_ms rest_until;
 	uint64_t give_epochs[LEASE_SHARDS];
 	mono_ms give_holds[LEASE_SHARDS];
 	struct registrar_fleet info;

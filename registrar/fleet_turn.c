@@ -475,11 +475,46 @@ static void say_goodbye(struct fleet *fleet)
 	(void)!fleet_sql_leave(fleet->pg, &fleet->self, clock_now() + patience(fleet));
 }
 
+/* ---- while another process is about to join in our name ---- */
+
+/* False: it has, or it does not come. */
+static bool rest_turn(struct fleet *fleet, mono_ms now)
+{
+	if (!atomic_load(&fleet->session) || !pg_connected(fleet->pg))
+		return true;
+	return fleet_sql_beat(fleet->pg, &fleet->self, now + patience(fleet)) != -ESTALE;
+}
+
+/* Whether it rests, and if so, whether it goes on. */
+static bool rests(struct fleet *fleet, mono_ms now, bool *ret_goes_on)
+{
+	bool resting;
+
+	pthread_mutex_lock(&fleet->lock);
+	resting = fleet->resting;
+	*ret_goes_on = !fleet->ending && now < fleet->rest_until;
+	pthread_mutex_unlock(&fleet->lock);
+	if (resting && *ret_goes_on)
+		*ret_goes_on = rest_turn(fleet, now);
+	if (!resting || *ret_goes_on)
+		return resting;
+	pthread_mutex_lock(&fleet->lock);
+	resting = fleet->resting; /* perhaps it goes on by now */
+	fleet->over = resting;
+	pthread_mutex_unlock(&fleet->lock);
+	return resting;
+}
+
 bool fleet_turn(struct fleet *fleet, mono_ms *ret_next)
 {
 	mono_ms started = clock_now();
-	bool last = is_ending(fleet);
+	bool last, goes_on;
 
+	if (rests(fleet, started, &goes_on)) {
+		*ret_next = started + fleet->lease_ms / BEATS;
+		return goes_on;
+	}
+	last = is_ending(fleet);
 	do_turn(fleet);
 	*ret_next = fleet->again ? started : started + fleet->lease_ms / BEATS;
 	if (last)

@@ -179,7 +179,7 @@ mono_ms keeper_next(const struct keeper *keeper, mono_ms now)
 
 void keeper_rest(struct keeper *keeper, bool rests)
 {
-	keeper->stopping = rests;
+	keeper->stopping = keeper->resting = rests;
 }
 
 void keeper_flush_all(struct keeper *keeper, mono_ms now)
@@ -194,7 +194,7 @@ bool keeper_idle(const struct keeper *keeper)
 		if (refresh_in_flight(keeper->lanes[i].refresh) ||
 		    (keeper->withdrawing && keeper->lanes[i].by_state[REG_WITHDRAWING]))
 			return false;
-	return shards_idle(keeper);
+	return keeper->resting || shards_idle(keeper);
 }
 
 void keeper_deafen(struct keeper *keeper)

@@ -119,7 +119,7 @@ mono_ms keeper_next(const struct keeper *keeper, mono_ms now); /* for keeper_run
 
 /* From here on nothing is sent, or (withdraw) deletes only. */
 void keeper_stop(struct keeper *keeper, bool withdraw, mono_ms now);
-/* Sends nothing more, or does again; no number changes for it. Not for a fleet's. */
+/* Sends nothing more, or does again; no number changes for it, no shard its owner. */
 void keeper_rest(struct keeper *keeper, bool rests);
 void keeper_flush_all(struct keeper *keeper, mono_ms now); /* as far as the store takes it */
 bool keeper_idle(const struct keeper *keeper);             /* after keeper_stop(): all is done */

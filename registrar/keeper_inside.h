@@ -77,7 +77,7 @@ struct keeper {
 	atomic_bool store_failed; /* read by others too */
 	wall_ms offset;           /* of the store's times to ours: see store_anchor() */
 	mono_ms gauge_at, pause_at;
-	bool stopping, withdrawing, deaf;
+	bool stopping, resting, withdrawing, deaf;
 	struct shards shards;
 
 	/* Other threads read what stands below. */

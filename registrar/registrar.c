@@ -22,6 +22,8 @@
 #include "registrar/pause_store.h"
 #include "registrar/vigil.h"
 
+#define NAME_REST_MS 60000 /* a process that has our name has joined long before */
+
 struct note;
 
 struct registrar {
@@ -194,6 +196,8 @@ static void on_note(struct mail *mail, void *receiver)
 		registrar->stop_by = now + note->grace_ms;
 		consents_stop(registrar->consents);
 		keeper_rest(keeper, true);
+		if (registrar->fleet)
+			fleet_rest(registrar->fleet, now + NAME_REST_MS);
 		break;
 	case NOTE_CONSENTS:
 		consents_hear(registrar->consents, note->consents);
@@ -671,7 +675,7 @@ int registrar_start(struct registrar *registrar)
 	if (err)
 		return err;
 	registrar->started = true;
-	return registrar->fleet ? fleet_start(registrar->fleet) : 0;
+	return registrar->fleet ? fleet_go_on(registrar->fleet) : 0;
 }
 
 void registrar_stop(struct registrar *registrar, bool withdraw, unsigned grace_ms)
@@ -683,6 +687,8 @@ void registrar_stop(struct registrar *registrar, bool withdraw, unsigned grace_m
 	if (!note) { /* it rests */
 		pthread_join(registrar->thread, NULL);
 		registrar->started = false;
+		if (registrar->fleet)
+			fleet_stop(registrar->fleet);
 		return;
 	}
 	registrar->last_note = NULL;

@@ -218,7 +218,7 @@ struct registrar *registrar_destroy(struct registrar *registrar);
 /* Says and writes nothing more, until registrar_wake() or for ever: another process goes
  * on with the store. What is out is waited for for at most `grace_ms`, on the thread;
  * registrar_rests() says once it is done, and what is known can be asked all the time.
- * Not for a fleet's. */
+ * A fleet's node goes on beating until that process has joined in its name, for a minute. */
 void registrar_rest(struct registrar *registrar, unsigned grace_ms);
 bool registrar_rests(const struct registrar *registrar);
 int registrar_wake(struct registrar *registrar) MUST_CHECK; /* as registrar_start() */
