@@ -177,7 +177,7 @@ static int admit(struct call_room *room, const struct call *call, struct ending 
 		*ret_ending = (struct ending){ .cause = CAUSE_DRAINING, .by = "us", .status = 503 };
 		return -ESHUTDOWN;
 	}
-	if (room->count < limits->calls && !number_full)
+	if (room->count + room->beside < limits->calls && !number_full)
 		return 0;
 	log_full(room, call, number_full);
 	*ret_ending = (struct ending){ .cause = CAUSE_OVERLOAD,
@@ -228,6 +228,11 @@ int call_start(struct call_room *room, struct leg *take_a, struct call_plan *tak
 	record_start(call);
 	call_begin(call);
 	return 0;
+}
+
+void call_room_set_beside(struct call_room *room, size_t calls)
+{
+	room->beside = calls;
 }
 
 void call_room_set_limits(struct call_room *room, const struct call_limits *limits)

@@ -186,6 +186,8 @@ int call_room_create(struct call_room **ret_room,
 struct call_room *call_room_destroy(struct call_room *room); /* ends what is left */
 
 /* For calls that begin from now on. */
+/* Calls of other processes that the limit of calls counts too. */
+void call_room_set_beside(struct call_room *room, size_t calls);
 void call_room_set_limits(struct call_room *room, const struct call_limits *limits);
 
 /* Takes leg A and plan, also on failure: A is then refused, with 503 when the

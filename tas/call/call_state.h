@@ -160,8 +160,8 @@ struct call_room {
 	struct call_limits limits;
 	struct str_map *numbers; /* registered number -> its calls, as an integer */
 	bool draining;
-	size_t count;
-	uint64_t started; /* calls, since create */
+	size_t count, beside; /* beside: of other processes */
+	uint64_t started;     /* calls, since create */
 	struct call *calls;
 	void (*empty)(void *arg);
 	void *empty_arg;

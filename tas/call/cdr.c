@@ -39,9 +39,9 @@ struct cdr_writer {
 	/* Writer's thread. */
 	struct cdr_file file;
 	struct cdr_open open;
-	enum cdr_open_name other; /* name of the file that another process may have */
-	bool watches_other;
-	mono_ms look_at;         /* at it */
+	unsigned number;         /* of that file */
+	bool watches_others;     /* other processes may have the others */
+	mono_ms look_at;         /* at them */
 	struct line_mail *ended; /* their lines wait; then their slots are emptied */
 	bool stop;
 };
@@ -139,30 +139,37 @@ static int sooner(int a, int b)
 
 static void recover(struct cdr_writer *writer, struct cdr_open *open_calls);
 
-/* What a process left that wrote beside us, or before us; it has the lock while it lives. */
-static void look_at_other(struct cdr_writer *writer)
+/* What a process left that wrote beside us, or before us; it has the lock while it lives.
+ * True: it may. */
+static bool look_at_other(struct cdr_writer *writer, unsigned number)
 {
 	struct cdr_open other = { .fd = -1 };
 	int err;
 
-	writer->watches_other = cdr_open_is_there(writer->file.path, writer->other);
-	if (!writer->watches_other)
-		return;
-	err = cdr_open_create(&other, writer->file.path, writer->other);
-	if (!err) {
+	if (!cdr_open_is_there(writer->file.path, number))
+		return false;
+	err = cdr_open_create(&other, writer->file.path, number);
+	if (!err)
 		recover(writer, &other);
-		writer->watches_other = false;
-	}
 	cdr_open_destroy(&other);
+	return err;
+}
+
+static void look_at_others(struct cdr_writer *writer)
+{
+	writer->watches_others = false;
+	for (unsigned number = 1; number <= CDR_OPEN_FILES; number++)
+		if (number != writer->number && look_at_other(writer, number))
+			writer->watches_others = true;
 }
 
 static int look_ms(struct cdr_writer *writer, mono_ms now)
 {
-	if (!writer->watches_other)
+	if (!writer->watches_others)
 		return -1;
 	if (now >= writer->look_at) {
 		writer->look_at = now + LOOK_MS;
-		look_at_other(writer);
+		look_at_others(writer);
 	}
 	return (int)(writer->look_at - now);
 }
@@ -310,17 +317,17 @@ static void recover(struct cdr_writer *writer, struct cdr_open *open_calls)
 /* The writer's thread does not run yet. */
 static void keep_open_calls(struct cdr_writer *writer, const char *path, bool beside)
 {
-	int err = cdr_open_create(&writer->open, path, CDR_OPEN_FIRST);
+	int err;
 
-	writer->other = CDR_OPEN_SECOND;
-	if (err == -EBUSY && beside) {
+	writer->number = 1;
+	err = cdr_open_create(&writer->open, path, writer->number);
+	while (err == -EBUSY && beside && writer->number < CDR_OPEN_FILES) {
 		cdr_open_destroy(&writer->open);
-		err = cdr_open_create(&writer->open, path, CDR_OPEN_SECOND);
-		writer->other = CDR_OPEN_FIRST;
+		err = cdr_open_create(&writer->open, path, ++writer->number);
 	}
 	if (!err) {
 		recover(writer, &writer->open);
-		look_at_other(writer);
+		look_at_others(writer);
 	} else {
 		log_error("call",
 			  "calls that go on cannot be kept beside cdr file=%s, a kill would leave "

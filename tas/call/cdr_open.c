@@ -15,27 +15,28 @@
 #define STAMPS_ROOM 48               /* two times before a line, and what parts them */
 
 /* "/var/log/breakout/.cdr.jsonl.open": no name that looks like a rotated one. */
-static char *open_path(const char *cdr_path, enum cdr_open_name name)
+static char *open_path(const char *cdr_path, unsigned number)
 {
 	const char *slash = strrchr(cdr_path, '/');
 	int folder = slash ? (int)(slash - cdr_path) + 1 : 0;
 	struct str path = { 0 };
 
-	str_addf(&path, "%.*s.%s.open%s", folder, cdr_path, cdr_path + folder,
-		 name == CDR_OPEN_SECOND ? "2" : "");
+	str_addf(&path, "%.*s.%s.open", folder, cdr_path, cdr_path + folder);
+	if (number > 1)
+		str_addf(&path, "%u", number);
 	return str_take(&path);
 }
 
-bool cdr_open_is_there(const char *cdr_path, enum cdr_open_name name)
+bool cdr_open_is_there(const char *cdr_path, unsigned number)
 {
-	char *path = open_path(cdr_path, name);
+	char *path = open_path(cdr_path, number);
 	bool there = path && access(path, F_OK) == 0;
 
 	free(path);
 	return there;
 }
 
-int cdr_open_create(struct cdr_open *open_calls, const char *cdr_path, enum cdr_open_name name)
+int cdr_open_create(struct cdr_open *open_calls, const char *cdr_path, unsigned number)
 {
 	struct stat st;
 	int err = 0;
@@ -43,7 +44,7 @@ int cdr_open_create(struct cdr_open *open_calls, const char *cdr_path, enum cdr_
 	*open_calls = (struct cdr_open){ .fd = -1 };
 	if (stat(cdr_path, &st) < 0 || !S_ISREG(st.st_mode))
 		return 0;
-	open_calls->path = open_path(cdr_path, name);
+	open_calls->path = open_path(cdr_path, number);
 	if (!open_calls->path)
 		return -ENOMEM;
 	open_calls->fd = open(open_calls->path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);

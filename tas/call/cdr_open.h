@@ -32,15 +32,14 @@ struct cdr_open {
 	mono_ms beat_at;
 };
 
-/* Which of the two files that may stand beside the same records: a daemon that takes the
- * place of another has the one that this other has not, until its last call has ended. */
-enum cdr_open_name { CDR_OPEN_FIRST, CDR_OPEN_SECOND };
+/* Files that may stand beside the same records, by number from 1 on: daemons that took each
+ * other's place have one each, until the last call of each has ended. */
+#define CDR_OPEN_FILES 8
 
 /* 0; -EBUSY (another process has the lock), -ENOMEM, or why the file cannot be opened.
  * Nothing is kept after an error, and nothing for a `cdr_path` that is no regular file. */
-int cdr_open_create(struct cdr_open *open, const char *cdr_path,
-		    enum cdr_open_name name) MUST_CHECK;
-bool cdr_open_is_there(const char *cdr_path, enum cdr_open_name name);
+int cdr_open_create(struct cdr_open *open, const char *cdr_path, unsigned number) MUST_CHECK;
+bool cdr_open_is_there(const char *cdr_path, unsigned number);
 void cdr_open_destroy(struct cdr_open *open); /* removes the file if no call is in it */
 
 /* Tells of each call that a killed process left and whose record is not in the last

@@ -151,6 +151,20 @@ static void new_limits_hold_for_the_next_call(void **state)
 	rig->refused = 1;
 }
 
+static void calls_of_other_processes_count_too(void **state)
+{
+	struct rig *rig = *state;
+
+	limit(rig, 2, 0);
+	call_room_set_beside(rig->room, 2);
+	assert_int_equal(
+		call_start(rig->room, fake_leg_incoming("1", "2", "offer"), RIG_PLAN(rig_loop())),
+		-EBUSY);
+	call_room_set_beside(rig->room, 1);
+	rig_start(rig, "offer", RIG_PLAN(rig_loop()));
+	rig->refused = 1;
+}
+
 static void plan_without_steps_is_refused(void **state)
 {
 	struct rig *rig = *state;
@@ -251,6 +265,7 @@ int main(void)
 		T(number_whose_call_ended_may_have_the_next),
 		T(refused_call_leaves_a_record),
 		T(new_limits_hold_for_the_next_call),
+		T(calls_of_other_processes_count_too),
 		T(plan_without_steps_is_refused),
 		T(ending_all_says_why_and_tells_when_empty),
 		T(list_tells_what_a_call_is_doing),

@@ -68,7 +68,7 @@ static void killed_after(const struct timespec *last_beat)
 	struct cdr_open open;
 	struct timespec times[2] = { *last_beat, *last_beat };
 
-	assert_int_equal(cdr_open_create(&open, path, CDR_OPEN_FIRST), 0);
+	assert_int_equal(cdr_open_create(&open, path, 1), 0);
 	put(&open, 0, 1000, 3000, LINE("one"));
 	put(&open, 7, 2000, 5000, LINE("known to be two, and later to be"));
 	/* More is known of it. */
@@ -87,7 +87,7 @@ static void a_killed_process_leaves_the_calls_that_went_on(void **state)
 
 	(void)state;
 	killed_after(&(struct timespec){ .tv_sec = 65, .tv_nsec = 5000000 });
-	assert_int_equal(cdr_open_create(&open, path, CDR_OPEN_FIRST), 0);
+	assert_int_equal(cdr_open_create(&open, path, 1), 0);
 	cdr_open_recover(&open, path, note, NULL);
 	assert_string_equal(found.text, "{\"id\":\"two\",\"end\":\"1970-01-01T00:01:05.005Z\","
 					"\"talk_ms\":60005,\"duration_ms\":63005}\n");
@@ -106,7 +106,7 @@ static void a_record_that_was_written_before_the_kill_is_not_written_again(void 
 	(void)state;
 	killed_after(&(struct timespec){ .tv_sec = 65 });
 	write_file(path, "{\"schema\":1,\"id\":\"two\",\"talk_ms\":1}\n");
-	assert_int_equal(cdr_open_create(&open, path, CDR_OPEN_FIRST), 0);
+	assert_int_equal(cdr_open_create(&open, path, 1), 0);
 	cdr_open_recover(&open, path, note, NULL);
 	assert_null(found.text);
 	cdr_open_destroy(&open);
@@ -119,7 +119,7 @@ static void torn_and_strange_slots_are_passed_over(void **state)
 
 	(void)state;
 	write_file(kept, torn);
-	assert_int_equal(cdr_open_create(&open, path, CDR_OPEN_FIRST), 0);
+	assert_int_equal(cdr_open_create(&open, path, 1), 0);
 	cdr_open_recover(&open, path, note, NULL);
 	write_file(kept, "nothing of ours\n");
 	cdr_open_recover(&open, path, note, NULL);
@@ -132,8 +132,8 @@ static void one_process_at_a_time(void **state)
 	struct cdr_open first, second;
 
 	(void)state;
-	assert_int_equal(cdr_open_create(&first, path, CDR_OPEN_FIRST), 0);
-	assert_int_equal(cdr_open_create(&second, path, CDR_OPEN_FIRST), -EBUSY);
+	assert_int_equal(cdr_open_create(&first, path, 1), 0);
+	assert_int_equal(cdr_open_create(&second, path, 1), -EBUSY);
 	put(&second, 0, 1, 1, LINE("none"));
 	cdr_open_clear(&second, 0);
 	cdr_open_destroy(&second);
@@ -148,7 +148,7 @@ static void the_file_is_touched_every_ten_seconds_while_a_call_goes_on(void **st
 	struct stat st;
 
 	(void)state;
-	assert_int_equal(cdr_open_create(&open, path, CDR_OPEN_FIRST), 0);
+	assert_int_equal(cdr_open_create(&open, path, 1), 0);
 	assert_int_equal(cdr_open_beat(&open, 0), -1);
 	put(&open, 0, 1, 1, LINE("one"));
 	assert_int_equal(cdr_open_beat(&open, 50000), CDR_OPEN_BEAT_MS);
@@ -168,7 +168,7 @@ static void what_is_no_file_keeps_nothing(void **state)
 	struct cdr_open open;
 
 	(void)state;
-	assert_int_equal(cdr_open_create(&open, "/dev/null", CDR_OPEN_FIRST), 0);
+	assert_int_equal(cdr_open_create(&open, "/dev/null", 1), 0);
 	assert_int_equal(open.fd, -1);
 	cdr_open_destroy(&open);
 }
@@ -209,21 +209,31 @@ static void the_next_writer_writes_them_first(void **state)
 /* Two daemons for a while: each keeps its own calls, and what is left is taken up. */
 static void a_writer_beside_another_has_a_file_of_its_own(void **state)
 {
-	struct cdr_open first;
+	struct cdr_open first, third;
 	struct cdr_writer *writer = NULL;
 	char second[sizeof(kept) + 1], text[512] = "";
 
 	(void)state;
 	log_set_sink(ignore, NULL);
 	(void)snprintf(second, sizeof(second), "%s2", kept);
-	assert_int_equal(cdr_open_create(&first, path, CDR_OPEN_FIRST), 0);
+	assert_int_equal(cdr_open_create(&first, path, 1), 0);
 	assert_int_equal(cdr_writer_create_beside(&writer, path, NULL), 0);
 	assert_int_equal(access(second, F_OK), 0);
-	assert_true(cdr_open_is_there(path, CDR_OPEN_SECOND));
+	assert_true(cdr_open_is_there(path, 2));
+	assert_int_equal(cdr_open_create(&third, path, 2), -EBUSY);
 	cdr_writer_destroy(writer);
 	assert_int_equal(access(second, F_OK), -1);
 	assert_int_equal(access(kept, F_OK), 0);
 	cdr_open_destroy(&first);
+
+	/* The first has ended; two that came after it go on. */
+	assert_int_equal(cdr_open_create(&first, path, 2), 0);
+	assert_int_equal(cdr_open_create(&third, path, 3), 0);
+	assert_int_equal(cdr_writer_create_beside(&writer, path, NULL), 0);
+	assert_int_equal(access(kept, F_OK), 0);
+	cdr_writer_destroy(writer);
+	cdr_open_destroy(&first);
+	cdr_open_destroy(&third);
 
 	killed_after(&(struct timespec){ .tv_sec = 65 });
 	assert_int_equal(rename(kept, second), 0);
