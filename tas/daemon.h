@@ -70,6 +70,7 @@ struct daemon {
 	char *name, **arguments;
 	size_t argument_count;
 	struct predecessor *predecessor; /* NULL: there was none */
+	struct elder *elders;            /* the youngest first */
 	struct successor *successor;     /* NULL: there is none */
 	struct admin_restart restart;
 	bool left; /* our place is the successor's: only calls end here */
@@ -85,6 +86,8 @@ struct daemon {
 int daemon_start(struct daemon *daemon, const sigset_t *signals) MUST_CHECK;
 void daemon_take_down(struct daemon *daemon);
 void daemon_start_records(struct daemon *daemon);
+/* A socket beside the one that another process has now; "": none. */
+void daemon_start_side_admin(struct daemon *daemon, const char *path);
 int daemon_failed(const char *what, int err); /* logs it, returns it */
 
 /* start_sip.c */

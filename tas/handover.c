@@ -5,6 +5,8 @@
 #include <poll.h>
 #include "base/clock.h"
 #include "base/fd_link.h"
+#include "config/config.h"
+#include "tas/admin/admin.h"
 
 #define SLOW_MS 2000
 
@@ -30,4 +32,29 @@ int handover_send(int link, enum handover_frame kind, const struct str *rest, in
 	} while (err == -EAGAIN && clock_now() < until);
 	str_done(&frame);
 	return err;
+}
+
+void handover_fleet(const struct config *config, struct str *to)
+{
+	const struct config_postgres *postgres = &config->postgres;
+
+	if (postgres->conninfo)
+		str_addf(to, "%s\n%s\n%u", postgres->conninfo, postgres->node ? postgres->node : "",
+			 postgres->lease_ms);
+}
+
+void pack_elder(struct str *frame, const struct restart_elder *elder)
+{
+	pack_number(frame, (uint64_t)elder->pid);
+	pack_number(frame, elder->calls);
+	pack_number(frame, elder->for_s);
+	pack_text(frame, elder->socket);
+}
+
+void unpack_elder(struct unpack *from, struct restart_elder *ret_elder)
+{
+	ret_elder->pid = (int)unpack_number(from);
+	ret_elder->calls = (size_t)unpack_number(from);
+	ret_elder->for_s = (unsigned)unpack_number(from);
+	unpack_text(from, ret_elder->socket, sizeof(ret_elder->socket));
 }

@@ -6,14 +6,20 @@
  * goes on as if nothing had happened. docs/decisions/0009 has the steps and the reasons.
  *
  *     new  HELLO      protocol, process number, version
+ *     old  ELDER      the link to one that was before it, and what GO says of it; each
+ *     old  ELDER_GONE that one, by its number, has ended meanwhile
  *     old  SOCKET     one that listens, with its name; each
  *     old  SOCKETS_END
- *     new  READY      it has read its configuration and could serve; or REFUSED, with why
+ *     new  READY      it has read its configuration and could serve, and is that node of a
+ *                     fleet; or REFUSED, with why
  *     old  STORE      path, and the vigil's descriptor: it writes and says nothing more
  *     old  PHONE      where one device is; each
  *     old  STORE_END
  *     new  PREPARED   it has read the store
- *     old  GO         the sockets are the new one's from now on; its number, and as CALLS
+ *     old  GO         the sockets are the new one's from now on; its number, as CALLS, and
+ *                     where it listens for the operator
+ *     new  HEIR       its number, to those that were before the old one: links with them
+ *                     are its own from GO on, or from the old one's death
  *     both NEIGHBOUR_ frames: neighbour.h
  *     old  CALLS      how many go on there, and for how long at most; each second
  *     new  END        they shall end now
@@ -30,12 +36,14 @@
 #include "base/macros.h"
 #include "base/str.h"
 
-#define HANDOVER_PROTOCOL 1
+#define HANDOVER_PROTOCOL 2
 #define HANDOVER_LINK     3     /* the descriptor in the new process */
 #define HANDOVER_START_MS 30000 /* from its start until it is PREPARED */
 
 enum handover_frame {
 	HANDOVER_HELLO = 1,
+	HANDOVER_ELDER,
+	HANDOVER_ELDER_GONE,
 	HANDOVER_SOCKET,
 	HANDOVER_SOCKETS_END,
 	HANDOVER_REFUSED,
@@ -45,22 +53,35 @@ enum handover_frame {
 	HANDOVER_STORE_END,
 	HANDOVER_PREPARED,
 	HANDOVER_GO,
+	HANDOVER_HEIR,
 	HANDOVER_CANCEL,
 	HANDOVER_CALLS,
 	HANDOVER_END,
 	HANDOVER_GONE
 };
 
+struct config;
 struct daemon;
+struct restart_elder;
+struct unpack;
 
 /* A frame of a kind, what follows in it (NULL: nothing), and a descriptor (-1: none).
  * Waits for a moment for a side that is slow. 0 or -errno. */
 int handover_send(int link, enum handover_frame kind, const struct str *rest, int fd);
 
+/* What makes a node of a fleet (store.postgres) that node; nothing of another daemon. */
+void handover_fleet(const struct config *config, struct str *to);
+
+/* What others know of one that has calls yet: its place in a frame. */
+void pack_elder(struct str *frame, const struct restart_elder *elder);
+void unpack_elder(struct unpack *from, struct restart_elder *ret_elder);
+
 /* ---- in the old process: successor.c ---- */
 
 /* For admin_options.restart: begins. NULL: it does; else why not. */
 const char *successor_start(void *daemon);
+/* One that was before us has ended: one that begins has its link already. */
+void successor_forget_elder(struct daemon *daemon, int pid);
 /* Whether it may end: nothing is passed on any more, and that was said. Ask again. */
 bool successor_lets_go(struct daemon *daemon);
 /* What it is in the middle of is cancelled; one that has our place hears that we end. */
@@ -71,7 +92,7 @@ void successor_done(struct daemon *daemon);
 /* Over a link from the command line. 0, or an error that is logged. */
 int predecessor_greet(struct daemon *daemon, int take_link) MUST_CHECK;
 void predecessor_refuse(struct daemon *daemon, const char *why);
-/* It was there, has not gone and has not died. NULL-safe. */
+/* One was there, or before it, and has not gone or died: until predecessor_take_place(). */
 bool predecessor_lives(const struct daemon *daemon);
 /* Its part of the store: daemon->vigil is set if it goes on with the same. Then, once the
  * rooms are there, the phones; and its place. */
@@ -81,7 +102,21 @@ int predecessor_take_place(struct daemon *daemon) MUST_CHECK;
 struct inherited_socket *predecessor_sockets(struct daemon *daemon, size_t *ret_count);
 int predecessor_admin_socket(const char *name, void *daemon);
 void predecessor_close_unused(struct daemon *daemon);
-void predecessor_end_calls(struct daemon *daemon);
 void predecessor_done(struct daemon *daemon);
+
+/* ---- those that have calls yet: elders.c ---- */
+
+/* One, the youngest first. 0 or -errno. */
+int elders_add(struct daemon *daemon, int take_link, const struct restart_elder *known) MUST_CHECK;
+bool elders_live(const struct daemon *daemon);
+size_t elders_calls(const struct daemon *daemon);
+void elders_end_calls(struct daemon *daemon);
+void elders_tell_heir(struct daemon *daemon); /* that we are theirs */
+/* To a process that takes our place: their links; then nothing is heard of them here; then
+ * they are that process's. 0 or -errno. */
+int elders_send(const struct daemon *daemon, int link) MUST_CHECK;
+void elders_set_silent(struct daemon *daemon, bool silent);
+void elders_leave(struct daemon *daemon);
+void elders_done(struct daemon *daemon);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* predecessor.c - the new process: takes over from the one that started it, and knows
- * of it until its last call has ended. See handover.h. */
+/* predecessor.c - the new process: takes over from the one that started it. See
+ * handover.h. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,11 +10,9 @@
 #include "tas/daemon.h"
 #include "tas/handover.h"
 #include "tas/sip/listening.h"
-#include "tas/sip/neighbour.h"
 
 #define ANSWER_MS   10000 /* the old one answers in milliseconds; its store may take longer */
 #define SOCKETS_MAX 512   /* of SIP, and of admin */
-#define FRAMES      64    /* a turn */
 
 struct named_socket {
 	char name[256];
@@ -23,34 +21,33 @@ struct named_socket {
 
 struct predecessor {
 	struct daemon *daemon;
-	int link; /* -1: it is gone */
+	int link; /* -1: it is gone, or known by elders.c */
+	/* Those before it: theirs, until we have its place. */
+	struct {
+		int link;
+		struct restart_elder known;
+	} elders[RESTART_ELDERS_MAX];
+	size_t elder_count;
 	struct inherited_socket *sip;
 	struct named_socket *admin;
 	size_t sip_count, admin_count;
 	struct str *phones; /* packed */
 	size_t phone_count;
-	struct neighbour *neighbour; /* NULL: not yet, or it is gone */
-	bool watched, said_gone;
 	struct fd_frame frame;
 };
 
 static void lose_link(struct predecessor *predecessor)
 {
-	struct daemon *daemon = predecessor->daemon;
-
-	predecessor->neighbour = neighbour_destroy(predecessor->neighbour);
-	if (predecessor->watched)
-		sip_loop_unwatch(daemon->loop, predecessor->link);
-	predecessor->watched = false;
 	if (predecessor->link >= 0)
 		close(predecessor->link);
 	predecessor->link = -1;
-	daemon->restart.elder_pid = 0;
 }
 
 bool predecessor_lives(const struct daemon *daemon)
 {
-	return daemon->predecessor && daemon->predecessor->link >= 0;
+	const struct predecessor *predecessor = daemon->predecessor;
+
+	return predecessor && (predecessor->link >= 0 || predecessor->elder_count);
 }
 
 /* The old one goes on: nothing of what is here may be ended in the usual way, it has the
@@ -61,31 +58,57 @@ static void cancelled(void)
 	_exit(EXIT_FAILURE);
 }
 
+static void drop_elder(struct predecessor *predecessor, int pid)
+{
+	for (size_t i = 0; i < predecessor->elder_count; i++) {
+		if (predecessor->elders[i].known.pid != pid)
+			continue;
+		close(predecessor->elders[i].link);
+		predecessor->elder_count--;
+		memmove(&predecessor->elders[i], &predecessor->elders[i + 1],
+			(predecessor->elder_count - i) * sizeof(predecessor->elders[0]));
+		return;
+	}
+}
+
+/* 1: a frame, or as fd_link_receive(). */
+static int receive(struct predecessor *predecessor)
+{
+	mono_ms until = clock_now() + ANSWER_MS;
+	int got;
+
+	do
+		got = fd_link_receive(predecessor->link, &predecessor->frame, 100);
+	while (got == -EAGAIN && clock_now() < until);
+	return got;
+}
+
 /* The kind of the next frame; 0: the old process is gone, and its place is free. */
 static uint64_t next_frame(struct predecessor *predecessor, struct unpack *ret_from)
 {
-	mono_ms until = clock_now() + ANSWER_MS;
 	uint64_t kind;
 	int got;
 
 	if (predecessor->link < 0)
 		return 0;
-	do
-		got = fd_link_receive(predecessor->link, &predecessor->frame, 100);
-	while (got == -EAGAIN && clock_now() < until);
-	if (got == -EAGAIN) {
-		log_error("main", "restart: the old process does not answer");
-		cancelled();
-	}
-	if (got <= 0) {
-		log_error("main", "restart: the old process has died: starting without it");
-		lose_link(predecessor);
-		return 0;
-	}
-	*ret_from = unpack_begin(&predecessor->frame);
-	kind = unpack_number(ret_from);
-	if (kind == HANDOVER_CANCEL)
-		cancelled();
+	do {
+		got = receive(predecessor);
+		if (got == -EAGAIN) {
+			log_error("main", "restart: the old process does not answer");
+			cancelled();
+		}
+		if (got <= 0) {
+			log_error("main", "restart: the old process has died: starting without it");
+			lose_link(predecessor);
+			return 0;
+		}
+		*ret_from = unpack_begin(&predecessor->frame);
+		kind = unpack_number(ret_from);
+		if (kind == HANDOVER_CANCEL)
+			cancelled();
+		if (kind == HANDOVER_ELDER_GONE)
+			drop_elder(predecessor, (int)unpack_number(ret_from));
+	} while (kind == HANDOVER_ELDER_GONE);
 	return kind;
 }
 
@@ -116,6 +139,21 @@ static void keep_socket(struct predecessor *predecessor, struct unpack *from)
 	}
 }
 
+static void keep_elder(struct predecessor *predecessor, struct unpack *from)
+{
+	size_t count = predecessor->elder_count;
+	int fd = fd_frame_take(&predecessor->frame);
+
+	if (fd < 0 || count == RESTART_ELDERS_MAX) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	predecessor->elders[count].link = fd;
+	unpack_elder(from, &predecessor->elders[count].known);
+	predecessor->elder_count++;
+}
+
 static int create(struct daemon *daemon, int take_link)
 {
 	struct predecessor *predecessor = calloc(1, sizeof(*predecessor));
@@ -144,8 +182,12 @@ int predecessor_greet(struct daemon *daemon, int take_link)
 	pack_text(&rest, BREAKOUT_VERSION);
 	(void)handover_send(take_link, HANDOVER_HELLO, &rest, -1);
 	str_done(&rest);
-	while ((kind = next_frame(daemon->predecessor, &from)) == HANDOVER_SOCKET)
-		keep_socket(daemon->predecessor, &from);
+	while ((kind = next_frame(daemon->predecessor, &from)) == HANDOVER_SOCKET ||
+	       kind == HANDOVER_ELDER)
+		if (kind == HANDOVER_SOCKET)
+			keep_socket(daemon->predecessor, &from);
+		else
+			keep_elder(daemon->predecessor, &from);
 	return kind == HANDOVER_SOCKETS_END || !kind ? 0 : daemon_failed("restart", -EPROTO);
 }
 
@@ -190,7 +232,7 @@ void predecessor_refuse(struct daemon *daemon, const char *why)
 {
 	struct str rest = { 0 };
 
-	if (!predecessor_lives(daemon))
+	if (!daemon->predecessor || daemon->predecessor->link < 0)
 		return;
 	pack_bytes(&rest, why, strnlen(why, sizeof(daemon->restart.why) - 1)); /* what it keeps */
 	(void)handover_send(daemon->predecessor->link, HANDOVER_REFUSED, &rest, -1);
@@ -229,12 +271,17 @@ static void keep_vigil(struct daemon *daemon, struct unpack *from)
 int predecessor_take_store(struct daemon *daemon)
 {
 	struct predecessor *predecessor = daemon->predecessor;
+	struct str fleet = { 0 }, rest = { 0 };
 	struct unpack from;
 	uint64_t kind;
 
-	if (!predecessor_lives(daemon))
+	if (!predecessor || predecessor->link < 0)
 		return 0;
-	(void)handover_send(predecessor->link, HANDOVER_READY, NULL, -1);
+	handover_fleet(daemon->config, &fleet);
+	pack_bytes(&rest, fleet.text, fleet.length);
+	(void)handover_send(predecessor->link, HANDOVER_READY, &rest, -1);
+	str_done(&fleet);
+	str_done(&rest);
 	while ((kind = next_frame(predecessor, &from)) && kind != HANDOVER_STORE_END) {
 		if (kind == HANDOVER_STORE)
 			keep_vigil(daemon, &from);
@@ -264,73 +311,26 @@ void predecessor_take_phones(struct daemon *daemon)
 	}
 }
 
-static void on_calls(struct daemon *daemon, struct unpack *from)
-{
-	daemon->restart.elder_calls = (size_t)unpack_number(from);
-	daemon->restart.elder_for_s = (unsigned)unpack_number(from);
-	daemon_calls_changed(daemon);
-}
-
-static void on_end(struct predecessor *predecessor)
+/* Nothing is heard of them before the old one has left its place. */
+static int add_elders(struct predecessor *predecessor)
 {
 	struct daemon *daemon = predecessor->daemon;
+	int err = 0;
 
-	if (predecessor->said_gone)
-		log_info("main", "restart: the old process has ended, with its last call");
-	else
-		log_error("main", "restart: the old process has died, and with it calls=%zu",
-			  daemon->restart.elder_calls);
-	lose_link(predecessor);
-	daemon_calls_changed(daemon);
-}
+	for (size_t i = 0; i < predecessor->elder_count; i++) {
+		int failed = elders_add(daemon, predecessor->elders[i].link,
+					&predecessor->elders[i].known);
 
-static void on_link(int fd, void *arg)
-{
-	struct predecessor *predecessor = arg;
-
-	for (unsigned i = 0; i < FRAMES; i++) {
-		int got = fd_link_receive(fd, &predecessor->frame, 0);
-		struct unpack from = unpack_begin(&predecessor->frame);
-
-		if (got == -EAGAIN)
-			return;
-		if (got <= 0) {
-			on_end(predecessor);
-			return;
-		}
-		switch (unpack_number(&from)) {
-		case HANDOVER_CALLS:
-			on_calls(predecessor->daemon, &from);
-			break;
-		case HANDOVER_GONE:
-			predecessor->said_gone = true;
-			break;
-		default:
-			if (neighbour_take(predecessor->neighbour, &predecessor->frame) < 0)
-				log_debug("main", "restart: a frame of an unknown kind");
-		}
-		fd_frame_done(&predecessor->frame);
+		err = err ? err : failed;
 	}
-}
-
-static int follow(struct predecessor *predecessor, pid_t pid)
-{
-	struct daemon *daemon = predecessor->daemon;
-	int err = neighbour_create(&predecessor->neighbour, daemon->endpoint, NEIGHBOUR_ELDER,
-				   predecessor->link);
-
-	if (!err)
-		err = sip_loop_watch(daemon->loop, predecessor->link, on_link, predecessor);
-	if (err)
-		return daemon_failed("restart", err);
-	predecessor->watched = true;
-	daemon->restart.elder_pid = (int)pid;
-	return 0;
+	predecessor->elder_count = 0;
+	return err;
 }
 
 int predecessor_take_place(struct daemon *daemon)
 {
 	struct predecessor *predecessor = daemon->predecessor;
+	struct restart_elder known = { 0 };
 	struct unpack from;
 	uint64_t kind;
 	int err = 0;
@@ -341,18 +341,16 @@ int predecessor_take_place(struct daemon *daemon)
 		(void)handover_send(predecessor->link, HANDOVER_PREPARED, NULL, -1);
 	while ((kind = next_frame(predecessor, &from)) && kind != HANDOVER_GO)
 		fd_frame_done(&predecessor->frame);
-	if (kind)
-		err = follow(predecessor, (pid_t)unpack_number(&from));
-	if (kind && !err)
-		on_calls(daemon, &from);
+	if (kind) {
+		unpack_elder(&from, &known);
+		err = elders_add(daemon, predecessor->link, &known);
+		predecessor->link = -1;
+	}
+	if (!err)
+		err = add_elders(predecessor);
+	elders_tell_heir(daemon);
 	sip_endpoint_set_silent(daemon->endpoint, false);
-	return err;
-}
-
-void predecessor_end_calls(struct daemon *daemon)
-{
-	if (predecessor_lives(daemon))
-		(void)handover_send(daemon->predecessor->link, HANDOVER_END, NULL, -1);
+	return err ? daemon_failed("restart", err) : 0;
 }
 
 void predecessor_done(struct daemon *daemon)
@@ -362,6 +360,8 @@ void predecessor_done(struct daemon *daemon)
 	if (!predecessor)
 		return;
 	lose_link(predecessor);
+	for (size_t i = 0; i < predecessor->elder_count; i++)
+		close(predecessor->elders[i].link);
 	predecessor_close_unused(daemon);
 	for (size_t i = 0; i < predecessor->phone_count; i++)
 		str_done(&predecessor->phones[i]);

@@ -41,7 +41,9 @@ static unsigned load_percent(void *arg)
 {
 	const struct daemon *daemon = arg;
 
-	return (unsigned)(call_room_count(daemon->calls) * 100 / daemon->config->max_calls);
+	size_t calls = call_room_count(daemon->calls) + elders_calls(daemon);
+
+	return (unsigned)(calls * 100 / daemon->config->max_calls);
 }
 static void on_hooks(int fd, void *arg)
 {
@@ -190,29 +192,34 @@ static int start_vitals(struct daemon *daemon)
 	return err ? daemon_failed("health", err) : 0;
 }
 
+static struct admin_options admin_options(struct daemon *daemon)
+{
+	return (struct admin_options){ .socket_path = daemon->config->admin_socket,
+				       .config = daemon->config,
+				       .registrar = daemon->registrar,
+				       .calls = daemon->calls,
+				       .service = daemon->service,
+				       .endpoint = daemon->endpoint,
+				       .devices = daemon->devices,
+				       .vitals = daemon->vitals,
+				       .load = daemon->load,
+				       .loop = daemon->loop,
+				       .asks_sbc = daemon->config->sip.keepalive_s > 0,
+				       .drain = daemon_drain,
+				       .undrain = daemon_undrain,
+				       .draining = daemon_draining,
+				       .inherit = predecessor_admin_socket,
+				       .restart = successor_start,
+				       .reload = daemon_reload,
+				       .view = show_admin,
+				       .arg = daemon };
+}
+
 /* Calls matter more than the operator's socket, unless the socket says that
  * another daemon has the calls. */
 static int start_admin(struct daemon *daemon)
 {
-	const struct admin_options options = { .socket_path = daemon->config->admin_socket,
-					       .config = daemon->config,
-					       .registrar = daemon->registrar,
-					       .calls = daemon->calls,
-					       .service = daemon->service,
-					       .endpoint = daemon->endpoint,
-					       .devices = daemon->devices,
-					       .vitals = daemon->vitals,
-					       .load = daemon->load,
-					       .loop = daemon->loop,
-					       .asks_sbc = daemon->config->sip.keepalive_s > 0,
-					       .drain = daemon_drain,
-					       .undrain = daemon_undrain,
-					       .draining = daemon_draining,
-					       .inherit = predecessor_admin_socket,
-					       .restart = successor_start,
-					       .reload = daemon_reload,
-					       .view = show_admin,
-					       .arg = daemon };
+	const struct admin_options options = admin_options(daemon);
 	int err = options.socket_path ? admin_create(&daemon->admin, &options) : 0;
 
 	if (err == -EADDRINUSE)
@@ -221,6 +228,22 @@ static int start_admin(struct daemon *daemon)
 		log_error("main", "no admin socket at %s, breakoutctl will not work: %s",
 			  options.socket_path, strerror(-err));
 	return 0;
+}
+
+void daemon_start_side_admin(struct daemon *daemon, const char *path)
+{
+	struct admin_options options = admin_options(daemon);
+	int err;
+
+	if (!*path)
+		return;
+	options.socket_path = path;
+	options.only_socket = true;
+	options.inherit = NULL;
+	err = admin_create(&daemon->admin, &options);
+	if (err)
+		log_notice("main", "no admin socket at %s, our calls are not shown: %s", path,
+			   strerror(-err));
 }
 
 static void on_signal(int fd, void *arg)
@@ -338,6 +361,7 @@ void daemon_take_down(struct daemon *daemon)
 {
 	successor_done(daemon);
 	predecessor_done(daemon);
+	elders_done(daemon);
 	if (daemon->vigil && !daemon->left) /* from here on it is quiet, and not hung */
 		vigil_beat(daemon->vigil, VIGIL_STOPPING, clock_now());
 	daemon->admin = admin_destroy(daemon->admin);

@@ -14,8 +14,7 @@ static void on_linger(struct timer *timer, void *arg)
 	struct daemon *daemon = arg;
 
 	bool quiet = sip_endpoint_leg_count(daemon->endpoint) == 0 &&
-		     sip_endpoint_binding_count(daemon->endpoint) == 0 &&
-		     !predecessor_lives(daemon);
+		     sip_endpoint_binding_count(daemon->endpoint) == 0 && !elders_live(daemon);
 
 	if ((quiet || clock_now() >= daemon->linger_until) && successor_lets_go(daemon))
 		sip_loop_stop(daemon->loop);
@@ -56,10 +55,10 @@ void daemon_calls_changed(struct daemon *daemon)
 {
 	if (daemon->stopping != STOP_DRAINING || call_room_count(daemon->calls) > 0)
 		return;
-	if (!predecessor_lives(daemon))
+	if (!elders_live(daemon))
 		end(daemon);
-	else if (!daemon->restart.elder_calls)
-		predecessor_end_calls(daemon); /* it only waits for us */
+	else if (!elders_calls(daemon))
+		elders_end_calls(daemon); /* they only wait for us */
 }
 
 static void on_last_call(void *arg)
@@ -78,7 +77,7 @@ static void on_drain_over(struct timer *timer, void *arg)
 	struct daemon *daemon = arg;
 
 	(void)timer;
-	predecessor_end_calls(daemon);
+	elders_end_calls(daemon);
 	log_notice("main", "stop: %zu calls are ended", call_room_count(daemon->calls));
 	call_room_end_all(daemon->calls, CAUSE_DRAINING);
 	end(daemon);

@@ -126,6 +126,10 @@ static void on_hello(struct successor *successor, struct unpack *from)
 		return;
 	}
 	log_info("main", "restart: pid=%d version=%s starts", (int)successor->pid, version);
+	if (elders_send(daemon, successor->link) < 0) {
+		fail(successor, "the new program does not listen");
+		return;
+	}
 	sip_endpoint_each_socket(daemon->endpoint, send_sip_socket, successor);
 	admin_each_socket(daemon->admin, send_admin_socket, successor);
 	if (handover_send(successor->link, HANDOVER_SOCKETS_END, NULL, -1) < 0)
@@ -169,19 +173,41 @@ static void send_store(struct successor *successor)
 		fail(successor, "the new program does not listen");
 }
 
-static void on_ready(struct successor *successor)
+/* Of a fleet: nobody may miss us, and nobody goes by two names. */
+static bool same_fleet(const struct daemon *daemon, struct unpack *from)
+{
+	struct str ours = { 0 };
+	size_t length;
+	const char *theirs = unpack_bytes(from, &length);
+	bool same;
+
+	handover_fleet(daemon->first, &ours);
+	same = !ours.failed && length == ours.length &&
+	       (!length || !memcmp(theirs, ours.text, length));
+	str_done(&ours);
+	return same;
+}
+
+static void on_ready(struct successor *successor, struct unpack *from)
 {
 	if (successor->phase != STARTING)
 		return;
+	if (!same_fleet(successor->daemon, from)) {
+		fail(successor, "store.postgres, store.node or store.lease has changed: drain this "
+				"daemon and start it anew");
+		return;
+	}
 	successor->phase = RESTING;
 	registrar_rest(successor->daemon->registrar, REST_MS);
 }
 
-static void leave_place(struct daemon *daemon)
+static void leave_place(struct daemon *daemon, const char *socket)
 {
+	elders_leave(daemon);
 	daemon->left = true;
 	daemon->stopping = STOP_DRAINING;
 	daemon->admin = admin_hand_over(daemon->admin);
+	daemon_start_side_admin(daemon, socket);
 	vitals_freeze(daemon->vitals, true);
 	call_room_drain(daemon->calls, true);
 	service_forget_trunks(daemon->service);
@@ -199,10 +225,31 @@ static void tell_manager(pid_t pid)
 	notify_manager(state);
 }
 
+static void set_silent(struct daemon *daemon, bool silent)
+{
+	sip_endpoint_set_silent(daemon->endpoint, silent);
+	elders_set_silent(daemon, silent);
+}
+
+static void know_oneself(const struct daemon *daemon, struct restart_elder *ret_known)
+{
+	const char *path = daemon->first->admin_socket;
+	int length;
+
+	*ret_known = (struct restart_elder){ .pid = (int)getpid(),
+					     .calls = call_room_count(daemon->calls),
+					     .for_s = daemon->config->drain_s };
+	length = snprintf(ret_known->socket, sizeof(ret_known->socket), "%s.%d", path ? path : "",
+			  (int)getpid());
+	if (!path || length >= (int)sizeof(ret_known->socket))
+		ret_known->socket[0] = '\0';
+}
+
 /* Nothing can fail any more; calls wait in the kernel until the new one looks. */
 static void on_prepared(struct successor *successor)
 {
 	struct daemon *daemon = successor->daemon;
+	struct restart_elder known;
 	struct str rest = { 0 };
 	int err;
 
@@ -213,15 +260,14 @@ static void on_prepared(struct successor *successor)
 		fail(successor, "not enough memory");
 		return;
 	}
-	sip_endpoint_set_silent(daemon->endpoint, true);
+	set_silent(daemon, true);
 	tell_manager(successor->pid);
-	pack_number(&rest, (uint64_t)getpid());
-	pack_number(&rest, call_room_count(daemon->calls));
-	pack_number(&rest, daemon->config->drain_s);
+	know_oneself(daemon, &known);
+	pack_elder(&rest, &known);
 	err = handover_send(successor->link, HANDOVER_GO, &rest, -1);
 	str_done(&rest);
 	if (err) {
-		sip_endpoint_set_silent(daemon->endpoint, false);
+		set_silent(daemon, false);
 		tell_manager(getpid());
 		fail(successor, "the new program has ended");
 		return;
@@ -230,7 +276,7 @@ static void on_prepared(struct successor *successor)
 	successor->phase = SERVING;
 	log_info("main", "restart: pid=%d takes over, calls=%zu end here within_s=%u",
 		 (int)successor->pid, call_room_count(daemon->calls), daemon->config->drain_s);
-	leave_place(daemon);
+	leave_place(daemon, known.socket);
 }
 
 /* ---- from there on ---- */
@@ -267,6 +313,18 @@ static void on_death(struct successor *successor)
 	forget(successor);
 }
 
+/* Our heir has an heir itself. */
+static void on_heir(struct successor *successor, struct unpack *from)
+{
+	pid_t pid = (pid_t)unpack_number(from);
+
+	if (successor->phase != SERVING || from->failed || pid == successor->pid)
+		return;
+	log_info("main", "restart: pid=%d has the place of pid=%d", (int)pid, (int)successor->pid);
+	successor->pid = pid;
+	neighbour_renew(successor->neighbour);
+}
+
 static void on_refused(struct successor *successor, struct unpack *from)
 {
 	char why[sizeof(successor->daemon->restart.why)];
@@ -289,10 +347,13 @@ static bool on_frame(struct successor *successor)
 		on_refused(successor, &from);
 		break;
 	case HANDOVER_READY:
-		on_ready(successor);
+		on_ready(successor, &from);
 		break;
 	case HANDOVER_PREPARED:
 		on_prepared(successor);
+		break;
+	case HANDOVER_HEIR:
+		on_heir(successor, &from);
 		break;
 	case HANDOVER_END:
 		successor->stops = true;
@@ -378,18 +439,27 @@ static int spawn(const struct daemon *daemon, int link, pid_t *ret_pid)
 	return -err;
 }
 
+/* Of the oldest. Borrowed until it is asked again. */
+static const char *too_many(const struct restart_elder *elder)
+{
+	static char why[256];
+
+	(void)snprintf(why, sizeof(why),
+		       "%d processes before this one still have calls; the oldest, pid %d, has "
+		       "%zu and ends within %u s: try again then, or end its calls now with `kill "
+		       "%d`, given twice",
+		       RESTART_ELDERS_MAX, elder->pid, elder->calls, elder->for_s, elder->pid);
+	return why;
+}
+
 static const char *why_not(const struct daemon *daemon)
 {
 	if (daemon->successor)
 		return "a restart is under way";
 	if (daemon->stopping != STOP_NOT)
 		return "this daemon drains: `breakoutctl undrain` takes that back";
-	if (predecessor_lives(daemon))
-		return "the process before this one still has calls (`breakoutctl status` says how "
-		       "many): try again when they have ended";
-	if (daemon->first->postgres.conninfo)
-		return "a member of a fleet (store.postgres) is drained and started anew: the "
-		       "others keep its numbers";
+	if (daemon->restart.elder_count == RESTART_ELDERS_MAX)
+		return too_many(&daemon->restart.elders[RESTART_ELDERS_MAX - 1]);
 	if (getpid() == 1)
 		return "this process is the container's first and its end would be the "
 		       "container's: start another container and drain this one";
@@ -447,6 +517,17 @@ const char *successor_start(void *arg)
 	return NULL;
 }
 
+void successor_forget_elder(struct daemon *daemon, int pid)
+{
+	struct str rest = { 0 };
+
+	if (!daemon->successor || daemon->successor->phase == SERVING)
+		return;
+	pack_number(&rest, (uint64_t)pid);
+	(void)handover_send(daemon->successor->link, HANDOVER_ELDER_GONE, &rest, -1);
+	str_done(&rest);
+}
+
 bool successor_lets_go(struct daemon *daemon)
 {
 	struct successor *successor = daemon->successor;
@@ -457,16 +538,16 @@ bool successor_lets_go(struct daemon *daemon)
 	if (!successor->quiet_by)
 		successor->quiet_by = now + QUIET_MS;
 	if (!successor->parted_at) {
-		if (!neighbour_part(successor->neighbour, now >= successor->quiet_by, now))
+		if (!neighbours_part(daemon->endpoint, now >= successor->quiet_by, now))
 			return false;
 		successor->parted_at = now;
 	}
 	parted = now - successor->parted_at;
 	if (parted < PARTED_MS)
 		return false;
-	if (neighbour_owes_answers(successor->neighbour))
+	if (neighbours_owe_answers(daemon->endpoint))
 		return parted >= OWED_MAX_MS;
-	return parted >= PARTED_MAX_MS || neighbour_has_ended(successor->neighbour);
+	return parted >= PARTED_MAX_MS || neighbours_have_ended(daemon->endpoint);
 }
 
 void successor_done(struct daemon *daemon)

@@ -155,7 +155,7 @@ static int start_http(struct admin *admin, const struct config *config)
 {
 	int err = 0;
 
-	if (config->http.listen_count)
+	if (config->http.listen_count && !admin->answerer.options.only_socket)
 		err = http_create(&admin->http, &admin->answerer, &config->http);
 	return err == -ENOMEM ? err : 0;
 }

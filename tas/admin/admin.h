@@ -7,7 +7,7 @@
  * - status: one object
  * - regs [AFTER]: {"registrations": [...], "more": bool}, by number
  * - reg NUMBER: one registration
- * - calls: {"calls": [...]}
+ * - calls: {"calls": [...]}, those of processes that were here before with their "pid"
  * - trunks: {"trunks": [...]}, one object for each address
  * - devices: {"devices": [...]}, one for each contact
  * - refresh [NUMBER]: makes the next refresh due now
@@ -52,17 +52,27 @@ struct admin_view {
 	const struct admin_restart *restart; /* NULL (tests): nothing is known */
 };
 
+#define RESTART_ELDERS_MAX 3 /* each has the memory of a daemon */
+
+#define RESTART_SOCKET_ROOM 108 /* sun_path of unix(7) */
+
 /* How the daemon and others that were or will be in its place stand. */
 struct admin_restart {
 	enum { RESTART_NONE, RESTART_GOES_ON, RESTART_FAILED } state; /* of the last one */
 	char why[1024];                                               /* it failed */
-	int elder_pid; /* was here before us, and still has calls; 0: nobody */
-	size_t elder_calls;
-	unsigned elder_for_s; /* until they are ended */
+	/* Were here before us, and still have calls; the youngest first. */
+	struct restart_elder {
+		int pid;
+		size_t calls;
+		unsigned for_s;                   /* until they are ended */
+		char socket[RESTART_SOCKET_ROOM]; /* as admin_options.socket_path; "": none */
+	} elders[RESTART_ELDERS_MAX];
+	size_t elder_count;
 };
 
 struct admin_options {
 	const char *socket_path;       /* copied */
+	bool only_socket;              /* no HTTP and no orders: another process has our place */
 	const struct config *config;   /* read during admin_create() only */
 	struct registrar *registrar;   /* borrowed; may be NULL (tests) */
 	struct call_room *calls;       /* borrowed */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "base/metrics.h"
 #include "base/str.h"
+#include "tas/admin/elders.h"
 #include "tas/admin/explain.h"
 #include "tas/admin/fleet.h"
 #include "tas/admin/log_levels.h"
@@ -602,8 +603,13 @@ static json_t *answer_status(struct answerer *answerer, const char *unused)
 
 static json_t *answer_calls(struct answerer *answerer, const char *unused)
 {
+	json_t *calls = ask_sip_thread(answerer, sip_calls, "");
+	json_t *elders = ask_sip_thread(answerer, restart_elders, "");
+
 	(void)unused;
-	return ask_sip_thread(answerer, sip_calls, "");
+	elders_add_calls(calls, elders);
+	json_decref(elders);
+	return calls;
 }
 
 static json_t *answer_trunks(struct answerer *answerer, const char *unused)
@@ -619,7 +625,18 @@ static json_t *answer_explain(struct answerer *answerer, const char *question)
 
 static json_t *answer_trace(struct answerer *answerer, const char *call)
 {
-	return ask_sip_thread(answerer, sip_trace, call);
+	json_t *answer = ask_sip_thread(answerer, sip_trace, call);
+	json_t *elders = json_object_get(answer, "error")
+				 ? ask_sip_thread(answerer, restart_elders, "")
+				 : NULL;
+	struct str request = { 0 };
+
+	str_addf(&request, "trace %s", call);
+	if (!request.failed)
+		answer = elders_instead(answer, elders, request.text);
+	str_done(&request);
+	json_decref(elders);
+	return answer;
 }
 
 static json_t *answer_devices(struct answerer *answerer, const char *unused)
@@ -712,30 +729,35 @@ static const struct request {
 	const char *name;
 	enum { NONE, OPTIONAL, NEEDED, NAMED, NAMED_OR_NONE, DOCUMENT } argument;
 	bool registrar; /* is of no use without it */
+	bool elder;     /* is answered by a process whose place another has */
 	json_t *(*answer)(struct answerer *answerer, const char *number);
 } requests[] = {
-	{ "status", NONE, false, answer_status },
-	{ "regs", OPTIONAL, true, answer_regs },
-	{ "reg", NEEDED, true, answer_reg },
-	{ "calls", NONE, false, answer_calls },
-	{ "refresh", OPTIONAL, true, answer_refresh },
-	{ "drain", NONE, false, answer_drain },
-	{ "undrain", NONE, false, answer_undrain },
-	{ "restart", NONE, false, answer_restart },
-	{ "metrics", NONE, false, answer_metrics },
-	{ "log", NAMED_OR_NONE, false, answer_log },
-	{ "trunks", NONE, false, answer_trunks },
-	{ "explain", DOCUMENT, false, answer_explain },
-	{ "devices", NONE, false, answer_devices },
-	{ "trace", NAMED, false, answer_trace },
-	{ "config", OPTIONAL, false, answer_config },
-	{ "reload", OPTIONAL, false, answer_reload },
-	{ "cert", NONE, false, answer_cert },
-	{ "pauses", NONE, true, answer_pauses },
+	{ "status", NONE, false, true, answer_status },
+	{ "regs", OPTIONAL, true, false, answer_regs },
+	{ "reg", NEEDED, true, false, answer_reg },
+	{ "calls", NONE, false, true, answer_calls },
+	{ "refresh", OPTIONAL, true, false, answer_refresh },
+	{ "drain", NONE, false, false, answer_drain },
+	{ "undrain", NONE, false, false, answer_undrain },
+	{ "restart", NONE, false, false, answer_restart },
+	{ "metrics", NONE, false, true, answer_metrics },
+	{ "log", NAMED_OR_NONE, false, true, answer_log },
+	{ "trunks", NONE, false, false, answer_trunks },
+	{ "explain", DOCUMENT, false, false, answer_explain },
+	{ "devices", NONE, false, false, answer_devices },
+	{ "trace", NAMED, false, true, answer_trace },
+	{ "config", OPTIONAL, false, false, answer_config },
+	{ "reload", OPTIONAL, false, false, answer_reload },
+	{ "cert", NONE, false, false, answer_cert },
+	{ "pauses", NONE, true, false, answer_pauses },
 };
+
+#define NOT_HERE "another process has the place of this one, which only ends its calls: ask that"
 
 static json_t *run(struct answerer *answerer, const struct request *request, const char *number)
 {
+	if (answerer->options.only_socket && !request->elder)
+		return error_text(NOT_HERE);
 	if (request->registrar && !answerer->options.registrar)
 		return error_text(NO_REGISTRAR);
 	if (*number && request->argument == NONE)
@@ -769,6 +791,8 @@ static json_t *obey(struct answerer *answerer, const struct order *order, const 
 {
 	struct registrar *registrar = answerer->options.registrar;
 
+	if (answerer->options.only_socket)
+		return error_text(NOT_HERE);
 	return registrar ? order->carry_out(registrar, document, who) : error_text(NO_REGISTRAR);
 }
 

@@ -204,6 +204,7 @@ static const struct api_route routes[] = {
 	{ ASK("GET", "/v1/reloads/*", HTTP_ROLE_OPERATE, "reload") },
 	{ ASK("POST", "/v1/drain", HTTP_ROLE_ADMIN, "drain") },
 	{ ASK("POST", "/v1/undrain", HTTP_ROLE_ADMIN, "undrain") },
+	{ ASK("POST", "/v1/restart", HTTP_ROLE_ADMIN, "restart") },
 };
 
 /* ---- finding one ---- */

@@ -11,8 +11,10 @@
 
 /* Begins one: {"restart": "begun"}, or {"error": why not}. */
 json_t *restart_begin(const struct admin_options *options, const char *unused);
-/* Into `status`: "restart" of the last one that failed or goes on, "predecessor" while one
- * has calls. */
+/* The "predecessors" of the status. */
+json_t *restart_elders(const struct admin_options *options, const char *unused);
+/* Into `status`: "restart" of the last one that failed or goes on, "predecessors" while some
+ * have calls. */
 void restart_add(const struct admin_options *options, json_t *status);
 
 #endif

@@ -84,8 +84,8 @@ struct sip_endpoint {
 	struct probe *probes; /* all of them */
 	struct binding *bindings;
 	size_t binding_count;
-	struct listening listening;     /* the sockets under the listeners */
-	struct neighbour *elder, *heir; /* NULL: we are alone */
+	struct listening listening;      /* the sockets under the listeners */
+	struct neighbour *elders, *heir; /* elders: a list, the newest first; NULL: none */
 };
 
 /* endpoint.c */

@@ -58,6 +58,8 @@ static void say(struct mirror *mirror, const char *bytes, size_t length)
 	mirror->last = clock_now();
 	if (sip && sip->sip_status && sip->sip_status->st_status >= 200 && mirror->pending)
 		mirror->pending--;
+	else if (sip && sip->sip_request && sip->sip_request->rq_method != sip_method_ack)
+		mirror->asked++;
 	if (sip && !mirror->parted && !tport_is_closed(mirror->tport))
 		said = tport_tsend(mirror->tport, msg, tport_name(mirror->tport), TAG_END());
 	else if (sip)
@@ -88,16 +90,37 @@ static void take_bytes(struct mirror *mirror, const char *bytes, size_t length)
 		str_add_n(&mirror->gathered, bytes + begin, length - begin);
 }
 
+/* The process it was shown to has ended; the one in its place has never seen it. */
+static void show_again(struct neighbour *neighbour, tport_t *tport)
+{
+	const struct listener *listener = endpoint_listener_of(neighbour->endpoint, tport);
+	struct mirror *mirror;
+
+	if (listener && !tport_is_closed(tport) &&
+	    mirror_create(&mirror, neighbour, tport, listener->transport) == 0)
+		mirror->heir = neighbour->heirs;
+}
+
 static void on_mirror(int fd, void *arg)
 {
 	struct mirror *mirror = arg;
+	struct neighbour *neighbour = mirror->neighbour;
 	char bytes[16384];
 	ssize_t n = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+	bool before_this_heir = mirror->heir && mirror->heir < neighbour->heirs && !mirror->parted;
+	tport_t *tport;
 
-	if (n > 0)
+	if (n > 0) {
 		take_bytes(mirror, bytes, (size_t)n);
-	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
-		mirror_close(mirror);
+		return;
+	}
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	tport = tport_ref(mirror->tport);
+	mirror_close(mirror);
+	if (before_this_heir)
+		show_again(neighbour, tport);
+	tport_unref(tport);
 }
 
 /* ---- what we hear for the other side ---- */
@@ -127,6 +150,12 @@ static void tell(struct str *frame, tport_t *tport, enum sip_transport transport
 	pack_bytes(frame, &peer, sizeof(peer));
 }
 
+/* Of the heir's own; what comes from there is given back. */
+static bool is_heirs(const struct neighbour *neighbour, const tport_t *tport)
+{
+	return neighbour->side == NEIGHBOUR_HEIR && neighbour_shown(neighbour, tport);
+}
+
 static int show(struct neighbour *neighbour, tport_t *tport, enum sip_transport transport, int fd)
 {
 	const char *const *names = transport == SIP_TRANSPORT_TLS
@@ -139,6 +168,7 @@ static int show(struct neighbour *neighbour, tport_t *tport, enum sip_transport 
 	while (names && names[count] && count < NEIGHBOUR_NAMES)
 		count++;
 	pack_number(&frame, NEIGHBOUR_CONNECTION);
+	pack_number(&frame, is_heirs(neighbour, tport));
 	tell(&frame, tport, transport);
 	pack_number(&frame, count);
 	for (size_t i = 0; i < count; i++)
@@ -192,8 +222,8 @@ struct mirror *mirror_of(struct neighbour *neighbour, tport_t *tport)
 	return mirror;
 }
 
-int mirror_pass(struct neighbour *neighbour, msg_t *msg, const sip_t *sip, tport_t *tport,
-		enum sip_transport transport)
+static int pass_once(struct neighbour *neighbour, msg_t *msg, const sip_t *sip, tport_t *tport,
+		     enum sip_transport transport)
 {
 	struct mirror *mirror = mirror_of(neighbour, tport);
 	int err = mirror ? 0 : mirror_create(&mirror, neighbour, tport, transport);
@@ -212,16 +242,29 @@ int mirror_pass(struct neighbour *neighbour, msg_t *msg, const sip_t *sip, tport
 		mirror_close(mirror);
 	else if (sip->sip_request && sip->sip_request->rq_method != sip_method_ack)
 		mirror->pending++;
+	else if (sip->sip_status && sip->sip_status->st_status >= 200 && mirror->asked)
+		mirror->asked--;
+	return err;
+}
+
+int mirror_pass(struct neighbour *neighbour, msg_t *msg, const sip_t *sip, tport_t *tport,
+		enum sip_transport transport)
+{
+	int err = pass_once(neighbour, msg, sip, tport, transport);
+
+	/* Another process has the other end by now. */
+	if (err == -EPIPE || err == -ECONNRESET)
+		err = pass_once(neighbour, msg, sip, tport, transport);
 	return err;
 }
 
 static bool is_quiet(const struct mirror *mirror, mono_ms now)
 {
-	return !mirror->pending && !mirror->out.length && !mirror->gathered.length &&
-	       now - mirror->last >= QUIET_MS;
+	return !mirror->pending && !mirror->asked && !mirror->out.length &&
+	       !mirror->gathered.length && now - mirror->last >= QUIET_MS;
 }
 
-bool neighbour_part(struct neighbour *neighbour, bool all, mono_ms now)
+static bool part(struct neighbour *neighbour, bool all, mono_ms now)
 {
 	bool done = true;
 
@@ -239,7 +282,17 @@ bool neighbour_part(struct neighbour *neighbour, bool all, mono_ms now)
 	return done;
 }
 
-bool neighbour_owes_answers(const struct neighbour *neighbour)
+bool neighbours_part(struct sip_endpoint *endpoint, bool all, mono_ms now)
+{
+	bool done = !endpoint->heir || part(endpoint->heir, all, now);
+
+	for (struct neighbour *at = endpoint->elders; at; at = at->next)
+		if (!part(at, all, now))
+			done = false;
+	return done;
+}
+
+static bool owes_answers(const struct neighbour *neighbour)
 {
 	for (const struct mirror *at = neighbour->mirrors; at; at = at->next)
 		if (at->pending)
@@ -247,9 +300,20 @@ bool neighbour_owes_answers(const struct neighbour *neighbour)
 	return false;
 }
 
-bool neighbour_has_ended(const struct neighbour *neighbour)
+bool neighbours_owe_answers(const struct sip_endpoint *endpoint)
 {
-	return !neighbour->mirrors;
+	for (const struct neighbour *at = endpoint->elders; at; at = at->next)
+		if (owes_answers(at))
+			return true;
+	return endpoint->heir && owes_answers(endpoint->heir);
+}
+
+bool neighbours_have_ended(const struct sip_endpoint *endpoint)
+{
+	for (const struct neighbour *at = endpoint->elders; at; at = at->next)
+		if (at->mirrors)
+			return false;
+	return !endpoint->heir || !endpoint->heir->mirrors;
 }
 
 void mirror_sweep(struct neighbour *neighbour)

@@ -67,7 +67,7 @@ void neighbour_text(struct str *to, msg_t *msg)
 	free(more);
 }
 
-static int pass_datagram(struct neighbour *neighbour, msg_t *msg, tport_t *tport, bool last)
+static int pass_datagram(struct neighbour *neighbour, msg_t *msg, tport_t *tport, bool returned)
 {
 	struct str frame = { 0 }, text = { 0 };
 	struct sockaddr_storage local, peer;
@@ -79,7 +79,7 @@ static int pass_datagram(struct neighbour *neighbour, msg_t *msg, tport_t *tport
 	pack_number(&frame, NEIGHBOUR_DATAGRAM);
 	pack_bytes(&frame, &local, sizeof(local));
 	pack_bytes(&frame, &peer, sizeof(peer));
-	pack_number(&frame, last);
+	pack_number(&frame, returned);
 	pack_bytes(&frame, text.text, text.length);
 	err = frame.failed || text.failed
 		      ? -ENOMEM
@@ -91,14 +91,35 @@ static int pass_datagram(struct neighbour *neighbour, msg_t *msg, tport_t *tport
 
 /* ---- what is passed on ---- */
 
+const struct shown *neighbour_shown(const struct neighbour *neighbour, const tport_t *tport)
+{
+	const struct shown *at = neighbour->shown;
+
+	while (at && at->tport != tport)
+		at = at->next;
+	return at;
+}
+
 static bool came_by(const struct neighbour *neighbour, const tport_t *tport)
 {
-	if (!neighbour)
-		return false;
-	for (const struct shown *at = neighbour->shown; at; at = at->next)
-		if (at->tport == tport)
-			return true;
-	return neighbour->delivering;
+	return neighbour && (neighbour->delivering || neighbour_shown(neighbour, tport));
+}
+
+/* Who has to be asked next; NULL: all were. An elder that passes on what came to itself has
+ * looked, and the others have not; one that gives back was asked, as those younger were. */
+static struct neighbour *next_elder(const struct sip_endpoint *endpoint, const tport_t *tport)
+{
+	struct neighbour *by = endpoint->elders;
+	const struct shown *shown;
+	bool returned;
+
+	while (by && !came_by(by, tport))
+		by = by->next;
+	if (!by)
+		return endpoint->elders;
+	shown = neighbour_shown(by, tport);
+	returned = by->delivering ? by->returned : shown->returned;
+	return returned || by == endpoint->elders ? by->next : endpoint->elders;
 }
 
 static enum message_kind kind_of(const sip_t *sip)
@@ -115,13 +136,13 @@ static enum message_kind kind_of(const sip_t *sip)
 }
 
 static void pass(struct neighbour *neighbour, msg_t *msg, const sip_t *sip, tport_t *tport,
-		 bool last)
+		 bool returned)
 {
 	const struct listener *listener = endpoint_listener_of(neighbour->endpoint, tport);
 	int err;
 
 	if (listener->transport == SIP_TRANSPORT_UDP)
-		err = pass_datagram(neighbour, msg, tport, last);
+		err = pass_datagram(neighbour, msg, tport, returned);
 	else
 		err = mirror_pass(neighbour, msg, sip, tport, listener->transport);
 	if (err)
@@ -131,23 +152,21 @@ static void pass(struct neighbour *neighbour, msg_t *msg, const sip_t *sip, tpor
 
 bool neighbour_passes(struct sip_endpoint *endpoint, msg_t *msg, const sip_t *sip, bool known)
 {
-	struct neighbour *elder = endpoint->elder, *heir = endpoint->heir;
-	tport_t *tport =
-		elder || heir ? tport_delivered_by(nta_agent_tports(endpoint->agent), msg) : NULL;
-	const struct passing_question question = {
-		.kind = kind_of(sip),
-		.elder = elder != NULL,
-		.heir = heir != NULL,
-		.by_elder = came_by(elder, tport),
-		.by_heir = came_by(heir, tport),
-		.last = elder && elder->delivering && elder->last_word,
-		.datagram = tport && tport_is_udp(tport),
-		.known = known,
-		.early = elder && clock_now() - elder->since < EARLY_MS,
-	};
+	struct neighbour *elder, *heir = endpoint->heir;
+	tport_t *tport = endpoint->elders || heir
+				 ? tport_delivered_by(nta_agent_tports(endpoint->agent), msg)
+				 : NULL;
+	struct passing_question question = { .kind = kind_of(sip), .known = known };
 
 	if (!tport || !endpoint_listener_of(endpoint, tport))
 		return false;
+	elder = heir ? NULL : next_elder(endpoint, tport);
+	question.heir = heir != NULL;
+	question.by_heir = came_by(heir, tport);
+	question.gives_back = heir && heir->gives_back;
+	question.elder = elder != NULL;
+	question.datagram = tport_is_udp(tport);
+	question.early = elder && clock_now() - elder->since < EARLY_MS;
 	switch (passing_decide(&question)) {
 	case PASS_NOT:
 		return false;
@@ -186,6 +205,7 @@ static char **unpack_names(struct unpack *from)
 static int take_connection(struct neighbour *neighbour, struct unpack *from, int take_fd)
 {
 	struct listening *listening = &neighbour->endpoint->listening;
+	bool returned = unpack_number(from);
 	int transport = (int)unpack_number(from);
 	const struct listening_socket *socket;
 	struct sockaddr_storage local, peer;
@@ -207,6 +227,7 @@ static int take_connection(struct neighbour *neighbour, struct unpack *from, int
 		return socket ? 0 : -EPROTO;
 	}
 	tport_ref(shown->tport);
+	shown->returned = returned;
 	shown->next = neighbour->shown;
 	neighbour->shown = shown;
 	return 0;
@@ -238,12 +259,12 @@ static int take_datagram(struct neighbour *neighbour, struct unpack *from)
 	struct sockaddr_storage local, peer;
 	const char *bytes;
 	size_t length;
-	bool last;
+	bool returned;
 	msg_t *msg;
 
 	unpack_into(from, &local, sizeof(local));
 	unpack_into(from, &peer, sizeof(peer));
-	last = unpack_number(from);
+	returned = unpack_number(from);
 	bytes = unpack_bytes(from, &length);
 	if (from->failed || !length)
 		return -EPROTO;
@@ -254,9 +275,9 @@ static int take_datagram(struct neighbour *neighbour, struct unpack *from)
 		return 0;
 	}
 	neighbour->delivering = true;
-	neighbour->last_word = last;
+	neighbour->returned = returned;
 	tport_deliver(socket->tport, msg, NULL, NULL, su_now());
-	neighbour->delivering = neighbour->last_word = false;
+	neighbour->delivering = neighbour->returned = false;
 	return 0;
 }
 
@@ -291,9 +312,12 @@ void neighbour_show(struct neighbour *neighbour, const char *hop)
 		listener = tport && tport_is_secondary(tport)
 				   ? endpoint_listener_of(endpoint, tport)
 				   : NULL;
-		if (listener && !mirror_of(neighbour, tport) &&
-		    mirror_create(&mirror, neighbour, tport, listener->transport) < 0)
-			neighbour_lost(neighbour, "a device's connection cannot be shared");
+		if (listener && !mirror_of(neighbour, tport)) {
+			if (mirror_create(&mirror, neighbour, tport, listener->transport) < 0)
+				neighbour_lost(neighbour, "a device's connection cannot be shared");
+			else
+				mirror->heir = neighbour->heirs;
+		}
 	}
 	su_home_deinit(home);
 }
@@ -330,22 +354,44 @@ int neighbour_create(struct neighbour **ret_neighbour, struct sip_endpoint *endp
 	};
 	timer_init(&neighbour->sweep, on_sweep, neighbour);
 	timer_start(endpoint_wheel(endpoint), &neighbour->sweep, now + SWEEP_MS);
-	if (side == NEIGHBOUR_ELDER)
-		endpoint->elder = neighbour;
-	else
+	if (side == NEIGHBOUR_ELDER) {
+		struct neighbour **last = &endpoint->elders;
+
+		while (*last)
+			last = &(*last)->next;
+		*last = neighbour;
+	} else {
+		neighbour->gives_back = endpoint->elders != NULL;
+		neighbour->heirs = 1;
 		endpoint->heir = neighbour;
+	}
 	*ret_neighbour = neighbour;
 	return 0;
+}
+
+void neighbour_leave(struct neighbour *neighbour)
+{
+	neighbour->link = -1;
+}
+
+void neighbour_renew(struct neighbour *neighbour)
+{
+	neighbour->heirs++;
 }
 
 struct neighbour *neighbour_destroy(struct neighbour *neighbour)
 {
 	if (!neighbour)
 		return NULL;
-	if (neighbour->endpoint->elder == neighbour)
-		neighbour->endpoint->elder = NULL;
-	if (neighbour->endpoint->heir == neighbour)
+	if (neighbour->side == NEIGHBOUR_HEIR) {
 		neighbour->endpoint->heir = NULL;
+	} else {
+		struct neighbour **at = &neighbour->endpoint->elders;
+
+		while (*at != neighbour)
+			at = &(*at)->next;
+		*at = neighbour->next;
+	}
 	timer_cancel(&neighbour->sweep);
 	while (neighbour->mirrors)
 		mirror_close(neighbour->mirrors);

@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* neighbour.h - the daemon that was here before us, or the one that takes our place, as
- * SIP sees it.
+/* neighbour.h - the daemons that were here before us, and the one that takes our place, as
+ * SIP sees them.
  *
- * Connections stay with the process that has them; sockets that listen go to the newer
- * one. So each hears what is for the other: the elder new calls over its connections, the
- * newer one BYEs of the elder's calls. Who gets a message that belongs to nothing of its
+ * Connections stay with the process that has them; sockets that listen go to the newest
+ * one. So each hears what is for others: an elder new calls over its connections, the
+ * newest one BYEs of an elder's calls. Who gets a message that belongs to nothing of its
  * own passes it on, whole, and the other sees it on a connection from the true peer
  * (listening_give()); what it says there leaves by the true connection. Nothing is added to
- * a message, no Via either. What the other passed to us is never passed back, but for a
- * first INVITE by UDP, whose transaction the elder may have: then the newer one serves it.
+ * a message, no Via either.
+ *
+ * Elders know only the newest one, which knows all. An elder passes to it what is not its
+ * own. The newest one asks its elders one after another, from the youngest on: each but the
+ * oldest gives back what it has nothing to do with, and so a message ends with its owner,
+ * or with the oldest, who says that there is no such call. A first INVITE by UDP, whose
+ * transaction an elder may have, comes back to the newest one, which serves it.
  *
  * Threads: the SIP thread.
  */
@@ -29,9 +34,14 @@ enum neighbour_side { NEIGHBOUR_ELDER, NEIGHBOUR_HEIR };
 enum neighbour_frame { NEIGHBOUR_CONNECTION = 100, NEIGHBOUR_DATAGRAM };
 
 /* Until neighbour_destroy() the endpoint passes on what is for the other side, over
- * `link` (fd_link.h; borrowed). */
+ * `link` (fd_link.h; borrowed). Elders come from the youngest on. */
 int neighbour_create(struct neighbour **ret_neighbour, struct sip_endpoint *endpoint,
 		     enum neighbour_side side, int link) MUST_CHECK;
+/* An elder's link is our heir's from now on: what is shared with it goes on, no more is. */
+void neighbour_leave(struct neighbour *neighbour);
+/* Another process is at the heir's end of the link: connections that were shown, and that
+ * the one before ends, are shown to it. */
+void neighbour_renew(struct neighbour *neighbour);
 /* What the other is in the middle of over our connections, it loses. */
 struct neighbour *neighbour_destroy(struct neighbour *neighbour);
 
@@ -42,16 +52,16 @@ int neighbour_take(struct neighbour *neighbour, struct fd_frame *frame) MUST_CHE
  * used by the other from now on: who is there cannot be called otherwise. */
 void neighbour_show(struct neighbour *neighbour, const char *hop);
 
-/* Says the end of those connections of ours that the other side uses and that are quiet:
+/* Says the end of those connections of ours that neighbours use and that are quiet:
  * nothing was said for a moment, and no request waits for its answer. `all`: of the others
  * too. What their peers have sent already is passed on, and answered where its Via says (RFC
  * 3261 section 18.2.2). True: there are no others. Ask again. */
-bool neighbour_part(struct neighbour *neighbour, bool all, mono_ms now);
+bool neighbours_part(struct sip_endpoint *endpoint, bool all, mono_ms now);
 
 /* Whether a request that was passed on waits for its final answer; whether the peers have
  * ended all of those connections, and got their answers. */
-bool neighbour_owes_answers(const struct neighbour *neighbour);
-bool neighbour_has_ended(const struct neighbour *neighbour);
+bool neighbours_owe_answers(const struct sip_endpoint *endpoint);
+bool neighbours_have_ended(const struct sip_endpoint *endpoint);
 
 /* ---- inside of tas/sip ---- */
 
@@ -61,9 +71,10 @@ enum passing { PASS_NOT, PASS_TO_ELDER, PASS_TO_HEIR, PASS_BACK };
 /* Of a message that belongs to nothing of our own. */
 struct passing_question {
 	enum message_kind kind;
-	bool elder, heir;       /* there is one */
-	bool by_elder, by_heir; /* who passed it to us */
-	bool last;              /* and will not have it back */
+	bool heir;       /* there is one */
+	bool by_heir;    /* passed it to us */
+	bool gives_back; /* what is not ours may be another elder's */
+	bool elder;      /* there is one that has not seen it yet */
 	bool datagram;
 	bool known; /* its sender was let in; before that it is not asked who it is */
 	bool early; /* the elder may have transactions from before */

@@ -25,6 +25,8 @@ struct mirror {
 	struct framing framing;
 	struct str gathered; /* of a message that the other side sends there */
 	unsigned pending;    /* requests passed on without a final answer */
+	unsigned asked;      /* requests of the other side's without one */
+	unsigned heir;       /* neighbour.heirs when it was shown; 0: for a message */
 	mono_ms last;        /* when something was said either way */
 	bool parted;         /* its end was said */
 };
@@ -33,17 +35,21 @@ struct mirror {
 struct shown {
 	struct shown *next;
 	tport_t *tport; /* held */
+	bool returned;  /* what comes here was an elder's to take, and is not its own */
 };
 
 struct neighbour {
 	struct sip_endpoint *endpoint;
 	enum neighbour_side side;
-	int link;
+	struct neighbour *next; /* elder */
+	int link;               /* -1: another's now */
+	bool gives_back;        /* see passing_question; of an heir */
+	unsigned heirs;         /* processes that were there, of an heir; counts from 1 */
 	struct mirror *mirrors;
 	struct shown *shown;
 	mono_ms since;
 	struct timer sweep;
-	bool delivering, last_word; /* a datagram of the other side's, just now */
+	bool delivering, returned; /* a datagram of the other side's, just now */
 	struct log_limit log;
 };
 
@@ -51,6 +57,8 @@ struct neighbour {
 void neighbour_lost(struct neighbour *neighbour, const char *why);              /* a message */
 void neighbour_address(const void *from, struct sockaddr_storage *ret_address); /* su_sockaddr_t */
 void neighbour_text(struct str *to, msg_t *msg); /* adds it as it will be read again */
+/* The connection is one that the other side shows us; NULL: no. */
+const struct shown *neighbour_shown(const struct neighbour *neighbour, const tport_t *tport);
 
 /* mirror.c */
 struct mirror *mirror_of(struct neighbour *neighbour, tport_t *tport); /* NULL: none */

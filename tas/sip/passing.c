@@ -7,13 +7,20 @@ static enum passing decide_elder(const struct passing_question *question)
 {
 	if (!question->by_heir)
 		return PASS_TO_HEIR;
-	return question->kind == MESSAGE_FIRST_INVITE && question->datagram ? PASS_BACK : PASS_NOT;
+	switch (question->kind) {
+	case MESSAGE_RESPONSE:
+	case MESSAGE_INSIDE:
+		return question->gives_back ? PASS_BACK : PASS_NOT;
+	case MESSAGE_FIRST_INVITE:
+		return question->datagram ? PASS_BACK : PASS_NOT;
+	case MESSAGE_OTHER:
+		break;
+	}
+	return PASS_NOT;
 }
 
 static enum passing decide_heir(const struct passing_question *question)
 {
-	if (question->by_elder || question->last)
-		return PASS_NOT;
 	switch (question->kind) {
 	case MESSAGE_RESPONSE:
 		return PASS_TO_ELDER;

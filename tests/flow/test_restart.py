@@ -3,16 +3,24 @@
 core is told, what is recorded."""
 
 import concurrent.futures
+import http.client
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import time
 
 from core import BIN, Core, Daemon, expect, finish, run_tests, wait_until
 
 core = Core()
-tas = Daemon(core).start()
+tas = Daemon(core)
+HTTP = core.folder / "http.sock"
+tas.config.write_text(re.sub(
+    r"^admin:.*\n", lambda _: f"admin:\n  socket: {core.folder}/breakout.sock\n  http:\n"
+    f"    listen: ['unix:{HTTP}']\n", tas.config.read_text(), flags=re.M))
+tas.start()
 tas.wait_registered()
 
 LOOP, MO, MT, FORK, FALLBACK, INGRESS = tas.numbers[:6]
@@ -37,6 +45,21 @@ def status():
     return json.loads(ctl("-o", "json", "status").stdout)
 
 
+class Unix(http.client.HTTPConnection):
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(10)
+        self.sock.connect(str(HTTP))
+
+
+def ask(method, path):
+    """By HTTP: (status, document)"""
+    link = Unix("localhost")
+    link.request(method, path)
+    answer = link.getresponse()
+    return answer.status, json.loads(answer.read())
+
+
 def records():
     path = core.folder / "cdr.jsonl"
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
@@ -49,8 +72,9 @@ def place(caller, callee, talk_ms, hangup):
 
 
 def calls_that_go_on_are_heard_both_ways_to_their_end():
-    """Four before the restart, over TLS and over the UDP trunk, ended by either side with
-    the old process's help; four after it, through the new one."""
+    """Four before a restart by breakoutctl, over TLS and over the UDP trunk, four before
+    another one by HTTP, and four after it, ended by either side: the first with the help of
+    two older processes' connections."""
     core.phone("+4790000099", "answer")
     core.phone(LOOP, "answer")
     core.phone(FORK, "no-answer")
@@ -59,24 +83,47 @@ def calls_that_go_on_are_heard_both_ways_to_their_end():
     assert status()["calls"] == 0
     wanted = [("+4790000099", LOOP, "caller"), (LOOP, "+4790000099", "callee"),
               ("+4790000099", FORK, "callee"), ("+4722000000", INGRESS, "caller")]
-    with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        before = [pool.submit(place, *who[:2], 2500, who[2]) for who in wanted]
-        wait_until(lambda: status()["calls"] == 4 and len(core.must("calls")["calls"]) == 4, 5,
-                   "four calls")
-        time.sleep(0.8)  # they talk
+    with concurrent.futures.ThreadPoolExecutor(12) as pool:
+        def four(talk_ms):
+            calls = [pool.submit(place, *who[:2], talk_ms, who[2]) for who in wanted]
+            wait_until(lambda: [c["state"] for c in ask("GET", "/v1/calls")[1]["calls"]
+                                if "pid" not in c] == ["TALKING"] * 4, 5, "four calls talk")
+            return calls
+
+        calls = four(4500)
+        time.sleep(0.8)
         registered = core.upserts()
         done = ctl("restart")
         assert done.returncode == 0 and "calls that end in" in done.stdout, done
         pids.append(status()["pid"])
-        assert status()["predecessor"] == {**status()["predecessor"], "pid": pids[0], "calls": 4}
-        after = [pool.submit(place, *who[:2], 400, who[2]) for who in wanted]
-        for call in before + after:
+        [elder] = status()["predecessors"]
+        assert elder == {**elder, "pid": pids[0], "calls": 4}
+        calls += four(3000)
+        assert ask("POST", "/v1/restart") == (200, {"restart": "begun"})
+        wait_until(lambda: by_http()["pid"] not in pids, 10, "another process")
+        pids.append(by_http()["pid"])
+        assert [(e["pid"], e["calls"]) for e in by_http()["predecessors"]] == [
+            (pids[1], 4), (pids[0], 4)]
+        assert ask("POST", "/v1/restart")[0] == 200
+        wait_until(lambda: by_http()["pid"] not in pids, 10, "a third process")
+        pids.append(by_http()["pid"])
+        calls += four(400)
+        for call in calls:
             expect(call.result(), **TWO_WAY)
-    wait_until(lambda: not alive(pids[0]), 10, "the old process ends")
-    wait_until(lambda: len(records()) == 8, 5, "eight records")
+    wait_until(lambda: not any(map(alive, pids[:3])), 10, "the old processes end")
+    wait_until(lambda: len(records()) == 12, 5, "twelve records")
     assert {r["cause"] for r in records()} == {"normal"}, records()
     assert core.upserts() == registered, "somebody was registered again"
-    assert "predecessor" not in status() and status()["registrations"]["active"] == len(tas.numbers)
+    assert "predecessors" not in status()
+    assert status()["registrations"]["active"] == len(tas.numbers)
+
+
+def by_http():
+    """The status; it may be the moment in which the new process begins to answer."""
+    try:
+        return ask("GET", "/v1/status")[1]
+    except (OSError, ValueError, http.client.HTTPException):
+        return {"pid": pids[-1]}
 
 
 def it_goes_on_registering():
@@ -88,6 +135,6 @@ def it_goes_on_registering():
 failed = run_tests([calls_that_go_on_are_heard_both_ways_to_their_end, it_goes_on_registering], core)
 tas.process.wait(10)
 if len(pids) > 1:
-    os.kill(pids[1], signal.SIGTERM)
-    wait_until(lambda: not alive(pids[1]), 15, "the new process ends")
+    os.kill(pids[-1], signal.SIGTERM)
+    wait_until(lambda: not alive(pids[-1]), 15, "the new process ends")
 finish(failed, core, tas)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A breakoutd for one test: certificates, configuration, start, log, stop."""
 
+import contextlib
+import json
 import os
 import pathlib
 import random
@@ -173,6 +175,71 @@ class Daemon:
         self.scratch.cleanup()
         if kind is None and status != 0:
             raise AssertionError(f"breakoutd ended with status {status}\n{log[-6000:]}")
+
+
+class Restarted(Daemon):
+    """One whose process is another one after a restart: `pid` is the one that serves."""
+
+    def __init__(self, sbc_port, pki, changes):
+        super().__init__(sbc_port, pki, changes)
+        self.pids, self.killed = [], False
+
+    def hurry(self):
+        """Nobody answers for the core's API, and a stop waits for what it was asked."""
+        core = self.config()["core"]
+        self.changes["core"] = {**core, "api": {**core["api"], "deadline": "500ms"}}
+
+    def status(self):
+        return json.loads(self.ctl("-o", "json", "status").stdout)
+
+    def restart(self):
+        done = self.ctl("restart")
+        if done.returncode == 0:
+            self.pids.append(self.status()["pid"])
+        return done
+
+    def shown_calls(self, count):
+        """Once all of them talk."""
+        calls = []
+
+        def talk():
+            calls[:] = json.loads(self.ctl("-o", "json", "calls").stdout)
+            return len(calls) == count and all(c["state"] == "TALKING" for c in calls)
+        wait_until(f"{count} calls talk", talk)
+        return calls
+
+    def kill(self):
+        """The first one, whose end is then no finding."""
+        self.process.kill()
+        self.process.wait()
+        self.killed = True
+
+    def records(self):
+        path = self.folder / "cdr.jsonl"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def stop(self):
+        """All of its processes; the status of the first, if that has ended by itself."""
+        late = []
+        for pid in reversed(self.pids):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+                end = time.monotonic() + 15
+                while alive(pid) and time.monotonic() < end:
+                    time.sleep(0.02)
+                if alive(pid):
+                    late.append(pid)
+                    os.kill(pid, signal.SIGKILL)
+        status = 0 if self.killed else super().stop()
+        return f"{late} did not end" if late else status
+
+
+def alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+            return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 class Tally:

@@ -149,10 +149,12 @@ class Load:
     def after(self, seconds, what):
         self.at(time.monotonic() + seconds, what)
 
-    def run(self, until):
+    def run(self, until, seconds=60):
         """Until `until()` is true, which may also raise."""
+        end = time.monotonic() + seconds
         while not until():
             now = time.monotonic()
+            assert now < end, "nothing comes of it"
             while self.timers and self.timers[0][0] <= now:
                 heapq.heappop(self.timers)[2]()
             wait = min(0.02, self.timers[0][0] - now if self.timers else 0.02)

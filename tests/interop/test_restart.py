@@ -2,15 +2,16 @@
 """A new daemon in the place of the old one while calls go on."""
 
 import contextlib
-import json
 import os
 import shutil
 import signal
 import socket
+import subprocess
 import threading
 import time
+from collections import Counter
 
-from harness import BIN, Daemon, Tally, free_port, wait_until
+from harness import BIN, Restarted, Tally, alive, free_port, wait_until
 from load import Load
 from sipwire import Sbc
 from test_devices import Phone, answered, hang_up, shown
@@ -23,61 +24,6 @@ def udp_port():
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind(("127.0.0.1", 0))
         return sock.getsockname()[1]
-
-
-class Restarted(Daemon):
-    """One whose process is another one after a restart: `pid` is the one that serves."""
-
-    def __init__(self, sbc_port, pki, changes):
-        super().__init__(sbc_port, pki, changes)
-        self.pids, self.killed = [], False
-
-    def hurry(self):
-        """Nobody answers for the core's API, and a stop waits for what it was asked."""
-        core = self.config()["core"]
-        self.changes["core"] = {**core, "api": {**core["api"], "deadline": "500ms"}}
-
-    def status(self):
-        return json.loads(self.ctl("-o", "json", "status").stdout)
-
-    def restart(self):
-        done = self.ctl("restart")
-        if done.returncode == 0:
-            self.pids.append(self.status()["pid"])
-        return done
-
-    def kill(self):
-        """The first one, whose end is then no finding."""
-        self.process.kill()
-        self.process.wait()
-        self.killed = True
-
-    def records(self):
-        path = self.folder / "cdr.jsonl"
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-
-    def stop(self):
-        """All of its processes; the status of the first, if that has ended by itself."""
-        late = []
-        for pid in reversed(self.pids):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGTERM)
-                end = time.monotonic() + 15
-                while alive(pid) and time.monotonic() < end:
-                    time.sleep(0.02)
-                if alive(pid):
-                    late.append(pid)
-                    os.kill(pid, signal.SIGKILL)
-        status = 0 if self.killed else super().stop()
-        return f"{late} did not end" if late else status
-
-
-def alive(pid):
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
-            return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 @contextlib.contextmanager
@@ -128,41 +74,86 @@ def ended_records(daemon, count):
     return records
 
 
-def twice_under_load(folder, pki):
-    """Two restarts, 50 calls a second and some that go on for the whole of it: none fails,
-    nobody who connects is turned away, and each call has one record."""
+def thrice_under_load(folder, pki):
+    """Three restarts while calls of each process go on, and 50 calls a second: none fails,
+    nobody who connects is turned away, each call has one record, and a fourth is refused
+    until the oldest has ended."""
     kinds = ["loop", "loop", "trunk", "loop", "ingress", "loop"]
     with place(pki) as (load, daemon):
-        begin, answers = time.monotonic(), []
+        begin, answers, before = time.monotonic(), [], []
 
         def more(number):
             kind = kinds[number % len(kinds)]
             load.start(kind, 0.1 + number % 7 * 0.1, by_callee=number % 2 == 1,
                        fresh=number % 2 == 0 and kind == "loop")
 
-        for number, kind in enumerate(("loop", "loop", "trunk", "trunk", "ingress", "ingress")):
-            load.start(kind, 2.5, by_callee=number % 2 == 1)
+        for number in range(18):
+            kind = ("loop", "trunk", "ingress")[number // 2 % 3]
+            load.at(begin + number * 0.15, lambda kind=kind, number=number:
+                    load.start(kind, 4.0, by_callee=number % 2 == 1))
         for number in range(RATE * TOTAL_S):
             load.at(begin + 0.5 + number / RATE, lambda number=number: more(number))
         load.keep_connecting(0.01, begin + TOTAL_S)
 
         def operator():
-            time.sleep(1)
-            answers.append(daemon.restart())
-            wait_until("the first one ends", lambda: not alive(daemon.process.pid), 20)
-            answers.append(daemon.restart())
+            for _ in range(4):
+                time.sleep(0.7)
+                answers.append(daemon.restart())
+                before.append(daemon.status().get("predecessors", []))
 
         operates = threading.Thread(target=operator, daemon=True)
         operates.start()
         load.run(lambda: time.monotonic() > begin + TOTAL_S and not operates.is_alive())
         finish(load)
-        assert [a.returncode for a in answers] == [0, 0], f"{answers}\n{daemon.log()[-3000:]}"
+        told = f"{answers} {before}\n{daemon.log()[-3000:]}"
+        assert [a.returncode for a in answers] == [0, 0, 0, 1], told
+        assert "3 processes before this one still have calls" in answers[3].stderr, told
         pids = [daemon.process.pid, *daemon.pids]
+        assert [elder["pid"] for elder in before[2]] == pids[2::-1], told
+        assert all(elder["calls"] for elder in before[2]), told
         assert not load.refused, f"{len(load.refused)} turned away: {load.refused[0]}"
-        wait_until("the old processes end", lambda: not alive(pids[0]) and not alive(pids[1]), 10)
+        wait_until("the old processes end", lambda: not any(map(alive, pids[:3])), 10)
         for record in ended_records(daemon, len(load.calls)):
             assert record["cause"] == "normal", record
+        assert daemon.restart().returncode == 0, "none is in the way any more"
+        wait_until("the one before ends", lambda: not alive(pids[3]), 10)
         print(f"     {len(load.calls)} calls, {load.connects} connections beside them")
+
+
+def one_in_the_middle_is_killed(folder, pki):
+    """Its calls are lost and no others: of the oldest, of the newest, and new ones. Before
+    that all are shown, with what was said in each."""
+    with place(pki) as (load, daemon):
+        def talk(number):
+            calls = [load.start(kind, None, by_callee=by_callee)
+                     for kind in ("loop", "trunk", "ingress") for by_callee in (False, True)]
+            load.run(lambda: all(call.a.ok and call.b and call.b.confirmed for call in calls))
+            shown = daemon.shown_calls(6 * number + 6)  # those of the others too
+            assert sorted(Counter(call.get("pid") for call in shown).values()) == \
+                [6] * (number + 1), shown
+            if number < 2:
+                assert daemon.restart().returncode == 0
+            return calls
+
+        old, lost, new = talk(0), talk(1), talk(2)
+        for call in daemon.shown_calls(18):
+            told = daemon.ctl("trace", call["id"])
+            assert told.returncode == 0 and "INVITE" in told.stdout, told
+        os.kill(daemon.pids[0], signal.SIGKILL)
+        for call in old + lost + new:
+            load.calls.remove(call)
+        wait_until("it is missed", lambda: len(daemon.status()["predecessors"]) == 1)
+        seen = time.monotonic() + 0.3  # that its connections have ended
+        load.run(lambda: time.monotonic() > seen)
+        call_through(load)
+        load.calls += old + new
+        for call in old + new:
+            load.hang_up(call)
+        finish(load)
+        wait_until("the oldest ends", lambda: not alive(daemon.process.pid), 10)
+        causes = sorted(r["cause"] for r in ended_records(daemon, len(load.calls) + len(lost)))
+        assert causes == ["interrupted"] * 6 + ["normal"] * (len(causes) - 6), causes
+        daemon.pids.pop(0)
 
 
 def a_broken_configuration_is_refused(folder, pki):
@@ -213,7 +204,7 @@ def the_old_one_is_killed(folder, pki):
         lost = [load.start(kind, None) for kind in ("loop", "ingress")]
         load.run(lambda: all(call.b and call.b.confirmed for call in lost))
         assert daemon.restart().returncode == 0
-        assert daemon.status()["predecessor"]["calls"] == 2, daemon.status()
+        assert daemon.status()["predecessors"][0]["calls"] == 2, daemon.status()
         daemon.kill()
         for call in lost:
             load.calls.remove(call)
@@ -262,6 +253,13 @@ def stopping_waits_for_the_old_one(folder, pki):
         load.run(lambda: call.b and call.b.confirmed)
         assert daemon.restart().returncode == 0
         new = daemon.pids[0]
+        [elder] = daemon.status()["predecessors"]
+        assert elder["socket"] == f"{daemon.folder}/ctl.sock.{daemon.process.pid}", elder
+        asked = [subprocess.run([BIN / "breakoutctl", "-s", elder["socket"], order],
+                                capture_output=True, text=True, timeout=20)
+                 for order in ("status", "drain")]
+        assert [a.returncode for a in asked] == [0, 1], asked
+        assert "1 (2 legs)" in asked[0].stdout and "only ends its calls" in asked[1].stderr, asked
         os.kill(new, signal.SIGTERM)
         time.sleep(0.5)
         assert alive(new) and alive(daemon.process.pid)
@@ -331,7 +329,8 @@ def with_one_phone(sbc, daemon, phone):
 
 tally = Tally()
 tally.run_in_folders([
-    ("two restarts under load: no call fails", twice_under_load),
+    ("three restarts under load: no call fails", thrice_under_load),
+    ("one between two others may be killed", one_in_the_middle_is_killed),
     ("a configuration with a mistake changes nothing", a_broken_configuration_is_refused),
     ("a program that dies at its start changes nothing", a_program_that_dies_is_refused),
     ("the old one may be killed at any time", the_old_one_is_killed),

@@ -44,7 +44,8 @@ static json_t *await(const struct options *options, json_int_t before)
 
 static int show(const json_t *status, json_int_t before)
 {
-	const json_t *elder = json_object_get(status, "predecessor");
+	const json_t *elder;
+	size_t i;
 
 	if (pid_of(status) == before) {
 		const char *why = json_string_value(
@@ -55,7 +56,7 @@ static int show(const json_t *status, json_int_t before)
 	}
 	printf("restarted: pid %lld, version %s\n", (long long)pid_of(status),
 	       json_string_value(json_object_get(status, "version")));
-	if (elder)
+	json_array_foreach(json_object_get(status, "predecessors"), i, elder)
 		printf("calls that end in pid %lld: %lld, within %lld s\n",
 		       (long long)json_integer_value(json_object_get(elder, "pid")),
 		       (long long)json_integer_value(json_object_get(elder, "calls")),

@@ -139,12 +139,14 @@ static void tenant_row(const json_t *tenant, char cells[COLUMNS_MAX][CELL])
 	snprintf(cells[7], CELL, "%lld/s", number_of(tenant, "rate"));
 }
 
-static void show_elder(const json_t *elder)
+static void show_elders(const json_t *elders)
 {
-	if (elder)
-		printf("before     pid=%lld still has %lld calls, for %lld s at most\n",
-		       number_of(elder, "pid"), number_of(elder, "calls"),
-		       number_of(elder, "ends_in_s"));
+	const json_t *elder;
+	size_t i;
+
+	json_array_foreach(elders, i, elder) printf(
+		"before     pid=%lld still has %lld calls, for %lld s at most\n",
+		number_of(elder, "pid"), number_of(elder, "calls"), number_of(elder, "ends_in_s"));
 }
 
 void show_status(const json_t *status)
@@ -157,7 +159,7 @@ void show_status(const json_t *status)
 	printf("breakoutd %s pid=%lld domain=%s up=%s%s\n", text_of(status, "version"),
 	       number_of(status, "pid"), text_of(status, "domain"), uptime,
 	       json_is_true(json_object_get(status, "draining")) ? " DRAINING" : "");
-	show_elder(json_object_get(status, "predecessor"));
+	show_elders(json_object_get(status, "predecessors"));
 	printf("config     %s\n", text_of(status, "config"));
 	printf("calls      %lld (%lld legs)\n", number_of(status, "calls"),
 	       number_of(status, "legs"));
