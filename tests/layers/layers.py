@@ -67,7 +67,7 @@ FOREIGN = {
     "spandsp": (["spandsp"], ["media/voice_g722.c", "media/digit_detector.c"]),
     "libyaml": (["yaml.h"], ["config/tree.c"]),
     "jansson": (["jansson.h"], ["proto/api_token.c", "records/row.", "tas/admin/answer.h", "tas/admin/api.c",
-                               "tas/admin/explain.", "tas/admin/process.h", "tas/admin/restart.h", "tas/admin/text.h",
+                               "tas/admin/elders.", "tas/admin/explain.", "tas/admin/process.h", "tas/admin/restart.h", "tas/admin/text.h",
                                 "tas/service/webhook_answer.c", "tools/"]),
     "libmicrohttpd": (["microhttpd.h"], ["tas/admin/http.c", "tools/core/token.c"]),
 }
