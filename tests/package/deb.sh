@@ -8,6 +8,7 @@ set -euo pipefail
 # Mounts are of this script alone.
 [ -n "${BREAKOUT_UNSHARED:-}" ] || exec env BREAKOUT_UNSHARED=1 unshare --mount "$0" "$@"
 debs=$(cd "${1:?usage: deb.sh FOLDER}" && pwd)
+here=$(cd "$(dirname "$0")" && pwd)
 root=$(mktemp -d)
 trap 'umount -q "$root/proc" || true; rm -rf "$root"' EXIT
 passed=0
@@ -19,7 +20,7 @@ inside() { chroot "$root" "$@"; }
 lintian --fail-on error,warning "$debs"/*.changes || fail "lintian has something to say"
 ok "lintian has nothing to say"
 
-mmdebstrap --quiet --variant=minbase --include=ca-certificates bookworm "$root" >"$debs/chroot.log" 2>&1 ||
+mmdebstrap --quiet --variant=minbase --include=ca-certificates,needrestart,python3,systemd-sysv bookworm "$root" >"$debs/chroot.log" 2>&1 ||
 	fail "no clean Debian: $(tail -n 3 "$debs/chroot.log")"
 mount -t proc proc "$root/proc"
 cp "$debs"/breakout_*.deb "$debs"/breakout-core_*.deb "$root/tmp"
@@ -54,6 +55,15 @@ ok "an unconfigured daemon says what it lacks, with line and column"
 inside su -s /bin/sh -c 'breakout-core demo --breakoutd /usr/sbin/breakoutd --only loop' breakout \
 	>"$debs/demo.log" 2>&1 || fail "the demo as user breakout: $(tail -n 5 "$debs/demo.log")"
 ok "the installed programs place calls, as user breakout"
+
+# A systemd of its own is process 1 there.
+mkdir "$root/srv/test"
+cp "$here/under_systemd.py" "$here/../flow/core.py" "$root/srv/test"
+cp "$root"/tmp/breakout_*.deb "$root/srv"
+"$here/boot.sh" "$root" /usr/bin/python3 -u /srv/test/under_systemd.py >"$debs/systemd.log" 2>&1 ||
+	fail "the service under systemd: $(cat "$debs/systemd.log")"
+grep '^ok ' "$debs/systemd.log" | sed 's/^ok  /   /'
+ok "systemd starts, reloads, restarts, follows and stops the service, and calls go on"
 
 echo '# mine' >>"$root/etc/breakout/breakout.yaml"
 inside sh -c 'dpkg -i /tmp/breakout_*.deb' >/dev/null 2>&1 || fail "the upgrade"
