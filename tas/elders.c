@@ -26,9 +26,25 @@ struct elder {
 	int link; /* -1: the heir has it */
 	struct restart_elder known;
 	struct neighbour *neighbour;
+	struct elder_trunk {
+		char name[128];
+		unsigned calls;
+	} * trunks;
+	size_t trunk_count;
 	bool said_gone;
 	struct fd_frame frame;
 };
+
+/* Limits hold for all of us together. */
+static void count_beside(struct daemon *daemon)
+{
+	call_room_set_beside(daemon->calls, elders_calls(daemon));
+	service_forget_beside(daemon->service);
+	for (const struct elder *at = daemon->elders; at; at = at->next)
+		for (size_t i = 0; at->link >= 0 && i < at->trunk_count; i++)
+			service_add_beside(daemon->service, at->trunks[i].name,
+					   at->trunks[i].calls);
+}
 
 /* What the operator sees, and who waits for their end. */
 static void tell(struct daemon *daemon)
@@ -39,7 +55,7 @@ static void tell(struct daemon *daemon)
 	for (const struct elder *at = daemon->elders; at; at = at->next)
 		if (at->link >= 0 && report->elder_count < RESTART_ELDERS_MAX)
 			report->elders[report->elder_count++] = at->known;
-	call_room_set_beside(daemon->calls, elders_calls(daemon));
+	count_beside(daemon);
 	metric_set(&elders_count, (int64_t)report->elder_count);
 	metric_set(&elders_have, (int64_t)elders_calls(daemon));
 	daemon_calls_changed(daemon);
@@ -58,6 +74,7 @@ static void forget(struct elder *elder)
 		sip_loop_unwatch(daemon->loop, elder->link);
 		close(elder->link);
 	}
+	free(elder->trunks);
 	free(elder);
 }
 
@@ -77,10 +94,30 @@ static void on_end(struct elder *elder)
 	tell(daemon);
 }
 
+/* False: it was the last one. */
+static bool take_trunk(struct elder *elder, struct unpack *from)
+{
+	struct elder_trunk *more, trunk;
+
+	unpack_text(from, trunk.name, sizeof(trunk.name));
+	if (from->failed || !trunk.name[0])
+		return false;
+	trunk.calls = (unsigned)unpack_number(from);
+	more = reallocarray(elder->trunks, elder->trunk_count + 1, sizeof(*more));
+	if (!more)
+		return false; /* the next one is a second away */
+	elder->trunks = more;
+	more[elder->trunk_count++] = trunk;
+	return true;
+}
+
 static void on_calls(struct elder *elder, struct unpack *from)
 {
 	elder->known.calls = (size_t)unpack_number(from);
 	elder->known.for_s = (unsigned)unpack_number(from);
+	elder->trunk_count = 0;
+	while (take_trunk(elder, from))
+		;
 	tell(elder->daemon);
 }
 
@@ -101,6 +138,10 @@ static void on_link(int fd, void *arg)
 		switch (unpack_number(&from)) {
 		case HANDOVER_CALLS:
 			on_calls(elder, &from);
+			break;
+		case HANDOVER_NOTICE:
+			if (service_take_notice(elder->daemon->service, &from) < 0)
+				log_error("main", "restart: a notice of a message is lost");
 			break;
 		case HANDOVER_GONE:
 			elder->said_gone = true;
@@ -208,6 +249,7 @@ void elders_leave(struct daemon *daemon)
 		neighbour_leave(at->neighbour);
 	}
 	daemon->restart.elder_count = 0;
+	count_beside(daemon);
 }
 
 void elders_done(struct daemon *daemon)

@@ -21,8 +21,10 @@
  *     new  HEIR       its number, to those that were before the old one: links with them
  *                     are its own from GO on, or from the old one's death
  *     both NEIGHBOUR_ frames: neighbour.h
- *     old  CALLS      how many go on there, and for how long at most; each second
+ *     old  CALLS      how many go on there, for how long at most, and how many each trunk
+ *                     has of them; each second
  *     new  END        they shall end now
+ *     old  NOTICE     of a message that was left and nobody was told of; each
  *     old  GONE       it ends, and nothing is left in it
  *
  * CANCEL, of the old one, ends it all before GO. A side that is gone without it has died.
@@ -57,6 +59,7 @@ enum handover_frame {
 	HANDOVER_CANCEL,
 	HANDOVER_CALLS,
 	HANDOVER_END,
+	HANDOVER_NOTICE,
 	HANDOVER_GONE
 };
 

@@ -274,12 +274,19 @@ static void on_prepared(struct successor *successor)
 	}
 	device_pack_each(daemon->devices, show_phone, successor);
 	successor->phase = SERVING;
+	timer_start(sip_loop_wheel(daemon->loop), &successor->timer, clock_now()); /* tells */
 	log_info("main", "restart: pid=%d takes over, calls=%zu end here within_s=%u",
 		 (int)successor->pid, call_room_count(daemon->calls), daemon->config->drain_s);
 	leave_place(daemon, known.socket);
 }
 
 /* ---- from there on ---- */
+
+static void pack_trunk(const char *name, unsigned calls, void *arg)
+{
+	pack_text(arg, name);
+	pack_number(arg, calls);
+}
 
 static void tell_calls(struct successor *successor)
 {
@@ -289,6 +296,8 @@ static void tell_calls(struct successor *successor)
 
 	pack_number(&rest, call_room_count(daemon->calls));
 	pack_number(&rest, left > 0 ? (uint64_t)left / 1000 : 0);
+	service_each_trunk(daemon->service, pack_trunk, &rest);
+	pack_text(&rest, "");
 	(void)handover_send(successor->link, HANDOVER_CALLS, &rest, -1);
 	str_done(&rest);
 }
@@ -550,12 +559,21 @@ bool successor_lets_go(struct daemon *daemon)
 	return parted >= PARTED_MAX_MS || neighbours_have_ended(daemon->endpoint);
 }
 
+static int send_notice(const struct str *packed, void *arg)
+{
+	struct successor *successor = arg;
+
+	return handover_send(successor->link, HANDOVER_NOTICE, packed, -1);
+}
+
 void successor_done(struct daemon *daemon)
 {
 	struct successor *successor = daemon->successor;
 
 	if (!successor)
 		return;
+	if (successor->phase == SERVING && daemon->service)
+		service_hand_over_notices(daemon->service, send_notice, successor);
 	(void)handover_send(successor->link,
 			    successor->phase == SERVING ? HANDOVER_GONE : HANDOVER_CANCEL, NULL,
 			    -1);

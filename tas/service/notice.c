@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/fd_link.h"
 #include "base/secret.h"
 #include "base/str.h"
 #include "base/timer_wheel.h"
@@ -156,6 +157,18 @@ static struct message_notice *of(struct call_notice *notice)
 	return CONTAINER_OF(notice, struct message_notice, notice);
 }
 
+/* The room's from now on. */
+static void keep(struct message_notice *notice)
+{
+	struct service_room *room = notice->room;
+
+	notice->next = room->notices;
+	notice->link = &room->notices;
+	if (notice->next)
+		notice->next->link = &notice->next;
+	room->notices = notice;
+}
+
 static void notice_tell(struct call_notice *base, const struct call_message *message)
 {
 	struct message_notice *notice = of(base);
@@ -177,11 +190,7 @@ static void notice_tell(struct call_notice *base, const struct call_message *mes
 			  message->call);
 		return;
 	}
-	notice->next = room->notices;
-	notice->link = &room->notices;
-	if (notice->next)
-		notice->next->link = &notice->next;
-	room->notices = notice;
+	keep(notice);
 	attempt(notice);
 }
 
@@ -191,6 +200,83 @@ static void notice_destroy(struct call_notice *base)
 
 	if (!notice->link)
 		notice_free(notice);
+}
+
+/* ---- to a process that takes our place ---- */
+
+static void pack(struct str *to, const struct message_notice *notice)
+{
+	mono_ms wait = timer_active(&notice->timer) ? notice->timer.due_ms - clock_now() : 0;
+
+	pack_text(to, notice->url);
+	pack_text(to, notice->ca_file);
+	pack_text(to, notice->secret);
+	pack_text(to, notice->body);
+	pack_text(to, notice->call);
+	pack_number(to, notice->deadline_ms);
+	pack_number(to, notice->connections);
+	pack_number(to, notice->queue);
+	/* One that is on its way is not known to have been heard: it goes again. */
+	pack_number(to, notice->attempts - (notice->ask ? 1 : 0));
+	pack_number(to, wait > 0 ? (uint64_t)wait : 0);
+}
+
+void service_hand_over_notices(struct service_room *room,
+			       int (*send)(const struct str *packed, void *arg), void *arg)
+{
+	int err = 0;
+
+	while (room->notices && !err) {
+		struct message_notice *notice = room->notices;
+		struct str packed = { 0 };
+
+		pack(&packed, notice);
+		err = packed.failed ? -ENOMEM : send(&packed, arg);
+		if (packed.text)
+			explicit_bzero(packed.text, packed.length);
+		str_done(&packed);
+		if (err)
+			return; /* they end with us, and that is said */
+		notice->ask = hook_cancel(notice->ask);
+		notice_free(notice);
+	}
+}
+
+/* NULL: there was none, or no memory. */
+static char *unpack_copy(struct unpack *from)
+{
+	size_t length;
+	const char *text = unpack_bytes(from, &length);
+
+	return length ? strndup(text, length) : NULL;
+}
+
+int service_take_notice(struct service_room *room, struct unpack *from)
+{
+	struct message_notice *notice = calloc(1, sizeof(*notice));
+	mono_ms wait;
+
+	if (!notice)
+		return -ENOMEM;
+	notice->room = room;
+	timer_init(&notice->timer, on_timer, notice);
+	notice->url = unpack_copy(from);
+	notice->ca_file = unpack_copy(from);
+	notice->secret = unpack_copy(from);
+	notice->body = unpack_copy(from);
+	notice->call = unpack_copy(from);
+	notice->deadline_ms = (unsigned)unpack_number(from);
+	notice->connections = (unsigned)unpack_number(from);
+	notice->queue = (unsigned)unpack_number(from);
+	notice->attempts = (unsigned)unpack_number(from);
+	wait = (mono_ms)unpack_number(from);
+	if (from->failed || !notice->url || !notice->body || !notice->call) {
+		notice_free(notice);
+		return from->failed ? -EPROTO : -ENOMEM;
+	}
+	keep(notice);
+	timer_start(room->wheel, &notice->timer, clock_now() + wait);
+	return 0;
 }
 
 struct call_notice *notice_new(struct decision *decision, const struct config_webhook *server)

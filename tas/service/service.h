@@ -18,6 +18,8 @@
 #include "tas/load/load.h"
 #include "tas/sip/endpoint.h"
 
+struct str;
+struct unpack;
 struct service_room; /* opaque */
 
 struct service_options {
@@ -72,9 +74,23 @@ void service_forget_trunks(struct service_room *room);
 /* Registers again where it had left: we are not. */
 void service_return_to_trunks(struct service_room *room);
 
+/* Messages of voicemail that nobody has been told of yet: each to another process of ours,
+ * which goes on with service_take_notice(). What `send` fails for stays. */
+void service_hand_over_notices(struct service_room *room,
+			       int (*send)(const struct str *packed, void *arg), void *arg);
+/* 0, -ENOMEM or -EPROTO. */
+int service_take_notice(struct service_room *room, struct unpack *from) MUST_CHECK;
+
 /* Every address of every trunk, in the configuration's order. */
 void service_each_line(const struct service_room *room,
 		       void (*visit)(const struct sip_line_info *info, void *arg), void *arg);
+
+/* How many calls each trunk has here, of those that have any; and how many it has in other
+ * processes of ours, which its limit counts too: nowhere, then more and more. */
+void service_each_trunk(const struct service_room *room,
+			void (*visit)(const char *name, unsigned calls, void *arg), void *arg);
+void service_forget_beside(struct service_room *room);
+void service_add_beside(struct service_room *room, const char *trunk, unsigned calls);
 
 /* Whether no address of a trunk (by its index in the configuration) answers. */
 bool service_trunk_is_down(const struct service_room *room, size_t trunk);

@@ -180,6 +180,31 @@ void service_forget_trunks(struct service_room *room)
 		room->trunks[i].binding = binding_forget(room->trunks[i].binding);
 }
 
+void service_each_trunk(const struct service_room *room,
+			void (*visit)(const char *name, unsigned calls, void *arg), void *arg)
+{
+	for (size_t i = 0; i < room->trunk_count; i++)
+		if (sip_peer_calls(room->trunks[i].peer))
+			visit(sip_peer_name(room->trunks[i].peer),
+			      sip_peer_calls(room->trunks[i].peer), arg);
+}
+
+void service_forget_beside(struct service_room *room)
+{
+	for (size_t i = 0; i < room->trunk_count; i++)
+		sip_peer_set_beside(room->trunks[i].peer, 0);
+}
+
+void service_add_beside(struct service_room *room, const char *trunk, unsigned calls)
+{
+	for (size_t i = 0; i < room->trunk_count; i++) {
+		struct sip_peer *peer = room->trunks[i].peer;
+
+		if (strcmp(sip_peer_name(peer), trunk) == 0)
+			sip_peer_set_beside(peer, sip_peer_beside(peer) + calls);
+	}
+}
+
 void service_return_to_trunks(struct service_room *room)
 {
 	for (size_t i = 0; i < room->trunk_count; i++) {

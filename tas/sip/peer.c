@@ -551,7 +551,7 @@ static bool take_token(struct sip_peer *peer)
 
 int sip_peer_enter(struct sip_peer *peer)
 {
-	if ((peer->max_calls && peer->calls >= peer->max_calls) ||
+	if ((peer->max_calls && peer->calls + peer->beside >= peer->max_calls) ||
 	    (peer->max_rate && !take_token(peer))) {
 		metric_add(&limited_total, 1);
 		return -EBUSY;
@@ -563,6 +563,21 @@ int sip_peer_enter(struct sip_peer *peer)
 void sip_peer_leave(struct sip_peer *peer)
 {
 	peer->calls--;
+}
+
+unsigned sip_peer_calls(const struct sip_peer *peer)
+{
+	return peer->calls;
+}
+
+void sip_peer_set_beside(struct sip_peer *peer, unsigned calls)
+{
+	peer->beside = calls;
+}
+
+unsigned sip_peer_beside(const struct sip_peer *peer)
+{
+	return peer->beside;
 }
 
 /* ---- how they are ---- */
@@ -663,7 +678,7 @@ void sip_peer_each_line(const struct sip_peer *peer,
 			.calls = line->calls,
 			.failures = line->failures,
 			.binding = peer->binding ? peer->binding : "",
-			.peer_calls = peer->calls,
+			.peer_calls = peer->calls + peer->beside,
 			.peer_calls_max = peer->max_calls,
 		};
 

@@ -53,6 +53,11 @@ size_t sip_peer_peek(struct sip_peer *peer, struct sip_line *const **ret_lines);
 int sip_peer_enter(struct sip_peer *peer) MUST_CHECK;
 int sip_line_enter(struct sip_line *line) MUST_CHECK; /* its peer, by this line */
 void sip_peer_leave(struct sip_peer *peer);
+/* Those that entered and have not left; and calls of other processes of ours, which the limit
+ * counts too. */
+unsigned sip_peer_calls(const struct sip_peer *peer);
+void sip_peer_set_beside(struct sip_peer *peer, unsigned calls);
+unsigned sip_peer_beside(const struct sip_peer *peer);
 
 /* What became of an INVITE. line may be NULL. */
 void sip_line_heard(struct sip_line *line, int status); /* a response above 100 */

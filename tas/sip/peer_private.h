@@ -59,6 +59,7 @@ struct sip_peer {
 	struct status_set failover_on, down_on;
 	unsigned options_s, max_calls, max_rate;
 	unsigned calls;    /* now */
+	unsigned beside;   /* of other processes */
 	uint64_t turn;     /* calls ordered so far */
 	uint64_t tokens;   /* thousandths of a call that may begin now */
 	mono_ms filled_ms; /* when they were counted last */

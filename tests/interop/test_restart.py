@@ -2,6 +2,7 @@
 """A new daemon in the place of the old one while calls go on."""
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -136,6 +137,9 @@ def one_in_the_middle_is_killed(folder, pki):
             return calls
 
         old, lost, new = talk(0), talk(1), talk(2)
+        wait_until("a trunk's calls are those of all",
+                   lambda: json.loads(daemon.ctl("-o", "json", "trunks").stdout)[0][
+                       "calls_now"] == 12, 3)
         for call in daemon.shown_calls(18):
             told = daemon.ctl("trace", call["id"])
             assert told.returncode == 0 and "INVITE" in told.stdout, told

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/fake/service_rig.h"
 
+#include <errno.h>
 #include <unistd.h>
 #include "base/clock.h"
+#include "base/fd_link.h"
 #include "base/timer_wheel.h"
 
 static char secret_path[] = "/tmp/breakout-secret-XXXXXX";
@@ -137,6 +139,79 @@ static void what_waits_when_we_stop_is_let_go(void **state)
 	assert_int_equal(fake_cancels, 1);
 }
 
+static char handed[1024];
+static size_t handed_length;
+
+static int hand(const struct str *packed, void *arg)
+{
+	(void)arg;
+	assert_true(packed->length < sizeof(handed));
+	memcpy(handed, packed->text, packed->length);
+	handed_length = packed->length;
+	return 0;
+}
+
+static int fail_to_hand(const struct str *packed, void *arg)
+{
+	(void)packed;
+	(void)arg;
+	return -EPIPE;
+}
+
+static int take(struct service_rig *rig)
+{
+	struct unpack from = { .at = handed, .end = handed + handed_length };
+
+	return service_take_notice(rig->room, &from);
+}
+
+/* Between two attempts, and while one is on its way. */
+static void another_process_goes_on_where_we_were(void **state)
+{
+	struct service_rig *rig = *state;
+
+	leave(rig);
+	fake_hook_reply(HOOK_STATUS, 500, "");
+	pass(2);
+	service_hand_over_notices(rig->room, fail_to_hand, NULL);
+	service_hand_over_notices(rig->room, hand, NULL);
+	pass(100);
+	assert_int_equal(fake_posts, 1);
+	assert_int_equal(take(rig), 0);
+	pass(2);
+	assert_int_equal(fake_posts, 1);
+	pass(1);
+	assert_int_equal(fake_posts, 2);
+	assert_string_equal(fake_ask.secret, "s3cret");
+	assert_non_null(strstr(fake_ask.body, "20231114T221320Z-1.wav"));
+
+	service_hand_over_notices(rig->room, hand, NULL);
+	assert_int_equal(fake_cancels, 1);
+	assert_int_equal(take(rig), 0);
+	pass(1);
+	assert_int_equal(fake_posts, 3);
+	fake_hook_reply(HOOK_STATUS, 500, "");
+	pass(29); /* after the second attempt */
+	assert_int_equal(fake_posts, 3);
+	pass(1);
+	assert_int_equal(fake_posts, 4);
+	fake_hook_reply(HOOK_ANSWERED, 200, "");
+	pass(3600);
+	assert_int_equal(fake_posts, 4);
+}
+
+static void half_a_notice_is_none(void **state)
+{
+	struct service_rig *rig = *state;
+
+	leave(rig);
+	service_hand_over_notices(rig->room, hand, NULL);
+	handed_length -= 4;
+	assert_int_equal(take(rig), -EPROTO);
+	pass(3600);
+	assert_int_equal(fake_posts, 1);
+}
+
 static void without_its_secret_nobody_is_told(void **state)
 {
 	struct service_rig *rig = *state;
@@ -156,6 +231,8 @@ int main(void)
 		T(a_server_that_does_not_take_it_is_asked_a_few_times),
 		T(a_full_queue_is_an_attempt_too),
 		T(what_waits_when_we_stop_is_let_go),
+		T(another_process_goes_on_where_we_were),
+		T(half_a_notice_is_none),
 		T(without_its_secret_nobody_is_told),
 	};
 

@@ -209,6 +209,11 @@ static void no_more_calls_at_a_time_than_allowed(void **state)
 	assert_int_equal(sip_peer_enter(peer), 0);
 	assert_int_equal(sip_peer_enter(peer), -EBUSY);
 	sip_peer_leave(peer);
+	sip_peer_set_beside(peer, 1); /* another process has the second */
+	assert_int_equal(sip_peer_enter(peer), -EBUSY);
+	sip_peer_set_beside(peer, 0);
+	assert_int_equal(sip_peer_enter(peer), 0);
+	sip_peer_leave(peer);
 	sip_peer_leave(peer);
 }
 
