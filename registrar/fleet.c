@@ -131,6 +131,11 @@ int fleet_go_on(struct fleet *fleet)
 	return fleet_start(fleet);
 }
 
+void fleet_trust(struct fleet *fleet)
+{
+	fleet->self.trusts = true;
+}
+
 /* ---- orders and questions ---- */
 
 void fleet_pulse(struct fleet *fleet, mono_ms now)

@@ -71,6 +71,8 @@ struct fleet *fleet_destroy(struct fleet *fleet);
  * without goodbye. */
 void fleet_rest(struct fleet *fleet, mono_ms until);
 int fleet_go_on(struct fleet *fleet) MUST_CHECK; /* as fleet_start() */
+/* Before fleet_start(): who had our name says nothing more, and wrote down all it said. */
+void fleet_trust(struct fleet *fleet);
 
 /* The registrar lives: without it for a lease the fleet lets go of everything. */
 void fleet_pulse(struct fleet *fleet, mono_ms now);

@@ -140,7 +140,7 @@ static const char join_again[] =
 /* What the name had is free: a process that is over says nothing any more. */
 static const char inherit[] =
 	"UPDATE breakout.shard SET node = NULL, session = NULL, epoch = epoch + 1,"
-	" clean = false, " RELEASE_OURS " WHERE node = $1 AND session <> $2";
+	" clean = $3::boolean, " RELEASE_OURS " WHERE node = $1 AND session <> $2";
 /* Nor does it repeat anything: what was held because of it is not any more. */
 static const char lift[] =
 	"UPDATE breakout.shard SET " RELEASE_OURS " WHERE $1::text = ANY(" FLEET_HOLDERS ")";
@@ -175,7 +175,7 @@ int fleet_sql_join(struct pg *pg, const struct fleet_self *self, bool again, mon
 		   uint64_t *ret_session)
 {
 	char text[INT_ROOM];
-	const char *params[] = { self->name, text };
+	const char *params[] = { self->name, text, self->trusts ? "t" : "f" };
 	uint64_t session = 0;
 	int err = command(pg, "BEGIN", deadline), end;
 
@@ -184,7 +184,7 @@ int fleet_sql_join(struct pg *pg, const struct fleet_self *self, bool again, mon
 	err = insert_node(pg, self, again, deadline, &session);
 	number(text, (int64_t)session);
 	if (!err)
-		err = pg_exec(pg, inherit, params, 2, deadline, NULL);
+		err = pg_exec(pg, inherit, params, 3, deadline, NULL);
 	if (!err)
 		err = pg_exec(pg, lift, params, 1, deadline, NULL);
 	if (!err)

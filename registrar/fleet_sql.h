@@ -28,6 +28,7 @@ struct fleet_self {
 	mono_ms alone_ms;
 	struct lease_wish wish;
 	bool draining;
+	bool trusts; /* who had the name before said its last word, and wrote it down */
 };
 
 /* Makes the tables if there are none, and brings older ones up to date. Also -EMEDIUMTYPE: they are

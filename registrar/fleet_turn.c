@@ -81,6 +81,7 @@ static int join(struct fleet *fleet, mono_ms asked, mono_ms deadline)
 		return err;
 	log_notice("registrar", "node %s joins the fleet", fleet->name);
 	fleet->self.session = session;
+	fleet->self.trusts = false;
 	fleet->was_member = true;
 	atomic_store(&fleet->session, session);
 	tell(fleet, news_create(FLEET_JOINED, asked));

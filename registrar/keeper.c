@@ -188,6 +188,14 @@ void keeper_flush_all(struct keeper *keeper, mono_ms now)
 		keeper_flush(keeper, now);
 }
 
+bool keeper_settled(const struct keeper *keeper)
+{
+	for (size_t i = 0; i < keeper->lane_count; i++)
+		if (refresh_in_flight(keeper->lanes[i].refresh))
+			return false;
+	return !keeper->dirty_count && !keeper->store_failed;
+}
+
 bool keeper_idle(const struct keeper *keeper)
 {
 	for (size_t i = 0; i < keeper->lane_count; i++)

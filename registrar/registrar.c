@@ -42,6 +42,7 @@ struct registrar {
 	int64_t consent_serial;       /* dito; -1: there was none */
 	struct vigil *vigil;          /* borrowed; NULL: none */
 	struct note *last_note;       /* made beforehand: the end must not need memory */
+	bool settled;                 /* once it rests */
 	_Atomic bool rests;           /* the thread has ended, to go on perhaps */
 	/* Registrar thread: */
 	bool stopping, resting;
@@ -258,8 +259,10 @@ static void *registrar_thread(void *arg)
 		api_client_poll(registrar->links.list[0].client, until);
 		now = clock_now();
 	}
-	if (registrar->resting)
+	if (registrar->resting) {
 		keeper_flush_all(registrar->keeper, clock_now());
+		registrar->settled = keeper_settled(registrar->keeper);
+	}
 	registrar->rests = registrar->resting;
 	return NULL;
 }
@@ -714,6 +717,17 @@ void registrar_rest(struct registrar *registrar, unsigned grace_ms)
 bool registrar_rests(const struct registrar *registrar)
 {
 	return registrar->rests;
+}
+
+bool registrar_rests_settled(const struct registrar *registrar)
+{
+	return registrar->settled;
+}
+
+void registrar_trust(struct registrar *registrar)
+{
+	if (registrar->fleet)
+		fleet_trust(registrar->fleet);
 }
 
 int registrar_wake(struct registrar *registrar)

@@ -73,7 +73,8 @@ struct daemon {
 	struct elder *elders;            /* the youngest first */
 	struct successor *successor;     /* NULL: there is none */
 	struct admin_restart restart;
-	bool left; /* our place is the successor's: only calls end here */
+	bool trusts; /* the one before said its last word to the core, and wrote it down */
+	bool left;   /* our place is the successor's: only calls end here */
 	enum stopping stopping;
 	bool stop_signalled; /* there is no way back */
 	bool stop_told;      /* to the service manager */

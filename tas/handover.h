@@ -14,7 +14,7 @@
  *                     fleet; or REFUSED, with why
  *     old  STORE      path, and the vigil's descriptor: it writes and says nothing more
  *     old  PHONE      where one device is; each
- *     old  STORE_END
+ *     old  STORE_END  whether all that the core was told stands there
  *     new  PREPARED   it has read the store
  *     old  GO         the sockets are the new one's from now on; its number, as CALLS, and
  *                     where it listens for the operator

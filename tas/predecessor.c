@@ -289,6 +289,7 @@ int predecessor_take_store(struct daemon *daemon)
 			keep_phone(predecessor, &from);
 		fd_frame_done(&predecessor->frame);
 	}
+	daemon->trusts = kind == HANDOVER_STORE_END && unpack_number(&from);
 	return 0;
 }
 

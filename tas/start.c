@@ -118,6 +118,8 @@ static int start_rooms(struct daemon *daemon)
 	if (err)
 		return err;
 	registrar_keep_vigil(daemon->registrar, daemon->vigil);
+	if (daemon->trusts)
+		registrar_trust(daemon->registrar);
 	err = call_room_create(
 		&daemon->calls,
 		&(struct call_room_options){ .endpoint = daemon->endpoint,

@@ -156,7 +156,7 @@ static void show_phone(const struct str *packed, const char *hop, void *arg)
 static void send_store(struct successor *successor)
 {
 	struct daemon *daemon = successor->daemon;
-	struct str rest = { 0 };
+	struct str rest = { 0 }, end = { 0 };
 	int err;
 
 	successor->phase = TAKING;
@@ -167,8 +167,10 @@ static void send_store(struct successor *successor)
 	str_done(&rest);
 	if (!err)
 		device_pack_each(daemon->devices, send_phone, successor);
+	pack_number(&end, registrar_rests_settled(daemon->registrar));
 	if (!err)
-		err = handover_send(successor->link, HANDOVER_STORE_END, NULL, -1);
+		err = handover_send(successor->link, HANDOVER_STORE_END, &end, -1);
+	str_done(&end);
 	if (err)
 		fail(successor, "the new program does not listen");
 }
