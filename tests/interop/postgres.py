@@ -27,7 +27,7 @@ class Postgres:
         self.bin = programs()
         self.folder = pathlib.Path(folder) / "pg"
         self.folder.mkdir()
-        self.data, self.process = self.folder / "data", None
+        self.data, self.process, self.frozen = self.folder / "data", None, []
         self.user = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
         if self.user:
             os.chmod(self.folder.parent, 0o711)
@@ -69,6 +69,17 @@ class Postgres:
                               capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         return done.stdout.split()
+
+    def freeze(self, frozen=True):
+        """It says nothing any more, and its connections stay; or goes on."""
+        if frozen:
+            children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+            self.process.send_signal(signal.SIGSTOP)  # so that no more are born
+            self.frozen = [int(pid) for pid in children.read_text().split()]
+        for pid in self.frozen:
+            os.kill(pid, signal.SIGSTOP if frozen else signal.SIGCONT)
+        if not frozen:
+            self.process.send_signal(signal.SIGCONT)
 
     def stop(self, how=signal.SIGINT):
         """Fast: who is connected is thrown out."""

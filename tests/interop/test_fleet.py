@@ -168,6 +168,30 @@ def without_the_database_all_goes_on(fleet):
     fleet.settle("a", "b")
 
 
+def a_silent_database_holds_up_little(fleet):
+    """The registrar waits for a write, 1.5 s at most and once; who asks does not wait."""
+    fleet.start("a")
+    fleet.settle("a")
+    fleet.all_active("a")
+    time.sleep(2)  # refreshes come all the time, and a write of them each 0.6 s
+    begun, slowest = time.monotonic(), 0
+    fleet.server.freeze()
+    try:
+        while time.monotonic() - begun < 6:
+            asked = time.monotonic()
+            assert len(fleet.nodes["a"].states()) == COUNT
+            slowest = max(slowest, time.monotonic() - asked)
+            time.sleep(0.02)
+    finally:
+        fleet.server.freeze(False)
+    times = sorted(s.at for s in fleet.api.of(since=begun))
+    gap = max(b - a for a, b in zip([begun, *times], times))
+    print(f"     no upsert for {gap:.2f} s at most, an answer took {slowest * 1000:.0f} ms at most")
+    assert gap < 2.2, f"no upsert for {gap:.1f} s"
+    assert slowest < 1, f"an answer took {slowest:.1f} s"
+    fleet.judge()
+
+
 def what_is_to_be_withdrawn_survives(fleet):
     """A node dies, with the server, in the middle of withdrawing. Another does the rest,
     once the dead one cannot be repeating what was said any more."""
@@ -334,7 +358,7 @@ def one_node_reads_consents_for_all(fleet):
 
 TESTS = [nodes_share_and_take_over, only_when_all_are_sick_they_withdraw,
          a_paused_node_says_nothing_after_its_lease, without_the_database_all_goes_on,
-         what_is_to_be_withdrawn_survives, an_older_configuration_changes_nothing,
+         a_silent_database_holds_up_little, what_is_to_be_withdrawn_survives, an_older_configuration_changes_nothing,
          an_order_to_pause_holds_on_every_node, a_dead_node_can_be_forgotten,
          one_node_reads_consents_for_all]
 
