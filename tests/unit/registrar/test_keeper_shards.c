@@ -311,6 +311,17 @@ static void after_an_unclean_end_all_are_repeated_soon(void **state)
 	assert_in_range(core.total, COUNT, 3 * COUNT);
 }
 
+static void what_changes_after_an_unclean_end_is_said_twice(void **state)
+{
+	(void)state;
+	join();
+	take_all(&before, COUNT, 3600, false, 0);
+	live(10000);
+	assert_int_equal(core.total, COUNT);
+	live(60000);
+	assert_int_equal(core.total, 2 * COUNT);
+}
+
 static void a_row_that_nobody_wants_is_withdrawn(void **state)
 {
 	(void)state;
@@ -720,6 +731,7 @@ int main(void)
 		SHARDS(after_a_refused_write_it_sleeps),
 		SHARDS(what_was_registered_before_is_refreshed_in_its_time),
 		SHARDS(after_an_unclean_end_all_are_repeated_soon),
+		SHARDS(what_changes_after_an_unclean_end_is_said_twice),
 		SHARDS(a_row_that_nobody_wants_is_withdrawn),
 		SHARDS(during_a_hold_rows_are_repeated_and_nothing_is_withdrawn),
 		SHARDS(a_hold_that_is_lifted_is_over),
