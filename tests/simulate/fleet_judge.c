@@ -4,17 +4,20 @@
 #include "registrar/keeper_inside.h"
 #include "tests/simulate/world.h"
 
-/* A lease that stood still, seen with a beat's delay or begun anew after a gap; then
- * what was out is waited for, and the shards are taken some at a time. */
+/* A lease that stood still, seen with a beat's delay at its begin and at its end; then some
+ * turns, as 16 shards are taken at a time. */
 #define TAKEOVER (world.lease_ms * 3 / 2 + 5 * SECOND)
 /* One that cannot reach the core hands over after a tenth of the TTL, if somebody else
  * does by then, who may have been in the same trouble until now. */
 #define HANDOVER (TAKEOVER + 200 * (mono_ms)world.weather.ttl_s)
-/* Nothing changes hands any more after so long in which all is well. */
+/* Nothing changes hands any more after so long in which all is well: who has left, as it
+ * could not reach the core, tries anew after a fifth of the TTL at most; who lags behind
+ * keeps its share for half a minute. */
 #define REST (TAKEOVER + MINUTE + 200 * (mono_ms)world.weather.ttl_s)
 /* A request for a token may come late, when its session is over. */
 #define WRITERS_LATE 1
-/* Of store.alone: the rest is for clocks that run apart, and for us to find out. */
+/* Without the database, counted from its loss: the lease, which is longer than a beat, is
+ * time besides. */
 #define ALONE world.alone_ms
 /* A node knows that the database is away once a beat had no answer. */
 #define NOTICED (world.lease_ms / 4 + (world.lease_ms / 3 < 5000 ? world.lease_ms / 3 : 5000))
@@ -102,10 +105,16 @@ static bool is_fit(struct node *node)
 	bool reaches =
 		node->to_database == WAY_OPEN && world.database == WAY_OPEN && !world.database_slow;
 
-	if (reaches)
+	if (!reaches)
+		node->database_back = 0;
+	else if (!node->database_back)
+		node->database_back = clock_now();
+	/* Back for less than a beat is away. */
+	if (reaches && clock_now() - node->database_back > NOTICED + SECOND)
 		node->database_lost = 0;
-	else if (!node->database_lost)
+	else if (!reaches && !node->database_lost)
 		node->database_lost = clock_now();
+	reaches = !node->database_lost;
 	for (unsigned i = 0; node->keeper && i < LEASE_SHARDS; i++)
 		if (reaches || clock_now() - node->database_lost < NOTICED)
 			node->had[i] = node->keeper->shards.at[i].mine;

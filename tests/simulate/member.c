@@ -240,7 +240,7 @@ void member_start(struct node *node)
 	struct lease_wish wish = wish_of(node);
 
 	keeper_wish(node->keeper, &wish, clock_now());
-	node->database_lost = 0;
+	node->database_lost = node->database_back = 0;
 	memset(node->had, 0, sizeof(node->had));
 	calm_note(&world.all_well, true); /* it has to find its place */
 	make_thread(&node->registrar, registrar_turn, node);

@@ -152,6 +152,7 @@ struct node {
 	bool stays_away; /* once it is killed, for long */
 	mono_ms stop_by;
 	enum way to_core, to_database;
+	mono_ms database_back;        /* 0: it is not within reach */
 	mono_ms database_lost;        /* 0: within reach */
 	bool had[LEASE_SHARDS];       /* what it kept when the database was lost */
 	bool notified, may_be_called; /* its beater */
