@@ -20,8 +20,8 @@ struct fake_stun {
 	uint16_t port;
 	pthread_t thread;
 	/* Set before it is asked: */
-	const char *mapped; /* what it says our address is, port 4242; NULL: says nothing */
-	int code;           /* why there is no relay, once it knows who asks */
+	const char *_Atomic mapped; /* what it says our address is, port 4242; NULL: says nothing */
+	atomic_int code;            /* why there is no relay, once it knows who asks */
 	atomic_uint asked;
 };
 
