@@ -135,28 +135,32 @@ static void check_store(struct reader *reader, const struct node *root)
 			   "one stops. Remove it: with `store.postgres` the others take over");
 }
 
+void check_sbc_uri(struct reader *reader, struct place at, const char *key, const char *uri)
+{
+	struct sip_uri parsed;
+
+	if (!uri || sip_uri_parse(uri, &parsed) || parsed.secure)
+		return;
+	if (host_is_loopback(parsed.host))
+		find_warning(reader->findings, at,
+			     "`%s` carries calls in clear. That is for tests on this machine only",
+			     key);
+	else
+		find_error(reader->findings, at, "`%s` would carry calls in clear. Write sips:%s",
+			   key, parsed.host);
+}
+
 static void check_sbc(struct reader *reader, const struct node *root)
 {
 	const struct config_sbc *sbc = &reader->config->core.sbc;
 	struct sip_uri uri;
 
-	if (sbc->uri && !sip_uri_parse(sbc->uri, &uri)) {
-		struct place at = place_of(root, "core.sbc.uri");
-
-		if (!uri.secure && !host_is_loopback(uri.host))
-			find_error(reader->findings, at,
-				   "`core.sbc.uri` would carry calls in clear. Write sips:%s",
-				   uri.host);
-		else if (!uri.secure)
-			find_warning(reader->findings, at,
-				     "`core.sbc.uri` carries calls in clear. That is for tests on "
-				     "this machine only");
-		else if (!first_tls(reader->config) && reader->config->sip.listen_count)
-			find_error(
-				reader->findings, place_of(root, "sip.listen"),
-				"`sip.listen` has no tls:// listener, and the core calls us at a "
-				"sips: URI. Add \"tls://[::]:5061\"");
-	}
+	check_sbc_uri(reader, place_of(root, "core.sbc.uri"), "core.sbc.uri", sbc->uri);
+	if (sbc->uri && !sip_uri_parse(sbc->uri, &uri) && uri.secure &&
+	    !first_tls(reader->config) && reader->config->sip.listen_count)
+		find_error(reader->findings, place_of(root, "sip.listen"),
+			   "`sip.listen` has no tls:// listener, and the core calls us at a sips: "
+			   "URI. Add \"tls://[::]:5061\"");
 	if (is_empty_list(root, "core.sbc.trusted"))
 		find_error(reader->findings, place_of(root, "core.sbc.trusted"),
 			   "`core.sbc.trusted` is an empty list: no call would be accepted. Write "

@@ -8,6 +8,9 @@
 /* Also fills in the defaults that depend on other values. */
 void check_all(struct reader *reader, const struct node *root);
 
+/* Of an SBC; key: its name. uri NULL: it is not there, or has its finding. */
+void check_sbc_uri(struct reader *reader, struct place at, const char *key, const char *uri);
+
 /* Where a dotted key stands, or what it would stand in. */
 struct place place_of(const struct node *root, const char *name);
 

@@ -150,6 +150,13 @@ struct config_tenant {
 	char *name;
 	struct config_api api;
 	char *prefix_mo, *prefix_mt; /* digits; NULL: none */
+	struct config_tenant_sbc {
+		char *uri; /* where its calls go back; NULL: core.sbc has them too */
+		struct config_cidr *trusted; /* besides those of core.sbc */
+		size_t trusted_count;
+		char **hosts; /* as those of core.sbc */
+		size_t host_count;
+	} sbc;
 };
 
 struct config_core {
@@ -746,6 +753,8 @@ struct config *config_destroy(struct config *config);
 size_t config_tenants(const struct config *config);
 const char *config_tenant_name(const struct config *config, size_t index);
 const struct config_api *config_tenant_api(const struct config *config, size_t index);
+/* Where the calls of a tenant's core go back: its own SBC's URI, else that of core.sbc. */
+const char *config_tenant_sbc(const struct config *config, size_t index);
 /* DIRECTION_MO's, or that of MT. NULL: none. */
 const char *config_tenant_prefix(const struct config *config, size_t index,
 				 enum call_direction direction);

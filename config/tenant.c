@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "config/address.h"
+#include "config/check.h"
 
 #define API(member)     .offset = offsetof(struct config_api, member)
 #define TENANT(member)  .offset = offsetof(struct config_tenant, member)
@@ -103,6 +104,28 @@ static const struct key tenant_prefix_keys[] = { PREFIX_KEYS(
 static const struct schema tenant_prefix_schema = { "tenants[].prefixes", tenant_prefix_keys,
 						    ARRAY_SIZE(tenant_prefix_keys) };
 
+static const struct key tenant_sbc_keys[] = {
+	{ .name = "uri",
+	  .kind = &kind_sip_uri,
+	  TENANT(sbc.uri),
+	  .help = "where the tenant's calls go back to its core, sips:host or sips:host:port; "
+		  "core.sbc.uri" },
+	{ .name = "trusted",
+	  .kind = &kind_cidr,
+	  TENANT(sbc.trusted),
+	  .item_size = sizeof(struct config_cidr),
+	  .count_offset = offsetof(struct config_tenant, sbc.trusted_count),
+	  .help = "networks that core's calls come from, such as [192.0.2.0/24]" },
+	{ .name = "hosts",
+	  .kind = &kind_host_pattern,
+	  TENANT(sbc.hosts),
+	  .item_size = sizeof(char *),
+	  .count_offset = offsetof(struct config_tenant, sbc.host_count),
+	  .help = "names, besides the uri's, that requests inside a call may go to" },
+};
+static const struct schema tenant_sbc_schema = { "tenants[].sbc", tenant_sbc_keys,
+						 ARRAY_SIZE(tenant_sbc_keys) };
+
 /* ---- one tenant ---- */
 
 /* It is a label of metrics and a word in the store. */
@@ -142,6 +165,11 @@ static const struct key tenant_keys[] = {
 	  .kind = &kind_map,
 	  .schema = &tenant_prefix_schema,
 	  .help = "what the core puts before the numbers of its calls" },
+	{ .name = "sbc",
+	  .kind = &kind_map,
+	  .schema = &tenant_sbc_schema,
+	  .apply = CONFIG_APPLY_NEXT,
+	  .help = "its SIP side, where that is another than core.sbc" },
 };
 const struct schema tenant_schema = { "tenants[]", tenant_keys, ARRAY_SIZE(tenant_keys) };
 
@@ -167,6 +195,13 @@ const char *config_tenant_name(const struct config *config, size_t index)
 const struct config_api *config_tenant_api(const struct config *config, size_t index)
 {
 	return index ? &config->tenants[index - 1].api : &config->core.api;
+}
+
+const char *config_tenant_sbc(const struct config *config, size_t index)
+{
+	const char *own = index ? config->tenants[index - 1].sbc.uri : NULL;
+
+	return own ? own : config->core.sbc.uri;
 }
 
 const char *config_tenant_prefix(const struct config *config, size_t index,
@@ -264,8 +299,8 @@ static const struct node *key_of(const struct node *root, size_t index, const ch
 	return node;
 }
 
-static struct place place_of(const struct node *root, size_t index, const char *section,
-			     const char *key)
+static struct place key_place(const struct node *root, size_t index, const char *section,
+			      const char *key)
 {
 	struct place at;
 
@@ -293,24 +328,40 @@ static void check_api(struct reader *reader, const struct node *root, size_t ind
 		     host_is_loopback(host);
 
 	if (api->plaintext && api->target && !local)
-		find_error(reader->findings, place_of(root, index, "api", "plaintext"),
+		find_error(reader->findings, key_place(root, index, "api", "plaintext"),
 			   "`%s.plaintext` is for targets on this machine, `%.60s` is not. "
 			   "Remove it",
 			   in, api->target);
 	if (api->token_url && absent(root, index, "client_id"))
-		find_error(reader->findings, place_of(root, index, "api", "token_url"),
+		find_error(reader->findings, key_place(root, index, "api", "token_url"),
 			   "`%s.client_id` is missing: `token_url` needs it", in);
 	if (api->token_url && absent(root, index, "client_secret_file"))
-		find_error(reader->findings, place_of(root, index, "api", "token_url"),
+		find_error(reader->findings, key_place(root, index, "api", "token_url"),
 			   "`%s.client_secret_file` is missing: `token_url` needs it", in);
 	if (absent(root, index, "token_url") && (api->client_id || api->client_secret_file))
-		find_error(reader->findings, place_of(root, index, "api", ""),
+		find_error(reader->findings, key_place(root, index, "api", ""),
 			   "`%s.token_url` is missing: without it client id and secret are "
 			   "not used. Write https://id.example.com/oauth2/token",
 			   in);
 	if (!local && (api->keepalive_s < 60 || api->keepalive_s > 300) && api->target)
-		find_warning(reader->findings, place_of(root, index, "api", "keepalive"),
+		find_warning(reader->findings, key_place(root, index, "api", "keepalive"),
 			     "`%s.keepalive` is outside what the core allows. Write 1m to 5m", in);
+}
+
+static void check_sbc(struct reader *reader, const struct node *root, size_t index)
+{
+	const struct config_tenant_sbc *sbc = &reader->config->tenants[index - 1].sbc;
+	struct place at = key_place(root, index, "sbc", "");
+
+	check_sbc_uri(reader, key_place(root, index, "sbc", "uri"), "tenants[].sbc.uri", sbc->uri);
+	if (sbc->uri && !sbc->trusted_count)
+		find_error(reader->findings, at,
+			   "`tenants[].sbc.trusted` is missing: the networks that SBC's calls come "
+			   "from. Write for example [192.0.2.0/24]");
+	else if (!sbc->uri && (sbc->trusted_count || sbc->host_count))
+		find_error(reader->findings, at,
+			   "`tenants[].sbc.uri` is missing: where the calls of that SBC go back. "
+			   "Write sips:sbc.example.net");
 }
 
 /* One of the prefixes that are told apart. */
@@ -328,7 +379,7 @@ static const char *section_of(const struct prefix *prefix)
 static void check_plausible(struct reader *reader, const struct node *root,
 			    const struct prefix *prefix)
 {
-	struct place at = place_of(root, prefix->tenant, "prefixes", prefix->key);
+	struct place at = key_place(root, prefix->tenant, "prefixes", prefix->key);
 
 	if (*prefix->digits != '0')
 		find_warning(
@@ -346,12 +397,12 @@ static void check_apart(struct reader *reader, const struct node *root, const st
 	if (!str_starts(one->digits, other->digits) && !str_starts(other->digits, one->digits))
 		return;
 	if (one->tenant == other->tenant)
-		find_error(reader->findings, place_of(root, one->tenant, "prefixes", one->key),
+		find_error(reader->findings, key_place(root, one->tenant, "prefixes", one->key),
 			   "`%s.mobile_originating` `%s` and `mobile_terminating` `%s` cannot be "
 			   "told apart: one begins the other. Agree with the core on others",
 			   section_of(one), other->digits, one->digits);
 	else
-		find_error(reader->findings, place_of(root, one->tenant, "prefixes", one->key),
+		find_error(reader->findings, key_place(root, one->tenant, "prefixes", one->key),
 			   "`%s.%s` `%s` of tenant `%s` and `%s` `%s` of tenant `%s` cannot be "
 			   "told apart: one begins the other. Agree with the core on others",
 			   section_of(one), one->key, one->digits,
@@ -390,7 +441,7 @@ static void check_twins(struct reader *reader, const struct node *root, size_t i
 
 	for (size_t k = 1; k < index; k++)
 		if (name && !strcmp(name_at(config, k), name))
-			find_error(reader->findings, place_of(root, index, "name", ""),
+			find_error(reader->findings, key_place(root, index, "name", ""),
 				   "a tenant called `%.60s` is defined already. Rename one", name);
 	for (size_t k = 0; k < index; k++) {
 		other = config_tenant_api(config, k);
@@ -398,7 +449,7 @@ static void check_twins(struct reader *reader, const struct node *root, size_t i
 		    !strcmp(api->client_id ? api->client_id : "",
 			    other->client_id ? other->client_id : ""))
 			find_warning(
-				reader->findings, place_of(root, index, "api", "target"),
+				reader->findings, key_place(root, index, "api", "target"),
 				"`%.60s` and `%.60s` have the same target and client: the core "
 				"cannot tell them apart. Make them one tenant",
 				name_at(config, k), name_at(config, index));
@@ -419,6 +470,8 @@ void tenants_check(struct reader *reader, const struct node *root)
 	for (size_t i = 0; i < config_tenants(config); i++) {
 		check_api(reader, root, i);
 		check_twins(reader, root, i);
+		if (i)
+			check_sbc(reader, root, i);
 	}
 	check_prefixes(reader, root);
 }

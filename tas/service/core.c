@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* core.c - where leg 3 goes: the addresses of core.sbc.uri, one step for each, the
+/* core.c - where leg 3 goes: the addresses of an SBC, one step for each, the
  * next one for when the one before is out of reach (RFC 3263 section 4.3). */
 #include <stdlib.h>
 #include <string.h>
@@ -9,34 +9,96 @@
 
 /* ---- the core as a peer ---- */
 
-int core_apply(struct service_room *room)
+static int apply(struct service_room *room, struct sip_peer **peer, const char *sbc)
 {
-	char name[] = "core", *uri = room->config->core.sbc.uri;
+	char name[] = "core", *uri = (char *)sbc;
 	const struct config_trunk core = {
 		.name = name, .uris = &uri, .uri_count = 1, .down_after = 1, .up_after = 1
 	};
-	int err = room->core ? 0 : sip_peer_create(&room->core, name);
+	int err = *peer ? 0 : sip_peer_create(peer, name);
 
 	if (!err)
-		err = sip_peer_configure(room->core, &core);
+		err = sip_peer_configure(*peer, &core);
 	if (!err && room->endpoint)
-		err = sip_watch(room->core, room->endpoint);
+		err = sip_watch(*peer, room->endpoint);
+	return err;
+}
+
+static void retire(struct sip_peer **peer)
+{
+	if (*peer)
+		sip_peer_retire(*peer);
+	*peer = sip_peer_unref(*peer);
+}
+
+int core_apply(struct service_room *room)
+{
+	const struct config *config = room->config;
+	int err = apply(room, &room->cores[0], config->core.sbc.uri);
+
+	for (size_t i = 1; !err && i < CONFIG_TENANTS; i++) {
+		const char *own =
+			i < config_tenants(config) ? config->tenants[i - 1].sbc.uri : NULL;
+
+		if (own)
+			err = apply(room, &room->cores[i], own);
+		else
+			retire(&room->cores[i]);
+	}
 	return err;
 }
 
 void core_done(struct service_room *room)
 {
-	if (room->core)
-		sip_peer_retire(room->core);
-	room->core = sip_peer_unref(room->core);
+	for (size_t i = 0; i < CONFIG_TENANTS; i++)
+		retire(&room->cores[i]);
+}
+
+/* ---- which of them ---- */
+
+int core_of(const struct decision *decision)
+{
+	const struct config *config = decision->config;
+
+	if (decision->info->peer != SERVICE_PEER_CORE || !decision->info->source)
+		return -1;
+	for (size_t i = 0; i < config_tenants(config); i++)
+		if (core_sends_from(config, i, decision->info->source))
+			return (int)i;
+	return -1;
+}
+
+static size_t tenant_of(struct decision *decision)
+{
+	const struct config_registration *registration;
+	int sender;
+
+	if (decision->class.prefix_found)
+		return decision->class.tenant;
+	registration = decision_registration(decision);
+	if (registration)
+		return registration->tenant;
+	sender = core_of(decision);
+	return sender > 0 ? (size_t)sender : 0;
+}
+
+const char *core_sbc(struct decision *decision)
+{
+	const struct config *config = decision->config;
+	size_t tenant = config->tenant_count ? tenant_of(decision) : 0;
+	int sender = config->tenant_count ? core_of(decision) : -1;
+
+	if (sender >= 0 && !core_sends_from(config, tenant, decision->info->source))
+		tenant = (size_t)sender;
+	return config_tenant_sbc(config, tenant);
 }
 
 /* ---- its addresses in a plan ---- */
 
-static bool goes_there(const struct decision *decision, const struct call_step *step)
+static bool goes_there(const struct call_step *step, const char *sbc)
 {
 	return step->kind == CALL_STEP_DIAL && !step->line && !step->keep_hop && step->next_hop &&
-	       strcmp(step->next_hop, decision->config->core.sbc.uri) == 0;
+	       strcmp(step->next_hop, sbc) == 0;
 }
 
 static char *copy_text(struct decision *decision, const char *text)
@@ -93,31 +155,56 @@ static void spread(struct decision *decision, struct call_step **steps, size_t *
 		grown[at + i].line = sip_line_ref(lines[i]);
 }
 
+/* An SBC's addresses. */
+struct spreading {
+	const char *sbc;
+	struct sip_line *const *lines;
+	size_t line_count;
+};
+
 static void spread_all(struct decision *decision, struct call_step **steps, size_t *count,
-		       struct sip_line *const *lines, size_t line_count)
+		       const struct spreading *to)
 {
 	for (size_t i = 0; i < *count; i++) {
 		struct call_step *step = &(*steps)[i];
 
 		if (step->target_count)
-			spread_all(decision, &step->targets, &step->target_count, lines,
-				   line_count);
-		else if (goes_there(decision, step))
-			spread(decision, steps, count, i, lines, line_count);
+			spread_all(decision, &step->targets, &step->target_count, to);
+		else if (goes_there(step, to->sbc))
+			spread(decision, steps, count, i, to->lines, to->line_count);
 	}
+}
+
+static bool any_goes_there(const struct call_step *steps, size_t count, const char *sbc)
+{
+	for (size_t i = 0; i < count; i++)
+		if (goes_there(&steps[i], sbc) ||
+		    any_goes_there(steps[i].targets, steps[i].target_count, sbc))
+			return true;
+	return false;
+}
+
+static void spread_to(struct decision *decision, struct sip_peer *core, const char *sbc)
+{
+	struct call_plan *plan = decision->plan;
+	struct spreading to = { .sbc = sbc };
+
+	if (!any_goes_there(plan->steps, plan->step_count, sbc))
+		return; /* nobody's turn is used up */
+	to.line_count = decision->rehearsal ? sip_peer_peek(core, &to.lines)
+					    : sip_peer_choose(core, &to.lines);
+	/* Not known (yet): it is left to the SIP stack to look it up for this call. An
+	 * address stays as it is written. */
+	if (to.line_count > 1 ||
+	    (to.line_count == 1 && strcmp(sip_line_uri(to.lines[0]), sbc) != 0))
+		spread_all(decision, &plan->steps, &plan->step_count, &to);
 }
 
 void core_spread(struct decision *decision)
 {
-	struct sip_peer *core = decision->room->core;
-	struct call_plan *plan = decision->plan;
-	struct sip_line *const *lines;
-	size_t count =
-		decision->rehearsal ? sip_peer_peek(core, &lines) : sip_peer_choose(core, &lines);
+	struct service_room *room = decision->room;
 
-	/* Not known (yet): it is left to the SIP stack to look it up for this call. An
-	 * address stays as it is written. */
-	if (count > 1 ||
-	    (count == 1 && strcmp(sip_line_uri(lines[0]), decision->config->core.sbc.uri) != 0))
-		spread_all(decision, &plan->steps, &plan->step_count, lines, count);
+	for (size_t i = 0; i < config_tenants(decision->config) && i < CONFIG_TENANTS; i++)
+		if (room->cores[i])
+			spread_to(decision, room->cores[i], config_tenant_sbc(decision->config, i));
 }

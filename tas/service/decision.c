@@ -111,12 +111,16 @@ void decision_find_tenant(struct decision *decision)
 {
 	const struct config *config = decision->config;
 	const struct config_registration *registration;
+	int sender;
 
 	if (!config->tenant_count)
 		return;
 	registration = decision_registration(decision);
+	sender = core_of(decision);
 	if (!decision->class.prefix_found && registration)
 		decision->class.tenant = registration->tenant;
+	else if (!decision->class.prefix_found && sender > 0)
+		decision->class.tenant = (unsigned)sender;
 	decision->plan->tenant =
 		decision_text(decision, strdup(config_tenant_name(config, decision->class.tenant)));
 }

@@ -41,8 +41,9 @@ struct service_room {
 	struct trunk_host *hosts; /* own */
 	size_t host_count;
 	struct sip_endpoint *endpoint; /* borrowed; NULL: trunks are not watched */
-	struct sip_peer *core;         /* own reference */
-	struct trunk *trunks;          /* own; one for each of config.trunks */
+	/* own references; by tenant, NULL: its calls go where those of the first go */
+	struct sip_peer *cores[CONFIG_TENANTS];
+	struct trunk *trunks; /* own; one for each of config.trunks */
 	size_t trunk_count;
 	struct roster trunk_numbers; /* for peers: a call's trunk is the same after a reload */
 	struct hop_key hop_key;
@@ -105,7 +106,7 @@ bool decision_wants_privacy(const struct sip_headers *headers);
  * long as the decision. */
 const struct config_registration *decision_registration(struct decision *decision);
 /* Names the tenant in the plan, after classify(): by the prefix, else by the number's
- * registration. */
+ * registration, else by the SBC it came from. */
 void decision_find_tenant(struct decision *decision);
 /* The trunk that sent the call; NULL: the core did. */
 const struct config_trunk *decision_trunk(const struct decision *decision);
@@ -127,7 +128,16 @@ bool trunks_place(const struct service_room *room, int peer, size_t *ret_trunk);
 bool decision_device(const struct decision *decision, size_t *ret_device);
 struct sip_peer *trunks_find(const struct service_room *room, size_t trunk); /* NULL: none */
 
-/* core.c: core.sbc.uri as a peer. -ENOMEM leaves it as it is */
+/* known_hosts.c: whether a source ("address:port") is one of a tenant's core. */
+bool core_sends_from(const struct config *config, size_t tenant, const char *source);
+
+/* core.c: the first tenant whose core's SBC the call came from; -1: made up, of a trunk, or
+ * of before a reload. */
+int core_of(const struct decision *decision);
+/* core.c: the URI of the SBC that the call goes back to, or to: the one it came from, else
+ * its tenant's. */
+const char *core_sbc(struct decision *decision);
+/* Each tenant's SBC as a peer. -ENOMEM leaves them as they are */
 int core_apply(struct service_room *room) MUST_CHECK;
 void core_done(struct service_room *room);
 /* The plan's steps to the core go to the addresses it has; what fails at one is

@@ -39,7 +39,7 @@ static void assert_caller(struct decision *decision, struct call_step *step, con
 struct call_step *ingress_add(struct decision *decision, const struct config_trunk *trunk,
 			      const char *number)
 {
-	const char *sbc = decision->config->core.sbc.uri;
+	const char *sbc = core_sbc(decision);
 	char said[NUMBER_ROOM];
 	struct uri_view core;
 	struct call_step *step = decision_add_step(decision, CALL_STEP_DIAL, "ingress");

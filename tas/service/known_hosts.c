@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 #include "base/str.h"
+#include "config/address.h"
 #include "tas/service/decision.h"
 #include "tas/service/uri.h"
 
@@ -43,6 +44,12 @@ static bool is_trunks(const struct config_trunk *trunk, const char *host)
 	return is_among(trunk->hosts, trunk->host_count, host);
 }
 
+static bool is_tenant_sbcs(const struct config_tenant_sbc *sbc, const char *host)
+{
+	return sbc->uri &&
+	       (is_uris_host(sbc->uri, host) || is_among(sbc->hosts, sbc->host_count, host));
+}
+
 static bool is_address(const char *host, struct sockaddr_storage *ret_address)
 {
 	struct sockaddr_in *in = (struct sockaddr_in *)ret_address;
@@ -56,12 +63,32 @@ static bool is_address(const char *host, struct sockaddr_storage *ret_address)
 	return ret_address->ss_family != 0;
 }
 
+static bool is_tenants(const struct config *config, size_t tenant, const struct sockaddr *address)
+{
+	const struct config_sbc *core = &config->core.sbc;
+	const struct config_tenant_sbc *own = tenant ? &config->tenants[tenant - 1].sbc : NULL;
+
+	if (own && own->uri)
+		return config_cidrs_contain(own->trusted, own->trusted_count, address);
+	return config_cidrs_contain(core->trusted, core->trusted_count, address);
+}
+
+bool core_sends_from(const struct config *config, size_t tenant, const char *source)
+{
+	struct sockaddr_storage address;
+	char host[HOST_ROOM];
+	uint16_t port;
+
+	return !host_port_parse(source, strlen(source), host, &port) &&
+	       is_address(host, &address) &&
+	       is_tenants(config, tenant, (struct sockaddr *)&address);
+}
+
 static bool is_listed(const struct config *config, const struct sockaddr *address)
 {
-	const struct config_sbc *sbc = &config->core.sbc;
-
-	if (config_cidrs_contain(sbc->trusted, sbc->trusted_count, address))
-		return true;
+	for (size_t i = 0; i < config_tenants(config); i++)
+		if (is_tenants(config, i, address))
+			return true;
 	for (size_t i = 0; i < config->trunk_count; i++)
 		if (config_cidrs_contain(config->trunks[i].trusted, config->trunks[i].trusted_count,
 					 address))
@@ -77,6 +104,9 @@ bool service_knows_host(const struct service_room *room, const char *host)
 
 	if (is_uris_host(sbc->uri, host) || is_among(sbc->hosts, sbc->host_count, host))
 		return true;
+	for (size_t i = 0; i < config->tenant_count; i++)
+		if (is_tenant_sbcs(&config->tenants[i].sbc, host))
+			return true;
 	for (size_t i = 0; i < config->trunk_count; i++)
 		if (is_trunks(&config->trunks[i], host))
 			return true;

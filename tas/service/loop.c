@@ -53,7 +53,7 @@ static void add_params(struct str *text, const char *params, const char *own_uri
 	}
 }
 
-static char *request_uri(const struct decision *decision)
+static char *request_uri(struct decision *decision)
 {
 	const struct leg_info *info = decision->info;
 	struct uri_view received, sbc;
@@ -61,8 +61,7 @@ static char *request_uri(const struct decision *decision)
 	struct str text = { 0 };
 
 	/* urn:service:sos (RFC 5031) and tel: name no host to replace. */
-	if (!uri_split(info->request_uri, &received) ||
-	    !uri_split(decision->config->core.sbc.uri, &sbc))
+	if (!uri_split(info->request_uri, &received) || !uri_split(core_sbc(decision), &sbc))
 		return strdup(info->request_uri);
 	user = dialled_user(decision);
 	if (!user)
@@ -136,7 +135,7 @@ static void fill_leg3(struct decision *decision, struct call_step *step, const c
 {
 	const struct leg_info *info = decision->info;
 
-	step->next_hop = decision_text(decision, strdup(decision->config->core.sbc.uri));
+	step->next_hop = decision_text(decision, strdup(core_sbc(decision)));
 	copy_caller(decision, step);
 	if (!decision->plan->emergency && /* goes untouched */
 	    hop_mark(&decision->room->hop_key, &step->headers, decision->class.direction, called) <
@@ -191,7 +190,7 @@ void loop_add_number(struct decision *decision, const char *number, unsigned rin
 	struct uri_view sbc;
 	char masked[32];
 
-	if (!uri_split(decision->config->core.sbc.uri, &sbc))
+	if (!uri_split(core_sbc(decision), &sbc))
 		return; /* the config room has checked it */
 	e164_mask(number, masked, sizeof(masked));
 	step = decision_add_step(decision, CALL_STEP_DIAL, "number %s", masked);

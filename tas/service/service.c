@@ -91,17 +91,30 @@ static bool certified(const struct config_sbc *sbc, const struct sip_source *sou
 	return false;
 }
 
-static bool is_core(const struct config_sbc *sbc, const struct sip_source *source)
+static bool is_sbc(const char *uri, const struct config_cidr *trusted, size_t trusted_count,
+		   const struct sip_source *source)
 {
 	struct uri_view view;
 
 	/* A source address alone proves nothing on UDP: sips means TLS inwards too. */
-	if (uri_split(sbc->uri, &view) && view.scheme_length == 4 &&
+	if (uri_split(uri, &view) && view.scheme_length == 4 &&
 	    source->transport != SIP_TRANSPORT_TLS)
 		return false;
-	return config_cidrs_contain(sbc->trusted, sbc->trusted_count,
-				    (const struct sockaddr *)&source->address) &&
-	       certified(sbc, source);
+	return config_cidrs_contain(trusted, trusted_count,
+				    (const struct sockaddr *)&source->address);
+}
+
+static bool is_core(const struct config *config, const struct sip_source *source)
+{
+	const struct config_sbc *sbc = &config->core.sbc;
+	bool found = is_sbc(sbc->uri, sbc->trusted, sbc->trusted_count, source);
+
+	for (size_t i = 0; !found && i < config->tenant_count; i++) {
+		const struct config_tenant_sbc *own = &config->tenants[i].sbc;
+
+		found = own->uri && is_sbc(own->uri, own->trusted, own->trusted_count, source);
+	}
+	return found && certified(sbc, source);
 }
 
 int service_identify(struct service_room *room, const struct sip_source *source)
@@ -109,7 +122,7 @@ int service_identify(struct service_room *room, const struct sip_source *source)
 	const struct config *config = room->config;
 	const struct sockaddr *address = (const struct sockaddr *)&source->address;
 
-	if (is_core(&config->core.sbc, source))
+	if (is_core(config, source))
 		return SERVICE_PEER_CORE;
 	for (size_t t = 0; t < config->trunk_count; t++)
 		if (config_cidrs_contain(config->trunks[t].trusted, config->trunks[t].trusted_count,

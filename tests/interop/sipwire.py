@@ -112,9 +112,9 @@ class Sbc:
             except OSError:
                 return
 
-    def connect(self, port):
+    def connect(self, port, source="127.0.0.1"):
         context = ssl.create_default_context(cafile=self.ca)
-        raw = socket.create_connection(("127.0.0.1", port), 5)
+        raw = socket.create_connection(("127.0.0.1", port), 5, (source, 0))
         # A request may follow the handshake or an ACK at once: Nagle would hold it for 40 ms.
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock = context.wrap_socket(raw, server_hostname="127.0.0.1")

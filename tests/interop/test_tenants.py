@@ -3,6 +3,7 @@
 other credentials are other tenants."""
 
 import contextlib
+import json
 import os
 import pathlib
 import sqlite3
@@ -17,7 +18,9 @@ import yaml
 import postgres
 from driver import Scene, wait_for
 from fake_api import FakeApi, FakeTokens, pb
-from harness import Pki, Tally, free_port
+from harness import Daemon, Pki, Tally, free_port
+from sipwire import Sbc
+from talk import RTP_OFFER, STRANGER, Talk, talk, webrtc_sdp
 
 BIN = pathlib.Path(os.environ.get("BREAKOUT_BIN", "build/bin"))
 TTL = 2
@@ -382,7 +385,42 @@ def another_authority_signs_the_cores_certificate(scene):
     driver.end()
 
 
-TESTS = [one_that_comes_by_reload_begins_at_once,
+def each_core_gets_its_own_calls_back(scene):
+    """Two SBCs; each trusts, calls and is called by one daemon."""
+    pki = scene.pki
+    with contextlib.closing(Sbc(pki.cert, pki.key, pki.ca)) as ours, \
+            contextlib.closing(Sbc(pki.cert, pki.key, pki.ca)) as theirs:
+        daemon = Daemon(ours.port, pki)
+        core = daemon.config()["core"]
+        daemon.changes = {
+            "core": {**core, "sbc": {**core["sbc"], "trusted": ["127.0.0.1/32"]}},
+            "tenants": [{"name": "acme", "api": {"target": "127.0.0.1:9", "plaintext": True},
+                         "prefixes": {"mobile_originating": "02", "mobile_terminating": "03"},
+                         "sbc": {"uri": f"sips:127.0.0.1:{theirs.port}",
+                                 "trusted": ["127.0.0.2/32"]}}],
+            "registrations": [{"number": "+4799000001", "route_type": "loop"},
+                              {"number": "+4799000101", "route_type": "loop",
+                               "tenant": "acme"}]}
+        with daemon:
+            daemon.start()
+            flow, other = ours.connect(daemon.port), theirs.connect(daemon.port, "127.0.0.2")
+            for sbc, way, called in ((ours, flow, "+014799000001"), (theirs, other, "+034799000101"),
+                                     (theirs, other, "+024722334455"), (theirs, other, "112"),
+                                     (ours, flow, "112")):
+                webrtc = called[1:3] in ("01", "03")
+                offer = webrtc_sdp(0, "actpass") if webrtc else RTP_OFFER
+                answer = webrtc_sdp(1, "active") if webrtc else RTP_OFFER
+                # Leg 3 comes to the same SBC.
+                talk(sbc, way, STRANGER, called, sdp=offer, answer=answer).hang_up()
+            records = [json.loads(line) for line in
+                       (daemon.folder / "cdr.jsonl").read_text().splitlines()]
+            assert [r["tenant"] for r in records] == ["default", "acme", "acme", "acme",
+                                                      "default"], records
+            daemon.reload({"tenants": [], "registrations": []})  # it is a stranger now
+            assert Talk(theirs, other, callee="112").refused() == 403
+
+
+TESTS = [each_core_gets_its_own_calls_back, one_that_comes_by_reload_begins_at_once,
          one_that_goes_by_reload_is_withdrawn_with_its_own_credentials,
          numbers_of_one_that_goes_move_without_a_gap, other_credentials_count_by_reload,
          another_client_is_another_account, another_target_is_told_all_once_it_answers,

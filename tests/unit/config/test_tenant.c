@@ -42,6 +42,49 @@ static void a_tenant_has_a_target_and_prefixes_of_its_own(void **state)
 	config_destroy(config);
 }
 
+static void a_tenant_may_have_an_sbc_of_its_own(void **state)
+{
+	struct config *config = expect_config(
+		BASE "tenants:\n"
+		     "  - name: acme\n"
+		     "    api: { target: 'b:1' }\n"
+		     "    sbc: { uri: 'sips:sbc.acme.example', trusted: [203.0.113.0/24], hosts: "
+		     "['*.acme.example'] }\n"
+		     "  - { name: other, api: { target: 'c:1' } }\n");
+
+	(void)state;
+	assert_string_equal(config_tenant_sbc(config, 1), "sips:sbc.acme.example");
+	assert_int_equal(config->tenants[0].sbc.trusted_count, 1);
+	assert_string_equal(config->tenants[0].sbc.hosts[0], "*.acme.example");
+	assert_string_equal(config_tenant_sbc(config, 2), config->core.sbc.uri);
+	assert_ptr_equal(config_tenant_sbc(config, 0), config->core.sbc.uri);
+	config_destroy(config);
+}
+
+static void an_sbc_needs_its_uri_and_its_networks(void **state)
+{
+	(void)state;
+	expect(BASE "tenants:\n"
+		    "  - name: acme\n"
+		    "    api: { target: 'b:1' }\n"
+		    "    sbc: { uri: 'sip:sbc.acme.example', trusted: [203.0.113.0/24] }\n"
+		    "  - name: other\n"
+		    "    api: { target: 'c:1' }\n"
+		    "    sbc: { uri: 'sips:sbc.acme.example' }\n"
+		    "  - name: third\n"
+		    "    api: { target: 'd:1' }\n"
+		    "    sbc: { trusted: [203.0.113.0/24] }\n",
+	       ERROR(8, 12,
+		     "`tenants[].sbc.uri` would carry calls in clear. Write "
+		     "sips:sbc.acme.example")
+		       ERROR(11, 5,
+			     "`tenants[].sbc.trusted` is missing: the networks that SBC's calls "
+			     "come from. Write for example [192.0.2.0/24]")
+			       ERROR(14, 5,
+				     "`tenants[].sbc.uri` is missing: where the calls of that SBC "
+				     "go back. Write sips:sbc.example.net"));
+}
+
 static void without_tenants_there_is_the_default_one(void **state)
 {
 	struct config *config = expect_config(BASE);
@@ -188,6 +231,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		IN_FOLDER(a_tenant_has_a_target_and_prefixes_of_its_own),
+		IN_FOLDER(a_tenant_may_have_an_sbc_of_its_own),
+		IN_FOLDER(an_sbc_needs_its_uri_and_its_networks),
 		IN_FOLDER(without_tenants_there_is_the_default_one),
 		IN_FOLDER(a_file_names_a_tenant_in_its_fourth_column),
 		IN_FOLDER(a_name_nobody_has_is_an_error_where_it_stands),

@@ -160,6 +160,84 @@ static void a_call_that_is_recorded_keeps_its_audio_here(void **state)
 
 #define T(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 
+/* ---- several cores ---- */
+
+static struct config_cidr theirs;
+static struct config_tenant acme = {
+	.name = TEXT("acme"),
+	.prefix_mo = TEXT("02"),
+	.prefix_mt = TEXT("03"),
+	.sbc = { .uri = TEXT("sips:sbc.acme.example"), .trusted = &theirs, .trusted_count = 1 }
+};
+
+static void add_acme(struct service_rig *rig)
+{
+	struct sockaddr_in *v4 = (struct sockaddr_in *)&theirs.address;
+
+	v4->sin_family = AF_INET;
+	inet_pton(AF_INET, "203.0.113.0", &v4->sin_addr);
+	theirs.prefix_length = 24;
+	rig->config.tenants = &acme;
+	rig->config.tenant_count = 1;
+	service_reconfigure(rig->room, &rig->config, NULL);
+}
+
+static void a_call_goes_back_to_the_sbc_of_its_tenant(void **state)
+{
+	static const struct {
+		const char *called, *source, *sbc, *tenant;
+	} calls[] = {
+		{ "+014799000002", "198.51.100.1:5061", "sips:sbc.core.example.net:5061",
+		  "default" },
+		{ "+034799000002", "203.0.113.7:5061", "sips:sbc.acme.example", "acme" },
+		/* A prefix counts before a network that nobody names. */
+		{ "+034799000002", "", "sips:sbc.acme.example", "acme" },
+		/* But what came from the one SBC never goes to the other. */
+		{ "+034799000002", "198.51.100.1:5061", "sips:sbc.core.example.net:5061", "acme" },
+		{ "+4755555555", "203.0.113.7:5061", "sips:sbc.acme.example", "acme" },
+		{ "112", "203.0.113.7:5061", "sips:sbc.acme.example", "acme" },
+		{ "112", "198.51.100.1:5061", "sips:sbc.core.example.net:5061", "default" },
+	};
+	struct service_rig *rig = *state;
+
+	add_acme(rig);
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
+		const struct call_step *step;
+		size_t length = strlen(calls[i].sbc) - strlen("sips:");
+
+		rig->info.source = calls[i].source;
+		step = rig_decide(rig, calls[i].called, "+4712345678")->steps;
+		assert_string_equal(step->next_hop, calls[i].sbc);
+		assert_string_equal(rig->plan->tenant, calls[i].tenant);
+		if (strcmp(calls[i].called, "112") != 0)
+			assert_memory_equal(strchr(step->request_uri, '@') + 1, calls[i].sbc + 5,
+					    length);
+	}
+	rig->config.tenant_count = 0;
+	service_reconfigure(rig->room, &rig->config, NULL);
+	rig->info.source = "203.0.113.7:5061";
+	assert_string_equal(rig_decide(rig, "+014799000002", "+4712345678")->steps->next_hop,
+			    "sips:sbc.core.example.net:5061");
+}
+
+static void both_sbcs_are_known_as_the_core(void **state)
+{
+	struct service_rig *rig = *state;
+	struct sip_source source = { .transport = SIP_TRANSPORT_TLS };
+	struct sockaddr_in *v4 = (struct sockaddr_in *)&source.address;
+
+	v4->sin_family = AF_INET;
+	inet_pton(AF_INET, "203.0.113.7", &v4->sin_addr);
+	assert_int_not_equal(service_identify(rig->room, &source), SERVICE_PEER_CORE);
+	assert_false(service_knows_host(rig->room, "sbc.acme.example"));
+	add_acme(rig);
+	assert_int_equal(service_identify(rig->room, &source), SERVICE_PEER_CORE);
+	assert_true(service_knows_host(rig->room, "sbc.acme.example"));
+	assert_true(service_knows_host(rig->room, "203.0.113.9"));
+	source.transport = SIP_TRANSPORT_UDP; /* its URI says TLS */
+	assert_int_not_equal(service_identify(rig->room, &source), SERVICE_PEER_CORE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -172,6 +250,8 @@ int main(void)
 		T(to_with_another_number_keeps_what_is_no_prefix),
 		T(loops_go_without_audio_as_the_configuration_says),
 		T(a_call_that_is_recorded_keeps_its_audio_here),
+		T(a_call_goes_back_to_the_sbc_of_its_tenant),
+		T(both_sbcs_are_known_as_the_core),
 	};
 
 	return cmocka_run_group_tests_name("tas/service/loop", tests, NULL, NULL);
