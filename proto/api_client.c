@@ -190,13 +190,13 @@ static int add_headers(struct api_call *call, const struct api_call_options *opt
 static int create_call(struct api_call *call, const ProtobufCServiceDescriptor *service,
 		       const char *method, unsigned deadline_ms)
 {
-	char path[256];
-	int length = snprintf(path, sizeof(path), "/%s/%s", service->name, method);
-	grpc_slice slice;
+	size_t service_length = strlen(service->name), length = strlen(method);
+	grpc_slice slice = grpc_slice_malloc(service_length + length + 2);
+	uint8_t *path = GRPC_SLICE_START_PTR(slice);
 
-	if (length < 0 || (size_t)length >= sizeof(path))
-		return -EINVAL;
-	slice = grpc_slice_from_copied_string(path);
+	path[0] = path[service_length + 1] = '/';
+	memcpy(path + 1, service->name, service_length);
+	memcpy(path + service_length + 2, method, length);
 	call->call = grpc_channel_create_call(
 		call->client->route->channel, NULL, GRPC_PROPAGATE_DEFAULTS, call->client->queue,
 		slice, NULL, deadline_ms ? in_ms(deadline_ms) : gpr_inf_future(GPR_CLOCK_MONOTONIC),
