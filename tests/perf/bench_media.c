@@ -21,6 +21,7 @@
 #define LIMIT_FROM   0.55  /* of what the cost of a packet allows: the search begins here */
 #define LIMIT_STEP   1.15
 #define LIMIT_LEAST  50
+#define TRANSCODED   8 /* of so many calls one, where codecs are at work */
 
 static unsigned calls, rounds;
 static mono_ms measure_ms;
@@ -33,7 +34,8 @@ static const char *const names[] = {
 
 struct way {
 	const char *name;
-	bool secure_a, secure_b;
+	struct load_side sides[2];
+	bool transcodes; /* on so many calls fewer, and who speaks to whom has no delay */
 };
 
 struct result {
@@ -85,7 +87,7 @@ static bool measure(enum subject_kind kind, unsigned count, const struct way *wa
 	uint64_t cpu;
 	bool there;
 
-	load_open(&load, count, way->secure_a, way->secure_b);
+	load_open(&load, count, way->sides);
 	there = subject_start(&subject, kind, &load, 0);
 	if (there) {
 		load_run(&load, 10); /* the floor has no set-up: its first packets are lost */
@@ -136,16 +138,19 @@ static unsigned added(unsigned with, unsigned without)
 	return with > without ? with - without : 0;
 }
 
-static void print_row(const char *what, const char *name, unsigned count,
+static void print_row(const struct way *way, const char *name, unsigned count,
 		      const struct result *result, unsigned clean, double ours,
 		      const struct result *direct)
 {
-	(void)printf("| %-9s | %-9s | %5u | %6.2f | %5.2f | %u/%u | %5.2f %% | %5zu | "
-		     "%5u / %6u / %6u | %6u |\n",
-		     what, name, count, result->ns / 1000, result->ns / ours, clean, rounds,
-		     result->lost * 100, result->memory / 1024, added(result->p50, direct->p50),
-		     added(result->p99, direct->p99), added(result->p999, direct->p999),
-		     result->late_us);
+	(void)printf("| %-9s | %-9s | %5u | %6.2f | %5.2f | %u/%u | %5.2f %% | %5zu | ", way->name,
+		     name, count, result->ns / 1000, result->ns / ours, clean, rounds,
+		     result->lost * 100, result->memory / 1024);
+	if (way->transcodes)
+		(void)printf("    - /      - /      - | %6u |\n", result->late_us);
+	else
+		(void)printf("%5u / %6u / %6u | %6u |\n", added(result->p50, direct->p50),
+			     added(result->p99, direct->p99), added(result->p999, direct->p999),
+			     result->late_us);
 	(void)fflush(stdout);
 }
 
@@ -153,7 +158,8 @@ static void print_row(const char *what, const char *name, unsigned count,
  * Leaves what a packet cost each of them, 0 for who is not installed. */
 static void compare(const struct way *way, double ret_ns[static SUBJECT_COUNT])
 {
-	const struct way clear = { .name = "none" }; /* no relay to change the keys */
+	const struct way clear = { .name = "none" }; /* no relay to change keys or codecs */
+	unsigned count = way->transcodes ? (calls + TRANSCODED - 1) / TRANSCODED : calls;
 	struct result results[SUBJECT_COUNT][ROUNDS_MAX] = { 0 };
 	const struct result *middle[SUBJECT_COUNT];
 	unsigned clean[SUBJECT_COUNT];
@@ -161,7 +167,7 @@ static void compare(const struct way *way, double ret_ns[static SUBJECT_COUNT])
 
 	for (unsigned round = 0; round < rounds; round++)
 		for (unsigned kind = 0; kind < SUBJECT_COUNT; kind++)
-			there[kind] = measure((enum subject_kind)kind, calls,
+			there[kind] = measure((enum subject_kind)kind, count,
 					      kind == SUBJECT_DIRECT ? &clear : way,
 					      &results[kind][round]);
 	for (unsigned kind = 0; kind < SUBJECT_COUNT; kind++) {
@@ -170,7 +176,7 @@ static void compare(const struct way *way, double ret_ns[static SUBJECT_COUNT])
 	}
 	for (unsigned kind = SUBJECT_FLOOR; kind < SUBJECT_COUNT; kind++)
 		if (there[kind])
-			print_row(way->name, names[kind], calls, middle[kind], clean[kind],
+			print_row(way, names[kind], count, middle[kind], clean[kind],
 				  middle[SUBJECT_BREAKOUT]->ns, middle[SUBJECT_DIRECT]);
 		else
 			(void)printf("| %s: %s is not installed |\n", way->name, names[kind]);
@@ -229,9 +235,15 @@ static unsigned argument(int argc, char **argv, int index, unsigned otherwise)
 
 int main(int argc, char **argv)
 {
-	static const struct way ways[] = { { "RTP-RTP", false, false },
-					   { "SRTP-SRTP", true, true },
-					   { "SRTP-RTP", true, false } };
+	static const struct load_side rtp = { .secure = false }, srtp = { .secure = true },
+				      pcma = { .voice = VOICE_PCMA },
+				      opus = { .secure = true, .voice = VOICE_OPUS };
+	const struct way ways[] = {
+		{ "Opus-PCMA", { opus, pcma }, .transcodes = true }, /* SRTP-RTP */
+		{ "RTP-RTP", { rtp, rtp }, false },
+		{ "SRTP-SRTP", { srtp, srtp }, false },
+		{ "SRTP-RTP", { srtp, rtp }, false },
+	};
 	double ns[SUBJECT_COUNT];
 	const char *why = "";
 

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "base/str.h"
+#include "codec_cost.h"
 #include "media/relay.h"
 #include "media/sdp.h"
 
@@ -34,7 +35,10 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static void open_leg(struct load *load, struct load_leg *leg, unsigned index, bool secure)
+static struct codec_speech speeches[VOICE_KINDS];
+
+static void open_leg(struct load *load, struct load_leg *leg, unsigned index,
+		     const struct load_side *side)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.ptr = leg };
 	union net_address address;
@@ -48,11 +52,12 @@ static void open_leg(struct load *load, struct load_leg *leg, unsigned index, bo
 	     "a phone's socket");
 	leg->port = net_port(&address);
 	leg->ssrc = 0x10000000 + index;
-	leg->secure = secure;
-	must(!secure || sdes_make(&leg->sdes) == 0, "keys");
+	leg->secure = side->secure;
+	leg->voice = side->voice;
+	must(!leg->secure || sdes_make(&leg->sdes) == 0, "keys");
 }
 
-void load_open(struct load *load, unsigned calls, bool secure_a, bool secure_b)
+void load_open(struct load *load, unsigned calls, const struct load_side sides[static 2])
 {
 	memset(load, 0, sizeof(*load));
 	load->calls = calls;
@@ -61,7 +66,11 @@ void load_open(struct load *load, unsigned calls, bool secure_a, bool secure_b)
 	load->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	must(load->legs && load->delays && load->epoll_fd >= 0, "load");
 	for (unsigned i = 0; i < calls * 2; i++)
-		open_leg(load, &load->legs[i], i, i % 2 ? secure_b : secure_a);
+		open_leg(load, &load->legs[i], i, &sides[i % 2]);
+	for (unsigned i = 0; i < 2; i++)
+		if (sides[i].voice != VOICE_NONE && speeches[sides[i].voice].lengths[0] == 0)
+			codec_speech_make(&speeches[sides[i].voice], sides[i].voice,
+					  voice_rate(VOICE_OPUS, VOICE_PCMA));
 }
 
 void load_close(struct load *load)
@@ -108,6 +117,11 @@ static void agree(struct load_leg *leg, const char *sdp, bool we_offered)
 	sdp_free(desc);
 }
 
+uint8_t load_type(enum voice_kind voice)
+{
+	return voice == VOICE_OPUS ? 96 : 8;
+}
+
 char *load_describe(struct load_leg *leg, const char *offer)
 {
 	struct sdes_crypto lines[SDES_LINES_MAX];
@@ -116,8 +130,10 @@ char *load_describe(struct load_leg *leg, const char *offer)
 
 	str_addf(&text,
 		 "v=0\r\no=- %u 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
-		 "m=audio %u %s 8\r\na=rtpmap:8 PCMA/8000\r\n",
-		 leg->ssrc, leg->port, leg->secure ? "RTP/SAVP" : "RTP/AVP");
+		 "m=audio %u %s %u\r\n%s\r\n",
+		 leg->ssrc, leg->port, leg->secure ? "RTP/SAVP" : "RTP/AVP", load_type(leg->voice),
+		 leg->voice == VOICE_OPUS ? "a=rtpmap:96 opus/48000/2\r\na=fmtp:96 useinbandfec=1"
+					  : "a=rtpmap:8 PCMA/8000");
 	if (leg->secure && offer)
 		agree(leg, offer, /* we_offered= */ false);
 	if (leg->secure && offer) {
@@ -151,40 +167,69 @@ void load_aim(struct load_leg *leg, const char *sdp, bool we_offered)
 		agree(leg, sdp, we_offered);
 }
 
+/* When it was sent, and whose it is. Returns the bytes of the payload. */
+static size_t fill_marked(const struct load_leg *leg, uint8_t *payload)
+{
+	uint64_t now = now_ns();
+
+	memcpy(payload, &now, sizeof(now));
+	memset(payload + sizeof(now), (int)(leg->ssrc & 0xff), LOAD_PACKET - HEADER - sizeof(now));
+	return LOAD_PACKET - HEADER;
+}
+
+static size_t fill_speech(const struct load_leg *leg, uint8_t *payload)
+{
+	const struct codec_speech *speech = &speeches[leg->voice];
+	unsigned at = leg->sent % CODEC_COST_KEPT;
+
+	memcpy(payload, speech->payloads[at], speech->lengths[at]);
+	return speech->lengths[at];
+}
+
 static void send_one(struct load *load, struct load_leg *leg)
 {
-	uint8_t packet[RELAY_BUFFER] = { 0x80, 8 };
-	uint32_t fields[2] = { htonl(leg->sent * 160), htonl(leg->ssrc) };
-	uint64_t now = now_ns();
-	size_t length = LOAD_PACKET;
+	uint32_t step = leg->voice == VOICE_OPUS ? 960 : 160;
+	uint8_t packet[RELAY_BUFFER] = { 0x80, load_type(leg->voice) };
+	uint32_t fields[2] = { htonl(leg->sent * step), htonl(leg->ssrc) };
+	size_t length = HEADER;
 
 	packet[2] = (uint8_t)(leg->sent >> 8);
 	packet[3] = (uint8_t)leg->sent;
 	memcpy(packet + 4, fields, sizeof(fields));
-	memcpy(packet + HEADER, &now, sizeof(now));
-	memset(packet + HEADER + sizeof(now), (int)(leg->ssrc & 0xff),
-	       LOAD_PACKET - HEADER - sizeof(now));
+	length += leg->voice == VOICE_NONE ? fill_marked(leg, packet + HEADER)
+					   : fill_speech(leg, packet + HEADER);
 	leg->sent++;
 	must(!leg->srtp || srtp_pair_protect(leg->srtp, packet, &length) == 0, "protect");
 	load->sent += send(leg->fd, packet, length, 0) == (ssize_t)length;
 }
 
+/* As the other leg of the call sent it. */
+static bool is_whole(const struct load_leg *leg, const uint8_t *packet, size_t length)
+{
+	uint8_t fill = (uint8_t)((leg->ssrc ^ 1) & 0xff);
+
+	if (leg->voice != VOICE_NONE)
+		return length > HEADER && (packet[1] & 0x7f) == load_type(leg->voice);
+	return length == LOAD_PACKET && packet[LOAD_PACKET - 1] == fill;
+}
+
 static void take(struct load *load, const struct load_leg *leg, uint8_t *packet, size_t length)
 {
-	uint8_t fill = (uint8_t)((leg->ssrc ^ 1) & 0xff); /* the other leg of the call sent it */
 	uint64_t sent_ns, us;
 
 	if (length < HEADER || wire_is_rtcp(packet))
 		return;
 	if ((leg->srtp && srtp_pair_unprotect(leg->srtp, packet, &length)) ||
-	    length != LOAD_PACKET || packet[LOAD_PACKET - 1] != fill) {
+	    !is_whole(leg, packet, length)) {
 		load->damaged++;
 		return;
 	}
+	load->received++;
+	if (leg->voice != VOICE_NONE)
+		return;
 	memcpy(&sent_ns, packet + HEADER, sizeof(sent_ns));
 	us = (now_ns() - sent_ns) / 1000;
 	load->delays[us < LOAD_LATENESS_US ? us : LOAD_LATENESS_US]++;
-	load->received++;
 }
 
 /* Returns how many sockets had something. */
@@ -231,8 +276,8 @@ void load_run(struct load *load, mono_ms ms)
 		load->late_us = late_us > load->late_us ? late_us : load->late_us;
 		send_slice(load, (unsigned)(tick % PERIOD_MS));
 	}
-	while (receive(load, QUIET_MS) > 0)
-		; /* what is still on its way */
+	while (load->legs[0].voice == VOICE_NONE && receive(load, QUIET_MS) > 0)
+		; /* what is still on its way; a transcoder would go on making up for silence */
 }
 
 void load_forget(struct load *load)

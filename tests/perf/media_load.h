@@ -2,7 +2,9 @@
 /* media_load.h - both phones of many calls: paced RTP or SRTP (SDES) over loopback.
  *
  * Every leg has a socket of its own and sends 172 bytes each 20 ms; what arrives
- * is decrypted, compared and timed. The sending is spread over the 20 ms. */
+ * is decrypted, compared and timed. The sending is spread over the 20 ms. Legs that
+ * speak send 20 ms of speech in their codec instead, and what arrives is only looked
+ * at for its payload type: a transcoder makes its own packets, in its own time. */
 #ifndef BREAKOUT_PERF_MEDIA_LOAD_H
 #define BREAKOUT_PERF_MEDIA_LOAD_H
 
@@ -10,14 +12,21 @@
 #include <stdint.h>
 #include "base/clock.h"
 #include "media/sdes.h"
+#include "media/voice.h"
 
 #define LOAD_PACKET      172    /* bytes of RTP: 20 ms of G.711 and a header */
 #define LOAD_LATENESS_US 100000 /* delays are kept by microsecond up to here */
+
+struct load_side {
+	bool secure;
+	enum voice_kind voice; /* PCMA or Opus; NONE: bytes that are compared, called PCMA */
+};
 
 struct load_leg {
 	int fd;
 	uint16_t port;
 	bool secure;
+	enum voice_kind voice;
 	struct sdes sdes;
 	struct srtp_pair *srtp; /* NULL: RTP in the clear */
 	uint32_t ssrc, sent;
@@ -32,9 +41,10 @@ struct load {
 	uint32_t *delays; /* how many packets took so many microseconds */
 };
 
-void load_open(struct load *load, unsigned calls, bool secure_a, bool secure_b);
+void load_open(struct load *load, unsigned calls, const struct load_side sides[static 2]);
 void load_close(struct load *load);
 
+uint8_t load_type(enum voice_kind voice); /* its payload type */
 /* Our offer, or, to `offer`, our answer. The caller frees it. */
 char *load_describe(struct load_leg *leg, const char *offer);
 /* To where the other side's description says, with its keys. */

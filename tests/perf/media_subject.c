@@ -18,6 +18,7 @@
 #include <unistd.h>
 #include "base/log.h"
 #include "base/str.h"
+#include "codec_cost.h"
 #include "media/media.h"
 
 #define BATCH    64
@@ -33,11 +34,14 @@ static void pin(int cpu)
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* nothing stays behind */
 }
 
-/* ---- the floor: batched UDP on one socket and the cipher, nothing else ---- */
+/* ---- the floor: batched UDP on one socket, the cipher and codecs, nothing else ---- */
 
 struct floor {
 	uint16_t to[65536]; /* by the port a packet comes from */
 	EVP_CIPHER_CTX *in[65536], *out[65536];
+	struct voice_decoder *decoder[65536]; /* NULL: nothing is transcoded */
+	struct voice_encoder *encoder[65536];
+	uint8_t type[65536]; /* of what is encoded */
 	struct mmsghdr messages[BATCH];
 	struct iovec parts[BATCH];
 	struct sockaddr_in addresses[BATCH];
@@ -70,6 +74,37 @@ static void seal(EVP_CIPHER_CTX *cipher, const uint8_t *packet, size_t length)
 	(void)EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_GET_TAG, sizeof(tag), tag);
 }
 
+static void make_codecs(struct floor *floor, const struct load_leg *leg,
+			const struct load_leg *other)
+{
+	unsigned rate = voice_rate(leg->voice, other->voice);
+	const struct voice_encoding encoding = { .kind = other->voice,
+						 .rate = rate,
+						 .complexity = CODEC_COST_COMPLEXITY,
+						 .fmtp = "useinbandfec=1" };
+
+	if (leg->voice == other->voice)
+		return;
+	must(voice_decoder_create(&floor->decoder[leg->port], leg->voice, rate) == 0 &&
+		     voice_encoder_create(&floor->encoder[leg->port], &encoding) == 0,
+	     "codecs");
+	floor->type[leg->port] = load_type(other->voice);
+}
+
+/* Returns the packet's new length. */
+static size_t transcode(struct floor *floor, uint16_t from, uint8_t *packet, size_t length)
+{
+	int16_t samples[VOICE_FRAME_MAX];
+	uint8_t payload[VOICE_PAYLOAD_MAX];
+	size_t count = voice_decode(floor->decoder[from], packet + 12, length - 12, samples);
+
+	count = voice_encode(floor->encoder[from], samples, count, payload);
+	must(count <= sizeof(floor->packets[0]) - 12, "room for a packet");
+	packet[1] = floor->type[from];
+	memcpy(packet + 12, payload, count);
+	return 12 + count;
+}
+
 static void pass(struct floor *floor, int fd)
 {
 	int count, done = 0;
@@ -85,10 +120,13 @@ static void pass(struct floor *floor, int fd)
 	count = recvmmsg(fd, floor->messages, BATCH, MSG_WAITFORONE, NULL);
 	for (int i = 0; i < count; i++) {
 		uint16_t from = ntohs(floor->addresses[i].sin_port);
+		size_t length = floor->messages[i].msg_len;
 
-		floor->parts[i].iov_len = floor->messages[i].msg_len;
-		seal(floor->in[from], floor->packets[i], floor->messages[i].msg_len);
-		seal(floor->out[from], floor->packets[i], floor->messages[i].msg_len);
+		seal(floor->in[from], floor->packets[i], length);
+		if (floor->decoder[from])
+			length = transcode(floor, from, floor->packets[i], length);
+		seal(floor->out[from], floor->packets[i], length);
+		floor->parts[i].iov_len = length;
 		floor->addresses[i].sin_port = htons(floor->to[from]);
 	}
 	while (done < count) {
@@ -109,6 +147,7 @@ static void floor_main(int fd, const struct load *load)
 		floor->to[leg->port] = other->port;
 		floor->in[leg->port] = make_cipher(leg->secure);
 		floor->out[leg->port] = make_cipher(other->secure);
+		make_codecs(floor, leg, other);
 	}
 	for (;;)
 		pass(floor, fd);
@@ -186,6 +225,7 @@ static void take_message(struct relay *relay, struct media_engine *engine, const
 	for (unsigned side = 0; side < 2; side++) {
 		options.kind[side] = load->legs[side].secure ? MEDIA_LEG_SDES : MEDIA_LEG_RTP;
 		options.rules[side].shared_port = relay->shared_port;
+		options.rules[side].convert = load->legs[side].voice != VOICE_NONE;
 	}
 	options.arg = call;
 	call->relay = relay;
@@ -197,7 +237,11 @@ static void take_message(struct relay *relay, struct media_engine *engine, const
 static void relay_main(int fd, bool shared_port, const struct load *load)
 {
 	const struct media_engine_options options = {
-		.address = "127.0.0.1", .port_min = 20000, .port_max = 29999, .threads = 1
+		.address = "127.0.0.1",
+		.port_min = 20000,
+		.port_max = 29999,
+		.threads = 1,
+		.opus_complexity = CODEC_COST_COMPLEXITY,
 	};
 	struct relay relay = { .fd = fd,
 			       .shared_port = shared_port,
@@ -253,8 +297,9 @@ static char *sdp_of(const char *reply)
 	return strndup(text + 1, length);
 }
 
+/* to: the leg that is told what comes back. */
 static char *ask_rtpengine(const struct subject *subject, unsigned call, bool is_answer,
-			   const char *sdp, bool secure)
+			   const char *sdp, const struct load_leg *to)
 {
 	char id[16], reply[TEXT_MAX * 2];
 	struct str text = { 0 };
@@ -265,12 +310,19 @@ static char *ask_rtpengine(const struct subject *subject, unsigned call, bool is
 	str_addf(&text, "%u%u d", call, is_answer);
 	add_pair(&text, "ICE", "remove");
 	add_pair(&text, "call-id", id);
+	if (to->voice != VOICE_NONE && !is_answer) { /* keys of a dictionary are sorted */
+		str_add(&text, "5:codecd");
+		add_word(&text, "transcode");
+		str_add(&text, "l");
+		add_word(&text, to->voice == VOICE_OPUS ? "opus" : "PCMA");
+		str_add(&text, "ee");
+	}
 	add_pair(&text, "command", is_answer ? "answer" : "offer");
 	add_pair(&text, "from-tag", "a");
 	add_pair(&text, "sdp", sdp);
 	if (is_answer)
 		add_pair(&text, "to-tag", "b");
-	add_pair(&text, "transport-protocol", secure ? "RTP/SAVP" : "RTP/AVP");
+	add_pair(&text, "transport-protocol", to->secure ? "RTP/SAVP" : "RTP/AVP");
 	str_add(&text, "e");
 	whole = str_take(&text);
 	must(whole && send(subject->fd, whole, strlen(whole), 0) > 0, "rtpengine");
@@ -376,19 +428,19 @@ void subject_stop(struct subject *subject)
 }
 
 static char *ask(const struct subject *subject, unsigned call, bool is_answer, const char *sdp,
-		 bool secure)
+		 const struct load_leg *to)
 {
 	return is_ours(subject->kind) ? ask_breakout(subject, call, is_answer, sdp)
-				      : ask_rtpengine(subject, call, is_answer, sdp, secure);
+				      : ask_rtpengine(subject, call, is_answer, sdp, to);
 }
 
 static void connect_call(struct subject *subject, struct load *load, unsigned call)
 {
 	struct load_leg *a = &load->legs[call * 2], *b = a + 1;
 	char *from_a = load_describe(a, NULL);
-	char *to_b = ask(subject, call, /* is_answer= */ false, from_a, b->secure);
+	char *to_b = ask(subject, call, /* is_answer= */ false, from_a, b);
 	char *from_b = load_describe(b, to_b);
-	char *to_a = ask(subject, call, /* is_answer= */ true, from_b, a->secure);
+	char *to_a = ask(subject, call, /* is_answer= */ true, from_b, a);
 
 	load_aim(b, to_b, /* we_offered= */ false);
 	load_aim(a, to_a, /* we_offered= */ true);
