@@ -610,6 +610,9 @@ struct config_trace {
 	char *hep;       /* address:port of a HEP3 collector, to mirror to; NULL: none */
 	unsigned hep_id; /* capture agent id */
 	char *hep_password_file;
+	char *dir;          /* where calls of traced numbers are kept in full */
+	size_t dir_bytes;   /* all of them; 0: none are */
+	unsigned keep_days; /* then they are removed; 0: only when there is no room */
 };
 
 /* A database that several nodes share. */

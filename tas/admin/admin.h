@@ -15,6 +15,8 @@
  * - undrain: takes it back while calls go on
  * - restart: begins to put a new process in the place of this one; `status` says how it went
  * - explain QUESTION: why a call goes where it goes, see explain.h
+ * - trace ID: what was said in a call, by its id or a Call-ID
+ * - traced, trace_on ORDER, trace_off ORDER: see traced.h
  * - log [[AREA=]LEVEL [for TIME]]: see log_levels.h
  * - metrics: {"metrics": [...], "text": what Prometheus reads}
  *
@@ -39,6 +41,7 @@
 #include "tas/service/service.h"
 #include "tas/sip/sip_loop.h"
 #include "tas/sip/tls_files.h"
+#include "tas/traced/traced.h"
 #include "tas/vitals/vitals.h"
 
 struct admin; /* opaque */
@@ -81,6 +84,7 @@ struct admin_options {
 	struct device_room *devices;   /* borrowed; may be NULL (tests) */
 	struct vitals *vitals;         /* borrowed; may be NULL (tests) */
 	struct load_room *load;        /* borrowed; may be NULL (tests) */
+	struct traced *traced;         /* borrowed; NULL: no number can be traced */
 	struct sip_loop *loop;         /* borrowed */
 	/* A socket that listens already, of a daemon that was here before, by the name
 	 * admin_each_socket() gave it there; the admin's then. -1: none. NULL: none at all. */

@@ -20,8 +20,8 @@
 #include "tas/admin/settings.h"
 #include "tas/admin/tenants.h"
 #include "tas/admin/text.h"
+#include "tas/admin/traced.h"
 #include "tas/sip/endpoint.h"
-#include "tas/sip/trace.h"
 
 #define PAGE         1000 /* registrations in one answer */
 #define ATTEMPTS     16   /* of one number, in its answer */
@@ -331,44 +331,6 @@ static json_t *sip_explain(const struct admin_options *options, const char *argu
 	return result;
 }
 
-static void add_entry(const struct sip_trace_entry *entry, void *arg)
-{
-	char *text = strndup(entry->text, entry->length);
-	json_t *json;
-
-	if (!text)
-		return;
-	json = json_pack("{s:I, s:s, s:o}", "at", (json_int_t)entry->at, "kind",
-			 entry->kind == SIP_TRACE_NOTE ? "note" : "message", "text",
-			 text_json(text));
-	free(text);
-	if (json && entry->kind == SIP_TRACE_MESSAGE)
-		json_object_update_new(
-			json, json_pack("{s:b, s:s, s:s, s:i, s:s, s:i}", "sent", entry->sent,
-					"transport", sip_transport_name(entry->transport), "local",
-					entry->local, "local_port", entry->local_port, "remote",
-					entry->remote, "remote_port", entry->remote_port));
-	json_array_append_new(arg, json);
-}
-
-static json_t *sip_trace(const struct admin_options *options, const char *call)
-{
-	const struct sip_trace *trace =
-		options->endpoint ? sip_endpoint_trace(options->endpoint) : NULL;
-	json_t *entries = json_array();
-
-	if (!trace) {
-		json_decref(entries);
-		return error_text("nothing is kept: trace.memory is 0");
-	}
-	if (entries && !sip_trace_each(trace, call, add_entry, entries)) {
-		json_decref(entries);
-		return error_text("nothing is known of this call, or it was too long ago");
-	}
-	return json_pack("{s:s, s:I, s:o}", "call", call, "since",
-			 (json_int_t)sip_trace_since(trace), "entries", entries);
-}
-
 static json_t *sip_drain(const struct admin_options *options, const char *number)
 {
 	(void)number;
@@ -625,7 +587,7 @@ static json_t *answer_explain(struct answerer *answerer, const char *question)
 
 static json_t *answer_trace(struct answerer *answerer, const char *call)
 {
-	json_t *answer = ask_sip_thread(answerer, sip_trace, call);
+	json_t *answer = ask_sip_thread(answerer, traced_recent, call);
 	json_t *elders = json_object_get(answer, "error")
 				 ? ask_sip_thread(answerer, restart_elders, "")
 				 : NULL;
@@ -636,7 +598,13 @@ static json_t *answer_trace(struct answerer *answerer, const char *call)
 		answer = elders_instead(answer, elders, request.text);
 	str_done(&request);
 	json_decref(elders);
-	return answer;
+	return traced_fullest(answerer->options.traced, call, answer);
+}
+
+static json_t *answer_traced(struct answerer *answerer, const char *unused)
+{
+	(void)unused;
+	return traced_list(answerer->options.traced);
 }
 
 static json_t *answer_devices(struct answerer *answerer, const char *unused)
@@ -746,6 +714,7 @@ static const struct request {
 	{ "explain", DOCUMENT, false, false, answer_explain },
 	{ "devices", NONE, false, false, answer_devices },
 	{ "trace", NAMED, false, true, answer_trace },
+	{ "traced", NONE, false, false, answer_traced },
 	{ "config", OPTIONAL, false, false, answer_config },
 	{ "reload", OPTIONAL, false, false, answer_reload },
 	{ "cert", NONE, false, false, answer_cert },
@@ -774,11 +743,13 @@ static json_t *run(struct answerer *answerer, const struct request *request, con
 /* Orders that are remembered with the name of who gave them. */
 static const struct order {
 	const char *name;
-	json_t *(*carry_out)(struct registrar *registrar, const char *document, const char *who);
+	/* One of both. */
+	json_t *(*of_registrar)(struct registrar *registrar, const char *document, const char *who);
+	json_t *(*of_trace)(struct traced *traced, const char *document, const char *who);
 } orders[] = {
-	{ "pause", pauses_pause },
-	{ "resume", pauses_resume },
-	{ "forget", fleet_forget },
+	{ "pause", pauses_pause, NULL },   { "resume", pauses_resume, NULL },
+	{ "forget", fleet_forget, NULL },  { "trace_on", NULL, traced_begin },
+	{ "trace_off", NULL, traced_end },
 };
 
 static bool is_named(const char *request, size_t length, const char *name)
@@ -793,7 +764,9 @@ static json_t *obey(struct answerer *answerer, const struct order *order, const 
 
 	if (answerer->options.only_socket)
 		return error_text(NOT_HERE);
-	return registrar ? order->carry_out(registrar, document, who) : error_text(NO_REGISTRAR);
+	if (order->of_trace)
+		return order->of_trace(answerer->options.traced, document, who);
+	return registrar ? order->of_registrar(registrar, document, who) : error_text(NO_REGISTRAR);
 }
 
 json_t *answer(struct answerer *answerer, const char *request, const char *who)
@@ -808,7 +781,8 @@ json_t *answer(struct answerer *answerer, const char *request, const char *who)
 		if (is_named(request, name, orders[i].name))
 			return obey(answerer, &orders[i], number, who);
 	return error_text(
-		"unknown request: status, regs, reg, calls, trace, devices, trunks, explain, "
+		"unknown request: status, regs, reg, calls, trace, traced, trace_on, trace_off, "
+		"devices, trunks, explain, "
 		"config, reload, cert, pauses, pause, resume, forget, refresh, drain, undrain, "
 		"restart, log or "
 		"metrics");

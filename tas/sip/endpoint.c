@@ -73,7 +73,7 @@ static int bind_listener(struct sip_endpoint *endpoint, enum sip_transport trans
 	bound = nta_agent_add_tport(
 		endpoint->agent, (const url_string_t *)url, TPTAG_IDENT(listener->ident),
 		TPTAG_CERTIFICATE(NO_DIRECTORY), TPTAG_TLS_VERIFY_POLICY(0), TPTAG_TIMEOUT(32000),
-		TPTAG_LOG(endpoint->trace != NULL), TPTAG_QUEUESIZE(QUEUE), TAG_END());
+		TPTAG_LOG(1), TPTAG_QUEUESIZE(QUEUE), TAG_END());
 	listening_leave();
 	tls_guard_leave();
 	if (bound < 0)
@@ -395,7 +395,7 @@ int sip_endpoint_create(struct sip_endpoint **ret_endpoint, struct sip_loop *loo
 	make_mark(endpoint);
 	timer_init(&endpoint->sweep, on_sweep, endpoint);
 	err = copy_options(endpoint, options);
-	if (!err && options->trace_bytes)
+	if (!err)
 		err = sip_trace_create(&endpoint->trace, options->trace_bytes);
 	wiretap_set(endpoint->trace, endpoint->mark);
 	if (!err)

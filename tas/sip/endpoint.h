@@ -124,7 +124,7 @@ struct tls_profile; /* tls_check.h */
 int sip_endpoint_renew_tls(struct sip_endpoint *endpoint, struct tls_profile *take_profile,
 			   const char *domain) MUST_CHECK;
 
-/* What was said lately, the endpoint's own; NULL: nothing is kept. */
+/* What was said lately; the endpoint's own. */
 struct sip_trace *sip_endpoint_trace(const struct sip_endpoint *endpoint);
 
 /* Legs not yet gone, those that end in the background included. */

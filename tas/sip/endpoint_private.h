@@ -72,7 +72,7 @@ struct sip_endpoint {
 	size_t listener_count; /* those asked for, their IPv4 twins, those for `reach` */
 	char *user_agent, *domain;
 	char mark[ENDPOINT_MARK_ROOM]; /* of self-calls */
-	struct sip_trace *trace;       /* NULL: nothing is kept */
+	struct sip_trace *trace;
 	unsigned connect_ms, t1_ms;
 	struct session_timer_terms session_terms;
 	struct leg *legs;

@@ -8,11 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/hash.h"
+#include "tas/sip/trace_follow.h"
 
 #define TEXT_MAX  65536 /* bytes of a message; SIP over UDP cannot be longer either */
 #define NOTE_MAX  512
 #define LINKS_MAX 64 /* dialogs of one call */
-#define ALIGNMENT sizeof(uint64_t)
+/* Of a trace that keeps nothing: from an INVITE until its call is known to be wanted. */
+#define LITTLE_ROOM (1u << 20)
+#define ALIGNMENT   sizeof(uint64_t)
 
 enum record_kind { RECORD_MESSAGE, RECORD_NOTE, RECORD_LINK, RECORD_PADDING };
 
@@ -36,7 +39,9 @@ _Static_assert(sizeof(struct record) % ALIGNMENT == 0, "records stay aligned");
 struct sip_trace {
 	char *bytes;
 	size_t room;
-	size_t begin, used; /* the oldest record; bytes from there on, round the end */
+	size_t begin, used;    /* the oldest record; bytes from there on, round the end */
+	bool keeps;            /* for sip_trace_each() */
+	struct follow *follow; /* NULL: nobody wants calls in full */
 	sip_trace_tap_fn *tap;
 	void *tap_arg;
 };
@@ -92,6 +97,20 @@ static char *text_of(struct record *record)
 	return (char *)(record + 1);
 }
 
+/* NULL at the end. `offset` moves on; what is too short for a head is skipped. */
+static struct record *next_record(const struct sip_trace *trace, size_t *offset)
+{
+	while (*offset < trace->used) {
+		size_t at = (trace->begin + *offset) % trace->room;
+		struct record *record = record_at(trace, at);
+
+		*offset += record->size;
+		if (trace->room - at >= sizeof(*record) && record->kind != RECORD_PADDING)
+			return record;
+	}
+	return NULL;
+}
+
 /* ---- what must not be kept ---- */
 
 static void blot(char *from, const char *end, const char *stop)
@@ -122,7 +141,7 @@ static void blot_line(char *line, const char *end)
 	if (begins(line, end, "Authorization:") || begins(line, end, "Proxy-Authorization:"))
 		blot_after(line, end, "response=\"", "\"");
 	else if (begins(line, end, "a=crypto:"))
-		blot_after(line, end, "inline:", "| ");
+		blot_after(line, end, "inline:", "| \r");
 	else if (begins(line, end, "a=ice-pwd:"))
 		blot_after(line, end, "a=ice-pwd:", "\r");
 }
@@ -144,6 +163,16 @@ static void blot_secrets(char *text, size_t length)
 }
 
 /* ---- in ---- */
+
+bool sip_trace_listens(const struct sip_trace *trace)
+{
+	return trace && (trace->keeps || follow_is_active(trace->follow));
+}
+
+bool sip_trace_keeps(const struct sip_trace *trace)
+{
+	return trace && trace->keeps;
+}
 
 static uint64_t key_of(const char *name)
 {
@@ -208,13 +237,41 @@ static void copy_text(char *to, size_t length, const struct iovec *piece)
 	}
 }
 
+/* An INVITE that comes in may begin a story; what leaves is a call's, which says so. */
+static struct story *story_of(const struct sip_trace *trace, uint64_t dialog,
+			      const struct sip_trace_message *message)
+{
+	struct story *story = follow_of_dialog(trace->follow, dialog);
+
+	if (story || message->sent || !dialog)
+		return story;
+	story = follow_begin(trace->follow, message->names);
+	if (story)
+		(void)follow_add_dialog(trace->follow, story, dialog, message->call_id);
+	return story;
+}
+
+static void hand_on(struct sip_trace *trace, struct record *record,
+		    const struct sip_trace_message *message)
+{
+	struct story *story = story_of(trace, record->key, message);
+	struct sip_trace_entry entry;
+
+	if (!story && !trace->tap)
+		return;
+	fill_entry(&entry, record);
+	if (story)
+		follow_take(trace->follow, story, &entry);
+	if (trace->tap)
+		trace->tap(&entry, message->call_id ? message->call_id : "", trace->tap_arg);
+}
+
 void sip_trace_message(struct sip_trace *trace, const struct sip_trace_message *message)
 {
 	size_t length = text_length(message);
-	struct sip_trace_entry entry;
 	struct record *record;
 
-	if (!trace || sizeof(*record) + length + ALIGNMENT > trace->room)
+	if (!sip_trace_listens(trace) || sizeof(*record) + length + ALIGNMENT > trace->room)
 		return;
 	record = append(trace, length);
 	record->kind = RECORD_MESSAGE;
@@ -225,14 +282,11 @@ void sip_trace_message(struct sip_trace *trace, const struct sip_trace_message *
 	put_address(&record->remote, message->remote);
 	copy_text(text_of(record), length, message->pieces);
 	blot_secrets(text_of(record), length);
-	if (!trace->tap)
-		return;
-	fill_entry(&entry, record);
-	trace->tap(&entry, message->call_id ? message->call_id : "", trace->tap_arg);
+	hand_on(trace, record, message);
 }
 
-static void put_text(struct sip_trace *trace, enum record_kind kind, const char *call,
-		     const char *text)
+static struct record *put_text(struct sip_trace *trace, enum record_kind kind, const char *call,
+			       const char *text)
 {
 	size_t length = strlen(text);
 	struct record *record = append(trace, length);
@@ -240,25 +294,84 @@ static void put_text(struct sip_trace *trace, enum record_kind kind, const char 
 	record->kind = (uint8_t)kind;
 	record->key = key_of(call);
 	memcpy(text_of(record), text, length);
+	return record;
+}
+
+/* With what was said in it before it was known to belong there. */
+static void follow_dialog(struct sip_trace *trace, struct story *story, const char *call_id)
+{
+	uint64_t dialog = key_of(call_id);
+	size_t offset = 0;
+	struct record *record;
+
+	if (!follow_add_dialog(trace->follow, story, dialog, call_id))
+		return;
+	while ((record = next_record(trace, &offset))) {
+		struct sip_trace_entry entry;
+
+		if (record->kind != RECORD_MESSAGE || record->key != dialog)
+			continue;
+		fill_entry(&entry, record);
+		follow_take(trace->follow, story, &entry);
+	}
+}
+
+void sip_trace_call(struct sip_trace *trace, const char *call, const char *call_id,
+		    const char *const names[static SIP_TRACE_NAMES])
+{
+	struct story *story;
+
+	if (!sip_trace_listens(trace))
+		return;
+	story = follow_of_dialog(trace->follow, key_of(call_id));
+	if (!story || follow_has_call(story)) /* a Call-ID that two calls share: RFC 3261 16.3 */
+		story = follow_begin(trace->follow, names);
+	if (story) {
+		follow_set_call(trace->follow, story, key_of(call), call);
+		follow_dialog(trace, story, call_id);
+	}
+	sip_trace_link(trace, call, call_id);
 }
 
 void sip_trace_link(struct sip_trace *trace, const char *call, const char *call_id)
 {
-	if (trace && strlen(call_id) < NOTE_MAX)
-		put_text(trace, RECORD_LINK, call, call_id);
+	struct story *story;
+
+	if (!sip_trace_listens(trace) || strlen(call_id) >= NOTE_MAX)
+		return;
+	(void)put_text(trace, RECORD_LINK, call, call_id);
+	story = follow_of_call(trace->follow, key_of(call));
+	if (story)
+		follow_dialog(trace, story, call_id);
+}
+
+void sip_trace_over(struct sip_trace *trace, const char *call)
+{
+	struct story *story = trace ? follow_of_call(trace->follow, key_of(call)) : NULL;
+
+	if (story)
+		follow_over(story);
 }
 
 void sip_trace_note(struct sip_trace *trace, const char *call, const char *format, ...)
 {
+	struct sip_trace_entry entry;
+	struct record *record;
+	struct story *story;
 	char text[NOTE_MAX];
 	va_list args;
 
-	if (!trace)
+	if (!sip_trace_listens(trace))
 		return;
 	va_start(args, format);
 	(void)vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	put_text(trace, RECORD_NOTE, call, text);
+	record = put_text(trace, RECORD_NOTE, call, text);
+	story = follow_of_call(trace->follow, record->key);
+	if (!story)
+		return;
+	fill_entry(&entry, record);
+	follow_take(trace->follow, story, &entry);
 }
 
 /* ---- out ---- */
@@ -267,20 +380,6 @@ struct wanted {
 	uint64_t call, dialogs[LINKS_MAX];
 	size_t dialog_count;
 };
-
-/* NULL at the end. `offset` moves on; what is too short for a head is skipped. */
-static struct record *next_record(const struct sip_trace *trace, size_t *offset)
-{
-	while (*offset < trace->used) {
-		size_t at = (trace->begin + *offset) % trace->room;
-		struct record *record = record_at(trace, at);
-
-		*offset += record->size;
-		if (trace->room - at >= sizeof(*record) && record->kind != RECORD_PADDING)
-			return record;
-	}
-	return NULL;
-}
 
 static void find_dialogs(const struct sip_trace *trace, struct wanted *wanted)
 {
@@ -313,7 +412,7 @@ size_t sip_trace_each(const struct sip_trace *trace, const char *call,
 	struct record *record;
 	size_t offset = 0, count = 0;
 
-	if (!trace)
+	if (!sip_trace_keeps(trace))
 		return 0;
 	find_dialogs(trace, &wanted);
 	while ((record = next_record(trace, &offset))) {
@@ -331,7 +430,7 @@ size_t sip_trace_each(const struct sip_trace *trace, const char *call,
 wall_ms sip_trace_since(const struct sip_trace *trace)
 {
 	size_t offset = 0;
-	const struct record *record = trace ? next_record(trace, &offset) : NULL;
+	const struct record *record = sip_trace_keeps(trace) ? next_record(trace, &offset) : NULL;
 
 	return record ? record->at : 0;
 }
@@ -344,13 +443,30 @@ void sip_trace_tap(struct sip_trace *trace, sip_trace_tap_fn *tap, void *arg)
 	trace->tap_arg = arg;
 }
 
+int sip_trace_follow(struct sip_trace *trace, const struct sip_trace_follow *follow)
+{
+	sip_trace_unfollow(trace);
+	return follow_create(&trace->follow, follow);
+}
+
+void sip_trace_unfollow(struct sip_trace *trace)
+{
+	trace->follow = follow_destroy(trace->follow);
+}
+
+bool sip_trace_is_followed(const struct sip_trace *trace, const char *call)
+{
+	return trace && follow_of_call(trace->follow, key_of(call));
+}
+
 int sip_trace_create(struct sip_trace **ret_trace, size_t room)
 {
 	struct sip_trace *trace = calloc(1, sizeof(*trace));
 
 	if (!trace)
 		return -ENOMEM;
-	trace->room = room / ALIGNMENT * ALIGNMENT;
+	trace->keeps = room > 0;
+	trace->room = (room ? room : LITTLE_ROOM) / ALIGNMENT * ALIGNMENT;
 	trace->bytes = malloc(trace->room); /* the kernel gives it page by page, when it is used */
 	if (!trace->bytes) {
 		free(trace);
@@ -362,8 +478,10 @@ int sip_trace_create(struct sip_trace **ret_trace, size_t room)
 
 struct sip_trace *sip_trace_destroy(struct sip_trace *trace)
 {
-	if (trace)
+	if (trace) {
+		follow_destroy(trace->follow);
 		free(trace->bytes);
+	}
 	free(trace);
 	return NULL;
 }

@@ -55,6 +55,17 @@ static enum sip_transport transport_of(const tport_t *tport)
 	return strcasecmp(protocol, "tcp") ? SIP_TRANSPORT_UDP : SIP_TRANSPORT_TCP;
 }
 
+/* Of an INVITE that begins a dialog: whom it is about. */
+static void name_parties(const sip_t *sip, const char *ret_names[static SIP_TRACE_NAMES])
+{
+	if (!sip || !sip->sip_request || sip->sip_request->rq_method != sip_method_invite ||
+	    !sip->sip_from || !sip->sip_to || sip->sip_to->a_tag)
+		return;
+	ret_names[0] = sip->sip_request->rq_url->url_user;
+	ret_names[1] = sip->sip_from->a_url->url_user;
+	ret_names[2] = sip->sip_to->a_url->url_user;
+}
+
 /* sofia's (tport_internal.h), which would print it. */
 void tport_log_msg(tport_t *tport, msg_t *msg, const char *what, const char *via, su_time_t now);
 void tport_log_msg(tport_t *tport, msg_t *msg, const char *what, const char *via, su_time_t now)
@@ -70,7 +81,7 @@ void tport_log_msg(tport_t *tport, msg_t *msg, const char *what, const char *via
 
 	(void)via;
 	(void)now;
-	if (!current)
+	if (!sip_trace_listens(current))
 		return;
 	if (sip && sip->sip_call_id && left_out &&
 	    !strncmp(sip->sip_call_id->i_id, left_out, SIP_MARK_ASKED))
@@ -79,6 +90,7 @@ void tport_log_msg(tport_t *tport, msg_t *msg, const char *what, const char *via
 	peer_of(tport, msg, &remote);
 	if (sip && sip->sip_call_id)
 		message.call_id = sip->sip_call_id->i_id;
+	name_parties(sip, message.names);
 	message.piece_count = one_piece_list(msg, pieces, PIECES);
 	if (message.piece_count > PIECES)
 		message.piece_count = PIECES; /* what there is room for */

@@ -18,6 +18,7 @@ ROOMS = {
     "registrar": ["base", "config", "proto", "sql"],
     "media": ["base", "config"],
     "tas/sip": ["base", "config"],
+    "tas/traced": ["base", "config", "tas/sip/trace.h"],
     "tas/call": ["base", "config", "media/media.h", "tas/sip/leg.h", "tas/sip/headers.h",
                  "tas/sip/cause_map.h", "tas/sip/trace.h"],
     "tas/device": ["base", "config", "tas/sip/visitor.h", "tas/sip/digest.h",
@@ -38,7 +39,7 @@ ROOMS = {
                   "tas/sip/leg.h", "tas/sip/headers.h",
                   "tas/sip/endpoint.h", "tas/sip/sip_loop.h", "tas/sip/cause_map.h",
                   "tas/sip/tls_files.h",
-                  "tas/sip/trace.h"],
+                  "tas/sip/trace.h", "tas/traced/traced.h"],
 }
 
 # library -> (how its headers begin, files that may include them besides tests)

@@ -66,6 +66,22 @@ size_t sip_trace_each(const struct sip_trace *trace, const char *call,
 	return 2;
 }
 
+bool sip_trace_keeps(const struct sip_trace *trace)
+{
+	return trace != NULL;
+}
+
+int sip_trace_follow(struct sip_trace *trace, const struct sip_trace_follow *follow)
+{
+	(void)trace, (void)follow;
+	return -ENOMEM;
+}
+
+void sip_trace_unfollow(struct sip_trace *trace)
+{
+	(void)trace;
+}
+
 wall_ms sip_trace_since(const struct sip_trace *trace)
 {
 	(void)trace;
@@ -614,6 +630,14 @@ static void an_order_to_pause_that_is_unclear_is_refused(void **state)
 	pause_error = 0;
 }
 
+static void where_no_number_can_be_traced_that_is_said(void **state)
+{
+	(void)state;
+	expect_refusal("traced\n", "trace.dir_size is 0");
+	expect_refusal("trace_on {\"number\":\"+4799000001\"}\n", "trace.dir_size is 0");
+	expect_refusal("trace_off {\"all\":true}\n", "trace.dir_size is 0");
+}
+
 static void a_dead_node_is_forgotten_by_somebodys_word(void **state)
 {
 	json_t *answer;
@@ -779,6 +803,7 @@ int main(void)
 		T(what_was_said_in_a_call_is_told),
 		T(an_order_to_pause_says_who_why_and_how_long),
 		T(an_order_to_pause_that_is_unclear_is_refused),
+		T(where_no_number_can_be_traced_that_is_said),
 		T(a_dead_node_is_forgotten_by_somebodys_word),
 		T(refresh_and_drain_reach_their_rooms),
 		T(metrics_are_told_by_name),

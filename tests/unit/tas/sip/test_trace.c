@@ -10,6 +10,7 @@
 #include <string.h>
 #include "base/str.h"
 #include "tas/sip/trace.h"
+#include "tas/sip/trace_follow.h"
 
 #define ROOM 65536
 
@@ -122,6 +123,7 @@ static void keys_and_proofs_never_get_in(void **state)
 		 "Proxy-Authorization: Digest response=\"unended\r\n"
 		 "\r\n"
 		 "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:c2VjcmV0|2^20|1:4\r\n"
+		 "a=crypto:3 AES_CM_128_HMAC_SHA1_80 inline:c2VjcmV0\r\n"
 		 "a=ice-pwd:abcdefgh\r\n"
 		 "a=ice-ufrag:abcd\r\n"
 		 "a=crypto:2 x inline:last");
@@ -131,6 +133,7 @@ static void keys_and_proofs_never_get_in(void **state)
 		    "Proxy-Authorization: Digest response=\"********"
 		    "\n\r\n"
 		    "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:********|2^20|1:4\r\n"
+		    "a=crypto:3 AES_CM_128_HMAC_SHA1_80 inline:********\r\n"
 		    "a=ice-pwd:********\r\n"
 		    "a=ice-ufrag:abcd\r\n"
 		    "a=crypto:2 x inline:****|");
@@ -200,12 +203,194 @@ static void a_message_longer_than_the_ring_is_left_out(void **state)
 	free(text);
 }
 
+/* ---- calls in full ---- */
+
+static struct {
+	bool active;
+	unsigned counted;
+	struct str taken;
+} wish;
+
+static bool wish_active(void *arg)
+{
+	(void)arg;
+	return wish.active;
+}
+
+static const char *wish_wants(const char *name, void *arg)
+{
+	(void)arg;
+	return strcmp(name, "4799") ? NULL : "+4799";
+}
+
+static void wish_counts(const char *wanted, void *arg)
+{
+	(void)arg;
+	assert_string_equal(wanted, "+4799");
+	wish.counted++;
+}
+
+static void wish_take(const struct sip_trace_piece *piece, void *arg)
+{
+	static const char *const words[] = { [SIP_TRACE_BEGUN] = "begun ",
+					     [SIP_TRACE_CALL] = "call ",
+					     [SIP_TRACE_DIALOG] = "dialog " };
+
+	(void)arg;
+	str_addf(&wish.taken, "%d:", (int)piece->story);
+	if (piece->what == SIP_TRACE_ENTRY)
+		collect(piece->entry, &wish.taken);
+	else
+		str_addf(&wish.taken, "%s%s|", words[piece->what], piece->name);
+}
+
+static void follow(void)
+{
+	const struct sip_trace_follow all = {
+		.active = wish_active, .wants = wish_wants, .counts = wish_counts, .take = wish_take
+	};
+
+	wish.active = true;
+	wish.counted = 0;
+	assert_int_equal(sip_trace_follow(trace, &all), 0);
+}
+
+static void taken(const char *wanted)
+{
+	assert_string_equal(wish.taken.text ? wish.taken.text : "", wanted);
+	str_done(&wish.taken);
+}
+
+static void hear(const char *call_id, const char *text, const char *user)
+{
+	const struct iovec piece = { (char *)text, strlen(text) };
+
+	sip_trace_message(trace, &(struct sip_trace_message){ .local = &ours,
+							      .remote = &theirs,
+							      .call_id = call_id,
+							      .names = { "nobody", user },
+							      .pieces = &piece,
+							      .piece_count = 1 });
+}
+
+static void start(const char *call, const char *call_id, const char *number)
+{
+	sip_trace_call(trace, call, call_id, (const char *[SIP_TRACE_NAMES]){ NULL, number });
+}
+
+static void a_call_that_is_wanted_is_handed_on_piece_by_piece(void **state)
+{
+	(void)state;
+	follow();
+	hear("other", "INVITE", "4712");
+	hear("a", "INVITE", "4799");
+	say("a", "100");
+	start("call", "a", NULL);
+	assert_true(sip_trace_is_followed(trace, "call"));
+	assert_false(sip_trace_is_followed(trace, "other"));
+	sip_trace_note(trace, "call", "dial");
+	sip_trace_note(trace, "other", "not mine");
+	say("b", "INVITE b");
+	sip_trace_link(trace, "call", "b");
+	say("b", "CANCEL b");
+	taken("1:begun +4799|1:dialog a|1:INVITE|1:100|1:call call|1:#dial|"
+	      "1:dialog b|1:INVITE b|1:CANCEL b|");
+	assert_int_equal(wish.counted, 1);
+}
+
+static void a_call_found_late_brings_what_the_ring_has_of_it(void **state)
+{
+	(void)state;
+	follow();
+	hear("a", "INVITE", "anonymous");
+	say("a", "100");
+	start("call", "a", "4799");
+	taken("1:begun +4799|1:call call|1:dialog a|1:INVITE|1:100|");
+}
+
+static void two_calls_of_one_call_id_are_two_stories(void **state)
+{
+	(void)state;
+	follow();
+	hear("a", "INVITE", "4799");
+	start("one", "a", "4799");
+	start("two", "a", "4799");
+	assert_true(sip_trace_is_followed(trace, "one"));
+	assert_true(sip_trace_is_followed(trace, "two"));
+	str_done(&wish.taken);
+	sip_trace_note(trace, "two", "x");
+	taken("2:#x|");
+}
+
+static void last_words_are_heard_and_then_it_is_over(void **state)
+{
+	(void)state;
+	follow();
+	hear("a", "INVITE", "4799");
+	start("call", "a", NULL);
+	clock_fake_advance(3600 * 1000); /* a call may be quiet */
+	str_done(&wish.taken);
+	say("a", "BYE");
+	sip_trace_over(trace, "call");
+	say("a", "200");
+	taken("1:BYE|1:200|");
+	clock_fake_advance(FOLLOW_QUIET_MS);
+	hear("c", "INVITE", "4799"); /* the next one looks round */
+	assert_false(sip_trace_is_followed(trace, "call"));
+	str_done(&wish.taken);
+}
+
+static void more_than_can_be_followed_at_a_time_are_not(void **state)
+{
+	char id[16];
+
+	(void)state;
+	follow();
+	for (int i = 0; i <= FOLLOW_STORIES_MAX; i++) {
+		(void)snprintf(id, sizeof(id), "d%d", i);
+		hear(id, "INVITE", "4799");
+		start(id, id, "4799");
+	}
+	assert_true(sip_trace_is_followed(trace, "d0"));
+	assert_false(sip_trace_is_followed(trace, id));
+	assert_int_equal(wish.counted, FOLLOW_STORIES_MAX);
+	str_done(&wish.taken);
+}
+
+static void a_trace_that_keeps_nothing_follows_all_the_same(void **state)
+{
+	struct sip_trace *full = trace;
+
+	(void)state;
+	assert_int_equal(sip_trace_create(&trace, 0), 0);
+	assert_false(sip_trace_listens(trace));
+	follow();
+	wish.active = false;
+	assert_false(sip_trace_listens(trace));
+	hear("a", "INVITE", "4799");
+	wish.active = true;
+	assert_true(sip_trace_listens(trace));
+	hear("b", "INVITE", "4799");
+	start("call", "b", NULL);
+	wish.active = false; /* nobody is wanted any more: this one goes on */
+	say("b", "BYE");
+	taken("1:begun +4799|1:dialog b|1:INVITE|1:call call|1:BYE|");
+	expect("call", ""); /* nobody else is told */
+	assert_int_equal(sip_trace_since(trace), 0);
+	sip_trace_destroy(trace);
+	trace = full;
+}
+
 static void without_a_ring_nothing_happens(void **state)
 {
 	(void)state;
 	sip_trace_note(NULL, "c", "x");
 	sip_trace_link(NULL, "c", "d");
 	sip_trace_tap(NULL, NULL, NULL);
+	sip_trace_call(NULL, "c", "d", (const char *[SIP_TRACE_NAMES]){ "x" });
+	sip_trace_over(NULL, "c");
+	assert_false(sip_trace_is_followed(NULL, "c"));
+	assert_false(sip_trace_listens(NULL));
 	assert_int_equal(sip_trace_each(NULL, "c", collect, NULL), 0);
 	assert_int_equal(sip_trace_since(NULL), 0);
 	assert_int_equal(sip_trace_since(trace), 0);
@@ -221,6 +406,12 @@ int main(void)
 		T(keys_and_proofs_never_get_in),
 		T(the_oldest_give_way_and_the_rest_stays_whole),
 		T(a_message_longer_than_the_ring_is_left_out),
+		T(a_call_that_is_wanted_is_handed_on_piece_by_piece),
+		T(a_call_found_late_brings_what_the_ring_has_of_it),
+		T(two_calls_of_one_call_id_are_two_stories),
+		T(last_words_are_heard_and_then_it_is_over),
+		T(more_than_can_be_followed_at_a_time_are_not),
+		T(a_trace_that_keeps_nothing_follows_all_the_same),
 		T(without_a_ring_nothing_happens),
 	};
 
