@@ -27,6 +27,20 @@ static void fail(struct leg *leg, const char *reason)
 	leg->setup.failed(reason, leg->setup.arg);
 }
 
+/* For who follows the call. */
+static void PRINTF_LIKE(2, 3) tell_step(const struct leg *leg, const char *format, ...)
+{
+	char text[LEG_REASON_ROOM];
+	va_list arguments;
+
+	if (!leg->setup.step)
+		return;
+	va_start(arguments, format);
+	(void)vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	leg->setup.step(text, leg->setup.arg);
+}
+
 /* First authenticated packet, or the first under new keys. */
 static void on_first(struct relay_leg *path)
 {
@@ -91,6 +105,9 @@ static void on_dtls_ready(const struct srtp_keys *keys, void *arg)
 	atomic_store_explicit(&leg->path.receipt->dtls_ok, true, memory_order_relaxed);
 	log_info("media", "%s dtls ready role=%s suite=%s", leg->setup.label,
 		 dtls_is_client(leg->dtls) ? "client" : "server", srtp_suite_name(keys->suite));
+	tell_step(leg, "DTLS done, we are the %s: %s, %lld ms after it could begin",
+		  dtls_is_client(leg->dtls) ? "client" : "server", srtp_suite_name(keys->suite),
+		  (long long)(clock_now() - leg->dtls_began));
 }
 
 static void on_dtls_failed(const char *reason, void *arg)
@@ -167,6 +184,16 @@ static void on_ice_look(unsigned step, const void *arg)
 	relay_look(&leg->path, step);
 }
 
+static void start_dtls(struct leg *leg)
+{
+	if (!leg->dtls_began) {
+		leg->dtls_began = clock_now();
+		tell_step(leg, "DTLS can begin, we are the %s",
+			  dtls_is_client(leg->dtls) ? "client" : "server");
+	}
+	dtls_start(leg->dtls);
+}
+
 static void on_ice_connected(const char *remote, void *arg)
 {
 	struct leg *leg = arg;
@@ -177,10 +204,12 @@ static void on_ice_connected(const char *remote, void *arg)
 		(void)snprintf(receipt->texts.remote, sizeof(receipt->texts.remote), "%s", remote);
 		receipt_publish(receipt);
 		log_info("media", "%s ice connected remote=%s", leg->setup.label, remote);
+		tell_step(leg, "ICE connected with %s, %lld ms after the peer's candidates", remote,
+			  leg->ice_began ? (long long)(clock_now() - leg->ice_began) : 0);
 	}
 	atomic_store_explicit(&receipt->ice_ok, true, memory_order_relaxed);
 	if (leg->dtls)
-		dtls_start(leg->dtls);
+		start_dtls(leg);
 }
 
 static void on_ice_failed(void *arg)
@@ -190,6 +219,8 @@ static void on_ice_failed(void *arg)
 	/* libnice gives up on the candidates it was told; a peer whose address
 	 * only its own checks will tell has until the deadline. */
 	atomic_store_explicit(&leg->path.receipt->ice_ok, false, memory_order_relaxed);
+	tell_step(leg, "ICE: none of the candidates it was told works; the peer's own checks may "
+		       "still come");
 	if (!timer_active(&leg->ice_deadline))
 		timer_start(worker_wheel(leg->setup.worker), &leg->ice_deadline,
 			    clock_now() + LEG_ICE_MS);
@@ -345,6 +376,8 @@ static void on_ice_gathered(bool whole, void *arg)
 			   leg->setup.label);
 		servers_suspect(leg->setup.servers);
 	}
+	tell_step(leg, "ICE candidates of ours are gathered%s",
+		  whole ? "" : ", without those of a server that did not answer");
 	leg->setup.prepared(leg->setup.arg);
 }
 
@@ -683,6 +716,7 @@ static int new_association(struct leg *leg, const struct media_desc *remote, boo
 		err = name_association(leg);
 	dtls_destroy(leg->dtls);
 	leg->dtls = dtls;
+	leg->dtls_began = 0;
 	take_early(leg);
 	return err;
 }
@@ -722,6 +756,13 @@ static int apply_ice(struct leg *leg, const struct media_desc *remote, bool we_o
 				       6.1.1 */
 		ice_set_controlling(leg->path.ice, we_offered || remote->ice_lite);
 	}
+	leg->ice_began = clock_now();
+	tell_step(leg, "ICE %s: the peer has %u candidate%s%s",
+		  !first              ? "begins anew"
+		  : is_connected(leg) ? "has begun before"
+				      : "begins",
+		  remote->candidate_count, remote->candidate_count == 1 ? "" : "s",
+		  remote->ice_lite ? " and is lite" : "");
 	/* A lite agent may have been found while the answer was on its way. */
 	if (!first || !is_connected(leg))
 		timer_start(worker_wheel(leg->setup.worker), &leg->ice_deadline,
@@ -738,7 +779,7 @@ static int apply_webrtc(struct leg *leg, const struct media_desc *remote, bool w
 	if (!err && (!leg->remote || !same_association(leg->remote, remote)))
 		err = new_association(leg, remote, we_offered);
 	if (!err && is_connected(leg))
-		dtls_start(leg->dtls);
+		start_dtls(leg);
 	return err;
 }
 
@@ -752,7 +793,7 @@ static int apply_bare_dtls(struct leg *leg, const struct media_desc *remote, boo
 	if (!leg->remote || !same_association(leg->remote, remote))
 		err = new_association(leg, remote, we_offered);
 	if (!err && !net_is_unspecified(&remote->rtp))
-		dtls_start(leg->dtls);
+		start_dtls(leg);
 	return err;
 }
 
@@ -773,6 +814,8 @@ static int agree_sdes(struct leg *leg, const struct sdes_crypto *theirs, bool we
 	if (!err)
 		log_info("media", "%s sdes ready suite=%s", leg->setup.label,
 			 srtp_suite_name(theirs->suite));
+	if (!err)
+		tell_step(leg, "keys of the SDP in force: %s", srtp_suite_name(theirs->suite));
 	return err;
 }
 

@@ -51,6 +51,7 @@ struct leg_setup {
 	void (*prepared)(void *arg); /* what leg_prepare() waited for is there */
 	void (*flowing)(void *arg);
 	void (*failed)(const char *reason, void *arg);
+	void (*step)(const char *what, void *arg);    /* one sentence; NULL: nobody listens */
 	void (*played)(void *arg);                    /* local */
 	void (*recorded)(const char *why, void *arg); /* local */
 	void (*convert)(void *arg);                   /* path.transcoder is wanted */
@@ -65,6 +66,7 @@ struct leg {
 	size_t early_length;
 	char tls_id[33]; /* of our end of it, RFC 8842 4 */
 	struct timer ice_deadline;
+	mono_ms ice_began, dtls_began;
 	struct media_desc *remote; /* as last applied; NULL before */
 	bool flowing;
 	struct sdes sdes; /* its keys */

@@ -778,6 +778,7 @@ static int fill_setup(struct session_setup *setup, struct media_engine *engine,
 	setup->hold_timeout_s = engine->hold_timeout_s;
 	setup->opus_complexity = engine->opus_complexity;
 	memcpy(setup->rules.side, options->rules, sizeof(setup->rules.side));
+	setup->steps = options->steps;
 	setup->tell = tell;
 	setup->arg = shared;
 	if (options->name)

@@ -104,16 +104,17 @@ enum media_event_type {
 	MEDIA_EV_SILENT,  /* nothing from `side` for rtp_timeout_s, on hold for hold_timeout_s */
 	MEDIA_EV_PLAYED,  /* the local side has played its sound to the end */
 	MEDIA_EV_RECORDED, /* the message is over: reason is silence, max_length, key or disk */
-	MEDIA_EV_DIGIT     /* from the peer of `side`, for one who takes them by signalling */
+	MEDIA_EV_DIGIT,    /* from the peer of `side`, for one who takes them by signalling */
+	MEDIA_EV_STEP      /* of ICE, DTLS or SRTP on `side`, for who wants to know: reason */
 };
-#define MEDIA_EV_COUNT (MEDIA_EV_DIGIT + 1)
+#define MEDIA_EV_COUNT (MEDIA_EV_STEP + 1)
 
 struct media_event {
 	enum media_event_type type;
 	enum media_side side;
 	const char *sdp;    /* OFFER, ANSWER */
 	int status;         /* REFUSED: a SIP status, 488 unless our fault (500, 503) */
-	const char *reason; /* REFUSED, FAILED: one sentence; RECORDED: one word */
+	const char *reason; /* REFUSED, FAILED, STEP: one sentence; RECORDED: one word */
 	char digit;         /* DIGIT: '0' to '9', '*', '#', 'A' to 'D' */
 	unsigned digit_ms;  /* DIGIT: how long it was pressed */
 };
@@ -210,6 +211,7 @@ struct media_session_options {
 	 * association instead of keeping the old one's keys (RFC 8842 section 4). */
 	const char *before[2];
 	bool replaces;
+	bool steps; /* MEDIA_EV_STEP is wanted */
 	media_event_fn *on_event;
 	void *arg;
 };

@@ -103,6 +103,16 @@ static void on_failed(const char *reason, void *arg)
 	tell(end->session, &event);
 }
 
+static void on_step(const char *what, void *arg)
+{
+	struct end *end = arg;
+	const struct media_event event = { .type = MEDIA_EV_STEP,
+					   .side = end->side,
+					   .reason = what };
+
+	tell(end->session, &event);
+}
+
 static void on_played(void *arg)
 {
 	struct end *end = arg;
@@ -282,6 +292,7 @@ static int start_leg(struct session *session, enum media_side side)
 		.prepared = on_prepared,
 		.flowing = on_flowing,
 		.failed = on_failed,
+		.step = setup->steps ? on_step : NULL,
 		.played = on_played,
 		.recorded = on_recorded,
 		.convert = on_convert,

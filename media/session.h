@@ -31,6 +31,7 @@ struct session_setup {
 	struct receipt *receipts; /* two; outlive the session */
 	unsigned rtp_timeout_s, hold_timeout_s;
 	struct codecs_rules rules;
+	bool steps;   /* are told */
 	bool settled; /* of a turn: as in media_turn() */
 	unsigned opus_complexity;
 	/* The texts of the event are borrowed for the time of the call. offered:

@@ -27,6 +27,7 @@
 #include "tas/sip/endpoint.h"
 #include "tas/sip/hep.h"
 #include "tas/sip/sip_loop.h"
+#include "tas/traced/traced.h"
 #include "tas/vitals/vitals.h"
 
 #define WITHDRAW_MS 5000 /* the core answers a delete in milliseconds */
@@ -44,7 +45,8 @@ struct daemon {
 	struct sip_loop *loop;
 	struct media_engine *media;
 	struct sip_endpoint *endpoint;
-	struct hep *hep; /* NULL: none */
+	struct hep *hep;       /* NULL: none */
+	struct traced *traced; /* NULL: no number can be traced */
 	struct registrar *registrar;
 	struct vigil *vigil; /* NULL: no sign of life is given */
 	struct call_room *calls;
@@ -94,7 +96,7 @@ int daemon_failed(const char *what, int err); /* logs it, returns it */
 /* start_sip.c */
 int daemon_start_media(struct daemon *daemon) MUST_CHECK;
 int daemon_start_sip(struct daemon *daemon) MUST_CHECK;
-void daemon_start_hep(struct daemon *daemon);
+void daemon_start_trace(struct daemon *daemon);
 
 /* reload.c */
 void daemon_reload_init(struct daemon *daemon);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* start.c - the rooms, one after another, and down again the other way round. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
@@ -28,6 +29,30 @@ static bool is_consented(const char *number, void *arg)
 	struct reg_info info;
 
 	return registrar_lookup(daemon->registrar, number, &info) == 0 && info.consented;
+}
+
+/* For the trace of a call: what the core knew of its number. */
+static void tell_standing(const char *number, bool in_full, char *ret_text, size_t room, void *arg)
+{
+	const struct daemon *daemon = arg;
+	struct registrar_summary summary;
+	struct reg_info info;
+	char api[64] = "";
+
+	if (registrar_lookup(daemon->registrar, number, &info) < 0) {
+		(void)snprintf(ret_text, room, "registration=none");
+		return;
+	}
+	if (in_full) {
+		registrar_summary(daemon->registrar, &summary);
+		(void)snprintf(api, sizeof(api), " api=%s token=%s", summary.api_up ? "up" : "down",
+			       summary.token_ok ? "ok" : "none");
+	}
+	(void)snprintf(ret_text, room, "registration=%s expires_s=%lld failures=%u%s%s%s%s",
+		       reg_state_name(info.state),
+		       info.expires_ms ? (long long)(info.expires_ms - clock_now()) / 1000 : 0,
+		       info.failures, api, info.last_error[0] ? " error=\"" : "", info.last_error,
+		       info.last_error[0] ? "\"" : "");
 }
 
 static uint64_t idle_ns(void *arg)
@@ -129,6 +154,8 @@ static int start_rooms(struct daemon *daemon)
 					     .cdr_file = config->cdr_file,
 					     .beside = predecessor_lives(daemon),
 					     .records = &config->records,
+					     .standing = tell_standing,
+					     .standing_arg = daemon,
 					     .limits = daemon_limits(config) });
 	if (err) {
 		log_error("main", "start: cdr.file %s cannot be written: %s: mend path or rights",
@@ -205,6 +232,7 @@ static struct admin_options admin_options(struct daemon *daemon)
 				       .devices = daemon->devices,
 				       .vitals = daemon->vitals,
 				       .load = daemon->load,
+				       .traced = daemon->traced,
 				       .loop = daemon->loop,
 				       .asks_sbc = daemon->config->sip.keepalive_s > 0,
 				       .drain = daemon_drain,
@@ -335,7 +363,7 @@ int daemon_start(struct daemon *daemon, const sigset_t *signals)
 	if (!err)
 		err = daemon_start_sip(daemon);
 	if (!err)
-		daemon_start_hep(daemon);
+		daemon_start_trace(daemon);
 	if (!err)
 		err = start_rooms(daemon);
 	if (!err)
@@ -380,6 +408,7 @@ void daemon_take_down(struct daemon *daemon)
 	daemon->service = service_destroy(daemon->service);
 	daemon->load = load_room_destroy(daemon->load);
 	daemon->devices = device_room_destroy(daemon->devices);
+	daemon->traced = traced_destroy(daemon->traced);
 	daemon->hep = hep_destroy(daemon->hep);
 	daemon->endpoint = sip_endpoint_destroy(daemon->endpoint);
 	if (daemon->hooks)

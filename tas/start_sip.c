@@ -266,7 +266,7 @@ int daemon_start_sip(struct daemon *daemon)
 }
 
 /* Calls matter more than who looks on. */
-void daemon_start_hep(struct daemon *daemon)
+static void start_hep(struct daemon *daemon)
 {
 	const struct config_trace *config = &daemon->config->trace;
 	char password[SECRET_ROOM] = "";
@@ -283,4 +283,16 @@ void daemon_start_hep(struct daemon *daemon)
 	if (err)
 		log_error("main", "nothing is mirrored to trace.hep.to %s: %s", config->hep,
 			  strerror(-err));
+}
+
+void daemon_start_trace(struct daemon *daemon)
+{
+	const struct config_trace *config = &daemon->config->trace;
+	int err = 0;
+
+	start_hep(daemon);
+	if (config->dir_bytes)
+		err = traced_create(&daemon->traced, sip_endpoint_trace(daemon->endpoint), config);
+	if (err)
+		log_error("main", "no number can be traced: %s", strerror(-err));
 }

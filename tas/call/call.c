@@ -22,6 +22,8 @@ int call_room_create(struct call_room **ret_room, const struct call_room_options
 	room->trace = options->trace;
 	room->media = options->media;
 	room->wheel = options->wheel;
+	room->standing = options->standing;
+	room->standing_arg = options->standing_arg;
 	room->limits = options->limits;
 	err = str_map_create(&room->numbers);
 	if (!err && options->cdr_file)
@@ -206,6 +208,7 @@ static struct call *call_new(struct call_room *room, struct leg *a, struct call_
 	for (int i = 0; i < CALL_TIMER_COUNT; i++)
 		timer_init(&call->timer[i], call_on_timer, call);
 	timer_init(&call->look, verdict_on_timer, call);
+	notes_init(call);
 	return call;
 }
 
@@ -226,6 +229,7 @@ int call_start(struct call_room *room, struct leg *take_a, struct call_plan *tak
 	link_call(room, call);
 	leg_set_handler(take_a, call_on_leg, call);
 	record_start(call);
+	notes_begin(call);
 	call_begin(call);
 	return 0;
 }

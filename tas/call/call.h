@@ -170,6 +170,11 @@ struct call_limits {
 	unsigned duration_s;       /* a call ends after */
 };
 
+/* A few words for the trace: how the registration of a number stands, and the core's API;
+ * in_full: what takes longer to find out too. */
+typedef void call_standing_fn(const char *number, bool in_full, char *ret_text, size_t room,
+			      void *arg);
+
 struct call_room_options {
 	struct sip_endpoint *endpoint;
 	struct sip_trace *trace; /* where calls leave notes; NULL: nowhere */
@@ -180,6 +185,8 @@ struct call_room_options {
 	const struct config_records
 		*records; /* how it is written; read during create; NULL: plain */
 	struct call_limits limits;
+	call_standing_fn *standing; /* NULL: nothing is known */
+	void *standing_arg;
 };
 int call_room_create(struct call_room **ret_room,
 		     const struct call_room_options *options) MUST_CHECK;

@@ -139,6 +139,7 @@ void call_end(struct call *call, const struct ending *ending)
 	for (int i = 0; i < CALL_TIMER_COUNT; i++)
 		timer_cancel(&call->timer[i]);
 	verdict_end(call);
+	notes_end(call);
 	record_end(call, ending); /* reads legs and session */
 	message_tell(call);
 	call_b_leaves(call);
@@ -633,23 +634,11 @@ void call_on_leg(struct leg *leg, const struct leg_event *event, void *arg)
 	call_handle(call, &h);
 }
 
-static void note_media(const struct call *call, const struct media_event *event)
-{
-	static const char *const names[MEDIA_EV_COUNT] = {
-		[MEDIA_EV_REFUSED] = "refused", [MEDIA_EV_FLOWING] = "flows",
-		[MEDIA_EV_FAILED] = "failed",   [MEDIA_EV_SILENT] = "silent",
-		[MEDIA_EV_PLAYED] = "played",   [MEDIA_EV_RECORDED] = "recorded"
-	};
-
-	if (names[event->type])
-		sip_trace_note(call->room->trace, call->id, "media %s side=%s%s%s",
-			       names[event->type], event->side == MEDIA_A ? "A" : "B",
-			       event->reason ? ": " : "", event->reason ? event->reason : "");
-}
-
 void call_on_media(struct media_session *session, const struct media_event *event, void *arg)
 {
-	note_media(arg, event);
+	notes_media(arg, event);
+	if (event->type == MEDIA_EV_STEP)
+		return; /* for the trace only */
 	call_handle(arg, &(struct happening){ .what = HAPPENED_MEDIA,
 					      .side = event->side,
 					      .media = event,

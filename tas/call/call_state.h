@@ -70,6 +70,21 @@ struct call_try {
 };
 #define CALL_TRY_MAX 16 /* more are rung, but not told */
 
+/* What passed when it was last looked at. */
+struct pulse_count {
+	uint64_t in, out, lost, dropped;
+};
+struct pulse_side {
+	unsigned in, out; /* packets a second */
+	unsigned lost, dropped, jitter_ms;
+};
+struct pulse {
+	struct timer timer; /* of a call that is followed */
+	mono_ms at;
+	struct pulse_count count[2];
+	struct pulse_side noted[2];
+};
+
 #define DIGITS_MAX 32
 struct digits {
 	struct {
@@ -148,6 +163,7 @@ struct call {
 	char *message_path; /* of the WAV file begun last; NULL: none */
 	bool recorded;      /* it is the call's own */
 	struct media_receipt receipt[2];
+	struct pulse pulse;
 	unsigned cdr_slot; /* as cdr_answered() returned it; 0: none */
 };
 
@@ -163,6 +179,8 @@ struct call_room {
 	size_t count, beside; /* beside: of other processes */
 	uint64_t started;     /* calls, since create */
 	struct call *calls;
+	call_standing_fn *standing; /* NULL: nothing is known */
+	void *standing_arg;
 	void (*empty)(void *arg);
 	void *empty_arg;
 	void (*on_target)(const char *target, enum call_target_news news, void *arg);
@@ -374,6 +392,14 @@ void record_end(struct call *call, const struct ending *ending);
 void record_refused(const struct call *call, const struct ending *ending); /* never began */
 void record_result(enum cause cause);
 void record_active(size_t count);
+
+/* notes.c: what a call leaves in the trace while it goes on */
+void notes_init(struct call *call);
+void notes_begin(struct call *call); /* after record_start() */
+void notes_end(struct call *call);
+void notes_media(const struct call *call, const struct media_event *event);
+void notes_heard(const struct call *call); /* the verdict is another one */
+void notes_look(struct call *call);        /* what passes, if that has changed */
 
 /* verdict.c: whether people hear each other */
 struct verdict_facts {

@@ -133,6 +133,15 @@ void record_info(const struct call *call, struct call_info *ret_info)
 	put(ret_info->verdict_why, sizeof(ret_info->verdict_why), call->verdict_why);
 }
 
+/* Whoever is traced: the registered number, or who calls whom. */
+static void begin_trace(const struct call *call, const struct leg_info *a)
+{
+	const char *const names[SIP_TRACE_NAMES] = { call->plan->number, a->from_user,
+						     a->asserted_user, call->plan->called };
+
+	sip_trace_call(call->room->trace, call->id, a->call_id, names);
+}
+
 void record_start(const struct call *call)
 {
 	const struct leg_info *a = leg_info(call->leg[MEDIA_A]);
@@ -149,7 +158,7 @@ void record_start(const struct call *call)
 		 record_text_or(call->plan->service, "-"), record_text_or(from, "-"),
 		 record_text_or(to, "-"), call->plan->emergency ? " emergency=yes" : "",
 		 record_text_or(a->call_id, "-"), record_text_or(a->session_id, "-"));
-	sip_trace_link(call->room->trace, call->id, a->call_id);
+	begin_trace(call, a);
 	sip_trace_note(
 		call->room->trace, call->id, "start direction=%s type=%s number=%s service=%s%s",
 		call_direction_name(call->plan->direction), route_type_name(call->plan->route_type),
@@ -180,6 +189,7 @@ static void log_end(const struct call *call, const struct ending *ending, mono_m
 	sip_trace_note(call->room->trace, call->id, "end cause=%s by=%s media=%s codec=%s/%s",
 		       cause_name(ending->cause), ending->by, call_verdict_name(call->verdict),
 		       record_text_or(a->codec, "-"), record_text_or(b->codec, "-"));
+	sip_trace_over(call->room->trace, call->id);
 }
 
 void record_leg_b(struct call *call, const struct leg *leg)

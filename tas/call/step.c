@@ -215,6 +215,7 @@ int call_open_session(struct call *call, const struct call_step *step, enum medi
 		.local = *local,
 		.rules = { call->plan->codecs_a, step->codecs },
 		.name = call->id,
+		.steps = sip_trace_listens(call->room->trace),
 		.on_event = call_on_media,
 		.arg = call,
 	};

@@ -12,7 +12,11 @@ int transfer_open_session(struct transfer *transfer)
 {
 	struct call *call = transfer->call;
 	struct media_session_options options = {
-		.name = call->id, .replaces = true, .on_event = call_on_media, .arg = call
+		.name = call->id,
+		.replaces = true,
+		.steps = sip_trace_listens(call->room->trace),
+		.on_event = call_on_media,
+		.arg = call,
 	};
 
 	options.kind[transfer_stays(transfer)] = transfer_kind_of(call, transfer_stays(transfer));

@@ -201,6 +201,7 @@ static void look(struct call *call)
 	enum call_verdict before = call->verdict;
 
 	record_receipts(call);
+	notes_look(call);
 	if (ahead_alone(call) || transfer_is_away(call))
 		return;
 	judge(call);
@@ -212,6 +213,7 @@ static void look(struct call *call)
 		return;
 	metric_add(&running[before], -1);
 	metric_add(&running[call->verdict], 1);
+	notes_heard(call);
 	if (is_trouble(call->verdict))
 		log_notice("call", "call=%s media=\"%s\" why=\"%s\"", call->id,
 			   call_verdict_name(call->verdict), call->verdict_why);

@@ -50,7 +50,7 @@ static inline struct call_limits rig_limits(unsigned calls)
 	return (struct call_limits){ .calls = calls, .duration_s = 4 * 3600 };
 }
 
-static inline int rig_setup(void **state)
+static inline int rig_setup_traced(void **state, struct sip_trace *trace)
 {
 	struct rig *rig = calloc(1, sizeof(*rig));
 	int fd;
@@ -65,12 +65,18 @@ static inline int rig_setup(void **state)
 	assert_true(fd >= 0);
 	close(fd);
 	assert_int_equal(call_room_create(&rig->room,
-					  &(struct call_room_options){ .wheel = rig->wheel,
+					  &(struct call_room_options){ .trace = trace,
+								       .wheel = rig->wheel,
 								       .cdr_file = rig->cdr,
 								       .limits = rig_limits(100) }),
 			 0);
 	*state = rig;
 	return 0;
+}
+
+static inline int rig_setup(void **state)
+{
+	return rig_setup_traced(state, NULL);
 }
 
 /* What the records say, once the room has gone. */

@@ -4,6 +4,7 @@
 #undef NDEBUG /* the fakes judge their callers in every build */
 #include <assert.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -493,12 +494,61 @@ struct leg *leg_release(struct leg *leg, const struct leg_farewell *farewell)
 
 /* ---- the trace, of which calls know only that it takes notes ---- */
 
+static char trace_notes[8192];
+static bool trace_follows;
+
+struct sip_trace *fake_trace(bool follows)
+{
+	trace_notes[0] = '\0';
+	trace_follows = follows;
+	return (struct sip_trace *)(void *)trace_notes;
+}
+
+const char *fake_trace_notes(void)
+{
+	return trace_notes;
+}
+
+void sip_trace_call(struct sip_trace *trace, const char *call, const char *call_id,
+		    const char *const names[static SIP_TRACE_NAMES])
+{
+	assert(*call && *call_id);
+	sip_trace_note(trace, call, "[call %s %s]", names[0], names[1]);
+}
+
+void sip_trace_over(struct sip_trace *trace, const char *call)
+{
+	sip_trace_note(trace, call, "[over]");
+}
+
+bool sip_trace_listens(const struct sip_trace *trace)
+{
+	return trace != NULL;
+}
+
+bool sip_trace_is_followed(const struct sip_trace *trace, const char *call)
+{
+	assert(*call);
+	return trace && trace_follows;
+}
+
 void sip_trace_link(struct sip_trace *trace, const char *call, const char *call_id)
 {
-	assert(!trace && *call && *call_id);
+	assert(*call && *call_id);
+	sip_trace_note(trace, call, "[link]");
 }
 
 void sip_trace_note(struct sip_trace *trace, const char *call, const char *format, ...)
 {
-	assert(!trace && *call && *format);
+	size_t used = strlen(trace_notes);
+	va_list args;
+
+	assert(*call && *format);
+	if (!trace)
+		return;
+	va_start(args, format);
+	(void)vsnprintf(trace_notes + used, sizeof(trace_notes) - used, format, args);
+	va_end(args);
+	used = strlen(trace_notes);
+	(void)snprintf(trace_notes + used, sizeof(trace_notes) - used, "|");
 }

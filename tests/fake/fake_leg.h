@@ -92,6 +92,11 @@ void fake_leg_end_headers(struct leg *leg, enum leg_end_reason reason, int statu
 
 extern const char *fake_leg_phrase; /* of the last leg_refer_refuse(): borrowed */
 
+/* A trace that remembers notes, each with a | behind it. */
+struct sip_trace;
+struct sip_trace *fake_trace(bool follows); /* every call */
+const char *fake_trace_notes(void);         /* since fake_trace() */
+
 /* The last thing the owner did, or NULL; nth from the start. */
 const struct fake_leg_done *fake_leg_did(const struct leg *leg);
 const struct fake_leg_done *fake_leg_did_nth(const struct leg *leg, size_t nth);

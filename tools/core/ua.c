@@ -323,6 +323,7 @@ static void on_media(struct media_session *session, const struct media_event *ev
 	case MEDIA_EV_PLAYED:
 	case MEDIA_EV_RECORDED:
 	case MEDIA_EV_DIGIT:
+	case MEDIA_EV_STEP:
 		break;
 	}
 }
