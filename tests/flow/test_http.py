@@ -43,6 +43,7 @@ def _configure(tokens, rate=1000):
         http_text += (f"      - {{ name: {role}, role: {owner}, "
                       f"token_file: {core.folder}/{role}.token }}\n")
     text = re.sub(r"^admin:.*\n", lambda _: http_text, text, flags=re.M)
+    text += f"trace: {{ dir: \"{core.folder}/trace\" }}\n"
     tas.config.write_text(text)
 
 
@@ -134,7 +135,7 @@ def every_path_of_the_document_is_served_as_it_says():
             schema = promised[kind].get("schema")
             assert not schema or _fits(json.loads(text), schema), (path, text)
             served += 1
-    assert served == 23, served
+    assert served == 26, served
 
 
 def the_socket_needs_no_token_and_may_do_everything():
@@ -378,6 +379,22 @@ def what_is_paused_goes_native_over_a_restart_until_it_is_resumed():
     assert _ctl("regs", "resume", "--all").returncode == 1
     assert _ctl("regs", "resume", LOOP).returncode == 0
     wait_until(_at_core, 5, "it is registered again")
+
+
+def a_number_is_traced_by_who_may_operate():
+    order = json.dumps({"number": LOOP, "for_s": 60, "calls": 1})
+    assert _ask("POST", "/v1/trace", "read", order)[0] == 403
+    assert _ask("POST", "/v1/trace", "operate", json.dumps({"number": "112"}))[0] == 400
+    done = json.loads(_ask("POST", "/v1/trace", "operate", order)[2])
+    assert done["traced"]["who"] == "operate" and done["traced"]["left_s"] in (59, 60), done
+    core.phone(LOOP, "answer")
+    core.call("+4790000098", LOOP, talk_ms=0)
+    kept = wait_until(lambda: json.loads(_ask("GET", "/v1/traced", "read")[2])["kept"], 5, "a file")
+    assert kept[0]["number"] == LOOP and kept[0]["call"], kept
+    trace = json.loads(_ask("GET", f"/v1/calls/{kept[0]['call']}/trace", "read")[2])
+    assert trace["entries"][0]["text"].startswith("INVITE "), trace
+    status, _, text = _ask("POST", "/v1/untrace", "operate", json.dumps({"number": LOOP}))
+    assert status == 400 and "not traced" in text, "it ended with its one call"
 
 
 def an_export_has_all_of_them():

@@ -4,10 +4,15 @@ copies for a HEP collector. No key and no proof of a password is ever in it. And
 log says of it, as an operator wants."""
 
 import json
+import os
+import pathlib
 import re
+import signal
 import socket
 import struct
 import subprocess
+import threading
+import time
 
 from core import BIN, Core, Daemon, expect, finish, run_tests, wait_until
 
@@ -17,8 +22,9 @@ collector = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 collector.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
 collector.bind(("127.0.0.1", 0))
 collector.settimeout(5)
+KEPT = core.folder / "kept"
 tas.config.write_text(tas.config.read_text() + "trace: { memory: 128KiB, hep: { to: \"127.0.0.1:"
-                      f"{collector.getsockname()[1]}\", id: 77 }} }}\n")
+                      f"{collector.getsockname()[1]}\", id: 77 }}, dir: \"{KEPT}\" }}\n")
 tas.start()
 tas.wait_registered()
 LOOP, FALLBACK = tas.numbers[0], tas.numbers[4]
@@ -40,10 +46,10 @@ def _record_of(call):
     return next(r for r in map(json.loads, lines) if r["id"] == call)
 
 
-def _place():
+def _place(number=LOOP, **more):
     before = (core.folder / "cdr.jsonl").read_text() if (core.folder / "cdr.jsonl").exists() else ""
-    core.phone(LOOP, "answer")
-    expect(core.call("+4790000098", LOOP), outcome="answered", verdict="two-way")
+    core.phone(number, "answer")
+    expect(core.call("+4790000098", number, **more), outcome="answered", verdict="two-way")
     wait_until(lambda: (core.folder / "cdr.jsonl").read_text() != before, 5, "record")
     return _last_id()
 
@@ -154,6 +160,88 @@ def the_collector_gets_a_copy_of_each_message():
     assert sorted(copies) == sorted(messages)
 
 
+def the_ladder_tells_of_sdp_ice_dtls_and_the_core():
+    ladder = _ctl("trace", _place()).decode()
+    for line in (r"\* SDP: media at 127\.0\.0\.1:\d+ -> 127\.0\.0\.1:\d+\n",
+                 r"\* core registration=active expires_s=\d+ failures=0\n",
+                 r"\* media step side=[AB]: ICE begins: the peer has 1 candidate\n",
+                 r"\* media step side=[AB]: ICE connected with 127\.0\.0\.1:\d+, \d+ ms after",
+                 r"\* media step side=A: DTLS can begin, we are the client\n",
+                 r"\* media step side=A: DTLS done, we are the client: AEAD_AES_\d+_GCM, \d+ ms"):
+        assert re.search(line, ladder), (line, ladder)
+
+
+def a_moment_of_a_call_is_told():
+    call = _place()
+    record = _record_of(call)
+    assert _ctl("calls", "show", call, "--ladder") == _ctl("trace", call)
+    assert b"why it went there" in _ctl("calls", "show", call)
+    told = _ctl("trace", call, "--at", "+0.3").decode()
+    assert re.search(r"^state       TALKING since 2", told, re.M), told
+    assert re.search(r"^left        127\.0\.0\.1:\d+/tls: INVITE answered and acknowledged", told, re.M)
+    assert re.search(r"^media B     ICE begins", told, re.M) and "next        BYE" in told, told
+    early = json.loads(_ctl("-o", "json", "trace", call, "--at", "+0.05"))
+    assert early["state"] == "DIALLING" and "TALKING" not in json.dumps(early), early
+    at_end = json.loads(_ctl("-o", "json", "calls", call, "--at", "+9.5"))
+    day = json.loads(_ctl("-o", "json", "trace", call, "--at",
+                          time.strftime("%H:%M:%S", time.localtime(at_end["at"] / 1000 + 2))))
+    assert at_end["state"] == day["state"] == "ENDED", (at_end, day)
+    assert b"is no moment" in _ctl("trace", call, "--at", "noon", status=1)
+    assert b"nothing is known of the call before" in _ctl("calls", call, "--at", "2020-01-01T00:00:00",
+                                                          status=1)
+    from_record = _ctl("calls", "show", call, "--at", record["answer"], "--cdr",
+                       core.folder / "cdr.jsonl").decode()
+    assert "state       TALKING since" in from_record and "INVITE" not in from_record, from_record
+    _ctl("trace", "--at", "+1", status=2)
+    _ctl("status", "--at", "+1", status=2)
+    _ctl("regs", "--ladder", status=2)
+
+
+def _listed():
+    return json.loads(_ctl("-o", "json", "trace", "list"))
+
+
+def a_traced_number_is_kept_beyond_the_ring_and_over_restarts():
+    assert not _listed()["numbers"] and not KEPT.exists()
+    _ctl("trace", "on", LOOP, "--for", "10m", "--calls", "2")
+    _ctl("trace", "on", FALLBACK, "--for", "1h")
+    call = _place(talk_ms=2300)
+    for _ in range(16):  # of another number: the ring forgets
+        core.call("+4790000098", tas.numbers[1], talk_ms=0)
+    assert json.loads(_ctl("-o", "json", "trace", call))["in_full"]
+    ladder = _ctl("trace", call).decode()
+    assert re.search(r"\* rtp A in 50/s out 50/s lost 0 jitter \d+ ms, B in 50/s", ladder), ladder
+    assert "INVITE (SDP)" in ladder and "200 OK to BYE" in ladder and "api=up token=ok" in ladder
+    assert all(_ctl("trace", _record_of(call)[leg]) == _ctl("trace", call)
+               for leg in ("call_id_a", "call_id_b"))
+    assert b"<details>" in _ctl("-o", "html", "trace", call)
+    for file in [KEPT, *KEPT.iterdir()]:
+        assert file.stat().st_mode & 0o77 == 0, file
+    text = b"".join(file.read_bytes() for file in KEPT.iterdir())
+    assert b"a=ice-pwd:****" in text and not re.search(rb"a=ice-pwd:[^*]", text)
+    tas.kill()
+    tas.start()
+    tas.wait_registered()
+    assert {n["number"]: (n["seen"], n["calls"]) for n in _listed()["numbers"]} == {
+        LOOP: (1, 2), FALLBACK: (0, None)}, _listed()
+    assert _ctl("trace", call).decode() == ladder
+    _place()
+    _place()
+    assert [n["number"] for n in _listed()["numbers"]] == [FALLBACK], "--calls 2"
+    assert [k["number"] for k in _listed()["kept"]] == [LOOP, LOOP]
+    table = _ctl("trace", "list").decode()
+    assert call in table and re.search(rf"^\{FALLBACK} +\S+ +59m\d\ds +0 +", table, re.M), table
+    assert b"not traced any more" in _ctl("trace", "off", FALLBACK)
+    assert b"is not traced" in _ctl("trace", "off", FALLBACK, status=1)
+    for words in (("on",), ("on", LOOP, "--for", "x"), ("on", LOOP, "--calls", "x"), ("off",),
+                  ("list", LOOP), ("on", LOOP, "--why", "x"), (call, "--calls", "1")):
+        _ctl("trace", *words, status=2)
+    assert b"E.164" in _ctl("trace", "on", "112", status=1)
+    log = [line for line in tas.log_path.read_text().splitlines() if " trace " in line]
+    assert any("ordered by=" in line for line in log) and any("has ended: calls=2" in line for line in log)
+    assert LOOP not in "".join(log) and FALLBACK not in "".join(log), log
+
+
 def what_is_unknown_or_forgotten_is_said_to_be():
     assert b"nothing is known of this call" in _ctl("trace", "0000000000000000", status=1)
     first = _place()
@@ -198,6 +286,42 @@ def the_log_changes_live():
     start = next(line for line in lines if " start " in line["message"])
     assert start["level"] == "info" and start["fields"]["direction"] == "mt", start
     assert LOOP[1:] not in json.dumps(lines)
+
+
+def a_traced_call_goes_on_in_the_old_process_of_a_restart():
+    _ctl("trace", "on", LOOP)
+    core.phone(LOOP, "answer")
+    talk = threading.Thread(target=core.call, args=("+4790000098", LOOP), kwargs={"talk_ms": 3500})
+    talk.start()
+    wait_until(lambda: json.loads(_ctl("-o", "json", "calls")), 5, "a call")
+    call = json.loads(_ctl("-o", "json", "calls"))[0]["id"]
+    _ctl("restart")
+    assert [n["number"] for n in _listed()["numbers"]] == [LOOP]
+    assert "INVITE (SDP)" in _ctl("trace", call).decode(), "the new process reads it too"
+    talk.join()
+    wait_until(lambda: b"200 OK to BYE" in _ctl("trace", call), 5, "its end")
+    later = _place()
+    assert json.loads(_ctl("-o", "json", "trace", later))["in_full"]
+    _ctl("trace", "off", "all")
+    tas.process.wait(20)
+    tas.process = None  # its successor is ended by its pid
+    global _successor
+    _successor = json.loads(_ctl("-o", "json", "status"))["pid"]
+
+
+def without_a_ring_only_traced_calls_are_known():
+    os.kill(_successor, signal.SIGTERM)
+    wait_until(lambda: not pathlib.Path(f"/proc/{_successor}").exists(), 15, "the end")
+    tas.config.write_text(re.sub(r"memory: 128KiB, hep: \{[^}]*\}, ", "memory: 0, ",
+                                 tas.config.read_text()))
+    tas.start()
+    tas.wait_registered()
+    assert b"trace.memory is 0" in _ctl("trace", _place(), status=1)
+    _ctl("trace", "on", LOOP, "--for", "1m")
+    call = _place()
+    wait_until(lambda: _listed()["kept"][-1]["call"] == call, 5, "the file")
+    assert "200 OK to INVITE (SDP)" in _ctl("trace", call).decode()
+    assert b"trace.memory is 0" in _ctl("trace", "0000000000000000", status=1)
 
 
 TESTS = [value for name, value in list(globals().items())

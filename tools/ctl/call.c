@@ -3,8 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/str.h"
 #include "tools/ctl/ctl.h"
-#include "tools/ctl/entry.h"
+#include "tools/look/entry.h"
 #include "tools/ctl/past.h"
 
 /* "title     a, b, c" of what is there; nothing if nothing is. */
@@ -252,6 +253,34 @@ static json_t *find_running(const struct options *options, int *ret_status)
 	return found;
 }
 
+/* What the daemon's trace says of a moment; without one what the record does. */
+static int run_call_at(const struct options *options)
+{
+	struct str request = { 0 };
+	int status = STATUS_OK;
+	json_t *trace = NULL, *record = NULL;
+	bool asked = false;
+	char *path;
+
+	str_addf(&request, "trace %s", options->argument);
+	if (request.text && !options->explain.cdr)
+		asked = ask(options->socket_path, request.text, &trace) == 0;
+	str_done(&request);
+	if (asked && json_object_get(trace, "entries")) {
+		status = show_standing(options, trace, NULL);
+		json_decref(trace);
+		return status;
+	}
+	json_decref(trace);
+	path = record_path(options, NULL, &status);
+	record = path ? past_find(path, options->argument) : NULL;
+	free(path);
+	if (record)
+		status = show_standing(options, NULL, record);
+	json_decref(record);
+	return status;
+}
+
 int run_call(const struct options *options)
 {
 	int status = STATUS_OK;
@@ -259,6 +288,8 @@ int run_call(const struct options *options)
 	bool running;
 	char *path;
 
+	if (options->explain.at)
+		return run_call_at(options);
 	if (!options->explain.cdr)
 		call = find_running(options, &status);
 	if (status)

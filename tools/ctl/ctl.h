@@ -53,6 +53,12 @@ struct import_options {
 	const char *into; /* NULL: not given */
 };
 
+/* Of `trace on`, and of `calls ID`; NULL: not given. */
+struct trace_options {
+	const char *calls;
+	bool ladder;
+};
+
 enum format { FORMAT_TABLE, FORMAT_JSON, FORMAT_TEXT, FORMAT_HTML, FORMAT_PCAPNG };
 
 struct options {
@@ -69,6 +75,7 @@ struct options {
 	struct record_options records;
 	struct pause_options pause;
 	struct import_options import;
+	struct trace_options trace;
 };
 
 void say_usage(FILE *to); /* usage.c */
@@ -117,6 +124,9 @@ void show_read(FILE *from, off_t size, bool end); /* how far into a file of that
 /* A number and one of `units`, each with its factor: 30m, 1.5M. NULL: *amount stays. */
 bool take_amount(const char *text, const char *units, const double *factors, double *amount);
 int run_trace(const struct options *options);
+int run_traced(const struct options *options); /* of `trace`: on, off, list */
+/* How the call stood at --at, of the daemon's trace or of its record. */
+int show_standing(const struct options *options, const json_t *trace, const json_t *record);
 int run_unseal(const struct options *options);
 int run_config(const struct options *options);
 int run_reload(const struct options *options);

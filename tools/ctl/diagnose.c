@@ -6,7 +6,7 @@
 #include <string.h>
 #include "base/str.h"
 #include "tools/ctl/ctl.h"
-#include "tools/ctl/entry.h"
+#include "tools/look/entry.h"
 #include "tools/ctl/gather.h"
 #include "tools/look/look.h"
 

@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "config/config.h"
-#include "tools/ctl/entry.h"
+#include "tools/look/entry.h"
 
 #define TAIL_BYTES (1L << 20)
 

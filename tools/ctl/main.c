@@ -73,9 +73,16 @@ static int run_list(const struct options *options, const char *request,
 
 static int run_calls(const struct options *options)
 {
-	if (options->argument)
-		return run_call(options);
-	return run_list(options, "calls", show_calls);
+	struct options one = *options;
+
+	if (!options->argument)
+		return run_list(options, "calls", show_calls);
+	if (options->second && strcmp(options->argument, "show") != 0)
+		return STATUS_USAGE;
+	if (options->second)
+		one.argument = options->second;
+	one.second = NULL;
+	return options->trace.ladder ? run_trace(&one) : run_call(&one);
 }
 
 static int run_trunks(const struct options *options)
@@ -164,7 +171,7 @@ static const struct command {
 	{ "check", NEEDED, run_check },
 	{ "status", NONE, run_status },
 	{ "regs", MANY, run_regs },
-	{ "calls", OPTIONAL, run_calls },
+	{ "calls", MANY, run_calls },
 	{ "refresh", OPTIONAL, run_refresh },
 	{ "drain", NONE, run_drain },
 	{ "undrain", NONE, run_undrain },
@@ -172,7 +179,7 @@ static const struct command {
 	{ "trunks", NONE, run_trunks },
 	{ "explain", OPTIONAL, run_explain },
 	{ "devices", NONE, run_devices },
-	{ "trace", NEEDED, run_trace },
+	{ "trace", MANY, run_trace },
 	{ "unseal", NEEDED, run_unseal },
 	{ "config", OPTIONAL, run_config },
 	{ "reload", NONE, run_reload },
@@ -197,21 +204,38 @@ static int wrong_usage(void)
 	return STATUS_USAGE;
 }
 
+/* Of its options `trace on` has one too. */
+static bool fits_pause(const struct command *command, const struct pause_options *pause)
+{
+	return !pause->given || command->run == run_regs ||
+	       (command->run == run_trace && !pause->all && !pause->service && !pause->why);
+}
+
+static bool about_one_call(const struct command *command, const struct options *options)
+{
+	return options->argument && (command->run == run_trace || command->run == run_calls);
+}
+
 static bool fits(const struct command *command, const struct options *options)
 {
 	bool many = command->argument == MANY;
 
 	return (command->argument != NONE || !options->argument) &&
 	       (command->argument != NEEDED || options->argument) && (many || !options->second) &&
-	       (command->run == run_regs ||
-		(!options->plan.given && !options->pause.given && !options->import.given)) &&
+	       (command->run == run_regs || (!options->plan.given && !options->import.given)) &&
+	       fits_pause(command, &options->pause) &&
+	       ((command->run == run_trace && options->second) || !options->trace.calls) &&
+	       ((command->run == run_calls && options->argument) || !options->trace.ladder) &&
+	       (command->run == run_explain || about_one_call(command, options) ||
+		!options->explain.at) &&
 	       (command->run == run_explain || !options->explain.given) &&
 	       (command->run == run_records || !options->records.given) &&
 	       (command->run == run_top || !options->once) &&
 	       (command->run == run_fleet || command->run == run_regs || !options->yes) &&
 	       (command->run == run_explain || command->run == run_records ||
 		(command->run == run_calls && options->argument) || !options->explain.cdr) &&
-	       (command->run == run_trace || options->format <= FORMAT_JSON);
+	       (command->run == run_trace || options->trace.ladder ||
+		options->format <= FORMAT_JSON);
 }
 
 static int run(struct options *options, int argc, char **argv)

@@ -35,7 +35,9 @@ enum {
 	OPT_ONCE,
 	OPT_YES,
 	OPT_DRY_RUN,
-	OPT_INTO
+	OPT_INTO,
+	OPT_CALLS,
+	OPT_LADDER
 };
 
 static const char **explain_text(struct explain_options *explain, int option)
@@ -175,7 +177,8 @@ static bool take_explain_option(struct explain_options *explain, int option, con
 {
 	const char **text = explain_text(explain, option);
 
-	explain->given = explain->given || option != OPT_CDR; /* which `records` has too */
+	/* Those two others have as well. */
+	explain->given = explain->given || (option != OPT_CDR && option != OPT_AT);
 	if (option == OPT_LOAD)
 		return take_load(explain, value);
 	if (option == OPT_HEADER)
@@ -237,6 +240,8 @@ static const struct option known[] = {
 	{ "yes", no_argument, NULL, OPT_YES },
 	{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
 	{ "into", required_argument, NULL, OPT_INTO },
+	{ "calls", required_argument, NULL, OPT_CALLS },
+	{ "ladder", no_argument, NULL, OPT_LADDER },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -258,6 +263,12 @@ enum options_result options_read(struct options *options, int argc, char **argv)
 			break;
 		case OPT_YES:
 			options->yes = true;
+			break;
+		case OPT_CALLS:
+			options->trace.calls = optarg;
+			break;
+		case OPT_LADDER:
+			options->trace.ladder = true;
 			break;
 		case OPT_KEY:
 			options->key = optarg;

@@ -4,7 +4,7 @@
 #include <arpa/inet.h>
 #include <stdint.h>
 #include <string.h>
-#include "tools/ctl/entry.h"
+#include "tools/look/entry.h"
 
 #define BLOCK_SECTION   0x0A0D0D0Au
 #define BLOCK_INTERFACE 1u

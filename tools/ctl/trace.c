@@ -5,9 +5,12 @@
 #include <string.h>
 #include "base/str.h"
 #include "tools/ctl/ctl.h"
-#include "tools/ctl/entry.h"
-#include "tools/ctl/ladder.h"
+#include "tools/look/entry.h"
+#include "tools/look/ladder.h"
 #include "tools/ctl/pcapng.h"
+#include "tools/look/moment.h"
+#include "tools/look/sdp_change.h"
+#include "tools/look/standing.h"
 
 static void add_title(struct str *to, const json_t *entry)
 {
@@ -25,6 +28,7 @@ static void add_title(struct str *to, const json_t *entry)
 
 static void write_text(struct str *to, const json_t *entries)
 {
+	struct str change = { 0 };
 	size_t i;
 	json_t *entry;
 
@@ -37,6 +41,9 @@ static void write_text(struct str *to, const json_t *entries)
 			if (*at != '\r')
 				str_add_n(to, at, 1);
 		str_add(to, "\n");
+		if (sdp_change(entries, i, &change) && change.text)
+			str_addf(to, "--- %s\n\n", change.text);
+		str_done(&change);
 	}
 }
 
@@ -119,18 +126,79 @@ static int write_out(const struct str *text)
 	return STATUS_NO;
 }
 
+/* Its moment must be one, and lie where something is known. */
+static int take_moment(const struct options *options, long long first, long long *ret_at)
+{
+	char time[LADDER_TIME];
+
+	if (!moment_read(options->explain.at, first, ret_at)) {
+		fprintf(stderr,
+			"breakoutctl: --at %s is no moment: write 18:00:01.5, "
+			"2026-12-24T18:00:01, with Z or +01:00, or +2.5 for seconds into the "
+			"call\n",
+			options->explain.at);
+		return STATUS_USAGE;
+	}
+	if (*ret_at >= first)
+		return STATUS_OK;
+	ladder_time(first, time);
+	fprintf(stderr, "breakoutctl: nothing is known of the call before %s\n", time);
+	return STATUS_NO;
+}
+
+int show_standing(const struct options *options, const json_t *trace, const json_t *record)
+{
+	long long first = entry_number(json_array_get(json_object_get(trace, "entries"), 0), "at");
+	json_t *standing = NULL;
+	struct str text = { 0 };
+	long long at = 0;
+	int status;
+
+	if (record)
+		(void)moment_read(entry_text(record, "start"), 0, &first);
+	status = take_moment(options, first, &at);
+	if (status == STATUS_OK)
+		standing = record ? standing_of_record(record, at) : standing_at(trace, at);
+	if (standing && options->json)
+		status = print_json(standing);
+	else if (standing)
+		standing_show(&text, standing);
+	if (text.text)
+		status = write_out(&text);
+	str_done(&text);
+	json_decref(standing);
+	/* The command line is fine but for that. */
+	return status == STATUS_USAGE ? STATUS_NO : status;
+}
+
+static bool is_order(const char *word)
+{
+	return !strcmp(word, "on") || !strcmp(word, "off") || !strcmp(word, "list");
+}
+
 int run_trace(const struct options *options)
 {
 	struct str request = { 0 }, text = { 0 };
 	int status = STATUS_OK;
 	json_t *answer, *entries;
 
+	if (!options->argument)
+		return STATUS_USAGE;
+	if (is_order(options->argument))
+		return run_traced(options);
+	if (options->second || options->pause.given)
+		return STATUS_USAGE;
 	str_addf(&request, "trace %s", options->argument);
 	answer = request.text ? ask_or_say(options, request.text, &status) : NULL;
 	str_done(&request);
 	if (!answer)
 		return status;
 	entries = json_object_get(answer, "entries");
+	if (options->explain.at) {
+		status = show_standing(options, answer, NULL);
+		json_decref(answer);
+		return status;
+	}
 	if (options->json)
 		status = print_json(answer);
 	else if (options->format == FORMAT_TEXT)

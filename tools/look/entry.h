@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* entry.h - members of what the daemon says and records hold; what an entry of its
  * `trace` is. */
-#ifndef BREAKOUT_TOOLS_CTL_ENTRY_H
-#define BREAKOUT_TOOLS_CTL_ENTRY_H
+#ifndef BREAKOUT_TOOLS_LOOK_ENTRY_H
+#define BREAKOUT_TOOLS_LOOK_ENTRY_H
 
 #include <jansson.h>
 #include <stdbool.h>

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tools/ctl/ladder.h"
+#include "tools/look/ladder.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include "tools/ctl/entry.h"
+#include "tools/look/entry.h"
+#include "tools/look/sdp_change.h"
 
 #define DIALOGS_MAX 8  /* columns; what is beyond shares the last */
 #define COLUMN      30 /* characters from one line to the next */
 #define MARGIN      13 /* for the time */
-#define NAME_ROOM   128
+#define NAME_ROOM   LADDER_CALL_ID
 
 /* The first dialog stands left of us, the others right. */
 struct ladder {
@@ -66,14 +68,19 @@ void ladder_time(long long wall_ms, char ret_text[static LADDER_TIME])
 	(void)snprintf(ret_text, LADDER_TIME, "%s.%03d", text, (int)(wall_ms % 1000));
 }
 
+void ladder_call_id(const json_t *entry, char ret_call_id[static LADDER_CALL_ID])
+{
+	const char *call_id = value_of(entry_text(entry, "text"), "Call-ID", "i");
+
+	(void)snprintf(ret_call_id, LADDER_CALL_ID, "%.*s",
+		       call_id ? (int)strcspn(call_id, "\r\n") : 0, call_id ? call_id : "");
+}
+
 static size_t column_of(struct ladder *ladder, const json_t *entry)
 {
-	const char *message = entry_text(entry, "text");
-	const char *call_id = value_of(message, "Call-ID", "i");
 	char key[NAME_ROOM];
 
-	(void)snprintf(key, sizeof(key), "%.*s", call_id ? (int)strcspn(call_id, "\r\n") : 0,
-		       call_id ? call_id : "");
+	ladder_call_id(entry, key);
 	for (size_t i = 0; i < ladder->count; i++)
 		if (!strcmp(ladder->call_ids[i], key))
 			return i;
@@ -151,6 +158,66 @@ static void draw_head(struct str *to, struct ladder *ladder, const json_t *entri
 	str_add(to, "\n");
 }
 
+static bool is_rtp(const json_t *entry)
+{
+	return !entry_is_message(entry) && !strncmp(entry_text(entry, "text"), "rtp ", 4);
+}
+
+/* Two seconds of RTP are alike if they are but for numbers that always differ a little. */
+static bool is_alike(const char *a, const char *b)
+{
+	for (;;) {
+		char *end_a, *end_b;
+		size_t same = strcspn(a, "0123456789");
+
+		if (same != strcspn(b, "0123456789") || strncmp(a, b, same) != 0)
+			return false;
+		a += same;
+		b += same;
+		if (!*a || !*b)
+			return *a == *b;
+		if (labs(strtol(a, &end_a, 10) - strtol(b, &end_b, 10)) > 3)
+			return false;
+		a = end_a;
+		b = end_b;
+	}
+}
+
+/* The last of those from `first` on that tell the same of RTP, one after another. */
+static size_t last_alike(const json_t *entries, size_t first)
+{
+	const char *text = entry_text(json_array_get(entries, first), "text");
+	size_t last = first;
+
+	while (last + 1 < json_array_size(entries) && is_rtp(json_array_get(entries, last + 1)) &&
+	       is_alike(text, entry_text(json_array_get(entries, last + 1), "text")))
+		last++;
+	return last;
+}
+
+static void draw_note(struct str *to, const char *stamp, const char *text)
+{
+	str_addf(to, "%s  %*s* %s", stamp, MARGIN + COLUMN - 12, "", text);
+}
+
+static void stamp_of(const json_t *entry, long long first, char ret_stamp[static LADDER_TIME])
+{
+	long long since = entry_number(entry, "at") - first;
+
+	(void)snprintf(ret_stamp, LADDER_TIME, "%6lld.%03lld", since / 1000, since % 1000);
+}
+
+static void draw_change(struct str *to, const json_t *entries, size_t index)
+{
+	struct str change = { 0 };
+
+	if (sdp_change(entries, index, &change) && change.text)
+		draw_note(to, "          ", change.text);
+	if (change.text)
+		str_add(to, "\n");
+	str_done(&change);
+}
+
 void ladder_draw(struct str *to, const json_t *entries)
 {
 	struct ladder ladder = { .count = 0 };
@@ -162,13 +229,18 @@ void ladder_draw(struct str *to, const json_t *entries)
 	draw_head(to, &ladder, entries);
 	json_array_foreach(entries, i, entry)
 	{
-		long long since = entry_number(entry, "at") - first;
-
-		(void)snprintf(stamp, sizeof(stamp), "%6lld.%03lld", since / 1000, since % 1000);
-		if (entry_is_message(entry))
+		stamp_of(entry, first, stamp);
+		if (entry_is_message(entry)) {
 			draw_message(to, &ladder, entry, stamp);
-		else
-			str_addf(to, "%s  %*s* %s\n", stamp, MARGIN + COLUMN - 12, "",
-				 entry_text(entry, "text"));
+			draw_change(to, entries, i);
+			continue;
+		}
+		draw_note(to, stamp, entry_text(entry, "text"));
+		if (is_rtp(entry) && last_alike(entries, i) > i) {
+			i = last_alike(entries, i);
+			stamp_of(json_array_get(entries, i), first, stamp);
+			str_addf(to, "  (and so until %s)", stamp + strspn(stamp, " "));
+		}
+		str_add(to, "\n");
 	}
 }
