@@ -381,6 +381,19 @@ struct wanted {
 	size_t dialog_count;
 };
 
+/* A Call-ID stands for the call it belongs to, the newest if there are several. */
+static void find_call(const struct sip_trace *trace, struct wanted *wanted)
+{
+	uint64_t dialog = wanted->call;
+	struct record *record;
+	size_t offset = 0;
+
+	while ((record = next_record(trace, &offset)))
+		if (record->kind == RECORD_LINK &&
+		    hash_bytes(text_of(record), record->length) == dialog)
+			wanted->call = record->key;
+}
+
 static void find_dialogs(const struct sip_trace *trace, struct wanted *wanted)
 {
 	struct record *record;
@@ -414,6 +427,7 @@ size_t sip_trace_each(const struct sip_trace *trace, const char *call,
 
 	if (!sip_trace_keeps(trace))
 		return 0;
+	find_call(trace, &wanted);
 	find_dialogs(trace, &wanted);
 	while ((record = next_record(trace, &offset))) {
 		struct sip_trace_entry entry;

@@ -73,7 +73,8 @@ struct sip_trace_message {
 };
 void sip_trace_message(struct sip_trace *trace, const struct sip_trace_message *message);
 
-/* What belongs to a call (its id, or one Call-ID), oldest first. Returns how many. */
+/* What belongs to a call (its id, or the Call-ID of any of its dialogs), oldest first.
+ * Returns how many. */
 size_t sip_trace_each(const struct sip_trace *trace, const char *call,
 		      void (*visit)(const struct sip_trace_entry *entry, void *arg), void *arg);
 /* When the oldest that is still there was written; 0: nothing is. */

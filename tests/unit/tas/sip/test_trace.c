@@ -87,7 +87,8 @@ static void a_call_has_the_messages_of_all_its_dialogs_and_its_notes(void **stat
 	sip_trace_note(trace, "other", "not mine");
 	say("dialog-a", "BYE");
 	expect("call", "INVITE|#step=1|INVITE 2|BYE|");
-	expect("dialog-b", "INVITE 2|");
+	expect("dialog-b", "INVITE|#step=1|INVITE 2|BYE|");
+	expect("elsewhere", "OPTIONS|");
 	expect("nobody", "");
 }
 
