@@ -180,6 +180,7 @@ static void put_readyz(struct answerer *answerer, const struct api_route *route,
 static const struct api_route routes[] = {
 	{ FILE_AT("/", page_index_html) },
 	{ FILE_AT("/page.js", page_page_js) },
+	{ FILE_AT("/ladder.js", page_ladder_js) },
 	{ FILE_AT("/page.css", page_page_css) },
 	{ FILE_AT("/openapi.json", page_openapi_json) },
 	{ ROUTE("GET", "/livez", HTTP_ROLE_NONE, put_livez) },

@@ -120,6 +120,42 @@ def a_call_appears_unfolds_and_goes():
     assert browser.run("return document.title;") == "breakout", "a peer's text was run"
 
 
+def what_was_said_is_drawn_while_it_is_said_and_after():
+    core.phone(LOOP, "answer")
+    talk = threading.Thread(target=core.call, args=("+4790000098", LOOP),
+                            kwargs={"talk_ms": 5000,
+                                    "headers": {"X-Note": "<img src=x onerror=document.title=2>"}})
+    talk.start()
+    _wait("document.querySelectorAll('tr.call').length === 1")
+    browser.run("document.querySelector('tr.call').click();")
+    _wait("document.querySelector('tr.more button')")
+    browser.run("document.querySelector('tr.more button').click();")
+    _wait("document.querySelectorAll('#ladder .arrow').length >= 8")
+    arrows = browser.run("""return [...document.querySelectorAll('#ladder .arrow')].map((arrow) =>
+        [arrow.textContent, arrow.className, parseInt(arrow.style.left)]);""")
+    left, right = arrows[0][2], next(a[2] for a in arrows if a[2] != arrows[0][2])
+    assert left < right and arrows[0] == ["INVITE (SDP)", "arrow to-right", left], arrows
+    assert ["180 Ringing to INVITE", "arrow to-left", right] in arrows, arrows
+    assert ["200 OK to INVITE (SDP)", "arrow to-left", left] in arrows, arrows
+    _wait("document.querySelector('#ladder').innerText.includes('DTLS done, we are the client')")
+    browser.run("document.querySelector('#ladder summary').click();")
+    assert "onerror=document.title=2" in _text("#ladder details[open] pre")
+    browser.run("document.getElementById('trace').scrollIntoView();")
+    _picture("ladder")
+    talk.join()
+    _wait("document.querySelector('#ladder').innerText.includes('heard ok')")  # drawn again
+    dialog = _text("#ladder details[open] pre").split("Call-ID: ")[1].split("\n")[0].strip()
+    browser.run("""document.getElementById('trace-id').value = args[0];
+                   document.querySelector('#trace button').click();""", dialog)
+    _wait("document.querySelector('#ladder').innerText.includes('to BYE')")
+    browser.run("document.getElementById('ladder').scrollIntoView();")
+    _picture("ladder-after")
+    browser.run("""document.getElementById('trace-id').value = 'nobody';
+                   document.querySelector('#trace button').click();""")
+    _wait("document.getElementById('trace-about').innerText.includes('nothing is known of this call')")
+    assert browser.run("return document.title;") == "breakout", "a peer's text was run"
+
+
 def nothing_was_refused_by_the_policy_and_nothing_foreign_was_loaded():
     foreign = browser.run("""return performance.getEntriesByType('resource')
         .map((entry) => entry.name).filter((name) => !name.startsWith(location.origin));""")

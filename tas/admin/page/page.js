@@ -2,6 +2,8 @@
 // The operator's page: asks the API every two seconds and shows what it says.
 // Texts of peers only ever become text nodes.
 
+import { drawLadder } from "./ladder.js";
+
 const EVERY_MS = 2000;
 const STATES = ["active", "new", "pending", "backoff", "refused", "withdrawing", "withheld"];
 const MARGIN_LOW_S = 600;
@@ -12,6 +14,7 @@ const open = new Set(); // ids of calls that are unfolded
 let token = sessionStorage.getItem("token") ?? "";
 let before = null; // {at, total} of the calls counter
 const rates = [];
+let traced = { id: "", entries: 0 }; // the call whose ladder is shown
 
 function element(name, text = "", className = "") {
   const made = document.createElement(name);
@@ -172,8 +175,35 @@ function callRows(call) {
     ["tenant", call.tenant], ["route type", call.route_type], ["Call-ID A", call.call_id_a], ["Call-ID B", call.call_id_b],
     ["Session-ID", call.session_id], ["talking for", call.talk_ms && span(call.talk_ms / 1000)],
     ["media A", receiptText(call.a)], ["media B", receiptText(call.b)]]));
+  const said = element("button", "What was said");
+  said.addEventListener("click", () => showTrace(call.id));
+  cell.append(said);
   more.append(cell);
   return [row, more];
+}
+
+// ---- what was said ----
+
+// Drawn again only when there is more; messages that are unfolded stay so.
+function drawTrace(trace, sameCall) {
+  const unfolded = sameCall ? [...$("ladder").querySelectorAll("details")].map((one) => one.open) : [];
+  $("ladder").replaceChildren(...(trace.error ? [] : [drawLadder(trace)]));
+  $("ladder").querySelectorAll("details").forEach((one, i) => { one.open = unfolded[i] ?? false; });
+}
+
+async function showTrace(id) {
+  const path = `v1/calls/${encodeURIComponent(id)}/trace`;
+  try {
+    const trace = await get(path);
+    if (traced.id === id && traced.entries === trace.entries?.length) return;
+    drawTrace(trace, traced.id === id);
+    $("trace-id").value = id;
+    traced = { id, entries: trace.entries?.length ?? 0 };
+    $("trace-about").textContent = trace.error ?? `${traced.entries} entries from ${
+      new Date(trace.entries[0].at).toLocaleString()} on${trace.in_full ? ", kept in full" : ""}`;
+  } catch (error) {
+    show("health", `no answer: ${error.message}`, "bad");
+  }
 }
 
 function showCalls(calls) {
@@ -222,6 +252,7 @@ async function refresh() {
     showStatus(status);
     showCalls(calls.calls);
     showTrunks(trunks.trunks);
+    if (calls.calls.some((call) => call.id === traced.id)) await showTrace(traced.id);
     showRate(metrics);
   } catch (error) {
     if (error.token) askForToken(token ? "This token is not known." : "");
@@ -251,6 +282,13 @@ $("lookup").addEventListener("submit", async (event) => {
   } catch (error) {
     show("health", `no answer: ${error.message}`, "bad");
   }
+});
+
+$("trace").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const id = $("trace-id").value.trim();
+  traced = { id: "", entries: 0 };
+  if (id) showTrace(id);
 });
 
 async function live() {
