@@ -228,7 +228,8 @@ static void take_line(struct numbers *numbers, const char *line)
 		return;
 	order.until = until;
 	order.since = since;
-	numbers->orders[numbers->count++] = order;
+	if (!is_over(&order, clock_wall())) /* the file is written with the next order */
+		numbers->orders[numbers->count++] = order;
 }
 
 static void read_file(struct numbers *numbers)
@@ -245,10 +246,7 @@ static void read_file(struct numbers *numbers)
 	while (fgets(line, sizeof(line), file))
 		take_line(numbers, line);
 	fclose(file);
-	pthread_mutex_lock(&numbers->lock);
-	drop_ended(numbers);
 	atomic_store(&numbers->any, numbers->count > 0);
-	pthread_mutex_unlock(&numbers->lock);
 }
 
 int numbers_create(struct numbers **ret_numbers, const char *path)

@@ -292,6 +292,10 @@ static void an_order_survives_a_restart_with_what_it_has_seen(void **state)
 	assert_int_equal(orders[0].calls, 3);
 	assert_int_equal(orders[0].seen, 1);
 	assert_int_equal(orders[0].until, NOW + 3600000);
+	clock_fake_wall_set(NOW + 3600001); /* the first has ended while nobody was here */
+	settle();
+	assert_int_equal(traced_orders(traced, orders), 1);
+	assert_string_equal(orders[0].number, "+4799000002");
 	(void)snprintf(path, sizeof(path), "%s/numbers", dir);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
