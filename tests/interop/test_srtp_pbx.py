@@ -3,6 +3,7 @@
 rtpengine before a PBX in the clear. Audio must cross both ways."""
 
 import contextlib
+import json
 import pathlib
 import re
 import secrets
@@ -142,6 +143,22 @@ def the_keys_are_in_no_log(daemon, pbx):
     assert "inline:" not in daemon.log()
 
 
+def the_keys_are_in_no_trace(daemon, pbx):
+    """Each number is traced: what is on disk, and what breakoutctl shows of it."""
+    keys = re.findall(r"inline:([^|\s]+)", pbx.offered + pbx.answered)
+    files = [f for f in (daemon.folder / "trace").iterdir() if f.suffix == ".trace"]
+    kept = b"".join(file.read_bytes() for file in files).decode()
+    calls = [call["call"] for call in json.loads(daemon.ctl("-o", "json", "trace", "list").stdout)["kept"]]
+    assert len(calls) == len(files) == 4, (calls, files)
+    shown = "".join(daemon.ctl("-o", "text", "trace", call).stdout for call in calls)
+    for text in (kept, shown):
+        assert not [key for key in keys if key in text]
+        assert re.search(r"a=crypto:1 AEAD_AES_128_GCM inline:\*+", text)
+        assert not re.search(r"inline:[^*]", text) and not re.search(r"ice-pwd:[^*]", text)
+    assert "keys of the SDP in force: AEAD_AES_128_GCM" in shown
+    assert "SDES none -> AEAD_AES_128_GCM" in daemon.ctl("trace", calls[-1]).stdout
+
+
 def trunk(name, port, media):
     return {"name": name, "uris": [f"sip:127.0.0.1:{port};transport=udp"], "media": media,
             "keys_in_clear": True}
@@ -168,7 +185,7 @@ def main():
         numbers = dict(zip(("sdes", "optional", "dtls", "engine"),
                            ("+4799000010", "+4799000011", "+4799000012", "+4799000003")))
         changes = {
-            "trunks": trunks, "log": {"level": "debug"},
+            "trace": {"memory": 0}, "trunks": trunks, "log": {"level": "debug"},
             "services": {t: [{"do": [{"dial": t}]}] for t in numbers},
             "registrations": [{"number": n, "route_type": "fork", "service": t}
                               for t, n in numbers.items()],
@@ -176,7 +193,10 @@ def main():
         with ends, Daemon(sbc.port, pki, changes) as daemon, Browser() as page:
             daemon.changes["sip"] = daemon.config()["sip"]
             daemon.changes["sip"]["listen"].append(f"udp://127.0.0.1:{free_port()}")
+            daemon.changes["trace"]["dir"] = str(daemon.folder / "trace")
             daemon.start()
+            for number in numbers.values():
+                assert daemon.ctl("trace", "on", number).returncode == 0
             page.run(PEERS)
             for sentence, end, phone, hz in (
                     ("baresip with keys in the SDP", "sdes", phones[0], 800),
@@ -189,6 +209,8 @@ def main():
                              call_through_rtpengine, page, sbc, daemon, pbx):
                 print(daemon.log()[-4000:], pbx.answered)
             tally.run("no key is in the log, at debug", the_keys_are_in_no_log, daemon, pbx)
+            tally.run("no key is in what is kept of traced numbers", the_keys_are_in_no_trace,
+                      daemon, pbx)
     return tally.close()
 
 
