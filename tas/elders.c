@@ -89,6 +89,8 @@ static void on_end(struct elder *elder)
 		log_error("main",
 			  "restart: the old process has died, and with it calls=%zu: pid=%d",
 			  elder->known.calls, elder->known.pid);
+	if (!elder->said_gone && elder->known.socket[0])
+		(void)unlink(elder->known.socket); /* it is nobody's, and may be gone already */
 	successor_forget_elder(daemon, elder->known.pid);
 	forget(elder);
 	tell(daemon);

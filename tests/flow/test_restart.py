@@ -11,19 +11,27 @@ import signal
 import socket
 import subprocess
 import time
+import wave
 
 from core import BIN, Core, Daemon, expect, finish, run_tests, wait_until
 
 core = Core()
 tas = Daemon(core)
 HTTP = core.folder / "http.sock"
+with wave.open(str(core.folder / "recorded.wav"), "wb") as file:  # 1.5 s that nobody hears
+    file.setparams((1, 2, 8000, 0, "NONE", None))
+    file.writeframes(bytes(24000))
+text = tas.config.read_text().replace("\nservices:\n", (
+    "\nservices:\n  recorded: [{ do: [ { announce: { play: recorded.wav, answer_first: yes } }, "
+    "{ dial: pbx } ] }]\n"), 1)
+text = re.sub(r"route_type: fallback, service: pbx", "route_type: fork, service: recorded", text)
 tas.config.write_text(re.sub(
     r"^admin:.*\n", lambda _: f"admin:\n  socket: {core.folder}/breakout.sock\n  http:\n"
-    f"    listen: ['unix:{HTTP}']\n", tas.config.read_text(), flags=re.M))
+    f"    listen: ['unix:{HTTP}']\n", text, flags=re.M))
 tas.start()
 tas.wait_registered()
 
-LOOP, MO, MT, FORK, FALLBACK, INGRESS = tas.numbers[:6]
+LOOP, MO, MT, FORK, RECORDED, INGRESS = tas.numbers[:6]
 TWO_WAY = {"outcome": "answered", "status": 200, "verdict": "two-way", "both_ends_hung_up": True}
 pids = [tas.process.pid]
 
@@ -126,13 +134,32 @@ def by_http():
         return {"pid": pids[-1]}
 
 
+def a_call_in_its_announcement_is_taken_on_by_the_process_that_has_it():
+    """It was answered by us; the old process calls the PBX when the file is over."""
+    core.phone(RECORDED, "no-answer")
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        call = pool.submit(place, "+4790000099", RECORDED, 2500, "caller")
+        wait_until(lambda: status()["calls"] == 1, 5, "it has begun")
+        done = ctl("restart")
+        assert done.returncode == 0, done
+        pids.append(status()["pid"])
+        assert [e["calls"] for e in status()["predecessors"]] == [1], "it was over before"
+        assert ask("GET", "/v1/calls")[1]["calls"][0]["pid"] == pids[-2]
+        expect(call.result(), **TWO_WAY)
+    wait_until(lambda: not alive(pids[-2]), 10, "the old process ends")
+    record = wait_until(lambda: len(records()) == 13 and records()[-1], 5, "its record")
+    assert record["cause"] == "normal" and record["connected"] > record["answer"], record
+
+
 def it_goes_on_registering():
     before = core.upserts()[LOOP]
     assert ctl("refresh", LOOP).returncode == 0
     wait_until(lambda: core.upserts()[LOOP] == before + 1, 5, "a refresh")
 
 
-failed = run_tests([calls_that_go_on_are_heard_both_ways_to_their_end, it_goes_on_registering], core)
+failed = run_tests([calls_that_go_on_are_heard_both_ways_to_their_end,
+                    a_call_in_its_announcement_is_taken_on_by_the_process_that_has_it,
+                    it_goes_on_registering], core)
 tas.process.wait(10)
 if len(pids) > 1:
     os.kill(pids[-1], signal.SIGTERM)

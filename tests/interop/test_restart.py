@@ -157,6 +157,7 @@ def one_in_the_middle_is_killed(folder, pki):
         wait_until("the oldest ends", lambda: not alive(daemon.process.pid), 10)
         causes = sorted(r["cause"] for r in ended_records(daemon, len(load.calls) + len(lost)))
         assert causes == ["interrupted"] * 6 + ["normal"] * (len(causes) - 6), causes
+        assert not list(daemon.folder.glob("ctl.sock.*")), "a socket of nobody's is left"
         daemon.pids.pop(0)
 
 
