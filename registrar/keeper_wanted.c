@@ -68,6 +68,8 @@ void wanted_map(struct wanted *wanted, const uint8_t tenants[CONFIG_TENANTS])
 	memcpy(before, wanted->prefixes, sizeof(before));
 	memset(wanted->prefixes, 0, sizeof(wanted->prefixes));
 	for (size_t i = 0; i < CONFIG_TENANTS; i++) {
+		if (!before[i].mo && !before[i].mt)
+			continue; /* nor need it be mapped */
 		if (tenants[i] != WANTED_NOWHERE) {
 			wanted->prefixes[tenants[i]] = before[i];
 			continue;
