@@ -448,8 +448,9 @@ struct config_registration {
 	char number[E164_ROOM];
 	uint8_t route_type; /* enum route_type */
 	uint8_t tenant;     /* config_tenant_name() etc. */
+	uint8_t file;       /* where it was configured, for messages: see config_place() */
 	uint32_t service;   /* index into config.services */
-	uint32_t line;      /* where it was configured, for messages */
+	uint32_t line;
 };
 
 /* The numbers that the core says consent, all alike. */
@@ -626,6 +627,7 @@ struct config_postgres {
 };
 
 struct config {
+	_Atomic unsigned references; /* further ones: config_ref() */
 	char *path;
 	char version[17];      /* a name for what it says, hexadecimal */
 	char *domain;          /* host in every registration's sip_uri */
@@ -679,8 +681,11 @@ struct config {
 	size_t registration_count;
 	char **registration_files; /* where some of them are from: paths of CSV files */
 	size_t registration_file_count;
+	char **sources; /* every file that was read; config_registration.file counts from 1 */
+	size_t source_count;
 	struct config_consents *consents; /* NULL: none but the above */
-	struct config_setting *settings;  /* for config_settings() */
+	bool no_numbers; /* not even those of other sources: config_without_numbers() */
+	struct config_setting *settings; /* for config_settings() */
 	size_t setting_count;
 };
 
@@ -749,7 +754,13 @@ int config_load_from(const struct config_sources *sources, struct config **ret_c
  */
 int config_load(const char *path, bool check_files, struct config **ret_config,
 		struct str *ret_errors) MUST_CHECK;
+/* Gives up one reference; with the last one it is gone. NULL is fine. */
 struct config *config_destroy(struct config *config);
+/* One more, for who keeps it: config_destroy(). Threads: any. */
+struct config *config_ref(const struct config *config);
+/* A copy that wants nothing registered, for who withdraws all. Lives no longer than `from`, and
+ * is neither kept nor destroyed. */
+void config_without_numbers(const struct config *from, struct config *ret_config);
 
 /* Tenants count from 0: what `core.api` and `prefixes` say, called "default"; then those
  * of config.tenants. */
@@ -773,5 +784,24 @@ unsigned config_uri_transports(const char *uri);
 /* Borrowed; NULL if the number is not configured. */
 const struct config_registration *config_find_number(const struct config *config,
 						     const char *number);
+/* "/etc/breakout/numbers.csv:12"; the line alone if there are too many files. */
+void config_place(const struct config *config, const struct config_registration *registration,
+		  char *ret_place, size_t room);
+
+/* What somebody says of a number outside of the configuration; NULL or "": nothing. */
+struct config_wish {
+	const char *number, *route_type, *service, *tenant;
+};
+/* What it comes to, by the rules for a configured number: 0, -ENOMEM, or -EINVAL with one
+ * sentence in ret_error. */
+int config_check_number(const struct config *config, const struct config_wish *wish,
+			struct config_registration *ret_registration,
+			struct str *ret_error) MUST_CHECK;
+/* The same of all lines of a file as registrations[].file names them, which findings call
+ * `name`. ret_list: ascending, distinct, the caller's with free(). 0, -ENOMEM, or -EINVAL
+ * with all findings in ret_errors, as of config_load(). */
+int config_read_csv(const struct config *config, const char *path, const char *name,
+		    struct config_registration **ret_list, size_t *ret_count,
+		    struct str *ret_errors) MUST_CHECK;
 
 #endif

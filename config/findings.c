@@ -125,6 +125,11 @@ void findings_write(struct findings *findings, struct str *out)
 			 findings_file(findings, 1), findings->dropped);
 }
 
+const char *findings_first(const struct findings *findings)
+{
+	return findings->count ? findings->list[0].text : NULL;
+}
+
 void findings_done(struct findings *findings)
 {
 	for (size_t i = 0; i < findings->count; i++)

@@ -35,6 +35,8 @@ void find_error(struct findings *findings, struct place at, const char *format, 
 void find_warning(struct findings *findings, struct place at, const char *format, ...)
 	PRINTF_LIKE(3, 4);
 
+/* The sentence of the one that was made first; NULL: there is none. */
+const char *findings_first(const struct findings *findings);
 /* Appends all, sorted by file (in order of reading) and place, one a line. */
 void findings_write(struct findings *findings, struct str *out);
 void findings_done(struct findings *findings);

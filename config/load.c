@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,17 +25,45 @@ struct loaded {
 	struct arena arena;
 };
 
+/* Counts further references only: the last one, whoever has it, finds none. */
+static bool give_up(struct config *config)
+{
+	unsigned further = atomic_load(&config->references);
+
+	while (further)
+		if (atomic_compare_exchange_weak(&config->references, &further, further - 1))
+			return false;
+	return true;
+}
+
+struct config *config_ref(const struct config *config)
+{
+	struct config *kept = (struct config *)config; /* nothing that it says changes */
+
+	atomic_fetch_add(&kept->references, 1);
+	return kept;
+}
+
 struct config *config_destroy(struct config *config)
 {
 	struct loaded *loaded;
 
-	if (!config)
+	if (!config || !give_up(config))
 		return NULL;
 	loaded = CONTAINER_OF(config, struct loaded, config);
 	zones_done(config);
 	arena_done(&loaded->arena);
 	free(loaded);
 	return NULL;
+}
+
+void config_without_numbers(const struct config *from, struct config *ret_config)
+{
+	*ret_config = *from;
+	ret_config->registrations = NULL;
+	ret_config->registration_count = 0;
+	ret_config->consents = NULL;
+	ret_config->no_numbers = true;
 }
 
 static int wanted(const struct dirent *entry)
@@ -123,6 +152,20 @@ static void read_all(struct reader *reader, const struct config_sources *sources
 		read_config(reader, override_apply(reader, root, sources));
 }
 
+/* For messages of later on. */
+static void keep_sources(struct reader *reader)
+{
+	const struct findings *findings = reader->findings;
+	struct config *config = reader->config;
+
+	config->sources = arena_alloc(reader->arena, findings->file_count, sizeof(char *));
+	for (uint32_t i = 0; config->sources && i < findings->file_count; i++) {
+		config->sources[i] =
+			arena_dup(reader->arena, findings->files[i], strlen(findings->files[i]));
+		config->source_count++;
+	}
+}
+
 int config_load(const char *path, bool check_files, struct config **ret_config,
 		struct str *ret_errors)
 {
@@ -148,6 +191,7 @@ int config_load_from(const struct config_sources *sources, struct config **ret_c
 	reader.arena = &loaded->arena;
 	reader.config = &loaded->config;
 	read_all(&reader, sources);
+	keep_sources(&reader);
 	findings_write(&findings, ret_errors);
 	err = findings.errors ? -EINVAL : 0;
 	if (loaded->arena.failed || findings.failed || ret_errors->failed)

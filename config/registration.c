@@ -254,9 +254,8 @@ static bool csv_route_type(struct reader *reader, const struct group *group, str
 	if (!*field && *ret_type)
 		return true;
 	if (!*field) {
-		find_error(reader->findings, at,
-			   "no route type: write it in the second column, or as `route_type` "
-			   "beside `file` for all lines");
+		find_error(reader->findings, at, "no route type: write it in the second column%s",
+			   group->file ? ", or as `route_type` beside `file` for all lines" : "");
 		return false;
 	}
 	if (route_type_parse(field, &type)) {
@@ -305,6 +304,21 @@ static void csv_line(struct reader *reader, struct place at, char *line, void *a
 	registration.route_type = (uint8_t)route_type;
 	registration.tenant = (uint8_t)tenant_index;
 	(void)pending_add(reader, registration);
+}
+
+void registrations_line(struct reader *reader, struct place at, char *line)
+{
+	struct group none = { .route_type = ROUTE_TYPE_NONE };
+
+	csv_line(reader, at, line, &none);
+}
+
+void registrations_file(struct reader *reader, const char *path, const char *name)
+{
+	struct group none = { .route_type = ROUTE_TYPE_NONE };
+
+	lines_read_as(reader, path, name, (struct place){ .line = 1, .column = 1 }, csv_line,
+		      &none);
 }
 
 static void add_numbers(struct reader *reader, const struct group *group,
@@ -457,6 +471,7 @@ void registrations_settle(struct reader *reader)
 		registration->route_type = list[i].route_type;
 		registration->tenant = list[i].tenant;
 		registration->service = list[i].service;
+		registration->file = (uint8_t)(list[i].at.file <= UINT8_MAX ? list[i].at.file : 0);
 		registration->line = list[i].at.line;
 	}
 }
@@ -465,23 +480,4 @@ void registrations_done(struct pending_list *pending)
 {
 	free(pending->list);
 	*pending = (struct pending_list){ 0 };
-}
-
-static int compare_number(const void *key, const void *item)
-{
-	uint64_t number = *(const uint64_t *)key;
-	uint64_t other = e164_pack(((const struct config_registration *)item)->number);
-
-	return number < other ? -1 : number > other;
-}
-
-const struct config_registration *config_find_number(const struct config *config,
-						     const char *number)
-{
-	uint64_t packed = e164_pack(number);
-
-	if (!packed || !config->registration_count)
-		return NULL;
-	return bsearch(&packed, config->registrations, config->registration_count,
-		       sizeof(*config->registrations), compare_number);
 }

@@ -22,6 +22,11 @@ extern const struct kind kind_route_type;
 bool service_resolve(struct reader *reader, struct place at, int route_type, const char *name,
 		     uint32_t *ret_index);
 
+/* One line of a CSV file, number[,route_type[,service[,tenant]]]; may be written to. */
+void registrations_line(struct reader *reader, struct place at, char *line);
+/* All lines of one, which findings call `name`. */
+void registrations_file(struct reader *reader, const char *path, const char *name);
+
 /* Sorts, refuses numbers given twice, and hands them to the config. */
 void registrations_settle(struct reader *reader);
 void registrations_done(struct pending_list *pending);

@@ -111,7 +111,9 @@ static size_t gather(struct consents *consents, struct wanted_number *numbers)
 		given = consent_store_has(consents->store, number);
 		consent_say_change(&consents->say, number, given,
 				   consent_set_has(&consents->set, number));
-		if (consent_set_has(&consents->set, number))
+		if (consent_set_has(&consents->set, number) ||
+		    (consents->options.claimed &&
+		     consents->options.claimed(number, consents->options.arg)))
 			continue;
 		numbers[count] = consent_wanted(&consents->plan, number);
 		if (!given)
@@ -505,6 +507,20 @@ int consents_want(struct consents *consents, const struct wanted *configured,
 	consent_say_count(joined.given);
 	*ret_all = joined.all;
 	return 0;
+}
+
+const struct consent_set *consents_configured(const struct consents *consents)
+{
+	return &consents->set;
+}
+
+bool consents_wanted(struct consents *consents, uint64_t number, struct wanted_number *ret_wanted)
+{
+	if (!consents->plan.wanted || !consents->store ||
+	    !consent_store_has(consents->store, number))
+		return false;
+	*ret_wanted = consent_wanted(&consents->plan, number);
+	return true;
 }
 
 /* What it had begun is another's now. */

@@ -24,8 +24,10 @@
 #include "proto/api.h"
 #include "registrar/registrar.h"
 
-struct wanted;   /* keeper.h */
-struct consents; /* opaque */
+struct wanted;        /* keeper.h */
+struct wanted_number; /* dito */
+struct consent_set;   /* consent_set.h */
+struct consents;      /* opaque */
 
 #define CONSENT_QUEUE_ROOM 112
 
@@ -50,6 +52,8 @@ struct consent_options {
 	bool needs_token;
 	/* The core refused the token in use: another one, please. */
 	void (*token_refused)(const char *token, void *arg);
+	/* NULL, or whether another source has the number, which goes before a consent. */
+	bool (*claimed)(uint64_t number, void *arg);
 	/* These numbers alone are wanted, or (ROUTE_TYPE_NONE) not any more. */
 	void (*changed)(const struct wanted *some, void *arg);
 	void *arg;
@@ -78,6 +82,11 @@ void consents_use(struct consents *consents, const struct consent_source *source
  * when first it has to. 0, -ENOMEM or -EIO (logged; nothing has changed). */
 int consents_want(struct consents *consents, const struct wanted *configured,
 		  struct wanted **ret_all, mono_ms now) MUST_CHECK;
+
+/* The configuration's own numbers, as of the last consents_want(). Borrowed. */
+const struct consent_set *consents_configured(const struct consents *consents);
+/* How a number is wanted that consents; false: it does not. */
+bool consents_wanted(struct consents *consents, uint64_t number, struct wanted_number *ret_wanted);
 
 /* A fleet's: we lead, our session under this epoch of the shard; epoch 0: another does. */
 void consents_lead(struct consents *consents, uint64_t session, uint64_t epoch, mono_ms now);

@@ -41,7 +41,7 @@ struct wanted_number consent_wanted(const struct consent_plan *plan, uint64_t nu
 				       .service = plan->service,
 				       .route_type = plan->route_type,
 				       .tenant = plan->tenant,
-				       .consented = true };
+				       .source = REG_SOURCE_CONSENT };
 }
 
 /* Numbers in order, from two sources that are. */

@@ -8,7 +8,7 @@
 #include <string.h>
 #include "base/e164.h"
 
-#define TABLES_VERSION 2
+#define TABLES_VERSION 3
 #define INT_ROOM       24
 
 #define RELEASE_OURS   FLEET_RELEASE("$1::text")
@@ -57,13 +57,27 @@ static const char tables[] =
 	" epoch bigint NOT NULL DEFAULT 0, write bigint NOT NULL DEFAULT 0);"
 	"INSERT INTO breakout.consent_reader(name) VALUES("
 	" substr(md5(random()::text || clock_timestamp()::text), 1, 8)) ON CONFLICT DO NOTHING;"
+	"CREATE TABLE IF NOT EXISTS breakout.added("
+	" number bigint PRIMARY KEY, route_type integer NOT NULL, service text NOT NULL,"
+	" tenant text NOT NULL, who text NOT NULL, since_ms bigint NOT NULL,"
+	" given integer NOT NULL, serial bigint NOT NULL);"
+	"CREATE INDEX IF NOT EXISTS added_by_serial ON breakout.added(serial, number);"
+	"CREATE TABLE IF NOT EXISTS breakout.added_record("
+	" written_ms bigint NOT NULL, number text NOT NULL, what text NOT NULL,"
+	" route_type text NOT NULL, service text NOT NULL, tenant text NOT NULL,"
+	" who text NOT NULL);"
+	"CREATE TABLE IF NOT EXISTS breakout.added_head("
+	" one boolean PRIMARY KEY DEFAULT true CHECK (one), serial bigint NOT NULL);"
+	"INSERT INTO breakout.added_head(serial) VALUES(0) ON CONFLICT DO NOTHING;"
 	"INSERT INTO breakout.shard(shard) SELECT generate_series(0, 255)"
 	" ON CONFLICT DO NOTHING;"
-	"INSERT INTO breakout.fleet(tables, version, digest, set_by) VALUES(2, 0, 0, '')"
+	"INSERT INTO breakout.fleet(tables, version, digest, set_by) VALUES(3, 0, 0, '')"
 	" ON CONFLICT DO NOTHING;";
 _Static_assert(LEASE_SHARDS == 256, "the tables above have a row for each");
 
-/* Before version 2 there was one core. Nodes of then cannot write any more: they refresh. */
+/* Before version 2 there was one core: nodes of then cannot write any more, they refresh. A
+ * node from before version 3 would withdraw the numbers that were added while we run: it
+ * is not let in any more. */
 static const char migrate[] =
 	"SELECT pg_advisory_xact_lock(7367628);"
 	"DO $$ BEGIN IF (SELECT tables FROM breakout.fleet) = 1 THEN"
@@ -71,8 +85,8 @@ static const char migrate[] =
 	" ALTER TABLE breakout.told ALTER COLUMN tenant DROP DEFAULT;"
 	" ALTER TABLE breakout.told DROP CONSTRAINT told_pkey,"
 	" ADD PRIMARY KEY (shard, number, tenant);"
-	" UPDATE breakout.fleet SET tables = 2;"
-	" END IF; END $$;";
+	" END IF;"
+	" UPDATE breakout.fleet SET tables = 3 WHERE tables IN (1, 2); END $$;";
 
 static const char *number(char to[static INT_ROOM], int64_t value)
 {
@@ -101,7 +115,7 @@ int fleet_sql_prepare(struct pg *pg, mono_ms deadline, int *ret_version)
 {
 	struct pg_rows *rows;
 	bool there;
-	int err = pg_exec(pg, "SELECT to_regclass('breakout.consent_reader') IS NOT NULL", NULL, 0,
+	int err = pg_exec(pg, "SELECT to_regclass('breakout.added_head') IS NOT NULL", NULL, 0,
 			  deadline, &rows);
 
 	if (err)
@@ -112,10 +126,11 @@ int fleet_sql_prepare(struct pg *pg, mono_ms deadline, int *ret_version)
 		err = pg_script(pg, tables, deadline);
 	if (!err)
 		err = read_version(pg, deadline, ret_version);
-	if (!err && *ret_version == 1)
+	if (!err && (*ret_version == 1 || *ret_version == 2)) {
 		err = pg_script(pg, migrate, deadline);
-	if (!err && *ret_version == 1)
-		err = read_version(pg, deadline, ret_version);
+		if (!err)
+			err = read_version(pg, deadline, ret_version);
+	}
 	if (err)
 		return err;
 	return *ret_version == TABLES_VERSION ? command(pg, "LISTEN breakout", deadline)

@@ -8,6 +8,7 @@
  *   breakout.told    one a number and tenant: what the core was last told
  *   breakout.pause   one an order: pause_store_postgres.c's
  *   breakout.consent and more: consent_share.h's
+ *   breakout.added and more: added_store.h's
  *
  * Who changes a node's session or a shard's owner raises the epoch of the shard; each
  * write of rows names the epochs it was made under (store_postgres.c).

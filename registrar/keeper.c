@@ -17,6 +17,8 @@ void keeper_count(struct keeper *keeper, const struct reg *reg, int by)
 	if (reg_gone(reg))
 		return;
 	lane_count(keeper_lane(keeper, reg), (enum reg_state)reg->state, by);
+	if (reg->wanted && reg->source < REG_SOURCE_COUNT)
+		source_count(keeper, (enum reg_source)reg->source, by);
 	if (reg->paused && reg->wanted) {
 		keeper->paused += (size_t)(ssize_t)by;
 	} else if (reg->flags & REG_HELD && reg->wanted) {

@@ -30,7 +30,7 @@ struct wanted {
 		uint32_t service;
 		uint8_t route_type;
 		uint8_t tenant; /* index of the keeper's, or WANTED_NOWHERE */
-		bool consented; /* not configured: the core says so */
+		uint8_t source; /* enum reg_source */
 	} * numbers;            /* ascending, distinct */
 	struct consent_plan consents;
 };

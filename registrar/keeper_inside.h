@@ -73,7 +73,7 @@ struct keeper {
 	struct store *store;
 	struct dirty *dirty;
 	size_t dirty_count, dirty_room;
-	mono_ms flush_at; /* 0: nothing to write; after a failure: not before */
+	mono_ms flush_at;         /* 0: nothing to write; after a failure: not before */
 	atomic_bool store_failed; /* read by others too */
 	wall_ms offset;           /* of the store's times to ours: see store_anchor() */
 	mono_ms gauge_at, pause_at;
@@ -84,8 +84,9 @@ struct keeper {
 	pthread_mutex_t lock;
 	struct reg_table table;
 	struct gate gate;
-	size_t held, held_told; /* wanted and held; those of them the core may know */
-	size_t paused;          /* wanted and held by order: none of the above */
+	size_t held, held_told;             /* wanted and held; those of them the core may know */
+	size_t paused;                      /* wanted and held by order: none of the above */
+	size_t by_source[REG_SOURCE_COUNT]; /* of those that are wanted */
 	struct history history;
 };
 
@@ -170,6 +171,7 @@ struct lane_metrics *lane_metrics_of(const char *name);
 void lane_metrics_hide(struct lane_metrics *metrics);
 void lane_count(struct lane *lane, enum reg_state state, int by);
 void lane_answered(struct lane *lane, const char *result);
+void source_count(struct keeper *keeper, enum reg_source source, int by);
 void keeper_set_gauges(struct keeper *keeper, mono_ms now);
 
 #endif

@@ -27,6 +27,15 @@ static struct metric registrations[REG_STATE_COUNT] = {
 	[REG_ELSEWHERE] = REGISTRATIONS("elsewhere"),
 };
 
+static struct metric sources[REG_SOURCE_COUNT] = {
+#define SOURCES(source)                                                                            \
+	METRIC_GAUGE_INIT("breakout_registrations_wanted", "source=\"" source "\"",                \
+			  "Registrations that are wanted, by who wants them.")
+	[REG_SOURCE_CONFIG] = SOURCES("config"),
+	[REG_SOURCE_API] = SOURCES("api"),
+	[REG_SOURCE_CONSENT] = SOURCES("consent"),
+};
+
 static struct metric upserts[ANSWER_COUNT] = {
 #define UPSERTS(result)                                                                            \
 	METRIC_COUNTER_INIT("breakout_upserts_total", "result=\"" result "\"",                     \
@@ -133,6 +142,12 @@ void lane_count(struct lane *lane, enum reg_state state, int by)
 	metric_add(&registrations[state], by);
 	if (lane->metrics)
 		metric_add(&lane->metrics->states[state], by);
+}
+
+void source_count(struct keeper *keeper, enum reg_source source, int by)
+{
+	keeper->by_source[source] += (size_t)(ssize_t)by;
+	metric_add(&sources[source], by);
 }
 
 void lane_answered(struct lane *lane, const char *result)
@@ -277,7 +292,7 @@ static void describe(const struct keeper *keeper, const struct reg *reg, struct 
 	info->route_type = keeper->table.params[params].route_type;
 	info->state = (enum reg_state)reg->state;
 	info->service = reg->service;
-	info->consented = reg->wanted && reg->flags & REG_CONSENTED;
+	info->source = reg->wanted ? (enum reg_source)reg->source : REG_SOURCE_NONE;
 	info->expires_ms = reg->expires_ms;
 	info->next_ms = reg->due_ms;
 	info->failures = reg->failures;
@@ -409,6 +424,7 @@ void keeper_summary(struct keeper *keeper, struct registrar_summary *ret_summary
 	summarize_lanes(keeper, ret_summary);
 	ret_summary->first_expiry_ms = earliest_expiry(keeper);
 	ret_summary->store_ok = !keeper->store_failed;
+	memcpy(ret_summary->by_source, keeper->by_source, sizeof(keeper->by_source));
 	ret_summary->held = keeper->held;
 	ret_summary->paused = keeper->paused;
 	ret_summary->pauses = pauses_count(keeper->options.pauses);

@@ -121,15 +121,15 @@ static void want_one(struct keeper *keeper, struct reg *reg, uint16_t wanted,
 	struct reg_input input = { .now = now, .random = NULL };
 	bool changed = reg->wanted != wanted;
 	uint32_t service = number ? number->service : 0;
-	uint8_t consented = number && number->consented ? REG_CONSENTED : 0;
+	unsigned source = number ? number->source : reg->source;
 
-	if (!changed && reg->service == service && (reg->flags & REG_CONSENTED) == consented)
+	if (!changed && reg->service == service && reg->source == source)
 		return;
 	pthread_mutex_lock(&keeper->lock);
 	keeper_count(keeper, reg, -1);
 	reg->wanted = wanted;
-	reg->service = service;
-	reg->flags = (uint8_t)((reg->flags & ~REG_CONSENTED) | consented);
+	reg->service = service & ((1u << 30) - 1);
+	reg->source = source & 3u;
 	shards_adopt(keeper, reg, now);
 	keeper_count(keeper, reg, +1);
 	pthread_mutex_unlock(&keeper->lock);

@@ -304,7 +304,7 @@ void reg_disown(struct reg *reg)
 	reg->told = 0;
 	reg->expires_ms = 0;
 	reg->failures = 0;
-	reg->flags &= REG_IN_FLIGHT | REG_HELD | REG_CONSENTED;
+	reg->flags &= REG_IN_FLIGHT | REG_HELD;
 	reg->repeat = 0;
 	reg->linger = 0;
 }

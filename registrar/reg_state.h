@@ -29,31 +29,31 @@
 #define REG_TTL_MAX_S     86400 /* longer ones are not believed */
 
 enum reg_flag {
-	REG_IN_FLIGHT = 1,  /* a request of it is out; it must not be freed */
-	REG_SPREAD = 2,     /* that request is not a timely refresh: spread the next */
-	REG_REFUSING = 4,   /* the core has refused it and not accepted it since */
-	REG_UNSURE = 8,     /* a request got no answer, less than two refreshes ago */
-	REG_CONFLICT = 16,  /* it said something else than is wanted: it may arrive yet */
-	REG_SETTLING = 32,  /* UNSURE, and one request has been answered since */
-	REG_HELD = 64,      /* wanted, but the core shall not be told: gate.h */
-	REG_CONSENTED = 128 /* wanted by a consent, not by the configuration; keeper.c's */
+	REG_IN_FLIGHT = 1, /* a request of it is out; it must not be freed */
+	REG_SPREAD = 2,    /* that request is not a timely refresh: spread the next */
+	REG_REFUSING = 4,  /* the core has refused it and not accepted it since */
+	REG_UNSURE = 8,    /* a request got no answer, less than two refreshes ago */
+	REG_CONFLICT = 16, /* it said something else than is wanted: it may arrive yet */
+	REG_SETTLING = 32, /* UNSURE, and one request has been answered since */
+	REG_HELD = 64,     /* wanted, but the core shall not be told: gate.h */
 };
 
 /* One per number. */
 struct reg {
-	uint64_t number;     /* e164_pack() */
-	mono_ms due_ms;      /* next attempt; with REG_IN_FLIGHT: when it was sent */
-	mono_ms expires_ms;  /* when the core forgets it; 0: not known to hold it */
-	char *error;         /* heap; the last failure, NULL after a success */
-	uint32_t handle;     /* its name in the reg_table */
-	uint32_t next, prev; /* refresh.c's: handles, see there */
-	uint32_t service;    /* index into the config's services */
-	uint16_t wanted;     /* what the core shall be told (reg_params); 0: not wanted */
-	uint16_t told;       /* what it was told, perhaps in vain; 0: nothing */
-	uint8_t state : 4;   /* enum reg_state; written by the functions below only */
-	uint8_t tenant : 4;  /* whose core: for good */
-	uint8_t failures;    /* in a row, saturating */
-	uint8_t flags;       /* enum reg_flag */
+	uint64_t number;       /* e164_pack() */
+	mono_ms due_ms;        /* next attempt; with REG_IN_FLIGHT: when it was sent */
+	mono_ms expires_ms;    /* when the core forgets it; 0: not known to hold it */
+	char *error;           /* heap; the last failure, NULL after a success */
+	uint32_t handle;       /* its name in the reg_table */
+	uint32_t next, prev;   /* refresh.c's: handles, see there */
+	uint32_t service : 30; /* index into the config's services */
+	uint32_t source : 2;   /* enum reg_source: who wants it, or did last */
+	uint16_t wanted;       /* what the core shall be told (reg_params); 0: not wanted */
+	uint16_t told;         /* what it was told, perhaps in vain; 0: nothing */
+	uint8_t state : 4;     /* enum reg_state; written by the functions below only */
+	uint8_t tenant : 4;    /* whose core: for good */
+	uint8_t failures;      /* in a row, saturating */
+	uint8_t flags;         /* enum reg_flag */
 	/* Of the registrar thread alone, hence not among the flags: */
 	uint8_t queue : 2;  /* refresh.c's */
 	uint8_t retry : 1;  /* refresh.c's: the request that is out is a repeated one */

@@ -14,12 +14,14 @@
 #include "base/str.h"
 #include "base/thread.h"
 #include "proto/api.h"
+#include "registrar/added.h"
 #include "registrar/consent.h"
 #include "registrar/consent_share.h"
 #include "registrar/keeper.h"
 #include "registrar/keeper_shards.h"
 #include "registrar/links.h"
 #include "registrar/pause_store.h"
+#include "registrar/sources.h"
 #include "registrar/vigil.h"
 
 #define NAME_REST_MS 60000 /* a process that has our name has joined long before */
@@ -37,6 +39,7 @@ struct registrar {
 	struct config_postgres postgres; /* own; conninfo NULL: no fleet */
 	pthread_t thread;
 	bool started;
+	struct added *added;
 	struct pauses *pauses;
 	struct pause_mark pause_mark; /* fleet thread: of the last look that was taken in */
 	int64_t consent_serial;       /* dito; -1: there was none */
@@ -62,15 +65,19 @@ struct note {
 		NOTE_FLEET,
 		NOTE_REST,
 		NOTE_CONSENTS,
+		NOTE_ADDED,
 		NOTE_STOP
 	} kind;
 	struct wanted *wanted;
-	struct registrar_cores *cores;   /* NULL: those in force */
-	struct pause_services *services; /* go with what is wanted */
-	struct lease_wish wish;          /* what a fleet calls it */
+	struct registrar_cores *cores; /* NULL: those in force */
+	struct config *config;         /* own reference; goes with what is wanted, and so do: */
+	struct pause_services *services;
+	struct lease_wish wish; /* what a fleet calls it */
 	struct fleet_news *news;
 	struct consent_news *consents;
 	uint64_t number;
+	uint64_t *numbers; /* own */
+	size_t number_count;
 	unsigned tenant, serial;
 	char *token;
 	unsigned expires_in_s, retry_ms;
@@ -89,6 +96,8 @@ static void note_free(struct mail *mail)
 	free(note->token);
 	wanted_destroy(note->wanted);
 	registrar_cores_destroy(note->cores);
+	config_destroy(note->config);
+	free(note->numbers);
 	pause_services_destroy(note->services);
 	fleet_news_destroy(note->news);
 	consent_news_destroy(note->consents);
@@ -128,6 +137,7 @@ static void take_cores(struct registrar *registrar, struct note *note, mono_ms n
  * it is in force: the name comes first. */
 static void want(struct registrar *registrar, const struct note *note, mono_ms now)
 {
+	const struct sources sources = { registrar->consents, registrar->added };
 	uint8_t tenants[CONFIG_TENANTS];
 	struct wanted *all = NULL;
 	int err;
@@ -135,8 +145,8 @@ static void want(struct registrar *registrar, const struct note *note, mono_ms n
 	links_map(&registrar->links, tenants);
 	wanted_map(note->wanted, tenants);
 	use_source(registrar, note->wanted->consents.tenant, now);
-	err = consents_want(registrar->consents, note->wanted, &all, now);
-
+	added_configure(registrar->added, note->config, tenants);
+	err = sources_want(&sources, note->wanted, &all, now);
 	keeper_wish(registrar->keeper, &note->wish, now);
 	if (!err)
 		err = keeper_want(registrar->keeper, all, now);
@@ -145,6 +155,21 @@ static void want(struct registrar *registrar, const struct note *note, mono_ms n
 	if (!err && registrar->fleet)
 		fleet_wish(registrar->fleet, &note->wish);
 	wanted_destroy(all);
+}
+
+static void say_later(void)
+{
+	log_error("registrar", "out of memory: numbers that were added, changed or deleted count "
+			       "from the next reload on");
+}
+
+/* Registrar thread. */
+static void reconsider(struct registrar *registrar, const struct note *note, mono_ms now)
+{
+	const struct sources sources = { registrar->consents, registrar->added };
+
+	if (sources_reconsider(&sources, registrar->keeper, note->numbers, note->number_count, now))
+		say_later();
 }
 
 /* Registrar thread. */
@@ -203,6 +228,10 @@ static void on_note(struct mail *mail, void *receiver)
 	case NOTE_CONSENTS:
 		consents_hear(registrar->consents, note->consents);
 		break;
+	case NOTE_ADDED:
+		if (!registrar->stopping)
+			reconsider(registrar, note, now);
+		break;
 	case NOTE_STOP:
 		registrar->stopping = true;
 		consents_stop(registrar->consents);
@@ -260,6 +289,7 @@ static void *registrar_thread(void *arg)
 		now = clock_now();
 	}
 	if (registrar->resting) {
+		added_rest(registrar->added, true);
 		keeper_flush_all(registrar->keeper, clock_now());
 		registrar->settled = keeper_settled(registrar->keeper);
 	}
@@ -319,8 +349,48 @@ static void on_consents(const struct wanted *some, void *arg)
 static int complete(const struct wanted *configured, struct wanted **ret_all, void *arg)
 {
 	struct registrar *registrar = arg;
+	const struct sources sources = { registrar->consents, registrar->added };
+	int err = added_load(registrar->added);
 
-	return consents_want(registrar->consents, configured, ret_all, clock_now());
+	return err ? err : sources_want(&sources, configured, ret_all, clock_now());
+}
+
+/* Any thread, under a lock. */
+static void on_added(uint64_t *take_numbers, size_t count, void *arg)
+{
+	struct registrar *registrar = arg;
+	struct note *note = note_create(NOTE_ADDED);
+
+	if (!note) {
+		say_later();
+		free(take_numbers);
+		return;
+	}
+	note->numbers = take_numbers;
+	note->number_count = count;
+	post(registrar, note);
+}
+
+static bool is_claimed(uint64_t number, void *arg)
+{
+	const struct registrar *registrar = arg;
+
+	return added_has(registrar->added, number);
+}
+
+static int create_added(struct registrar *registrar, const struct config *config)
+{
+	const struct added_options options = {
+		.path = config->no_numbers ? NULL : config->store_sqlite,
+		.postgres = config->postgres.conninfo ? &config->postgres : NULL,
+		.changed = on_added,
+		.arg = registrar,
+	};
+	int err = added_create(&registrar->added, &options);
+
+	if (!err)
+		added_configure(registrar->added, config, NULL);
+	return err;
 }
 
 static void on_deleted(uint64_t number, void *arg)
@@ -342,6 +412,7 @@ static int create_consents(struct registrar *registrar, const struct config *con
 		.needs_token = source.needs_token,
 		.token_refused = on_consents_token_refused,
 		.changed = on_consents,
+		.claimed = is_claimed,
 		.arg = registrar,
 	};
 
@@ -430,9 +501,12 @@ static int look_at_consents(struct registrar *registrar, struct pg *pg, mono_ms 
 /* Fleet thread. */
 static int on_look(struct pg *pg, mono_ms deadline, void *arg)
 {
+	struct registrar *registrar = arg;
 	int err = look_at_pauses(pg, deadline, arg);
 
-	return err ? err : look_at_consents(arg, pg, deadline);
+	if (!err)
+		err = look_at_consents(arg, pg, deadline);
+	return err ? err : added_look(registrar->added, pg, deadline);
 }
 
 static int create_pauses(struct registrar *registrar, const struct config *config)
@@ -616,6 +690,8 @@ int registrar_create(struct registrar **ret_registrar, const struct config *conf
 	if (!err)
 		err = create_links(registrar, config);
 	if (!err)
+		err = create_added(registrar, config);
+	if (!err)
 		err = create_consents(registrar, config);
 	if (!err)
 		err = create_pauses(registrar, config);
@@ -648,6 +724,7 @@ struct registrar *registrar_destroy(struct registrar *registrar)
 		fleet_stop(registrar->fleet);
 	keeper_destroy(registrar->keeper);
 	consents_destroy(registrar->consents);
+	added_destroy(registrar->added);
 	pauses_destroy(registrar->pauses);
 	mailbox_destroy(registrar->mailbox, note_free);
 	fleet_destroy(registrar->fleet);
@@ -735,6 +812,7 @@ int registrar_wake(struct registrar *registrar)
 	pthread_join(registrar->thread, NULL);
 	registrar->started = registrar->rests = registrar->stopping = registrar->resting = false;
 	keeper_rest(registrar->keeper, false);
+	added_rest(registrar->added, false);
 	consents_go_on(registrar->consents);
 	return registrar_start(registrar);
 }
@@ -767,6 +845,7 @@ int registrar_reconfigure(struct registrar *registrar, const struct config *conf
 	}
 	note->wish = wish_of(config, note->wanted);
 	note->cores = take_cores;
+	note->config = config->no_numbers ? NULL : config_ref(config);
 	if (strcmp(store, registrar->store_settings))
 		log_notice("registrar", "changes under store take effect at the next start, but "
 					"for its version");
@@ -799,6 +878,26 @@ void registrar_refresh(struct registrar *registrar, const char *number)
 		note_free(&note->mail);
 	else
 		post(registrar, note);
+}
+
+int registrar_order(struct registrar *registrar, const struct reg_order *order,
+		    struct reg_outcome *ret_outcome)
+{
+	return added_order(registrar->added, order, ret_outcome);
+}
+
+int registrar_find_added(struct registrar *registrar, const char *number,
+			 struct reg_added *ret_added)
+{
+	uint64_t packed = e164_pack(number);
+
+	return packed ? added_find(registrar->added, packed, ret_added) : -ENOENT;
+}
+
+int registrar_check(struct registrar *registrar, const struct config *config,
+		    struct str *ret_errors)
+{
+	return added_check(registrar->added, config, ret_errors);
 }
 
 int registrar_pause(struct registrar *registrar, const struct reg_pause *pause)
@@ -862,6 +961,7 @@ void registrar_summary(struct registrar *registrar, struct registrar_summary *re
 {
 	keeper_summary(registrar->keeper, ret_summary);
 	consents_summary(registrar->consents, &ret_summary->consents);
+	added_summary(registrar->added, &ret_summary->added);
 }
 
 void registrar_fleet(struct registrar *registrar, struct registrar_fleet *ret_fleet)

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/macros.h"
+#include "base/str.h"
 #include "config/config.h"
 
 struct registrar; /* opaque */
@@ -47,21 +48,72 @@ struct reg_pause {
 
 #define TENANT_NAME_ROOM 40
 
+/* Who wants a number registered. Of several the first one counts. */
+enum reg_source {
+	REG_SOURCE_CONFIG,
+	REG_SOURCE_API,     /* added while we run: registrar_order() */
+	REG_SOURCE_CONSENT, /* the core says that its owner consents */
+	REG_SOURCE_NONE,    /* nobody: it is on its way out */
+	REG_SOURCE_COUNT = REG_SOURCE_NONE
+};
+const char *reg_source_name(enum reg_source source); /* "config", "api", "consent", "none" */
+
 struct reg_info {
 	char number[E164_ROOM];
 	enum route_type route_type;
 	enum reg_state state;
-	uint32_t service;              /* index into the config's services */
-	bool consented;                /* wanted because its owner consents; false: configured */
-	mono_ms expires_ms;            /* when the core forgets it; 0: not active */
-	mono_ms next_ms;               /* next attempt */
-	unsigned failures;             /* in a row */
-	bool held;                     /* kept from the core: last_error says why */
-	bool paused;                   /* by an operator's order */
-	char tenant[TENANT_NAME_ROOM]; /* whose core */
-	bool moves;                    /* another tenant's core has it yet */
+	uint32_t service; /* index into the config's services */
+	enum reg_source source;
+	mono_ms expires_ms;                 /* when the core forgets it; 0: not active */
+	mono_ms next_ms;                    /* next attempt */
+	unsigned failures;                  /* in a row */
+	bool held;                          /* kept from the core: last_error says why */
+	bool paused;                        /* by an operator's order */
+	char tenant[TENANT_NAME_ROOM];      /* whose core */
+	bool moves;                         /* another tenant's core has it yet */
 	char service_name[PAUSE_NAME_ROOM]; /* "" if not known */
 	char last_error[96];                /* "" if none */
+};
+
+/* A number that was added while we run, as it was added. */
+struct reg_added {
+	char number[E164_ROOM];
+	enum route_type route_type;
+	char service[PAUSE_NAME_ROOM];
+	char tenant[TENANT_NAME_ROOM];
+	char who[64];
+	wall_ms since;
+};
+
+enum reg_change {
+	REG_CHANGE_ADDED,
+	REG_CHANGE_CHANGED,
+	REG_CHANGE_REMOVED,
+	REG_CHANGE_UNCHANGED,
+	REG_CHANGE_COUNT
+};
+const char *reg_change_name(enum reg_change change); /* "added" */
+
+/* What is to become of the numbers that were added: all of it or nothing. */
+struct reg_order {
+	const struct config *config; /* in force; `put` was read against it, and names none that it
+				      * has itself: config_check_number(), config_read_csv() */
+	const struct config_registration *put; /* ascending, distinct */
+	size_t put_count;
+	const uint64_t *drop; /* ascending, distinct; -ENOENT if one was not added */
+	size_t drop_count;
+	bool only_new; /* -EEXIST if one of `put` was added before */
+	bool replace;  /* all others go */
+	bool dry_run;  /* only says what it would do */
+	const char *who;
+	/* NULL, or hears of each number that it adds, changes or removes, in their order. */
+	void (*visit)(enum reg_change change, const struct reg_added *before,
+		      const struct reg_added *after, void *arg);
+	void *arg;
+};
+struct reg_outcome {
+	size_t count[REG_CHANGE_COUNT];
+	char number[E164_ROOM]; /* -ENOENT, -EEXIST: the first one of which */
 };
 
 /* A request that did not go well, or the first that did after such. */
@@ -99,6 +151,12 @@ struct registrar_summary {
 		size_t held;    /* missing in the last list, and not withdrawn */
 		size_t unknown; /* in the last list, and their number is not known */
 	} consents;
+	size_t by_source[REG_SOURCE_COUNT]; /* of those that are wanted */
+	struct registrar_added {
+		size_t count;    /* numbers that were added while we run */
+		size_t both;     /* of them, configured too */
+		size_t stranded; /* of them, not registered: what they name is not configured */
+	} added;
 	size_t tenant_count; /* 1: there is the default one alone */
 	struct registrar_tenant {
 		char name[TENANT_NAME_ROOM];
@@ -165,9 +223,9 @@ int registrar_cores_read(struct registrar_cores **ret_cores, const struct config
 			 struct str *ret_findings) MUST_CHECK;
 struct registrar_cores *registrar_cores_destroy(struct registrar_cores *cores);
 
-/* Opens the store and takes the wanted set from `config` (borrowed for the
- * call). sip_uri is what the core is told: sips:domain[:port].
- * Returns 0, -ENOMEM, or, with the reason logged, -EIO (store) or -EINVAL. */
+/* Opens the store and takes the wanted set from `config` (kept by reference). sip_uri is what the
+ * core is told: sips:domain[:port]. Returns 0, -ENOMEM, or, with the reason logged, -EIO (store) or
+ * -EINVAL. */
 int registrar_create(struct registrar **ret_registrar, const struct config *config) MUST_CHECK;
 
 /* Each verdict that registrar_judge() brings is told on as a sign of life: it says that
@@ -178,7 +236,7 @@ void registrar_keep_vigil(struct registrar *registrar, struct vigil *vigil);
 /* Starts the thread. 0 or -EAGAIN. */
 int registrar_start(struct registrar *registrar) MUST_CHECK;
 
-/* Takes a new wanted set: adds, changes, withdraws by difference. Copies.
+/* Takes a new wanted set: adds, changes, withdraws by difference. Keeps a reference.
  * take_cores: of the same configuration; NULL: its cores are those in force. */
 int registrar_reconfigure(struct registrar *registrar, const struct config *config,
 			  struct registrar_cores *take_cores) MUST_CHECK;
@@ -205,6 +263,22 @@ int registrar_resume(struct registrar *registrar, enum pause_scope scope, const 
 		     const char *who) MUST_CHECK;
 /* Copies the orders in force, as far as there is room; how many there are. Any thread. */
 size_t registrar_pauses(struct registrar *registrar, struct reg_pause *ret_pauses, size_t room);
+
+/* Adds, changes and deletes numbers while we run: durable before it returns, over restarts,
+ * and in a fleet on all nodes. Logged and recorded with who says so.
+ * 0; -EEXIST, -ENOENT (ret_outcome names the number), -ENOTSUP (no store to keep them in),
+ * -EBUSY (another process is taking our place, or other nodes give orders: once more),
+ * -ENOSPC (too many, or of too many kinds), -ENOMEM, -EIO (the store; logged. A fleet's: it may
+ * have been done). Any thread; waits for the disk. */
+int registrar_order(struct registrar *registrar, const struct reg_order *order,
+		    struct reg_outcome *ret_outcome) MUST_CHECK;
+/* A number as it was added. 0 or -ENOENT. Any thread. */
+int registrar_find_added(struct registrar *registrar, const char *number,
+			 struct reg_added *ret_added) MUST_CHECK;
+/* Whether the numbers that were added could be registered by this configuration: 0, -ENOMEM, or
+ * -EINVAL with a line for each reason, as of config_load(). Any thread. */
+int registrar_check(struct registrar *registrar, const struct config *config,
+		    struct str *ret_errors) MUST_CHECK;
 
 /* A fleet's: the other nodes take over our numbers, while calls go on, or we take our
  * share again. Nobody else there: they stay. Outside of a fleet nothing happens. */

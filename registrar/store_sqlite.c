@@ -11,7 +11,7 @@
 #include "base/str.h"
 #include "sql/sqlite.h"
 
-#define SCHEMA_VERSION 3
+#define SCHEMA_VERSION 4
 #define BUSY_MS        2000
 
 /* WAL with synchronous=NORMAL: a commit survives kill -9 at any moment; power
@@ -35,11 +35,19 @@ static const char schema[] =
 	" expires_ms INTEGER NOT NULL, ttl_s INTEGER NOT NULL,"
 	" PRIMARY KEY(number, tenant)) WITHOUT ROWID;"
 	"CREATE TABLE IF NOT EXISTS anchor(boot TEXT NOT NULL, offset_ms INTEGER NOT NULL);"
-	"%s"
-	"PRAGMA user_version=3;"
+	"%s" /* what follows is added_store_sqlite.c's */
+	"CREATE TABLE IF NOT EXISTS added("
+	" number INTEGER PRIMARY KEY, route_type INTEGER NOT NULL, service TEXT NOT NULL,"
+	" tenant TEXT NOT NULL, who TEXT NOT NULL, since_ms INTEGER NOT NULL);"
+	"CREATE TABLE IF NOT EXISTS added_record("
+	" written_ms INTEGER NOT NULL, number TEXT NOT NULL, what TEXT NOT NULL,"
+	" route_type TEXT NOT NULL, service TEXT NOT NULL, tenant TEXT NOT NULL,"
+	" who TEXT NOT NULL);"
+	"PRAGMA user_version=4;"
 	"COMMIT;";
 
-/* Before version 3 there was one core. */
+/* Before version 3 there was one core. A program from before version 4 would withdraw the
+ * numbers that were added while we run: the version keeps it out. */
 static const char set_aside[] = "ALTER TABLE told RENAME TO told_2;";
 static const char take_over[] = "INSERT INTO told(number, tenant, params, expires_ms, ttl_s)"
 				" SELECT number, '', params, expires_ms, ttl_s FROM told_2;"
@@ -117,10 +125,11 @@ static int make_file(const char *path)
 /* An SQLite code. */
 static int make_tables(sqlite3 *db, int version)
 {
+	bool one_core = version && version < 3;
 	struct str script = { 0 };
 	int code = SQLITE_NOMEM;
 
-	str_addf(&script, schema, version ? set_aside : "", version ? take_over : "");
+	str_addf(&script, schema, one_core ? set_aside : "", one_core ? take_over : "");
 	if (!script.failed)
 		code = sqlite3_exec(db, script.text, NULL, NULL, NULL);
 	if (code != SQLITE_OK && !sqlite3_get_autocommit(db))
@@ -303,7 +312,8 @@ static int move_aside(const struct file_store *store, const char *why)
 	(void)move_one(store->path, "-shm", now);
 	log_error("registrar",
 		  "store %s is damaged (%s): moved aside as %s.damaged-%lld, going on from the "
-		  "configuration",
+		  "configuration; numbers that were added by the API were nowhere else: import "
+		  "the latest export of them",
 		  store->path, why, store->path, (long long)(now / 1000));
 	return 0;
 }

@@ -165,6 +165,34 @@ static void end_reading(struct daemon *daemon)
 		start_reload(daemon);
 }
 
+/* What is registered without the configuration depends on its services and tenants too. */
+static int check_added(struct daemon *daemon, struct reading *reading)
+{
+	struct str errors = { 0 };
+	int err = registrar_check(daemon->registrar, reading->config, &errors);
+
+	reading_log_findings(errors.text);
+	if (errors.length)
+		str_add(&reading->findings, errors.text);
+	str_done(&errors);
+	return err;
+}
+
+static int tell_registrar(struct daemon *daemon, struct reading *reading)
+{
+	struct registrar_cores *cores = reading->cores;
+	int err = daemon->stopping == STOP_NOT ? check_added(daemon, reading) : 0;
+
+	if (err)
+		return err;
+	reading->cores = NULL;
+	if (daemon->stopping == STOP_NOT)
+		return registrar_reconfigure(daemon->registrar, reading->config, cores);
+	registrar_renew(daemon->registrar,
+			cores); /* its numbers count when there is no end to it */
+	return 0;
+}
+
 /* The files have been read on another thread; calls went on meanwhile. */
 static void on_reload(void *arg)
 {
@@ -174,12 +202,8 @@ static void on_reload(void *arg)
 
 	daemon->errand = errand_destroy(daemon->errand);
 	reading_log_findings(reading->findings.text);
-	if (!err && daemon->stopping == STOP_NOT)
-		err = registrar_reconfigure(daemon->registrar, reading->config, reading->cores);
-	else if (!err) /* its numbers count when there is no end to it */
-		registrar_renew(daemon->registrar, reading->cores);
-	if (reading->config)
-		reading->cores = NULL;
+	if (!err)
+		err = tell_registrar(daemon, reading);
 	if (err)
 		refuse_reload(daemon, err);
 	else

@@ -28,7 +28,21 @@ static bool is_consented(const char *number, void *arg)
 	const struct daemon *daemon = arg;
 	struct reg_info info;
 
-	return registrar_lookup(daemon->registrar, number, &info) == 0 && info.consented;
+	return registrar_lookup(daemon->registrar, number, &info) == 0 &&
+	       info.source == REG_SOURCE_CONSENT;
+}
+
+static bool find_added(const char *number, struct service_number *ret_number, void *arg)
+{
+	const struct daemon *daemon = arg;
+	struct reg_added added;
+
+	if (registrar_find_added(daemon->registrar, number, &added))
+		return false;
+	ret_number->route_type = added.route_type;
+	snprintf(ret_number->service, sizeof(ret_number->service), "%s", added.service);
+	snprintf(ret_number->tenant, sizeof(ret_number->tenant), "%s", added.tenant);
+	return true;
 }
 
 /* For the trace of a call: what the core knew of its number. */
@@ -188,6 +202,7 @@ static int start_rooms(struct daemon *daemon)
 							.endpoint = daemon->endpoint,
 							.is_registered = is_registered,
 							.is_consented = is_consented,
+							.find_added = find_added,
 							.load = load_percent,
 							.load_room = daemon->load,
 							.arg = daemon });

@@ -86,11 +86,9 @@ static void on_drain_over(struct timer *timer, void *arg)
 /* Deletes go out while calls end, so that new ones go past us. */
 static void withdraw(struct daemon *daemon)
 {
-	struct config nothing = *daemon->config;
+	struct config nothing;
 
-	nothing.registrations = NULL;
-	nothing.registration_count = 0;
-	nothing.consents = NULL;
+	config_without_numbers(daemon->config, &nothing);
 	if (registrar_reconfigure(daemon->registrar, &nothing, NULL) < 0)
 		log_error("main",
 			  "stop: no memory to withdraw registrations, they end with their TTL");

@@ -43,23 +43,51 @@ static bool ready(const struct admin *admin, int fd, short events)
 	return poll(fds, 2, CLIENT_MS) > 0 && fds[0].revents && !fds[1].revents;
 }
 
-static bool read_request(const struct admin *admin, int fd, char *line, size_t room)
+/* ret_body: where bytes follow the line, the first of them. */
+static bool read_request(const struct admin *admin, int fd, char *line, size_t room,
+			 struct answer_body *ret_first)
 {
 	size_t used = 0;
 
 	while (used < room - 1 && ready(admin, fd, POLLIN)) {
 		ssize_t n = read(fd, line + used, room - 1 - used);
+		char *end;
 
 		if (n <= 0)
 			return false;
 		used += (size_t)n;
 		line[used] = '\0';
-		if (strchr(line, '\n')) {
-			line[strcspn(line, "\r\n")] = '\0';
-			return true;
-		}
+		end = strchr(line, '\n');
+		if (!end)
+			continue;
+		*ret_first = (struct answer_body){ end + 1, used - (size_t)(end + 1 - line) };
+		line[strcspn(line, "\r\n")] = '\0';
+		return true;
 	}
 	return false;
+}
+
+/* `length` bytes, of which the first have come. NULL: they have not, or no memory. */
+static char *read_body(const struct admin *admin, int fd, const struct answer_body *first,
+		       size_t length)
+{
+	char *body = malloc(length + 1);
+	size_t used = first->length < length ? first->length : length;
+	ssize_t n = 1;
+
+	if (!body)
+		return NULL;
+	memcpy(body, first->bytes, used);
+	while (used < length && n > 0 && ready(admin, fd, POLLIN)) {
+		n = read(fd, body + used, length - used);
+		used += n > 0 ? (size_t)n : 0;
+	}
+	if (used < length) {
+		free(body);
+		return NULL;
+	}
+	body[length] = '\0';
+	return body;
 }
 
 static void write_all(const struct admin *admin, int fd, const char *text, size_t length)
@@ -96,13 +124,22 @@ static void name_peer(int fd, char *ret_name, size_t room)
 static void serve(struct admin *admin, int fd)
 {
 	char line[REQUEST_MAX] = "", who[64];
+	struct answer_body first, body = { NULL, 0 };
+	char *text, *bytes = NULL;
 	json_t *document;
-	char *text;
 
-	if (!read_request(admin, fd, line, sizeof(line)))
+	if (!read_request(admin, fd, line, sizeof(line), &first))
 		return;
 	name_peer(fd, who, sizeof(who));
-	document = answer(&admin->answerer, line, who);
+	body.length = answer_body_length(line);
+	if (body.length && body.length <= ANSWER_BODY_MAX) {
+		bytes = read_body(admin, fd, &first, body.length);
+		if (!bytes)
+			return;
+		body.bytes = bytes;
+	}
+	document = answer_with(&admin->answerer, line, &body, who);
+	free(bytes);
 	text = document ? json_dumps(document, JSON_COMPACT) : NULL;
 	if (text) {
 		write_all(admin, fd, text, strlen(text));
@@ -142,6 +179,8 @@ static int fill(struct admin *admin, const struct admin_options *options)
 	admin->answerer.options.config = NULL;
 	admin->answerer.options.socket_path = NULL;
 	admin->answerer.started_ms = clock_now();
+	pthread_mutex_init(&admin->answerer.lock, NULL);
+	answerer_use(&admin->answerer, options->config);
 	admin->path = strdup(options->socket_path);
 	admin->answerer.domain = strdup(options->config->domain);
 	admin->answerer.cdr_file = str_dup_or_null(options->config->cdr_file);
@@ -162,6 +201,8 @@ static int start_http(struct admin *admin, const struct config *config)
 
 void admin_reconfigure(struct admin *admin, const struct config *config)
 {
+	if (admin)
+		answerer_use(&admin->answerer, config);
 	if (admin && admin->http && http_reconfigure(admin->http, &config->http) < 0)
 		log_error("admin", "no memory for the new tokens, the old ones count");
 }
@@ -238,6 +279,8 @@ struct admin *admin_destroy(struct admin *admin)
 	free(admin->path);
 	free(admin->answerer.domain);
 	free(admin->answerer.cdr_file);
+	answerer_use(&admin->answerer, NULL);
+	pthread_mutex_destroy(&admin->answerer.lock);
 	free(admin);
 	return NULL;
 }

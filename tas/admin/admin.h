@@ -10,6 +10,8 @@
  * - calls: {"calls": [...]}, those of processes that were here before with their "pid"
  * - trunks: {"trunks": [...]}, one object for each address
  * - devices: {"devices": [...]}, one for each contact
+ * - add, put, delete, import ...: see numbers.h; the bytes of an import follow the line, as many
+ *   as it says ("length")
  * - refresh [NUMBER]: makes the next refresh due now
  * - drain: as SIGTERM does
  * - undrain: takes it back while calls go on
@@ -76,7 +78,7 @@ struct admin_restart {
 struct admin_options {
 	const char *socket_path;       /* copied */
 	bool only_socket;              /* no HTTP and no orders: another process has our place */
-	const struct config *config;   /* read during admin_create() only */
+	const struct config *config;   /* in force; kept by reference */
 	struct registrar *registrar;   /* borrowed; may be NULL (tests) */
 	struct call_room *calls;       /* borrowed */
 	struct service_room *service;  /* borrowed; may be NULL (tests) */
@@ -111,7 +113,7 @@ struct admin *admin_destroy(struct admin *admin);
 void admin_each_socket(const struct admin *admin,
 		       void (*visit)(const char *name, int fd, void *arg), void *arg);
 struct admin *admin_hand_over(struct admin *admin);
-/* Takes over tokens and rate of another configuration; listeners stay. NULL is
+/* Takes over another configuration, of tokens and rate too; listeners stay. NULL is
  * fine. Threads: the SIP thread. */
 void admin_reconfigure(struct admin *admin, const struct config *config);
 /* The certificate of https, if its files changed. 0, or why the old one stays, which the

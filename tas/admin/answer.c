@@ -14,6 +14,7 @@
 #include "tas/admin/explain.h"
 #include "tas/admin/fleet.h"
 #include "tas/admin/log_levels.h"
+#include "tas/admin/numbers.h"
 #include "tas/admin/pauses.h"
 #include "tas/admin/process.h"
 #include "tas/admin/restart.h"
@@ -367,10 +368,9 @@ static json_t *reg_json(const struct reg_info *info)
 
 	return json_pack("{s:s, s:s, s:b, s:s, s:s, s:o, s:s, s:b, s:I, s:I, s:i, s:o}", "number",
 			 info->number, "tenant", info->tenant, "moves", info->moves, "route_type",
-			 route_type_name(info->route_type), "source",
-			 info->consented ? "consent" : "config", "service",
-			 text_json(info->service_name), "state", reg_state_name(info->state),
-			 "paused", info->paused, "expires_s",
+			 route_type_name(info->route_type), "source", reg_source_name(info->source),
+			 "service", text_json(info->service_name), "state",
+			 reg_state_name(info->state), "paused", info->paused, "expires_s",
 			 (json_int_t)(info->expires_ms ? (info->expires_ms - now) / 1000 : 0),
 			 "next_s", (json_int_t)(info->next_ms ? (info->next_ms - now) / 1000 : 0),
 			 "failures", (int)info->failures, "error", text_json(info->last_error));
@@ -408,6 +408,37 @@ static json_t *attempts_json(struct registrar *registrar, const char *number)
 	return list;
 }
 
+/* The caller's reference; NULL: none is known. */
+static struct config *config_of(struct answerer *answerer)
+{
+	struct config *config;
+
+	pthread_mutex_lock(&answerer->lock);
+	config = answerer->config ? config_ref(answerer->config) : NULL;
+	pthread_mutex_unlock(&answerer->lock);
+	return config;
+}
+
+static void add_origin(struct answerer *answerer, const char *number, json_t *reg)
+{
+	struct config *config = config_of(answerer);
+
+	json_object_update_new(reg, number_origin(answerer->options.registrar, config, number));
+	config_destroy(config);
+}
+
+/* One that was added may wait for what it names. */
+static json_t *answer_unregistered(struct answerer *answerer, const char *number)
+{
+	struct reg_added added;
+
+	if (registrar_find_added(answerer->options.registrar, number, &added))
+		return error_text("no registration has this number");
+	return error_text("this number was added by the API and is not registered: its service or "
+			  "tenant is not configured any more (the log names it); change or delete "
+			  "it, or mend the configuration");
+}
+
 static json_t *answer_reg(struct answerer *answerer, const char *number)
 {
 	struct reg_info info;
@@ -415,8 +446,10 @@ static json_t *answer_reg(struct answerer *answerer, const char *number)
 	json_t *reg;
 
 	if (registrar_lookup(answerer->options.registrar, number, &info) < 0)
-		return error_text("no registration has this number");
+		return answer_unregistered(answerer, number);
 	reg = reg_json(&info);
+	if (reg)
+		add_origin(answerer, number, reg);
 	if (reg)
 		json_object_set_new(reg, "attempts",
 				    attempts_json(answerer->options.registrar, number));
@@ -440,6 +473,19 @@ static json_t *consents_json(const struct registrar_consents *consents)
 			 (json_int_t)consents->redeliveries, "acks", (json_int_t)consents->acks,
 			 "acks_failed", (json_int_t)consents->acks_failed, "held",
 			 (json_int_t)consents->held, "unknown", (json_int_t)consents->unknown);
+}
+
+static json_t *sources_json(const struct registrar_summary *summary)
+{
+	json_t *sources = json_object();
+
+	for (int i = 0; sources && i < REG_SOURCE_COUNT; i++)
+		json_object_set_new(sources, reg_source_name((enum reg_source)i),
+				    json_integer((json_int_t)summary->by_source[i]));
+	json_object_update_new(sources, json_pack("{s:I, s:I}", "api_configured_too",
+						  (json_int_t)summary->added.both, "api_stranded",
+						  (json_int_t)summary->added.stranded));
+	return sources;
 }
 
 static json_t *summary_json(struct registrar *registrar)
@@ -467,6 +513,8 @@ static json_t *summary_json(struct registrar *registrar)
 		"registrations", states);
 	if (json)
 		json_object_set_new(json, "tenants", tenants_json(&summary));
+	if (json)
+		json_object_set_new(json, "sources", sources_json(&summary));
 	if (json && summary.consents.wanted)
 		json_object_set_new(json, "consents", consents_json(&summary.consents));
 	return json;
@@ -752,6 +800,17 @@ static const struct order {
 	{ "trace_off", NULL, traced_end },
 };
 
+/* The same, of what the configuration in force allows. */
+static const struct change {
+	const char *name;
+	json_t *(*carry_out)(const struct number_order *order);
+} changes[] = {
+	{ "add", number_add },
+	{ "put", number_put },
+	{ "delete", number_delete },
+	{ "import", number_import },
+};
+
 static bool is_named(const char *request, size_t length, const char *name)
 {
 	return strlen(name) == length && memcmp(name, request, length) == 0;
@@ -769,7 +828,57 @@ static json_t *obey(struct answerer *answerer, const struct order *order, const 
 	return registrar ? order->of_registrar(registrar, document, who) : error_text(NO_REGISTRAR);
 }
 
+static json_t *change(struct answerer *answerer, const struct change *change, const char *document,
+		      const struct answer_body *body, const char *who)
+{
+	struct config *config = config_of(answerer);
+	const struct number_order order = { .registrar = answerer->options.registrar,
+					    .config = config,
+					    .document = document,
+					    .body = body->bytes,
+					    .length = body->length,
+					    .who = who };
+	json_t *result;
+
+	if (answerer->options.only_socket)
+		result = error_text(NOT_HERE);
+	else if (order.registrar && config)
+		result = change->carry_out(&order);
+	else
+		result = error_text(NO_REGISTRAR);
+	config_destroy(config);
+	return result;
+}
+
+void answerer_use(struct answerer *answerer, const struct config *config)
+{
+	struct config *fresh = config ? config_ref(config) : NULL, *old;
+
+	pthread_mutex_lock(&answerer->lock);
+	old = answerer->config;
+	answerer->config = fresh;
+	pthread_mutex_unlock(&answerer->lock);
+	config_destroy(old);
+}
+
+size_t answer_body_length(const char *request)
+{
+	json_t *document = str_starts(request, "import ") ? json_loads(request + 7, 0, NULL) : NULL;
+	json_int_t length = json_integer_value(json_object_get(document, "length"));
+
+	json_decref(document);
+	return length > 0 ? (size_t)length : 0;
+}
+
 json_t *answer(struct answerer *answerer, const char *request, const char *who)
+{
+	const struct answer_body none = { NULL, 0 };
+
+	return answer_with(answerer, request, &none, who);
+}
+
+json_t *answer_with(struct answerer *answerer, const char *request, const struct answer_body *body,
+		    const char *who)
 {
 	size_t name = strcspn(request, " ");
 	const char *number = request + name + strspn(request + name, " ");
@@ -780,10 +889,14 @@ json_t *answer(struct answerer *answerer, const char *request, const char *who)
 	for (size_t i = 0; i < ARRAY_SIZE(orders); i++)
 		if (is_named(request, name, orders[i].name))
 			return obey(answerer, &orders[i], number, who);
+	for (size_t i = 0; i < ARRAY_SIZE(changes); i++)
+		if (is_named(request, name, changes[i].name))
+			return change(answerer, &changes[i], number, body, who);
 	return error_text(
 		"unknown request: status, regs, reg, calls, trace, traced, trace_on, trace_off, "
 		"devices, trunks, explain, "
-		"config, reload, cert, pauses, pause, resume, forget, refresh, drain, undrain, "
+		"config, reload, cert, pauses, pause, resume, add, put, delete, import, forget, "
+		"refresh, drain, undrain, "
 		"restart, log or "
 		"metrics");
 }

@@ -2,6 +2,7 @@
 #include "tas/admin/api.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/metrics.h"
@@ -20,6 +21,8 @@ struct api_route {
 	carry_out_fn *carry_out;
 	const char *request; /* for answer() */
 	const char *query;
+	const char *flags[API_FLAGS + 1];
+	bool lines; /* its body is a file of numbers */
 	const struct page_file *file;
 };
 
@@ -66,17 +69,24 @@ static bool is_error(const json_t *document)
 
 static int status_of(const json_t *document, const struct api_route *route)
 {
+	int given = (int)json_integer_value(json_object_get(document, "status"));
+
 	if (!is_error(document))
 		return 200;
+	if (given)
+		return given;
 	if (json_is_true(json_object_get(document, "busy")))
 		return 503;
 	return strchr(route->path, '*') ? 404 : 400;
 }
 
-static void put_json(struct api_reply *reply, int status, const json_t *document)
+static void put_json(struct api_reply *reply, int status, json_t *document)
 {
-	char *text = json_dumps(document, JSON_COMPACT);
+	char *text;
 
+	if (is_error(document))
+		json_object_del(document, "status"); /* it is that of the reply */
+	text = json_dumps(document, JSON_COMPACT);
 	*reply = (struct api_reply){ .status = status, .type = JSON_TYPE };
 	str_add(&reply->text, text ? text : "{\"error\":\"no memory\"}");
 	str_add(&reply->text, "\n");
@@ -106,6 +116,86 @@ static void ask(struct answerer *answerer, const struct api_route *route,
 		api_refuse(reply, 503, "no memory");
 	json_decref(document);
 	free(line);
+}
+
+/* An order about the number in the path. */
+static void order_number(struct answerer *answerer, const struct api_route *route,
+			 const struct api_request *request, json_t *take_order,
+			 struct api_reply *reply)
+{
+	char *text = json_dumps(take_order, JSON_COMPACT), *line = NULL;
+	json_t *document = NULL;
+
+	json_decref(take_order);
+	if (text && asprintf(&line, "%s %s", route->request, text) >= 0)
+		document = answer(answerer, line, request->who);
+	if (document)
+		put_json(reply, status_of(document, route), document);
+	else
+		api_refuse(reply, 503, "no memory");
+	json_decref(document);
+	free(line);
+	free(text);
+}
+
+static const char *number_in(const struct api_route *route, const struct api_request *request)
+{
+	return request->path + (strchr(route->path, '*') - route->path);
+}
+
+static void put_number(struct answerer *answerer, const struct api_route *route,
+		       const struct api_request *request, struct api_reply *reply)
+{
+	const char *number = number_in(route, request), *its;
+	json_t *order =
+		json_loads(request->body ? request->body : "", JSON_REJECT_DUPLICATES, NULL);
+
+	its = json_string_value(json_object_get(order, "number"));
+	if (!json_is_object(order) || (its && strcmp(its, number) != 0)) {
+		json_decref(order);
+		api_refuse(reply, 400,
+			   "the body is a JSON object: route_type, service, tenant; its number, if "
+			   "there is one, is that of the path");
+		return;
+	}
+	json_object_set_new(order, "number", json_string(number));
+	order_number(answerer, route, request, order, reply);
+}
+
+static void delete_number(struct answerer *answerer, const struct api_route *route,
+			  const struct api_request *request, struct api_reply *reply)
+{
+	order_number(answerer, route, request,
+		     json_pack("{s:[s]}", "numbers", number_in(route, request)), reply);
+}
+
+/* False: it is neither true nor false. */
+static bool read_flag(const char *text, bool *ret_flag)
+{
+	*ret_flag = text && (!*text || !strcmp(text, "true") || !strcmp(text, "1"));
+	return *ret_flag || !text || !strcmp(text, "false") || !strcmp(text, "0");
+}
+
+static void import_lines(struct answerer *answerer, const struct api_route *route,
+			 const struct api_request *request, struct api_reply *reply)
+{
+	const struct answer_body body = { request->body, request->body_length };
+	bool replace, dry_run;
+	json_t *document;
+	char line[96];
+
+	if (!read_flag(request->flags[0], &replace) || !read_flag(request->flags[1], &dry_run)) {
+		api_refuse(reply, 400, "replace and dry_run are true or false");
+		return;
+	}
+	snprintf(line, sizeof(line), "%s {\"replace\":%s,\"dry_run\":%s}", route->request,
+		 replace ? "true" : "false", dry_run ? "true" : "false");
+	document = answer_with(answerer, line, &body, request->who);
+	if (document)
+		put_json(reply, status_of(document, route), document);
+	else
+		api_refuse(reply, 503, "no memory");
+	json_decref(document);
 }
 
 static void put_metrics(struct answerer *answerer, const struct api_route *route,
@@ -195,7 +285,13 @@ static const struct api_route routes[] = {
 	{ ASK("GET", "/v1/trunks", HTTP_ROLE_READ, "trunks") },
 	{ ASK("GET", "/v1/devices", HTTP_ROLE_READ, "devices") },
 	{ ASK("GET", "/v1/registrations", HTTP_ROLE_READ, "regs"), .query = "after" },
+	{ ASK("POST", "/v1/registrations", HTTP_ROLE_OPERATE, "add") },
+	{ ROUTE("POST", "/v1/registrations/import", HTTP_ROLE_OPERATE, import_lines),
+	  .request = "import", .flags = { "replace", "dry_run" }, .lines = true },
 	{ ASK("GET", "/v1/registrations/*", HTTP_ROLE_READ, "reg") },
+	{ ROUTE("PUT", "/v1/registrations/*", HTTP_ROLE_OPERATE, put_number), .request = "put" },
+	{ ROUTE("DELETE", "/v1/registrations/*", HTTP_ROLE_OPERATE, delete_number),
+	  .request = "delete" },
 	{ ASK("POST", "/v1/registrations/*/refresh", HTTP_ROLE_OPERATE, "refresh") },
 	{ ASK("GET", "/v1/pauses", HTTP_ROLE_READ, "pauses") },
 	{ ASK("POST", "/v1/pause", HTTP_ROLE_OPERATE, "pause") },
@@ -232,26 +328,37 @@ static bool path_matches(const char *pattern, const char *path)
 const struct api_route *api_find(const struct api_request *request, struct api_reply *ret_reply)
 {
 	const char *method = strcmp(request->method, "HEAD") ? request->method : "GET";
-	const char *allow = NULL;
+	char allow[sizeof(ret_reply->allow)] = "";
 
 	for (size_t i = 0; i < ARRAY_SIZE(routes); i++) {
 		if (!path_matches(routes[i].path, request->path))
 			continue;
 		if (!strcmp(routes[i].method, method))
 			return &routes[i];
-		allow = routes[i].method;
+		snprintf(allow + strlen(allow), sizeof(allow) - strlen(allow), "%s%s",
+			 *allow ? ", " : "", routes[i].method);
 	}
-	if (allow)
+	if (*allow)
 		api_refuse(ret_reply, 405, "another method is meant: see Allow");
 	else
 		api_refuse(ret_reply, 404, "no such path: /openapi.json lists them");
-	ret_reply->allow = allow;
+	memcpy(ret_reply->allow, allow, sizeof(allow));
 	return NULL;
 }
 
 enum http_role api_role(const struct api_route *route)
 {
 	return route->role;
+}
+
+const char *api_method(const struct api_route *route)
+{
+	return route->method;
+}
+
+const char *api_path(const struct api_route *route)
+{
+	return route->path;
 }
 
 bool api_changes(const struct api_route *route)
@@ -262,6 +369,16 @@ bool api_changes(const struct api_route *route)
 const char *api_query(const struct api_route *route)
 {
 	return route->query;
+}
+
+const char *const *api_flags(const struct api_route *route)
+{
+	return route->flags;
+}
+
+size_t api_body_max(const struct api_route *route)
+{
+	return route->lines ? ANSWER_BODY_MAX : API_BODY_MAX;
 }
 
 void api_answer(struct answerer *answerer, const struct api_route *route,

@@ -21,8 +21,7 @@
 #include "tas/admin/api.h"
 #include "tas/admin/unix_socket.h"
 
-#define BODY_MAX        16384 /* a call record as a question is the longest */
-#define WHO_ROOM        64    /* a token's name */
+#define WHO_ROOM        64 /* a token's name */
 #define FILE_MAX        (256 * 1024)
 #define CONNECTIONS     128u
 #define CONNECTIONS_OF1 32u
@@ -56,7 +55,12 @@ struct http {
 /* One request on its way in. */
 struct upload {
 	struct str body;
+	size_t max;
 	bool too_long;
+	/* Who may send much is known before it comes: */
+	bool checked;
+	int status; /* of a refusal */
+	char who[WHO_ROOM];
 };
 
 /* ---- replies ---- */
@@ -69,7 +73,7 @@ static void add_headers(struct MHD_Response *response, const struct api_reply *r
 		{ MHD_HTTP_HEADER_CONTENT_SECURITY_POLICY, CONTENT_POLICY },
 		{ "X-Content-Type-Options", "nosniff" },
 		{ "Referrer-Policy", "no-referrer" },
-		{ MHD_HTTP_HEADER_ALLOW, reply->allow },
+		{ MHD_HTTP_HEADER_ALLOW, *reply->allow ? reply->allow : NULL },
 		{ MHD_HTTP_HEADER_WWW_AUTHENTICATE, reply->status == 401 ? "Bearer" : NULL },
 		{ MHD_HTTP_HEADER_RETRY_AFTER, reply->status == 429 ? "1" : NULL },
 	};
@@ -140,7 +144,7 @@ static const char *header_of(struct MHD_Connection *connection, const char *name
 
 /* 0 or the status of a refusal. */
 static int let_in(struct listener *listener, struct MHD_Connection *connection,
-		  const struct api_route *route, const char *path, char who[static WHO_ROOM])
+		  const struct api_route *route, char who[static WHO_ROOM])
 {
 	char peer[INET6_ADDRSTRLEN];
 	const struct access_request request = {
@@ -160,8 +164,8 @@ static int let_in(struct listener *listener, struct MHD_Connection *connection,
 		log_notice("admin", "http refused status=%d peer=%s token=%s", status,
 			   *peer ? peer : "socket", *who ? who : "-");
 	else if (!status && request.changes)
-		log_info("admin", "http %s by=%s peer=%s", path, *who ? who : "socket",
-			 *peer ? peer : "-");
+		log_info("admin", "http %s %s by=%s peer=%s", api_method(route), api_path(route),
+			 *who ? who : "socket", *peer ? peer : "-");
 	return status;
 }
 
@@ -170,9 +174,12 @@ static void serve(struct listener *listener, struct MHD_Connection *connection,
 		  struct api_reply *ret_reply)
 {
 	const struct api_route *route = api_find(&request, ret_reply);
+	const char *const *flags = route ? api_flags(route) : NULL;
 	char who[WHO_ROOM] = "";
-	int status = let_in(listener, connection, route, request.path, who);
+	int status;
 
+	memcpy(who, upload->who, sizeof(who));
+	status = upload->checked ? upload->status : let_in(listener, connection, route, who);
 	if (status) {
 		api_reply_done(ret_reply);
 		refusal(ret_reply, status);
@@ -187,15 +194,39 @@ static void serve(struct listener *listener, struct MHD_Connection *connection,
 	if (api_query(route))
 		request.argument = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND,
 							       api_query(route));
+	for (size_t i = 0; flags[i]; i++)
+		request.flags[i] =
+			MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, flags[i]);
 	request.who = *who ? who : "http";
 	api_answer(listener->http->answerer, route, &request, ret_reply);
 }
 
 static void take_part(struct upload *upload, const char *part, size_t length)
 {
-	upload->too_long = upload->too_long || upload->body.length + length > BODY_MAX;
+	upload->too_long = upload->too_long || upload->body.length + length > upload->max;
 	if (!upload->too_long)
 		str_add_n(&upload->body, part, length);
+}
+
+static struct upload *begin_upload(struct listener *listener, struct MHD_Connection *connection,
+				   const struct api_request *request)
+{
+	struct upload *upload = calloc(1, sizeof(*upload));
+	struct api_reply reply = { 0 };
+	const struct api_route *route;
+
+	if (!upload)
+		return NULL;
+	route = api_find(request, &reply);
+	api_reply_done(&reply);
+	upload->max = route ? api_body_max(route) : API_BODY_MAX;
+	if (upload->max > API_BODY_MAX) {
+		upload->checked = true;
+		upload->status = let_in(listener, connection, route, upload->who);
+		if (upload->status)
+			upload->max = 0;
+	}
+	return upload;
 }
 
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
@@ -208,7 +239,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 
 	(void)version;
 	if (!upload) {
-		*state = calloc(1, sizeof(*upload));
+		*state = begin_upload(cls, connection, &request);
 		return *state ? MHD_YES : MHD_NO;
 	}
 	if (*part_length) {
@@ -217,6 +248,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 		return MHD_YES;
 	}
 	request.body = upload->body.text;
+	request.body_length = upload->body.length;
 	serve(cls, connection, request, upload, &reply);
 	return send_reply(connection, &reply);
 }

@@ -88,23 +88,59 @@ bool decision_wants_privacy(const struct sip_headers *headers)
 	return privacy_hides(&privacy);
 }
 
-const struct config_registration *decision_registration(struct decision *decision)
+/* As it was added, if the configuration in force has what it names. */
+static bool find_added(const struct decision *decision, const char *number,
+		       struct config_registration *ret_registration)
 {
-	const char *number = decision->class.subscriber;
-	const struct config_registration *configured = config_find_number(decision->config, number);
+	const struct service_room *room = decision->room;
+	const struct config *config = decision->config;
+	struct service_number added;
+	size_t service = 0, tenant = 0;
+
+	if (!room->find_added || !room->find_added(number, &added, room->arg))
+		return false;
+	while (service < config->service_count &&
+	       strcmp(config->services[service].name, added.service) != 0)
+		service++;
+	while (tenant < config_tenants(config) &&
+	       strcmp(config_tenant_name(config, tenant), added.tenant) != 0)
+		tenant++;
+	if (service == config->service_count || tenant == config_tenants(config))
+		return false;
+	*ret_registration = (struct config_registration){ .route_type = (uint8_t)added.route_type,
+							  .tenant = (uint8_t)tenant,
+							  .service = (uint32_t)service };
+	return true;
+}
+
+static bool find_consented(const struct decision *decision, const char *number,
+			   struct config_registration *ret_registration)
+{
 	const struct config_consents *consents = decision->config->consents;
 	const struct service_room *room = decision->room;
 
-	if (configured || !consents || !room->is_consented ||
-	    !room->is_consented(number, room->arg))
-		return configured;
-	decision->consented =
+	if (!consents || !room->is_consented || !room->is_consented(number, room->arg))
+		return false;
+	*ret_registration =
 		(struct config_registration){ .route_type = (uint8_t)consents->route_type,
 					      .tenant = (uint8_t)consents->tenant,
 					      .service = consents->service,
 					      .line = consents->line };
-	snprintf(decision->consented.number, sizeof(decision->consented.number), "%s", number);
-	return &decision->consented;
+	return true;
+}
+
+const struct config_registration *decision_registration(struct decision *decision)
+{
+	const char *number = decision->class.subscriber;
+	const struct config_registration *configured = config_find_number(decision->config, number);
+
+	if (configured)
+		return configured;
+	if (!find_added(decision, number, &decision->apart) &&
+	    !find_consented(decision, number, &decision->apart))
+		return NULL;
+	snprintf(decision->apart.number, sizeof(decision->apart.number), "%s", number);
+	return &decision->apart;
 }
 
 void decision_find_tenant(struct decision *decision)

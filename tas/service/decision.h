@@ -35,8 +35,10 @@ struct service_room {
 	const struct media_sounds *sounds;                    /* borrowed; of the configuration */
 	bool (*is_registered)(const char *number, void *arg); /* may be NULL */
 	bool (*is_consented)(const char *number, void *arg);  /* may be NULL */
-	unsigned (*load)(void *arg);                          /* may be NULL */
-	struct load_room *load_room;                          /* borrowed; may be NULL */
+	/* may be NULL */
+	bool (*find_added)(const char *number, struct service_number *ret_number, void *arg);
+	unsigned (*load)(void *arg); /* may be NULL */
+	struct load_room *load_room; /* borrowed; may be NULL */
 	void *arg;
 	struct trunk_host *hosts; /* own */
 	size_t host_count;
@@ -72,15 +74,15 @@ struct decision {
 	bool full;   /* the trunk it comes from has its limit of calls */
 	bool failed; /* no memory for some text */
 	wall_ms now;
-	unsigned load;                        /* percent of limits.calls */
-	char caller[64];                      /* as rules see it, without parameters; "": none */
-	char called[64];                      /* the same of the dialled number */
-	bool anonymous;                       /* the caller hides or has no number */
-	uint8_t tried[DECISION_TRIED_MAX];    /* match_word() of each rule looked at */
-	size_t tried_count;                   /* all, noted or not */
-	char presented[E164_ROOM];            /* shown instead of the caller; "" nobody */
-	bool recorded;                        /* a rule wants the call recorded */
-	struct config_registration consented; /* decision_registration()'s */
+	unsigned load;                     /* percent of limits.calls */
+	char caller[64];                   /* as rules see it, without parameters; "": none */
+	char called[64];                   /* the same of the dialled number */
+	bool anonymous;                    /* the caller hides or has no number */
+	uint8_t tried[DECISION_TRIED_MAX]; /* match_word() of each rule looked at */
+	size_t tried_count;                /* all, noted or not */
+	char presented[E164_ROOM];         /* shown instead of the caller; "" nobody */
+	bool recorded;                     /* a rule wants the call recorded */
+	struct config_registration apart;  /* decision_registration()'s */
 	bool announced;          /* the caller has heard an announcement, or will have by then */
 	bool answered;           /* and that in a call that we have answered */
 	bool rehearsal;          /* nothing is remembered */
@@ -102,8 +104,8 @@ enum media_leg_kind decision_media(enum media_kind media);
 bool decision_keys_fine(enum media_kind media, bool keys_in_clear, enum sip_transport transport);
 /* Whether the caller asks not to be shown. */
 bool decision_wants_privacy(const struct sip_headers *headers);
-/* The registration of the subscriber, configured or consented; NULL: none. Valid as
- * long as the decision. */
+/* The registration of the subscriber: configured, added while we run or consented; NULL: none.
+ * Valid as long as the decision. */
 const struct config_registration *decision_registration(struct decision *decision);
 /* Names the tenant in the plan, after classify(): by the prefix, else by the number's
  * registration, else by the SBC it came from. */

@@ -175,6 +175,7 @@ int service_create(struct service_room **ret_room, const struct service_options 
 	room->config = options->config;
 	room->is_registered = options->is_registered;
 	room->is_consented = options->is_consented;
+	room->find_added = options->find_added;
 	room->load = options->load;
 	room->load_room = options->load_room;
 	room->arg = options->arg;

@@ -22,6 +22,12 @@ struct str;
 struct unpack;
 struct service_room; /* opaque */
 
+/* A number that was added while we run; what it names may be gone from the configuration. */
+struct service_number {
+	enum route_type route_type;
+	char service[128], tenant[64];
+};
+
 struct service_options {
 	const struct config *config; /* borrowed until service_reconfigure() */
 	struct call_room *calls;     /* borrowed, destroyed before; may be NULL (explain only) */
@@ -36,6 +42,8 @@ struct service_options {
 	bool (*is_registered)(const char *number, void *arg);
 	/* The number is one of config.consents; NULL: none is. */
 	bool (*is_consented)(const char *number, void *arg);
+	/* The number was added while we run; NULL: none was. */
+	bool (*find_added)(const char *number, struct service_number *ret_number, void *arg);
 	unsigned (*load)(void *arg); /* calls, in percent of limits.calls */
 	void *arg;
 	struct load_room *load_room; /* borrowed; NULL: there is never too much to do */

@@ -83,7 +83,7 @@ def _ask(method, path, role=None, body=None, to="plain", **headers):
 _configure(TOKENS)
 tas.start()
 tas.wait_registered()
-LOOP = tas.numbers[0]
+LOOP, ADDED = tas.numbers[0], "+4790008001"
 DOCUMENT = json.loads(_ask("GET", "/openapi.json")[2])
 
 
@@ -117,13 +117,16 @@ def every_path_of_the_document_is_served_as_it_says():
             if path in ("/v1/drain", "/v1/undrain", "/v1/restart"):
                 continue  # last, and in test_restart
             body = None
-            if "requestBody" in about:
+            if "text/csv" in about.get("requestBody", {}).get("content", {}):
+                body = f"{ADDED},loop\n"
+            elif "requestBody" in about:
                 content = about["requestBody"]["content"]["application/json"]
                 body = dict(content.get("example", {"called": LOOP}))
                 if "number" in body:
-                    body["number"] = LOOP
+                    body["number"] = ADDED if path == "/v1/registrations" else LOOP
                 body = json.dumps(body)
-            status, headers, text = _ask(method.upper(), path.replace("{number}", LOOP).replace("{id}", past).replace("{reload}", "1"),
+            number = ADDED if method in ("put", "delete") else LOOP
+            status, headers, text = _ask(method.upper(), path.replace("{number}", number).replace("{id}", past).replace("{reload}", "1"),
                                          "admin" if about["security"] else None, body)
             if path == "/v1/forget":  # here is no fleet
                 assert status == 400 and "in no fleet" in text, (path, status, text)
@@ -135,7 +138,7 @@ def every_path_of_the_document_is_served_as_it_says():
             schema = promised[kind].get("schema")
             assert not schema or _fits(json.loads(text), schema), (path, text)
             served += 1
-    assert served == 26, served
+    assert served == 30, served
 
 
 def the_socket_needs_no_token_and_may_do_everything():
@@ -152,6 +155,9 @@ def tls_serves_the_same():
 def roles_are_kept_apart():
     wanted = {"GET /v1/status": "read", "GET /metrics": "read", "GET /v1/calls": "read",
               f"POST /v1/registrations/{LOOP}/refresh": "operate", "POST /v1/drain": "admin",
+              "POST /v1/registrations/import": "operate",
+              f"PUT /v1/registrations/{ADDED}": "operate",
+              f"DELETE /v1/registrations/{ADDED}": "operate",
               "POST /v1/undrain": "admin", "POST /v1/forget": "admin",
               "POST /v1/restart": "admin"}
     order = [None, "read", "operate", "admin"]
@@ -161,9 +167,26 @@ def roles_are_kept_apart():
             enough = order.index(role) >= order.index(least)
             if path in ("/v1/drain", "/v1/undrain", "/v1/forget", "/v1/restart") and enough:
                 continue
-            status, headers, _ = _ask(method, path, role)
+            body = {"PUT": '{"route_type": "loop"}'}.get(method, "+4790008002,loop\n" if
+                                                         path.endswith("/import") else None)
+            if enough and method == "DELETE":
+                assert _ask("PUT", path, "admin", '{"route_type": "loop"}')[0] == 200
+            status, headers, _ = _ask(method, path, role, body)
             assert status == (200 if enough else 401 if role is None else 403), (request, role)
             assert status != 401 or headers["WWW-Authenticate"] == "Bearer"
+    assert _ask("DELETE", "/v1/registrations/+4790008002", "operate")[0] == 200
+    wait_until(lambda: "+4790008002" not in core.upserts(), 5, "deleted")
+
+
+def who_may_not_import_cannot_make_us_keep_many_lines():
+    lines = "+4790008003,loop\n" * 300000  # 5 MB
+    for role in (None, "read"):
+        try:
+            assert _ask("POST", "/v1/registrations/import", role, lines)[0] == (403 if role else 401)
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # hung up on
+    status, _, text = _ask("POST", "/v1/registrations", "operate", "x" * 20000)
+    assert status == 413, (status, text)
 
 
 def a_wrong_token_is_as_good_as_none():

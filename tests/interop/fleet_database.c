@@ -161,7 +161,7 @@ static void tables_are_made_once_by_whoever_comes_first(void **state)
 	must("DROP SCHEMA breakout CASCADE");
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(fleet_sql_prepare(pg, soon(), &version), 0);
-		assert_int_equal(version, 2);
+		assert_int_equal(version, 3);
 	}
 	assert_int_equal(value("SELECT count(*) FROM breakout.shard"), LEASE_SHARDS);
 	assert_int_equal(value("SELECT count(*) FROM breakout.consent_reader"), 1);
@@ -177,8 +177,20 @@ static void tables_of_version_1_are_brought_up_to_date(void **state)
 	     "INSERT INTO breakout.told VALUES(7, 4799000001, 'sips:a', '00', '', 1, 5, 3600);"
 	     "UPDATE breakout.fleet SET tables = 1");
 	assert_int_equal(fleet_sql_prepare(pg, soon(), &version), 0);
-	assert_int_equal(version, 2);
+	assert_int_equal(version, 3);
 	assert_int_equal(value("SELECT count(*) FROM breakout.told WHERE tenant = ''"), 1);
+}
+
+static void tables_of_version_2_get_those_of_added_numbers(void **state)
+{
+	int version = 0;
+
+	(void)state;
+	must("DROP TABLE breakout.added, breakout.added_head, breakout.added_record;"
+	     "UPDATE breakout.fleet SET tables = 2");
+	assert_int_equal(fleet_sql_prepare(pg, soon(), &version), 0);
+	assert_int_equal(version, 3);
+	assert_int_equal(value("SELECT serial FROM breakout.added_head"), 0);
 }
 
 static void tables_of_another_version_are_left_alone(void **state)
@@ -1036,6 +1048,7 @@ int main(int argc, char **argv)
 		BASE(an_answer_larger_than_the_pipe_comes_whole),
 		BASE(tables_are_made_once_by_whoever_comes_first),
 		BASE(tables_of_version_1_are_brought_up_to_date),
+		BASE(tables_of_version_2_get_those_of_added_numbers),
 		BASE(tables_of_another_version_are_left_alone),
 		BASE(who_may_not_make_tables_is_told_so),
 		BASE(a_name_belongs_to_one_session),

@@ -8,6 +8,9 @@
  *   pause NUMBER     take it from the core, for 0.7 s with `pause NUMBER shortly`
  *   resume NUMBER    give it back
  *   pauses           those in force
+ *   add NUMBER COUNT so many from this one on are added, as loops
+ *   delete NUMBER COUNT  and deleted; both are answered by 0 or a negative errno
+ *   added            one line a number that an order wants: number state
  *   forget NODE      a node of the fleet is dead
  *   refresh [NUMBER] refresh now
  *   reload FILE      take the set of numbers from another file
@@ -16,6 +19,7 @@
  * Each command is answered by its lines and a closing "ok". The log goes to
  * stderr.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +28,8 @@
 #include "registrar/registrar.h"
 
 #define GRACE_MS 5000
+
+static struct config *in_force;
 
 static struct config *load(const char *path)
 {
@@ -72,10 +78,14 @@ static void reload(struct registrar *registrar, const char *path)
 	struct str findings = { 0 };
 
 	if (!config || registrar_cores_read(&cores, config, &findings) ||
-	    registrar_reconfigure(registrar, config, cores))
+	    registrar_reconfigure(registrar, config, cores)) {
 		printf("failed %s\n", findings.text ? findings.text : "");
+		config_destroy(config);
+	} else {
+		config_destroy(in_force);
+		in_force = config;
+	}
 	str_done(&findings);
-	config_destroy(config);
 }
 
 static void pause_one(struct registrar *registrar, char *argument)
@@ -98,6 +108,44 @@ static void print_pauses(struct registrar *registrar)
 
 	for (size_t i = 0; i < count && i < ARRAY_SIZE(list); i++)
 		printf("%s %s %s\n", pause_scope_name(list[i].scope), list[i].what, list[i].why);
+}
+
+/* So many numbers from one on are added or deleted. */
+static void order(struct registrar *registrar, const char *argument, bool add)
+{
+	struct config_registration *list;
+	struct reg_outcome outcome;
+	uint64_t *numbers;
+	uint64_t first;
+	size_t count;
+
+	if (sscanf(argument, "+%" SCNu64 " %zu", &first, &count) != 2 || count > 1000000)
+		return;
+	list = calloc(count, sizeof(*list));
+	numbers = calloc(count, sizeof(*numbers));
+	for (size_t i = 0; list && numbers && i < count; i++) {
+		numbers[i] = first + i;
+		e164_unpack(first + i, list[i].number);
+		list[i].route_type = ROUTE_TYPE_LOOP;
+	}
+	if (list && numbers)
+		printf("%d\n", registrar_order(registrar,
+					       &(struct reg_order){ .config = in_force,
+								    .put = list,
+								    .put_count = add ? count : 0,
+								    .drop = numbers,
+								    .drop_count = add ? 0 : count,
+								    .who = "driver" },
+					       &outcome));
+	free(list);
+	free(numbers);
+}
+
+static void print_added(const struct reg_info *info, void *arg)
+{
+	(void)arg;
+	if (info->source == REG_SOURCE_API)
+		printf("%s %s\n", info->number, reg_state_name(info->state));
 }
 
 static void forget(struct registrar *registrar, const char *node)
@@ -139,6 +187,12 @@ static bool command(struct registrar *registrar, char *line, bool *ret_withdraw)
 		printf("%d\n", registrar_resume(registrar, PAUSE_NUMBER, argument, "driver"));
 	else if (!strcmp(line, "pauses"))
 		print_pauses(registrar);
+	else if (!strcmp(line, "add") && argument)
+		order(registrar, argument, true);
+	else if (!strcmp(line, "delete") && argument)
+		order(registrar, argument, false);
+	else if (!strcmp(line, "added"))
+		registrar_list(registrar, NULL, SIZE_MAX, print_added, NULL);
 	else if (!strcmp(line, "forget") && argument)
 		forget(registrar, argument);
 	else if (!strcmp(line, "refresh"))
@@ -168,7 +222,7 @@ int main(int argc, char **argv)
 		config_destroy(config);
 		return 1;
 	}
-	config_destroy(config);
+	in_force = config;
 	if (registrar_start(registrar))
 		return 1;
 	while (fgets(line, sizeof(line), stdin))
@@ -176,6 +230,7 @@ int main(int argc, char **argv)
 			break;
 	registrar_stop(registrar, withdraw, GRACE_MS);
 	registrar_destroy(registrar);
+	config_destroy(in_force);
 	printf("ended\n");
 	return 0;
 }

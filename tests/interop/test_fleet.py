@@ -2,6 +2,7 @@
 """Daemons that share one set of registrations through a real PostgreSQL server: nobody
 lapses, and the core never hears two different things of a number, whoever dies."""
 
+import concurrent.futures
 import pathlib
 import signal
 import sys
@@ -356,11 +357,99 @@ def one_node_reads_consents_for_all(fleet):
     assert len(names) == 1, f"a queue is read under {names}"
 
 
+def an_added_number_is_shared(fleet):
+    """Whoever is asked; over deaths, a database that is away, orders at the same time, and a
+    node that starts later; what is deleted stays so."""
+    fleet.start("a")
+    fleet.start("b")
+    fleet.settle("a", "b")
+    fleet.all_active("a", "b")
+    new = [f"+479700{i:04d}" for i in range(40)]
+
+    def at_core():
+        book = {}
+        for seen in list(fleet.api.seen):
+            book[seen.number] = seen.kind == "upsert"
+        return {n for n, there in book.items() if there and n in new}
+
+    def known(node):
+        return {line.split()[0] for line in fleet.nodes[node].ask("added")}
+
+    def active():
+        return {line.split()[0] for node in fleet.nodes for line in fleet.nodes[node].ask("added")
+                if line.endswith(" active")}
+
+    begun = time.monotonic()
+    assert fleet.nodes["a"].ask(f"add {new[0]} 20") == ["0"]
+    wait_for("registered", lambda: at_core() == set(new[:20]))
+    assert time.monotonic() - begun < LEASE_S + 1
+    assert len({s.token for s in fleet.api.of(since=begun) if s.number in new}) == 2
+    wait_for("known to both", lambda: known("a") == known("b") == set(new[:20]))
+
+    # Both are asked at once, again and again: all of it is done.
+    def add(node, first):
+        return [fleet.nodes[node].ask(f"add {new[i]} 1") for i in range(first, 30, 2)]
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(add, "a", 20), pool.submit(add, "b", 21)]
+        assert all(one == ["0"] for half in both for one in half.result())
+    wait_for("all of both", lambda: known("a") == known("b") == set(new[:30]))
+    assert fleet.server.query("SELECT serial FROM breakout.added_head") == ["11"]
+
+    assert fleet.nodes["b"].ask(f"delete {new[0]} 5") == ["0"]
+    assert fleet.nodes["b"].ask(f"delete {new[0]} 5") == ["-2"]
+    wait_for("deleted", lambda: at_core() == set(new[5:30]))
+    wait_for("known to the database", lambda: fleet.server.query(  # else it is said again
+        f"SELECT count(*) FROM breakout.told WHERE number BETWEEN {new[0][1:]} AND {new[4][1:]}"
+        ) == ["0"])
+    fleet.nodes["b"].process.kill()  # with what it knows
+    del fleet.nodes["b"]
+    wait_for("kept by the other", lambda: active() == set(new[5:30]))
+    begun = time.monotonic()
+    fleet.start("b")
+    wait_for("known after its start", lambda: known("b") == set(new[5:30]))
+    wait_for("shared again", lambda: fleet.shards("b") == 128 and active() == set(new[5:30]))
+    time.sleep(TTL * 0.5)
+    assert not [s for s in fleet.api.of(since=begun) if s.number in new[:5]], "they are back"
+    gone = [(s.number, s.at - begun) for s in fleet.api.of(kind="delete", since=begun)]
+    assert not gone, f"a wanted one was deleted: {gone}"
+
+    fleet.server.stop(signal.SIGQUIT)
+    assert fleet.nodes["a"].ask(f"add {new[30]} 1") == ["-5"], "nobody would have heard of it"
+    time.sleep(LEASE_S)
+    assert known("a") == set(new[5:30])
+    fleet.server.start()
+    wait_for("again", lambda: fleet.nodes["a"].ask(f"add {new[30]} 1") == ["0"])
+    wait_for("registered", lambda: at_core() == set(new[5:31]), 20)
+    # A statement that was given up arrives after another order has been carried out.
+    late = fleet.server.query("SELECT serial FROM breakout.added_head")[0]
+    assert fleet.nodes["b"].ask(f"delete {new[30]} 1") == ["0"]
+    assert fleet.server.query(
+        f"WITH turn AS (UPDATE breakout.added_head SET serial = serial + 1 WHERE serial = {late}"
+        " RETURNING serial) SELECT count(*) FROM turn") == ["0"]
+    wait_for("deleted", lambda: at_core() == set(new[5:30]))
+    assert fleet.server.query(
+        "SELECT what || '/' || who FROM breakout.added_record WHERE number ="
+        f" '{new[30]}' ORDER BY written_ms") == ["added/driver", "removed/driver"]
+
+
+def tables_of_the_version_before_are_brought_up_to_date(fleet):
+    fleet.start("a")
+    fleet.settle("a")
+    fleet.nodes["a"].end("stop")
+    fleet.server.query("DROP TABLE breakout.added, breakout.added_head, breakout.added_record;"
+                       " UPDATE breakout.fleet SET tables = 2")
+    fleet.start("a")
+    fleet.settle("a")
+    assert fleet.server.query("SELECT tables FROM breakout.fleet") == ["3"]
+    assert fleet.nodes["a"].ask("add +4797000001 1") == ["0"]
+
+
 TESTS = [nodes_share_and_take_over, only_when_all_are_sick_they_withdraw,
          a_paused_node_says_nothing_after_its_lease, without_the_database_all_goes_on,
          a_silent_database_holds_up_little, what_is_to_be_withdrawn_survives, an_older_configuration_changes_nothing,
          an_order_to_pause_holds_on_every_node, a_dead_node_can_be_forgotten,
-         one_node_reads_consents_for_all]
+         one_node_reads_consents_for_all, an_added_number_is_shared,
+         tables_of_the_version_before_are_brought_up_to_date]
 
 
 def run(test, pki, folder, server):

@@ -34,20 +34,38 @@ static int dial(const char *path, unsigned wait_s)
 	return fd;
 }
 
-static int exchange(int fd, const char *request, struct str *answer)
+static int send_all(int fd, const char *bytes, size_t length)
+{
+	while (length) {
+		ssize_t n = send(fd, bytes, length, MSG_NOSIGNAL);
+
+		if (n < 0)
+			return -errno;
+		bytes += n;
+		length -= (size_t)n;
+	}
+	return 0;
+}
+
+static int exchange(int fd, const char *request, const struct ask_body *body, struct str *answer)
 {
 	char part[65536];
 	ssize_t n;
+	int err = send_all(fd, request, strlen(request));
 
-	if (send(fd, request, strlen(request), MSG_NOSIGNAL) < 0 ||
-	    send(fd, "\n", 1, MSG_NOSIGNAL) < 0)
-		return -errno;
+	if (!err)
+		err = send_all(fd, "\n", 1);
+	if (!err && body)
+		err = send_all(fd, body->bytes, body->length);
+	if (err)
+		return err;
 	while ((n = read(fd, part, sizeof(part))) > 0)
 		str_add_n(answer, part, (size_t)n);
 	return n < 0 ? -errno : 0;
 }
 
-int ask_within(const char *socket_path, const char *request, unsigned wait_s, json_t **ret_answer)
+static int ask_with(const char *socket_path, const char *request, const struct ask_body *body,
+		    unsigned wait_s, json_t **ret_answer)
 {
 	struct str answer = { 0 };
 	int fd = dial(socket_path, wait_s);
@@ -55,7 +73,7 @@ int ask_within(const char *socket_path, const char *request, unsigned wait_s, js
 
 	if (fd < 0)
 		return fd;
-	err = exchange(fd, request, &answer);
+	err = exchange(fd, request, body, &answer);
 	close(fd);
 	if (!err) {
 		*ret_answer = json_loadb(answer.text ? answer.text : "", answer.length, 0, NULL);
@@ -65,6 +83,11 @@ int ask_within(const char *socket_path, const char *request, unsigned wait_s, js
 	return err;
 }
 
+int ask_within(const char *socket_path, const char *request, unsigned wait_s, json_t **ret_answer)
+{
+	return ask_with(socket_path, request, NULL, wait_s, ret_answer);
+}
+
 int ask(const char *socket_path, const char *request, json_t **ret_answer)
 {
 	return ask_within(socket_path, request, WAIT_S, ret_answer);
@@ -72,8 +95,25 @@ int ask(const char *socket_path, const char *request, json_t **ret_answer)
 
 json_t *ask_or_say(const struct options *options, const char *request, int *ret_status)
 {
+	return ask_body_or_say(options, request, NULL, WAIT_S, ret_status);
+}
+
+static void say_findings(const json_t *findings)
+{
+	const json_t *line;
+	size_t i;
+
+	json_array_foreach(findings, i, line)
+	{
+		fprintf(stderr, "%s\n", json_string_value(line));
+	}
+}
+
+json_t *ask_body_or_say(const struct options *options, const char *request,
+			const struct ask_body *body, unsigned wait_s, int *ret_status)
+{
 	json_t *answer = NULL;
-	int err = ask(options->socket_path, request, &answer);
+	int err = ask_with(options->socket_path, request, body, wait_s, &answer);
 	const char *error;
 
 	if (err) {
@@ -89,6 +129,7 @@ json_t *ask_or_say(const struct options *options, const char *request, int *ret_
 	/* A registration has a field of that name too: its last error. */
 	if (!error || json_object_get(answer, "number"))
 		return answer;
+	say_findings(json_object_get(answer, "findings"));
 	fprintf(stderr, "breakoutctl: %s\n", error);
 	json_decref(answer);
 	*ret_status = STATUS_NO;

@@ -50,6 +50,7 @@ struct pause_options {
 struct import_options {
 	bool given; /* any of them */
 	bool dry_run;
+	bool replace;
 	const char *into; /* NULL: not given */
 };
 
@@ -57,6 +58,13 @@ struct import_options {
 struct trace_options {
 	const char *calls;
 	bool ladder;
+};
+
+/* Of `regs add`, as written; NULL: not given. */
+struct number_options {
+	bool given; /* any of them */
+	bool change;
+	const char *route_type, *tenant;
 };
 
 enum format { FORMAT_TABLE, FORMAT_JSON, FORMAT_TEXT, FORMAT_HTML, FORMAT_PCAPNG };
@@ -76,6 +84,7 @@ struct options {
 	struct pause_options pause;
 	struct import_options import;
 	struct trace_options trace;
+	struct number_options number;
 };
 
 void say_usage(FILE *to); /* usage.c */
@@ -93,6 +102,15 @@ int ask(const char *socket_path, const char *request, json_t **ret_answer) MUST_
 int ask_within(const char *socket_path, const char *request, unsigned wait_s,
 	       json_t **ret_answer) MUST_CHECK;
 
+/* Bytes that go with a request, after its line. */
+struct ask_body {
+	const char *bytes;
+	size_t length;
+};
+/* As ask_or_say(); body may be NULL. What is wrong with it is said line by line. */
+json_t *ask_body_or_say(const struct options *options, const char *request,
+			const struct ask_body *body, unsigned wait_s, int *ret_status);
+
 /* The daemon's answer, or NULL after saying why there is none. */
 json_t *ask_or_say(const struct options *options, const char *request, int *ret_status);
 
@@ -108,8 +126,11 @@ bool confirmed(const struct options *options, const char *question);
 int run_records(const struct options *options);
 int run_regs(const struct options *options);
 int run_regs_plan(const struct options *options);
-int run_export(const struct options *options); /* of `regs`: these five */
+int run_export(const struct options *options); /* of `regs`: these eight */
+int run_add(const struct options *options);
+int run_delete(const struct options *options);
 int run_import(const struct options *options);
+int run_import_numbers(const struct options *options); /* --into api */
 int run_pauses(const struct options *options);
 int run_pause(const struct options *options);
 int run_resume(const struct options *options);
@@ -144,6 +165,7 @@ void show_explanation(const json_t *explanation);
 void show_replay(const json_t *differences); /* array */
 void show_status(const json_t *status);
 void show_regs(const json_t *regs);         /* array */
+void show_origin(const json_t *reg);        /* who added it, where it is configured */
 void show_attempts(const json_t *attempts); /* array */
 void show_pauses(const json_t *pauses);     /* array */
 void show_fleet(const json_t *fleet);

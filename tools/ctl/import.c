@@ -127,7 +127,8 @@ static char *choose(const struct import *import, const struct config *config)
 	}
 	if (!count)
 		complain("%s names no file of numbers: make an empty one, add `- { file: "
-			 "numbers.csv }` to registrations, and reload",
+			 "numbers.csv }` to registrations, and reload; or have the daemon keep the "
+			 "numbers: --into api",
 			 import->path);
 	else
 		complain("the configuration has these files of numbers: say --into which one");
@@ -140,7 +141,7 @@ static char *choose(const struct import *import, const struct config *config)
  * why there is nothing. */
 static struct config *load_others(struct import *import)
 {
-	struct import_lines none;
+	struct import_lines none = { .source = "config" };
 	struct config *others = NULL;
 	int err = import_lines_create(&none);
 
@@ -195,7 +196,7 @@ static void take_page(const json_t *page, size_t before, void *arg)
 			.route_type = text_of(reg, "route_type"),
 			.service = text_of(reg, "service"),
 			.tenant = text_of(reg, "tenant"),
-			.consented = !strcmp(text_of(reg, "source"), "consent"),
+			.foreign = strcmp(text_of(reg, "source"), "config") != 0,
 			.leaving = !strcmp(text_of(reg, "state"), "withdrawing"),
 		};
 
@@ -386,7 +387,7 @@ int run_import(const struct options *options)
 {
 	struct import import = { .options = options,
 				 .file = options->second,
-				 .lines = { .fd = -1 },
+				 .lines = { .fd = -1, .source = "config" },
 				 .bar = isatty(STDERR_FILENO) };
 	bool applied = false;
 	json_t *json;
@@ -394,6 +395,10 @@ int run_import(const struct options *options)
 
 	if (!import.file)
 		return STATUS_USAGE;
+	if (options->import.into && !strcmp(options->import.into, "api"))
+		return run_import_numbers(options);
+	if (options->import.replace)
+		return complain("--replace goes with --into api: a file is replaced anyway");
 	status = ask_settings(&import);
 	if (status == STATUS_OK)
 		status = read_new(&import);

@@ -13,10 +13,11 @@
 struct import_lines {
 	int fd; /* memory; -1: none */
 	char path[32];
+	const char *source;      /* whose lines of an export are meant: "config", "api" */
 	size_t lines, elsewhere; /* of an export: not ours to import */
 };
 int import_lines_create(struct import_lines *lines) MUST_CHECK; /* none; 0 or -errno */
-/* others: what is registered by other sources; may be NULL. 0 or -errno. */
+/* `source` is set before. others: what else is configured; may be NULL. 0 or -errno. */
 int import_lines_read(struct import_lines *lines, const char *file, const struct config *others,
 		      bool bar) MUST_CHECK;
 void import_lines_done(struct import_lines *lines);
@@ -51,7 +52,7 @@ struct import_diff {
 /* One registration that runs; in number order. */
 struct import_running {
 	const char *number, *route_type, *service, *tenant;
-	bool consented, leaving; /* wanted by its owner alone; not wanted any more */
+	bool foreign, leaving; /* not the configuration's; not wanted any more */
 };
 void import_diff_take(struct import_diff *diff, const struct import_running *running);
 void import_diff_end(struct import_diff *diff);

@@ -111,11 +111,11 @@ void import_diff_take(struct import_diff *diff, const struct import_running *run
 	while ((its = next_below(diff, number)))
 		add(diff, its);
 	its = next_below(diff, number + 1);
-	if (its && running->consented)
+	if (its && running->foreign)
 		add(diff, its);
 	else if (its)
 		compare(diff, its, running);
-	else if (!running->consented && !running->leaving)
+	else if (!running->foreign && !running->leaving)
 		remove_one(diff, running);
 }
 

@@ -39,8 +39,8 @@ static bool is_elsewhere(const struct config *others, char *const fields[FIELDS]
 	       !strcmp(config_tenant_name(others, its->tenant), fields[TENANT]);
 }
 
-/* What an export says beside number, route type, service and tenant is no matter of the
- * configuration; who consents or is registered by another source is not its file's. */
+/* What an export says beside number, route type, service and tenant is no matter of an
+ * import; nor are numbers that another source registers. */
 static int copy_exported(struct import_lines *lines, char *line, const struct config *others,
 			 FILE *to)
 {
@@ -49,7 +49,7 @@ static int copy_exported(struct import_lines *lines, char *line, const struct co
 
 	if (count < FIELDS)
 		return fprintf(to, "%s\n", line) < 0 ? -EIO : 0;
-	if (!strcmp(fields[SOURCE], "consent") || is_elsewhere(others, fields)) {
+	if (strcmp(fields[SOURCE], lines->source) != 0 || is_elsewhere(others, fields)) {
 		lines->elsewhere++;
 		return fputs("#\n", to) < 0 ? -EIO : 0;
 	}
@@ -87,7 +87,8 @@ static int copy_lines(struct import_lines *lines, FILE *from, const struct confi
 
 int import_lines_create(struct import_lines *lines)
 {
-	*lines = (struct import_lines){ .fd = memfd_create("import", MFD_CLOEXEC) };
+	*lines = (struct import_lines){ .fd = memfd_create("import", MFD_CLOEXEC),
+					.source = lines->source };
 	if (lines->fd < 0)
 		return -errno;
 	snprintf(lines->path, sizeof(lines->path), "/proc/self/fd/%d", lines->fd);

@@ -222,7 +222,8 @@ static bool fits(const struct command *command, const struct options *options)
 
 	return (command->argument != NONE || !options->argument) &&
 	       (command->argument != NEEDED || options->argument) && (many || !options->second) &&
-	       (command->run == run_regs || (!options->plan.given && !options->import.given)) &&
+	       (command->run == run_regs ||
+		(!options->plan.given && !options->import.given && !options->number.given)) &&
 	       fits_pause(command, &options->pause) &&
 	       ((command->run == run_trace && options->second) || !options->trace.calls) &&
 	       ((command->run == run_calls && options->argument) || !options->trace.ladder) &&
@@ -238,11 +239,21 @@ static bool fits(const struct command *command, const struct options *options)
 		options->format <= FORMAT_JSON);
 }
 
+static int most_words(const char *command)
+{
+	return strcmp(command, "log") == 0 ? 5 : 3;
+}
+
+static bool takes_numbers(int argc, char **argv)
+{
+	return argc > 2 && strcmp(argv[0], "regs") == 0 && strcmp(argv[1], "delete") == 0;
+}
+
 static int run(struct options *options, int argc, char **argv)
 {
 	int status;
 
-	if (argc < 1 || argc > (strcmp(argv[0], "log") ? 3 : 5))
+	if (argc < 1 || (argc > most_words(argv[0]) && !takes_numbers(argc, argv)))
 		return wrong_usage();
 	options->words = (const char *const *)argv + 1;
 	options->argument = argv[1]; /* NULL-ended */

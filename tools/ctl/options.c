@@ -37,7 +37,11 @@ enum {
 	OPT_DRY_RUN,
 	OPT_INTO,
 	OPT_CALLS,
-	OPT_LADDER
+	OPT_LADDER,
+	OPT_REPLACE,
+	OPT_ROUTE_TYPE,
+	OPT_TENANT,
+	OPT_CHANGE
 };
 
 static const char **explain_text(struct explain_options *explain, int option)
@@ -148,10 +152,33 @@ static bool take_import_option(struct import_options *import, int option, const 
 	case OPT_INTO:
 		import->into = value;
 		break;
+	case OPT_REPLACE:
+		import->replace = true;
+		break;
 	default:
 		return false;
 	}
 	import->given = true;
+	return true;
+}
+
+/* False: it is none of `regs add`. */
+static bool take_number_option(struct number_options *number, int option, const char *value)
+{
+	switch (option) {
+	case OPT_ROUTE_TYPE:
+		number->route_type = value;
+		break;
+	case OPT_TENANT:
+		number->tenant = value;
+		break;
+	case OPT_CHANGE:
+		number->change = true;
+		break;
+	default:
+		return false;
+	}
+	number->given = true;
 	return true;
 }
 
@@ -242,6 +269,10 @@ static const struct option known[] = {
 	{ "into", required_argument, NULL, OPT_INTO },
 	{ "calls", required_argument, NULL, OPT_CALLS },
 	{ "ladder", no_argument, NULL, OPT_LADDER },
+	{ "replace", no_argument, NULL, OPT_REPLACE },
+	{ "route-type", required_argument, NULL, OPT_ROUTE_TYPE },
+	{ "tenant", required_argument, NULL, OPT_TENANT },
+	{ "change", no_argument, NULL, OPT_CHANGE },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -283,6 +314,7 @@ enum options_result options_read(struct options *options, int argc, char **argv)
 			if (!take_plan_option(&options->plan, option, optarg) &&
 			    !take_pause_option(&options->pause, option, optarg) &&
 			    !take_import_option(&options->import, option, optarg) &&
+			    !take_number_option(&options->number, option, optarg) &&
 			    !take_record_option(&options->records, option, optarg) &&
 			    !take_explain_option(&options->explain, option, optarg))
 				return OPTIONS_WRONG;

@@ -60,6 +60,7 @@ static int show_one(const struct options *options, const char *number)
 		print_json(list);
 	} else {
 		show_regs(list);
+		show_origin(reg);
 		show_attempts(json_object_get(reg, "attempts"));
 	}
 	json_decref(list);
@@ -86,6 +87,14 @@ static int run_regs_refresh(const struct options *options)
 	return status;
 }
 
+/* Of what there is for a pause, `add` has the service. */
+static bool names_service(const struct options *options, const char *verb)
+{
+	const struct pause_options *pause = &options->pause;
+
+	return !strcmp(verb, "add") && !pause->all && !pause->span && !pause->why;
+}
+
 int run_regs(const struct options *options)
 {
 	static const struct {
@@ -95,12 +104,15 @@ int run_regs(const struct options *options)
 		      { "refresh", run_regs_refresh }, { "plan", run_regs_plan },
 		      { "pauses", run_pauses },        { "export", run_export },
 		      { "pause", run_pause },          { "resume", run_resume },
-		      { "import", run_import } };
+		      { "import", run_import },        { "add", run_add },
+		      { "delete", run_delete } };
 	const char *verb = options->argument ? options->argument : "list";
 
 	if ((options->plan.given && strcmp(verb, "plan")) ||
 	    ((options->import.given || options->yes) && strcmp(verb, "import")) ||
-	    (options->pause.given && strcmp(verb, "pause") && strcmp(verb, "resume")))
+	    (options->number.given && strcmp(verb, "add")) ||
+	    (options->pause.given && strcmp(verb, "pause") && strcmp(verb, "resume") &&
+	     !names_service(options, verb)))
 		return STATUS_USAGE;
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
 		if (!strcmp(verb, verbs[i].name))

@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include "tools/ctl/ctl.h"
 #include "tools/ctl/table.h"
 
@@ -50,6 +51,25 @@ void show_regs(const json_t *regs)
 	bool tenants = have_tenants(regs);
 
 	show_table(regs, tenants ? tenant_reg_titles : titles, tenants ? tenant_reg_row : reg_row);
+}
+
+void show_origin(const json_t *reg)
+{
+	const json_t *added = json_object_get(reg, "added");
+	const char *configured = json_string_value(json_object_get(reg, "configured"));
+	time_t at = (time_t)(number_of(added, "at_ms") / 1000);
+	struct tm local;
+	char text[32] = "";
+
+	if (configured)
+		printf("\nconfigured in %s\n", configured);
+	if (!added)
+		return;
+	if (localtime_r(&at, &local))
+		(void)strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &local);
+	printf("%sadded by %s at %s: %s %s%s\n", configured ? "" : "\n", text_of(added, "who"),
+	       text, text_of(added, "route_type"), text_of(added, "service"),
+	       configured ? ", which counts once it is not configured" : "");
 }
 
 static void attempt_row(const json_t *attempt, char cells[COLUMNS_MAX][CELL])

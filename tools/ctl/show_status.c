@@ -43,6 +43,25 @@ static void show_age(const char *what, long long age_s)
 		printf(", last %s %s ago", what, age);
 }
 
+/* Where all are configured there is nothing to tell. */
+static void show_sources(const json_t *sources)
+{
+	long long api = number_of(sources, "api"), consent = number_of(sources, "consent");
+	long long both = number_of(sources, "api_configured_too");
+	long long stranded = number_of(sources, "api_stranded");
+
+	if (!api && !consent && !both && !stranded)
+		return;
+	printf("sources    config %lld, api %lld, consent %lld", number_of(sources, "config"), api,
+	       consent);
+	if (both)
+		printf(", %lld of the api configured too", both);
+	if (stranded)
+		printf(", %lld of the api STRANDED: their service or tenant is not configured",
+		       stranded);
+	putchar('\n');
+}
+
 static void show_consents(const json_t *consents)
 {
 	if (!consents)
@@ -192,6 +211,7 @@ void show_status(const json_t *status)
 		show_table(json_object_get(status, "tenants"), tenant_titles, tenant_row);
 	if (json_object_get(status, "fleet"))
 		show_fleet(json_object_get(status, "fleet"));
+	show_sources(json_object_get(status, "sources"));
 	show_consents(json_object_get(status, "consents"));
 	if (number_of(status, "pauses"))
 		printf("paused     %lld by %lld orders: breakoutctl regs pauses\n",

@@ -130,6 +130,7 @@ bool judge_registrations(const struct look *look, struct finding *finding)
 		  refused = look_number(states, "refused");
 	long long paused = look_number(look->status, "paused");
 	long long first_s = look_number(look->status, "first_expiry_s");
+	long long stranded = look_number(json_object_get(look->status, "sources"), "api_stranded");
 	char expiry[32], margin[32];
 
 	if (!states)
@@ -148,6 +149,11 @@ bool judge_registrations(const struct look *look, struct finding *finding)
 	if (waiting)
 		finding_say(finding, LOOK_WARNING, "breakoutctl regs",
 			    "%lld of %lld failed and are tried again", waiting, all);
+	if (stranded)
+		finding_say(finding, LOOK_WARNING, "breakoutctl status",
+			    "%lld that were added by the API are not registered: their service or "
+			    "tenant is not configured, the log names it",
+			    stranded);
 	if (refused)
 		finding_say(finding, LOOK_WARNING, "breakoutctl regs | grep refused",
 			    "%lld of %lld are refused by the core", refused, all);

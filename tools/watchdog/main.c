@@ -105,13 +105,11 @@ static void could_not(struct watchdog *watchdog, mono_ms now)
 /* One that wants nothing: what is on file is to be taken back. */
 static int start_registrar(struct watchdog *watchdog)
 {
-	struct config nothing = *watchdog->config;
+	struct config nothing;
 	struct config_tenant tenants[CONFIG_TENANTS];
 	int err;
 
-	nothing.registrations = NULL;
-	nothing.registration_count = 0;
-	nothing.consents = NULL;
+	config_without_numbers(watchdog->config, &nothing);
 	for (size_t i = 0; i < nothing.tenant_count; i++)
 		tenants[i] = nothing.tenants[i];
 	nothing.tenants = tenants;

@@ -91,7 +91,10 @@ function showRegistrations(status) {
   const counts = status.registrations ?? {};
   const total = Object.values(counts).reduce((sum, n) => sum + n, 0);
   show("reg-active", String(counts.active ?? 0), counts.active === total ? "good" : "warn");
-  show("reg-total", `of ${total}`);
+  const sources = Object.entries(status.sources ?? {}).filter(([, count]) => count);
+  show("reg-total", sources.length > 1
+    ? `of ${total}: ${sources.map(([name, count]) => `${name.replaceAll("_", " ")} ${count}`).join(", ")}`
+    : `of ${total}`);
   const margin = status.first_expiry_s;
   show("margin", counts.active ? span(margin) : "-",
     !counts.active ? "" : margin < MARGIN_LOW_S ? "bad" : "good");
@@ -274,8 +277,8 @@ $("lookup").addEventListener("submit", async (event) => {
   try {
     const reg = await get(`v1/registrations/${encodeURIComponent(number)}`);
     const shown = describe(!reg.number ? [["", reg.error]] : [["number", reg.number],
-      ["tenant", reg.tenant === "default" ? "" : reg.tenant],
-      ["route type", reg.route_type], ["state", reg.state], ["expires in", span(reg.expires_s)],
+      ["tenant", reg.tenant === "default" ? "" : reg.tenant], ["route type", reg.route_type],
+      ["source", reg.source], ["state", reg.state], ["expires in", span(reg.expires_s)],
       ["next try in", span(reg.next_s)], ["failures", reg.failures], ["last error", reg.error]]);
     $("reg").replaceChildren(...shown.childNodes);
     $("reg").hidden = false;

@@ -44,9 +44,10 @@ static struct config make_config(size_t count)
 
 static struct registrar *start(void)
 {
-	struct config config = make_config(2);
+	static struct config config; /* it is kept by reference */
 	struct registrar *registrar;
 
+	config = make_config(2);
 	assert_int_equal(registrar_create(&registrar, &config), 0);
 	assert_int_equal(registrar_start(registrar), 0);
 	return registrar;

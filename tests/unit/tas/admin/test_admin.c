@@ -96,7 +96,9 @@ bool sip_endpoint_keepalive_ok(const struct sip_endpoint *endpoint)
 
 static struct config config = { .domain = (char[]){ "tas.example.com" },
 				.version = "0123456789abcdef",
-				.cdr_file = (char[]){ "/var/log/cdr.jsonl" } };
+				.cdr_file = (char[]){ "/var/log/cdr.jsonl" },
+				.services = &(struct config_service){ .name = (char[]){ "loop" } },
+				.service_count = 1 };
 
 const struct config *service_config(const struct service_room *room)
 {
@@ -245,6 +247,25 @@ void registrar_summary(struct registrar *registrar, struct registrar_summary *re
 			       .margin_ms = 61000 } },
 	};
 	ret_summary->by_state[REG_ACTIVE] = 1;
+}
+
+/* Orders about numbers are test_numbers.c's. */
+int registrar_order(struct registrar *registrar, const struct reg_order *order,
+		    struct reg_outcome *ret_outcome)
+{
+	(void)registrar;
+	*ret_outcome = (struct reg_outcome){ .count = { order->put_count } };
+	return 0;
+}
+
+int registrar_find_added(struct registrar *registrar, const char *number,
+			 struct reg_added *ret_added)
+{
+	(void)registrar;
+	if (strcmp(number, "+4799000002") != 0)
+		return -ENOENT;
+	*ret_added = (struct reg_added){ .route_type = ROUTE_TYPE_LOOP };
+	return 0;
 }
 
 static struct reg_pause paused;
@@ -510,6 +531,33 @@ static void registrations_are_listed_and_looked_up(void **state)
 	one = ask("reg +47\n");
 	assert_non_null(json_object_get(one, "error"));
 	json_decref(one);
+}
+
+static void a_number_that_waits_for_its_service_says_so(void **state)
+{
+	json_t *json = ask("reg +4799000002\n");
+
+	(void)state;
+	assert_non_null(strstr(json_string_value(json_object_get(json, "error")),
+			       "was added by the API and is not registered"));
+	json_decref(json);
+}
+
+static void lines_of_numbers_follow_their_request(void **state)
+{
+	json_t *json = ask("import {\"length\":36}\n+4799000001,loop\n+4799000002,loop_mo\nrest");
+
+	(void)state;
+	assert_int_equal(
+		json_integer_value(json_object_get(json_object_get(json, "added"), "count")), 2);
+	assert_true(json_is_true(json_object_get(json, "applied")));
+	json_decref(json);
+	json = ask("import {}\n");
+	assert_text(json, "error", "the lines are missing: number,route_type[,service[,tenant]]");
+	json_decref(json);
+	json = ask("import {\"length\":999999999999}\n");
+	assert_non_null(json_object_get(json, "error"));
+	json_decref(json);
 }
 
 static void devices_are_listed(void **state)
@@ -797,6 +845,8 @@ int main(void)
 		T(status_joins_what_the_rooms_know),
 		T(status_tells_what_is_sick),
 		T(registrations_are_listed_and_looked_up),
+		T(a_number_that_waits_for_its_service_says_so),
+		T(lines_of_numbers_follow_their_request),
 		T(trunks_are_told_address_by_address),
 		T(calls_with_hostile_texts_are_still_json),
 		T(devices_are_listed),

@@ -232,6 +232,47 @@ static void a_number_whose_owner_consents_has_the_rules_of_all_such(void **state
 	assert_string_equal(plan->service, "unknown");
 }
 
+static const char *added_service = "office";
+
+static bool find_added(const char *number, struct service_number *ret_number, void *arg)
+{
+	(void)arg;
+	if (strcmp(number, "+4712345678") != 0 && strcmp(number, "+4799000002") != 0)
+		return false;
+	*ret_number = (struct service_number){ .route_type = ROUTE_TYPE_LOOP, .tenant = "default" };
+	snprintf(ret_number->service, sizeof(ret_number->service), "%s", added_service);
+	return true;
+}
+
+static void a_number_that_was_added_has_the_rules_it_was_added_with(void **state)
+{
+	struct service_rig *rig = *state;
+	static struct config_consents template = { .route_type = ROUTE_TYPE_LOOP, .service = 0 };
+	const struct service_options options = { .config = &rig->config,
+						 .is_registered = consents,
+						 .is_consented = consents,
+						 .find_added = find_added };
+	struct call_plan *plan;
+
+	rig->config.consents = &template; /* goes behind */
+	service_destroy(rig->room);
+	assert_int_equal(service_create(&rig->room, &options), 0);
+	plan = rig_decide(rig, "+004711111111", "+4712345678");
+	assert_int_equal(plan->route_type, ROUTE_TYPE_LOOP);
+	assert_string_equal(plan->number, "+4712345678");
+	assert_string_equal(plan->service, "office/1");
+	/* What is configured stays as it is. */
+	plan = rig_decide(rig, "+014799000002", "+4712345678");
+	assert_string_equal(plan->service, "loop");
+	/* Without its service it is looped, until the core knows that it is gone. */
+	rig->config.consents = NULL;
+	added_service = "closed";
+	plan = rig_decide(rig, "+004711111111", "+4712345678");
+	assert_string_equal(plan->service, "unknown");
+	assert_labels(plan, "loop");
+	added_service = "office";
+}
+
 static void ordinary_call_of_an_ingress_number_is_looped_untouched(void **state)
 {
 	struct service_rig *rig = *state;
@@ -323,6 +364,7 @@ int main(void)
 		T(fallback_without_another_step_is_unavailable),
 		T(unknown_number_is_looped_untouched),
 		T(a_number_whose_owner_consents_has_the_rules_of_all_such),
+		T(a_number_that_was_added_has_the_rules_it_was_added_with),
 		T(ordinary_call_of_an_ingress_number_is_looped_untouched),
 		T(asserted_identity_counts_before_from),
 		T(emergency_is_looped_first_and_untouched),
