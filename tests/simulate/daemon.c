@@ -78,6 +78,25 @@ void daemon_configure(struct node *node)
 	wanted_destroy(wanted);
 }
 
+void daemon_order(struct node *node, unsigned from, unsigned many)
+{
+	struct wanted *some = daemon_wanted(node);
+
+	some->count = 0;
+	for (unsigned i = from; i < from + many && i < world.count; i++) {
+		terms by = wanted_by(node, i);
+
+		some->numbers[some->count++] =
+			(struct wanted_number){ .number = FIRST_NUMBER + i,
+						.route_type = (uint8_t)(by % 8),
+						.tenant = by ? 0 : WANTED_NOWHERE,
+						.source = REG_SOURCE_API };
+	}
+	if (node->keeper && !node->frozen && keeper_want_some(node->keeper, some, clock_now()))
+		abort();
+	wanted_destroy(some);
+}
+
 /* The keeper hands it on to upsert_send(). */
 struct api_client *daemon_client(struct node *node, unsigned tenant)
 {

@@ -132,6 +132,24 @@ static void reconfigure_tenants(void)
 	daemon_configure(&world.nodes[0]);
 }
 
+/* What is ordered is on the disk before the keeper hears of it, or does not. */
+static void order(void)
+{
+	struct node *node = &world.nodes[0];
+	unsigned from = below((unsigned)world.count), many = 1 + below(5);
+
+	for (unsigned i = from; i < from + many && i < world.count; i++) {
+		terms type = below(3) * 2; /* none, fork, loop_mo */
+
+		daemon_want(&world.numbers[i], type ? world.version * 8 + type : 0);
+	}
+	say("an order for %u numbers", many);
+	if (node->keeper && chance() < 0.3)
+		daemon_kill(node, fault_down_time(node));
+	else
+		daemon_order(node, from, many);
+}
+
 static void reconfigure(void)
 {
 	unsigned from = below((unsigned)world.count), many = 1 + below((unsigned)world.count);
@@ -224,7 +242,12 @@ static void happen(enum fault fault)
 		kill_soon(true);
 		break;
 	case FAULT_RECONFIGURE:
-		world.tenants > 1 ? reconfigure_tenants() : reconfigure();
+		if (world.tenants > 1)
+			reconfigure_tenants();
+		else if (world.orders && chance() < 0.8)
+			order();
+		else
+			reconfigure();
 		break;
 	case FAULT_REFRESH_ALL:
 		if (world.nodes[0].keeper && !world.nodes[0].frozen)

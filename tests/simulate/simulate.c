@@ -5,6 +5,8 @@
  *   simulate --seed N [--verbose]                 one of them, told as it goes
  *   simulate --fleet ...                          the same for two or three nodes
  *   simulate --tenants ...                        the same for two tenants' cores
+ *   simulate --orders ...                         the same with numbers that come and go by
+ *                                                 orders, many of which a kill -9 follows
  *   simulate --week [--numbers N]                 a week with an outage a day
  *
  * Exit status 1: a promise was broken; the seeds are printed. See world.h.
@@ -204,6 +206,23 @@ static void run_alone(uint64_t seed, FILE *timeline)
 	end();
 }
 
+/* One node with a disk, which is given orders more often than anything else happens. */
+static void run_orders(uint64_t seed, FILE *timeline)
+{
+	uint64_t draw = seed;
+	size_t count = (size_t)(1 + 60 * reg_random(&draw));
+	uint32_t ttl_s = reg_random(&draw) < 0.7 ? 600 : 1200;
+
+	begin(seed, count, ttl_s, 6 * ttl_s * SECOND, timeline);
+	world.orders = true;
+	daemon_start(&world.nodes[0]);
+	world.fault_every = (mono_ms)((0.02 + 0.2 * reg_random(&draw)) * ttl_s * SECOND);
+	world.ends = world.calms + 4 * HOUR;
+	world_event(between(0, world.fault_every), EVENT_FAULT, 0);
+	run();
+	end();
+}
+
 /* One node with a disk, and two cores. */
 static void run_tenants(uint64_t seed, FILE *timeline)
 {
@@ -279,7 +298,8 @@ static const struct sort {
 	const char *option, *what;
 	void (*run)(uint64_t seed, FILE *timeline);
 } alone = { "", "", run_alone }, fleet = { "--fleet ", " of a fleet", run_fleet },
-  tenants = { "--tenants ", " of two tenants", run_tenants };
+  tenants = { "--tenants ", " of two tenants", run_tenants },
+  orders = { "--orders ", " with orders", run_orders };
 
 static bool run_seed(uint64_t seed, const struct sort *sort, FILE *timeline)
 {
@@ -382,6 +402,7 @@ int main(int argc, char **argv)
 						 { "numbers", required_argument, NULL, 'c' },
 						 { "fleet", no_argument, NULL, 'l' },
 						 { "tenants", no_argument, NULL, 't' },
+						 { "orders", no_argument, NULL, 'o' },
 						 { "week", no_argument, NULL, 'w' },
 						 { "verbose", no_argument, NULL, 'v' },
 						 { NULL, 0, NULL, 0 } };
@@ -410,6 +431,9 @@ int main(int argc, char **argv)
 			break;
 		case 't':
 			sort = &tenants;
+			break;
+		case 'o':
+			sort = &orders;
 			break;
 		case 'w':
 			week = true;

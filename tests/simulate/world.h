@@ -195,6 +195,7 @@ struct world {
 	struct node nodes[NODES];
 	unsigned node_count;
 
+	bool orders;            /* some numbers come and go by orders, which the disk keeps */
 	unsigned tenants;       /* 1 or 2 */
 	enum way second;        /* to the second one's core */
 	mono_ms second_excused; /* until then its numbers may be in a poor way */
@@ -268,6 +269,7 @@ void daemon_start(struct node *node);
 void daemon_kill(struct node *node, mono_ms down);
 void daemon_end(struct node *node);
 void daemon_configure(struct node *node);
+void daemon_order(struct node *node, unsigned from, unsigned many); /* of numbers alone */
 void daemon_want(struct number *number, terms wanted);
 void daemon_token(struct node *node);
 void daemon_health(struct node *node);
