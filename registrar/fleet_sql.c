@@ -145,12 +145,14 @@ static const char join_first[] =
 	" draining = false, version = $2, digest = $3, alone_ms = $4, seen = now()"
 	" RETURNING session";
 
-/* Nobody but the session that was ours may have the name. */
+/* Nobody but the session that was ours may have the name, or one that nobody knows of: it
+ * has not beaten, so it owns nothing and never did. A join of ours whose answer was lost,
+ * or that was carried out late, leaves such a one. */
 static const char join_again[] =
 	"INSERT INTO breakout.node AS n VALUES($1, nextval('breakout.session'), 0, false, $2, $3,"
 	" $4, now()) ON CONFLICT (node) DO UPDATE SET session = EXCLUDED.session, beat = 0,"
 	" draining = false, version = $2, digest = $3, alone_ms = $4, seen = now()"
-	" WHERE n.session IS NULL OR n.session = $5 RETURNING session";
+	" WHERE n.session IS NULL OR n.session = $5 OR n.beat = 0 RETURNING session";
 
 /* What the name had is free: a process that is over says nothing any more. */
 static const char inherit[] =

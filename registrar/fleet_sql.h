@@ -37,7 +37,7 @@ struct fleet_self {
 int fleet_sql_prepare(struct pg *pg, mono_ms deadline, int *ret_version) MUST_CHECK;
 
 /* Becomes a member. A session the name has is put out: its process is over. `again`:
- * only if nobody else has the name, else -EEXIST. */
+ * only if nobody else has the name, else -EEXIST; a session that never beat is nobody's. */
 int fleet_sql_join(struct pg *pg, const struct fleet_self *self, bool again, mono_ms deadline,
 		   uint64_t *ret_session) MUST_CHECK;
 /* Also -ESTALE: the session is not ours any more. */

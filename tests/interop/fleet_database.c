@@ -238,10 +238,27 @@ static void a_name_belongs_to_one_session(void **state)
 	/* Another process under its name; the first one finds out, and may not come back. */
 	again = join("a");
 	assert_int_equal(fleet_sql_beat(pg, &a, soon()), -ESTALE);
-	assert_int_equal(fleet_sql_join(pg, &a, true, soon(), &a.session), -EEXIST);
 	assert_int_equal(fleet_sql_beat(pg, &again, soon()), 0);
+	assert_int_equal(fleet_sql_join(pg, &a, true, soon(), &a.session), -EEXIST);
 	assert_int_equal(fleet_sql_join(pg, &again, true, soon(), &again.session), 0);
 	assert_int_equal(fleet_sql_beat(pg, &again, soon()), 0);
+}
+
+/* Its answer was lost: who asked still goes by the session it had. */
+static void a_join_nobody_heard_of_locks_nobody_out(void **state)
+{
+	struct fleet_self a = join("a"), had = a;
+
+	(void)state;
+	assert_int_equal(fleet_sql_beat(pg, &a, soon()), 0);
+	a = join("a");
+	assert_int_equal(fleet_sql_beat(pg, &had, soon()), -ESTALE);
+	assert_int_equal(fleet_sql_join(pg, &had, true, soon(), &had.session), 0);
+	assert_true(had.session != a.session);
+	assert_int_equal(fleet_sql_beat(pg, &had, soon()), 0);
+	/* And should somebody know of it after all, it hears that it is over. */
+	assert_int_equal(fleet_sql_beat(pg, &a, soon()), -ESTALE);
+	assert_int_equal(fleet_sql_join(pg, &a, true, soon(), &a.session), -EEXIST);
 }
 
 static void names_of_any_kind_come_back_as_they_were(void **state)
@@ -1052,6 +1069,7 @@ int main(int argc, char **argv)
 		BASE(tables_of_another_version_are_left_alone),
 		BASE(who_may_not_make_tables_is_told_so),
 		BASE(a_name_belongs_to_one_session),
+		BASE(a_join_nobody_heard_of_locks_nobody_out),
 		BASE(names_of_any_kind_come_back_as_they_were),
 		BASE(a_name_that_is_no_text_joins_nobody),
 		BASE(more_nodes_than_a_fleet_has_are_not_looked_at),

@@ -115,7 +115,8 @@ void database_join(struct statement *st)
 {
 	struct db_node *node = find_node(st->name);
 
-	if (node->there && st->again && node->session && node->session != st->session) {
+	if (node->there && st->again && node->session && node->session != st->session &&
+	    node->beat) {
 		st->failed = true;
 		return;
 	}
