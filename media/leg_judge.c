@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* leg_judge.c - whether what a peer says can be served, and in which words it is refused. */
+#include "media/leg_private.h"
+#include <stdarg.h>
+#include <stdio.h>
+
+/* Index of the host, ours or as it is told; the count of hosts: none of ours. */
+unsigned leg_find_host(const struct leg *leg, const union net_address *address)
+{
+	const struct net_hosts *hosts = leg->setup.hosts;
+	unsigned i = 0;
+
+	while (i < hosts->count && !net_same_host(address, &hosts->own[i]) &&
+	       !net_same_host(address, &hosts->told[i]))
+		i++;
+	return i;
+}
+
+/* Our own, or what a NAT maps to it: we would talk to ourselves. */
+static bool is_own(const struct leg *leg, const union net_address *address)
+{
+	uint16_t ours = net_port(&leg->setup.address);
+
+	if (leg_find_host(leg, address) == leg->setup.hosts->count)
+		return false;
+	return net_port(address) == ours ||
+	       (leg_has_sockets(leg->setup.kind) && net_port(address) == ours + 1);
+}
+
+/* Only full agents are on other addresses than the first. */
+static unsigned hosts_in_use(const struct leg *leg)
+{
+	return leg->setup.kind == MEDIA_LEG_WEBRTC && !leg->setup.lite ? leg->setup.hosts->count
+								       : 1;
+}
+
+/* The count of hosts: none is of this family. */
+unsigned leg_host_of_family(const struct leg *leg, int family)
+{
+	const struct net_hosts *hosts = leg->setup.hosts;
+
+	for (unsigned i = 0; i < hosts_in_use(leg); i++)
+		if (hosts->own[i].any.sa_family == family)
+			return i;
+	return hosts->count;
+}
+
+static bool is_on_loopback(const struct leg *leg)
+{
+	for (unsigned i = 0; i < hosts_in_use(leg); i++)
+		if (net_is_loopback(&leg->setup.hosts->own[i]))
+			return true;
+	return false;
+}
+
+/* An address that no packet of ours may be sent to. */
+static const char *forbidden(const struct leg *leg, const union net_address *address)
+{
+	if (address->any.sa_family == AF_UNSPEC)
+		return "is not a literal address";
+	if (leg_host_of_family(leg, address->any.sa_family) == leg->setup.hosts->count)
+		return "is of another address family than ours";
+	if (net_is_multicast(address))
+		return "is multicast, broadcast or reserved";
+	if (net_is_loopback(address) && !is_on_loopback(leg))
+		return "is loopback";
+	if (is_own(leg, address))
+		return "is our own";
+	return NULL;
+}
+
+/* Writes the sentence; always false. */
+static bool PRINTF_LIKE(2, 3) refuse(char *reason, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	(void)vsnprintf(reason, LEG_REASON_ROOM, format, arguments);
+	va_end(arguments);
+	return false;
+}
+
+static bool judge_address(const struct leg *leg, const struct media_desc *remote, char *reason)
+{
+	char host[NET_TEXT_ROOM] = "";
+	const char *why;
+
+	if (net_is_unspecified(&remote->rtp))
+		return true; /* hold as in RFC 2543: nothing is sent there */
+	why = forbidden(leg, &remote->rtp);
+	if (!why && !net_is_unspecified(&remote->rtcp))
+		why = forbidden(leg, &remote->rtcp);
+	if (!why)
+		return true;
+	if (remote->rtp.any.sa_family != AF_UNSPEC)
+		net_host(&remote->rtp, host);
+	return refuse(reason, "the SDP's media address %s %s", host, why);
+}
+
+static bool is_avp(const struct media_desc *remote)
+{
+	return remote->proto == SDP_PROTO_RTP_AVP || remote->proto == SDP_PROTO_RTP_AVPF;
+}
+
+static bool is_savp(const struct media_desc *remote)
+{
+	return remote->proto == SDP_PROTO_RTP_SAVP || remote->proto == SDP_PROTO_RTP_SAVPF;
+}
+
+static bool refuse_proto(const struct media_desc *remote, const char *ours, char *reason)
+{
+	return refuse(reason, "the SDP asks for %s, this side %s",
+		      remote->sections[remote->audio].proto, ours);
+}
+
+static bool judge_rtp(const struct leg *leg, const struct media_desc *remote, char *reason)
+{
+	if (!is_avp(remote))
+		return refuse_proto(remote, "speaks plain RTP/AVP", reason);
+	return judge_address(leg, remote, reason);
+}
+
+/* RTP/AVP with keys is what many PBXs write for "encrypt if you can"; with keys on
+ * both sides it is as good as RTP/SAVP. */
+static bool judge_sdes(const struct leg *leg, const struct media_desc *remote, bool is_offer,
+		       char *reason)
+{
+	bool optional = leg->setup.kind == MEDIA_LEG_SDES_OR_RTP && is_avp(remote);
+
+	if (!is_avp(remote) && !is_savp(remote))
+		return refuse_proto(remote, "requires SRTP with keys in the SDP (RTP/SAVP)",
+				    reason);
+	if (!remote->sdes && !optional)
+		return refuse(reason, "the SDP has no a=crypto, this side requires SRTP with keys "
+				      "in the SDP (RTP/SAVP)");
+	if (remote->sdes && !(optional && is_offer) &&
+	    !sdes_choose(&leg->sdes, remote->cryptos, remote->crypto_count, is_offer))
+		return refuse(reason, is_offer
+					      ? "the SDP has no a=crypto that can be served: "
+						"AEAD_AES_128_GCM, AEAD_AES_256_GCM, "
+						"AES_CM_128_HMAC_SHA1_80 or _32, all encrypted"
+					      : "the SDP's a=crypto answers none that was offered");
+	return judge_address(leg, remote, reason);
+}
+
+static bool judge_dtls(const struct leg *leg, const struct media_desc *remote, char *reason)
+{
+	if (remote->fingerprint_count == 0)
+		return refuse(reason,
+			      "the SDP has %s a=fingerprint of sha-256, sha-384 or sha-512%s",
+			      remote->fingerprint_unknown ? "an a=fingerprint, but no valid" : "no",
+			      remote->sdes ? "; SDES keys (a=crypto) are not accepted here" : "");
+	if (remote->setup == SDP_HOLDCONN && !leg->dtls)
+		return refuse(reason, "the SDP says a=setup:holdconn before there is a connection");
+	if (leg->setup.kind == MEDIA_LEG_WEBRTC && leg->remote &&
+	    !leg_same_association(leg->remote, remote) &&
+	    strcmp(leg->remote->ufrag, remote->ufrag) == 0)
+		return refuse(reason,
+			      "a=fingerprint or a=tls-id changed without a new a=ice-ufrag");
+	return true;
+}
+
+/* RTP/SAVP(F) too: what was written before RFC 5764 gave it a name of its own. */
+static bool judge_secure(const struct leg *leg, const struct media_desc *remote, const char *ours,
+			 char *reason)
+{
+	if (!is_savp(remote) && remote->proto != SDP_PROTO_DTLS_SAVP &&
+	    remote->proto != SDP_PROTO_DTLS_SAVPF)
+		return refuse_proto(remote, ours, reason);
+	return judge_dtls(leg, remote, reason);
+}
+
+/* Without a=rtcp-mux RTCP would need a handshake of its own (RFC 5764 3). */
+static bool judge_mux(const struct media_desc *remote, char *reason)
+{
+	return remote->rtcp_mux || refuse(reason, "the SDP has no a=rtcp-mux");
+}
+
+static bool judge_bare_dtls(const struct leg *leg, const struct media_desc *remote, char *reason)
+{
+	return judge_secure(leg, remote, "requires DTLS-SRTP (UDP/TLS/RTP/SAVP)", reason) &&
+	       judge_mux(remote, reason) && judge_address(leg, remote, reason);
+}
+
+static bool judge_webrtc(const struct leg *leg, const struct media_desc *remote, char *reason)
+{
+	if (!judge_secure(leg, remote, "requires ICE and DTLS-SRTP (UDP/TLS/RTP/SAVPF)", reason))
+		return false;
+	if (remote->ufrag[0] == '\0' || remote->password[0] == '\0')
+		return refuse(reason, "the SDP has no valid a=ice-ufrag and a=ice-pwd");
+	return judge_mux(remote, reason);
+}
+
+/* Checks to such addresses would make us a tool against somebody (RFC 8445 19.5). */
+static void drop_forbidden_candidates(const struct leg *leg, struct media_desc *remote)
+{
+	uint8_t kept = 0;
+
+	for (unsigned i = 0; i < remote->candidate_count; i++)
+		if (!net_is_unspecified(&remote->candidates[i].address) &&
+		    !forbidden(leg, &remote->candidates[i].address))
+			remote->candidates[kept++] = remote->candidates[i];
+	remote->candidate_count = kept;
+}
+
+static bool judge_transport(const struct leg *leg, const struct media_desc *remote, bool is_offer,
+			    char *reason)
+{
+	switch (leg->setup.kind) {
+	case MEDIA_LEG_WEBRTC:
+		return judge_webrtc(leg, remote, reason);
+	case MEDIA_LEG_RTP:
+		return judge_rtp(leg, remote, reason);
+	case MEDIA_LEG_DTLS:
+		return judge_bare_dtls(leg, remote, reason);
+	case MEDIA_LEG_SDES:
+	case MEDIA_LEG_SDES_OR_RTP:
+		return judge_sdes(leg, remote, is_offer, reason);
+	case MEDIA_LEG_LOCAL:
+		break;
+	}
+	return false; /* a local side has no peer */
+}
+
+bool leg_judge(struct leg *leg, struct media_desc *remote, bool is_offer,
+	       char ret_reason[static LEG_REASON_ROOM])
+{
+	bool fine;
+
+	if (remote->port == 0)
+		return refuse(ret_reason, "the %s refuses audio (port 0)",
+			      is_offer ? "offer" : "answer");
+	if (!codecs_first_speech(remote))
+		return refuse(ret_reason, "the SDP names no audio codec");
+	fine = judge_transport(leg, remote, is_offer, ret_reason);
+	if (fine)
+		drop_forbidden_candidates(leg, remote);
+	return fine;
+}
