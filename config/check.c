@@ -14,6 +14,7 @@
 #include "config/records.h"
 #include "config/settings.h"
 #include "config/tenant.h"
+#include "config/trunk.h"
 #include "config/turn.h"
 
 const char *check_local_ports_path = "/proc/sys/net/ipv4/ip_local_port_range";
@@ -247,10 +248,6 @@ static void check_addresses(struct reader *reader, const struct node *root)
 			   "`media.address` has %zu addresses, and each call takes a port on all. "
 			   "Keep at most %d",
 			   media->address_count, CONFIG_ADDRESSES_MAX);
-	if (media->address_count > 1 && media->ice == MEDIA_ICE_LITE)
-		find_error(reader->findings, at,
-			   "`media.ice: lite` is on one address. Keep the first of "
-			   "`media.address`, or write `ice: full`");
 	for (size_t i = 0; i < media->address_count; i++)
 		for (size_t k = 0; k < i; k++)
 			if (media->addresses[i] && media->addresses[k] &&
@@ -352,6 +349,7 @@ void check_all(struct reader *reader, const struct node *root)
 	default_address(reader, root);
 	check_addresses(reader, root);
 	check_advertised(reader, root);
+	trunks_check_addresses(reader);
 	turn_check(reader, root);
 	check_ingress(reader, root);
 	devices_check(reader, root);

@@ -212,6 +212,7 @@ struct config_trunk {
 	enum media_kind media; /* default rtp */
 	bool keys_in_clear;    /* SDES keys may go over SIP without TLS */
 	bool shared_port;      /* it sends media from where its SDP says: one port for all */
+	char *media_address;   /* one of media.address; NULL: the one on the way to it */
 	char **codecs;         /* names, most wanted first; none: all, as the other side orders */
 	size_t codec_count;
 	enum trunk_dtmf dtmf; /* default auto */
@@ -524,8 +525,8 @@ enum media_bypass { MEDIA_BYPASS_NEVER, MEDIA_BYPASS_LOOPS, MEDIA_BYPASS_OVERLOA
 #define CONFIG_ADDRESSES_MAX 4
 
 struct config_media {
-	/* To bind, and in SDP: full agents of ICE all, everything else the first; default: of
-	 * the first tls listener if literal. */
+	/* To bind, and in SDP: ICE all, everything else the one on the way to the peer; default:
+	 * of the first tls listener if literal. */
 	char **addresses;
 	size_t address_count;
 	/* In SDP instead: what a NAT maps to each. */

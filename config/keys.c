@@ -417,8 +417,8 @@ static const struct key media_keys[] = {
 	  .kind = &kind_address,
 	  LIST(media.addresses, char *),
 	  COUNT(media.address_count),
-	  .help = "addresses of this machine that peers send media to, IPv4 and IPv6: full agents "
-		  "of ICE are on all, everything else on the first; that of the first tls "
+	  .help = "addresses of this machine that peers send media to, IPv4 and IPv6: ICE is on "
+		  "all, everything else on the one on the way to the peer; that of the first tls "
 		  "listener" },
 	{ .name = "advertised_address",
 	  .kind = &kind_address,

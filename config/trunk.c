@@ -272,6 +272,11 @@ static const struct key trunk_keys[] = {
 	  .offset = offsetof(struct config_trunk, shared_port),
 	  .fallback = "false",
 	  .help = "one port for its calls: it sends from where its SDP says" },
+	{ .name = "media_address",
+	  .kind = &kind_address,
+	  .offset = offsetof(struct config_trunk, media_address),
+	  .help = "which of media.address it is told, if there are several; the one on the way to "
+		  "it" },
 	{ .name = "codecs",
 	  .kind = &kind_codec,
 	  .offset = offsetof(struct config_trunk, codecs),
@@ -409,6 +414,31 @@ static void read_trunk(struct reader *reader, const struct value *value)
 	check_register(reader, node_find(value->node, "register"));
 	if (trunk->name)
 		remember(reader, trunk->name, node_find(value->node, "name")->at);
+}
+
+static bool is_ours(const struct config_media *media, const char *address)
+{
+	for (size_t i = 0; i < media->address_count; i++)
+		if (media->addresses[i] && !strcmp(media->addresses[i], address))
+			return true;
+	return false;
+}
+
+void trunks_check_addresses(struct reader *reader)
+{
+	const struct config *config = reader->config;
+
+	for (size_t i = 0; i < config->trunk_count; i++) {
+		const struct config_trunk *trunk = &config->trunks[i];
+		const struct named *named =
+			trunk->name ? str_map_find(reader->trunks, trunk->name) : NULL;
+
+		if (named && trunk->media_address && !is_ours(&config->media, trunk->media_address))
+			find_error(reader->findings, named->at,
+				   "`media_address` of trunk `%.60s`: `%.60s` is none of "
+				   "`media.address`. Write one of those, or add it there",
+				   trunk->name, trunk->media_address);
+	}
 }
 
 static const char *trunk_name(const void *list, size_t i)

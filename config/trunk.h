@@ -10,4 +10,7 @@ extern const struct kind kind_trunk;      /* one trunk, defined */
 extern const struct schema trunk_schema;  /* what it may say */
 extern const struct kind kind_trunk_name; /* one of them, named; a size_t index */
 
+/* Once all is read: what they say of media.address. */
+void trunks_check_addresses(struct reader *reader);
+
 #endif

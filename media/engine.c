@@ -19,7 +19,7 @@ static int check_bindable(const union net_address *address)
 	if (fd < 0)
 		return -errno;
 	if (bind(fd, &address->any, net_size(address)))
-		err = -EINVAL;
+		err = -errno;
 	close(fd);
 	return err;
 }
@@ -27,13 +27,21 @@ static int check_bindable(const union net_address *address)
 static int add_host(struct net_hosts *hosts, const char *address, const char *advertised)
 {
 	union net_address *own = &hosts->own[hosts->count], *told = &hosts->told[hosts->count];
+	int err;
 
 	if (hosts->count == NET_HOSTS_MAX || !address || net_parse(address, 0, own) ||
 	    net_parse(advertised ? advertised : address, 0, told) ||
 	    own->any.sa_family != told->any.sa_family)
 		return -EINVAL;
 	hosts->count++;
-	return check_bindable(own);
+	err = check_bindable(own);
+	if (!err)
+		return 0;
+	log_error("media",
+		  "%s in media.address is not an address of this machine (%s): give one that "
+		  "`ip address` shows; what a NAT maps to it is media.advertised_address",
+		  address, strerror(-err));
+	return -EINVAL;
 }
 
 static int read_hosts(const struct media_engine_options *options, struct net_hosts *ret_hosts)
@@ -69,14 +77,13 @@ static int start_crypto(struct media_engine *engine)
 /* One port for all that the worker serves; it is never given back. */
 static int start_lite(struct media_engine *engine, unsigned index)
 {
-	union net_address address = engine->hosts.own[0];
+	const struct net_hosts *hosts = &engine->hosts;
 	uint16_t port;
-	int err = ports_take(engine->ports, &address, 1, &port);
+	int err = ports_take(engine->ports, hosts->own, hosts->count, &port);
 
 	if (err)
 		return err;
-	net_set_port(&address, port);
-	return lite_create(&engine->lites[index], engine->workers[index], &address);
+	return lite_create(&engine->lites[index], engine->workers[index], hosts, port);
 }
 
 static int start_workers(struct media_engine *engine, const struct media_engine_options *options)
@@ -159,7 +166,7 @@ struct media_engine *media_engine_destroy(struct media_engine *engine)
 		hub_destroy(engine->hubs[i]);
 	recorder_destroy(engine->recorder);
 	media_sound_unref(engine->ringback);
-	mailbox_destroy(engine->inbox, news_free);
+	mailbox_destroy(engine->inbox, media_news_free);
 	ticket_table_destroy(engine->tickets);
 	dtls_identity_unref(engine->identity);
 	media_engine_use_servers(engine, NULL);
@@ -188,8 +195,7 @@ void media_engine_drain(struct media_engine *engine)
 	(void)mailbox_drain(engine->inbox, 0);
 }
 
-/* A quarter of a millisecond a day. One that cannot be made leaves the old. */
-void engine_renew_identity(struct media_engine *engine)
+void media_renew_identity(struct media_engine *engine)
 {
 	struct dtls_identity *fresh;
 

@@ -5,22 +5,25 @@
 #include <unistd.h>
 #include "base/log.h"
 #include "base/metrics.h"
+#include "media/ports.h"
 
 static struct metric strangers =
 	METRIC_COUNTER_INIT("breakout_media_shared_port_strangers_total", NULL,
 			    "Packets at the ports for many calls from addresses that no SDP named");
 
-/* One of the two ports. */
+/* One of the ports, on one address. */
 struct door {
 	struct watch watch;
 	struct hub *hub;
-	struct address_table table;
+	struct address_table *table;
 };
 
 struct hub {
 	struct worker *worker;
 	union net_address address;
-	struct door doors[2];
+	struct address_table tables[2]; /* by hub_port: who sends is known on each address */
+	unsigned host_count;
+	struct door doors[NET_HOSTS_MAX][2];
 };
 
 /* The bucket, its first entry, the seat, and what the seat's owner needs. */
@@ -33,7 +36,7 @@ static void *look(const union net_address *from, unsigned step, void *found, voi
 
 	switch (step) {
 	case 0:
-		bucket = address_table_bucket(&door->table, from);
+		bucket = address_table_bucket(door->table, from);
 		look_ahead(bucket, sizeof(*bucket));
 		return (void *)bucket;
 	case 1:
@@ -71,24 +74,26 @@ static void on_readable(struct watch *watch)
 }
 
 int hub_create(struct hub **ret_hub, struct worker *worker, const union net_address *address,
-	       const int take_fds[2])
+	       int (*take_fds)[2], unsigned count)
 {
 	struct hub *hub = calloc(1, sizeof(*hub));
 	int err = 0;
 
 	if (!hub) {
-		close(take_fds[HUB_RTP]);
-		close(take_fds[HUB_RTCP]);
+		ports_close(take_fds, count);
 		return -ENOMEM;
 	}
 	hub->worker = worker;
 	hub->address = *address;
-	for (enum hub_port port = HUB_RTP; port <= HUB_RTCP; port++) {
-		struct door *door = &hub->doors[port];
+	hub->host_count = count;
+	for (unsigned i = 0; i < 2 * count; i++) {
+		struct door *door = &hub->doors[i / 2][i % 2];
+		int fd = take_fds[i / 2][i % 2];
 
 		door->hub = hub;
-		door->watch = (struct watch){ .fd = take_fds[port], .readable = on_readable };
-		packets_widen(take_fds[port]);
+		door->table = &hub->tables[i % 2];
+		door->watch = (struct watch){ .fd = fd, .readable = on_readable };
+		packets_widen(fd);
 		if (!err)
 			err = worker_watch(worker, &door->watch);
 	}
@@ -104,8 +109,8 @@ struct hub *hub_destroy(struct hub *hub)
 {
 	if (!hub)
 		return NULL;
-	close(hub->doors[HUB_RTP].watch.fd); /* leaves the epoll set with it */
-	close(hub->doors[HUB_RTCP].watch.fd);
+	for (unsigned i = 0; i < 2 * hub->host_count; i++)
+		close(hub->doors[i / 2][i % 2].watch.fd); /* leaves the epoll set with it */
 	free(hub);
 	return NULL;
 }
@@ -118,7 +123,7 @@ const union net_address *hub_address(const struct hub *hub)
 int hub_sit(struct hub *hub, struct hub_seat *seat, const union net_address *address)
 {
 	static struct log_limit told;
-	struct address_table *table = &hub->doors[seat->port].table;
+	struct address_table *table = &hub->tables[seat->port];
 	struct address_entry *there = address_table_find(table, address);
 	struct hub_seat *holder = there ? CONTAINER_OF(there, struct hub_seat, entry) : NULL;
 
@@ -142,13 +147,13 @@ int hub_sit(struct hub *hub, struct hub_seat *seat, const union net_address *add
 void hub_leave(struct hub_seat *seat)
 {
 	if (seat->hub)
-		address_table_remove(&seat->hub->doors[seat->port].table, &seat->entry);
+		address_table_remove(&seat->hub->tables[seat->port], &seat->entry);
 	seat->hub = NULL;
 }
 
-bool hub_send(struct hub *hub, enum hub_port port, const union net_address *to,
+bool hub_send(struct hub *hub, unsigned host, enum hub_port port, const union net_address *to,
 	      const uint8_t *packet, size_t length)
 {
-	return packets_send(worker_packets(hub->worker), hub->doors[port].watch.fd, to, packet,
-			    length);
+	return packets_send(worker_packets(hub->worker), hub->doors[host][port].watch.fd, to,
+			    packet, length);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hub.h - one pair of UDP ports, RTP and RTCP, of a media thread for many legs without ICE.
+/* hub.h - one pair of UDP ports, RTP and RTCP, of a media thread for many legs without ICE,
+ * on each of our addresses.
  *
  * It is for peers that send from the addresses their SDP names: by these packets find
  * their leg, many in one system call. There is nothing to learn here, so a peer behind a
@@ -16,6 +17,7 @@
 #define BREAKOUT_MEDIA_HUB_H
 
 #include "media/address_table.h"
+#include "media/hosts.h"
 #include "media/packets.h"
 #include "media/worker.h"
 
@@ -35,10 +37,10 @@ struct hub_seat {
 	void *arg;
 };
 
-/* Takes the two bound sockets, also on failure; `address` is that of the first. 0, -ENOMEM
- * or epoll's error. */
+/* Takes the bound sockets, two for each of `count` addresses, also on failure; `address` is
+ * that of the first. 0, -ENOMEM or epoll's error. */
 int hub_create(struct hub **ret_hub, struct worker *worker, const union net_address *address,
-	       const int take_fds[2]) MUST_CHECK;
+	       int (*take_fds)[2], unsigned count) MUST_CHECK;
 /* After the last seat was left. NULL is fine; returns NULL. */
 struct hub *hub_destroy(struct hub *hub);
 const union net_address *hub_address(const struct hub *hub);
@@ -48,8 +50,8 @@ const union net_address *hub_address(const struct hub *hub);
 int hub_sit(struct hub *hub, struct hub_seat *seat, const union net_address *address) MUST_CHECK;
 void hub_leave(struct hub_seat *seat);
 
-/* As packets_send(). */
-bool hub_send(struct hub *hub, enum hub_port port, const union net_address *to,
+/* As packets_send(), from the address of this index. */
+bool hub_send(struct hub *hub, unsigned host, enum hub_port port, const union net_address *to,
 	      const uint8_t *packet, size_t length);
 
 #endif

@@ -105,12 +105,15 @@ int leg_init(struct leg *leg, const struct leg_setup *setup)
 	leg->path.on_convert = on_convert;
 	atomic_store_explicit(&setup->receipt->kind, (unsigned)setup->kind, memory_order_relaxed);
 	leg_init_ice(leg);
+	leg->host = setup->host;
 	if (leg_has_sockets(setup->kind))
 		err = plain_create(&leg->path.plain, setup->worker, &leg->path, setup->hub,
-				   setup->fds);
+				   leg->setup.fds, setup->hosts->count);
 	else if (setup->kind == MEDIA_LEG_LOCAL)
 		err = local_create(&leg->path.local, worker_wheel(setup->worker), &leg->path,
 				   &setup->local, setup->recording, &local);
+	if (leg->path.plain)
+		plain_set_host(leg->path.plain, leg->host);
 	if (!err && setup->kind == MEDIA_LEG_DTLS)
 		plain_set_dtls(leg->path.plain, leg_take_dtls, leg);
 	if (!err && getrandom(&leg->session_id, sizeof(leg->session_id), 0) < 0)
@@ -203,14 +206,41 @@ static int apply_transport(struct leg *leg, const struct media_desc *remote, boo
 	return 0;
 }
 
+static bool is_elsewhere(const struct leg *leg, const struct media_desc *remote)
+{
+	return !leg->remote || !net_same_host(&remote->rtp, &leg->remote->rtp);
+}
+
+/* Which of our addresses this peer is served from. It stays until the peer is elsewhere,
+ * and for an answer, since our offer has named it, unless that is of the other family. With
+ * ICE it is only the default, which some look at who do not know candidates. */
+static unsigned choose_host(const struct leg *leg, const struct media_desc *remote, bool we_offered)
+{
+	const struct net_hosts *hosts = leg->setup.hosts;
+	int family = remote->rtp.any.sa_family;
+	bool fits = hosts->own[leg->host].any.sa_family == family;
+	unsigned host;
+
+	if (fits && (we_offered || leg->setup.stays || !is_elsewhere(leg, remote)))
+		return leg->host;
+	if (leg_has_sockets(leg->setup.kind) && net_is_unspecified(&remote->rtp))
+		return leg->host; /* on hold it is nowhere */
+	host = hosts_towards(hosts, &remote->rtp);
+	return host < hosts->count ? host : leg->host;
+}
+
 int leg_apply(struct leg *leg, struct media_desc *take_remote, bool we_offered)
 {
+	unsigned host = choose_host(leg, take_remote, we_offered);
 	int err = apply_transport(leg, take_remote, we_offered);
 
 	if (err) {
 		sdp_free(take_remote);
 		return err;
 	}
+	leg->host = host;
+	if (leg->path.plain)
+		plain_set_host(leg->path.plain, host);
 	sdp_free(leg->remote);
 	leg->remote = take_remote;
 	return 0;

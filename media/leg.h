@@ -12,6 +12,7 @@
 #define BREAKOUT_MEDIA_LEG_H
 
 #include "media/dtls.h"
+#include "media/hosts.h"
 #include "media/relay.h"
 #include "media/worker.h"
 
@@ -33,10 +34,11 @@ struct sdp_origin {
 
 struct leg_setup {
 	enum media_leg_kind kind;
-	union net_address address;     /* ours with the port taken; with sockets: of the even one */
-	const struct net_hosts *hosts; /* all of ours, borrowed, `address` among them: a full agent
-					  is on each, and each has what is told in its place */
-	int fds[2];                    /* with sockets: the bound pair */
+	uint16_t port;                 /* taken, on each of ours; with sockets: the even one */
+	const struct net_hosts *hosts; /* ours, borrowed */
+	unsigned host;                 /* the one to begin with */
+	bool stays;                    /* there, for a peer of its family */
+	int fds[NET_HOSTS_MAX][2];     /* with sockets: the bound pairs */
 	struct media_local local;
 	struct recording *recording;    /* of a local side: taken; NULL: none */
 	struct dtls_identity *identity; /* borrowed, outlives the leg */
@@ -68,6 +70,8 @@ struct leg {
 	struct timer ice_deadline;
 	mono_ms ice_began, dtls_began;
 	struct media_desc *remote; /* as last applied; NULL before */
+	/* Of setup.hosts: in our c=, and where a side without ICE sends from. */
+	unsigned host;
 	bool flowing;
 	struct sdes sdes; /* its keys */
 	bool by_sdes;     /* they are agreed */

@@ -69,19 +69,10 @@ static void advertise(const struct leg *leg, struct media_desc *ours)
 	unsigned host;
 
 	for (unsigned i = 0; i < ours->candidate_count; i++) {
-		host = leg_find_host(leg, &ours->candidates[i].address);
+		host = hosts_find(hosts, &ours->candidates[i].address);
 		if (ours->candidates[i].type == SDP_HOST && host < hosts->count)
 			net_set_host(&ours->candidates[i].address, &hosts->told[host]);
 	}
-}
-
-/* Of several the first of the peer's family, who may not look at candidates. */
-static unsigned default_host(const struct leg *leg, const struct media_desc *offer)
-{
-	const struct media_desc *peer = offer ? offer : leg->remote;
-	unsigned host = peer ? leg_host_of_family(leg, peer->rtp.any.sa_family) : 0;
-
-	return host < leg->setup.hosts->count ? host : 0;
 }
 
 /* The default candidate is one of those that are told: RFC 8839 4.2.1.2. */
@@ -97,8 +88,8 @@ static void name_relay(struct media_desc *ours)
 void leg_describe(const struct leg *leg, const struct media_desc *offer, struct media_desc *ours)
 {
 	describe_sections(leg, offer, ours);
-	ours->rtp = leg->setup.address;
-	net_set_host(&ours->rtp, &leg->setup.hosts->told[default_host(leg, offer)]);
+	ours->rtp = leg->setup.hosts->told[leg->host];
+	net_set_port(&ours->rtp, leg->setup.port);
 	ours->port = offer && offer->port == 0 ? 0 : net_port(&ours->rtp);
 	/* Offered always: who does not know it has the next port (RFC 5761 5.1.1). */
 	ours->rtcp_mux = !offer || offer->rtcp_mux;

@@ -144,7 +144,7 @@ static int make_agent(struct leg *leg, const struct ice_handlers *handlers)
 		.context = worker_context(leg->setup.worker),
 		.wheel = worker_wheel(leg->setup.worker),
 		.hosts = leg->setup.hosts,
-		.port = net_port(&leg->setup.address),
+		.port = leg->setup.port,
 		.servers = &servers,
 		.handlers = *handlers,
 		.gathered = on_ice_gathered,

@@ -4,53 +4,16 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-/* Index of the host, ours or as it is told; the count of hosts: none of ours. */
-unsigned leg_find_host(const struct leg *leg, const union net_address *address)
-{
-	const struct net_hosts *hosts = leg->setup.hosts;
-	unsigned i = 0;
-
-	while (i < hosts->count && !net_same_host(address, &hosts->own[i]) &&
-	       !net_same_host(address, &hosts->told[i]))
-		i++;
-	return i;
-}
-
 /* Our own, or what a NAT maps to it: we would talk to ourselves. */
 static bool is_own(const struct leg *leg, const union net_address *address)
 {
-	uint16_t ours = net_port(&leg->setup.address);
-
-	if (leg_find_host(leg, address) == leg->setup.hosts->count)
-		return false;
-	return net_port(address) == ours ||
-	       (leg_has_sockets(leg->setup.kind) && net_port(address) == ours + 1);
-}
-
-/* Only full agents are on other addresses than the first. */
-static unsigned hosts_in_use(const struct leg *leg)
-{
-	return leg->setup.kind == MEDIA_LEG_WEBRTC && !leg->setup.lite ? leg->setup.hosts->count
-								       : 1;
-}
-
-/* The count of hosts: none is of this family. */
-unsigned leg_host_of_family(const struct leg *leg, int family)
-{
 	const struct net_hosts *hosts = leg->setup.hosts;
+	uint16_t port = net_port(address);
 
-	for (unsigned i = 0; i < hosts_in_use(leg); i++)
-		if (hosts->own[i].any.sa_family == family)
-			return i;
-	return hosts->count;
-}
-
-static bool is_on_loopback(const struct leg *leg)
-{
-	for (unsigned i = 0; i < hosts_in_use(leg); i++)
-		if (net_is_loopback(&leg->setup.hosts->own[i]))
-			return true;
-	return false;
+	if (hosts_find(hosts, address) == hosts->count)
+		return false;
+	return port == leg->setup.port ||
+	       (leg_has_sockets(leg->setup.kind) && port == leg->setup.port + 1);
 }
 
 /* An address that no packet of ours may be sent to. */
@@ -58,11 +21,11 @@ static const char *forbidden(const struct leg *leg, const union net_address *add
 {
 	if (address->any.sa_family == AF_UNSPEC)
 		return "is not a literal address";
-	if (leg_host_of_family(leg, address->any.sa_family) == leg->setup.hosts->count)
+	if (hosts_of_family(leg->setup.hosts, address->any.sa_family) == leg->setup.hosts->count)
 		return "is of another address family than ours";
 	if (net_is_multicast(address))
 		return "is multicast, broadcast or reserved";
-	if (net_is_loopback(address) && !is_on_loopback(leg))
+	if (net_is_loopback(address) && !hosts_on_loopback(leg->setup.hosts))
 		return "is loopback";
 	if (is_own(leg, address))
 		return "is our own";

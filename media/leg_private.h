@@ -15,11 +15,6 @@ void leg_fail(struct leg *leg, const char *reason);
 void leg_tell_step(const struct leg *leg, const char *format, ...) PRINTF_LIKE(2, 3);
 bool leg_has_sdes(const struct leg *leg);
 
-/* Index of the host, ours or as it is told; the count of hosts: none of ours. */
-unsigned leg_find_host(const struct leg *leg, const union net_address *address);
-/* The count of hosts: none is of this family. */
-unsigned leg_host_of_family(const struct leg *leg, int family);
-
 void leg_init_ice(struct leg *leg);
 /* 0, -EINPROGRESS, -ENOLINK or an error, as leg_prepare(). */
 int leg_prepare_ice(struct leg *leg) MUST_CHECK;

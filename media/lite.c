@@ -16,13 +16,13 @@
 #include "media/relay.h"
 
 #define TABLE      4096 /* buckets of names; a power of two */
-#define BINDINGS   4    /* proven addresses of a peer: its interfaces and families */
+#define BINDINGS   8    /* proven pairs of a peer: its interfaces and families, and ours */
 #define SWEEP_MS   5000
 #define REPLY_ROOM 256
 
-/* RFC 8445 5.1.2.1: type preference of a host candidate, highest local preference,
- * component 1. */
-#define HOST_PRIORITY (126u << 24 | 65535u << 8 | (256u - 1u))
+/* RFC 8445 5.1.2.1: type preference of a host candidate, a local preference of its own for
+ * each of our addresses in their order, component 1. */
+#define HOST_PRIORITY(host) (126u << 24 | (65535u - (host)) << 8 | (256u - 1u))
 
 static struct metric answered =
 	METRIC_COUNTER_INIT("breakout_ice_lite_checks_total", "result=\"answered\"",
@@ -33,10 +33,11 @@ static struct metric strangers =
 	METRIC_COUNTER_INIT("breakout_ice_lite_strangers_total", NULL,
 			    "Packets from addresses that have proven nothing");
 
-/* An address that has shown our password. */
+/* An address that has shown our password, and where. */
 struct binding {
 	struct address_entry entry;
 	struct lite_leg *leg; /* NULL: free */
+	struct door *door;
 	mono_ms heard_ms;
 };
 
@@ -57,16 +58,22 @@ struct lite_leg {
 	struct lite_leg *next, **link;
 };
 
+/* The port on one of our addresses. */
+struct door {
+	struct watch watch;
+	struct lite *lite;
+	union net_address address;
+	struct address_table by_address;
+};
+
 struct lite {
 	struct worker *worker;
-	union net_address address;
-	struct watch watch;
-	bool watched;
+	unsigned door_count;
 	StunAgent agent;
-	struct address_table by_address;
 	struct name *by_name[TABLE];
 	struct lite_leg *legs;
 	struct timer sweep;
+	struct door doors[];
 };
 
 /* ---- tables ---- */
@@ -76,18 +83,18 @@ static unsigned name_bucket(const void *ufrag, size_t length)
 	return (unsigned)hash_bytes(ufrag, length) % TABLE;
 }
 
-static struct binding *binding_find(const struct lite *lite, const union net_address *address)
+static struct binding *binding_find(const struct door *door, const union net_address *address)
 {
-	struct address_entry *entry = address_table_find(&lite->by_address, address);
+	struct address_entry *entry = address_table_find(&door->by_address, address);
 
 	return entry ? CONTAINER_OF(entry, struct binding, entry) : NULL;
 }
 
-static void binding_unlink(struct lite *lite, struct binding *binding)
+static void binding_unlink(struct binding *binding)
 {
 	if (!binding->leg)
 		return;
-	address_table_remove(&lite->by_address, &binding->entry);
+	address_table_remove(&binding->door->by_address, &binding->entry);
 	if (binding->leg->selected == binding)
 		binding->leg->selected = NULL;
 	binding->leg = NULL;
@@ -139,16 +146,16 @@ static struct binding *binding_place(struct lite_leg *leg)
 		if (binding != leg->selected && (!oldest || binding->heard_ms < oldest->heard_ms))
 			oldest = binding;
 	}
-	binding_unlink(leg->lite, oldest);
+	binding_unlink(oldest);
 	return oldest;
 }
 
 /* NULL: a live call has that address. */
-static struct binding *bind_address(struct lite_leg *leg, const union net_address *address)
+static struct binding *bind_address(struct lite_leg *leg, struct door *door,
+				    const union net_address *address)
 {
 	static struct log_limit told;
-	struct lite *lite = leg->lite;
-	struct binding *binding = binding_find(lite, address);
+	struct binding *binding = binding_find(door, address);
 
 	if (binding && binding->leg == leg)
 		return binding;
@@ -157,10 +164,10 @@ static struct binding *bind_address(struct lite_leg *leg, const union net_addres
 		return NULL;
 	}
 	if (binding) /* a NAT gave the port to somebody else meanwhile */
-		binding_unlink(lite, binding);
+		binding_unlink(binding);
 	binding = binding_place(leg);
-	*binding = (struct binding){ .leg = leg, .entry.address = *address };
-	address_table_add(&lite->by_address, &binding->entry);
+	*binding = (struct binding){ .leg = leg, .door = door, .entry.address = *address };
+	address_table_add(&door->by_address, &binding->entry);
 	return binding;
 }
 
@@ -185,7 +192,7 @@ static void renew(struct lite_leg *leg, const struct binding *kept)
 	name_unlink(leg->lite, &leg->former);
 	for (unsigned i = 0; i < BINDINGS; i++)
 		if (&leg->bindings[i] != kept)
-			binding_unlink(leg->lite, &leg->bindings[i]);
+			binding_unlink(&leg->bindings[i]);
 }
 
 static void proven(struct name *name, struct binding *binding, bool nominates)
@@ -262,16 +269,17 @@ static size_t make_reply(struct lite *lite, StunMessage *request, const union ne
 }
 
 /* Never more bytes out than came in: nobody can be flooded through us. */
-static void on_check(struct lite *lite, StunMessage *request, struct name *name,
+static void on_check(struct door *door, StunMessage *request, struct name *name,
 		     const union net_address *from, size_t request_length)
 {
+	struct lite *lite = door->lite;
 	bool nominates = stun_usage_ice_conncheck_use_candidate(request), fine = false;
 	uint8_t reply[REPLY_ROOM];
 	size_t length = make_reply(lite, request, from, reply, &fine);
-	struct binding *binding = fine ? bind_address(name->leg, from) : NULL;
+	struct binding *binding = fine ? bind_address(name->leg, door, from) : NULL;
 
 	if (length == 0 || length > request_length || (fine && !binding) ||
-	    !packets_send(worker_packets(lite->worker), lite->watch.fd, from, reply, length)) {
+	    !packets_send(worker_packets(lite->worker), door->watch.fd, from, reply, length)) {
 		metric_add(&refused, 1);
 		return;
 	}
@@ -280,9 +288,10 @@ static void on_check(struct lite *lite, StunMessage *request, struct name *name,
 		proven(name, binding, nominates);
 }
 
-static void on_stun(struct lite *lite, const union net_address *from, uint8_t *packet,
+static void on_stun(struct door *door, const union net_address *from, uint8_t *packet,
 		    size_t length)
 {
+	struct lite *lite = door->lite;
 	struct lookup lookup = { .lite = lite };
 	StunValidationStatus status;
 	StunMessage message;
@@ -296,7 +305,7 @@ static void on_stun(struct lite *lite, const union net_address *from, uint8_t *p
 	}
 	/* Indications keep a NAT open (RFC 8445 11); what came has done that. */
 	if (stun_message_get_class(&message) == STUN_REQUEST && lookup.found)
-		on_check(lite, &message, lookup.found, from, length);
+		on_check(door, &message, lookup.found, from, length);
 }
 
 /* ---- packets ---- */
@@ -304,14 +313,14 @@ static void on_stun(struct lite *lite, const union net_address *from, uint8_t *p
 /* The bucket, its first entry, the leg, and what the leg's owner needs. */
 static void *look(const union net_address *from, unsigned step, void *found, void *arg)
 {
-	const struct lite *lite = arg;
+	const struct door *door = arg;
 	struct address_entry *const *bucket = found;
 	struct address_entry *entry;
 	struct binding *binding = found;
 
 	switch (step) {
 	case 0:
-		bucket = address_table_bucket(&lite->by_address, from);
+		bucket = address_table_bucket(&door->by_address, from);
 		look_ahead(bucket, sizeof(*bucket));
 		return (void *)bucket;
 	case 1:
@@ -330,27 +339,27 @@ static void *look(const union net_address *from, unsigned step, void *found, voi
 }
 
 /* A check of the same batch may have given the address to a leg, or taken it away. */
-static struct binding *still_there(const struct lite *lite, const union net_address *from,
+static struct binding *still_there(const struct door *door, const union net_address *from,
 				   struct binding *found)
 {
-	if (found && found->leg && net_equal(&found->entry.address, from))
+	if (found && found->leg && found->door == door && net_equal(&found->entry.address, from))
 		return found;
-	return binding_find(lite, from);
+	return binding_find(door, from);
 }
 
 static void on_datagram(const union net_address *from, uint8_t *packet, size_t length, void *found,
 			void *arg)
 {
-	struct lite *lite = arg;
+	struct door *door = arg;
 	struct binding *binding;
 
 	if (length == 0 || length > RELAY_PACKET_MAX)
 		return;
-	binding = still_there(lite, from, found);
+	binding = still_there(door, from, found);
 	if (binding)
-		binding->heard_ms = worker_now(lite->worker);
+		binding->heard_ms = worker_now(door->lite->worker);
 	if (wire_of(packet[0]) == WIRE_STUN)
-		on_stun(lite, from, packet, length);
+		on_stun(door, from, packet, length);
 	else if (binding)
 		binding->leg->handlers.packet(packet, length, binding->leg->handlers.arg);
 	else
@@ -359,10 +368,10 @@ static void on_datagram(const union net_address *from, uint8_t *packet, size_t l
 
 static void on_readable(struct watch *watch)
 {
-	struct lite *lite = CONTAINER_OF(watch, struct lite, watch);
+	struct door *door = CONTAINER_OF(watch, struct door, watch);
 
-	(void)packets_receive_many(worker_packets(lite->worker), watch->fd, look, on_datagram,
-				   lite);
+	(void)packets_receive_many(worker_packets(door->lite->worker), watch->fd, look, on_datagram,
+				   door);
 }
 
 void lite_leg_look(const struct lite_leg *leg)
@@ -377,11 +386,11 @@ bool lite_leg_is_connected(const struct lite_leg *leg)
 
 bool lite_leg_send(struct lite_leg *leg, const uint8_t *packet, size_t length)
 {
-	struct lite *lite = leg->lite;
+	const struct binding *to = leg->selected;
 
 	return lite_leg_is_connected(leg) &&
-	       packets_send(worker_packets(lite->worker), lite->watch.fd,
-			    &leg->selected->entry.address, packet, length);
+	       packets_send(worker_packets(leg->lite->worker), to->door->watch.fd,
+			    &to->entry.address, packet, length);
 }
 
 /* ---- consent ---- */
@@ -440,7 +449,7 @@ struct lite_leg *lite_leg_destroy(struct lite_leg *leg)
 	if (!leg)
 		return NULL;
 	for (unsigned i = 0; i < BINDINGS; i++)
-		binding_unlink(leg->lite, &leg->bindings[i]);
+		binding_unlink(&leg->bindings[i]);
 	name_unlink(leg->lite, &leg->current);
 	name_unlink(leg->lite, &leg->former);
 	*leg->link = leg->next;
@@ -456,24 +465,44 @@ void lite_leg_describe(const struct lite_leg *leg, struct media_desc *desc)
 
 	memcpy(desc->ufrag, own->ufrag, sizeof(own->ufrag));
 	memcpy(desc->password, own->password, sizeof(own->password));
-	desc->candidates[0] = (struct sdp_candidate){ .address = leg->lite->address,
-						      .priority = HOST_PRIORITY,
-						      .type = SDP_HOST,
-						      .foundation = "1" };
-	desc->candidate_count = 1;
+	for (unsigned i = 0; i < leg->lite->door_count; i++)
+		desc->candidates[i] =
+			(struct sdp_candidate){ .address = leg->lite->doors[i].address,
+						.priority = HOST_PRIORITY(i),
+						.type = SDP_HOST,
+						.foundation = { (char)('1' + i) } };
+	desc->candidate_count = (uint8_t)leg->lite->door_count;
 }
 
-int lite_leg_set_remote(struct lite_leg *leg, const struct media_desc *remote)
+static struct door *door_of_family(struct lite *lite, int family)
 {
-	struct binding *binding;
+	for (unsigned i = 0; i < lite->door_count; i++)
+		if (lite->doors[i].address.any.sa_family == family)
+			return &lite->doors[i];
+	return NULL;
+}
 
-	if (!remote->ice_lite || remote->candidate_count == 0)
-		return 0;
-	binding = bind_address(leg, &remote->candidates[0].address);
+/* The peer is told its own word: nobody has checked. */
+static int believe(struct lite_leg *leg, struct door *door, const union net_address *address)
+{
+	struct binding *binding = bind_address(leg, door, address);
+
 	if (!binding)
 		return -EADDRINUSE;
 	binding->heard_ms = clock_now();
 	use(leg, binding);
+	return 0;
+}
+
+int lite_leg_set_remote(struct lite_leg *leg, const struct media_desc *remote)
+{
+	for (unsigned i = 0; remote->ice_lite && i < remote->candidate_count; i++) {
+		const union net_address *address = &remote->candidates[i].address;
+		struct door *door = door_of_family(leg->lite, address->any.sa_family);
+
+		if (door)
+			return believe(leg, door, address);
+	}
 	return 0;
 }
 
@@ -494,38 +523,51 @@ int lite_leg_restart(struct lite_leg *leg, bool new_credentials)
 	return 0;
 }
 
-static int open_socket(struct lite *lite, const union net_address *address)
+static int open_door(struct lite *lite, const union net_address *host, uint16_t port)
 {
-	socklen_t length = sizeof(lite->address);
-	int fd;
+	struct door *door = &lite->doors[lite->door_count];
+	union net_address address = *host;
+	socklen_t length = sizeof(door->address);
+	int fd = socket(host->any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	fd = socket(address->any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
-	lite->watch = (struct watch){ .fd = fd, .readable = on_readable };
+	lite->door_count++;
+	door->lite = lite;
+	door->watch = (struct watch){ .fd = fd, .readable = on_readable };
 	packets_widen(fd);
-	if (bind(fd, &address->any, net_size(address)) < 0 ||
-	    getsockname(fd, &lite->address.any, &length) < 0)
+	net_set_port(&address, port);
+	if (bind(fd, &address.any, net_size(&address)) < 0 ||
+	    getsockname(fd, &door->address.any, &length) < 0)
 		return -errno;
 	return 0;
 }
 
-int lite_create(struct lite **ret_lite, struct worker *worker, const union net_address *address)
+static int open_doors(struct lite *lite, const struct net_hosts *hosts, uint16_t port)
 {
-	struct lite *lite = calloc(1, sizeof(*lite));
+	int err = 0;
+
+	for (unsigned i = 0; i < hosts->count && !err; i++)
+		err = open_door(lite, &hosts->own[i], port);
+	for (unsigned i = 0; i < hosts->count && !err; i++) /* the thread may take packets now */
+		err = worker_watch(lite->worker, &lite->doors[i].watch);
+	return err;
+}
+
+int lite_create(struct lite **ret_lite, struct worker *worker, const struct net_hosts *hosts,
+		uint16_t port)
+{
+	struct lite *lite = calloc(1, sizeof(*lite) + hosts->count * sizeof(lite->doors[0]));
 	int err;
 
 	if (!lite)
 		return -ENOMEM;
 	lite->worker = worker;
-	lite->watch.fd = -1;
 	timer_init(&lite->sweep, on_sweep, lite);
 	stun_agent_init(&lite->agent, STUN_ALL_KNOWN_ATTRIBUTES, STUN_COMPATIBILITY_RFC5389,
 			STUN_AGENT_USAGE_SHORT_TERM_CREDENTIALS | STUN_AGENT_USAGE_USE_FINGERPRINT |
 				STUN_AGENT_USAGE_NO_INDICATION_AUTH);
-	err = open_socket(lite, address);
-	if (!err)
-		err = worker_watch(worker, &lite->watch);
+	err = open_doors(lite, hosts, port);
 	if (err) {
 		(void)lite_destroy(lite);
 		return err;
@@ -538,13 +580,13 @@ struct lite *lite_destroy(struct lite *lite)
 {
 	if (!lite)
 		return NULL;
-	if (lite->watch.fd >= 0)
-		close(lite->watch.fd);
+	for (unsigned i = 0; i < lite->door_count; i++)
+		close(lite->doors[i].watch.fd);
 	free(lite);
 	return NULL;
 }
 
 const union net_address *lite_address(const struct lite *lite)
 {
-	return &lite->address;
+	return &lite->doors[0].address;
 }

@@ -2,11 +2,10 @@
 /* mail.c - what handles and media threads write each other. */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include "base/log.h"
 #include "media/media_private.h"
 
-void shared_free(struct shared *shared)
+void media_shared_free(struct shared *shared)
 {
 	if (!shared)
 		return;
@@ -15,10 +14,10 @@ void shared_free(struct shared *shared)
 	free(shared);
 }
 
-void shared_unref(struct shared *shared)
+void media_shared_unref(struct shared *shared)
 {
 	if (atomic_fetch_sub_explicit(&shared->references, 1, memory_order_acq_rel) == 1)
-		shared_free(shared);
+		media_shared_free(shared);
 }
 
 static void on_event_news(struct mail *mail, void *receiver);
@@ -52,7 +51,7 @@ static void wipe(char *text)
 		explicit_bzero(text, strlen(text));
 }
 
-void request_free(struct request *request)
+void media_request_free(struct request *request)
 {
 	wipe(request->sdp);
 	free(request->sdp);
@@ -60,7 +59,7 @@ void request_free(struct request *request)
 	free(request);
 }
 
-struct request *request_create(struct shared *shared, mail_fn *deliver, enum media_side side)
+struct request *media_request_create(struct shared *shared, mail_fn *deliver, enum media_side side)
 {
 	struct request *request = calloc(1, sizeof(*request));
 
@@ -81,7 +80,7 @@ void media_on_create(struct mail *mail, void *receiver)
 	err = session_create(&request->shared->session, request->setup);
 	if (err)
 		log_error("media", "session=%s not created err=%d", request->setup->name, err);
-	request_free(request);
+	media_request_free(request);
 }
 
 /* A session that could not be made refuses what it is given. */
@@ -105,7 +104,7 @@ void media_on_offer(struct mail *mail, void *receiver)
 	(void)receiver;
 	if (session)
 		session_offer(session, request->side, request->sdp);
-	request_free(request);
+	media_request_free(request);
 }
 
 void media_on_answer(struct mail *mail, void *receiver)
@@ -116,7 +115,7 @@ void media_on_answer(struct mail *mail, void *receiver)
 	(void)receiver;
 	if (session)
 		session_answer(session, request->side, request->sdp);
-	request_free(request);
+	media_request_free(request);
 }
 
 void media_on_start(struct mail *mail, void *receiver)
@@ -127,7 +126,7 @@ void media_on_start(struct mail *mail, void *receiver)
 	(void)receiver;
 	if (session)
 		session_start(session, request->side);
-	request_free(request);
+	media_request_free(request);
 }
 
 void media_on_record(struct mail *mail, void *receiver)
@@ -139,7 +138,7 @@ void media_on_record(struct mail *mail, void *receiver)
 		session_record(request->shared->session, request->recording);
 	else
 		recording_close(request->recording, /* keep= */ false, "");
-	request_free(request);
+	media_request_free(request);
 }
 
 void media_on_established(struct mail *mail, void *receiver)
@@ -149,7 +148,7 @@ void media_on_established(struct mail *mail, void *receiver)
 	(void)receiver;
 	if (request->shared->session)
 		session_established(request->shared->session);
-	request_free(request);
+	media_request_free(request);
 }
 
 void media_on_rollback(struct mail *mail, void *receiver)
@@ -159,7 +158,7 @@ void media_on_rollback(struct mail *mail, void *receiver)
 	(void)receiver;
 	if (request->shared->session)
 		session_rollback(request->shared->session);
-	request_free(request);
+	media_request_free(request);
 }
 
 void media_on_digit(struct mail *mail, void *receiver)
@@ -170,7 +169,7 @@ void media_on_digit(struct mail *mail, void *receiver)
 	if (request->shared->session)
 		session_digit(request->shared->session, request->side, request->digit,
 			      request->digit_ms);
-	request_free(request);
+	media_request_free(request);
 }
 
 void media_on_wait(struct mail *mail, void *receiver)
@@ -183,11 +182,11 @@ void media_on_wait(struct mail *mail, void *receiver)
 			     request->sound);
 	else
 		media_sound_unref(request->sound);
-	request_free(request);
+	media_request_free(request);
 }
 
 /* What of a setup its local side takes. */
-void setup_drop_local(struct session_setup *setup)
+void media_drop_local(struct session_setup *setup)
 {
 	free(setup->local_offer);
 	media_sound_unref(setup->local.sound);
@@ -197,11 +196,8 @@ void setup_drop_local(struct session_setup *setup)
 /* A turn that found no session. */
 static void drop_setup(struct session_setup *setup)
 {
-	setup_drop_local(setup);
-	if (session_has_fds(setup, MEDIA_B)) {
-		close(setup->fds[MEDIA_B][0]);
-		close(setup->fds[MEDIA_B][1]);
-	}
+	media_drop_local(setup);
+	session_close_fds(setup, MEDIA_B);
 }
 
 static void on_closed_news(struct mail *mail, void *receiver);
@@ -234,7 +230,7 @@ void media_on_turn(struct mail *mail, void *receiver)
 	}
 	shared->ports[MEDIA_B] = request->port;
 	shared->pair[MEDIA_B] = leg_has_sockets(request->setup->kind[MEDIA_B]);
-	request_free(request);
+	media_request_free(request);
 }
 
 void media_on_destroy(struct mail *mail, void *receiver)
@@ -252,13 +248,13 @@ void media_on_destroy(struct mail *mail, void *receiver)
 	} else {
 		log_error("media", "ports lost: out of memory");
 	}
-	shared_unref(shared);
-	request_free(request);
+	media_shared_unref(shared);
+	media_request_free(request);
 }
 
 /* ---- the caller's end ---- */
 
-void news_free(struct mail *mail)
+void media_news_free(struct mail *mail)
 {
 	struct news *news = CONTAINER_OF(mail, struct news, mail);
 
@@ -279,7 +275,7 @@ static void on_closed_news(struct mail *mail, void *receiver)
 	struct news *news = CONTAINER_OF(mail, struct news, mail);
 
 	media_give_ports(receiver, news->ports, news->pair);
-	news_free(mail);
+	media_news_free(mail);
 }
 
 /* Follows what the media thread decided. */
@@ -308,5 +304,5 @@ static void on_event_news(struct mail *mail, void *receiver)
 		session->on_event(session, &news->event, session->arg);
 		/* `session` may be gone */
 	}
-	news_free(mail);
+	media_news_free(mail);
 }

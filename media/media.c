@@ -54,7 +54,7 @@ static int take_identity(struct media_engine *engine, bool replaces,
 {
 	if (replaces)
 		return dtls_identity_create(ret_identity, NULL);
-	engine_renew_identity(engine);
+	media_renew_identity(engine);
 	*ret_identity = dtls_identity_ref(engine->identity);
 	return 0;
 }
@@ -136,8 +136,8 @@ int media_session_create(struct media_session **ret_session, struct media_engine
 	session->arg = options->arg;
 	memcpy(session->kind, options->kind, sizeof(session->kind));
 	session->shared = calloc(1, sizeof(*session->shared));
-	session->farewell = request_create(session->shared, media_on_destroy, MEDIA_A);
-	create = request_create(session->shared, media_on_create, MEDIA_A);
+	session->farewell = media_request_create(session->shared, media_on_destroy, MEDIA_A);
+	create = media_request_create(session->shared, media_on_create, MEDIA_A);
 	if (create)
 		create->setup = calloc(1, sizeof(*create->setup));
 	if (!session->shared || !session->farewell || !create || !create->setup)
@@ -156,13 +156,13 @@ int media_session_create(struct media_session **ret_session, struct media_engine
 
 give_back:
 	media_give_back(engine, session->shared, create->setup);
-	setup_drop_local(create->setup);
+	media_drop_local(create->setup);
 fail:
 	if (create)
-		request_free(create);
+		media_request_free(create);
 	if (session->farewell)
-		request_free(session->farewell);
-	shared_free(session->shared);
+		media_request_free(session->farewell);
+	media_shared_free(session->shared);
 	free(session);
 	return err;
 }
@@ -173,7 +173,7 @@ struct media_session *media_session_destroy(struct media_session *session)
 		return NULL;
 	ticket_revoke(session->engine->tickets, session->ticket);
 	worker_post(session->worker, &session->farewell->mail);
-	shared_unref(session->shared);
+	media_shared_unref(session->shared);
 	free(session);
 	metric_add(&sessions_gauge, -1);
 	return NULL;
@@ -182,7 +182,7 @@ struct media_session *media_session_destroy(struct media_session *session)
 static int post(struct media_session *session, mail_fn *deliver, enum media_side side,
 		const char *sdp)
 {
-	struct request *request = request_create(session->shared, deliver, side);
+	struct request *request = media_request_create(session->shared, deliver, side);
 
 	if (request && sdp)
 		request->sdp = strdup(sdp);
@@ -262,6 +262,7 @@ static int fill_turn(struct request *request, struct media_session *session,
 	struct session_setup *setup = request->setup;
 	int err = 0;
 
+	setup->hosts = &engine->hosts;
 	setup->lite = session->lite;
 	setup->rules.side[MEDIA_B] = *rules;
 	setup->kind[MEDIA_B] = kind;
@@ -270,7 +271,7 @@ static int fill_turn(struct request *request, struct media_session *session,
 	if (!err)
 		err = media_take_port(session, setup, MEDIA_B, &request->port);
 	if (err)
-		setup_drop_local(setup);
+		media_drop_local(setup);
 	return err;
 }
 
@@ -282,14 +283,14 @@ int media_turn(struct media_session *session, enum media_leg_kind kind,
 
 	if (!may_turn(session, settled))
 		return -EINVAL;
-	request = request_create(session->shared, media_on_turn, MEDIA_A);
+	request = media_request_create(session->shared, media_on_turn, MEDIA_A);
 	if (request)
 		request->setup = calloc(1, sizeof(*request->setup));
 	if (request && request->setup)
 		err = fill_turn(request, session, kind, local, rules);
 	if (err) {
 		if (request)
-			request_free(request);
+			media_request_free(request);
 		return err;
 	}
 	request->setup->settled = settled;
@@ -303,7 +304,7 @@ int media_turn(struct media_session *session, enum media_leg_kind kind,
 
 int media_record(struct media_session *session, const struct media_recording *recording)
 {
-	struct request *request = request_create(session->shared, media_on_record, MEDIA_A);
+	struct request *request = media_request_create(session->shared, media_on_record, MEDIA_A);
 	int err = -ENOMEM;
 
 	if (request)
@@ -341,7 +342,7 @@ int media_digit(struct media_session *session, enum media_side to, char digit, u
 
 	if (!digit_event(digit, &event))
 		return -EINVAL;
-	request = request_create(session->shared, media_on_digit, to);
+	request = media_request_create(session->shared, media_on_digit, to);
 	if (!request)
 		return -ENOMEM;
 	request->digit = digit;
@@ -359,7 +360,7 @@ int media_wait(struct media_session *session, enum media_side to, enum media_wai
 	if (when != MEDIA_WAIT_NOT && !sound && !engine->ringback &&
 	    sound_ringback(&engine->ringback))
 		return -ENOMEM;
-	request = request_create(session->shared, media_on_wait, to);
+	request = media_request_create(session->shared, media_on_wait, to);
 	if (!request)
 		return -ENOMEM;
 	request->when = when;

@@ -80,7 +80,8 @@ enum media_dtmf {
 	MEDIA_DTMF_INFO,    /* by signalling: MEDIA_EV_DIGIT and media_digit() */
 	MEDIA_DTMF_INBAND   /* tones in its speech, both ways */
 };
-#define MEDIA_CODECS_MAX 12
+#define MEDIA_CODECS_MAX   12
+#define MEDIA_ADDRESS_ROOM 46 /* bytes of a literal address, IPv6 included, with NUL */
 
 /* What a side may use. */
 struct media_codecs {
@@ -93,6 +94,10 @@ struct media_codecs {
 	/* Without ICE: its peer sends from the addresses its SDP names, so that a pair of
 	 * ports of the media thread serves all such sides (hub.h). */
 	bool shared_port;
+	/* Of several addresses of ours, the one that is in our c= and that a side without ICE
+	 * sends from: this one, ""; else that on the way to the media address of its peer, or
+	 * as long as no SDP has told that, to `near`, where the peer's signalling is; "". */
+	char address[MEDIA_ADDRESS_ROOM], near[MEDIA_ADDRESS_ROOM];
 };
 
 enum media_event_type {
@@ -158,7 +163,8 @@ struct media_address {
 
 struct media_engine_options {
 	const char *address, *advertised; /* see above */
-	/* Full agents have candidates on these too; all else is on the first alone. */
+	/* ICE has candidates on these too; a side without it is on the one that its peer is
+	 * reached from. */
 	const struct media_address *others;
 	unsigned other_count;
 	uint16_t port_min, port_max; /* inclusive */
@@ -182,6 +188,8 @@ int media_engine_create(struct media_engine **ret_engine,
 void media_engine_use_identity(struct media_engine *engine, struct dtls_identity *identity);
 /* The same; from here on it looks after these and no more after those before. NULL: none. */
 void media_engine_use_servers(struct media_engine *engine, struct ice_servers *servers);
+/* At which address of ours such a peer is offered media: the same number, the same address. */
+unsigned media_engine_address(const struct media_engine *engine, const struct media_codecs *rules);
 /* When the slowest of its threads was last seen at work; they turn at least once a
  * second. Any thread, while the engine lives. */
 mono_ms media_engine_beat(const struct media_engine *engine);

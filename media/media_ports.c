@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* media_ports.c - where packets of a side come in: a port of its own, or one for many. */
-#include <unistd.h>
+/* media_ports.c - where packets of a side come in: a port of its own, or one for many; and
+ * which of our addresses is told first. */
 #include "media/media_private.h"
 
 static int start_hub(struct media_engine *engine, struct worker *worker, struct hub **ret_hub)
 {
-	union net_address address = engine->hosts.own[0];
+	const struct net_hosts *hosts = &engine->hosts;
+	union net_address address = hosts->own[0];
+	int fds[NET_HOSTS_MAX][2], err;
 	uint16_t port;
-	int fds[2], err = ports_take_pair(engine->ports, &address, &port, fds);
 
+	err = ports_take_pair(engine->ports, hosts->own, hosts->count, &port, fds);
 	if (err)
 		return err;
 	net_set_port(&address, port);
-	return hub_create(ret_hub, worker, &address, fds);
+	return hub_create(ret_hub, worker, &address, fds, hosts->count);
 }
 
 static int take_seat(struct media_session *session, struct session_setup *setup,
@@ -25,30 +27,54 @@ static int take_seat(struct media_session *session, struct session_setup *setup,
 	if (err)
 		return err;
 	setup->hub[side] = *session->hub;
-	setup->address[side] = *hub_address(*session->hub);
+	setup->port[side] = net_port(hub_address(*session->hub));
 	return 0;
 }
 
-/* Behind a port for all there is none to take. */
+/* True: it was named. */
+static bool choose_host(const struct net_hosts *hosts, const struct media_codecs *rules,
+			unsigned *ret_host)
+{
+	union net_address address;
+	unsigned host = hosts->count;
+	bool named = rules->address[0] && net_parse(rules->address, 0, &address) == 0;
+
+	if (named)
+		host = hosts_find(hosts, &address);
+	else if (rules->near[0] && net_parse(rules->near, 0, &address) == 0)
+		host = hosts_towards(hosts, &address);
+	*ret_host = host < hosts->count ? host : 0;
+	return named && host < hosts->count;
+}
+
+unsigned media_engine_address(const struct media_engine *engine, const struct media_codecs *rules)
+{
+	unsigned host;
+
+	(void)choose_host(&engine->hosts, rules, &host);
+	return host;
+}
+
 int media_take_port(struct media_session *session, struct session_setup *setup,
 		    enum media_side side, uint16_t *ret_port)
 {
 	struct media_engine *engine = session->engine;
+	const struct net_hosts *hosts = &engine->hosts;
 	bool webrtc = setup->kind[side] == MEDIA_LEG_WEBRTC;
 	int err = 0;
 
-	setup->address[side] = engine->hosts.own[0];
+	setup->stays[side] = choose_host(hosts, &setup->rules.side[side], &setup->host[side]);
 	if (webrtc && setup->lite)
-		setup->address[side] = *lite_address(setup->lite);
+		setup->port[side] = net_port(lite_address(setup->lite));
 	else if (webrtc)
-		err = ports_take(engine->ports, engine->hosts.own, engine->hosts.count, ret_port);
+		err = ports_take(engine->ports, hosts->own, hosts->count, ret_port);
 	else if (leg_has_sockets(setup->kind[side]) && setup->rules.side[side].shared_port)
 		err = take_seat(session, setup, side);
 	else if (leg_has_sockets(setup->kind[side]))
-		err = ports_take_pair(engine->ports, &engine->hosts.own[0], ret_port,
+		err = ports_take_pair(engine->ports, hosts->own, hosts->count, ret_port,
 				      setup->fds[side]);
 	if (*ret_port)
-		net_set_port(&setup->address[side], *ret_port);
+		setup->port[side] = *ret_port;
 	return err;
 }
 
@@ -67,11 +93,8 @@ int media_take_ports(struct media_session *session, struct session_setup *setup)
 void media_give_back(struct media_engine *engine, struct shared *shared,
 		     struct session_setup *setup)
 {
-	for (unsigned side = 0; side < 2; side++) {
-		if (shared->ports[side] == 0 || !shared->pair[side])
-			continue;
-		close(setup->fds[side][0]);
-		close(setup->fds[side][1]);
-	}
+	for (unsigned side = 0; side < 2; side++)
+		if (shared->ports[side] != 0 && shared->pair[side])
+			ports_close(setup->fds[side], engine->hosts.count);
 	media_give_ports(engine, shared->ports, shared->pair);
 }

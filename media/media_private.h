@@ -106,7 +106,7 @@ struct news {
 /* ---- engine.c ---- */
 
 /* A quarter of a millisecond a day. One that cannot be made leaves the old. */
-void engine_renew_identity(struct media_engine *engine);
+void media_renew_identity(struct media_engine *engine);
 
 /* ---- media_ports.c ---- */
 
@@ -121,14 +121,14 @@ void media_give_back(struct media_engine *engine, struct shared *shared,
 
 /* ---- mail.c ---- */
 
-void shared_free(struct shared *shared); /* NULL is fine */
-void shared_unref(struct shared *shared);
-void setup_drop_local(struct session_setup *setup); /* what of a setup its local side takes */
+void media_shared_free(struct shared *shared); /* NULL is fine */
+void media_shared_unref(struct shared *shared);
+void media_drop_local(struct session_setup *setup); /* what of a setup its local side takes */
 
 /* NULL: no memory. */
-struct request *request_create(struct shared *shared, mail_fn *deliver, enum media_side side);
-void request_free(struct request *request);
-void news_free(struct mail *mail);
+struct request *media_request_create(struct shared *shared, mail_fn *deliver, enum media_side side);
+void media_request_free(struct request *request);
+void media_news_free(struct mail *mail);
 /* session_setup.tell */
 void media_tell(const struct media_event *event, bool offered, void *arg);
 

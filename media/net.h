@@ -18,15 +18,6 @@ union net_address {
 
 #define NET_TEXT_ROOM 64 /* "[v6 address]:port" and NUL */
 
-#define NET_HOSTS_MAX 4
-
-/* Our addresses, without ports, and what peers are told of each: behind a NAT another,
- * else the same. */
-struct net_hosts {
-	union net_address own[NET_HOSTS_MAX], told[NET_HOSTS_MAX];
-	unsigned count;
-};
-
 /* Literal IPv4 or IPv6 only, never a name. 0 or -EINVAL. */
 int net_parse(const char *host, uint16_t port, union net_address *ret_address) MUST_CHECK;
 void net_host(const union net_address *address, char ret_host[static NET_TEXT_ROOM]);

@@ -6,16 +6,23 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "media/packets.h"
+#include "media/ports.h"
 
 #define CANDIDATE_SILENT_MS 200 /* then another address may apply */
 #define CANDIDATE_GAP       25  /* packets: half a second */
 #define RTP_HEADER          12  /* bytes, RFC 3550 5.1 */
 
+/* Its own sockets on one of our addresses. */
+struct door {
+	struct watch rtp, rtcp;
+	struct plain *plain;
+};
+
 struct plain {
 	struct relay_leg *leg; /* beside the seats, which are looked at first */
 	struct hub_seat seats[2];
 	struct hub *hub; /* NULL: the sockets are its own */
-	struct watch rtp, rtcp;
+	unsigned host;   /* it sends from there */
 	struct worker *worker;
 	struct plain_latch latch;
 	bool sealed;          /* only SRTP is taken and sent */
@@ -23,6 +30,8 @@ struct plain {
 	mono_ms answer_by;    /* expected: else it is sent nothing */
 	void (*datagram)(const uint8_t *datagram, size_t length, void *arg); /* NULL: no DTLS */
 	void *datagram_arg;
+	unsigned door_count;
+	struct door doors[];
 };
 
 void plain_latch_set(struct plain_latch *latch, const union net_address *rtp,
@@ -249,14 +258,14 @@ static void look(unsigned step, const void *arg)
 
 static void on_rtp(struct watch *watch)
 {
-	struct plain *plain = CONTAINER_OF(watch, struct plain, rtp);
+	struct plain *plain = CONTAINER_OF(watch, struct door, rtp)->plain;
 
 	(void)packets_receive(worker_packets(plain->worker), watch->fd, 1, on_rtp_packet, plain);
 }
 
 static void on_rtcp(struct watch *watch)
 {
-	struct plain *plain = CONTAINER_OF(watch, struct plain, rtcp);
+	struct plain *plain = CONTAINER_OF(watch, struct door, rtcp)->plain;
 
 	(void)packets_receive(worker_packets(plain->worker), watch->fd, 1, on_rtcp_packet, plain);
 }
@@ -277,13 +286,16 @@ bool plain_is_mute(const struct plain *plain)
 static bool send_to(const struct plain *plain, bool rtcp, const uint8_t *packet, size_t length)
 {
 	enum hub_port port = rtcp && !plain->latch.mux ? HUB_RTCP : HUB_RTP;
-	int fd = port == HUB_RTCP ? plain->rtcp.fd : plain->rtp.fd;
+	const struct door *door;
 	union net_address to;
+	int fd;
 
 	if (plain_is_mute(plain) || !plain_latch_to(&plain->latch, rtcp, &to))
 		return false;
 	if (plain->hub)
-		return hub_send(plain->hub, port, &to, packet, length);
+		return hub_send(plain->hub, plain->host, port, &to, packet, length);
+	door = &plain->doors[plain->host];
+	fd = port == HUB_RTCP ? door->rtcp.fd : door->rtp.fd;
 	return sendto(fd, packet, length, MSG_DONTWAIT | MSG_NOSIGNAL, &to.any, net_size(&to)) ==
 	       (ssize_t)length;
 }
@@ -323,45 +335,58 @@ static void sealed_send_rtcp(struct relay_leg *leg, uint8_t *packet, size_t leng
 
 static const struct relay_ops relay_ops_sealed = { sealed_send_rtp, sealed_send_rtcp };
 
-static int watch_own(struct plain *plain, struct worker *worker, const int fds[2])
+static int watch_own(struct plain *plain, int (*fds)[2])
 {
-	int err;
+	int err = 0;
 
-	plain->rtp = (struct watch){ .fd = fds[0], .readable = on_rtp };
-	plain->rtcp = (struct watch){ .fd = fds[1], .readable = on_rtcp };
-	err = worker_watch(worker, &plain->rtp);
-	if (!err)
-		err = worker_watch(worker, &plain->rtcp);
+	for (unsigned i = 0; i < plain->door_count && !err; i++) {
+		struct door *door = &plain->doors[i];
+
+		door->plain = plain;
+		door->rtp = (struct watch){ .fd = fds[i][0], .readable = on_rtp };
+		door->rtcp = (struct watch){ .fd = fds[i][1], .readable = on_rtcp };
+		err = worker_watch(plain->worker, &door->rtp);
+		if (!err)
+			err = worker_watch(plain->worker, &door->rtcp);
+	}
 	return err;
 }
 
-static void close_own(const int fds[2])
+static void close_own(struct plain *plain)
 {
-	close(fds[0]); /* leaves the epoll set with it */
-	close(fds[1]);
+	for (unsigned i = 0; i < plain->door_count; i++) {
+		close(plain->doors[i].rtp.fd); /* leaves the epoll set with it */
+		close(plain->doors[i].rtcp.fd);
+	}
+}
+
+static void take_seats(struct plain *plain)
+{
+	plain->seats[HUB_RTP] = (struct hub_seat){
+		.port = HUB_RTP, .take = on_rtp_packet, .look = look, .arg = plain
+	};
+	plain->seats[HUB_RTCP] = (struct hub_seat){
+		.port = HUB_RTCP, .take = on_rtcp_packet, .look = look, .arg = plain
+	};
 }
 
 int plain_create(struct plain **ret_plain, struct worker *worker, struct relay_leg *leg,
-		 struct hub *hub, const int take_fds[2])
+		 struct hub *hub, int (*take_fds)[2], unsigned count)
 {
-	struct plain *plain = calloc(1, sizeof(*plain));
+	unsigned doors = hub ? 0 : count;
+	struct plain *plain = calloc(1, sizeof(*plain) + doors * sizeof(plain->doors[0]));
 	int err = plain ? 0 : -ENOMEM;
 
 	if (plain) {
 		plain->worker = worker;
 		plain->leg = leg;
 		plain->hub = hub;
-		plain->seats[HUB_RTP] = (struct hub_seat){
-			.port = HUB_RTP, .take = on_rtp_packet, .look = look, .arg = plain
-		};
-		plain->seats[HUB_RTCP] = (struct hub_seat){
-			.port = HUB_RTCP, .take = on_rtcp_packet, .look = look, .arg = plain
-		};
-		err = hub ? 0 : watch_own(plain, worker, take_fds);
+		plain->door_count = doors;
+		take_seats(plain);
+		err = watch_own(plain, take_fds);
 	}
 	if (err) {
-		if (!hub)
-			close_own(take_fds);
+		ports_close(take_fds, doors);
 		free(plain);
 		return err;
 	}
@@ -375,10 +400,14 @@ struct plain *plain_destroy(struct plain *plain)
 		return NULL;
 	hub_leave(&plain->seats[HUB_RTP]);
 	hub_leave(&plain->seats[HUB_RTCP]);
-	if (!plain->hub)
-		close_own((const int[2]){ plain->rtp.fd, plain->rtcp.fd });
+	close_own(plain);
 	free(plain);
 	return NULL;
+}
+
+void plain_set_host(struct plain *plain, unsigned host)
+{
+	plain->host = host;
 }
 
 /* RTCP of a peer that another one's RTCP comes from too is not heard; it is no reason to

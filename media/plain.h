@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* plain.h - a leg without ICE, RTP or SRTP: two sockets, or seats in a hub, and whom they
- * believe.
+/* plain.h - a leg without ICE, RTP or SRTP: two sockets on each of our addresses, or seats in
+ * a hub, and whom they believe.
  *
  * Media goes to the address that the peer's SDP names, and only what comes
  * from there is taken. A peer behind NAT sends from elsewhere; its address is
@@ -62,11 +62,14 @@ bool plain_latch_to(const struct plain_latch *latch, bool rtcp, union net_addres
 
 struct plain; /* opaque */
 
-/* Behind the ports of `hub`, borrowed; or, if it is NULL, with two bound sockets, which are
- * taken, also on failure. 0, -ENOMEM or epoll's. */
+/* Behind the ports of `hub`, borrowed; or, if it is NULL, with two bound sockets for each of
+ * `count` addresses of ours, which are taken, also on failure. 0, -ENOMEM or epoll's. */
 int plain_create(struct plain **ret_plain, struct worker *worker, struct relay_leg *leg,
-		 struct hub *hub, const int take_fds[2]) MUST_CHECK;
+		 struct hub *hub, int (*take_fds)[2], unsigned count) MUST_CHECK;
 struct plain *plain_destroy(struct plain *plain);
+
+/* From which of our addresses it sends; at first 0. It takes packets on each. */
+void plain_set_host(struct plain *plain, unsigned host);
 
 /* The peer's addresses by SDP. Clear packets flow from here on, sealed ones once
  * leg->srtp is there and plain_seal() has been called.

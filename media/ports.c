@@ -173,8 +173,30 @@ static int bind_pair(const union net_address *address, uint16_t port, int ret_fd
 	return err;
 }
 
-int ports_take_pair(struct ports *ports, const union net_address *address, uint16_t *ret_port,
-		    int ret_fds[2])
+void ports_close(int (*fds)[2], unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		close(fds[i][0]);
+		close(fds[i][1]);
+	}
+}
+
+static int bind_pairs(const union net_address *addresses, unsigned count, uint16_t port,
+		      int (*ret_fds)[2])
+{
+	for (unsigned i = 0; i < count; i++) {
+		int err = bind_pair(&addresses[i], port, ret_fds[i]);
+
+		if (err) {
+			ports_close(ret_fds, i);
+			return err;
+		}
+	}
+	return 0;
+}
+
+int ports_take_pair(struct ports *ports, const union net_address *addresses, unsigned count,
+		    uint16_t *ret_port, int (*ret_fds)[2])
 {
 	mono_ms now = clock_now();
 
@@ -182,11 +204,11 @@ int ports_take_pair(struct ports *ports, const union net_address *address, uint1
 	for (uint32_t tried = 0; tried < ports->count; tried++) {
 		uint32_t index = ports->next++ % ports->count;
 		uint16_t port = (uint16_t)(ports->min + index);
-		int fds[2] = { -1, -1 }, err;
+		int err;
 
 		if (port % 2 != 0 || !is_free(ports, index, now) || !is_free(ports, index + 1, now))
 			continue;
-		err = bind_pair(address, port, fds);
+		err = bind_pairs(addresses, count, port, ret_fds);
 		if (err == -EADDRINUSE)
 			continue;
 		if (err)
@@ -194,8 +216,6 @@ int ports_take_pair(struct ports *ports, const union net_address *address, uint1
 		mark_taken(ports, index, 2);
 		ports->next++;
 		*ret_port = port;
-		ret_fds[0] = fds[0];
-		ret_fds[1] = fds[1];
 		return 0;
 	}
 	return -ENOSPC;

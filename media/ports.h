@@ -24,10 +24,11 @@ struct ports *ports_destroy(struct ports *ports);
  * binds by itself). 0, -ENOSPC or another error of socket(2). */
 int ports_take(struct ports *ports, const union net_address *addresses, unsigned count,
 	       uint16_t *ret_port) MUST_CHECK;
-/* An even port and the next, as bound non-blocking sockets: RTP and RTCP
- * (RFC 3550 11). The caller owns the sockets. Same errors. */
-int ports_take_pair(struct ports *ports, const union net_address *address, uint16_t *ret_port,
-		    int ret_fds[2]) MUST_CHECK;
+/* An even port and the next, RTP and RTCP (RFC 3550 11), as bound non-blocking sockets on
+ * each of these addresses. The caller owns the sockets, two for each. Same errors. */
+int ports_take_pair(struct ports *ports, const union net_address *addresses, unsigned count,
+		    uint16_t *ret_port, int (*ret_fds)[2]) MUST_CHECK;
+void ports_close(int (*fds)[2], unsigned count); /* such sockets */
 void ports_give(struct ports *ports, uint16_t first, unsigned count);
 
 #endif

@@ -4,11 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include "base/log.h"
 #include "base/str.h"
 #include "media/local.h"
 #include "media/plain.h"
+#include "media/ports.h"
 #include "media/transcoder.h"
 #include "media/recorder.h"
 #include "media/waiting.h"
@@ -273,11 +273,12 @@ static int start_leg(struct session *session, enum media_side side)
 {
 	const struct session_setup *setup = &session->setup;
 	struct end *end = &session->ends[side];
-	const struct leg_setup leg = {
+	struct leg_setup leg = {
 		.kind = setup->kind[side],
-		.address = setup->address[side],
+		.port = setup->port[side],
 		.hosts = setup->hosts,
-		.fds = { setup->fds[side][0], setup->fds[side][1] },
+		.host = setup->host[side],
+		.stays = setup->stays[side],
 		.local = setup->local,
 		.recording = is_local(session, side) ? setup->recording : NULL,
 		.identity = setup->identity,
@@ -299,6 +300,7 @@ static int start_leg(struct session *session, enum media_side side)
 		.arg = end,
 	};
 
+	memcpy(leg.fds, setup->fds[side], sizeof(leg.fds));
 	end->session = session;
 	end->side = side;
 	(void)snprintf(end->label, sizeof(end->label), "session=%s side=%c", setup->name,
@@ -308,17 +310,20 @@ static int start_leg(struct session *session, enum media_side side)
 
 static timer_fn on_opening;
 
-int session_create(struct session **ret_session, const struct session_setup *setup)
+void session_close_fds(struct session_setup *setup, enum media_side side)
+{
+	if (leg_has_sockets(setup->kind[side]) && !setup->hub[side])
+		ports_close(setup->fds[side], setup->hosts->count);
+}
+
+int session_create(struct session **ret_session, struct session_setup *setup)
 {
 	struct session *session = calloc(1, sizeof(*session));
 	int err_a, err_b;
 
 	if (!session) {
-		for (enum media_side side = MEDIA_A; side <= MEDIA_B; side++)
-			if (session_has_fds(setup, side)) {
-				close(setup->fds[side][0]);
-				close(setup->fds[side][1]);
-			}
+		session_close_fds(setup, MEDIA_A);
+		session_close_fds(setup, MEDIA_B);
 		free(setup->local_offer);
 		media_sound_unref(setup->local.sound);
 		recording_close(setup->recording, /* keep= */ false, "");
@@ -952,7 +957,9 @@ static int replace_b(struct session *session, const struct session_setup *b)
 	leg_done(&session->legs[MEDIA_B]);
 	media_sound_unref(setup->local.sound);
 	setup->kind[MEDIA_B] = b->kind[MEDIA_B];
-	setup->address[MEDIA_B] = b->address[MEDIA_B];
+	setup->port[MEDIA_B] = b->port[MEDIA_B];
+	setup->host[MEDIA_B] = b->host[MEDIA_B];
+	setup->stays[MEDIA_B] = b->stays[MEDIA_B];
 	setup->origin[MEDIA_B] = b->origin[MEDIA_B];
 	memcpy(setup->fds[MEDIA_B], b->fds[MEDIA_B], sizeof(setup->fds[MEDIA_B]));
 	setup->hub[MEDIA_B] = b->hub[MEDIA_B];

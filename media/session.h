@@ -18,9 +18,11 @@ struct session_setup {
 	struct media_local local;       /* its reference to a sound is taken */
 	struct recording *recording;    /* taken: of the local side; NULL: none */
 	struct media_desc *local_offer; /* taken: codecs of the local side; NULL without one */
-	union net_address address[2];
+	uint16_t port[2];
 	const struct net_hosts *hosts; /* borrowed: the engine outlives its sessions */
-	int fds[2][2];
+	unsigned host[2];              /* of these, to begin with, */
+	bool stays[2];                 /* and for good if it can be */
+	int fds[2][NET_HOSTS_MAX][2];
 	struct sdp_origin origin[2]; /* 0: a new one */
 	char name[48];
 	struct worker *worker;
@@ -40,14 +42,11 @@ struct session_setup {
 	void *arg;
 };
 
-/* Whether the leg of this side is to take setup->fds. */
-static inline bool session_has_fds(const struct session_setup *setup, enum media_side side)
-{
-	return leg_has_sockets(setup->kind[side]) && !setup->hub[side];
-}
+/* What no leg has taken of this side. */
+void session_close_fds(struct session_setup *setup, enum media_side side);
 
 /* 0, -ENOMEM or -EIO. What is taken is so also on failure. */
-int session_create(struct session **ret_session, const struct session_setup *setup) MUST_CHECK;
+int session_create(struct session **ret_session, struct session_setup *setup) MUST_CHECK;
 struct session *session_destroy(struct session *session);
 
 void session_offer(struct session *session, enum media_side from, const char *sdp);

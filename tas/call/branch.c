@@ -39,6 +39,7 @@ struct branch {
 	struct leg *leg;
 	struct media_session *session; /* NULL: passed through, or not yet */
 	char *offer;                   /* the session's for the target; NULL: not yet, or none */
+	unsigned address;              /* of ours, that is in it: media_engine_address() */
 	enum call_bypass bypass;       /* why it is passed through */
 	bool heard;                    /* an 18x came: nobody stands in any more */
 	int early_status;              /* of the last 18x with SDP, while A may not have it */
@@ -188,6 +189,7 @@ static void branch_prepare(struct branch *branch)
 	int err = call_open_session(call, branch->step, branch->step->media, &branch->step->local,
 				    &branch->session);
 
+	branch->address = media_engine_address(call->room->media, &branch->step->codecs);
 	if (!err && !offer) {
 		branch_dial(branch, NULL);
 		return;
@@ -202,9 +204,23 @@ static void branch_prepare(struct branch *branch)
 	branch_timer(branch, MEDIA_MS);
 }
 
+/* Who stands in may be reached from another address of ours than the offer has. */
+static void drop_offer_elsewhere(struct branch *branch)
+{
+	const struct media_engine *media = branch->call->room->media;
+
+	if (!branch->session ||
+	    branch->address == media_engine_address(media, &branch->step->codecs))
+		return;
+	branch->session = media_session_destroy(branch->session);
+	free(branch->offer);
+	branch->offer = NULL;
+}
+
 static void branch_begin(struct branch *branch)
 {
 	timer_cancel(&branch->timer);
+	drop_offer_elsewhere(branch);
 	branch->try = record_try(branch->call, branch->step->label);
 	if (branch->step->bypass)
 		branch_dial_passed_through(branch, branch->step->bypass);

@@ -109,6 +109,7 @@ struct call {
 	struct leg *leg[2];             /* by media_side */
 	int peer[2];                    /* who is there, numbered as leg_info.peer */
 	const struct call_step *step_b; /* what leg B was invited for, while there is one */
+	unsigned address_b;             /* of ours, in what B is offered: media_engine_address() */
 	struct media_session *session;
 	enum media_leg_kind session_kind_b;
 	bool pass_through;       /* this step carries SDP untouched */

@@ -249,6 +249,7 @@ static int open_session(struct call *call, enum media_leg_kind kind_b,
 	const char *offer = leg_info(call->leg[MEDIA_A])->sdp;
 	int err;
 
+	call->address_b = media_engine_address(call->room->media, &call_current_step(call)->codecs);
 	if (may_turn(call))
 		return turn_session(call, kind_b, local);
 	call_drop_session(call);
@@ -270,9 +271,11 @@ static void start_dial(struct call *call, const struct call_step *step)
 		return;
 	}
 	call->pass_through = false;
-	/* The next gateway of a trunk gets the offer the dead one did not answer. */
+	/* The next gateway of a trunk gets the offer the dead one did not answer, unless it is
+	 * reached from another address of ours. */
 	if (call->session && call->sent[MEDIA_B] && !call->b_spoke &&
-	    call->session_kind_b == step->media) {
+	    call->session_kind_b == step->media &&
+	    call->address_b == media_engine_address(call->room->media, &step->codecs)) {
 		call_dial(call, call->sent[MEDIA_B]);
 		return;
 	}

@@ -276,8 +276,10 @@ struct call_plan *decision_finish(struct decision *decision)
 {
 	if (!decision->failed)
 		core_spread(decision);
-	if (!decision->failed)
+	if (!decision->failed) {
+		near_tell(decision);
 		write_record(decision);
+	}
 	if (decision->failed)
 		return call_plan_free(decision->plan);
 	return decision->plan;

@@ -146,6 +146,9 @@ void core_done(struct service_room *room);
  * tried at the next. */
 void core_spread(struct decision *decision);
 
+/* near.c: media_codecs.near of every side in the finished plan */
+void near_tell(struct decision *decision);
+
 /* admission.c: a number as dialled, the core's prefix taken off */
 bool emergency_dialled(const struct config *config, const char *number);
 /* Whether the request itself says so. priority: of the header; may be NULL */

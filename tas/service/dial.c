@@ -28,6 +28,9 @@ void dial_codecs(const struct config_trunk *trunk, struct media_codecs *ret_code
 	memset(ret_codecs, 0, sizeof(*ret_codecs));
 	ret_codecs->convert = true;
 	ret_codecs->shared_port = trunk->shared_port;
+	if (trunk->media_address) /* a checked address: it fits */
+		(void)snprintf(ret_codecs->address, sizeof(ret_codecs->address), "%s",
+			       trunk->media_address);
 	ret_codecs->dtmf = dtmf[trunk->dtmf];
 	for (size_t i = 0; i < trunk->codec_count && i < MEDIA_CODECS_MAX; i++) {
 		(void)snprintf(ret_codecs->names[i], sizeof(ret_codecs->names[i]), "%s",

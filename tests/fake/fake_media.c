@@ -149,6 +149,13 @@ static void keep_recording(struct media_session *session, const struct media_rec
 	session->recording.about = session->about;
 }
 
+/* Of two: one of each family. */
+unsigned media_engine_address(const struct media_engine *engine, const struct media_codecs *rules)
+{
+	(void)engine;
+	return strchr(rules->near, ':') != NULL;
+}
+
 int media_session_create(struct media_session **ret_session, struct media_engine *engine,
 			 const struct media_session_options *options)
 {

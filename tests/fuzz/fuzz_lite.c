@@ -112,12 +112,12 @@ static void open_peer(int *ret_fd)
 
 static void set_up(void)
 {
-	union net_address address;
+	struct net_hosts hosts = { .count = 1 };
 
 	log_set_level(LOG_LEVEL_ERROR);
 	clock_fake_set(1000);
-	if (sem_init(&done, 0, 0) || net_parse("127.0.0.1", 0, &address) ||
-	    worker_create(&worker, 0, WORKER_ANYWHERE) || lite_create(&lite, worker, &address))
+	if (sem_init(&done, 0, 0) || net_parse("127.0.0.1", 0, &hosts.own[0]) ||
+	    worker_create(&worker, 0, WORKER_ANYWHERE) || lite_create(&lite, worker, &hosts, 0))
 		abort();
 	on_worker(make_legs);
 	for (unsigned i = 0; i < PEERS; i++)

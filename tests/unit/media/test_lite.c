@@ -33,6 +33,7 @@ struct end {
 
 static struct worker *worker;
 static struct lite *lite;
+static struct net_hosts hosts;
 static struct end ends[LEGS];
 static StunAgent agent;
 
@@ -136,15 +137,19 @@ static void send_hello(void *arg)
 
 /* ---- a peer ---- */
 
+static void peer_turn(int fd, const union net_address *port)
+{
+	assert_int_equal(connect(fd, &port->any, net_size(port)), 0);
+}
+
 static int peer_open(void)
 {
 	struct sockaddr_in any = { .sin_family = AF_INET,
 				   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	const union net_address *port = lite_address(lite);
 
 	assert_int_equal(bind(fd, (struct sockaddr *)&any, sizeof(any)), 0);
-	assert_int_equal(connect(fd, &port->any, net_size(port)), 0);
+	peer_turn(fd, lite_address(lite));
 	return fd;
 }
 
@@ -246,21 +251,38 @@ static bool hears(int fd)
 
 /* ---- set-up ---- */
 
-static int setup(void **state)
+static int setup_on(const char *const *addresses, unsigned count)
 {
-	union net_address address;
+	memset(&hosts, 0, sizeof(hosts));
+	for (; hosts.count < count; hosts.count++)
+		assert_int_equal(net_parse(addresses[hosts.count], 0, &hosts.own[hosts.count]), 0);
 
-	(void)state;
 	log_set_level(LOG_LEVEL_ERROR);
 	clock_fake_set(1000);
 	memset(ends, 0, sizeof(ends));
 	stun_agent_init(&agent, STUN_ALL_KNOWN_ATTRIBUTES, STUN_COMPATIBILITY_RFC5389,
 			STUN_AGENT_USAGE_SHORT_TERM_CREDENTIALS | STUN_AGENT_USAGE_USE_FINGERPRINT);
-	assert_int_equal(net_parse("127.0.0.1", 0, &address), 0);
 	assert_int_equal(worker_create(&worker, 0, WORKER_ANYWHERE), 0);
-	assert_int_equal(lite_create(&lite, worker, &address), 0);
+	assert_int_equal(lite_create(&lite, worker, &hosts, 0), 0);
 	on_worker(make_legs, NULL);
 	return 0;
+}
+
+static int setup(void **state)
+{
+	static const char *const one[] = { "127.0.0.1" };
+
+	(void)state;
+	return setup_on(one, 1);
+}
+
+/* Two interfaces of a family each: here both are IPv4, which every machine has. */
+static int setup_two(void **state)
+{
+	static const char *const two[] = { "127.0.0.1", "127.0.0.2" };
+
+	(void)state;
+	return setup_on(two, 2);
 }
 
 static int teardown(void **state)
@@ -502,7 +524,88 @@ static void rubbish_is_dropped(void **state)
 	close(fd);
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+static void each_address_is_a_candidate_of_its_own_rank(void **state)
+{
+	const struct sdp_candidate *first = &ends[0].desc.candidates[0], *second = first + 1;
+
+	(void)state;
+	assert_int_equal(ends[0].desc.candidate_count, 2);
+	assert_true(net_same_host(&first->address, &hosts.own[0]));
+	assert_true(net_same_host(&second->address, &hosts.own[1]));
+	/* RFC 8445 5.1.2.1: type preference 126, local preferences that differ, component 1. */
+	assert_int_equal(first->priority, 126u * (1u << 24) + 65535u * (1u << 8) + 255u);
+	assert_int_equal(second->priority, 126u * (1u << 24) + 65534u * (1u << 8) + 255u);
+	assert_string_not_equal(first->foundation, second->foundation);
+}
+
+static void a_check_is_answered_from_where_it_came_to(void **state)
+{
+	const struct sdp_candidate *second = &ends[0].desc.candidates[1];
+	int fd = peer_open();
+
+	(void)state;
+	peer_turn(fd, &second->address); /* from now on it hears nothing of the first */
+	assert_false(echoes(fd));
+	prove(fd, &ends[0], false);
+	assert_true(echoes(fd));
+	on_worker(send_hello, &ends[0]);
+	assert_true(hears(fd));
+	close(fd);
+}
+
+static void a_peer_moves_from_one_of_our_addresses_to_another(void **state)
+{
+	int fd = peer_open();
+
+	(void)state;
+	prove(fd, &ends[0], true);
+	on_worker(send_hello, &ends[0]);
+	assert_true(hears(fd));
+	peer_turn(fd, &ends[0].desc.candidates[1].address);
+	prove(fd, &ends[0], false); /* it has looked, not chosen */
+	on_worker(send_hello, &ends[0]);
+	assert_false(hears(fd));
+	prove(fd, &ends[0], true);
+	on_worker(send_hello, &ends[0]);
+	assert_true(hears(fd));
+	assert_int_equal(ends[0].connected, 2);
+	close(fd);
+}
+
+static void one_port_may_be_two_calls_peer_at_two_of_our_addresses(void **state)
+{
+	int fd = peer_open();
+
+	(void)state;
+	prove(fd, &ends[0], true);
+	assert_true(echoes(fd));
+	peer_turn(fd, &ends[1].desc.candidates[1].address);
+	prove(fd, &ends[1], true);
+	assert_true(echoes(fd));
+	assert_int_equal(ends[0].packets, 1);
+	assert_int_equal(ends[1].packets, 1);
+	close(fd);
+}
+
+static void a_lite_peer_is_believed_of_a_family_of_ours(void **state)
+{
+	static struct media_desc remote;
+	socklen_t length = sizeof(remote.candidates[1].address);
+	int fd = peer_open();
+
+	(void)state;
+	memset(&remote, 0, sizeof(remote));
+	remote.ice_lite = true;
+	remote.candidate_count = 2;
+	assert_int_equal(net_parse("2001:db8::1", 4000, &remote.candidates[0].address), 0);
+	assert_int_equal(getsockname(fd, &remote.candidates[1].address.any, &length), 0);
+	assert_int_equal(lite_leg_set_remote(ends[0].leg, &remote), 0);
+	assert_true(echoes(fd));
+	close(fd);
+}
+
+#define T(f)  cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T2(f) cmocka_unit_test_setup_teardown(f, setup_two, teardown)
 
 int main(void)
 {
@@ -519,6 +622,11 @@ int main(void)
 		T(a_live_call_does_not_lose_its_peer_to_another),
 		T(a_lite_peer_is_believed),
 		T(rubbish_is_dropped),
+		T2(each_address_is_a_candidate_of_its_own_rank),
+		T2(a_check_is_answered_from_where_it_came_to),
+		T2(a_peer_moves_from_one_of_our_addresses_to_another),
+		T2(one_port_may_be_two_calls_peer_at_two_of_our_addresses),
+		T2(a_lite_peer_is_believed_of_a_family_of_ours),
 	};
 
 	return cmocka_run_group_tests_name("media/lite", tests, NULL, NULL);

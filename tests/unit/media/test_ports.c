@@ -31,7 +31,7 @@ static void pairs_are_even_and_bound(void **state)
 
 	(void)state;
 	assert_int_equal(ports_create(&ports, 22101, 22111), 0);
-	assert_int_equal(ports_take_pair(ports, &loopback, &port, fds), 0);
+	assert_int_equal(ports_take_pair(ports, &loopback, 1, &port, &fds), 0);
 	assert_int_equal(port % 2, 0);
 	assert_int_equal(getsockname(fds[1], &bound.any, &size), 0);
 	assert_int_equal(net_port(&bound), port + 1);
@@ -70,7 +70,7 @@ static void a_port_somebody_else_holds_is_passed_over(void **state)
 	net_set_port(&held, 22131);
 	assert_int_equal(bind(fd, &held.any, net_size(&held)), 0);
 	assert_int_equal(ports_create(&ports, 22130, 22133), 0);
-	assert_int_equal(ports_take_pair(ports, &loopback, &port, fds), 0);
+	assert_int_equal(ports_take_pair(ports, &loopback, 1, &port, &fds), 0);
 	assert_int_equal(port, 22132);
 	close(fds[0]);
 	close(fds[1]);
@@ -157,7 +157,7 @@ static void gauges_tell_free_used_and_resting_ports(void **state)
 	(void)state;
 	assert_int_equal(ports_create(&ports, 22150, 22155), 0);
 	assert_gauges(6, 0, 0);
-	assert_int_equal(ports_take_pair(ports, &loopback, &pair, fds), 0);
+	assert_int_equal(ports_take_pair(ports, &loopback, 1, &pair, &fds), 0);
 	assert_int_equal(ports_take(ports, &loopback, 1, &one), 0);
 	assert_gauges(3, 3, 0);
 	ports_give(ports, pair, 2);
@@ -213,9 +213,37 @@ static void a_port_is_free_on_all_addresses_or_not_taken(void **state)
 	close(fd);
 }
 
+static void a_pair_is_on_all_addresses_or_not_taken(void **state)
+{
+	union net_address both[2], bound;
+	socklen_t size = sizeof(bound);
+	int fd = socket(AF_INET, SOCK_DGRAM, 0), fds[2][2], held[2][2];
+	struct ports *ports;
+	uint16_t port;
+
+	(void)state;
+	assert_int_equal(net_parse("127.0.0.1", 0, &both[0]), 0);
+	assert_int_equal(net_parse("127.0.0.2", 22171, &both[1]), 0);
+	assert_int_equal(bind(fd, &both[1].any, net_size(&both[1])), 0);
+	assert_int_equal(ports_create(&ports, 22170, 22173), 0);
+	assert_int_equal(ports_take_pair(ports, both, 2, &port, held), 0);
+	assert_int_equal(port, 22172);
+	assert_int_equal(getsockname(held[1][1], &bound.any, &size), 0);
+	assert_true(net_same_host(&bound, &both[1]));
+	assert_int_equal(net_port(&bound), 22173);
+	assert_int_equal(ports_take_pair(ports, both, 2, &port, fds), -ENOSPC);
+	assert_int_equal(ports_take_pair(ports, both, 1, &port, fds), 0); /* the first is free */
+	assert_int_equal(port, 22170);
+	ports_close(fds, 1);
+	ports_close(held, 2);
+	ports_destroy(ports);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(a_pair_is_on_all_addresses_or_not_taken, set_up),
 		cmocka_unit_test_setup(pairs_are_even_and_bound, set_up),
 		cmocka_unit_test_setup(an_empty_range_says_so_and_a_port_given_back_rests, set_up),
 		cmocka_unit_test_setup(a_port_somebody_else_holds_is_passed_over, set_up),

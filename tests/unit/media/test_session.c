@@ -50,7 +50,10 @@ static void on_event(struct media_session *session, const struct media_event *ev
 	party->status = event->status;
 }
 
-static bool shared_ports; /* of the parties created */
+static bool shared_ports; /* of the parties created, */
+static struct {
+	const char *near, *address;
+} places[2]; /* and media_codecs of their sides; NULL: "" */
 
 static struct party *party_create_on(struct media_engine *engine, enum media_leg_kind a,
 				     enum media_leg_kind b, const struct media_local *local)
@@ -60,7 +63,16 @@ static struct party *party_create_on(struct media_engine *engine, enum media_leg
 		.kind = { a, b }, .name = "test", .on_event = on_event, .arg = party
 	};
 
-	options.rules[MEDIA_A].shared_port = options.rules[MEDIA_B].shared_port = shared_ports;
+	for (unsigned side = 0; side < 2; side++) {
+		struct media_codecs *rules = &options.rules[side];
+
+		rules->shared_port = shared_ports;
+		if (places[side].near)
+			(void)strncpy(rules->near, places[side].near, sizeof(rules->near) - 1);
+		if (places[side].address)
+			(void)strncpy(rules->address, places[side].address,
+				      sizeof(rules->address) - 1);
+	}
 	if (local)
 		options.local = *local;
 	assert_int_equal(media_session_create(&party->session, engine, &options), 0);
@@ -1171,7 +1183,7 @@ static void a_full_agent_is_on_all_addresses(void **state)
 						   .port_max = 22639,
 						   .threads = 1 };
 	struct media_engine *before[2] = { exchange(0, &v6), NULL };
-	struct party *relay, *plain, *caller;
+	struct party *relay, *caller;
 	const char *offer;
 
 	(void)state;
@@ -1196,15 +1208,148 @@ static void a_full_agent_is_on_all_addresses(void **state)
 	party_destroy(relay);
 	party_destroy(caller);
 
-	plain = party_create_on(engines[1], MEDIA_LEG_RTP, MEDIA_LEG_LOCAL, &tone_440);
-	caller = phone(MEDIA_LEG_RTP, &tone_440); /* without ICE there is one address */
-	assert_int_equal(media_offer(plain->session, MEDIA_A, offer_of(caller)), 0);
-	await_event(plain, MEDIA_EV_REFUSED, MEDIA_A, 1);
-	assert_non_null(strstr(plain->reason, "of another address family than ours"));
-	party_destroy(plain);
-	party_destroy(caller);
 	put_back(1, before[1]);
 	put_back(0, before[0]);
+}
+
+/* engines[1] is on an address of each family, the IPv6 one first; NULL: this machine has
+ * none. */
+static struct media_engine *exchange_for_both(bool ice_lite)
+{
+	static const struct media_address others[] = { { "127.0.0.2", NULL } };
+	const struct media_engine_options both = { .address = "::1",
+						   .others = others,
+						   .other_count = 1,
+						   .port_min = 22680,
+						   .port_max = 22719,
+						   .threads = 1,
+						   .ice_lite = ice_lite };
+
+	return exchange(1, &both);
+}
+
+/* The caller is at ::1, the callee at 127.0.0.1; what is known of the callee before its
+ * answer is where its signalling is. */
+static void talk_across_families(enum media_leg_kind kind, bool shared)
+{
+	struct party *caller, *callee = phone(kind, &tone_600), *relay;
+
+	places[MEDIA_A].near = "::1";
+	caller = party_create_on(engines[1], kind, MEDIA_LEG_LOCAL, &tone_440);
+	places[MEDIA_A].near = NULL;
+	places[MEDIA_B].near = "127.0.0.1";
+	shared_ports = shared;
+	relay = party_create_on(engines[1], kind, kind, NULL);
+	shared_ports = false;
+	places[MEDIA_B].near = NULL;
+	connect_through(caller, relay, callee);
+	assert_non_null(strstr(caller->sdp[MEDIA_EV_OFFER][MEDIA_A], "c=IN IP6 ::1\r\n"));
+	assert_non_null(strstr(relay->sdp[MEDIA_EV_OFFER][MEDIA_B], "c=IN IP4 127.0.0.2\r\n"));
+	assert_non_null(strstr(relay->sdp[MEDIA_EV_ANSWER][MEDIA_A], "c=IN IP6 ::1\r\n"));
+	await_tone(caller, MEDIA_B, 600);
+	await_tone(callee, MEDIA_B, 440);
+	assert_int_equal(receipt(callee, MEDIA_A).dropped_source, 0);
+	party_destroy(caller);
+	party_destroy(callee);
+	party_destroy(relay);
+}
+
+static void without_ice_each_side_is_served_in_its_family(void **state)
+{
+	struct media_engine *before = exchange_for_both(false);
+
+	(void)state;
+	if (!before)
+		skip(); /* a host without IPv6 */
+	for (enum media_leg_kind kind = MEDIA_LEG_RTP; kind < MEDIA_LEG_LOCAL; kind++)
+		talk_across_families(kind, /* shared= */ false);
+	talk_across_families(MEDIA_LEG_RTP, /* shared= */ true);
+	talk_across_families(MEDIA_LEG_SDES, /* shared= */ true);
+	talk_on(engines[1], MEDIA_LEG_RTP, MEDIA_LEG_WEBRTC); /* the phones are IPv4 */
+	put_back(1, before);
+}
+
+/* Who is at ::1 and moves to 127.0.0.1, as by a transfer within a PBX (RFC 3264 8.3.1). */
+static void a_peer_without_ice_moves_to_the_other_family(void **state)
+{
+	struct media_engine *before = exchange_for_both(false);
+	struct party *first, *second, *relay;
+	const char *answer;
+
+	(void)state;
+	if (!before)
+		skip();
+	places[MEDIA_A].near = "::1";
+	first = party_create_on(engines[1], MEDIA_LEG_RTP, MEDIA_LEG_LOCAL, &tone_440);
+	places[MEDIA_A].near = NULL;
+	second = phone(MEDIA_LEG_RTP, &tone_600);
+	relay = party_create_on(engines[1], MEDIA_LEG_RTP, MEDIA_LEG_LOCAL, &tone_440);
+	assert_int_equal(media_offer(relay->session, MEDIA_A, offer_of(first)), 0);
+	await_event(relay, MEDIA_EV_ANSWER, MEDIA_A, 1);
+	assert_int_equal(media_answer(first->session, MEDIA_A, relay->sdp[MEDIA_EV_ANSWER][0]), 0);
+	await_tone(first, MEDIA_B, 440);
+	assert_int_equal(media_offer(relay->session, MEDIA_A, offer_of(second)), 0);
+	await_event(relay, MEDIA_EV_ANSWER, MEDIA_A, 2);
+	answer = relay->sdp[MEDIA_EV_ANSWER][0];
+	assert_non_null(strstr(answer, "c=IN IP4 127.0.0.2\r\n"));
+	assert_int_equal(media_answer(second->session, MEDIA_A, answer), 0);
+	await_tone(second, MEDIA_B, 440);
+	assert_int_equal(receipt(second, MEDIA_A).dropped_source, 0);
+	party_destroy(first);
+	party_destroy(second);
+	party_destroy(relay);
+	put_back(1, before);
+}
+
+static void the_address_that_is_named_for_a_side_is_offered(void **state)
+{
+	struct media_engine *before = exchange_for_both(false);
+	struct media_codecs named = { .address = "127.0.0.2" }, there = { .near = "::1" };
+	struct media_codecs unknown = { .near = "pbx.example.com" };
+	struct party *party;
+
+	(void)state;
+	if (!before)
+		skip();
+	places[MEDIA_A].near = "::1";
+	places[MEDIA_A].address = "127.0.0.2";
+	party = party_create_on(engines[1], MEDIA_LEG_RTP, MEDIA_LEG_LOCAL, &tone_440);
+	places[MEDIA_A].near = places[MEDIA_A].address = NULL;
+	assert_non_null(strstr(offer_of(party), "c=IN IP4 127.0.0.2\r\n"));
+	assert_int_not_equal(media_engine_address(engines[1], &named),
+			     media_engine_address(engines[1], &there));
+	assert_int_equal(media_engine_address(engines[1], &unknown), 0); /* the first */
+	party_destroy(party);
+	put_back(1, before);
+}
+
+static void a_lite_agent_is_on_all_addresses(void **state)
+{
+	const struct media_engine_options v6 = {
+		.address = "::1", .port_min = 22500, .port_max = 22599, .threads = 1
+	};
+	struct media_engine *before[2] = { NULL, exchange_for_both(true) };
+	struct party *party;
+	const char *offer;
+
+	(void)state;
+	if (!before[1])
+		skip();
+	talk_on(engines[1], MEDIA_LEG_WEBRTC, MEDIA_LEG_WEBRTC); /* by IPv4 */
+	before[0] = exchange(0, &v6);
+	assert_non_null(before[0]);
+	talk_on(engines[1], MEDIA_LEG_WEBRTC, MEDIA_LEG_WEBRTC);
+	put_back(0, before[0]);
+	places[MEDIA_A].near = "127.0.0.1";
+	party = party_create_on(engines[1], MEDIA_LEG_WEBRTC, MEDIA_LEG_LOCAL, &tone_440);
+	places[MEDIA_A].near = NULL;
+	offer = offer_of(party);
+	assert_non_null(strstr(offer, "c=IN IP4 127.0.0.2\r\n")); /* who reads no candidates */
+	assert_non_null(strstr(offer, "a=ice-lite\r\n"));
+	assert_non_null(strstr(offer, "a=candidate:1 1 UDP 2130706431 ::1 "));
+	assert_non_null(strstr(offer, "a=candidate:2 1 UDP 2130706175 127.0.0.2 "));
+	party_destroy(party);
+	put_back(1, before[1]);
 }
 
 /* Nobody is at 127.0.0.9: the phones learn the address from what we send, a peer-
@@ -2170,6 +2315,10 @@ int main(void)
 		cmocka_unit_test(an_answer_may_come_twice_and_change),
 		cmocka_unit_test(a_bad_second_answer_leaves_the_first_in_force),
 		cmocka_unit_test(ipv6_carries_audio_too),
+		cmocka_unit_test(without_ice_each_side_is_served_in_its_family),
+		cmocka_unit_test(a_peer_without_ice_moves_to_the_other_family),
+		cmocka_unit_test(the_address_that_is_named_for_a_side_is_offered),
+		cmocka_unit_test(a_lite_agent_is_on_all_addresses),
 		cmocka_unit_test(an_advertised_address_stands_wherever_ours_would),
 		cmocka_unit_test(a_full_agent_is_on_all_addresses),
 		cmocka_unit_test(who_cannot_reach_the_advertised_address_is_reached_by_us),
