@@ -17,7 +17,7 @@
 #define BREAKOUT_MEDIA_HUB_H
 
 #include "media/address_table.h"
-#include "media/hosts.h"
+#include "media/net_hosts.h"
 #include "media/packets.h"
 #include "media/worker.h"
 

@@ -19,7 +19,7 @@
 #include <stdint.h>
 #include "base/macros.h"
 #include "base/timer_wheel.h"
-#include "media/hosts.h"
+#include "media/net_hosts.h"
 #include "media/sdp.h"
 #include "media/servers.h"
 

@@ -225,7 +225,7 @@ static unsigned choose_host(const struct leg *leg, const struct media_desc *remo
 		return leg->host;
 	if (leg_has_sockets(leg->setup.kind) && net_is_unspecified(&remote->rtp))
 		return leg->host; /* on hold it is nowhere */
-	host = hosts_towards(hosts, &remote->rtp);
+	host = net_hosts_towards(hosts, &remote->rtp);
 	return host < hosts->count ? host : leg->host;
 }
 

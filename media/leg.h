@@ -12,7 +12,7 @@
 #define BREAKOUT_MEDIA_LEG_H
 
 #include "media/dtls.h"
-#include "media/hosts.h"
+#include "media/net_hosts.h"
 #include "media/relay.h"
 #include "media/worker.h"
 

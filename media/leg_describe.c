@@ -69,7 +69,7 @@ static void advertise(const struct leg *leg, struct media_desc *ours)
 	unsigned host;
 
 	for (unsigned i = 0; i < ours->candidate_count; i++) {
-		host = hosts_find(hosts, &ours->candidates[i].address);
+		host = net_hosts_find(hosts, &ours->candidates[i].address);
 		if (ours->candidates[i].type == SDP_HOST && host < hosts->count)
 			net_set_host(&ours->candidates[i].address, &hosts->told[host]);
 	}

@@ -10,7 +10,7 @@ static bool is_own(const struct leg *leg, const union net_address *address)
 	const struct net_hosts *hosts = leg->setup.hosts;
 	uint16_t port = net_port(address);
 
-	if (hosts_find(hosts, address) == hosts->count)
+	if (net_hosts_find(hosts, address) == hosts->count)
 		return false;
 	return port == leg->setup.port ||
 	       (leg_has_sockets(leg->setup.kind) && port == leg->setup.port + 1);
@@ -21,11 +21,12 @@ static const char *forbidden(const struct leg *leg, const union net_address *add
 {
 	if (address->any.sa_family == AF_UNSPEC)
 		return "is not a literal address";
-	if (hosts_of_family(leg->setup.hosts, address->any.sa_family) == leg->setup.hosts->count)
+	if (net_hosts_of_family(leg->setup.hosts, address->any.sa_family) ==
+	    leg->setup.hosts->count)
 		return "is of another address family than ours";
 	if (net_is_multicast(address))
 		return "is multicast, broadcast or reserved";
-	if (net_is_loopback(address) && !hosts_on_loopback(leg->setup.hosts))
+	if (net_is_loopback(address) && !net_hosts_on_loopback(leg->setup.hosts))
 		return "is loopback";
 	if (is_own(leg, address))
 		return "is our own";

@@ -18,7 +18,7 @@
 #ifndef BREAKOUT_MEDIA_LITE_H
 #define BREAKOUT_MEDIA_LITE_H
 
-#include "media/hosts.h"
+#include "media/net_hosts.h"
 #include "media/ice.h"
 #include "media/worker.h"
 

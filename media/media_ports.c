@@ -40,9 +40,9 @@ static bool choose_host(const struct net_hosts *hosts, const struct media_codecs
 	bool named = rules->address[0] && net_parse(rules->address, 0, &address) == 0;
 
 	if (named)
-		host = hosts_find(hosts, &address);
+		host = net_hosts_find(hosts, &address);
 	else if (rules->near[0] && net_parse(rules->near, 0, &address) == 0)
-		host = hosts_towards(hosts, &address);
+		host = net_hosts_towards(hosts, &address);
 	*ret_host = host < hosts->count ? host : 0;
 	return named && host < hosts->count;
 }

@@ -33,13 +33,15 @@ def write_tone(path, hz, seconds=30):
 
 class Baresip:
     """Answers every call; plays a tone, writes what it hears to a file. account: who it
-    is and where it registers; None: nobody, on UDP. encryption: a mediaenc of its."""
+    is and where it registers; None: nobody, on UDP. encryption: a mediaenc of its. host:
+    its literal address, in brackets if IPv6."""
 
-    def __init__(self, folder, hz, number="+4799000001", account=None, encryption=None):
+    def __init__(self, folder, hz, number="+4799000001", account=None, encryption=None,
+                 host="127.0.0.1"):
         self.folder, self.port, self.control = folder, free_port(), free_port()
         write_tone(folder / "tone.wav", hz)
         (folder / "config").write_text(f"""
-sip_listen 127.0.0.1:{self.port}
+sip_listen {host}:{self.port}
 module_path {MODULES}
 module stdio.so
 module g711.so
@@ -55,11 +57,11 @@ audio_source aufile,{folder}/tone.wav
 audio_player aufile,{folder}/heard.wav
 audio_alert aufile,{folder}/alert.wav
 snd_path {folder}
-net_interface 127.0.0.1
+net_interface {host.strip('[]')}
 rtp_ports 31000-31999
 rtcp_mux {"yes" if encryption == "dtls_srtp" else "no"}
 """)
-        account = account or f"<sip:{number}@127.0.0.1:{self.port}>;regint=0"
+        account = account or f"<sip:{number}@{host}:{self.port}>;regint=0"
         if encryption:
             account += f";mediaenc={encryption}"
         (folder / "accounts").write_text(account + ";answermode=auto\n")
@@ -107,7 +109,7 @@ rtcp_mux {"yes" if encryption == "dtls_srtp" else "no"}
 
 
 def call_to_pbx(page, sbc, daemon, pbx, name="core", codec="audio/PCMA", number="+4799000001",
-                hz=800, digit=None, said=None):
+                hz=800, digit=None, said=None, meanwhile=lambda: None):
     """FORK: the core sends the INVITE, the daemon dials the trunk, baresip answers."""
     flow = sbc.connect(daemon.port)
     offer = page.run(OFFER, name, 500, [codec, "audio/telephone-event"])
@@ -126,6 +128,7 @@ def call_to_pbx(page, sbc, daemon, pbx, name="core", codec="audio/PCMA", number=
     assert abs(there - 500) <= 20, f"baresip hears {there} Hz instead of 500\n{pbx.log()[-2000:]}"
     if digit:
         expect_digit(page, name, pbx, digit, said)
+    meanwhile()
     flow.send(sbc.in_dialog("BYE", leg, ok))
     sbc.wait(lambda m: m.status == 200 and m.method == "BYE")
     end = time.monotonic() + 5

@@ -206,10 +206,27 @@ static void dialling_an_unknown_trunk_gets_the_likely_one(void **state)
 	       ERROR(5, 30, "no trunk is called `pbx`. None is defined"));
 }
 
+static void the_media_address_of_a_trunk_is_one_of_ours(void **state)
+{
+	struct config *config = expect_config(
+		BASE "trunks: [{ name: a, uris: sip:pbx, media_address: 198.51.100.10 },\n"
+		     "  { name: b, uris: sip:pbx }]\n");
+
+	(void)state;
+	assert_string_equal(config->trunks[0].media_address, "198.51.100.10");
+	assert_null(config->trunks[1].media_address);
+	config_destroy(config);
+	expect(BASE "trunks: [{ name: a, uris: sip:pbx, media_address: 198.51.100.11 }]\n",
+	       ERROR(5, 18,
+		     "`media_address` of trunk `a`: `198.51.100.11` is none of `media.address`. "
+		     "Write one of those, or add it there"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		IN_FOLDER(a_trunk_is_read_with_its_defaults),
+		IN_FOLDER(the_media_address_of_a_trunk_is_one_of_ours),
 		IN_FOLDER(mistakes_of_trunks_are_found),
 		IN_FOLDER(keys_in_the_sdp_need_tls_unless_the_way_is_said_to_be_safe),
 		IN_FOLDER(mistakes_of_orders_and_statuses_are_found),

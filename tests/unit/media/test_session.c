@@ -1301,6 +1301,32 @@ static void a_peer_without_ice_moves_to_the_other_family(void **state)
 	put_back(1, before);
 }
 
+/* We have offered ::1; who answers with 127.0.0.1 hears us from 127.0.0.2. */
+static void an_answer_of_the_other_family_is_sent_to_from_that(void **state)
+{
+	struct media_engine *before = exchange_for_both(false);
+	struct party *callee = phone(MEDIA_LEG_RTP, &tone_600), *us;
+	const char *offer;
+
+	(void)state;
+	if (!before) {
+		party_destroy(callee);
+		skip();
+	}
+	places[MEDIA_A].near = "::1";
+	us = party_create_on(engines[1], MEDIA_LEG_RTP, MEDIA_LEG_LOCAL, &tone_440);
+	places[MEDIA_A].near = NULL;
+	offer = edited(offer_of(us), "c=IN IP6 ::1", "c=IN IP4 127.0.0.3"); /* nobody's */
+	assert_int_equal(media_offer(callee->session, MEDIA_A, offer), 0);
+	await_event(callee, MEDIA_EV_ANSWER, MEDIA_A, 1);
+	assert_int_equal(media_answer(us->session, MEDIA_A, callee->sdp[MEDIA_EV_ANSWER][0]), 0);
+	await_tone(callee, MEDIA_B, 440);
+	assert_int_equal(strncmp(receipt(callee, MEDIA_A).remote, "127.0.0.2:", 10), 0);
+	party_destroy(callee);
+	party_destroy(us);
+	put_back(1, before);
+}
+
 static void the_address_that_is_named_for_a_side_is_offered(void **state)
 {
 	struct media_engine *before = exchange_for_both(false);
@@ -2317,6 +2343,7 @@ int main(void)
 		cmocka_unit_test(ipv6_carries_audio_too),
 		cmocka_unit_test(without_ice_each_side_is_served_in_its_family),
 		cmocka_unit_test(a_peer_without_ice_moves_to_the_other_family),
+		cmocka_unit_test(an_answer_of_the_other_family_is_sent_to_from_that),
 		cmocka_unit_test(the_address_that_is_named_for_a_side_is_offered),
 		cmocka_unit_test(a_lite_agent_is_on_all_addresses),
 		cmocka_unit_test(an_advertised_address_stands_wherever_ours_would),

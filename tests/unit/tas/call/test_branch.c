@@ -607,6 +607,21 @@ static void gateway_stands_in_for_a_dead_one_of_its_target(void **state)
 	assert_false(ended(rig));
 }
 
+static void gateway_of_another_family_stands_in_with_an_offer_of_its_own(void **state)
+{
+	struct rig *rig = *state;
+	struct call_step second = rig_stand_in("dial pbx/2");
+
+	(void)snprintf(second.codecs.near, sizeof(second.codecs.near), "2001:db8::2");
+	rig_ringing(rig, RIG_PLAN(RIG_RING(rig_dial("dial pbx"), second, rig_loop())));
+	fake_leg_end(fake_leg_out(0), LEG_END_TIMEOUT, 504);
+	assert_int_equal(fake_leg_invite_count(), 2);
+	assert_int_equal(fake_media_created(), 3);
+	fake_media_reply(fake_media_last(), "offer-2");
+	assert_int_equal(fake_leg_invite_count(), 3);
+	assert_string_equal(leg_info(fake_leg_last())->sdp, "offer-2");
+}
+
 static void busy_phone_or_heard_gateway_has_no_stand_in(void **state)
 {
 	struct rig *rig = *state;
@@ -867,6 +882,7 @@ int main(void)
 		T(early_media_waits_for_a_target_that_is_still_to_ring),
 		T(sequence_rings_one_after_the_other),
 		T(gateway_stands_in_for_a_dead_one_of_its_target),
+		T(gateway_of_another_family_stands_in_with_an_offer_of_its_own),
 		T(busy_phone_or_heard_gateway_has_no_stand_in),
 		T(media_failure_of_one_branch_is_its_own),
 		T(branch_to_the_core_goes_on_without_media),

@@ -566,6 +566,21 @@ static void second_gateway_gets_the_offer_the_dead_one_did_not_answer(void **sta
 	assert_int_equal(fake_media_created(), 1);
 }
 
+static void second_gateway_of_another_family_gets_an_offer_of_its_own(void **state)
+{
+	struct rig *rig = *state;
+	struct call_step second = rig_dial("dial pbx 2");
+	struct leg *b;
+
+	(void)snprintf(second.codecs.near, sizeof(second.codecs.near), "2001:db8::2");
+	b = rig_dialling(rig, RIG_PLAN(rig_dial("dial pbx"), second));
+	fake_leg_end(b, LEG_END_TIMEOUT, 504);
+	assert_int_equal(fake_media_created(), 2);
+	assert_int_equal(fake_media_count(), 1);
+	fake_media_reply(fake_media_last(), "offer-2");
+	assert_string_equal(leg_info(fake_leg_last())->sdp, "offer-2");
+}
+
 static void gateway_that_spoke_leaves_a_fresh_session_to_the_next(void **state)
 {
 	struct rig *rig = *state;
@@ -1249,6 +1264,7 @@ int main(void)
 		T(redirection_of_leg_3_is_for_leg_2),
 		T(dead_next_hop_shows_the_legs_status),
 		T(second_gateway_gets_the_offer_the_dead_one_did_not_answer),
+		T(second_gateway_of_another_family_gets_an_offer_of_its_own),
 		T(gateway_that_spoke_leaves_a_fresh_session_to_the_next),
 		T(invite_that_cannot_be_built_is_our_trouble),
 		T(unanswered_ringing_ends_with_a_cancel_and_480),

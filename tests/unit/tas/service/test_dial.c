@@ -114,6 +114,25 @@ static void privacy_none_hides_nothing(void **state)
 			    "sip:+4799000001@tas.example.com");
 }
 
+static void media_is_offered_on_the_way_to_the_gateway(void **state)
+{
+	struct service_rig *rig = *state;
+	const struct call_plan *plan;
+
+	rig->info.source = "[2001:db8::5]:5061";
+	plan = rig_decide(rig, "+004712345678", "+4799000001");
+	assert_string_equal(plan->steps[0].codecs.near, "192.0.2.10");
+	assert_string_equal(plan->steps[0].codecs.address, "");
+	assert_string_equal(plan->steps[1].codecs.near, "192.0.2.11");
+	assert_string_equal(plan->codecs_a.near, "2001:db8::5");
+	rig->config.trunks[0].media_address = TEXT("198.51.100.10");
+	rig->info.source = "192.0.2.1:5061";
+	plan = rig_decide(rig, "+004712345678", "+4799000001");
+	assert_string_equal(plan->steps[0].codecs.address, "198.51.100.10");
+	assert_string_equal(plan->codecs_a.near, "192.0.2.1");
+	rig->config.trunks[0].media_address = NULL;
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 
 int main(void)
@@ -123,6 +142,7 @@ int main(void)
 		T(an_address_that_is_down_is_not_among_the_steps),
 		T(webrtc_trunk_speaks_webrtc),
 		T(a_trunks_codecs_and_digits_are_the_steps),
+		T(media_is_offered_on_the_way_to_the_gateway),
 		T(only_listed_headers_reach_the_trunk),
 		T(hidden_caller_stays_hidden),
 		T(privacy_none_hides_nothing),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_hosts.c - which of our addresses serves whom, asked of the kernel on loopback. */
+/* test_net_hosts.c - which of our addresses serves whom, asked of the kernel on loopback. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include "media/hosts.h"
+#include "media/net_hosts.h"
 
 static struct net_hosts hosts;
 
@@ -31,7 +31,7 @@ static unsigned towards(const char *peer)
 	union net_address address;
 
 	assert_int_equal(net_parse(peer, 4000, &address), 0);
-	return hosts_towards(&hosts, &address);
+	return net_hosts_towards(&hosts, &address);
 }
 
 static bool has_ipv6(void)
@@ -87,7 +87,7 @@ static void without_one_of_its_family_none_serves(void **state)
 	memset(&nowhere, 0, sizeof(nowhere));
 	have("127.0.0.1", NULL);
 	assert_int_equal(towards("::1"), hosts.count);
-	assert_int_equal(hosts_towards(&hosts, &nowhere), hosts.count);
+	assert_int_equal(net_hosts_towards(&hosts, &nowhere), hosts.count);
 }
 
 static void one_is_found_by_what_is_told_too(void **state)
@@ -98,14 +98,14 @@ static void one_is_found_by_what_is_told_too(void **state)
 	have("10.0.0.1", "203.0.113.1");
 	have("fd00::1", "2001:db8::1");
 	assert_int_equal(net_parse("203.0.113.1", 9, &address), 0);
-	assert_int_equal(hosts_find(&hosts, &address), 0);
+	assert_int_equal(net_hosts_find(&hosts, &address), 0);
 	assert_int_equal(net_parse("fd00::1", 9, &address), 0);
-	assert_int_equal(hosts_find(&hosts, &address), 1);
+	assert_int_equal(net_hosts_find(&hosts, &address), 1);
 	assert_int_equal(net_parse("203.0.113.2", 9, &address), 0);
-	assert_int_equal(hosts_find(&hosts, &address), hosts.count);
-	assert_false(hosts_on_loopback(&hosts));
+	assert_int_equal(net_hosts_find(&hosts, &address), hosts.count);
+	assert_false(net_hosts_on_loopback(&hosts));
 	have("127.0.0.1", NULL);
-	assert_true(hosts_on_loopback(&hosts));
+	assert_true(net_hosts_on_loopback(&hosts));
 }
 
 int main(void)
@@ -118,5 +118,5 @@ int main(void)
 		cmocka_unit_test_setup(one_is_found_by_what_is_told_too, set_up),
 	};
 
-	return cmocka_run_group_tests_name("media/hosts", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("media/net_hosts", tests, NULL, NULL);
 }

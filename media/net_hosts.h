@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hosts.h - our own addresses, and which of them serves a peer. */
-#ifndef BREAKOUT_MEDIA_HOSTS_H
-#define BREAKOUT_MEDIA_HOSTS_H
+/* net_hosts.h - our own addresses, and which of them serves a peer. */
+#ifndef BREAKOUT_MEDIA_NET_HOSTS_H
+#define BREAKOUT_MEDIA_NET_HOSTS_H
 
 #include "media/net.h"
 
@@ -16,13 +16,13 @@ struct net_hosts {
 
 /* Each of these returns an index, or the count of hosts: none is. */
 
-unsigned hosts_find(const struct net_hosts *hosts,
-		    const union net_address *address);               /* ours or told */
-unsigned hosts_of_family(const struct net_hosts *hosts, int family); /* the first */
+unsigned net_hosts_find(const struct net_hosts *hosts,
+			const union net_address *address);               /* ours or told */
+unsigned net_hosts_of_family(const struct net_hosts *hosts, int family); /* the first */
 /* Of those of the peer's family the one that this machine sends to it from, else the
  * first. The kernel is asked without a packet, and only if there is a choice. */
-unsigned hosts_towards(const struct net_hosts *hosts, const union net_address *peer);
+unsigned net_hosts_towards(const struct net_hosts *hosts, const union net_address *peer);
 
-bool hosts_on_loopback(const struct net_hosts *hosts); /* any */
+bool net_hosts_on_loopback(const struct net_hosts *hosts); /* any */
 
 #endif

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "media/hosts.h"
+#include "media/net_hosts.h"
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define ANY_PORT 9 /* discard: a route has no port, connect(2) wants one */
 
-unsigned hosts_find(const struct net_hosts *hosts, const union net_address *address)
+unsigned net_hosts_find(const struct net_hosts *hosts, const union net_address *address)
 {
 	unsigned i = 0;
 
@@ -22,7 +22,7 @@ static unsigned next_of_family(const struct net_hosts *hosts, unsigned i, int fa
 	return i;
 }
 
-unsigned hosts_of_family(const struct net_hosts *hosts, int family)
+unsigned net_hosts_of_family(const struct net_hosts *hosts, int family)
 {
 	return next_of_family(hosts, 0, family);
 }
@@ -56,10 +56,10 @@ static unsigned host_on_route(const struct net_hosts *hosts, const union net_add
 	return i;
 }
 
-unsigned hosts_towards(const struct net_hosts *hosts, const union net_address *peer)
+unsigned net_hosts_towards(const struct net_hosts *hosts, const union net_address *peer)
 {
 	int family = peer->any.sa_family;
-	unsigned first = hosts_of_family(hosts, family), host;
+	unsigned first = net_hosts_of_family(hosts, family), host;
 
 	if (first == hosts->count || next_of_family(hosts, first + 1, family) == hosts->count)
 		return first;
@@ -67,7 +67,7 @@ unsigned hosts_towards(const struct net_hosts *hosts, const union net_address *p
 	return host < hosts->count ? host : first;
 }
 
-bool hosts_on_loopback(const struct net_hosts *hosts)
+bool net_hosts_on_loopback(const struct net_hosts *hosts)
 {
 	for (unsigned i = 0; i < hosts->count; i++)
 		if (net_is_loopback(&hosts->own[i]))
