@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an attacker or a misconfigured core does to SIP signalling, at small scale:
 connections reset in the middle of an INVITE, methods nobody needs, slow senders,
-requests of a call led astray, and calls that go round in circles."""
+requests of a call led astray, calls that go round in circles, and SDP that names
+somebody who has not asked for any media."""
 
 import contextlib
 import os
@@ -18,7 +19,7 @@ import time
 
 from harness import Daemon, Pki, Tally, free_port, wait_until
 from sipwire import Sbc
-from talk import RTP_OFFER, STRANGER, Talk, session
+from talk import RTP_OFFER, STRANGER, Talk, session, webrtc_sdp
 from test_hostile import Peer, healthy, request
 
 LOOPED = "+4799000001"
@@ -275,6 +276,95 @@ def circles_end(sbc, pki, folder):
             no_call_left(daemon)
 
 
+# ---- media to a third party ----
+
+class Victim:
+    """A UDP port that an SDP names, and that answers nothing."""
+
+    def __init__(self):
+        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.sock.bind(("127.0.0.9", 0))
+        self.port = self.sock.getsockname()[1]
+        self.heard = []  # (when, the first byte)
+        threading.Thread(target=self.listen, daemon=True).start()
+
+    def listen(self):
+        with contextlib.suppress(OSError):
+            while packet := self.sock.recv(2048):
+                self.heard.append((time.monotonic(), packet[0]))
+
+    def told(self, sdp):
+        return sdp.replace("c=IN IP4 127.0.0.1", "c=IN IP4 127.0.0.9").replace(
+            "127.0.0.1 40000", f"127.0.0.9 {self.port}").replace("m=audio 40000",
+                                                                 f"m=audio {self.port}")
+
+    def kinds(self):
+        """RFC 7983: what it was sent."""
+        return {"stun" if first < 4 else "rtp" if first > 127 else "other"
+                for _, first in self.heard}
+
+
+def call_of_the_trunk(daemon, sbc, victim):
+    """Answered by our tone; returns what ends it, and when it was answered."""
+    peer = PlainPeer(daemon, "127.0.0.2")
+    invite = sbc.invite("sip:tone@127.0.0.1", f"sip:{STRANGER}@pbx.example", "sip:tone@pbx.example",
+                        victim.told(RTP_OFFER))
+    invite.headers = [(n, v.replace("/TLS", "/TCP").replace("sips:", "sip:"))
+                      for n, v in invite.headers]
+    peer.send(invite.encode())
+    ok = peer.answer()
+    assert ok and ok.status == 200, ok
+    ack, bye = (sbc.in_dialog(method, invite, ok) for method in ("ACK", "BYE"))
+    for message in (ack, bye):
+        message.headers = [(n, v.replace("/TLS", "/TCP")) for n, v in message.headers]
+    peer.send(ack.encode())
+
+    def end():
+        peer.send(bye.encode())
+        assert peer.answer().status == 200
+        peer.close()
+    return end, time.monotonic()
+
+
+def call_of_the_core(daemon, sbc, victim):
+    flow = sbc.connect(daemon.port)
+    invite = sbc.invite("sips:+4799000001@127.0.0.1", f"sip:{STRANGER}@core.example",
+                        "sip:+4799000001@core.example", victim.told(webrtc_sdp(0, "actpass")))
+    flow.send(invite)
+    _, ok = sbc.wait(lambda m: m.status >= 200 and m.get("call-id") == invite.get("call-id"))
+    assert ok.status == 200, ok.start
+    flow.send(sbc.in_dialog("ACK", invite, ok))
+
+    def end():
+        flow.send(sbc.in_dialog("BYE", invite, ok))
+        sbc.wait(lambda m: m.status and m.method == "BYE")
+    return end
+
+
+def third_parties_are_not_flooded(sbc, pki):
+    """Whoever's address stands in an SDP gets 5 s of RTP at most without ICE, and with ICE
+    nothing but connectivity checks (RFC 8826 section 9.1.2). Takes 8 s."""
+    with daemon_for(sbc, pki) as daemon:
+        daemon.changes["services"] = {"tone": [{"do": {"answer": {"tone": 425}}}]}
+        daemon.changes["trunks"][0]["service"] = "tone"
+        daemon.changes["registrations"] = [{"number": "+4799000001", "route_type": "fork",
+                                            "service": "tone"}]
+        daemon.start()
+        plain, ice = Victim(), Victim()
+        end_ice = call_of_the_core(daemon, sbc, ice)
+        end_plain, answered = call_of_the_trunk(daemon, sbc, plain)
+        daemon.wait_log("is sent nothing until it sends: no packet came from 127.0.0.9", 10)
+        time.sleep(2)
+        last = max(when for when, _ in plain.heard) - answered
+        assert plain.kinds() == {"rtp"} and len(plain.heard) > 200, (plain.kinds(), len(plain.heard))
+        assert 4 < last <= 5.1, f"the last packet came {last:.2f} s after the answer"
+        assert ice.kinds() == {"stun"}, f"{ice.kinds()} before anybody has answered a check"
+        assert len(ice.heard) < 100, len(ice.heard)
+        end_plain()
+        end_ice()
+        no_call_left(daemon)
+
+
 def main():
     tally = Tally()
     with tempfile.TemporaryDirectory(prefix="breakout-threats-") as name:
@@ -300,6 +390,8 @@ def main():
                           resets_within_an_invite, daemon, sbc)
         with contextlib.closing(Sbc(pki.cert, pki.key, pki.ca)) as sbc:
             tally.run("calls in a circle end after one more pass", circles_end, sbc, pki, folder)
+            tally.run("an SDP that names a third party has it sent 5 s of RTP at most, and with "
+                      "ICE none", third_parties_are_not_flooded, sbc, pki)
     return tally.close()
 
 

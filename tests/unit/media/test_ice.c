@@ -305,6 +305,46 @@ static void a_check_without_the_right_integrity_gets_no_answer(void **state)
 	close(fd);
 }
 
+/* A pair that a check has proven, but that is not the one nominated (RFC 8445 5.3): the
+ * peer's hello may come by it first. */
+static void a_proven_pair_is_heard_before_it_is_chosen(void **state)
+{
+	static const char hello[] = "\x16\xfe\xfd hello";
+	static struct media_desc desc;
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	uint8_t bytes[1300];
+	size_t length;
+
+	(void)state;
+	connect_both();
+	memset(&desc, 0, sizeof(desc));
+	ice_describe(ends[1].ice, &desc);
+	assert_int_equal(
+		connect(fd, &desc.candidates[0].address.any, net_size(&desc.candidates[0].address)),
+		0);
+	assert_int_equal(send(fd, hello, sizeof(hello), 0), sizeof(hello)); /* proves nothing */
+	length = make_check(&desc, "wrong password, twenty-two", bytes);
+	assert_int_equal(send(fd, bytes, length, 0), length); /* nor does this */
+	assert_int_equal(send(fd, hello, sizeof(hello), 0), sizeof(hello));
+	for (unsigned i = 0; i < 100; i++)
+		(void)g_main_context_iteration(context, FALSE);
+	assert_int_equal(ends[1].packets, 0);
+
+	length = make_check(&desc, desc.password, bytes);
+	assert_int_equal(send(fd, bytes, length, 0), length);
+	while (recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT) < 0) {
+		(void)g_main_context_iteration(context, FALSE);
+		(void)poll(NULL, 0, 1);
+	}
+	assert_int_equal(send(fd, hello, sizeof(hello), 0), sizeof(hello));
+	run_until(&ends[1].packets, 1);
+	assert_memory_equal(ends[1].last, hello, sizeof(hello));
+	/* What is answered goes to who was chosen. */
+	assert_true(ice_send(ends[1].ice, (const uint8_t *)hello, sizeof(hello)));
+	run_until(&ends[0].packets, 1);
+	close(fd);
+}
+
 static void credentials_are_long_and_differ(void **state)
 {
 	static struct media_desc a, b;
@@ -593,6 +633,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(credentials_promised_before_can_be_kept, make,
 						unmake),
 		cmocka_unit_test_setup_teardown(a_stranger_is_not_heard, make, unmake),
+		cmocka_unit_test_setup_teardown(a_proven_pair_is_heard_before_it_is_chosen, make,
+						unmake),
 		cmocka_unit_test_setup_teardown(consent_lasts_while_most_questions_are_answered,
 						make, unmake),
 		cmocka_unit_test_setup_teardown(consent_ends_thirty_seconds_after_the_last_answer,
