@@ -13,6 +13,7 @@ static const char *const uris[EXTENSION_COUNT] = {
 	[EXTENSION_SSRC_AUDIO_LEVEL] = "urn:ietf:params:rtp-hdrext:ssrc-audio-level",
 	[EXTENSION_CSRC_AUDIO_LEVEL] = "urn:ietf:params:rtp-hdrext:csrc-audio-level",
 	[EXTENSION_CAPTURE_TIME] = "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time",
+	[EXTENSION_MID] = "urn:ietf:params:rtp-hdrext:sdes:mid",
 };
 
 const char *extension_uri(enum extension extension)
@@ -20,7 +21,7 @@ const char *extension_uri(enum extension extension)
 	return uris[extension];
 }
 
-static bool has_number(const struct extensions *extensions, unsigned number)
+bool extensions_have_number(const struct extensions *extensions, unsigned number)
 {
 	for (unsigned i = 0; i < EXTENSION_COUNT; i++)
 		if (extensions->numbers[i] == number)
@@ -44,14 +45,15 @@ void extensions_read(struct extensions *extensions, const char *value)
 			continue;
 		for (const char *digit = digits; *digit != '\0'; digit++)
 			number = number * 10 + (unsigned)(*digit - '0');
-		if (number > 0 && number <= EXTENSION_NUMBER_MAX && !has_number(extensions, number))
+		if (number > 0 && number <= EXTENSION_NUMBER_MAX &&
+		    !extensions_have_number(extensions, number))
 			extensions->numbers[i] = (uint8_t)number;
 	}
 }
 
 void extensions_restrict(struct extensions *extensions, const struct extensions *other)
 {
-	for (unsigned i = 0; i < EXTENSION_COUNT; i++)
+	for (unsigned i = 0; i < EXTENSION_CROSSING; i++)
 		if (other->numbers[i] == 0)
 			extensions->numbers[i] = 0;
 }
@@ -60,7 +62,7 @@ void extensions_agree(struct extensions_map *map, const struct extensions *from,
 		      const struct extensions *to)
 {
 	memset(map, 0, sizeof(*map));
-	for (unsigned i = 0; i < EXTENSION_COUNT; i++)
+	for (unsigned i = 0; i < EXTENSION_CROSSING; i++)
 		if (from->numbers[i] != 0)
 			map->out[from->numbers[i]] = to->numbers[i];
 }

@@ -19,6 +19,9 @@ enum extension {
 	EXTENSION_SSRC_AUDIO_LEVEL, /* RFC 6464 */
 	EXTENSION_CSRC_AUDIO_LEVEL, /* RFC 6465 */
 	EXTENSION_CAPTURE_TIME,     /* when it was recorded, by the sender's clock */
+	EXTENSION_CROSSING,
+	/* From here on: of one hop, so it is agreed with each side by itself. */
+	EXTENSION_MID = EXTENSION_CROSSING, /* RFC 8843 15: mid.h */
 	EXTENSION_COUNT
 };
 
@@ -34,8 +37,9 @@ struct extensions {
  * over, as is a number or a URI that comes again. */
 void extensions_read(struct extensions *extensions, const char *value);
 const char *extension_uri(enum extension extension);
+bool extensions_have_number(const struct extensions *extensions, unsigned number);
 
-/* Leaves in `extensions` what `other` has as well. */
+/* Leaves of what crosses in `extensions` what `other` has as well. */
 void extensions_restrict(struct extensions *extensions, const struct extensions *other);
 
 /* From a number that comes in to the one that goes out; 0: it stays here. */

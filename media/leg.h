@@ -30,6 +30,7 @@ bool leg_has_sockets(enum media_leg_kind kind);
 /* What the o= line of our next text says. */
 struct sdp_origin {
 	uint64_t session_id, version;
+	uint8_t mid_number; /* of a=extmap, which stays as well (RFC 8285 6); 0: there was none */
 };
 
 struct leg_setup {

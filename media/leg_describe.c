@@ -48,6 +48,36 @@ static void describe_sections(const struct leg *leg, const struct media_desc *of
 		memcpy(ours->sections[0].mid, "0", 2);
 }
 
+/* Within a dialog a number means what it meant before (RFC 8285 6): the mid is offered
+ * again under its own, or not at all. Browsers take another one ill. */
+static uint8_t number_to_offer(const struct leg *leg, const struct media_desc *ours)
+{
+	const struct sdp_origin *before = &leg->setup.origin;
+	unsigned number = EXTENSION_NUMBER_MAX;
+
+	if (leg->remote || before->session_id) {
+		number = leg->remote ? leg->remote->extensions.numbers[EXTENSION_MID]
+				     : before->mid_number;
+		return extensions_have_number(&ours->extensions, number) ? 0 : (uint8_t)number;
+	}
+	while (extensions_have_number(&ours->extensions, number))
+		number--; /* there are fewer extensions than numbers */
+	return (uint8_t)number;
+}
+
+/* Every section of a BUNDLE group has it (RFC 8843 15). */
+static void describe_mid(const struct leg *leg, const struct media_desc *offer,
+			 struct media_desc *ours)
+{
+	size_t length = strlen(ours->sections[ours->audio].mid);
+	uint8_t *number = &ours->extensions.numbers[EXTENSION_MID];
+
+	*number = 0;
+	if (leg->setup.kind != MEDIA_LEG_WEBRTC || length == 0 || length > MID_MAX)
+		return;
+	*number = offer ? offer->extensions.numbers[EXTENSION_MID] : number_to_offer(leg, ours);
+}
+
 static void describe_sdes(const struct leg *leg, const struct media_desc *offer,
 			  struct media_desc *ours)
 {
@@ -88,6 +118,7 @@ static void name_relay(struct media_desc *ours)
 void leg_describe(const struct leg *leg, const struct media_desc *offer, struct media_desc *ours)
 {
 	describe_sections(leg, offer, ours);
+	describe_mid(leg, offer, ours);
 	ours->rtp = leg->setup.hosts->told[leg->host];
 	net_set_port(&ours->rtp, leg->setup.port);
 	ours->port = offer && offer->port == 0 ? 0 : net_port(&ours->rtp);

@@ -245,9 +245,13 @@ int leg_apply_webrtc(struct leg *leg, const struct media_desc *remote, bool we_o
 		err = apply_ice(leg, remote, we_offered);
 	if (!err && (!leg->remote || !leg_same_association(leg->remote, remote)))
 		err = leg_associate(leg, remote, we_offered);
-	if (!err && is_connected(leg))
+	if (err)
+		return err;
+	mid_agree(&leg->path.mid, remote->extensions.numbers[EXTENSION_MID],
+		  remote->sections[remote->audio].mid);
+	if (is_connected(leg))
 		leg_start_dtls(leg);
-	return err;
+	return 0;
 }
 
 void leg_describe_ice(const struct leg *leg, struct media_desc *ours)

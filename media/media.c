@@ -2,6 +2,7 @@
 /* The caller's half of the room: handles, ports, and mail to and from the
  * media threads. session.c is the other half. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/log.h"
@@ -14,6 +15,21 @@
 static struct metric sessions_gauge =
 	METRIC_GAUGE_INIT("breakout_media_sessions", NULL, "Media sessions that exist.");
 
+static uint8_t read_mid_number(const char *sdp)
+{
+	static const char start[] = "a=extmap:";
+	const char *line = strstr(sdp, start);
+	struct extensions read = { 0 };
+	char value[80];
+
+	for (; line; line = strstr(line, start)) {
+		line += sizeof(start) - 1;
+		(void)snprintf(value, sizeof(value), "%.*s", (int)strcspn(line, "\r\n"), line);
+		extensions_read(&read, value);
+	}
+	return read.numbers[EXTENSION_MID];
+}
+
 /* "o=- 1234 5 IN IP4 ...": ours, as sdp_write() writes it. */
 static void read_origin(const char *sdp, struct sdp_origin *ret_origin)
 {
@@ -25,6 +41,7 @@ static void read_origin(const char *sdp, struct sdp_origin *ret_origin)
 		return;
 	ret_origin->session_id = strtoull(line + sizeof(start) - 1, &end, 10);
 	ret_origin->version = strtoull(end, NULL, 10) + 1;
+	ret_origin->mid_number = read_mid_number(sdp);
 }
 
 static int fill_local(struct session_setup *setup, struct media_engine *engine,

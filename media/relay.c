@@ -242,7 +242,7 @@ bool relay_send(struct relay_leg *leg, const uint8_t *packet, size_t length)
 
 static void srtp_send_rtp(struct relay_leg *leg, uint8_t *packet, size_t length)
 {
-	size_t sealed = length;
+	size_t sealed = mid_add(&leg->mid, packet, length);
 	bool sent = srtp_pair_protect(leg->srtp, packet, &sealed) == 0 &&
 		    relay_send(leg, packet, sealed);
 

@@ -15,6 +15,7 @@
 #include "media/codecs.h"
 #include "media/extensions.h"
 #include "media/media.h"
+#include "media/mid.h"
 #include "media/quality.h"
 #include "media/receipt.h"
 #include "media/srtp.h"
@@ -61,6 +62,7 @@ struct relay_leg {
 	enum media_side side;             /* for the tape */
 	codecs_map types;                 /* inbound payload type -> the peer's */
 	struct extensions_map extensions; /* of what passes */
+	struct mid mid;                   /* WebRTC: in what is sent to its peer */
 	struct transcoder *transcoder;    /* of what says CODECS_CONVERT; NULL: nothing does */
 	void (*on_first)(struct relay_leg *leg);
 	/* The first packet that says CODECS_CONVERT, if `transcoder` is not there. */

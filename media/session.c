@@ -377,6 +377,7 @@ static void carry_over(const struct media_desc *from, struct media_desc *to)
 	to->ptime = from->ptime;
 	to->maxptime = from->maxptime;
 	to->extensions = from->extensions;
+	to->extensions.numbers[EXTENSION_MID] = 0; /* each side has its own */
 }
 
 /* Writes our description and tells it; answers also when it is refused. */

@@ -34,20 +34,23 @@ def offers_both(sdp):
 
 
 class OneFamily:
-    """A page whose peers are told candidates of one family only."""
+    """A page whose peers are told candidates of one family only, and tell no other."""
 
     def __init__(self, page, address):
         self.page, self.address = page, address
 
     def run(self, script, *arguments):
-        return self.page.run(script, *(self.told(a) for a in arguments))
+        for sdp in arguments:
+            if str(sdp).startswith("v=0"):
+                offers_both(sdp)
+        return self.told(self.page.run(script, *(self.told(a) for a in arguments)))
 
-    def told(self, argument):
-        if not str(argument).startswith("v=0"):
-            return argument
-        offers_both(argument)
-        return "".join(line for line in argument.splitlines(True)
-                       if not line.startswith("a=candidate:") or f" {self.address} " in line)
+    def told(self, sdp):
+        if not str(sdp).startswith("v=0"):
+            return sdp
+        return "".join(line for line in sdp.splitlines(True)
+                       if not line.startswith("a=candidate:") or
+                       (":" in line.split()[4]) == (":" in self.address))
 
     def wait(self, *arguments, **more):
         return self.page.wait(*arguments, **more)

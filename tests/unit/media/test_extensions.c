@@ -43,7 +43,7 @@ static void other_lines_are_passed_over(void **state)
 		"x " SSRC_LEVEL,
 		"1/recvonly " SSRC_LEVEL,
 		"1/inactive " SSRC_LEVEL,
-		"1 urn:ietf:params:rtp-hdrext:sdes:mid",
+		"1 urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id",
 		"1 http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time",
 		"1 " SSRC_LEVEL SSRC_LEVEL,
 	};

@@ -8,6 +8,8 @@
 #include <cmocka.h>
 #include <arpa/inet.h>
 #include <errno.h>
+#include <ifaddrs.h>
+#include <net/if.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -1630,6 +1632,47 @@ static void hostile_addresses_are_refused(void **state)
 		"multicast");
 }
 
+/* An address of this machine that is not loopback; false: it has none. */
+static bool find_address(char ret_host[INET_ADDRSTRLEN])
+{
+	struct ifaddrs *list, *at;
+	bool found = false;
+
+	assert_int_equal(getifaddrs(&list), 0);
+	for (at = list; at && !found; at = at->ifa_next) {
+		const struct sockaddr_in *address = (const struct sockaddr_in *)at->ifa_addr;
+
+		found = address && address->sin_family == AF_INET &&
+			!(at->ifa_flags & IFF_LOOPBACK) && (at->ifa_flags & IFF_UP) &&
+			inet_ntop(AF_INET, &address->sin_addr, ret_host, INET_ADDRSTRLEN);
+	}
+	freeifaddrs(list);
+	return found;
+}
+
+/* Of others' services on this machine nobody is told by us (coturn's class of 2021). */
+static void loopback_is_refused_where_we_are_not_on_it(void **state)
+{
+	static const char *const loopbacks[] = { "127.0.0.1", "127.255.3.4" };
+	char host[INET_ADDRSTRLEN], sdp[256];
+	const struct media_engine_options options = {
+		.address = host, .port_min = 22720, .port_max = 22739, .threads = 1
+	};
+	struct media_engine *before;
+
+	(void)state;
+	if (!find_address(host))
+		skip();
+	before = exchange(0, &options);
+	assert_non_null(before);
+	for (unsigned i = 0; i < sizeof(loopbacks) / sizeof(loopbacks[0]); i++) {
+		(void)snprintf(sdp, sizeof(sdp), "v=0\r\nc=IN IP4 %s\r\nm=audio 4000 RTP/AVP 8\r\n",
+			       loopbacks[i]);
+		refused(MEDIA_LEG_RTP, sdp, "is loopback");
+	}
+	put_back(0, before);
+}
+
 static void an_offer_that_points_at_ourselves_is_refused(void **state)
 {
 	struct party *relay = phone(MEDIA_LEG_RTP, &tone_440);
@@ -2223,6 +2266,53 @@ static void header_extensions_cross_if_both_sides_take_them(void **state)
 	party_destroy(relay);
 }
 
+/* RFC 8843 15: each section of a BUNDLE group has it, and each side by its own number. */
+static void the_mid_is_told_each_webrtc_side_by_itself(void **state)
+{
+#define MID "urn:ietf:params:rtp-hdrext:sdes:mid\r\n"
+	struct party *caller = phone(MEDIA_LEG_WEBRTC, &tone_440);
+	struct party *callee = phone(MEDIA_LEG_WEBRTC, &tone_600);
+	struct party *relay = party_create(MEDIA_LEG_WEBRTC, MEDIA_LEG_WEBRTC, NULL);
+	struct media_session_options options = { .kind = { MEDIA_LEG_WEBRTC, MEDIA_LEG_LOCAL },
+						 .name = "test",
+						 .replaces = true,
+						 .on_event = on_event };
+	const char *offer = edited(offer_of(caller), "a=extmap:14 " MID, "a=extmap:3 " MID);
+	struct party *party;
+
+	(void)state;
+	assert_int_equal(media_offer(relay->session, MEDIA_A, offer), 0);
+	await_event(relay, MEDIA_EV_OFFER, MEDIA_B, 1);
+	assert_non_null(strstr(relay->sdp[MEDIA_EV_OFFER][MEDIA_B], "a=extmap:14 " MID));
+	assert_null(strstr(relay->sdp[MEDIA_EV_OFFER][MEDIA_B], "a=extmap:3 "));
+	assert_int_equal(media_offer(callee->session, MEDIA_A, relay->sdp[MEDIA_EV_OFFER][MEDIA_B]),
+			 0);
+	await_event(callee, MEDIA_EV_ANSWER, MEDIA_A, 1);
+	assert_int_equal(media_answer(relay->session, MEDIA_B, callee->sdp[MEDIA_EV_ANSWER][0]), 0);
+	await_event(relay, MEDIA_EV_ANSWER, MEDIA_A, 1);
+	assert_non_null(strstr(relay->sdp[MEDIA_EV_ANSWER][MEDIA_A], "a=extmap:3 " MID));
+	party_destroy(caller);
+	party_destroy(callee);
+	party_destroy(relay);
+	relay = party_create(MEDIA_LEG_WEBRTC, MEDIA_LEG_LOCAL, &tone_440);
+	offer = without(offer, "a=extmap"); /* one that does not know it */
+	assert_int_equal(media_offer(relay->session, MEDIA_A, offer), 0);
+	await_event(relay, MEDIA_EV_ANSWER, MEDIA_A, 1);
+	assert_null(strstr(relay->sdp[MEDIA_EV_ANSWER][MEDIA_A], "a=extmap"));
+	assert_int_equal(media_start(relay->session, MEDIA_A), 0); /* nor does it learn it later */
+	await_event(relay, MEDIA_EV_OFFER, MEDIA_A, 1);
+	assert_null(strstr(relay->sdp[MEDIA_EV_OFFER][MEDIA_A], "a=extmap"));
+	party_destroy(relay);
+	options.before[MEDIA_A] =
+		"v=0\r\no=- 7 1 IN IP4 127.0.0.1\r\na=extmap:1 x\r\na=extmap:5 " MID;
+	party = test_calloc(1, sizeof(*party)); /* another session in the same dialog */
+	options.arg = party;
+	assert_int_equal(media_session_create(&party->session, engines[0], &options), 0);
+	assert_non_null(strstr(offer_of(party), "a=extmap:5 " MID));
+	party_destroy(party);
+#undef MID
+}
+
 static void a_stream_that_is_taken_away_is_hold_for_the_other_side(void **state)
 {
 	struct party *relay = party_create(MEDIA_LEG_RTP, MEDIA_LEG_RTP, NULL);
@@ -2354,6 +2444,7 @@ int main(void)
 		cmocka_unit_test(a_rolled_back_offer_leaves_the_agreement_in_force),
 		cmocka_unit_test(offers_of_the_wrong_kind_are_refused_with_a_sentence),
 		cmocka_unit_test(hostile_addresses_are_refused),
+		cmocka_unit_test(loopback_is_refused_where_we_are_not_on_it),
 		cmocka_unit_test(an_offer_that_points_at_ourselves_is_refused),
 		cmocka_unit_test(an_answer_without_a_common_codec_names_both_lists),
 		cmocka_unit_test(video_is_answered_with_port_zero),
@@ -2371,6 +2462,7 @@ int main(void)
 		cmocka_unit_test(of_two_audio_sections_the_one_of_our_kind_is_taken),
 		cmocka_unit_test(who_never_sends_is_not_sent_to_for_long),
 		cmocka_unit_test(header_extensions_cross_if_both_sides_take_them),
+		cmocka_unit_test(the_mid_is_told_each_webrtc_side_by_itself),
 		cmocka_unit_test(a_stream_that_is_taken_away_is_hold_for_the_other_side),
 		cmocka_unit_test(every_legal_change_of_a_dialog_is_answered),
 	};
