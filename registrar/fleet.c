@@ -143,11 +143,10 @@ void fleet_pulse(struct fleet *fleet, mono_ms now)
 	atomic_store(&fleet->pulse, now);
 }
 
-void fleet_gave(struct fleet *fleet, unsigned shard, uint64_t epoch, mono_ms hold_ms)
+void fleet_gave(struct fleet *fleet, unsigned shard, const struct fleet_gift *gift)
 {
 	pthread_mutex_lock(&fleet->lock);
-	fleet->give_epochs[shard] = epoch;
-	fleet->give_holds[shard] = hold_ms;
+	fleet->gifts[shard] = *gift;
 	pthread_mutex_unlock(&fleet->lock);
 	wake(fleet);
 }

@@ -18,6 +18,13 @@
 struct fleet; /* opaque */
 struct pg;    /* postgres.h */
 
+/* A shard that is let go of. */
+struct fleet_gift {
+	uint64_t epoch;  /* it was ours under; 0: none is */
+	mono_ms hold_ms; /* from now on */
+	bool clean;      /* nothing of it may reach the core any more */
+};
+
 /* What the registrar is told. Heap; whoever it is given to destroys it. */
 struct fleet_news {
 	enum fleet_kind {
@@ -36,7 +43,7 @@ struct fleet_news {
 	struct taken_shard {
 		unsigned shard;
 		uint64_t epoch;
-		bool clean;      /* its last owner has let go of it itself */
+		bool clean;      /* nothing its owners before sent may reach the core any more */
 		mono_ms hold_ms; /* from now on */
 	} * taken;
 	size_t taken_count;
@@ -76,8 +83,8 @@ void fleet_trust(struct fleet *fleet);
 
 /* The registrar lives: without it for a lease the fleet lets go of everything. */
 void fleet_pulse(struct fleet *fleet, mono_ms now);
-/* Nothing of this shard is under way any more, all is written: others may have it. */
-void fleet_gave(struct fleet *fleet, unsigned shard, uint64_t epoch, mono_ms hold_ms);
+/* All of this shard is written and has been answered or given up: others may have it. */
+void fleet_gave(struct fleet *fleet, unsigned shard, const struct fleet_gift *gift);
 /* After FLEET_PUT_OUT: nothing we ever owned is under way any more. */
 void fleet_forgotten(struct fleet *fleet);
 /* Our shards are for the others, while there are any that would have them. */

@@ -36,8 +36,7 @@ struct fleet {
 	bool drain, sick, cut_off, forgotten, ending;
 	bool resting, over; /* over: its thread has ended while it rested */
 	mono_ms rest_until;
-	uint64_t give_epochs[LEASE_SHARDS];
-	mono_ms give_holds[LEASE_SHARDS];
+	struct fleet_gift gifts[LEASE_SHARDS];
 	struct registrar_fleet info;
 };
 

@@ -396,37 +396,42 @@ int fleet_sql_take(struct pg *pg, const struct fleet_self *self, const unsigned 
 
 static const char give[] =
 	"UPDATE breakout.shard s SET node = NULL, session = NULL, epoch = s.epoch + 1,"
-	" clean = true, hold_ms = CASE WHEN held_for IS NULL THEN 0 ELSE g.hold END,"
+	" clean = g.clean <> 0, hold_ms = CASE WHEN held_for IS NULL THEN 0 ELSE g.hold END,"
 	" held_for = CASE WHEN g.hold > 0 THEN held_for END"
-	" FROM unnest($2::integer[], $3::bigint[], $4::bigint[]) AS g(shard, epoch, hold)"
+	" FROM unnest($2::integer[], $3::bigint[], $4::bigint[], $5::integer[])"
+	" AS g(shard, epoch, hold, clean)"
 	" WHERE s.session = $1 AND s.shard = g.shard AND s.epoch = g.epoch";
 
-int fleet_sql_give(struct pg *pg, const struct fleet_self *self, const uint64_t *epochs,
-		   const mono_ms *holds, mono_ms deadline)
+int fleet_sql_give(struct pg *pg, const struct fleet_self *self, const struct fleet_gift *gifts,
+		   mono_ms deadline)
 {
-	struct str shard = { 0 }, epoch = { 0 }, hold = { 0 };
+	struct str shard = { 0 }, epoch = { 0 }, hold = { 0 }, clean = { 0 };
 	char session[INT_ROOM];
-	const char *params[] = { number(session, (int64_t)self->session), NULL, NULL, NULL };
+	const char *params[] = { number(session, (int64_t)self->session), NULL, NULL, NULL, NULL };
 	int err = -ENOMEM;
 
 	for (unsigned i = 0; i < LEASE_SHARDS; i++) {
-		if (!epochs[i])
+		if (!gifts[i].epoch)
 			continue;
 		pg_array_int(&shard, i);
-		pg_array_int(&epoch, (int64_t)epochs[i]);
-		pg_array_int(&hold, holds[i]);
+		pg_array_int(&epoch, (int64_t)gifts[i].epoch);
+		pg_array_int(&hold, gifts[i].hold_ms);
+		pg_array_int(&clean, gifts[i].clean);
 	}
 	pg_array_end(&shard);
 	pg_array_end(&epoch);
 	pg_array_end(&hold);
+	pg_array_end(&clean);
 	params[1] = shard.text;
 	params[2] = epoch.text;
 	params[3] = hold.text;
-	if (!shard.failed && !epoch.failed && !hold.failed)
-		err = pg_exec(pg, give, params, 4, deadline, NULL);
+	params[4] = clean.text;
+	if (!shard.failed && !epoch.failed && !hold.failed && !clean.failed)
+		err = pg_exec(pg, give, params, 5, deadline, NULL);
 	str_done(&shard);
 	str_done(&epoch);
 	str_done(&hold);
+	str_done(&clean);
 	return err ? err : command(pg, "NOTIFY breakout", deadline);
 }
 

@@ -55,9 +55,9 @@ int fleet_sql_free_orphans(struct pg *pg, const struct fleet_self *self,
 			   mono_ms deadline) MUST_CHECK;
 int fleet_sql_take(struct pg *pg, const struct fleet_self *self, const unsigned *shards,
 		   size_t count, mono_ms deadline) MUST_CHECK;
-/* Those with an epoch in `epochs` (LEASE_SHARDS of them; 0: not this one). */
-int fleet_sql_give(struct pg *pg, const struct fleet_self *self, const uint64_t *epochs,
-		   const mono_ms *holds, mono_ms deadline) MUST_CHECK;
+/* Those of LEASE_SHARDS that have an epoch. */
+int fleet_sql_give(struct pg *pg, const struct fleet_self *self, const struct fleet_gift *gifts,
+		   mono_ms deadline) MUST_CHECK;
 /* Adds those of the shards that are ours, and their rows. Also -ENOMEM. */
 int fleet_sql_load(struct pg *pg, const struct fleet_self *self, const unsigned *shards,
 		   size_t count, mono_ms deadline, struct fleet_news *news) MUST_CHECK;

@@ -49,7 +49,7 @@ static void forget_all(struct fleet *fleet)
 	memset(fleet->known, 0, sizeof(fleet->known));
 	memset(fleet->held, 0, sizeof(fleet->held));
 	pthread_mutex_lock(&fleet->lock);
-	memset(fleet->give_epochs, 0, sizeof(fleet->give_epochs));
+	memset(fleet->gifts, 0, sizeof(fleet->gifts));
 	fleet->forgotten = false;
 	pthread_mutex_unlock(&fleet->lock);
 }
@@ -171,27 +171,25 @@ static int put_out_dead(struct fleet *fleet, mono_ms deadline)
 
 static int give(struct fleet *fleet, mono_ms deadline)
 {
-	uint64_t epochs[LEASE_SHARDS];
-	mono_ms holds[LEASE_SHARDS];
+	struct fleet_gift gifts[LEASE_SHARDS];
 	bool any = false;
 	int err;
 
 	pthread_mutex_lock(&fleet->lock);
-	memcpy(epochs, fleet->give_epochs, sizeof(epochs));
-	memcpy(holds, fleet->give_holds, sizeof(holds));
+	memcpy(gifts, fleet->gifts, sizeof(gifts));
 	pthread_mutex_unlock(&fleet->lock);
 	for (unsigned i = 0; i < LEASE_SHARDS; i++)
-		any |= epochs[i] != 0;
+		any |= gifts[i].epoch != 0;
 	if (!any)
 		return 0;
-	err = fleet_sql_give(fleet->pg, &fleet->self, epochs, holds, deadline);
+	err = fleet_sql_give(fleet->pg, &fleet->self, gifts, deadline);
 	if (err)
 		return err; /* not known whether it was done: once more does no harm */
 	pthread_mutex_lock(&fleet->lock);
 	for (unsigned i = 0; i < LEASE_SHARDS; i++) {
-		if (!epochs[i])
+		if (!gifts[i].epoch)
 			continue;
-		fleet->give_epochs[i] = 0;
+		fleet->gifts[i].epoch = 0;
 		fleet->known[i] = fleet->held[i] = false;
 	}
 	pthread_mutex_unlock(&fleet->lock);

@@ -178,7 +178,7 @@ static void on_answer(struct upsert_call *call, const struct upsert_answer *answ
 	if (answer->verdict != UPSERT_UNAUTHENTICATED || !needs_token)
 		trouble_reg(&lane->trouble, reg, was_refused, answer, refresh_down(lane->refresh),
 			    now);
-	shards_answered(keeper, reg, request->before, now);
+	shards_answered(keeper, reg, request->before, answer->verdict != UPSERT_FAILED, now);
 	if (answer->verdict == UPSERT_OK)
 		moves_arrived(keeper, reg, now);
 	free(request);

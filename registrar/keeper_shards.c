@@ -253,6 +253,15 @@ static void begin_leaving(struct keeper *keeper, const bool *which)
 	}
 }
 
+static void give(struct keeper *keeper, unsigned shard, const struct shard *was, mono_ms now)
+{
+	struct fleet_gift gift = { .epoch = was->epoch, .clean = was->open_until <= now };
+
+	if (was->hold_until > now)
+		gift.hold_ms = was->hold_until - now;
+	fleet_gave(keeper->options.fleet, shard, &gift);
+}
+
 /* Those of which nothing is out and all is written change hands. While the database is
  * away nobody could take them: until it is back they are ours, unless we end. */
 static void go_on_leaving(struct keeper *keeper, mono_ms now)
@@ -278,8 +287,7 @@ static void go_on_leaving(struct keeper *keeper, mono_ms now)
 	disown(keeper, ready);
 	for (unsigned i = 0; i < LEASE_SHARDS; i++)
 		if (ready[i])
-			fleet_gave(keeper->options.fleet, i, before[i].epoch,
-				   before[i].hold_until > now ? before[i].hold_until - now : 0);
+			give(keeper, i, &before[i], now);
 }
 
 uint64_t keeper_lead_epoch(const struct keeper *keeper)
@@ -409,6 +417,8 @@ static void take(struct keeper *keeper, const struct fleet_news *news, const str
 		*shard = (struct shard){ .epoch = from->epoch, .mine = true };
 		if (from->hold_ms > 0)
 			shard->hold_until = now + from->hold_ms;
+		if (!from->clean)
+			shard->open_until = now + REG_CONFIRM_MS;
 		shard->held = is_held(keeper, shard, now);
 		taken[from->shard] = true;
 		clean[from->shard] = from->clean;
@@ -450,9 +460,12 @@ static void renewed(struct keeper *keeper, const struct fleet_news *news, mono_m
 
 	lease_renewed(&shards->own, news->asked);
 	shards->in_force = news->in_force;
-	for (unsigned i = 0; i < LEASE_SHARDS; i++)
-		if (news->lifted[i])
-			shards->at[i].hold_until = 0;
+	for (unsigned i = 0; i < LEASE_SHARDS; i++) {
+		if (!news->lifted[i])
+			continue;
+		shards->at[i].hold_until = 0;
+		shards->at[i].open_until = now + REG_CONFIRM_MS; /* who repeated has ended */
+	}
 	stand(keeper, now);
 	if (keeper->store_failed) /* it may be written again */
 		keeper->flush_at = now;
@@ -520,13 +533,16 @@ void shards_sent(struct keeper *keeper, const struct reg *reg)
 		shard_of(keeper, reg)->in_flight++;
 }
 
-void shards_answered(struct keeper *keeper, struct reg *reg, uint16_t before, mono_ms now)
+void shards_answered(struct keeper *keeper, struct reg *reg, uint16_t before, bool heard,
+		     mono_ms now)
 {
 	struct shards *shards = &keeper->shards;
 
 	if (!shards->on)
 		return;
 	shard_of(keeper, reg)->in_flight--;
+	if (!heard)
+		shard_of(keeper, reg)->open_until = now + REG_CONFIRM_MS;
 	shards_heard(keeper, reg, now);
 	if (shards->standing == LEASE_ALONE && shards_mine(keeper, reg))
 		revert(keeper, reg, before, now);

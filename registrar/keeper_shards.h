@@ -47,6 +47,7 @@ struct shards {
 		uint64_t epoch;
 		mono_ms hold_until; /* 0: no hold */
 		unsigned in_flight; /* requests */
+		mono_ms open_until; /* one that was given up may reach the core yet */
 		bool mine, leaving, held;
 	} at[LEASE_SHARDS];
 };
@@ -69,8 +70,10 @@ bool shards_mine(const struct keeper *keeper, const struct reg *reg);
 /* A record that is wanted from now on, or not any more. Under the lock. */
 void shards_adopt(const struct keeper *keeper, struct reg *reg, mono_ms now);
 void shards_sent(struct keeper *keeper, const struct reg *reg);
-/* `before` is what it was told before the request that has come back. */
-void shards_answered(struct keeper *keeper, struct reg *reg, uint16_t before, mono_ms now);
+/* `before` is what it was told before the request that has come back; `heard`: with an
+ * answer of the core's. */
+void shards_answered(struct keeper *keeper, struct reg *reg, uint16_t before, bool heard,
+		     mono_ms now);
 /* Time has passed. True: something may be sent. */
 bool shards_turn(struct keeper *keeper, mono_ms now);
 mono_ms shards_next(const struct keeper *keeper, mono_ms now);

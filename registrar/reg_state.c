@@ -8,10 +8,6 @@
 #define RETRY_MAX_MS   60000
 #define RETRY_LATE_MS  20000 /* when little time is left */
 
-/* A request without an answer may reach the core until its deadline is over, and
- * undo what came after it. So what came after it is said once more, later. */
-#define CONFIRM_MS 20000
-
 /* Later than this is not a refresh in its own time any more. */
 #define LATE_MS 10000
 
@@ -78,8 +74,8 @@ static bool confirm_later(struct reg *reg, const struct reg_input *input)
 	else if (reg->flags & REG_UNSURE)
 		reg->flags |= REG_SETTLING;
 	reg->flags &= (uint8_t)~REG_CONFLICT;
-	if (conflict)
-		reg->due_ms = input->now + between(1.0, 1.5, CONFIRM_MS, input->random);
+	if (conflict) /* what came after it is said once more, later */
+		reg->due_ms = input->now + between(1.0, 1.5, REG_CONFIRM_MS, input->random);
 	return conflict;
 }
 

@@ -27,6 +27,9 @@
 
 #define REG_TTL_DEFAULT_S 3600  /* the core's own, when its answer has none */
 #define REG_TTL_MAX_S     86400 /* longer ones are not believed */
+/* A request without an answer may reach the core until its deadline is over, and
+ * undo what came after it. Longer than that after it was given up it does not. */
+#define REG_CONFIRM_MS 20000
 
 enum reg_flag {
 	REG_IN_FLIGHT = 1, /* a request of it is out; it must not be freed */

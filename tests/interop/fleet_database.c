@@ -383,25 +383,25 @@ static void what_another_holds_locked_is_left_out_and_not_waited_for(void **stat
 static void shards_are_given_under_their_epoch_only(void **state)
 {
 	struct fleet_self a = join("a"), b = join("b");
-	uint64_t epochs[LEASE_SHARDS] = { 0 };
-	mono_ms holds[LEASE_SHARDS] = { 0 };
+	struct fleet_gift gifts[LEASE_SHARDS] = { 0 };
 
 	(void)state;
 	take_some(&b, 0, 4);
 	put_out("b"); /* all four are held because of it */
 	take_some(&a, 0, 4);
-	epochs[0] = epochs[1] = look().shards[0].epoch;
-	epochs[2] = epochs[0] - 1;
-	holds[1] = 5000;
-	assert_int_equal(fleet_sql_give(pg, &a, epochs, holds, soon()), 0);
+	gifts[0] = (struct fleet_gift){ .epoch = look().shards[0].epoch, .clean = true };
+	gifts[1] = (struct fleet_gift){ .epoch = gifts[0].epoch, .hold_ms = 5000 };
+	gifts[2] = (struct fleet_gift){ .epoch = gifts[0].epoch - 1, .clean = true };
+	assert_int_equal(fleet_sql_give(pg, &a, gifts, soon()), 0);
 	assert_int_equal(owned_by(a.session), 2);
 	assert_int_equal(look().shards[0].hold_ms, 0);
 	assert_int_equal(look().shards[1].hold_ms, 5000);
 	assert_int_equal(look().shards[2].hold_ms, HOLD_MS);
-	assert_int_equal(value("SELECT count(*) FROM breakout.shard WHERE NOT clean"), 2);
+	assert_int_equal(value("SELECT count(*) FROM breakout.shard WHERE NOT clean"), 3);
+	assert_int_equal(value("SELECT clean::integer FROM breakout.shard WHERE shard = 0"), 1);
 
 	/* Once more does no harm. */
-	assert_int_equal(fleet_sql_give(pg, &a, epochs, holds, soon()), 0);
+	assert_int_equal(fleet_sql_give(pg, &a, gifts, soon()), 0);
 	assert_int_equal(look().shards[1].hold_ms, 5000);
 	join("b");
 	assert_int_equal(held(), 0);
@@ -834,10 +834,9 @@ static int do_load(void)
 
 static int do_give(void)
 {
-	uint64_t epochs[LEASE_SHARDS] = { 0, 2 };
-	const mono_ms holds[LEASE_SHARDS] = { 0 };
+	const struct fleet_gift gifts[LEASE_SHARDS] = { [1] = { .epoch = 2, .clean = true } };
 
-	return fleet_sql_give(pg, &cut_member, epochs, holds, soon());
+	return fleet_sql_give(pg, &cut_member, gifts, soon());
 }
 
 static int do_free_orphans(void)

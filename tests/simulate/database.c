@@ -253,14 +253,15 @@ void database_give(struct statement *st)
 	for (unsigned i = 0; i < LEASE_SHARDS; i++) {
 		struct db_shard *shard = &db.shards[i];
 
-		if (!st->epochs[i] || shard->session != st->session ||
-		    shard->epoch != st->epochs[i])
+		const struct fleet_gift *gift = &st->gifts[i];
+
+		if (!gift->epoch || shard->session != st->session || shard->epoch != gift->epoch)
 			continue;
 		fleet_judge_given(st->name, i);
-		set_free(shard, true);
+		set_free(shard, gift->clean);
 		given++;
-		shard->hold_ms = shard->held_for ? st->holds[i] : 0;
-		if (!st->holds[i])
+		shard->hold_ms = shard->held_for ? gift->hold_ms : 0;
+		if (!gift->hold_ms)
 			shard->held_for = 0;
 	}
 	say("database: %s gives %u shards", st->name, given);

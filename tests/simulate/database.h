@@ -4,7 +4,7 @@
 #ifndef BREAKOUT_TESTS_SIMULATE_DATABASE_H
 #define BREAKOUT_TESTS_SIMULATE_DATABASE_H
 
-#include "registrar/lease.h"
+#include "registrar/fleet.h"
 #include "tests/simulate/world.h"
 
 struct row {
@@ -23,7 +23,7 @@ struct statement {
 	bool draining, again;
 	bool named[LEASE_SHARDS];
 	uint64_t epochs[LEASE_SHARDS];
-	mono_ms holds[LEASE_SHARDS];
+	struct fleet_gift gifts[LEASE_SHARDS];
 	/* A write: */
 	int64_t token;
 	uint64_t serial;

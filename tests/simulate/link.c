@@ -226,14 +226,13 @@ int fleet_sql_take(struct pg *pg, const struct fleet_self *self, const unsigned 
 	return send_statement(pg, &st, deadline);
 }
 
-int fleet_sql_give(struct pg *pg, const struct fleet_self *self, const uint64_t *epochs,
-		   const mono_ms *holds, mono_ms deadline)
+int fleet_sql_give(struct pg *pg, const struct fleet_self *self, const struct fleet_gift *gifts,
+		   mono_ms deadline)
 {
 	struct statement st;
 
 	statement_init(&st, self, database_give);
-	memcpy(st.epochs, epochs, sizeof(st.epochs));
-	memcpy(st.holds, holds, sizeof(st.holds));
+	memcpy(st.gifts, gifts, sizeof(st.gifts));
 	return send_statement(pg, &st, deadline);
 }
 

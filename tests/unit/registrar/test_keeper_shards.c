@@ -205,7 +205,7 @@ static void set_up_all_active(void)
 
 static bool has_given(unsigned shard)
 {
-	return fleet->give_epochs[shard] == EPOCH;
+	return fleet->gifts[shard].epoch == EPOCH;
 }
 
 static unsigned given(void)
@@ -213,7 +213,7 @@ static unsigned given(void)
 	unsigned count = 0;
 
 	for (unsigned i = 0; i < LEASE_SHARDS; i++)
-		count += fleet->give_epochs[i] != 0;
+		count += fleet->gifts[i].epoch != 0;
 	return count;
 }
 
@@ -592,7 +592,77 @@ static void the_rest_of_a_hold_is_handed_on(void **state)
 	renew_with(&wish, true, false);
 	pass(keeper, 1000);
 	assert_true(has_given(shard));
-	assert_in_range(fleet->give_holds[shard], 59000, 60000);
+	assert_in_range(fleet->gifts[shard].hold_ms, 59000, 60000);
+}
+
+static void give_all(void)
+{
+	live(10000); /* all is written */
+	renew_with(&wish, true, false);
+	pass(keeper, 1000);
+	assert_int_equal(given(), LEASE_SHARDS);
+}
+
+static unsigned given_clean(void)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < LEASE_SHARDS; i++)
+		count += fleet->gifts[i].clean;
+	return count;
+}
+
+/* It has been said once more since, and accepted. */
+static void what_was_given_up_may_come_when_another_has_its_shard(void **state)
+{
+	(void)state;
+	set_up_all_active();
+	live(120000);
+	core.verdicts[1] = UPSERT_FAILED;
+	keeper_refresh(keeper, FIRST + 1, clock_now());
+	live(1000);
+	core.verdicts[1] = UPSERT_OK;
+	live(4000);
+	assert_int_equal(in_state(keeper, REG_ACTIVE), COUNT);
+	give_all();
+	assert_int_equal(given_clean(), LEASE_SHARDS - 1);
+	assert_false(fleet->gifts[lease_shard_of(FIRST + 1)].clean);
+}
+
+static void what_was_given_up_long_ago_does_not_come_any_more(void **state)
+{
+	(void)state;
+	set_up_all_active();
+	live(120000);
+	core.verdicts[1] = UPSERT_FAILED;
+	keeper_refresh(keeper, FIRST + 1, clock_now());
+	live(1000);
+	core.verdicts[1] = UPSERT_OK;
+	live(30000);
+	give_all();
+	assert_int_equal(given_clean(), LEASE_SHARDS);
+}
+
+/* What an owner before the last one sent. */
+static void a_shard_soon_given_on_is_as_unclean_as_it_came(void **state)
+{
+	(void)state;
+	join();
+	take_all(&before, COUNT, 3600, false, 0);
+	give_all();
+	assert_int_equal(given_clean(), 0);
+}
+
+/* It repeated to the last. */
+static void who_ends_a_hold_may_have_sent_something(void **state)
+{
+	(void)state;
+	join();
+	take_all(&before, COUNT, 3600, true, 100000);
+	live(60000);
+	renew_with(&wish, false, true);
+	give_all();
+	assert_int_equal(given_clean(), 0);
 }
 
 /* Nobody can take it. */
@@ -746,6 +816,10 @@ int main(void)
 		SHARDS(a_shard_is_given_once_its_answers_are_in_and_its_rows_written),
 		SHARDS(what_was_not_written_is_not_given),
 		SHARDS(the_rest_of_a_hold_is_handed_on),
+		SHARDS(what_was_given_up_may_come_when_another_has_its_shard),
+		SHARDS(what_was_given_up_long_ago_does_not_come_any_more),
+		SHARDS(a_shard_soon_given_on_is_as_unclean_as_it_came),
+		SHARDS(who_ends_a_hold_may_have_sent_something),
 		SHARDS(nothing_is_let_go_while_the_database_is_away),
 		SHARDS(who_stops_lets_go_even_so),
 		SHARDS(who_was_put_out_says_nothing_and_says_when_it_has_forgotten),
