@@ -10,10 +10,6 @@
 /* One that cannot reach the core hands over after a tenth of the TTL, if somebody else
  * does by then, who may have been in the same trouble until now. */
 #define HANDOVER (TAKEOVER + 200 * (mono_ms)world.weather.ttl_s)
-/* Nothing changes hands any more after so long in which all is well: who has left, as it
- * could not reach the core, tries anew after a fifth of the TTL at most; who lags behind
- * keeps its share for half a minute. */
-#define REST (TAKEOVER + MINUTE + 200 * (mono_ms)world.weather.ttl_s)
 /* A request for a token may come late, when its session is over. */
 #define WRITERS_LATE 1
 /* Without the database, counted from its loss: the lease, which is longer than a beat, is
@@ -21,6 +17,26 @@
 #define ALONE world.alone_ms
 /* A node knows that the database is away once a beat had no answer. */
 #define NOTICED (world.lease_ms / 4 + (world.lease_ms / 3 < 5000 ? world.lease_ms / 3 : 5000))
+
+/* Nothing changes hands any more after so long in which all is well: who was in trouble
+ * and has nothing to ask the core leaves after a tenth of the TTL it knows, and tries anew
+ * after a fifth at most; who lags behind keeps its share for half a minute. */
+static mono_ms time_to_rest(void)
+{
+	mono_ms ttl_s = world.weather.ttl_s;
+
+	for (unsigned i = 0; i < world.node_count; i++) {
+		const struct keeper *keeper = world.nodes[i].keeper;
+
+		for (size_t k = 0; keeper && k < keeper->lane_count; k++) {
+			mono_ms known = keeper->lanes[k].ttl_s;
+
+			known = known ? known : REG_TTL_DEFAULT_S;
+			ttl_s = known > ttl_s ? known : ttl_s;
+		}
+	}
+	return TAKEOVER + MINUTE + 300 * ttl_s;
+}
 
 /* ---- requests ---- */
 
@@ -57,6 +73,7 @@ void fleet_judge_sent(struct node *node, struct number *number, enum upsert_kind
 
 void fleet_judge_given(const char *name, unsigned shard)
 {
+	node_at((uint32_t)(name[0] - 'A'))->had[shard] = false;
 	for (size_t i = 0; i < world.request_count; i++) {
 		const struct request *request = &world.requests[i];
 
@@ -172,7 +189,8 @@ void fleet_judge_state(void)
 		calm_note(&node->well, weather || !database || !is_well(node));
 	}
 	calm_note(&world.all_well, !all || !any);
-	calm_note(&world.lossless, world.weather.lose_request + world.weather.lose_answer > 0);
+	calm_note(&world.lossless,
+		  world.weather.lose_request + world.weather.lose_answer + world.weather.late > 0);
 	for (size_t i = 0; i < world.count; i++)
 		calm_note(&world.kept[i], !is_kept(lease_shard_of(FIRST_NUMBER + i), fit));
 }
@@ -240,8 +258,9 @@ static void judge_rest(void)
 {
 	unsigned owned[NODES] = { 0 }, least = LEASE_SHARDS, most = 0;
 	uint64_t epochs = database_epochs();
+	mono_ms rest = time_to_rest();
 
-	if (calm_for(&world.all_well) < REST || calm_for(&world.lossless) < REST) {
+	if (calm_for(&world.all_well) < rest || calm_for(&world.lossless) < rest) {
 		world.rested = false;
 		return;
 	}
