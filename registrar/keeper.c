@@ -195,7 +195,7 @@ bool keeper_settled(const struct keeper *keeper)
 	for (size_t i = 0; i < keeper->lane_count; i++)
 		if (refresh_in_flight(keeper->lanes[i].refresh))
 			return false;
-	return !keeper->dirty_count && !keeper->store_failed;
+	return !keeper->dirty_count && !keeper->store_failed && shards_closed(keeper, clock_now());
 }
 
 bool keeper_idle(const struct keeper *keeper)

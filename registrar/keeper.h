@@ -122,7 +122,7 @@ void keeper_stop(struct keeper *keeper, bool withdraw, mono_ms now);
 /* Sends nothing more, or does again; no number changes for it, no shard its owner. */
 void keeper_rest(struct keeper *keeper, bool rests);
 void keeper_flush_all(struct keeper *keeper, mono_ms now); /* as far as the store takes it */
-/* Nothing is on its way to the core, and all that was said is written down. */
+/* Nothing may reach the core any more, and all that was said is written down. */
 bool keeper_settled(const struct keeper *keeper);
 bool keeper_idle(const struct keeper *keeper); /* after keeper_stop(): all is done */
 /* Answers that still come are those of requests we cancel ourselves. */

@@ -311,6 +311,14 @@ bool shards_idle(const struct keeper *keeper)
 	return !keeper->shards.on || !keeper->shards.owned;
 }
 
+bool shards_closed(const struct keeper *keeper, mono_ms now)
+{
+	for (unsigned i = 0; i < LEASE_SHARDS; i++)
+		if (keeper->shards.at[i].open_until > now)
+			return false;
+	return true;
+}
+
 /* ---- taking over ---- */
 
 /* A row and the record it is of. */

@@ -81,6 +81,8 @@ mono_ms shards_next(const struct keeper *keeper, mono_ms now);
  * closes up. Returns how many are left. */
 size_t shards_write_ahead(struct keeper *keeper, struct reg **due, size_t count, mono_ms now);
 bool shards_idle(const struct keeper *keeper);
+/* Nothing that was given up may reach the core yet. */
+bool shards_closed(const struct keeper *keeper, mono_ms now);
 /* For keeper_shards.c: an answer, or none, has come; time has passed. */
 void shards_heard(struct keeper *keeper, const struct reg *reg, mono_ms now);
 void shards_judge_reach(struct keeper *keeper, mono_ms now);

@@ -295,7 +295,7 @@ struct registrar *registrar_destroy(struct registrar *registrar);
  * A fleet's node goes on beating until that process has joined in its name, for a minute. */
 void registrar_rest(struct registrar *registrar, unsigned grace_ms);
 bool registrar_rests(const struct registrar *registrar);
-/* And then: nothing is on its way to the core, and all that was said is in the store. */
+/* And then: nothing may reach the core any more, and all that was said is in the store. */
 bool registrar_rests_settled(const struct registrar *registrar);
 /* Before registrar_start(), of a fleet's: so it was with the process that had our name. What
  * the core was told is then not told again before it is due. */

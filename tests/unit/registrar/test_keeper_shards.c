@@ -629,6 +629,24 @@ static void what_was_given_up_may_come_when_another_has_its_shard(void **state)
 	assert_false(fleet->gifts[lease_shard_of(FIRST + 1)].clean);
 }
 
+/* Another process of ours would take the shards as clean. */
+static void what_was_given_up_may_come_when_another_process_has_our_name(void **state)
+{
+	(void)state;
+	set_up_all_active();
+	live(120000);
+	assert_true(keeper_settled(keeper));
+	core.verdicts[1] = UPSERT_FAILED;
+	keeper_refresh(keeper, FIRST + 1, clock_now());
+	live(1000);
+	core.verdicts[1] = UPSERT_OK;
+	live(10000);
+	keeper_flush_all(keeper, clock_now());
+	assert_false(keeper_settled(keeper));
+	live(10000);
+	assert_true(keeper_settled(keeper));
+}
+
 static void what_was_given_up_long_ago_does_not_come_any_more(void **state)
 {
 	(void)state;
@@ -817,6 +835,7 @@ int main(void)
 		SHARDS(what_was_not_written_is_not_given),
 		SHARDS(the_rest_of_a_hold_is_handed_on),
 		SHARDS(what_was_given_up_may_come_when_another_has_its_shard),
+		SHARDS(what_was_given_up_may_come_when_another_process_has_our_name),
 		SHARDS(what_was_given_up_long_ago_does_not_come_any_more),
 		SHARDS(a_shard_soon_given_on_is_as_unclean_as_it_came),
 		SHARDS(who_ends_a_hold_may_have_sent_something),
