@@ -134,8 +134,9 @@ static enum upsert_verdict take_in(const struct request *request, struct number 
 	if (number->held && number->held_until <= clock_now())
 		judge_lapse(number);
 	number->held = request->kind == UPSERT ? request->asked : 0;
-	number->held_ttl_s = world.weather.ttl_s;
 	number->held_until = clock_now() + (mono_ms)world.weather.ttl_s * SECOND;
+	number->untold = !request->call && world.weather.ttl_s < number->held_ttl_s;
+	number->held_ttl_s = world.weather.ttl_s;
 	return UPSERT_OK;
 }
 

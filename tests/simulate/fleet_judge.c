@@ -132,9 +132,11 @@ static bool is_fit(struct node *node)
 	else if (!reaches && !node->database_lost)
 		node->database_lost = clock_now();
 	reaches = !node->database_lost;
-	for (unsigned i = 0; node->keeper && i < LEASE_SHARDS; i++)
-		if (reaches || clock_now() - node->database_lost < NOTICED)
+	if (node->keeper && (reaches || clock_now() - node->database_lost < NOTICED)) {
+		node->had_as = fleet_session(node->fleet);
+		for (unsigned i = 0; i < LEASE_SHARDS; i++)
 			node->had[i] = node->keeper->shards.at[i].mine;
+	}
 	return !world.dead && runs(node) && node->to_core == WAY_OPEN &&
 	       (reaches || clock_now() - node->database_lost < ALONE);
 }
@@ -144,7 +146,8 @@ static bool is_kept(unsigned shard, const bool fit[NODES])
 {
 	const struct node *owner = owner_of(shard);
 
-	return owner && fit[owner - world.nodes] && owner->had[shard];
+	return owner && fit[owner - world.nodes] && owner->had[shard] &&
+	       owner->had_as == database_owner(shard);
 }
 
 /* Dead, and nobody waits for it: an operator has said so, or it said goodbye, or all
@@ -226,14 +229,17 @@ static bool has_owner(unsigned shard)
 	return owner && runs(owner);
 }
 
-/* Who was to have a shard may have died as well. */
+/* Who was to have a shard may have died as well, and seem to live for a time. */
 static mono_ms upset_at(void)
 {
 	mono_ms at = 0;
 
-	for (unsigned i = 0; i < world.node_count; i++)
-		if (world.nodes[i].well.began > at)
-			at = world.nodes[i].well.began;
+	for (unsigned i = 0; i < world.node_count; i++) {
+		const struct node *node = &world.nodes[i];
+
+		at = node->well.began > at ? node->well.began : at;
+		at = node->beat_late > at ? node->beat_late : at;
+	}
 	return at;
 }
 

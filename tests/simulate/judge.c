@@ -191,7 +191,7 @@ void judge_lapse(struct number *number)
 	calm = world.is_fleet ? fleet_judge_calm(number, from, at)
 			      : calm_longest(&world.calm, from, at);
 	if (excused_until(number) > at || world.unsure_until > at || number->wanted_since > from ||
-	    calm < GRACE) {
+	    number->untold || calm < GRACE) {
 		world.excused++;
 		return;
 	}

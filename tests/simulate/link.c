@@ -69,10 +69,15 @@ static void comes_late(const struct statement *st)
 	world_event(between(10, 30 * SECOND), EVENT_LATE, (uint32_t)(copy - late));
 }
 
+static struct node *sender_of(const struct statement *st)
+{
+	return node_at((uint32_t)(st->name[0] - 'A'));
+}
+
 /* Its sender has gone on. */
 static void judge_overtaken(const struct statement *st)
 {
-	const struct node *node = node_at((uint32_t)(st->name[0] - 'A'));
+	const struct node *node = sender_of(st);
 
 	if (node->written > st->serial)
 		fail("%s's write %llu counts after its write %llu", st->name,
@@ -93,6 +98,8 @@ void link_late(uint32_t index)
 	st->carry_out(st);
 	if (st->carry_out == database_write_rows && st->ok)
 		judge_overtaken(st);
+	if (st->carry_out == database_beat && !st->failed)
+		sender_of(st)->beat_late = clock_now();
 	st->carry_out = NULL;
 }
 

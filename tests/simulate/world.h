@@ -46,6 +46,7 @@ struct number {
 	mono_ms held_until;    /* by the core's clock */
 	uint32_t held_ttl_s;   /* as the core gave it */
 	mono_ms wrong_since;   /* the two differ; 0: they agree */
+	bool untold;           /* that TTL is shorter than before, in answer to what was given up */
 	mono_ms excused_until; /* it was made to fail on its own */
 	mono_ms minute;        /* start of the one counted in: */
 	uint8_t sent;          /* requests in it */
@@ -155,6 +156,8 @@ struct node {
 	mono_ms database_back;        /* 0: it is not within reach */
 	mono_ms database_lost;        /* 0: within reach */
 	bool had[LEASE_SHARDS];       /* what it kept when the database was lost */
+	uint64_t had_as;              /* its session then */
+	mono_ms beat_late;            /* when one of its beats came late, last */
 	bool notified, may_be_called; /* its beater */
 	struct calm well;             /* it, the core and the database */
 	uint64_t writes, written;     /* serials of writes: the last one sent, and answered */
