@@ -41,6 +41,9 @@ enum reg_flag {
 	REG_HELD = 64,     /* wanted, but the core shall not be told: gate.h */
 };
 
+/* More than a configuration of 16 MiB can name. */
+#define REG_SERVICE_MAX ((1u << 27) - 1)
+
 /* One per number. */
 struct reg {
 	uint64_t number;       /* e164_pack() */
@@ -49,22 +52,23 @@ struct reg {
 	char *error;           /* heap; the last failure, NULL after a success */
 	uint32_t handle;       /* its name in the reg_table */
 	uint32_t next, prev;   /* refresh.c's: handles, see there */
-	uint32_t service : 30; /* index into the config's services */
+	uint32_t service : 27; /* index into the config's services */
 	uint32_t source : 2;   /* enum reg_source: who wants it, or did last */
+	uint32_t paused : 1;   /* held by an operator's order: pauses.h */
+	uint32_t repeat : 1;   /* only what it was told may be said again: reg_repeat() */
+	uint32_t linger : 1;   /* not wanted here, and kept until another core has it */
 	uint16_t wanted;       /* what the core shall be told (reg_params); 0: not wanted */
 	uint16_t told;         /* what it was told, perhaps in vain; 0: nothing */
 	uint8_t state : 4;     /* enum reg_state; written by the functions below only */
 	uint8_t tenant : 4;    /* whose core: for good */
 	uint8_t failures;      /* in a row, saturating */
 	uint8_t flags;         /* enum reg_flag */
-	/* Of the registrar thread alone, hence not among the flags: */
-	uint8_t queue : 2;  /* refresh.c's */
-	uint8_t retry : 1;  /* refresh.c's: the request that is out is a repeated one */
-	uint8_t dirty : 1;  /* the store has yet to hear of it */
-	uint8_t said : 1;   /* the log tells of its trouble */
-	uint8_t paused : 1; /* held by an operator's order: pauses.h */
-	uint8_t repeat : 1; /* only what it was told may be said again: reg_repeat() */
-	uint8_t linger : 1; /* not wanted here any more, and kept until another core has it */
+	/* Of the registrar thread alone, which changes them without the keeper's lock: nothing
+	 * that others read may share a byte with them. */
+	uint8_t queue : 2; /* refresh.c's */
+	uint8_t retry : 1; /* refresh.c's: the request that is out is a repeated one */
+	uint8_t dirty : 1; /* the store has yet to hear of it */
+	uint8_t said : 1;  /* the log tells of its trouble */
 };
 _Static_assert(CONFIG_TENANTS <= 16 && REG_STATE_COUNT <= 16, "four bits each");
 _Static_assert(sizeof(struct reg) <= 64, "a million registrations stay under 64 MB");
