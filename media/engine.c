@@ -41,7 +41,7 @@ static int add_host(struct net_hosts *hosts, const char *address, const char *ad
 		  "%s in media.address is not an address of this machine (%s): give one that "
 		  "`ip address` shows; what a NAT maps to it is media.advertised_address",
 		  address, strerror(-err));
-	return -EINVAL;
+	return -EIO;
 }
 
 static int read_hosts(const struct media_engine_options *options, struct net_hosts *ret_hosts)
@@ -122,8 +122,11 @@ int media_engine_create(struct media_engine **ret_engine,
 	struct net_hosts hosts;
 	int err;
 
-	if (options->threads == 0 || options->threads > THREADS_MAX || read_hosts(options, &hosts))
+	if (options->threads == 0 || options->threads > THREADS_MAX)
 		return -EINVAL;
+	err = read_hosts(options, &hosts);
+	if (err)
+		return err;
 	engine = calloc(1, sizeof(*engine));
 	if (!engine)
 		return -ENOMEM;

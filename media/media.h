@@ -179,9 +179,9 @@ struct media_engine_options {
 	struct ice_servers *servers; /* of full agents; it takes a reference; NULL: none */
 };
 
-/* 0, -EINVAL (address not ours, advertised of another family, range empty, a processor
- * that this process may not use), -ENOMEM,
- * -EIO (crypto self-test failed: reason is logged). Starts its threads. */
+/* 0, -EINVAL (no address, advertised of another family, range empty, a processor that this
+ * process may not use), -ENOMEM, -EIO (logged: an address that is not ours, crypto that
+ * fails its self-test). Starts its threads. */
 int media_engine_create(struct media_engine **ret_engine,
 			const struct media_engine_options *options) MUST_CHECK;
 /* Of sessions created from here on; NULL: one of the engine's own. */

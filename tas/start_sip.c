@@ -150,18 +150,12 @@ static struct media_address address_of(const struct config_media *config, size_t
 								: NULL };
 }
 
-static void say_addresses(const struct config_media *config)
+static void say_media(const struct config_media *config)
 {
-	struct str addresses = { 0 };
-
-	for (size_t i = 0; i < config->address_count; i++)
-		str_addf(&addresses, "%s%s", i ? ", " : "", config->addresses[i]);
 	log_error("main",
-		  "start: media.address %s is not of this machine, or media.ports %u-%u hold no "
-		  "pair: give addresses of this machine; what a NAT maps to them is "
-		  "media.advertised_address",
-		  addresses.text ? addresses.text : "", config->port_min, config->port_max);
-	str_done(&addresses);
+		  "start: media.ports %u-%u hold no pair, or media.advertised_address is of "
+		  "another family than its media.address: check both",
+		  config->port_min, config->port_max);
 }
 
 int daemon_start_media(struct daemon *daemon)
@@ -192,7 +186,7 @@ int daemon_start_media(struct daemon *daemon)
 		hosts[i] = address_of(config, i);
 	err = media_engine_create(&daemon->media, &options);
 	if (err == -EINVAL)
-		say_addresses(config);
+		say_media(config);
 	else if (err && err != -EIO) /* that one is logged where it happened */
 		(void)daemon_failed("media engine", err);
 	if (err)

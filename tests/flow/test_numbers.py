@@ -160,6 +160,7 @@ def deleted_stays_deleted():
     _restart()
     tas.wait_registered()
     wait_until(lambda: _at_core(FIRST), 10, "registered")
+    wait_until(lambda: THIRD not in _regs(), 10, "forgotten")
     time.sleep(0.5)
     assert not _at_core(THIRD) and THIRD not in _regs()
 

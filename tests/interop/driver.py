@@ -17,7 +17,7 @@ from harness import free_port
 DRIVER = pathlib.Path(os.environ.get("BREAKOUT_TESTS", "build/tests")) / "registrar_driver"
 
 
-def wait_for(what, condition, seconds=10.0):
+def wait_for(what, condition, seconds=30.0):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         value = condition()

@@ -409,7 +409,8 @@ def ctl_tells_the_truth_in_tables(scene):
     head, row = scene.table("calls").splitlines()
     assert head.startswith("CALL ") and call.leg3.get("call-id") in row, row
     regs = scene.table("regs", REGISTERED).splitlines()
-    assert len(regs) == 2 and regs[1].startswith(REGISTERED), regs
+    assert regs[1].startswith(REGISTERED) and regs[2] == "", regs
+    assert re.fullmatch(r"configured in /.*/breakout\.yaml:\d+", regs[3]) and len(regs) == 4, regs
     assert "\nbreakout_calls_active 1\n" in scene.table("metrics")
     call.hang_up()
     assert "\nbreakout_calls_active 0\n" in scene.table("metrics")
