@@ -238,7 +238,7 @@ static mono_ms upset_at(void)
 		const struct node *node = &world.nodes[i];
 
 		at = node->well.began > at ? node->well.began : at;
-		at = node->beat_late > at ? node->beat_late : at;
+		at = node->life_late > at ? node->life_late : at;
 	}
 	return at;
 }

@@ -13,7 +13,7 @@
 #define PATIENCE (5 * MINUTE)
 /* Requests for one number: with little time left it is tried again after up to 20 s, a
  * few seconds often, by two nodes when it changes hands. */
-#define MINUTE_MAX 20
+#define MINUTE_MAX (world.is_fleet ? 30 : 20)
 /* Until it is known that nothing gets through: three numbers fail that did not before, of
  * five; a deadline, twice, and the next probe. */
 #define DISTINCT      5

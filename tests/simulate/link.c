@@ -98,8 +98,8 @@ void link_late(uint32_t index)
 	st->carry_out(st);
 	if (st->carry_out == database_write_rows && st->ok)
 		judge_overtaken(st);
-	if (st->carry_out == database_beat && !st->failed)
-		sender_of(st)->beat_late = clock_now();
+	if ((st->carry_out == database_beat || st->carry_out == database_join) && !st->failed)
+		sender_of(st)->life_late = clock_now();
 	st->carry_out = NULL;
 }
 

@@ -157,7 +157,7 @@ struct node {
 	mono_ms database_lost;        /* 0: within reach */
 	bool had[LEASE_SHARDS];       /* what it kept when the database was lost */
 	uint64_t had_as;              /* its session then */
-	mono_ms beat_late;            /* when one of its beats came late, last */
+	mono_ms life_late;            /* when a beat or a join of its came late, last */
 	bool notified, may_be_called; /* its beater */
 	struct calm well;             /* it, the core and the database */
 	uint64_t writes, written;     /* serials of writes: the last one sent, and answered */
