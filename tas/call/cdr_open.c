@@ -36,6 +36,13 @@ bool cdr_open_is_there(const char *cdr_path, unsigned number)
 	return there;
 }
 
+static void give_back(struct cdr_open *open_calls)
+{
+	cdr_open_leave(open_calls);
+	free(open_calls->path);
+	*open_calls = (struct cdr_open){ .fd = -1 };
+}
+
 int cdr_open_create(struct cdr_open *open_calls, const char *cdr_path, unsigned number)
 {
 	struct stat st;
@@ -49,11 +56,11 @@ int cdr_open_create(struct cdr_open *open_calls, const char *cdr_path, unsigned 
 		return -ENOMEM;
 	open_calls->fd = open(open_calls->path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
 	if (open_calls->fd < 0)
-		return -errno;
-	if (flock(open_calls->fd, LOCK_EX | LOCK_NB) < 0)
+		err = -errno;
+	else if (flock(open_calls->fd, LOCK_EX | LOCK_NB) < 0)
 		err = errno == EWOULDBLOCK ? -EBUSY : -errno;
 	if (err)
-		cdr_open_leave(open_calls);
+		give_back(open_calls);
 	return err;
 }
 
@@ -61,9 +68,7 @@ void cdr_open_destroy(struct cdr_open *open_calls)
 {
 	if (open_calls->fd >= 0 && !open_calls->count)
 		unlink(open_calls->path);
-	cdr_open_leave(open_calls);
-	free(open_calls->path);
-	*open_calls = (struct cdr_open){ .fd = -1 };
+	give_back(open_calls);
 }
 
 /* ---- what a killed process left ---- */

@@ -312,7 +312,8 @@ static struct wanted *wanted_of(const struct wanted_number *numbers, size_t coun
 	assert_non_null(all);
 	all->numbers = calloc(count + 1, sizeof(*all->numbers));
 	assert_non_null(all->numbers);
-	memcpy(all->numbers, numbers, count * sizeof(*numbers));
+	if (count) /* numbers may be NULL then */
+		memcpy(all->numbers, numbers, count * sizeof(*numbers));
 	all->count = count;
 	return all;
 }
