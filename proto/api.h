@@ -132,8 +132,9 @@ struct api_token_options {
 	unsigned serial;     /* told with what is fetched by these */
 };
 
-/* Token thread, under its lock: no function of the token's may be called. `token` NULL: the fetch failed, `error` says why and what to
- * mend, the next try comes at `retry_ms` from now. Copy what you keep. */
+/* Token thread, under its lock: no function of the token's may be called. `token` NULL: the fetch
+ * failed, `error` says why and what to mend, the next try comes at `retry_ms` from now. Copy what
+ * you keep. */
 typedef void api_token_fn(const char *token, unsigned expires_in_s, const char *error,
 			  unsigned retry_ms, unsigned serial, void *arg);
 
