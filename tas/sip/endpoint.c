@@ -70,10 +70,10 @@ static int bind_listener(struct sip_endpoint *endpoint, enum sip_transport trans
 	listener->transport = transport;
 	tls_guard_enter(endpoint->tls);
 	listening_enter(&endpoint->listening, (int)transport, port);
-	bound = nta_agent_add_tport(
-		endpoint->agent, (const url_string_t *)url, TPTAG_IDENT(listener->ident),
-		TPTAG_CERTIFICATE(NO_DIRECTORY), TPTAG_TLS_VERIFY_POLICY(0), TPTAG_TIMEOUT(32000),
-		TPTAG_LOG(1), TPTAG_QUEUESIZE(QUEUE), TAG_END());
+	bound = nta_agent_add_tport(endpoint->agent, (const url_string_t *)url,
+				    TPTAG_IDENT(listener->ident), TPTAG_CERTIFICATE(NO_DIRECTORY),
+				    TPTAG_TLS_VERIFY_POLICY(0), TPTAG_TIMEOUT(32000), TPTAG_LOG(1),
+				    TPTAG_QUEUESIZE(QUEUE), TAG_END());
 	listening_leave();
 	tls_guard_leave();
 	if (bound < 0)
