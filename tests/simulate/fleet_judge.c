@@ -137,6 +137,9 @@ static bool is_fit(struct node *node)
 		for (unsigned i = 0; i < LEASE_SHARDS; i++)
 			node->had[i] = node->keeper->shards.at[i].mine;
 	}
+	/* One that is slow may be reached when a shard is let go of, and not be told of it. */
+	for (unsigned i = 0; node->keeper && world.database_slow && i < LEASE_SHARDS; i++)
+		node->had[i] = node->had[i] && node->keeper->shards.at[i].mine;
 	return !world.dead && runs(node) && node->to_core == WAY_OPEN &&
 	       (reaches || clock_now() - node->database_lost < ALONE);
 }
