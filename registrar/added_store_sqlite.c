@@ -7,8 +7,6 @@
 #include "base/log.h"
 #include "sql/sqlite.h"
 
-#define BUSY_MS 2000 /* the registrar's own writes are shorter */
-
 /* Nobody else knows these numbers: unlike the rows about the core they are not to be lost
  * with the power. https://www.sqlite.org/pragma.html#pragma_synchronous */
 static const char setup[] = "PRAGMA journal_mode=WAL;"
@@ -52,8 +50,14 @@ static const char *text_of(sqlite3_stmt *statement, int column)
 	return text ? text : "";
 }
 
-static int visit_row(sqlite3_stmt *statement, added_visit_fn *visit, void *arg)
+struct reader {
+	added_visit_fn *visit;
+	void *arg;
+};
+
+static int visit_row(sqlite3_stmt *statement, void *arg)
 {
+	const struct reader *reader = arg;
 	const struct added_row row = {
 		.number = (uint64_t)sqlite3_column_int64(statement, 0),
 		.route_type = (enum route_type)sqlite3_column_int(statement, 1),
@@ -63,36 +67,21 @@ static int visit_row(sqlite3_stmt *statement, added_visit_fn *visit, void *arg)
 		.since = sqlite3_column_int64(statement, 5),
 	};
 
-	return visit(&row, arg);
+	return reader->visit(&row, reader->arg);
 }
 
 static int read_all(struct added_file *file, added_visit_fn *visit, void *arg)
 {
-	sqlite3_stmt *statement = NULL;
-	int code = sqlite3_prepare_v2(file->db, select_all, -1, &statement, NULL);
-	int err = 0;
+	struct reader reader = { visit, arg };
+	int code, err = sql_each(file->db, select_all, visit_row, &reader, &code);
 
-	if (code == SQLITE_OK)
-		code = sqlite3_step(statement);
-	while (code == SQLITE_ROW && !err) {
-		err = visit_row(statement, visit, arg);
-		code = sqlite3_step(statement);
-	}
-	if (!err && code != SQLITE_DONE)
-		err = failed(file, "read");
-	sqlite3_finalize(statement);
-	return err;
+	return !err && code != SQLITE_DONE ? failed(file, "read") : err;
 }
 
 static int prepare(struct added_file *file, const char *path)
 {
-	int code =
-		sqlite3_open_v2(path, &file->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+	int code = sql_open_beside(&file->db, path, setup);
 
-	if (code == SQLITE_OK)
-		code = sqlite3_busy_timeout(file->db, BUSY_MS);
-	if (code == SQLITE_OK)
-		code = sqlite3_exec(file->db, setup, NULL, NULL, NULL);
 	if (code == SQLITE_OK)
 		code = sql_prepare(file->db, statements, STATEMENT_COUNT, file->prepared);
 	return code == SQLITE_OK ? 0 : failed(file, "kept");

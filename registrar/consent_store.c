@@ -10,7 +10,6 @@
 #include "registrar/consent_share.h"
 #include "sql/sqlite.h"
 
-#define BUSY_MS 2000
 /* A list may be a little older than an event that came before it. */
 #define SETTLE_MS 30000
 
@@ -142,13 +141,8 @@ static int read_name(struct consent_store *store)
 
 static int db_open(struct consent_store *store)
 {
-	int code = sqlite3_open_v2(store->path, &store->db,
-				   SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+	int code = sql_open_beside(&store->db, store->path, setup);
 
-	if (code != SQLITE_OK)
-		return code;
-	sqlite3_busy_timeout(store->db, BUSY_MS);
-	code = sqlite3_exec(store->db, setup, NULL, NULL, NULL);
 	if (code == SQLITE_OK)
 		code = sql_prepare(store->db, statements, STATEMENT_COUNT, store->prepared);
 	return code == SQLITE_OK ? read_name(store) : code;

@@ -7,8 +7,6 @@
 #include "base/log.h"
 #include "sql/sqlite.h"
 
-#define BUSY_MS 2000 /* the registrar's own writes are shorter */
-
 /* A pause is an order: unlike the rows about the core it is not to be lost with the
  * power. https://www.sqlite.org/pragma.html#pragma_synchronous */
 static const char setup[] = "PRAGMA journal_mode=WAL;"
@@ -44,8 +42,14 @@ static void copy_column(sqlite3_stmt *statement, int column, char *text, size_t 
 	snprintf(text, room, "%s", from ? from : "");
 }
 
-static int visit_row(sqlite3_stmt *statement, pause_visit_fn *visit, void *arg)
+struct reader {
+	pause_visit_fn *visit;
+	void *arg;
+};
+
+static int visit_row(sqlite3_stmt *statement, void *arg)
 {
+	const struct reader *reader = arg;
 	struct reg_pause pause = { .scope = (enum pause_scope)sqlite3_column_int(statement, 0),
 				   .since = sqlite3_column_int64(statement, 4),
 				   .until = sqlite3_column_int64(statement, 5) };
@@ -53,36 +57,21 @@ static int visit_row(sqlite3_stmt *statement, pause_visit_fn *visit, void *arg)
 	copy_column(statement, 1, pause.what, sizeof(pause.what));
 	copy_column(statement, 2, pause.who, sizeof(pause.who));
 	copy_column(statement, 3, pause.why, sizeof(pause.why));
-	return visit(&pause, arg);
+	return reader->visit(&pause, reader->arg);
 }
 
 static int read_all(struct pause_file *file, pause_visit_fn *visit, void *arg)
 {
-	sqlite3_stmt *statement = NULL;
-	int code = sqlite3_prepare_v2(file->db, select_all, -1, &statement, NULL);
-	int err = 0;
+	struct reader reader = { visit, arg };
+	int code, err = sql_each(file->db, select_all, visit_row, &reader, &code);
 
-	if (code == SQLITE_OK)
-		code = sqlite3_step(statement);
-	while (code == SQLITE_ROW && !err) {
-		err = visit_row(statement, visit, arg);
-		code = sqlite3_step(statement);
-	}
-	if (!err && code != SQLITE_DONE)
-		err = failed(file, "read");
-	sqlite3_finalize(statement);
-	return err;
+	return !err && code != SQLITE_DONE ? failed(file, "read") : err;
 }
 
 static int prepare(struct pause_file *file, const char *path)
 {
-	int code =
-		sqlite3_open_v2(path, &file->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+	int code = sql_open_beside(&file->db, path, setup);
 
-	if (code == SQLITE_OK)
-		code = sqlite3_busy_timeout(file->db, BUSY_MS);
-	if (code == SQLITE_OK)
-		code = sqlite3_exec(file->db, setup, NULL, NULL, NULL);
 	if (code == SQLITE_OK)
 		code = sqlite3_prepare_v2(file->db, put, -1, &file->put, NULL);
 	if (code == SQLITE_OK)

@@ -98,6 +98,23 @@ json_t *ask_or_say(const struct options *options, const char *request, int *ret_
 	return ask_body_or_say(options, request, NULL, WAIT_S, ret_status);
 }
 
+json_t *ask_order(const struct options *options, const char *order, json_t *take_terms,
+		  const struct ask_body *body, unsigned wait_s, int *ret_status)
+{
+	char *text = json_dumps(take_terms, JSON_COMPACT), *request = NULL;
+	json_t *answer = NULL;
+
+	json_decref(take_terms);
+	if (text && asprintf(&request, "%s %s", order, text) >= 0)
+		answer = ask_body_or_say(options, request, body, wait_s ? wait_s : WAIT_S,
+					 ret_status);
+	else
+		*ret_status = STATUS_NO;
+	free(request);
+	free(text);
+	return answer;
+}
+
 static void say_findings(const json_t *findings)
 {
 	const json_t *line;

@@ -114,6 +114,10 @@ json_t *ask_body_or_say(const struct options *options, const char *request,
 /* The daemon's answer, or NULL after saying why there is none. */
 json_t *ask_or_say(const struct options *options, const char *request, int *ret_status);
 
+/* An order: a word and its terms as JSON. body may be NULL; wait_s 0: as long as ask(). */
+json_t *ask_order(const struct options *options, const char *order, json_t *take_terms,
+		  const struct ask_body *body, unsigned wait_s, int *ret_status);
+
 /* Where the records are: as --cdr says, as `configured` says (NULL: nothing), as the
  * daemon says. The caller frees it; NULL after saying why there are none. */
 char *record_path(const struct options *options, const char *configured, int *ret_status);

@@ -20,23 +20,6 @@ static const char *text_of(const json_t *object, const char *key)
 	return text ? text : "";
 }
 
-/* The answer, or NULL after saying why there is none. */
-static json_t *give(const struct options *options, const char *order, json_t *take_terms,
-		    const struct ask_body *body, int *ret_status)
-{
-	char *text = json_dumps(take_terms, JSON_COMPACT), *request = NULL;
-	json_t *answer = NULL;
-
-	json_decref(take_terms);
-	if (text && asprintf(&request, "%s %s", order, text) >= 0)
-		answer = ask_body_or_say(options, request, body, ORDER_S, ret_status);
-	else
-		*ret_status = STATUS_NO;
-	free(request);
-	free(text);
-	return answer;
-}
-
 /* ---- one by one ---- */
 
 /* "loop office" or, with tenants, "loop office nordic". */
@@ -64,7 +47,7 @@ int run_add(const struct options *options)
 		json_object_set_new(terms, "service", json_string(service));
 	if (number->tenant)
 		json_object_set_new(terms, "tenant", json_string(number->tenant));
-	answer = give(options, number->change ? "put" : "add", terms, NULL, &status);
+	answer = ask_order(options, number->change ? "put" : "add", terms, NULL, ORDER_S, &status);
 	if (!answer)
 		return status;
 	if (options->json) {
@@ -108,7 +91,8 @@ int run_delete(const struct options *options)
 		json_decref(numbers);
 		return count ? STATUS_NO : STATUS_USAGE;
 	}
-	answer = give(options, "delete", json_pack("{s:o}", "numbers", numbers), NULL, &status);
+	answer = ask_order(options, "delete", json_pack("{s:o}", "numbers", numbers), NULL, ORDER_S,
+			   &status);
 	if (!answer)
 		return status;
 	if (options->json) {
@@ -171,10 +155,11 @@ static void show_diff(const json_t *diff)
 static json_t *send_lines(const struct options *options, const struct ask_body *body, bool dry_run,
 			  int *ret_status)
 {
-	return give(options, "import",
-		    json_pack("{s:b, s:b, s:s, s:I}", "replace", options->import.replace, "dry_run",
-			      dry_run, "name", options->second, "length", (json_int_t)body->length),
-		    body, ret_status);
+	return ask_order(options, "import",
+			 json_pack("{s:b, s:b, s:s, s:I}", "replace", options->import.replace,
+				   "dry_run", dry_run, "name", options->second, "length",
+				   (json_int_t)body->length),
+			 body, ORDER_S, ret_status);
 }
 
 /* Shows what it changes and asks; then does it. */

@@ -33,22 +33,6 @@ static json_t *scope_of(const struct options *options)
 			 options->second ? options->second : pause->service);
 }
 
-/* The answer, or NULL after saying why there is none. */
-static json_t *give(const struct options *options, const char *order, const json_t *terms,
-		    int *ret_status)
-{
-	char *text = json_dumps(terms, JSON_COMPACT), *request = NULL;
-	json_t *answer = NULL;
-
-	if (text && asprintf(&request, "%s %s", order, text) >= 0)
-		answer = ask_or_say(options, request, ret_status);
-	else
-		*ret_status = STATUS_NO;
-	free(request);
-	free(text);
-	return answer;
-}
-
 int run_pause(const struct options *options)
 {
 	static const double times[] = { 1, 60, 3600, 86400 };
@@ -65,8 +49,7 @@ int run_pause(const struct options *options)
 	json_object_set_new(terms, "why", json_string(pause->why));
 	if (pause->span)
 		json_object_set_new(terms, "for_s", json_integer((json_int_t)ceil(span_s)));
-	answer = give(options, "pause", terms, &status);
-	json_decref(terms);
+	answer = ask_order(options, "pause", terms, NULL, 0, &status);
 	if (!answer)
 		return status;
 	list = json_pack("[O]", json_object_get(answer, "paused"));
@@ -89,8 +72,7 @@ int run_resume(const struct options *options)
 	terms = scope_of(options);
 	if (!terms)
 		return STATUS_USAGE;
-	answer = give(options, "resume", terms, &status);
-	json_decref(terms);
+	answer = ask_order(options, "resume", terms, NULL, 0, &status);
 	if (!answer)
 		return status;
 	if (options->json)

@@ -86,23 +86,6 @@ static json_t *terms_of(const struct options *options)
 	return terms;
 }
 
-/* The answer, or NULL after saying why there is none. Takes the terms. */
-static json_t *give(const struct options *options, const char *order, json_t *take_terms,
-		    int *ret_status)
-{
-	char *text = json_dumps(take_terms, JSON_COMPACT), *request = NULL;
-	json_t *answer = NULL;
-
-	json_decref(take_terms);
-	if (text && asprintf(&request, "%s %s", order, text) >= 0)
-		answer = ask_or_say(options, request, ret_status);
-	else
-		*ret_status = STATUS_NO;
-	free(request);
-	free(text);
-	return answer;
-}
-
 static int run_on(const struct options *options)
 {
 	json_t *terms = terms_of(options), *answer, *list;
@@ -110,7 +93,7 @@ static int run_on(const struct options *options)
 
 	if (!terms)
 		return STATUS_USAGE;
-	answer = give(options, "trace_on", terms, &status);
+	answer = ask_order(options, "trace_on", terms, NULL, 0, &status);
 	if (!answer)
 		return status;
 	list = json_pack("[O]", json_object_get(answer, "traced"));
@@ -132,7 +115,7 @@ static int run_off(const struct options *options)
 		return STATUS_USAGE;
 	terms = strcmp(options->second, "all") ? json_pack("{s:s}", "number", options->second)
 					       : json_pack("{s:b}", "all", 1);
-	answer = give(options, "trace_off", terms, &status);
+	answer = ask_order(options, "trace_off", terms, NULL, 0, &status);
 	if (answer && options->json)
 		print_json(answer);
 	else if (answer)

@@ -8,13 +8,7 @@ static struct wire wire;
 
 static void open_caller(enum sip_transport transport, int socket_type)
 {
-	struct config_listen listen;
-	struct sip_endpoint_options options;
-
-	scene_open();
-	options = scene_options(&listen, transport);
-	scene.a = scene_endpoint(&options);
-	scene.b = scene_endpoint(&options);
+	scene_open_pair(transport);
 	clock_fake_set(clock_now());
 	wire_open(&wire, socket_type, 0);
 }
