@@ -27,23 +27,18 @@ struct choice {
  * that can sign for them need. SHA-1 is no part of that: OpenSSL names every
  * certificate by it. */
 static struct choice choices[] = {
-	{ OSSL_OP_DIGEST, NULL, { "SHA1", "SHA2-256", "SHA2-384", "SHA2-512" }, { { NULL } } },
-	{ OSSL_OP_CIPHER,
-	  NULL,
-	  { "AES-128-GCM", "AES-256-GCM", "ChaCha20-Poly1305" },
-	  { { NULL } } },
-	{ OSSL_OP_MAC, NULL, { "HMAC" }, { { NULL } } },
-	{ OSSL_OP_KDF, NULL, { "TLS1-PRF" }, { { NULL } } },
-	{ OSSL_OP_KEYMGMT,
-	  NULL,
-	  { "EC", "RSA", "RSA-PSS", "ED25519", "ED448", "X25519" },
-	  { { NULL } } },
-	{ OSSL_OP_KEYEXCH, NULL, { "ECDH", "X25519" }, { { NULL } } },
-	{ OSSL_OP_SIGNATURE, NULL, { "ECDSA", "RSA", "ED25519", "ED448" }, { { NULL } } },
-	{ OSSL_OP_DECODER,
-	  "structure=SubjectPublicKeyInfo",
-	  { "EC", "RSA", "RSA-PSS", "ED25519", "ED448" },
-	  { { NULL } } },
+	{ .operation = OSSL_OP_DIGEST, .names = { "SHA1", "SHA2-256", "SHA2-384", "SHA2-512" } },
+	{ .operation = OSSL_OP_CIPHER,
+	  .names = { "AES-128-GCM", "AES-256-GCM", "ChaCha20-Poly1305" } },
+	{ .operation = OSSL_OP_MAC, .names = { "HMAC" } },
+	{ .operation = OSSL_OP_KDF, .names = { "TLS1-PRF" } },
+	{ .operation = OSSL_OP_KEYMGMT,
+	  .names = { "EC", "RSA", "RSA-PSS", "ED25519", "ED448", "X25519" } },
+	{ .operation = OSSL_OP_KEYEXCH, .names = { "ECDH", "X25519" } },
+	{ .operation = OSSL_OP_SIGNATURE, .names = { "ECDSA", "RSA", "ED25519", "ED448" } },
+	{ .operation = OSSL_OP_DECODER,
+	  .property = "structure=SubjectPublicKeyInfo",
+	  .names = { "EC", "RSA", "RSA-PSS", "ED25519", "ED448" } },
 };
 
 static OSSL_PROVIDER *whole; /* OpenSSL's default provider, in a context of its own */
