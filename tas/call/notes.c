@@ -5,7 +5,6 @@
  * Of every call when something changes; of one that is followed each second.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include "tas/call/call_state.h"
 
 #define PULSE_MS 1000

@@ -233,9 +233,10 @@ static bool is_full(const struct stat *st)
 }
 
 static int append_share(const struct folder *folder, int fd, const char *text, size_t *length,
-			const char *last)
+			void (*last)(struct str *to))
 {
 	size_t share = folder->bytes / FOLDER_SHARE;
+	struct str end = { 0 };
 	struct stat st;
 
 	if (fstat(fd, &st) < 0)
@@ -246,14 +247,16 @@ static int append_share(const struct folder *folder, int fd, const char *text, s
 	}
 	if ((size_t)st.st_size + *length <= share)
 		return append(fd, (size_t)st.st_size, text, *length);
-	*length = strlen(last);
-	(void)append(fd, (size_t)st.st_size, last,
-		     *length); /* it only says why the end is missing */
+	last(&end);
+	*length = end.length;
+	(void)append(fd, (size_t)st.st_size, end.text ? end.text : "",
+		     end.length); /* it only says why the end is missing */
+	str_done(&end);
 	return fchmod(fd, S_IRUSR) < 0 ? -errno : -EFBIG;
 }
 
 int folder_append(struct folder *folder, uint64_t story, const char *text, size_t length,
-		  const char *last)
+		  void (*last)(struct str *to))
 {
 	char path[PATH_MAX];
 	int fd, err = story_path(folder, story, path);

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include "base/clock.h"
 #include "base/macros.h"
+#include "base/str.h"
 
 #define FOLDER_CALLS_MAX 2000 /* files */
 /* One call may have this part of the room. */
@@ -29,10 +30,10 @@ int folder_make(const char *dir) MUST_CHECK; /* for the owner alone; fine if it 
 
 /* A new file, after the oldest have given way. 0 or an error of open(2). */
 int folder_begin(struct folder *folder, uint64_t story) MUST_CHECK;
-/* 0; -EFBIG: the call has had its share (the first time `last` is written instead, and the
- * file made read-only); -ENOENT: its file has given way; or an error of writing. */
+/* 0; -EFBIG: the call has had its share (the first time what `last` says is written instead,
+ * and the file made read-only); -ENOENT: its file has given way; or an error of writing. */
 int folder_append(struct folder *folder, uint64_t story, const char *text, size_t length,
-		  const char *last) MUST_CHECK;
+		  void (*last)(struct str *to)) MUST_CHECK;
 /* Removes what is too old or too much for `more` bytes to come. */
 void folder_sweep(struct folder *folder, size_t more);
 

@@ -63,10 +63,11 @@ static void tell(struct traced *traced, int err)
 	traced->failing = err != 0;
 }
 
-static void write_last(struct str *to, wall_ms at)
+static void write_last(struct str *to)
 {
 	static const char text[] = "this call has had its share of trace.dir_size: what follows is "
 				   "not kept";
+	wall_ms at = clock_wall();
 	const struct sip_trace_entry entry = {
 		.kind = SIP_TRACE_NOTE, .at = at, .text = text, .length = sizeof(text) - 1
 	};
@@ -76,18 +77,15 @@ static void write_last(struct str *to, wall_ms at)
 
 static void put(struct traced *traced, const struct piece_mail *mail)
 {
-	struct str last = { 0 };
 	int err = 0;
 
 	if (mail->what == MAIL_BEGIN) {
 		err = folder_begin(&traced->folder, mail->story);
 		metric_add(err ? &lost_total : &kept_total, 1);
 	}
-	write_last(&last, clock_wall());
 	if (!err)
 		err = folder_append(&traced->folder, mail->story, mail->text, mail->length,
-				    last.text ? last.text : "");
-	str_done(&last);
+				    write_last);
 	if (err == -EFBIG || err == -ENOENT)
 		err = 0; /* has been said, or has given way */
 	else if (err)

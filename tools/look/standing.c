@@ -2,7 +2,6 @@
 #include "tools/look/standing.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include "tools/look/entry.h"
 #include "tools/look/ladder.h"

@@ -612,16 +612,22 @@ static unsigned given_clean(void)
 	return count;
 }
 
-/* It has been said once more since, and accepted. */
-static void what_was_given_up_may_come_when_another_has_its_shard(void **state)
+/* A request gets no answer; the next one to say the same will. */
+static void give_one_up(void)
 {
-	(void)state;
 	set_up_all_active();
 	live(120000);
 	core.verdicts[1] = UPSERT_FAILED;
 	keeper_refresh(keeper, FIRST + 1, clock_now());
 	live(1000);
 	core.verdicts[1] = UPSERT_OK;
+}
+
+/* It has been said once more since, and accepted. */
+static void what_was_given_up_may_come_when_another_has_its_shard(void **state)
+{
+	(void)state;
+	give_one_up();
 	live(4000);
 	assert_int_equal(in_state(keeper, REG_ACTIVE), COUNT);
 	give_all();
@@ -650,12 +656,7 @@ static void what_was_given_up_may_come_when_another_process_has_our_name(void **
 static void what_was_given_up_long_ago_does_not_come_any_more(void **state)
 {
 	(void)state;
-	set_up_all_active();
-	live(120000);
-	core.verdicts[1] = UPSERT_FAILED;
-	keeper_refresh(keeper, FIRST + 1, clock_now());
-	live(1000);
-	core.verdicts[1] = UPSERT_OK;
+	give_one_up();
 	live(30000);
 	give_all();
 	assert_int_equal(given_clean(), LEASE_SHARDS);
