@@ -45,6 +45,21 @@ bool e164_packed(uint64_t packed)
 	return packed && e164_pack(text) == packed;
 }
 
+bool e164_begins(uint64_t packed, const char *digits)
+{
+	uint64_t front = 0;
+
+	if (!*digits || *digits == '0') /* no number does */
+		return false;
+	for (; *digits; digits++)
+		front = front * 10 + (uint64_t)(*digits - '0');
+	if (packed <= front)
+		return false;
+	while (packed > front)
+		packed /= 10;
+	return packed == front;
+}
+
 void e164_mask(const char *number, char *ret_masked, size_t room)
 {
 	size_t length = number ? strlen(number) : 0;

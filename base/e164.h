@@ -20,6 +20,9 @@ void e164_unpack(uint64_t packed, char ret_text[static E164_ROOM]);
 /* Whether e164_pack() can have made it. */
 bool e164_packed(uint64_t packed);
 
+/* Whether a number's digits begin with these, and go on. */
+bool e164_begins(uint64_t packed, const char *digits);
+
 /* Masks all but the first digits (country code and a little more) and the last two:
  * "+4799000012" -> "+4799***12", "112" -> "112" (up to 4 digits stay),
  * anything else keeps first two and last two characters. Always NUL-ended. */

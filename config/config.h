@@ -774,6 +774,20 @@ const char *config_tenant_sbc(const struct config *config, size_t index);
 const char *config_tenant_prefix(const struct config *config, size_t index,
 				 enum call_direction direction);
 
+/* What the core puts before the numbers of a tenant's calls, in one direction. */
+struct config_prefix {
+	const char *digits;
+	size_t tenant;
+	enum call_direction direction;
+};
+/* The one that a number's own digits begin with (packed as e164_pack() does): a call to it
+ * without a prefix is taken for one to the rest of the number. False: there is none. */
+bool config_prefix_like(const struct config *config, uint64_t number,
+			struct config_prefix *ret_prefix);
+/* That, in a sentence without the number and without a full stop. */
+void config_prefix_say(const struct config *config, const struct config_prefix *prefix,
+		       struct str *sentence);
+
 /* In `config->time_zone`. */
 bool config_is_holiday(const struct config *config, const struct config_local *local);
 
@@ -789,12 +803,14 @@ const struct config_registration *config_find_number(const struct config *config
 void config_place(const struct config *config, const struct config_registration *registration,
 		  char *ret_place, size_t room);
 
-/* What somebody says of a number outside of the configuration; NULL or "": nothing. */
+/* What somebody says of a number outside of the configuration; NULL or "": nothing. Without
+ * a number it is said of any. */
 struct config_wish {
 	const char *number, *route_type, *service, *tenant;
 };
-/* What it comes to, by the rules for a configured number: 0, -ENOMEM, or -EINVAL with one
- * sentence in ret_error. */
+/* What it comes to, by the rules for a configured number, and one more: it may not begin
+ * like a prefix (config_prefix_like()). 0, -ENOMEM, or -EINVAL with one sentence in
+ * ret_error. */
 int config_check_number(const struct config *config, const struct config_wish *wish,
 			struct config_registration *ret_registration,
 			struct str *ret_error) MUST_CHECK;

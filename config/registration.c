@@ -12,6 +12,7 @@
 #include "config/tenant.h"
 
 #define REGISTRATIONS_MAX 2000000u
+#define PREFIX_LIKE_MAX   10u /* such numbers are named, the others counted */
 
 struct pending {
 	uint64_t number; /* e164_pack() */
@@ -450,6 +451,40 @@ static void report_twins(struct reader *reader, const struct pending *list, size
 	}
 }
 
+/* Numbers that are read as a prefix and something else. In a configuration they may be
+ * what there is to work with; more of them are not taken while we run. */
+static void report_prefix_like(struct reader *reader, const struct pending *list, size_t count)
+{
+	void (*find)(struct findings *, struct place, const char *, ...) PRINTF_LIKE(3, 4) =
+		reader->orders ? find_error : find_warning;
+	char number[E164_ROOM], masked[E164_ROOM];
+	struct config_prefix prefix;
+	size_t found = 0, last = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		struct str why = { 0 };
+
+		if (!config_prefix_like(reader->config, list[i].number, &prefix))
+			continue;
+		last = i;
+		if (++found > PREFIX_LIKE_MAX)
+			continue;
+		e164_unpack(list[i].number, number);
+		e164_mask(number, masked, sizeof(masked));
+		config_prefix_say(reader->config, &prefix, &why);
+		find(reader->findings, list[i].at,
+		     "the number %s %s. Agree with the core on a prefix that begins with 0%s",
+		     masked, why.text ? why.text : "",
+		     reader->orders ? ", or name the number in the configuration" : "");
+		str_done(&why);
+	}
+	if (found > PREFIX_LIKE_MAX)
+		find(reader->findings, list[last].at,
+		     "%zu more numbers, this the last of them, begin with a prefix. Agree with the "
+		     "core on one that begins with 0",
+		     found - PREFIX_LIKE_MAX);
+}
+
 void registrations_settle(struct reader *reader)
 {
 	struct config *config = reader->config;
@@ -460,6 +495,7 @@ void registrations_settle(struct reader *reader)
 		return;
 	qsort(list, count, sizeof(*list), compare);
 	report_twins(reader, list, count);
+	report_prefix_like(reader, list, count);
 	config->registrations = arena_alloc(reader->arena, count, sizeof(*config->registrations));
 	if (!config->registrations)
 		return;

@@ -31,6 +31,7 @@ struct reader {
 	struct str_map *services;       /* name -> its index + 1 */
 	struct pending_list *pending;   /* registrations so far */
 	const struct config_swap *swap; /* NULL: none */
+	bool orders;                    /* numbers are added while we run: stricter rules */
 	struct service_ref *refs;       /* service.c's: services named before they are defined */
 	struct claim *claims;           /* change.c's: numbers that calls may show */
 	struct derived *derived;        /* defaults that other values decide */

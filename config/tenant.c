@@ -214,6 +214,36 @@ const char *config_tenant_prefix(const struct config *config, size_t index,
 	return mo ? config->tenants[index - 1].prefix_mo : config->tenants[index - 1].prefix_mt;
 }
 
+bool config_prefix_like(const struct config *config, uint64_t number,
+			struct config_prefix *ret_prefix)
+{
+	static const enum call_direction directions[] = { DIRECTION_MO, DIRECTION_MT };
+
+	for (size_t i = 0; i < config_tenants(config); i++)
+		for (size_t k = 0; k < ARRAY_SIZE(directions); k++) {
+			const char *digits = config_tenant_prefix(config, i, directions[k]);
+
+			if (!digits || !e164_begins(number, digits))
+				continue;
+			*ret_prefix = (struct config_prefix){ digits, i, directions[k] };
+			return true;
+		}
+	return false;
+}
+
+void config_prefix_say(const struct config *config, const struct config_prefix *prefix,
+		       struct str *sentence)
+{
+	const char *key =
+		prefix->direction == DIRECTION_MO ? "mobile_originating" : "mobile_terminating";
+
+	str_addf(sentence, "begins with `%s`, which is `prefixes.%s`", prefix->digits, key);
+	if (prefix->tenant)
+		str_addf(sentence, " of tenant `%s`", config_tenant_name(config, prefix->tenant));
+	str_add(sentence, ": a call to it that comes without a prefix is taken for one to the rest "
+			  "of the number");
+}
+
 static const char *name_at(const void *list, size_t i)
 {
 	const char *name = config_tenant_name(list, i);

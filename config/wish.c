@@ -26,7 +26,8 @@ static int apart_init(struct apart *apart, const struct config *config)
 					 .findings = &apart->findings,
 					 .config = &apart->config,
 					 .folder = "",
-					 .pending = &apart->pending };
+					 .pending = &apart->pending,
+					 .orders = true };
 	err = str_map_create(&apart->reader.services);
 	for (size_t i = 0; !err && i < config->service_count; i++)
 		err = str_map_put(apart->reader.services, config->services[i].name,
@@ -53,7 +54,8 @@ static int apart_settle(struct apart *apart)
 /* As a line of a file; NULL: a part of it could not stand in one, or no memory. */
 static char *line_of(const struct config_wish *wish, struct str *ret_error)
 {
-	const char *const parts[] = { wish->number, wish->route_type, wish->service, wish->tenant };
+	const char *const parts[] = { wish->number ? wish->number : "+4799000001", wish->route_type,
+				      wish->service, wish->tenant };
 	struct str line = { 0 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
@@ -87,6 +89,7 @@ int config_check_number(const struct config *config, const struct config_wish *w
 		return ret_error->length ? -EINVAL : -ENOMEM;
 	err = apart_init(&apart, config);
 	if (!err) {
+		apart.reader.orders = wish->number;
 		registrations_line(&apart.reader, (struct place){ 0, 1, 1 }, line);
 		err = apart_settle(&apart);
 	}

@@ -389,8 +389,7 @@ static size_t *count_terms(const struct added_set *set)
 static int check_terms(const struct config *config, const struct added_terms *terms,
 		       struct config_registration *ret_registration, struct str *ret_error)
 {
-	const struct config_wish wish = { .number = "+4799000001", /* any will do */
-					  .route_type = route_type_name(
+	const struct config_wish wish = { .route_type = route_type_name(
 						  (enum route_type)terms->route_type),
 					  .service = terms->service,
 					  .tenant = terms->tenant };

@@ -18,7 +18,7 @@ void keeper_count(struct keeper *keeper, const struct reg *reg, int by)
 		return;
 	lane_count(keeper_lane(keeper, reg), (enum reg_state)reg->state, by);
 	if (reg->wanted && reg->source < REG_SOURCE_COUNT)
-		source_count(keeper, (enum reg_source)reg->source, by);
+		source_count(keeper, reg, by);
 	if (reg->paused && reg->wanted) {
 		keeper->paused += (size_t)(ssize_t)by;
 	} else if (reg->flags & REG_HELD && reg->wanted) {

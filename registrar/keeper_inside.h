@@ -25,6 +25,7 @@
 #include "registrar/trouble.h"
 
 #define FLUSH_RETRY_MS 5000 /* after the store could not be written */
+#define PREFIX_ROOM    16
 
 struct dirty {
 	uint32_t handle;
@@ -61,6 +62,7 @@ struct lane {
 	bool leaving, left; /* left: a free place */
 	bool asked, api_up, token_ok;
 	size_t by_state[REG_STATE_COUNT];
+	size_t by_source[REG_SOURCE_COUNT]; /* of those that are wanted and ours */
 	mono_ms margin, first_expiry;
 	struct refresh_load load; /* as of the last look */
 };
@@ -79,6 +81,8 @@ struct keeper {
 	mono_ms gauge_at, pause_at;
 	bool stopping, resting, withdrawing, deaf;
 	struct shards shards;
+	char prefixes[2 * CONFIG_TENANTS + 1][PREFIX_ROOM]; /* like which numbers can begin; ""
+							     * ends them */
 
 	/* Other threads read what stands below. */
 	pthread_mutex_t lock;
@@ -87,6 +91,8 @@ struct keeper {
 	size_t held, held_told;             /* wanted and held; those of them the core may know */
 	size_t paused;                      /* wanted and held by order: none of the above */
 	size_t by_source[REG_SOURCE_COUNT]; /* of those that are wanted */
+	/* Of them, those that begin like a prefix, as of the last look. */
+	size_t prefix_like[REG_SOURCE_COUNT];
 	struct history history;
 };
 
@@ -171,7 +177,9 @@ struct lane_metrics *lane_metrics_of(const char *name);
 void lane_metrics_hide(struct lane_metrics *metrics);
 void lane_count(struct lane *lane, enum reg_state state, int by);
 void lane_answered(struct lane *lane, const char *result);
-void source_count(struct keeper *keeper, enum reg_source source, int by);
+void source_count(struct keeper *keeper, const struct reg *reg, int by);
 void keeper_set_gauges(struct keeper *keeper, mono_ms now);
+/* The prefixes in force from now on. */
+void keeper_take_prefixes(struct keeper *keeper, const struct wanted *wanted);
 
 #endif

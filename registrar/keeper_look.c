@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/e164.h"
+#include "base/log.h"
 #include "base/metrics.h"
 #include "registrar/plan.h"
 
@@ -144,10 +146,12 @@ void lane_count(struct lane *lane, enum reg_state state, int by)
 		metric_add(&lane->metrics->states[state], by);
 }
 
-void source_count(struct keeper *keeper, enum reg_source source, int by)
+void source_count(struct keeper *keeper, const struct reg *reg, int by)
 {
-	keeper->by_source[source] += (size_t)(ssize_t)by;
-	metric_add(&sources[source], by);
+	keeper->by_source[reg->source] += (size_t)(ssize_t)by;
+	metric_add(&sources[reg->source], by);
+	if (reg->state != REG_ELSEWHERE)
+		keeper_lane(keeper, reg)->by_source[reg->source] += (size_t)(ssize_t)by;
 }
 
 void lane_answered(struct lane *lane, const char *result)
@@ -237,6 +241,73 @@ static mono_ms earliest_expiry(const struct keeper *keeper)
 	return earliest;
 }
 
+/* ---- numbers that begin like a prefix ---- */
+
+void keeper_take_prefixes(struct keeper *keeper, const struct wanted *wanted)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < CONFIG_TENANTS; i++) {
+		const struct wanted_prefixes *of = &wanted->prefixes[i];
+		const char *const both[] = { of->mo, of->mt };
+
+		for (size_t k = 0; k < ARRAY_SIZE(both); k++)
+			if (both[k] && *both[k] != '0') /* no number does */
+				snprintf(keeper->prefixes[count++], PREFIX_ROOM, "%s", both[k]);
+	}
+	keeper->prefixes[count][0] = '\0';
+}
+
+static bool is_prefix_like(const struct keeper *keeper, uint64_t number)
+{
+	for (size_t i = 0; keeper->prefixes[i][0]; i++)
+		if (e164_begins(number, keeper->prefixes[i]))
+			return true;
+	return false;
+}
+
+static void say_prefix_like(enum reg_source source, size_t count, uint64_t number)
+{
+	char text[E164_ROOM], masked[E164_ROOM];
+
+	if (!count) {
+		log_notice("registrar", "no number of source %s begins like a prefix any more",
+			   reg_source_name(source));
+		return;
+	}
+	e164_unpack(number, text);
+	e164_mask(text, masked, sizeof(masked));
+	log_notice("registrar",
+		   "%zu numbers of source %s begin like a prefix, %s is one: calls to them that "
+		   "come without a prefix are taken for ones to other numbers; agree with the core "
+		   "on prefixes that begin with 0",
+		   count, reg_source_name(source), masked);
+}
+
+/* Who consents is not asked which digits he has: it is registered, and said. */
+static void look_at_prefixes(struct keeper *keeper)
+{
+	size_t count[REG_SOURCE_COUNT] = { 0 }, before[REG_SOURCE_COUNT];
+	uint64_t first[REG_SOURCE_COUNT] = { 0 };
+
+	for (size_t i = 0; keeper->prefixes[0][0] && i < keeper->table.count; i++) {
+		const struct reg *reg = keeper_reg(keeper, i);
+
+		if (!reg->wanted || reg->source >= REG_SOURCE_COUNT ||
+		    !is_prefix_like(keeper, reg->number))
+			continue;
+		if (!count[reg->source]++)
+			first[reg->source] = reg->number;
+	}
+	pthread_mutex_lock(&keeper->lock);
+	memcpy(before, keeper->prefix_like, sizeof(before));
+	memcpy(keeper->prefix_like, count, sizeof(count));
+	pthread_mutex_unlock(&keeper->lock);
+	for (int i = 0; i < REG_SOURCE_COUNT; i++)
+		if (!count[i] != !before[i])
+			say_prefix_like((enum reg_source)i, count[i], first[i]);
+}
+
 void keeper_set_gauges(struct keeper *keeper, mono_ms now)
 {
 	struct plan_left *left = calloc(keeper->lane_count, sizeof(*left));
@@ -245,6 +316,7 @@ void keeper_set_gauges(struct keeper *keeper, mono_ms now)
 	if (left)
 		look_at_lanes(keeper, left, now); /* else the next time */
 	free(left);
+	look_at_prefixes(keeper);
 	for (size_t i = 0; i < keeper->lane_count; i++) {
 		const struct lane *lane = &keeper->lanes[i];
 
@@ -375,6 +447,7 @@ static void summarize_lane(const struct lane *lane, struct registrar_tenant *ret
 {
 	snprintf(ret_tenant->name, sizeof(ret_tenant->name), "%s", lane->options->name);
 	memcpy(ret_tenant->by_state, lane->by_state, sizeof(lane->by_state));
+	memcpy(ret_tenant->by_source, lane->by_source, sizeof(lane->by_source));
 	for (int i = 0; i < REG_STATE_COUNT; i++)
 		ret_tenant->count += lane->by_state[i];
 	ret_tenant->leaving = lane->leaving;
@@ -425,6 +498,7 @@ void keeper_summary(struct keeper *keeper, struct registrar_summary *ret_summary
 	ret_summary->first_expiry_ms = earliest_expiry(keeper);
 	ret_summary->store_ok = !keeper->store_failed;
 	memcpy(ret_summary->by_source, keeper->by_source, sizeof(keeper->by_source));
+	memcpy(ret_summary->prefix_like, keeper->prefix_like, sizeof(keeper->prefix_like));
 	ret_summary->held = keeper->held;
 	ret_summary->paused = keeper->paused;
 	ret_summary->pauses = pauses_count(keeper->options.pauses);

@@ -266,6 +266,8 @@ int keeper_want(struct keeper *keeper, const struct wanted *wanted, mono_ms now)
 	int err;
 
 	keeper->gate.config = wanted->config;
+	keeper_take_prefixes(keeper, wanted);
+	keeper->gauge_at = now;
 	err = prepare(keeper, wanted, ids, now);
 	if (err)
 		return err;

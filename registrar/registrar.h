@@ -152,6 +152,9 @@ struct registrar_summary {
 		size_t unknown; /* in the last list, and their number is not known */
 	} consents;
 	size_t by_source[REG_SOURCE_COUNT]; /* of those that are wanted */
+	/* Of them, those that begin like a prefix (config_prefix_like()); of up to ten seconds
+	 * ago. */
+	size_t prefix_like[REG_SOURCE_COUNT];
 	struct registrar_added {
 		size_t count;    /* numbers that were added while we run */
 		size_t both;     /* of them, configured too */
@@ -161,7 +164,9 @@ struct registrar_summary {
 	struct registrar_tenant {
 		char name[TENANT_NAME_ROOM];
 		size_t by_state[REG_STATE_COUNT], count;
-		bool asked; /* as api_asked */
+		size_t by_source[REG_SOURCE_COUNT]; /* of those that are wanted, and not elsewhere
+						     */
+		bool asked;                         /* as api_asked */
 		bool api_up, token_ok;
 		bool leaving; /* not configured any more: goes once it is empty */
 		bool down;    /* the circuit breaker is open */

@@ -475,13 +475,11 @@ static json_t *consents_json(const struct registrar_consents *consents)
 			 (json_int_t)consents->held, "unknown", (json_int_t)consents->unknown);
 }
 
-static json_t *sources_json(const struct registrar_summary *summary)
+static json_t *all_sources_json(const struct registrar_summary *summary)
 {
-	json_t *sources = json_object();
+	json_t *sources = sources_json(summary->by_source);
 
-	for (int i = 0; sources && i < REG_SOURCE_COUNT; i++)
-		json_object_set_new(sources, reg_source_name((enum reg_source)i),
-				    json_integer((json_int_t)summary->by_source[i]));
+	json_object_set_new(sources, "prefix_like", sources_json(summary->prefix_like));
 	json_object_update_new(sources, json_pack("{s:I, s:I}", "api_configured_too",
 						  (json_int_t)summary->added.both, "api_stranded",
 						  (json_int_t)summary->added.stranded));
@@ -514,7 +512,7 @@ static json_t *summary_json(struct registrar *registrar)
 	if (json)
 		json_object_set_new(json, "tenants", tenants_json(&summary));
 	if (json)
-		json_object_set_new(json, "sources", sources_json(&summary));
+		json_object_set_new(json, "sources", all_sources_json(&summary));
 	if (json && summary.consents.wanted)
 		json_object_set_new(json, "consents", consents_json(&summary.consents));
 	return json;

@@ -456,9 +456,21 @@ json_t *number_import(const struct number_order *order)
 
 /* ---- where a number is from ---- */
 
+static json_t *prefix_json(const struct config *config, const struct config_prefix *prefix)
+{
+	struct str sentence = { 0 };
+	json_t *json;
+
+	config_prefix_say(config, prefix, &sentence);
+	json = text_json(sentence.text ? sentence.text : prefix->digits);
+	str_done(&sentence);
+	return json;
+}
+
 json_t *number_origin(struct registrar *registrar, const struct config *config, const char *number)
 {
 	const struct config_registration *its = config ? config_find_number(config, number) : NULL;
+	struct config_prefix prefix;
 	struct reg_added added;
 	char place[PLACE_ROOM];
 	json_t *origin = json_object(), *terms;
@@ -473,5 +485,7 @@ json_t *number_origin(struct registrar *registrar, const struct config *config, 
 		config_place(config, its, place, sizeof(place));
 		json_object_set_new(origin, "configured", text_json(place));
 	}
+	if (config && config_prefix_like(config, e164_pack(number), &prefix))
+		json_object_set_new(origin, "prefix_like", prefix_json(config, &prefix));
 	return origin;
 }

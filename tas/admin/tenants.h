@@ -9,6 +9,9 @@
 /* A list of them, the default one first. */
 json_t *tenants_json(const struct registrar_summary *summary);
 
+/* How many are wanted, by who wants them. */
+json_t *sources_json(const size_t by_source[REG_SOURCE_COUNT]);
+
 /* Whether a core answers; null: it was not asked yet. */
 json_t *tenants_answer_json(bool asked, bool up);
 

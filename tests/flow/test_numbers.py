@@ -5,6 +5,7 @@ HTTP, over kill -9, a reload and a restart; deleted stays deleted."""
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -15,6 +16,7 @@ from core import BIN, Core, Daemon, expect, finish, run_tests, wait_until
 
 FIRST, SECOND, THIRD = "+4790005001", "+4790005002", "+4790005003"
 CONSENTED = "+4790005009"
+LIKE_PREFIX = "+2290005001"
 BULK = 400
 
 core = Core()
@@ -66,6 +68,17 @@ def _at_core(number):
 
 def _add(number, *words, **options):
     return _ctl("regs", "add", number, "--route-type", "loop", *words, **options)
+
+
+def _sources():
+    return json.loads(_ctl("-o", "json", "status").stdout)["sources"]
+
+
+def _finding(what):
+    found = json.loads(subprocess.run(
+        [BIN / "breakoutctl", "-o", "json", "-s", core.folder / "breakout.sock", "diagnose"],
+        capture_output=True, text=True, timeout=60, check=False).stdout)
+    return next(f for f in found if f["subsystem"] == what)
 
 
 def _reload():
@@ -283,12 +296,62 @@ def a_reload_that_takes_its_service_away_is_refused():
     # A start cannot be refused for it: the number waits.
     _restart()
     wait_until(lambda: "STRANDED" in _ctl("status").stdout, 10, "said")
+    finding = _finding("registrations")
+    assert finding["level"] == "WARNING" and finding["reason"].startswith(
+        "1 that were added by the API are not registered"), finding
     wait_until(lambda: not _at_core(SECOND), 10, "not registered")
     done = _ctl("regs", "show", SECOND, status=1)
     assert "not configured any more" in done.stderr, done
     tas.config.write_text(ORIGINAL)
     assert not _reload().get("refused")
     wait_until(lambda: _at_core(SECOND), 10, "registered")
+
+
+def a_number_that_begins_like_a_prefix_is_refused_or_told():
+    likely = re.sub(r"(?m)^prefixes:.*$", 'prefixes: { mobile_originating: "22", '
+                    'mobile_terminating: "01" }', ORIGINAL)
+    core.must("consent", number=LIKE_PREFIX)
+    wait_until(lambda: _at_core(LIKE_PREFIX), 10, "consent registered")
+    assert "prefix_like" not in json.loads(_ctl("-o", "json", "regs", "show", LIKE_PREFIX).stdout)[0]
+    tas.config.write_text(likely.replace(
+        "registrations:\n", 'registrations:\n  - { number: "+2290005002", route_type: loop }\n'))
+    report = _reload()
+    assert not report["refused"] and any("+2290***02 begins with `22`" in f
+                                         for f in report["findings"]), report
+    done = _add("+2290005003", status=1)
+    assert "+2290***03 begins with `22`, which is `prefixes.mobile_originating`" in done.stderr, done
+    status, answer = _http("POST", "/v1/registrations/import", f"{FIRST},loop\n+2290005003,loop\n")
+    assert status == 400 and answer["findings"][0].startswith(
+        "body:2:1: error: the number +2290***03 begins with `22`"), answer
+    wait_until(lambda: _sources()["prefix_like"] == {"config": 1, "api": 0, "consent": 1}, 15, "counted")
+    assert "2 in all BEGIN LIKE A PREFIX" in _ctl("status").stdout
+    assert f"{LIKE_PREFIX} begins with `22`" in _ctl("regs", "show", LIKE_PREFIX).stdout
+    assert _regs()[LIKE_PREFIX]["state"] == "active"
+    tas.config.write_text(ORIGINAL)
+    assert not _reload().get("refused")
+    wait_until(lambda: not sum(_sources()["prefix_like"].values()), 15, "none")
+
+
+def each_source_is_listed_and_planned_alone():
+    listed = {source: [r["number"] for r in json.loads(
+        _ctl("-o", "json", "regs", "list", "--source", source).stdout)]
+        for source in ("config", "api", "consent")}
+    assert listed["api"] == [FIRST, SECOND] and CONFIGURED in listed["config"], listed
+    assert sorted(listed["consent"]) == [LIKE_PREFIX, CONSENTED], listed
+    exported = _ctl("regs", "export", "--source", "api").stdout.splitlines()[1:]
+    assert [line.split(",")[0] for line in exported] == [FIRST, SECOND], exported
+    assert len(json.loads(_ctl("-o", "json", "regs", "export", "--source", "api").stdout)) == 2
+    [plan] = json.loads(_ctl("-o", "json", "regs", "plan").stdout)
+    assert plan["sources"] == {"config": len(listed["config"]), "api": 2, "consent": 2,
+                               "none": 0}, plan
+    assert plan["count"] == len(listed["config"]) + 4, plan
+    [plan] = json.loads(_ctl("-o", "json", "regs", "plan", "--source", "api").stdout)
+    assert (plan["count"], plan["sources"]) == (2, {"api": 2}), plan
+    assert "api 2, consent 2" in _ctl("regs", "plan").stdout
+    _ctl("regs", "plan", "--source", "api", "--count", "5", status=2)
+    _ctl("regs", "list", "--source", "apo", status=2)
+    _ctl("regs", "show", FIRST, "--source", "api", status=2)
+    _ctl("calls", "--source", "api", status=2)
 
 
 def a_pause_holds_it_back():

@@ -427,6 +427,7 @@ def registrations_are_planned_and_shown_with_their_troubles(scene):
     assert (two[1]["permitted_rate"], two[1]["ttl_s"], two[1]["lapsed"]) == (10, 1800, 20000), two
     [ours] = json.loads(scene.daemon.ctl("-o", "json", "regs", "plan").stdout)
     assert (ours["tenant"], ours["count"], ours["ttl_s"]) == ("default", 1, 3600), ours
+    assert ours["sources"] == {"config": 1, "api": 0, "consent": 0, "none": 0}, ours
     for wrong in ("a=1M,=2", "a=1M,b", "a=x", "17x"):
         assert scene.daemon.ctl("regs", "plan", "--count", wrong).returncode == 2, wrong
     assert scene.daemon.ctl("regs", "plan", "--count", "a=1", "--rate", "b=1").returncode == 2

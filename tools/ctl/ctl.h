@@ -76,6 +76,7 @@ struct options {
 	const char *argument, *second; /* of the command; NULL: none */
 	const char *const *words;      /* all arguments, NULL-ended */
 	const char *key;               /* of unseal; NULL: none */
+	const char *source;            /* of regs; NULL: all */
 	bool once;                     /* of top */
 	bool yes;                      /* do not ask */
 	struct explain_options explain;
@@ -130,6 +131,9 @@ bool confirmed(const struct options *options, const char *question);
 int run_records(const struct options *options);
 int run_regs(const struct options *options);
 int run_regs_plan(const struct options *options);
+bool is_source(const char *name); /* "config", "api" or "consent" */
+/* Whether --source asks for this registration. */
+bool of_source(const struct options *options, const json_t *reg);
 int run_export(const struct options *options); /* of `regs`: these eight */
 int run_add(const struct options *options);
 int run_delete(const struct options *options);

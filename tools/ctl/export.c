@@ -72,7 +72,7 @@ int each_page(const struct options *options, const char *bar, page_fn *visit, vo
 /* ---- export ---- */
 
 struct printing {
-	bool json;
+	const struct options *options;
 	size_t count;
 };
 
@@ -82,10 +82,13 @@ static void print_page(const json_t *page, size_t before, void *arg)
 	const json_t *reg;
 	size_t i;
 
+	(void)before;
 	json_array_foreach(page, i, reg)
 	{
-		if (printing->json) {
-			fputs(before + i ? ",\n" : "[\n", stdout);
+		if (!of_source(printing->options, reg))
+			continue;
+		if (printing->options->json) {
+			fputs(printing->count ? ",\n" : "[\n", stdout);
 			json_dumpf(reg, stdout, JSON_COMPACT);
 		} else {
 			printf("%s,%s,%s,%s,%lld,%s,%s\n", text_of(reg, "number"),
@@ -94,13 +97,13 @@ static void print_page(const json_t *page, size_t before, void *arg)
 			       (long long)json_integer_value(json_object_get(reg, "expires_s")),
 			       text_of(reg, "tenant"), text_of(reg, "source"));
 		}
+		printing->count++;
 	}
-	printing->count += json_array_size(page);
 }
 
 int run_export(const struct options *options)
 {
-	struct printing printing = { .json = options->json };
+	struct printing printing = { .options = options };
 	bool bar = isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO);
 	int status;
 

@@ -93,6 +93,19 @@ static struct config *load_with(const struct import *import, const struct config
 	return config;
 }
 
+/* Those in the file that is imported. */
+static void show_warnings(const struct str *findings, const char *name)
+{
+	const size_t length = strlen(name);
+	const char *line = findings->text ? findings->text : "", *end;
+
+	for (; *line; line = *end ? end + 1 : end) {
+		end = strchrnul(line, '\n');
+		if (!strncmp(line, name, length) && line[length] == ':')
+			printf("%.*s\n", (int)(end - line), line);
+	}
+}
+
 /* As it would be with another file of numbers in the place of `path` (NULL: of all);
  * NULL after saying what is wrong with it. */
 static struct config *load(const struct import *import, const char *path, const char *from,
@@ -105,6 +118,8 @@ static struct config *load(const struct import *import, const char *path, const 
 
 	if (err && findings.text)
 		fputs(findings.text, stdout);
+	else if (path)
+		show_warnings(&findings, name);
 	if (err)
 		complain(err == -ENOMEM ? "out of memory"
 					: "nothing is imported: mend what is said above");

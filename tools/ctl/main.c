@@ -222,8 +222,8 @@ static bool fits(const struct command *command, const struct options *options)
 
 	return (command->argument != NONE || !options->argument) &&
 	       (command->argument != NEEDED || options->argument) && (many || !options->second) &&
-	       (command->run == run_regs ||
-		(!options->plan.given && !options->import.given && !options->number.given)) &&
+	       (command->run == run_regs || (!options->plan.given && !options->import.given &&
+					     !options->number.given && !options->source)) &&
 	       fits_pause(command, &options->pause) &&
 	       ((command->run == run_trace && options->second) || !options->trace.calls) &&
 	       ((command->run == run_calls && options->argument) || !options->trace.ladder) &&

@@ -41,7 +41,8 @@ enum {
 	OPT_REPLACE,
 	OPT_ROUTE_TYPE,
 	OPT_TENANT,
-	OPT_CHANGE
+	OPT_CHANGE,
+	OPT_SOURCE
 };
 
 static const char **explain_text(struct explain_options *explain, int option)
@@ -273,6 +274,7 @@ static const struct option known[] = {
 	{ "route-type", required_argument, NULL, OPT_ROUTE_TYPE },
 	{ "tenant", required_argument, NULL, OPT_TENANT },
 	{ "change", no_argument, NULL, OPT_CHANGE },
+	{ "source", required_argument, NULL, OPT_SOURCE },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -303,6 +305,9 @@ enum options_result options_read(struct options *options, int argc, char **argv)
 			break;
 		case OPT_KEY:
 			options->key = optarg;
+			break;
+		case OPT_SOURCE:
+			options->source = optarg;
 			break;
 		case 'V':
 			puts("breakoutctl " BREAKOUT_VERSION);

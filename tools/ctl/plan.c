@@ -14,6 +14,7 @@
 struct part {
 	char tenant[TENANT_NAME_ROOM]; /* "": there is only one */
 	double count, ttl_s, rate;     /* rate 0: what the registrar takes by itself */
+	json_t *sources;               /* own; who wants how many of them; NULL: not known */
 };
 
 struct parts {
@@ -113,23 +114,58 @@ static bool is_sound(const struct parts *parts)
 	return parts->count > 0;
 }
 
-/* What each of the daemon's tenants keeps. Those without numbers have nothing to plan. */
-static void take_tenants(struct parts *parts, const json_t *tenants)
+static long long count_of(const json_t *states)
+{
+	long long numbers = 0;
+	const char *state;
+	json_t *count;
+
+	json_object_foreach((json_t *)states, state, count) /* the macro only reads */
+		if (strcmp(state, "elsewhere") != 0) numbers +=
+		(long long)json_integer_value(count);
+	return numbers;
+}
+
+/* Who wants them, and how many nobody does any more. */
+static json_t *sources_of(const json_t *tenant, long long numbers)
+{
+	json_t *sources = json_object(), *count;
+	const char *source;
+
+	json_object_foreach(json_object_get(tenant, "sources"), source, count)
+	{
+		numbers -= (long long)json_integer_value(count);
+		json_object_set(sources, source, count);
+	}
+	json_object_set_new(sources, "none", json_integer(numbers > 0 ? numbers : 0));
+	return sources;
+}
+
+/* What each of the daemon's tenants keeps, of one source or (NULL) all. Those without such
+ * numbers have nothing to plan. */
+static void take_tenants(struct parts *parts, const json_t *tenants, const char *source)
 {
 	for (size_t i = 0; i < json_array_size(tenants); i++) {
-		const json_t *tenant = json_array_get(tenants, i), *count;
-		json_t *states = json_object_get(tenant, "registrations");
-		long long numbers = 0, ttl_s = number_of(tenant, "ttl_s");
-		const char *state;
+		const json_t *tenant = json_array_get(tenants, i);
+		long long numbers = count_of(json_object_get(tenant, "registrations")),
+			  ttl_s = number_of(tenant, "ttl_s");
+		json_t *sources = sources_of(tenant, numbers);
 		struct part *part;
 
-		json_object_foreach(states, state, count) if (strcmp(state, "elsewhere") != 0)
-			numbers += (long long)json_integer_value(count);
+		if (source)
+			numbers = number_of(sources, source);
 		part = numbers ? part_of(parts, text_of(tenant, "name"), true) : NULL;
-		if (!part)
+		if (!part) {
+			json_decref(sources);
 			continue;
+		}
 		part->count = (double)numbers;
 		part->rate = (double)number_of(tenant, "max_rate");
+		part->sources = source ? json_pack("{s:I}", source, (json_int_t)numbers) : NULL;
+		if (part->sources)
+			json_decref(sources);
+		else
+			part->sources = sources;
 		if (ttl_s)
 			part->ttl_s = (double)ttl_s;
 	}
@@ -143,14 +179,28 @@ static json_t *part_json(const struct part *part, double outage_s)
 
 	plan_make((size_t)part->count, (uint32_t)part->ttl_s, (mono_ms)(outage_s * 1000),
 		  part->rate, &plan);
-	return json_pack("{s:s*, s:I, s:I, s:I, s:f, s:f, s:I, s:I, s:I, s:I, s:I}", "tenant",
-			 part->tenant[0] ? part->tenant : NULL, "count", (json_int_t)part->count,
-			 "ttl_s", (json_int_t)part->ttl_s, "outage_s", (json_int_t)outage_s,
-			 "steady_rate", plan.steady, "permitted_rate", plan.rate, "start_s",
-			 (json_int_t)(plan.start / 1000), "margin_s",
+	return json_pack("{s:s*, s:O*, s:I, s:I, s:I, s:f, s:f, s:I, s:I, s:I, s:I, s:I}", "tenant",
+			 part->tenant[0] ? part->tenant : NULL, "sources", part->sources, "count",
+			 (json_int_t)part->count, "ttl_s", (json_int_t)part->ttl_s, "outage_s",
+			 (json_int_t)outage_s, "steady_rate", plan.steady, "permitted_rate",
+			 plan.rate, "start_s", (json_int_t)(plan.start / 1000), "margin_s",
 			 (json_int_t)(plan.margin / 1000), "lapsed", (json_int_t)plan.lapsed,
 			 "longest_lapse_s", (json_int_t)(plan.longest_lapse / 1000), "catch_up_s",
 			 (json_int_t)(plan.catch_up / 1000));
+}
+
+/* "config 20, api 3": those that have any. */
+static void sources_text(const json_t *sources, char cell[static CELL])
+{
+	const char *source;
+	size_t used = 0;
+	json_t *count;
+
+	snprintf(cell, CELL, "-");
+	json_object_foreach((json_t *)sources, source, count) /* the macro only reads */
+		if (json_integer_value(count) && used < CELL) used +=
+		(size_t)snprintf(cell + used, CELL - used, "%s%s %lld", used ? ", " : "", source,
+				 (long long)json_integer_value(count));
 }
 
 static void plan_row(const json_t *plan, char cells[COLUMNS_MAX][CELL])
@@ -168,13 +218,24 @@ static void plan_row(const json_t *plan, char cells[COLUMNS_MAX][CELL])
 	snprintf(cells[7], CELL, "%lld", number_of(plan, "lapsed"));
 	span_text(number_of(plan, "longest_lapse_s"), cells[8], CELL);
 	span_text(number_of(plan, "catch_up_s"), cells[9], CELL);
+	sources_text(json_object_get(plan, "sources"), cells[10]);
 }
 
 static void show_plans(const json_t *plans)
 {
-	static const char *const titles[] = { "TENANT",    "NUMBERS",   "TTL",    "NEEDED",
-					      "PERMITTED", "FIRST",     "MARGIN", "LAPSE",
-					      "LONGEST",   "CAUGHT UP", NULL };
+	const bool known = json_object_get(json_array_get(plans, 0), "sources");
+	const char *const titles[] = { "TENANT",
+				       "NUMBERS",
+				       "TTL",
+				       "NEEDED",
+				       "PERMITTED",
+				       "FIRST",
+				       "MARGIN",
+				       "LAPSE",
+				       "LONGEST",
+				       "CAUGHT UP",
+				       known ? "SOURCES" : NULL,
+				       NULL };
 	char outage[32];
 
 	span_text(number_of(json_array_get(plans, 0), "outage_s"), outage, sizeof(outage));
@@ -202,34 +263,49 @@ static int show(const struct options *options, const struct parts *parts)
 	return STATUS_OK;
 }
 
-int run_regs_plan(const struct options *options)
+/* Without --count: what the daemon keeps. */
+static int take_daemon(struct parts *parts, const struct options *options)
+{
+	int status = STATUS_OK;
+	json_t *answer = ask_or_say(options, "status", &status);
+
+	if (!answer)
+		return status;
+	take_tenants(parts, json_object_get(answer, "tenants"), options->source);
+	json_decref(answer);
+	if (parts->count)
+		return STATUS_OK;
+	(void)fprintf(stderr, "the daemon has no registrations%s%s: say how many with --count 1M\n",
+		      options->source ? " of source " : "", options->source ? options->source : "");
+	return STATUS_NO;
+}
+
+static bool take_options(struct parts *parts, const struct plan_options *wanted)
 {
 	static const double times[] = { 1, 60, 3600 }, counts[] = { 1e3, 1e6 };
 	static const struct field count = { offsetof(struct part, count), "kM", counts, true },
 				  ttl = { offsetof(struct part, ttl_s), "smh", times, false },
 				  rate = { offsetof(struct part, rate), "", NULL, false };
-	const struct plan_options *wanted = &options->plan;
+
+	return take_field(parts, &count, wanted->count) &&
+	       take_amount(wanted->outage, "smh", times, &parts->outage_s) &&
+	       take_field(parts, &ttl, wanted->ttl) && take_field(parts, &rate, wanted->rate) &&
+	       is_sound(parts);
+}
+
+int run_regs_plan(const struct options *options)
+{
 	struct parts parts = { .outage_s = 1800 };
 	int status = STATUS_OK;
-	json_t *answer = NULL;
 
-	if (!options->second && !wanted->count) {
-		answer = ask_or_say(options, "status", &status);
-		if (!answer)
-			return status;
-		take_tenants(&parts, json_object_get(answer, "tenants"));
-		json_decref(answer);
-		if (!parts.count) {
-			(void)fputs("the daemon has no registrations: say how many with --count "
-				    "1M\n",
-				    stderr);
-			return STATUS_NO;
-		}
-	}
-	if (options->second || !take_field(&parts, &count, wanted->count) ||
-	    !take_amount(wanted->outage, "smh", times, &parts.outage_s) ||
-	    !take_field(&parts, &ttl, wanted->ttl) || !take_field(&parts, &rate, wanted->rate) ||
-	    !is_sound(&parts))
+	if (options->second || (options->source && options->plan.count))
 		return STATUS_USAGE;
-	return show(options, &parts);
+	if (!options->plan.count)
+		status = take_daemon(&parts, options);
+	if (status == STATUS_OK)
+		status =
+			take_options(&parts, &options->plan) ? show(options, &parts) : STATUS_USAGE;
+	for (size_t i = 0; i < parts.count; i++)
+		json_decref(parts.list[i].sources);
+	return status;
 }

@@ -2,7 +2,29 @@
 /* regs.c - `breakoutctl regs`: registrations, one by one and as a plan. */
 #include <stdlib.h>
 #include <string.h>
+#include "registrar/registrar.h"
 #include "tools/ctl/ctl.h"
+#include "tools/ctl/table.h"
+
+bool is_source(const char *name)
+{
+	for (int i = 0; i < REG_SOURCE_COUNT; i++)
+		if (!strcmp(reg_source_name((enum reg_source)i), name))
+			return true;
+	return false;
+}
+
+bool of_source(const struct options *options, const json_t *reg)
+{
+	return !options->source || !strcmp(text_of(reg, "source"), options->source);
+}
+
+static void take_page(json_t *all, const json_t *page, const struct options *options)
+{
+	for (size_t i = 0; i < json_array_size(page); i++)
+		if (of_source(options, json_array_get(page, i)))
+			json_array_append(all, json_array_get(page, i));
+}
 
 /* All pages, one after the other. */
 static json_t *collect_regs(const struct options *options, int *ret_status)
@@ -24,7 +46,7 @@ static json_t *collect_regs(const struct options *options, int *ret_status)
 			json_object_get(json_array_get(page, json_array_size(page) - 1), "number"));
 		more = json_is_true(json_object_get(answer, "more")) && last;
 		snprintf(request, sizeof(request), "regs %s", last ? last : "");
-		json_array_extend(all, page);
+		take_page(all, page, options);
 		json_decref(answer);
 	}
 	return all;
@@ -108,6 +130,10 @@ int run_regs(const struct options *options)
 		      { "delete", run_delete } };
 	const char *verb = options->argument ? options->argument : "list";
 
+	if (options->source &&
+	    (!is_source(options->source) ||
+	     (strcmp(verb, "list") && strcmp(verb, "export") && strcmp(verb, "plan"))))
+		return STATUS_USAGE;
 	if ((options->plan.given && strcmp(verb, "plan")) ||
 	    ((options->import.given || options->yes) && strcmp(verb, "import")) ||
 	    (options->number.given && strcmp(verb, "add")) ||

@@ -57,10 +57,13 @@ void show_origin(const json_t *reg)
 {
 	const json_t *added = json_object_get(reg, "added");
 	const char *configured = json_string_value(json_object_get(reg, "configured"));
+	const char *prefix = json_string_value(json_object_get(reg, "prefix_like"));
 	time_t at = (time_t)(number_of(added, "at_ms") / 1000);
 	struct tm local;
 	char text[32] = "";
 
+	if (prefix)
+		printf("\n%s %s\n", text_of(reg, "number"), prefix);
 	if (configured)
 		printf("\nconfigured in %s\n", configured);
 	if (!added)

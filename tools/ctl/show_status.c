@@ -49,8 +49,11 @@ static void show_sources(const json_t *sources)
 	long long api = number_of(sources, "api"), consent = number_of(sources, "consent");
 	long long both = number_of(sources, "api_configured_too");
 	long long stranded = number_of(sources, "api_stranded");
+	const json_t *prefixed = json_object_get(sources, "prefix_like");
+	long long prefix_like = number_of(prefixed, "config") + number_of(prefixed, "api") +
+				number_of(prefixed, "consent");
 
-	if (!api && !consent && !both && !stranded)
+	if (!api && !consent && !both && !stranded && !prefix_like)
 		return;
 	printf("sources    config %lld, api %lld, consent %lld", number_of(sources, "config"), api,
 	       consent);
@@ -59,6 +62,8 @@ static void show_sources(const json_t *sources)
 	if (stranded)
 		printf(", %lld of the api STRANDED: their service or tenant is not configured",
 		       stranded);
+	if (prefix_like)
+		printf(", %lld in all BEGIN LIKE A PREFIX", prefix_like);
 	putchar('\n');
 }
 

@@ -111,6 +111,21 @@ bool judge_gate(const struct look *look, struct finding *finding)
 	return true;
 }
 
+/* Calls to them can be misread, wherever they come from. */
+static void judge_prefixes(const json_t *sources, struct finding *finding)
+{
+	const json_t *counts = json_object_get(sources, "prefix_like");
+	long long config = look_number(counts, "config"), api = look_number(counts, "api"),
+		  consent = look_number(counts, "consent");
+
+	if (config || api || consent)
+		finding_say(finding, LOOK_WARNING, "breakoutctl config prefixes",
+			    "%lld begin like a prefix (config %lld, api %lld, consent %lld): calls "
+			    "to them without one go wrong; agree with the core on prefixes that "
+			    "begin with 0",
+			    config + api + consent, config, api, consent);
+}
+
 static long long all_of(const json_t *states)
 {
 	const char *state;
@@ -154,6 +169,7 @@ bool judge_registrations(const struct look *look, struct finding *finding)
 			    "%lld that were added by the API are not registered: their service or "
 			    "tenant is not configured, the log names it",
 			    stranded);
+	judge_prefixes(json_object_get(look->status, "sources"), finding);
 	if (refused)
 		finding_say(finding, LOOK_WARNING, "breakoutctl regs | grep refused",
 			    "%lld of %lld are refused by the core", refused, all);

@@ -29,6 +29,22 @@ static void anything_else_is_not_a_number(void **state)
 	assert_false(e164_valid(NULL));
 }
 
+static void a_number_begins_with_digits_and_goes_on(void **state)
+{
+	(void)state;
+	assert_true(e164_begins(2290000001, "22"));
+	assert_true(e164_begins(2290000001, "2"));
+	assert_true(e164_begins(2290000001, "229000000"));
+	assert_false(e164_begins(2290000001, "2290000001")); /* nothing is left of it */
+	assert_false(e164_begins(2290000001, "22900000012"));
+	assert_false(e164_begins(2190000001, "22"));
+	assert_false(e164_begins(2390000001, "22"));
+	assert_false(e164_begins(4722000001, "22"));
+	assert_false(e164_begins(4799000001, "04"));
+	assert_false(e164_begins(4799000001, ""));
+	assert_true(e164_begins(999999999999999, "99999999"));
+}
+
 static void packing_and_unpacking_gives_the_number_back(void **state)
 {
 	static const char *const numbers[] = { "+479", "+4799000001", "+999999999999999" };
@@ -104,6 +120,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(plus_and_3_to_15_digits_is_a_number),
 		cmocka_unit_test(anything_else_is_not_a_number),
+		cmocka_unit_test(a_number_begins_with_digits_and_goes_on),
 		cmocka_unit_test(packing_and_unpacking_gives_the_number_back),
 		cmocka_unit_test(masking_hides_the_middle),
 		cmocka_unit_test(masking_a_name_leaves_what_is_no_number),

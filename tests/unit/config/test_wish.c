@@ -104,6 +104,94 @@ static void lines_from_elsewhere_are_told_with_their_numbers(void **state)
 	config_destroy(config);
 }
 
+#define PREFIXED BASE "prefixes: { mobile_originating: '22', mobile_terminating: '01' }\n"
+#define DOUBTFUL                                                                                   \
+	WARNING(5, 13,                                                                             \
+		"`prefixes.mobile_originating`: `22` does not begin with 0, so it may be taken "   \
+		"for a country code. Agree with the core on one that does")
+#define LIKE_22                                                                                    \
+	" begins with `22`, which is `prefixes.mobile_originating`: a call to it that comes "      \
+	"without a prefix is taken for one to the rest of the number. Agree with the core on a "   \
+	"prefix that begins with 0"
+
+#define ACME                                                                                       \
+	"tenants: [ { name: acme, api: { target: 'b:1' }, prefixes: { mobile_terminating: '33' "   \
+	"} } ]\n"
+#define DOUBTFUL_33                                                                                \
+	WARNING(6, 62,                                                                             \
+		"`tenants[].prefixes.mobile_terminating`: `33` does not begin with 0, so it may "  \
+		"be taken for a country code. Agree with the core on one that does")
+#define LIKE_33                                                                                    \
+	WARNING(8, 15,                                                                             \
+		"the number +3390***01 begins with `33`, which is `prefixes.mobile_terminating` "  \
+		"of tenant `acme`: a call to it that comes without a prefix is taken for one to "  \
+		"the rest of the number. Agree with the core on a prefix that begins with 0")
+#define IN_CSV "numbers.csv:2:1: warning: the number +2290***02" LIKE_22 "\n"
+
+static struct config *load_doubtful(const char *yaml)
+{
+	static char found[4000];
+	struct config *config;
+
+	put("breakout.yaml", yaml);
+	assert_int_equal(load(false, &config, found, sizeof(found)), 0);
+	return config;
+}
+
+static void a_number_from_elsewhere_that_begins_like_a_prefix_is_refused(void **state)
+{
+	struct config *config = load_doubtful(PREFIXED);
+	struct config_registration registration, *list = NULL;
+	struct str errors = { 0 };
+	char path[160];
+	size_t count = 0;
+
+	(void)state;
+	expect_wish(config, (struct config_wish){ .number = "+2290000001", .route_type = "loop" },
+		    "the number +2290***01" LIKE_22 ", or name the number in the configuration");
+	put("new.csv", "+4722000001,loop\n+2290000001,loop\n");
+	snprintf(path, sizeof(path), "%s/new.csv", folder);
+	assert_int_equal(config_read_csv(config, path, "new.csv", &list, &count, &errors), -EINVAL);
+	assert_string_equal(errors.text, "new.csv:2:1: error: the number +2290***01" LIKE_22
+					 ", or name the number in the configuration\n");
+	str_done(&errors);
+	/* What is said of any number is no matter of digits. */
+	assert_int_equal(config_check_number(config, &(struct config_wish){ .route_type = "loop" },
+					     &registration, &errors),
+			 0);
+	config_destroy(config);
+	config = load_doubtful(BASE "prefixes: { mobile_originating: '47' }\n");
+	assert_int_equal(config_check_number(config, &(struct config_wish){ .route_type = "loop" },
+					     &registration, &errors),
+			 0);
+	config_destroy(config);
+}
+
+static void a_configured_number_that_begins_like_a_prefix_is_warned_of(void **state)
+{
+	static char found[8000];
+	char csv[600] = "";
+	struct config *config;
+
+	(void)state;
+	put("numbers.csv", "+4799000001,loop\n+2290000002,loop\n");
+	expect(PREFIXED ACME "registrations:\n"
+			     "  - { number: +3390000001, route_type: loop }\n"
+			     "  - { file: numbers.csv }\n",
+	       DOUBTFUL DOUBTFUL_33 LIKE_33 IN_CSV);
+	for (int i = 0; i < 13; i++)
+		snprintf(csv + strlen(csv), sizeof(csv) - strlen(csv), "+22900000%02d,loop\n", i);
+	put("numbers.csv", csv);
+	put("breakout.yaml", PREFIXED "registrations: [ { file: numbers.csv } ]\n");
+	assert_int_equal(load(false, &config, found, sizeof(found)), 0);
+	assert_non_null(strstr(found, "numbers.csv:10:1: warning: the number +2290***09"));
+	assert_null(strstr(found, "numbers.csv:11:1"));
+	assert_non_null(strstr(found, "numbers.csv:13:1: warning: 3 more numbers, this the "
+				      "last of them, begin with a prefix. Agree with the "
+				      "core on one that begins with 0\n"));
+	config_destroy(config);
+}
+
 static void a_configured_number_knows_its_place(void **state)
 {
 	struct config *config = make();
@@ -138,6 +226,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		IN_FOLDER(a_number_from_elsewhere_obeys_the_rules_for_configured_ones),
 		IN_FOLDER(lines_from_elsewhere_are_told_with_their_numbers),
+		IN_FOLDER(a_number_from_elsewhere_that_begins_like_a_prefix_is_refused),
+		IN_FOLDER(a_configured_number_that_begins_like_a_prefix_is_warned_of),
 		IN_FOLDER(a_configured_number_knows_its_place),
 		IN_FOLDER(a_configuration_lives_as_long_as_somebody_keeps_it),
 	};

@@ -984,6 +984,64 @@ static void what_cannot_be_kept_or_named_is_not_paused(void **state)
 	pauses_destroy(unkept);
 }
 
+/* ---- numbers that begin like a prefix ---- */
+
+static void want_with_prefix(struct keeper *keeper, const char *mo, const char *tenants_mt)
+{
+	struct config_tenant acme = { .name = (char *)"acme", .prefix_mt = (char *)tenants_mt };
+	struct config config = { .domain = (char *)"tas.example.com",
+				 .prefix_mo = (char *)mo,
+				 .tenants = &acme,
+				 .tenant_count = 1 };
+	struct wanted *wanted;
+	int err;
+
+	config.registrations = calloc(3, sizeof(*config.registrations));
+	config.registration_count = 3;
+	for (unsigned i = 0; i < 3; i++)
+		e164_unpack(FIRST + i, config.registrations[i].number);
+	for (unsigned i = 0; i < 3; i++)
+		config.registrations[i].route_type = ROUTE_TYPE_LOOP;
+	assert_int_equal(wanted_create(&wanted, &config, NULL), 0);
+	free(config.registrations);
+	wanted->numbers[1].source = REG_SOURCE_API;
+	wanted->numbers[2].source = REG_SOURCE_CONSENT;
+	err = keeper_want(keeper, wanted, clock_now());
+	wanted_destroy(wanted);
+	assert_int_equal(err, 0);
+}
+
+static void numbers_that_begin_like_a_prefix_are_counted_by_source(void **state)
+{
+	struct keeper *keeper = start_with((struct keeper_options){ 0 }, 1, "a");
+	struct registrar_summary summary;
+
+	(void)state;
+	pass(keeper, 1000);
+	want_with_prefix(keeper, "00", "01");
+	pass(keeper, 1000);
+	keeper_summary(keeper, &summary);
+	assert_int_equal(summary.prefix_like[REG_SOURCE_CONFIG], 0);
+	assert_int_equal(said("begin"), 0);
+	want_with_prefix(keeper, "00", "47");
+	pass(keeper, 1000);
+	keeper_summary(keeper, &summary);
+	for (int i = 0; i < REG_SOURCE_COUNT; i++)
+		assert_int_equal(summary.prefix_like[i], 1);
+	assert_int_equal(said("1 numbers of source consent begin like a prefix, +4799***02 is one"),
+			 1);
+	assert_int_equal(in_state(keeper, REG_ACTIVE), 3); /* registered all the same */
+	pass(keeper, 60000);
+	assert_int_equal(said("source consent"), 1);
+	want_with_prefix(keeper, "4799000001", NULL);
+	pass(keeper, 1000);
+	keeper_summary(keeper, &summary);
+	for (int i = 0; i < REG_SOURCE_COUNT; i++)
+		assert_int_equal(summary.prefix_like[i], 0); /* nothing of it would be left */
+	assert_int_equal(said("no number of source consent begins like a prefix any more"), 1);
+	end(keeper);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1032,6 +1090,7 @@ int main(void)
 		KEEPER(a_pause_ends_when_its_time_is_over),
 		KEEPER(a_pause_and_a_sick_tas_hold_apart),
 		KEEPER(what_cannot_be_kept_or_named_is_not_paused),
+		KEEPER(numbers_that_begin_like_a_prefix_are_counted_by_source),
 	};
 
 	return cmocka_run_group_tests_name("registrar/keeper", tests, NULL, NULL);

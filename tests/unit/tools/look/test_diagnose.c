@@ -152,6 +152,37 @@ static void registrations_that_do_not_hold_are_told_before_they_lapse(void **sta
 	says("gate", "CRITICAL", "9 registrations are withheld, calls go past us: no certificate");
 }
 
+static void numbers_that_wait_for_what_they_name_are_told(void **state)
+{
+	(void)state;
+	json_object_set_new(documents[0], "sources",
+			    parse(5, "{'config': 9, 'api': 0, 'consent': 0, 'api_stranded': 0}"));
+	documents[5] = NULL;
+	says("registrations", "OK", "9 of 9 active");
+	json_object_set_new(json_object_get(documents[0], "sources"), "api_stranded",
+			    json_integer(3));
+	says("registrations", "WARNING",
+	     "3 that were added by the API are not registered: their service or tenant is not "
+	     "configured, the log names it");
+	assert_string_equal(of("registrations", "next"), "breakoutctl status");
+}
+
+static void numbers_that_begin_like_a_prefix_are_told_by_source(void **state)
+{
+	(void)state;
+	json_object_set_new(documents[0], "sources",
+			    parse(5, "{'prefix_like': {'config': 0, 'api': 0, 'consent': 0}}"));
+	documents[5] = NULL;
+	says("registrations", "OK", "9 of 9 active");
+	json_object_set_new(documents[0], "sources",
+			    parse(5, "{'prefix_like': {'config': 4, 'api': 1, 'consent': 2}}"));
+	documents[5] = NULL;
+	says("registrations", "WARNING",
+	     "7 begin like a prefix (config 4, api 1, consent 2): calls to them without one go "
+	     "wrong; agree with the core on prefixes that begin with 0");
+	assert_string_equal(of("registrations", "next"), "breakoutctl config prefixes");
+}
+
 static void a_pause_is_no_outage_but_is_told(void **state)
 {
 	json_t *states = json_object_get(documents[0], "registrations");
@@ -368,6 +399,8 @@ int main(void)
 		TEST(a_core_that_was_not_asked_yet_is_no_trouble),
 		TEST(one_address_down_is_a_warning_the_last_one_is_critical),
 		TEST(registrations_that_do_not_hold_are_told_before_they_lapse),
+		TEST(numbers_that_wait_for_what_they_name_are_told),
+		TEST(numbers_that_begin_like_a_prefix_are_told_by_source),
 		TEST(a_pause_is_no_outage_but_is_told),
 		TEST(the_worst_of_several_reasons_stands_alone),
 		TEST(calls_nobody_hears_are_told_and_which_one_to_look_at),
