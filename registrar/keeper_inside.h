@@ -64,6 +64,7 @@ struct lane {
 	size_t by_state[REG_STATE_COUNT];
 	size_t by_source[REG_SOURCE_COUNT]; /* of those that are wanted and ours */
 	mono_ms margin, first_expiry;
+	size_t lapsed;
 	struct refresh_load load; /* as of the last look */
 };
 

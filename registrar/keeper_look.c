@@ -50,6 +50,10 @@ static struct metric first_expiry = METRIC_GAUGE_INIT(
 	"breakout_registration_first_expiry_seconds", NULL,
 	"Time until the first registration lapses unless refreshed; negative: lapsed already.");
 
+static struct metric lapsed_gauge =
+	METRIC_GAUGE_INIT("breakout_registrations_lapsed", NULL,
+			  "Registrations that the core has forgotten, as nobody refreshed them.");
+
 static struct metric margin_gauge = METRIC_GAUGE_INIT(
 	"breakout_registration_margin_seconds", NULL,
 	"How long the core may be away from now on until the first registration lapses.");
@@ -179,10 +183,18 @@ static void show_lane(const struct lane *lane, mono_ms now)
 	metric_set(&lane->metrics->rate, (int64_t)lane->load.rate);
 }
 
+/* It shall be registered, has been, and is no more. */
+static bool has_lapsed(const struct reg *reg, mono_ms now)
+{
+	return reg_wish(reg) && reg->expires_ms && reg->expires_ms <= now &&
+	       reg->state != REG_ELSEWHERE;
+}
+
 /* One pass for all of them. left: room for each. */
 static void look_at_lanes(struct keeper *keeper, struct plan_left *left, mono_ms now)
 {
 	mono_ms earliest[CONFIG_TENANTS] = { 0 };
+	size_t lapsed[CONFIG_TENANTS] = { 0 };
 
 	for (size_t i = 0; i < keeper->lane_count; i++)
 		plan_left_init(&left[i],
@@ -195,6 +207,7 @@ static void look_at_lanes(struct keeper *keeper, struct plan_left *left, mono_ms
 			continue;
 		if (!*first || reg->expires_ms < *first)
 			*first = reg->expires_ms;
+		lapsed[reg->tenant] += has_lapsed(reg, now);
 		if (reg->state != REG_REFUSED)
 			plan_left_add(&left[reg->tenant], reg->expires_ms - now, 1);
 	}
@@ -208,8 +221,10 @@ static void look_at_lanes(struct keeper *keeper, struct plan_left *left, mono_ms
 		pthread_mutex_lock(&keeper->lock);
 		lane->margin = margin;
 		lane->first_expiry = earliest[i];
+		lane->lapsed = lapsed[i];
 		lane->load = load;
 		pthread_mutex_unlock(&keeper->lock);
+		trouble_lapsed(&lane->trouble, lapsed[i], now - earliest[i]);
 		show_lane(lane, now);
 	}
 }
@@ -228,15 +243,17 @@ static mono_ms least_margin(const struct keeper *keeper)
 	return least->margin;
 }
 
-static mono_ms earliest_expiry(const struct keeper *keeper)
+static mono_ms earliest_expiry(const struct keeper *keeper, size_t *ret_lapsed)
 {
-	mono_ms earliest = 0;
+	mono_ms earliest = 0, now = clock_now();
 
+	*ret_lapsed = 0;
 	for (size_t i = 0; i < keeper->table.count; i++) {
 		const struct reg *reg = keeper_reg(keeper, i);
 
 		if (reg_wish(reg) && reg->expires_ms && (!earliest || reg->expires_ms < earliest))
 			earliest = reg->expires_ms;
+		*ret_lapsed += has_lapsed(reg, now);
 	}
 	return earliest;
 }
@@ -312,6 +329,7 @@ void keeper_set_gauges(struct keeper *keeper, mono_ms now)
 {
 	struct plan_left *left = calloc(keeper->lane_count, sizeof(*left));
 	mono_ms earliest = 0;
+	size_t lapsed = 0;
 
 	if (left)
 		look_at_lanes(keeper, left, now); /* else the next time */
@@ -322,7 +340,9 @@ void keeper_set_gauges(struct keeper *keeper, mono_ms now)
 
 		if (lane->first_expiry && (!earliest || lane->first_expiry < earliest))
 			earliest = lane->first_expiry;
+		lapsed += lane->lapsed;
 	}
+	metric_set(&lapsed_gauge, (int64_t)lapsed);
 	metric_set(&margin_gauge, least_margin(keeper) / 1000);
 	metric_set(&first_expiry, earliest ? (earliest - now) / 1000 : 0);
 	keeper->gauge_at = now + GAUGE_MS;
@@ -456,6 +476,7 @@ static void summarize_lane(const struct lane *lane, struct registrar_tenant *ret
 	ret_tenant->token_ok = lane->token_ok;
 	ret_tenant->margin_ms = lane->margin;
 	ret_tenant->first_expiry_ms = lane->first_expiry;
+	ret_tenant->lapsed = lane->lapsed;
 	ret_tenant->rate = lane->load.rate;
 	ret_tenant->max_rate = lane->options->max_rate;
 	ret_tenant->ttl_s = lane->ttl_s;
@@ -495,7 +516,7 @@ void keeper_summary(struct keeper *keeper, struct registrar_summary *ret_summary
 	memset(ret_summary, 0, sizeof(*ret_summary));
 	pthread_mutex_lock(&keeper->lock);
 	summarize_lanes(keeper, ret_summary);
-	ret_summary->first_expiry_ms = earliest_expiry(keeper);
+	ret_summary->first_expiry_ms = earliest_expiry(keeper, &ret_summary->lapsed);
 	ret_summary->store_ok = !keeper->store_failed;
 	memcpy(ret_summary->by_source, keeper->by_source, sizeof(keeper->by_source));
 	memcpy(ret_summary->prefix_like, keeper->prefix_like, sizeof(keeper->prefix_like));

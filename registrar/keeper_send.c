@@ -124,15 +124,25 @@ static void note_success(struct keeper *keeper, const struct request *request,
 	keeper_mark_dirty(keeper, request->reg, ttl_s, request->before, now, lag);
 }
 
+static uint32_t lapsed_for(const struct request *request, mono_ms now)
+{
+	mono_ms expires = request->reg->expires_ms;
+
+	if (request->call.kind != UPSERT || !expires || expires >= now)
+		return 0;
+	return now - expires < UINT32_MAX ? (uint32_t)(now - expires) : UINT32_MAX;
+}
+
 static void remember(struct keeper *keeper, const struct request *request,
 		     const struct upsert_answer *answer, mono_ms now)
 {
 	const struct reg *reg = request->reg;
 	struct reg_attempt attempt = { .at = clock_wall(),
 				       .took_ms = (unsigned)(now - reg->due_ms),
+				       .lapsed_ms = lapsed_for(request, now),
 				       .withdrawal = request->call.kind == UPSERT_DELETE };
 
-	if (answer->verdict == UPSERT_OK && !reg->failures)
+	if (answer->verdict == UPSERT_OK && !reg->failures && !attempt.lapsed_ms)
 		return;
 	pthread_mutex_lock(&keeper->lock);
 	history_add(&keeper->history, reg->number, &attempt, answer->text);

@@ -120,8 +120,9 @@ struct reg_outcome {
 struct reg_attempt {
 	wall_ms at;
 	unsigned took_ms;
-	bool withdrawal; /* a delete */
-	char text[96];   /* status and the core's own words; "" : it went well */
+	uint32_t lapsed_ms; /* so long had the core forgotten it; 0: it had not */
+	bool withdrawal;    /* a delete */
+	char text[96];      /* status and the core's own words; "" : it went well */
 };
 
 struct registrar_summary {
@@ -129,6 +130,7 @@ struct registrar_summary {
 	 * theirs. */
 	size_t by_state[REG_STATE_COUNT];
 	mono_ms first_expiry_ms; /* earliest expiry of an active one; 0: none */
+	size_t lapsed;           /* have been registered, and the core has forgotten them */
 	mono_ms margin_ms;       /* the core may be away so long until somebody lapses */
 	bool api_asked;          /* since the start; else nobody knows whether it answers */
 	bool api_up;             /* last request was answered */
@@ -170,10 +172,12 @@ struct registrar_summary {
 		bool api_up, token_ok;
 		bool leaving; /* not configured any more: goes once it is empty */
 		bool down;    /* the circuit breaker is open */
-		mono_ms first_expiry_ms, margin_ms; /* as above; of up to ten seconds ago */
-		double rate;                        /* requests a second that it may be sent */
-		unsigned max_rate;                  /* as configured; 0: as the numbers need */
-		uint32_t ttl_s;                     /* the core's latest; 0: not known yet */
+		mono_ms first_expiry_ms,
+			margin_ms; /* as above; of up to ten seconds ago, and so: */
+		size_t lapsed;
+		double rate;       /* requests a second that it may be sent */
+		unsigned max_rate; /* as configured; 0: as the numbers need */
+		uint32_t ttl_s;    /* the core's latest; 0: not known yet */
 		unsigned in_flight;
 	} tenants[CONFIG_TENANTS];
 };

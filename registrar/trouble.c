@@ -83,6 +83,29 @@ void trouble_gate(struct trouble *trouble, enum refresh_news news, bool down,
 		trouble->down_failures++;
 }
 
+void trouble_lapsed(struct trouble *trouble, size_t count, mono_ms since)
+{
+	char tenant[64];
+
+	if (count && !trouble->lapsed)
+		log_error("registrar",
+			  "%s%zu registrations have lapsed, the first %lld s ago: calls of their "
+			  "numbers go past us until they are registered again",
+			  whose(trouble, tenant), count, (long long)since / 1000);
+	if (!count && trouble->lapsed)
+		log_notice("registrar",
+			   "%sno registration is lapsed any more: up to %zu were, for %lld s at "
+			   "most or little longer",
+			   whose(trouble, tenant), trouble->lapsed,
+			   (long long)trouble->lapsed_for / 1000);
+	if (!count || count > trouble->lapsed)
+		trouble->lapsed = count;
+	if (!count)
+		trouble->lapsed_for = 0;
+	else if (since > trouble->lapsed_for)
+		trouble->lapsed_for = since;
+}
+
 static long long seconds_until(const struct reg *reg, mono_ms now)
 {
 	return (long long)(reg->due_ms - now + 999) / 1000;

@@ -15,12 +15,17 @@ struct trouble {
 	mono_ms down_since;
 	unsigned long long down_failures; /* requests, while the API was down */
 	bool token_missing, token_refused;
+	size_t lapsed;                    /* the most at a look; 0: none */
+	mono_ms lapsed_for;               /* the first of them */
 	struct log_limit refused, failed; /* per number lines */
 };
 
 /* The API as a whole. */
 void trouble_gate(struct trouble *trouble, enum refresh_news news, bool down,
 		  const struct upsert_answer *answer, mono_ms now);
+
+/* So many registrations have lapsed, as of a look; the first of them `since` ago. */
+void trouble_lapsed(struct trouble *trouble, size_t count, mono_ms since);
 
 /* One number, after its state has changed. */
 void trouble_reg(struct trouble *trouble, struct reg *reg, bool was_refused,

@@ -27,7 +27,8 @@
 #define PAGE         1000 /* registrations in one answer */
 #define ATTEMPTS     16   /* of one number, in its answer */
 #define WAIT_MS      2000
-#define SLICE_MS     50 /* between looks at `stopping` */
+#define OVERDUE_MS   2000 /* being due for longer needs a reason */
+#define SLICE_MS     50   /* between looks at `stopping` */
 #define NO_REGISTRAR "this daemon keeps no registrations"
 #define NUMBER_MAX   64
 
@@ -400,9 +401,10 @@ static json_t *attempts_json(struct registrar *registrar, const char *number)
 
 	for (size_t i = 0; list && i < count; i++)
 		json_array_append_new(
-			list, json_pack("{s:I, s:I, s:s, s:o}", "ago_s",
+			list, json_pack("{s:I, s:I, s:I, s:s, s:o}", "ago_s",
 					(json_int_t)((clock_wall() - attempts[i].at) / 1000),
-					"took_ms", (json_int_t)attempts[i].took_ms, "request",
+					"took_ms", (json_int_t)attempts[i].took_ms, "lapsed_s",
+					(json_int_t)(attempts[i].lapsed_ms / 1000), "request",
 					attempts[i].withdrawal ? "delete" : "upsert", "error",
 					text_json(attempts[i].text)));
 	return list;
@@ -439,6 +441,35 @@ static json_t *answer_unregistered(struct answerer *answerer, const char *number
 			  "it, or mend the configuration");
 }
 
+static const struct registrar_tenant *tenant_of(const struct registrar_summary *summary,
+						const char *name)
+{
+	for (size_t i = 0; i < summary->tenant_count; i++)
+		if (!strcmp(summary->tenants[i].name, name))
+			return &summary->tenants[i];
+	return NULL;
+}
+
+/* Why what is due has not been sent. */
+static void add_wait(struct answerer *answerer, const struct reg_info *info, json_t *reg)
+{
+	struct registrar_summary summary;
+	const struct registrar_tenant *tenant;
+	const char *why = "it waits for its turn";
+
+	if (!info->next_ms || info->next_ms + OVERDUE_MS > clock_now() ||
+	    (info->state != REG_NEW && info->state != REG_ACTIVE && info->state != REG_BACKOFF))
+		return;
+	registrar_summary(answerer->options.registrar, &summary);
+	tenant = tenant_of(&summary, info->tenant);
+	if (tenant && !tenant->token_ok)
+		why = "there is no token for its core";
+	else if (tenant && tenant->down)
+		why = "the core's API does not answer: it is asked with one number at a time, "
+		      "and those that lapse first go first once it does";
+	json_object_set_new(reg, "waits", json_string(why));
+}
+
 static json_t *answer_reg(struct answerer *answerer, const char *number)
 {
 	struct reg_info info;
@@ -450,6 +481,8 @@ static json_t *answer_reg(struct answerer *answerer, const char *number)
 	reg = reg_json(&info);
 	if (reg)
 		add_origin(answerer, number, reg);
+	if (reg)
+		add_wait(answerer, &info, reg);
 	if (reg)
 		json_object_set_new(reg, "attempts",
 				    attempts_json(answerer->options.registrar, number));
@@ -479,7 +512,6 @@ static json_t *all_sources_json(const struct registrar_summary *summary)
 {
 	json_t *sources = sources_json(summary->by_source);
 
-	json_object_set_new(sources, "prefix_like", sources_json(summary->prefix_like));
 	json_object_update_new(sources, json_pack("{s:I, s:I}", "api_configured_too",
 						  (json_int_t)summary->added.both, "api_stranded",
 						  (json_int_t)summary->added.stranded));
@@ -513,6 +545,10 @@ static json_t *summary_json(struct registrar *registrar)
 		json_object_set_new(json, "tenants", tenants_json(&summary));
 	if (json)
 		json_object_set_new(json, "sources", all_sources_json(&summary));
+	if (json)
+		json_object_set_new(json, "lapsed", json_integer((json_int_t)summary.lapsed));
+	if (json)
+		json_object_set_new(json, "prefix_like", sources_json(summary.prefix_like));
 	if (json && summary.consents.wanted)
 		json_object_set_new(json, "consents", consents_json(&summary.consents));
 	return json;

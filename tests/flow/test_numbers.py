@@ -70,8 +70,8 @@ def _add(number, *words, **options):
     return _ctl("regs", "add", number, "--route-type", "loop", *words, **options)
 
 
-def _sources():
-    return json.loads(_ctl("-o", "json", "status").stdout)["sources"]
+def _prefix_like():
+    return json.loads(_ctl("-o", "json", "status").stdout)["prefix_like"]
 
 
 def _finding(what):
@@ -323,13 +323,13 @@ def a_number_that_begins_like_a_prefix_is_refused_or_told():
     status, answer = _http("POST", "/v1/registrations/import", f"{FIRST},loop\n+2290005003,loop\n")
     assert status == 400 and answer["findings"][0].startswith(
         "body:2:1: error: the number +2290***03 begins with `22`"), answer
-    wait_until(lambda: _sources()["prefix_like"] == {"config": 1, "api": 0, "consent": 1}, 15, "counted")
+    wait_until(lambda: _prefix_like() == {"config": 1, "api": 0, "consent": 1}, 15, "counted")
     assert "2 in all BEGIN LIKE A PREFIX" in _ctl("status").stdout
     assert f"{LIKE_PREFIX} begins with `22`" in _ctl("regs", "show", LIKE_PREFIX).stdout
     assert _regs()[LIKE_PREFIX]["state"] == "active"
     tas.config.write_text(ORIGINAL)
     assert not _reload().get("refused")
-    wait_until(lambda: not sum(_sources()["prefix_like"].values()), 15, "none")
+    wait_until(lambda: not sum(_prefix_like().values()), 15, "none")
 
 
 def each_source_is_listed_and_planned_alone():

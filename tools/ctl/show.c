@@ -7,6 +7,27 @@
 #include "tools/ctl/ctl.h"
 #include "tools/ctl/table.h"
 
+/* What lies in the past is not to be taken for nothing. */
+static void expiry_text(const json_t *reg, char cell[static CELL])
+{
+	long long left = number_of(reg, "expires_s");
+	char span[32];
+
+	span_text(left < 0 ? -left : left, span, sizeof(span));
+	snprintf(cell, CELL, "%s%s", left < 0 ? "LAPSED " : "", span);
+}
+
+static void next_text(const json_t *reg, char cell[static CELL])
+{
+	static const char *const states[] = { "new", "active", "backoff", "refused" };
+	long long left = number_of(reg, "next_s");
+
+	span_text(left, cell, CELL);
+	for (size_t i = 0; left < 0 && i < ARRAY_SIZE(states); i++)
+		if (!strcmp(text_of(reg, "state"), states[i]))
+			snprintf(cell, CELL, "waits");
+}
+
 static void reg_row(const json_t *reg, char cells[COLUMNS_MAX][CELL])
 {
 	snprintf(cells[0], CELL, "%s", text_of(reg, "number"));
@@ -14,8 +35,8 @@ static void reg_row(const json_t *reg, char cells[COLUMNS_MAX][CELL])
 	snprintf(cells[2], CELL, "%s", text_of(reg, "service"));
 	snprintf(cells[3], CELL, "%s", text_of(reg, "source"));
 	snprintf(cells[4], CELL, "%s", text_of(reg, "state"));
-	span_text(number_of(reg, "expires_s"), cells[5], CELL);
-	span_text(number_of(reg, "next_s"), cells[6], CELL);
+	expiry_text(reg, cells[5]);
+	next_text(reg, cells[6]);
 	snprintf(cells[7], CELL, "%lld", number_of(reg, "failures"));
 	snprintf(cells[8], CELL, "%s", text_of(reg, "error"));
 }
@@ -58,10 +79,13 @@ void show_origin(const json_t *reg)
 	const json_t *added = json_object_get(reg, "added");
 	const char *configured = json_string_value(json_object_get(reg, "configured"));
 	const char *prefix = json_string_value(json_object_get(reg, "prefix_like"));
+	const char *waits = json_string_value(json_object_get(reg, "waits"));
 	time_t at = (time_t)(number_of(added, "at_ms") / 1000);
 	struct tm local;
 	char text[32] = "";
 
+	if (waits)
+		printf("\ndue, and not sent: %s\n", waits);
 	if (prefix)
 		printf("\n%s %s\n", text_of(reg, "number"), prefix);
 	if (configured)
@@ -82,7 +106,13 @@ static void attempt_row(const json_t *attempt, char cells[COLUMNS_MAX][CELL])
 	span_text(number_of(attempt, "ago_s"), cells[0], CELL);
 	snprintf(cells[1], CELL, "%s", text_of(attempt, "request"));
 	snprintf(cells[2], CELL, "%lld ms", number_of(attempt, "took_ms"));
-	snprintf(cells[3], CELL, "%s", error && *error ? error : "accepted");
+	if (error && *error)
+		snprintf(cells[3], CELL, "%s", error);
+	else if (number_of(attempt, "lapsed_s"))
+		snprintf(cells[3], CELL, "accepted, %lld s after it had lapsed",
+			 number_of(attempt, "lapsed_s"));
+	else
+		snprintf(cells[3], CELL, "accepted");
 }
 
 void show_attempts(const json_t *attempts)

@@ -44,12 +44,13 @@ static void show_age(const char *what, long long age_s)
 }
 
 /* Where all are configured there is nothing to tell. */
-static void show_sources(const json_t *sources)
+static void show_sources(const json_t *status)
 {
+	const json_t *sources = json_object_get(status, "sources");
 	long long api = number_of(sources, "api"), consent = number_of(sources, "consent");
 	long long both = number_of(sources, "api_configured_too");
 	long long stranded = number_of(sources, "api_stranded");
-	const json_t *prefixed = json_object_get(sources, "prefix_like");
+	const json_t *prefixed = json_object_get(status, "prefix_like");
 	long long prefix_like = number_of(prefixed, "config") + number_of(prefixed, "api") +
 				number_of(prefixed, "consent");
 
@@ -138,6 +139,26 @@ void show_fleet(const json_t *fleet)
 	show_table(json_object_get(fleet, "nodes"), titles, node_row);
 }
 
+/* "in 14s", or "13s ago": it has lapsed. */
+static void first_text(const json_t *of, char *ret_text, size_t room)
+{
+	long long left = number_of(of, "first_expiry_s");
+	char span[32];
+
+	span_text(left < 0 ? -left : left, span, sizeof(span));
+	snprintf(ret_text, room, "%s%s%s", left > 0 ? "in " : "", span, left < 0 ? " AGO" : "");
+}
+
+/* None is left: whoever is last in the queue lapses even if the core never is away. */
+static void margin_text(const json_t *of, char *ret_text, size_t room)
+{
+	long long margin = number_of(of, "margin_s");
+
+	span_text(margin, ret_text, room);
+	if (margin < 0)
+		snprintf(ret_text, room, "NONE");
+}
+
 static const char *const tenant_titles[] = { "TENANT",       "API",    "TOKEN", "ACTIVE", "OTHER",
 					     "FIRST EXPIRY", "MARGIN", "RATE",  NULL };
 
@@ -158,8 +179,8 @@ static void tenant_row(const json_t *tenant, char cells[COLUMNS_MAX][CELL])
 	snprintf(cells[2], CELL, "%s", yes_no(tenant, "token_ok"));
 	snprintf(cells[3], CELL, "%lld", number_of(states, "active"));
 	snprintf(cells[4], CELL, "%lld", all - number_of(states, "active"));
-	span_text(number_of(tenant, "first_expiry_s"), cells[5], CELL);
-	span_text(number_of(tenant, "margin_s"), cells[6], CELL);
+	first_text(tenant, cells[5], CELL);
+	margin_text(tenant, cells[6], CELL);
 	snprintf(cells[7], CELL, "%lld/s", number_of(tenant, "rate"));
 }
 
@@ -176,7 +197,7 @@ static void show_elders(const json_t *elders)
 void show_status(const json_t *status)
 {
 	json_t *states = json_object_get(status, "registrations"), *count;
-	char uptime[32], expiry[32], margin[32];
+	char uptime[32], expiry[48], margin[32];
 	const char *state;
 
 	span_text(number_of(status, "uptime_s"), uptime, sizeof(uptime));
@@ -202,7 +223,7 @@ void show_status(const json_t *status)
 	show_health(json_object_get(status, "health"));
 	if (!states)
 		return;
-	span_text(number_of(status, "first_expiry_s"), expiry, sizeof(expiry));
+	first_text(status, expiry, sizeof(expiry));
 	printf("core api   answers: %s, token: %s\n",
 	       json_is_null(json_object_get(status, "api_up")) ? "not asked yet"
 							       : yes_no(status, "api_up"),
@@ -210,13 +231,16 @@ void show_status(const json_t *status)
 	printf("registered");
 	json_object_foreach((json_t *)states, state, count) /* the macro only reads */
 		printf(" %s=%lld", state, (long long)json_integer_value(count));
-	span_text(number_of(status, "margin_s"), margin, sizeof(margin));
-	printf(", first expiry in %s, margin %s\n", expiry, margin);
+	margin_text(status, margin, sizeof(margin));
+	printf(", first expiry %s, margin %s\n", expiry, margin);
+	if (number_of(status, "lapsed"))
+		printf("lapsed     %lld: the core has forgotten them, their calls go past us\n",
+		       number_of(status, "lapsed"));
 	if (json_array_size(json_object_get(status, "tenants")) > 1)
 		show_table(json_object_get(status, "tenants"), tenant_titles, tenant_row);
 	if (json_object_get(status, "fleet"))
 		show_fleet(json_object_get(status, "fleet"));
-	show_sources(json_object_get(status, "sources"));
+	show_sources(status);
 	show_consents(json_object_get(status, "consents"));
 	if (number_of(status, "pauses"))
 		printf("paused     %lld by %lld orders: breakoutctl regs pauses\n",

@@ -112,9 +112,9 @@ bool judge_gate(const struct look *look, struct finding *finding)
 }
 
 /* Calls to them can be misread, wherever they come from. */
-static void judge_prefixes(const json_t *sources, struct finding *finding)
+static void judge_prefixes(const json_t *status, struct finding *finding)
 {
-	const json_t *counts = json_object_get(sources, "prefix_like");
+	const json_t *counts = json_object_get(status, "prefix_like");
 	long long config = look_number(counts, "config"), api = look_number(counts, "api"),
 		  consent = look_number(counts, "consent");
 
@@ -146,6 +146,7 @@ bool judge_registrations(const struct look *look, struct finding *finding)
 	long long paused = look_number(look->status, "paused");
 	long long first_s = look_number(look->status, "first_expiry_s");
 	long long stranded = look_number(json_object_get(look->status, "sources"), "api_stranded");
+	long long margin_s = look_number(look->status, "margin_s");
 	char expiry[32], margin[32];
 
 	if (!states)
@@ -156,10 +157,15 @@ bool judge_registrations(const struct look *look, struct finding *finding)
 	if (paused)
 		finding_say(finding, LOOK_WARNING, "breakoutctl regs pauses",
 			    "%lld of %lld are paused: their calls go past us", paused, all);
+	if (look_number(look->status, "lapsed")) {
+		look_span(-first_s, expiry, sizeof(expiry));
+		finding_say(finding, LOOK_CRITICAL, "breakoutctl regs",
+			    "%lld of %lld have lapsed, the first %s ago: their calls go past us",
+			    look_number(look->status, "lapsed"), all, expiry);
+	}
 	if (waiting && first_s < HURRY_S)
 		finding_say(finding, LOOK_CRITICAL, "breakoutctl regs",
-			    "%lld of %lld are not refreshed, the first lapses within ten minutes "
-			    "or has",
+			    "%lld of %lld are not refreshed, the first lapses within ten minutes",
 			    waiting, all);
 	if (waiting)
 		finding_say(finding, LOOK_WARNING, "breakoutctl regs",
@@ -169,19 +175,20 @@ bool judge_registrations(const struct look *look, struct finding *finding)
 			    "%lld that were added by the API are not registered: their service or "
 			    "tenant is not configured, the log names it",
 			    stranded);
-	judge_prefixes(json_object_get(look->status, "sources"), finding);
+	judge_prefixes(look->status, finding);
 	if (refused)
 		finding_say(finding, LOOK_WARNING, "breakoutctl regs | grep refused",
 			    "%lld of %lld are refused by the core", refused, all);
 	look_span(first_s, expiry, sizeof(expiry));
-	look_span(look_number(look->status, "margin_s"), margin, sizeof(margin));
-	if (!look_number(look->status, "margin_s"))
+	look_span(margin_s, margin, sizeof(margin));
+	if (!margin_s)
 		finding_say(finding, LOOK_OK, "", "%lld of %lld active, first expiry in %s", active,
 			    all, expiry);
 	else
 		finding_say(finding, LOOK_OK, "",
-			    "%lld of %lld active, first expiry in %s; the core may be away for %s",
-			    active, all, expiry, margin);
+			    "%lld of %lld active, first expiry in %s; the core may %s%s", active,
+			    all, expiry, margin_s < 0 ? "not be away at all" : "be away for ",
+			    margin_s < 0 ? "" : margin);
 	return true;
 }
 
@@ -195,6 +202,21 @@ static bool asked(const json_t *tenant)
 	return false;
 }
 
+/* How long what is registered holds by itself. */
+static void hold_text(const json_t *of, char *ret_text, size_t room)
+{
+	long long left = look_number(of, "first_expiry_s");
+	char span[32];
+
+	look_span(left < 0 ? -left : left, span, sizeof(span));
+	if (left < 0)
+		(void)snprintf(ret_text, room, "the first registration lapsed %s ago", span);
+	else if (left)
+		(void)snprintf(ret_text, room, "registrations hold for %s", span);
+	else
+		(void)snprintf(ret_text, room, "nothing is registered");
+}
+
 /* Each of several cores: those of others go on. */
 static void judge_tenants(const json_t *tenants, struct finding *finding)
 {
@@ -206,7 +228,7 @@ static void judge_tenants(const json_t *tenants, struct finding *finding)
 		long long left = look_number(tenant, "first_expiry_s");
 		enum look_level level = left < HURRY_S ? LOOK_CRITICAL : LOOK_WARNING;
 		const char *name = look_text(tenant, "name");
-		char expiry[32], next[160];
+		char holds[80], next[160];
 
 		if (look_true(tenant, "leaving"))
 			finding_say(finding, LOOK_OK, "",
@@ -217,17 +239,14 @@ static void judge_tenants(const json_t *tenants, struct finding *finding)
 				       json_is_null(json_object_get(tenant, "api_up"))))
 			continue;
 		answering++;
-		look_span(left, expiry, sizeof(expiry));
+		hold_text(tenant, holds, sizeof(holds));
 		snprintf(next, sizeof(next), "journalctl -u breakout | grep 'tenant=%.40s '", name);
 		if (!look_true(tenant, "token_ok"))
-			finding_say(finding, level, next,
-				    "tenant %s: there is no token, registrations hold for %s", name,
-				    expiry);
+			finding_say(finding, level, next, "tenant %s: there is no token, %s", name,
+				    holds);
 		else if (!look_true(tenant, "api_up"))
 			finding_say(finding, level, next,
-				    "tenant %s: the core's API does not answer, registrations hold "
-				    "for %s",
-				    name, expiry);
+				    "tenant %s: the core's API does not answer, %s", name, holds);
 	}
 	if (answering)
 		finding_say(finding, LOOK_OK, "",
@@ -241,7 +260,7 @@ bool judge_api(const struct look *look, struct finding *finding)
 	const json_t *status = look->status;
 	enum look_level level =
 		look_number(status, "first_expiry_s") < HURRY_S ? LOOK_CRITICAL : LOOK_WARNING;
-	char expiry[32];
+	char holds[80];
 
 	if (!json_object_get(status, "api_up"))
 		return false;
@@ -249,17 +268,17 @@ bool judge_api(const struct look *look, struct finding *finding)
 		judge_tenants(json_object_get(status, "tenants"), finding);
 		return true;
 	}
-	look_span(look_number(status, "first_expiry_s"), expiry, sizeof(expiry));
+	hold_text(status, holds, sizeof(holds));
 	if (!look_true(status, "token_ok"))
 		finding_say(finding, level, "journalctl -u breakout | grep 'error registrar'",
-			    "there is no token: registrations hold for %s", expiry);
+			    "there is no token: %s", holds);
 	if (json_is_null(json_object_get(status, "api_up"))) {
 		finding_say(finding, LOOK_OK, "", "nothing was asked since the start");
 		return true;
 	}
 	if (!look_true(status, "api_up"))
 		finding_say(finding, level, "journalctl -u breakout | grep 'error registrar'",
-			    "the core's API does not answer: registrations hold for %s", expiry);
+			    "the core's API does not answer: %s", holds);
 	finding_say(finding, LOOK_OK, "", "answers, the token is taken");
 	return true;
 }

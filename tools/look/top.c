@@ -152,13 +152,17 @@ static void add_tenants(struct str *to, const struct top_shot *now)
 static void add_core(struct str *to, const struct top_shot *before, const struct top_shot *now)
 {
 	const json_t *status = now->status, *sbc = json_object_get(status, "sbc_ok");
+	long long first_s = look_number(status, "first_expiry_s"),
+		  margin_s = look_number(status, "margin_s");
 	char expiry[32], margin[32];
 
-	look_span(look_number(status, "first_expiry_s"), expiry, sizeof(expiry));
-	look_span(look_number(status, "margin_s"), margin, sizeof(margin));
+	look_span(first_s < 0 ? -first_s : first_s, expiry, sizeof(expiry));
+	look_span(margin_s, margin, sizeof(margin));
 	add_counts(to, "regs    ", json_object_get(status, "registrations"));
-	str_addf(to, "        first expiry in %s, margin %s, %.1f requests each second\n", expiry,
-		 margin, metric_rate(before, now, "breakout_upserts_total"));
+	str_addf(to, "        first expiry %s%s%s, margin %s, %.1f requests each second\n",
+		 first_s < 0 ? "" : "in ", expiry, first_s < 0 ? " AGO" : "",
+		 margin_s < 0 ? "NONE" : margin,
+		 metric_rate(before, now, "breakout_upserts_total"));
 	str_addf(to, "core    sbc %s, api %s, token %s; %s, %s\n",
 		 json_is_null(sbc)   ? "not asked"
 		 : json_is_true(sbc) ? "answers"

@@ -96,7 +96,7 @@ function showRegistrations(status) {
     ? `of ${total}: ${sources.map(([name, count]) => `${name.replaceAll("_", " ")} ${count}`).join(", ")}`
     : `of ${total}`);
   const margin = status.first_expiry_s;
-  show("margin", counts.active ? span(margin) : "-",
+  show("margin", !counts.active ? "-" : margin < 0 ? `${span(-margin)} ago` : span(margin),
     !counts.active ? "" : margin < MARGIN_LOW_S ? "bad" : "good");
   const names = Object.keys(counts).sort((a, b) => STATES.indexOf(a) - STATES.indexOf(b));
   const kind = (name) => (STATES.includes(name) ? `s-${name}` : "s-other");

@@ -984,6 +984,40 @@ static void what_cannot_be_kept_or_named_is_not_paused(void **state)
 	pauses_destroy(unkept);
 }
 
+/* ---- an outage longer than the TTL ---- */
+
+static void what_lapses_is_counted_said_and_remembered(void **state)
+{
+	struct keeper *keeper;
+	struct registrar_summary summary;
+	struct reg_attempt attempts[4];
+
+	(void)state;
+	core.ttl_s = 600;
+	keeper = start(100);
+	pass(keeper, 600000);
+	keeper_summary(keeper, &summary);
+	assert_int_equal(summary.lapsed, 0);
+	core.down = true;
+	pass(keeper, 900000);
+	keeper_summary(keeper, &summary);
+	assert_int_equal(summary.lapsed, 100);
+	assert_int_equal(summary.tenants[0].lapsed, 100);
+	assert_int_equal(said("registrations have lapsed, the first"), 1);
+	core.down = false;
+	pass(keeper, 120000);
+	keeper_summary(keeper, &summary);
+	assert_int_equal(summary.lapsed, 0);
+	assert_int_equal(in_state(keeper, REG_ACTIVE), 100);
+	assert_int_equal(said("no registration is lapsed any more: up to 100 were, for"), 1);
+	for (unsigned i = 1; i <= 100; i++) { /* also of those that were not asked meanwhile */
+		assert_true(keeper_attempts(keeper, FIRST + i, attempts, 4) > 0);
+		assert_string_equal(attempts[0].text, "");
+		assert_in_range(attempts[0].lapsed_ms, 300000, 900000);
+	}
+	end(keeper);
+}
+
 /* ---- numbers that begin like a prefix ---- */
 
 static void want_with_prefix(struct keeper *keeper, const char *mo, const char *tenants_mt)
@@ -1090,6 +1124,7 @@ int main(void)
 		KEEPER(a_pause_ends_when_its_time_is_over),
 		KEEPER(a_pause_and_a_sick_tas_hold_apart),
 		KEEPER(what_cannot_be_kept_or_named_is_not_paused),
+		KEEPER(what_lapses_is_counted_said_and_remembered),
 		KEEPER(numbers_that_begin_like_a_prefix_are_counted_by_source),
 	};
 

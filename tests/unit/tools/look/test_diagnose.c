@@ -155,9 +155,7 @@ static void registrations_that_do_not_hold_are_told_before_they_lapse(void **sta
 static void numbers_that_wait_for_what_they_name_are_told(void **state)
 {
 	(void)state;
-	json_object_set_new(documents[0], "sources",
-			    parse(5, "{'config': 9, 'api': 0, 'consent': 0, 'api_stranded': 0}"));
-	documents[5] = NULL;
+	json_object_set_new(documents[0], "sources", json_pack("{s:i}", "api_stranded", 0));
 	says("registrations", "OK", "9 of 9 active");
 	json_object_set_new(json_object_get(documents[0], "sources"), "api_stranded",
 			    json_integer(3));
@@ -170,17 +168,37 @@ static void numbers_that_wait_for_what_they_name_are_told(void **state)
 static void numbers_that_begin_like_a_prefix_are_told_by_source(void **state)
 {
 	(void)state;
-	json_object_set_new(documents[0], "sources",
-			    parse(5, "{'prefix_like': {'config': 0, 'api': 0, 'consent': 0}}"));
-	documents[5] = NULL;
+	json_object_set_new(documents[0], "prefix_like",
+			    json_pack("{s:i, s:i, s:i}", "config", 0, "api", 0, "consent", 0));
 	says("registrations", "OK", "9 of 9 active");
-	json_object_set_new(documents[0], "sources",
-			    parse(5, "{'prefix_like': {'config': 4, 'api': 1, 'consent': 2}}"));
-	documents[5] = NULL;
+	json_object_set_new(documents[0], "prefix_like",
+			    json_pack("{s:i, s:i, s:i}", "config", 4, "api", 1, "consent", 2));
 	says("registrations", "WARNING",
 	     "7 begin like a prefix (config 4, api 1, consent 2): calls to them without one go "
 	     "wrong; agree with the core on prefixes that begin with 0");
 	assert_string_equal(of("registrations", "next"), "breakoutctl config prefixes");
+}
+
+static void registrations_that_have_lapsed_are_told_and_since_when(void **state)
+{
+	json_t *states = json_object_get(documents[0], "registrations");
+
+	(void)state;
+	json_object_set_new(states, "backoff", json_integer(2));
+	json_object_set_new(documents[0], "first_expiry_s", json_integer(-75));
+	json_object_set_new(documents[0], "lapsed", json_integer(4));
+	json_object_set_new(documents[0], "api_up", json_false());
+	says("registrations", "CRITICAL",
+	     "4 of 11 have lapsed, the first 1m15s ago: their calls go past us");
+	says("core api", "CRITICAL", "does not answer: the first registration lapsed 1m15s ago");
+	json_object_set_new(documents[0], "lapsed", json_integer(0));
+	json_object_set_new(documents[0], "first_expiry_s", json_integer(0));
+	says("core api", "CRITICAL", "does not answer: nothing is registered");
+	json_object_set_new(documents[0], "api_up", json_true());
+	json_object_set_new(documents[0], "first_expiry_s", json_integer(3000));
+	json_object_set_new(documents[0], "margin_s", json_integer(-20));
+	json_object_set_new(states, "backoff", json_integer(0));
+	says("registrations", "OK", "first expiry in 50m00s; the core may not be away at all");
 }
 
 static void a_pause_is_no_outage_but_is_told(void **state)
@@ -401,6 +419,7 @@ int main(void)
 		TEST(registrations_that_do_not_hold_are_told_before_they_lapse),
 		TEST(numbers_that_wait_for_what_they_name_are_told),
 		TEST(numbers_that_begin_like_a_prefix_are_told_by_source),
+		TEST(registrations_that_have_lapsed_are_told_and_since_when),
 		TEST(a_pause_is_no_outage_but_is_told),
 		TEST(the_worst_of_several_reasons_stands_alone),
 		TEST(calls_nobody_hears_are_told_and_which_one_to_look_at),
