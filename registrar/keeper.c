@@ -60,7 +60,7 @@ void keeper_handle(struct keeper *keeper, struct reg *reg, enum reg_event event,
 	pthread_mutex_unlock(&keeper->lock);
 	keeper_file(keeper, reg);
 	if (before != reg->state && log_enabled(LOG_LEVEL_DEBUG))
-		trouble_log_change(reg, before, input->now);
+		trouble_log_change(reg, before, reg_table_fault(&keeper->table, reg), input->now);
 }
 
 /* ---- the token ---- */

@@ -355,7 +355,7 @@ static void describe_hold(const struct keeper *keeper, const struct reg *reg, st
 	struct reg_pause pause;
 
 	info->paused = !pauses_find(keeper->options.pauses, reg->number, reg->service, &pause);
-	if (reg->error)
+	if (reg->faulty)
 		return;
 	if (info->paused)
 		snprintf(info->last_error, sizeof(info->last_error), "paused by %.32s: %.51s",
@@ -378,6 +378,7 @@ static bool lingers_elsewhere(const struct keeper *keeper, const struct reg *reg
 static void describe(const struct keeper *keeper, const struct reg *reg, struct reg_info *info)
 {
 	uint16_t params = reg->wanted ? reg->wanted : reg->told;
+	const char *fault = reg_table_fault(&keeper->table, reg);
 
 	memset(info, 0, sizeof(*info));
 	e164_unpack(reg->number, info->number);
@@ -391,8 +392,8 @@ static void describe(const struct keeper *keeper, const struct reg *reg, struct 
 	snprintf(info->tenant, sizeof(info->tenant), "%s",
 		 keeper->lanes[reg->tenant].options->name);
 	info->moves = reg->linger || (keeper->lingering && lingers_elsewhere(keeper, reg));
-	if (reg->error)
-		snprintf(info->last_error, sizeof(info->last_error), "%s", reg->error);
+	if (fault)
+		snprintf(info->last_error, sizeof(info->last_error), "%s", fault);
 	info->held = reg->wanted && reg->flags & REG_HELD;
 	if (info->held)
 		describe_hold(keeper, reg, info);

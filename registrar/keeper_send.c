@@ -65,12 +65,8 @@ static enum refresh_answer gate_answer(enum upsert_verdict verdict)
 
 static void set_error(struct keeper *keeper, struct reg *reg, const char *text)
 {
-	char *copy = text && text[0] ? strndup(text, sizeof(((struct reg_info *)0)->last_error) - 1)
-				     : NULL;
-
 	pthread_mutex_lock(&keeper->lock);
-	free(reg->error);
-	reg->error = copy;
+	reg_table_set_fault(&keeper->table, reg, text);
 	pthread_mutex_unlock(&keeper->lock);
 }
 
@@ -200,7 +196,7 @@ void keeper_put_back(struct keeper *keeper, struct reg *reg, mono_ms due, mono_m
 {
 	refresh_answered(keeper_lane(keeper, reg)->refresh, reg, REFRESH_VOID, now);
 	pthread_mutex_lock(&keeper->lock);
-	reg->due_ms = due;
+	reg_set_due(reg, due);
 	pthread_mutex_unlock(&keeper->lock);
 	keeper_file(keeper, reg);
 }

@@ -106,7 +106,7 @@ static void revert(struct keeper *keeper, struct reg *reg, uint16_t stored, mono
 	reg->told = stored;
 	reg->flags |= REG_UNSURE;
 	if (!(reg->flags & REG_IN_FLIGHT))
-		reg->due_ms = now;
+		reg_set_due(reg, now);
 	pthread_mutex_unlock(&keeper->lock);
 	keeper_file(keeper, reg);
 }
@@ -384,7 +384,8 @@ static void own_one(struct keeper *keeper, struct reg *reg, const struct store_r
 		    mono_ms now)
 {
 	uint16_t wanted = reg->wanted;
-	struct keeper_row taken = { .number = reg->number, .handle = reg->handle };
+	struct keeper_row taken = { .number = reg->number,
+				    .handle = reg_handle_of(&keeper->table, reg) };
 
 	if (!row || told_of(keeper, row, &taken.told)) {
 		begin_change(keeper, reg);

@@ -34,7 +34,8 @@ void keeper_mark_dirty(struct keeper *keeper, struct reg *reg, uint32_t ttl_s, u
 		keeper->dirty = grown;
 		keeper->dirty_room = room;
 	}
-	keeper->dirty[keeper->dirty_count++] = (struct dirty){ reg->handle, ttl_s, stored };
+	keeper->dirty[keeper->dirty_count++] =
+		(struct dirty){ reg_handle_of(&keeper->table, reg), ttl_s, stored };
 	reg->dirty = 1;
 }
 
@@ -255,16 +256,16 @@ void keeper_take_row(struct keeper *keeper, const struct keeper_row *row, bool t
 	reg->told = row->told;
 	reg->wanted = row->told; /* until keeper_want() says otherwise */
 	reg->state = REG_NEW;
-	reg->due_ms = now;
+	reg_set_due(reg, now);
 	if (left > 0 && left <= ttl_ms) {
 		reg->state = REG_ACTIVE;
-		reg->expires_ms = now + left;
-		reg->due_ms = reg_refresh_due(reg->expires_ms - ttl_ms, row->ttl_s,
-					      &keeper->options.seed);
+		reg_set_expiry(reg, now + left);
+		reg_set_due(reg, reg_refresh_due(reg->expires_ms - ttl_ms, row->ttl_s,
+						 &keeper->options.seed));
 	}
 	soon = now + (mono_ms)((double)SOON_MS * reg_random(&keeper->options.seed));
 	if (left > 0 && !trusted && (!keeper->shards.on || soon < reg->due_ms))
-		reg->due_ms = soon;
+		reg_set_due(reg, soon);
 	if (!row->ttl_s) /* what the last process sent may be on its way yet */
 		reg->flags |= REG_UNSURE;
 	keeper_count(keeper, reg, +1);

@@ -156,10 +156,10 @@ static void put_first(struct refresh *refresh, struct reg *reg, enum queue queue
 	reg->next = *head;
 	reg->prev = FIRST | slot;
 	if (reg->next)
-		reg_at(refresh->table, reg->next)->prev = reg->handle;
+		reg_at(refresh->table, reg->next)->prev = reg_handle_of(refresh->table, reg);
 	else if (queue == QUEUE_OTHER)
-		refresh->other_last = reg->handle;
-	*head = reg->handle;
+		refresh->other_last = reg_handle_of(refresh->table, reg);
+	*head = reg_handle_of(refresh->table, reg);
 	reg->queue = queue & 3u;
 	if (queue == QUEUE_REFRESH)
 		note_urgent(refresh, slot);
@@ -170,10 +170,11 @@ static void put_last(struct refresh *refresh, struct reg *reg)
 	reg->next = 0;
 	reg->prev = refresh->other_last ? refresh->other_last : FIRST;
 	if (refresh->other_last)
-		reg_at(refresh->table, refresh->other_last)->next = reg->handle;
+		reg_at(refresh->table, refresh->other_last)->next =
+			reg_handle_of(refresh->table, reg);
 	else
-		refresh->other_first = reg->handle;
-	refresh->other_last = reg->handle;
+		refresh->other_first = reg_handle_of(refresh->table, reg);
+	refresh->other_last = reg_handle_of(refresh->table, reg);
 	reg->queue = QUEUE_OTHER & 3u;
 }
 
@@ -363,7 +364,7 @@ static bool may_go(const struct refresh *refresh, const struct reg *reg, mono_ms
 
 static void put_off(struct refresh *refresh, struct reg *reg, mono_ms now)
 {
-	reg->due_ms = now + PUT_OFF_MS + (mono_ms)(PUT_OFF_MS * reg_random(&refresh->random));
+	reg_set_due(reg, now + PUT_OFF_MS + (mono_ms)(PUT_OFF_MS * reg_random(&refresh->random)));
 	refresh_file(refresh, reg);
 }
 

@@ -60,7 +60,7 @@ static void begin(struct reg *reg, const struct reg_input *input)
 		reg->told = input->asked; /* perhaps in vain: a delete names it */
 	if (!reg->expires_ms || reg->failures || input->now - reg->due_ms > LATE_MS)
 		reg->flags |= REG_SPREAD;
-	reg->due_ms = input->now;
+	reg_set_due(reg, input->now);
 }
 
 static bool confirm_later(struct reg *reg, const struct reg_input *input)
@@ -75,7 +75,7 @@ static bool confirm_later(struct reg *reg, const struct reg_input *input)
 		reg->flags |= REG_SETTLING;
 	reg->flags &= (uint8_t)~REG_CONFLICT;
 	if (conflict) /* what came after it is said once more, later */
-		reg->due_ms = input->now + between(1.0, 1.5, REG_CONFIRM_MS, input->random);
+		reg_set_due(reg, input->now + between(1.0, 1.5, REG_CONFIRM_MS, input->random));
 	return conflict;
 }
 
@@ -90,19 +90,19 @@ static void accepted(struct reg *reg, const struct reg_input *input)
 		ttl_s = REG_TTL_MAX_S;
 	ttl_ms = (mono_ms)ttl_s * 1000;
 	/* Counted from the sending: the core starts its clock no earlier. */
-	reg->expires_ms = sent + ttl_ms;
+	reg_set_expiry(reg, sent + ttl_ms);
 	reg->told = input->asked;
 	reg->failures = 0;
 	if (reg_wish(reg) != reg->told)
-		reg->due_ms = input->now;
+		reg_set_due(reg, input->now);
 	else if (confirm_later(reg, input))
 		;
 	else if (reg->flags & REG_SPREAD)
 		/* Many were sent in one go, at a start or after an outage: without a
 		 * wider window they would all come due together again. */
-		reg->due_ms = sent + between(0.10, REG_DUE_TO, ttl_ms, input->random);
+		reg_set_due(reg, sent + between(0.10, REG_DUE_TO, ttl_ms, input->random));
 	else
-		reg->due_ms = reg_refresh_due(sent, ttl_s, input->random);
+		reg_set_due(reg, reg_refresh_due(sent, ttl_s, input->random));
 	reg->flags &= (uint8_t) ~(REG_SPREAD | REG_REFUSING);
 }
 
@@ -117,7 +117,7 @@ static void retry_soon(struct reg *reg, const struct reg_input *input)
 	if (reg->expires_ms > input->now && (reg->expires_ms - input->now) / 8 < ceiling)
 		ceiling = ceiling < RETRY_LATE_MS ? ceiling : RETRY_LATE_MS;
 	/* Full jitter: what failed together does not come back together. */
-	reg->due_ms = input->now + between(0.0, 1.0, ceiling, input->random);
+	reg_set_due(reg, input->now + between(0.0, 1.0, ceiling, input->random));
 	saturating_count(reg);
 }
 
@@ -150,7 +150,7 @@ static void retry_later(struct reg *reg, const struct reg_input *input)
 		reg->failures = 0;
 	reg->flags |= REG_REFUSING;
 	step = reg->failures < ARRAY_SIZE(minutes) ? reg->failures : ARRAY_SIZE(minutes) - 1;
-	reg->due_ms = input->now + between(0.8, 1.0, minutes[step] * 60000, input->random);
+	reg_set_due(reg, input->now + between(0.8, 1.0, minutes[step] * 60000, input->random));
 	saturating_count(reg);
 }
 
@@ -171,12 +171,12 @@ static void upsert_refused(struct reg *reg, const struct reg_input *input)
 static void upsert_postponed(struct reg *reg, const struct reg_input *input)
 {
 	forget_asking(reg);
-	reg->due_ms = input->now;
+	reg_set_due(reg, input->now);
 }
 
 static void due_now(struct reg *reg, const struct reg_input *input)
 {
-	reg->due_ms = input->now;
+	reg_set_due(reg, input->now);
 }
 
 static void forgotten(struct reg *reg, const struct reg_input *input)
@@ -186,7 +186,7 @@ static void forgotten(struct reg *reg, const struct reg_input *input)
 	reg->failures = 0;
 	reg->flags &=
 		(uint8_t) ~(REG_SPREAD | REG_REFUSING | REG_UNSURE | REG_CONFLICT | REG_SETTLING);
-	reg->due_ms = input->now;
+	reg_set_due(reg, input->now);
 }
 
 static void deleted(struct reg *reg, const struct reg_input *input)
@@ -263,7 +263,7 @@ static void settle(struct reg *reg, mono_ms now)
 		reg->expires_ms = 0; /* an upsert without an answer may have extended it */
 	reg->failures = 0;
 	reg->flags &= (uint8_t)~REG_REFUSING;
-	reg->due_ms = now;
+	reg_set_due(reg, now);
 }
 
 int reg_handle(struct reg *reg, enum reg_event event, const struct reg_input *input)
@@ -290,7 +290,7 @@ void reg_own(struct reg *reg, mono_ms now)
 	if (reg->state != REG_ELSEWHERE)
 		return;
 	reg->state = REG_NEW;
-	reg->due_ms = now;
+	reg_set_due(reg, now);
 	settle(reg, now);
 }
 
@@ -312,7 +312,7 @@ static void wish_is_another(struct reg *reg, mono_ms now)
 		if (reg->flags & REG_UNSURE)
 			reg->flags |= REG_CONFLICT;
 		if (!(reg->flags & REG_IN_FLIGHT))
-			reg->due_ms = now;
+			reg_set_due(reg, now);
 	}
 	settle(reg, now);
 }

@@ -4,6 +4,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+/* Memory is had in steps of so many: 1.25 MiB, which pages divide. */
+#define ROOM_STEP 32768u
 
 static void params_done(struct reg_params *params)
 {
@@ -14,13 +18,11 @@ static void params_done(struct reg_params *params)
 
 void reg_table_done(struct reg_table *table)
 {
-	for (size_t i = 0; i < table->count; i++)
-		free(reg_at(table, table->sorted[i])->error);
-	for (uint32_t i = 0; i < table->chunk_count; i++)
-		free(table->chunks[i]);
+	if (table->regs)
+		(void)munmap(table->regs, REG_TABLE_MAX * sizeof(struct reg)); /* it is ours */
+	reg_faults_done(&table->faults);
 	for (size_t i = 1; i < table->params_count; i++)
 		params_done(&table->params[i]);
-	free(table->chunks);
 	free(table->sorted);
 	free(table->params);
 	memset(table, 0, sizeof(*table));
@@ -56,20 +58,32 @@ struct reg *reg_table_find(const struct reg_table *table, uint64_t key)
 
 /* ---- merging ---- */
 
+/* Records must not move, and have no gaps between them: so their addresses are set aside
+ * once, and are given memory as they are needed. */
+static int set_aside(struct reg_table *table)
+{
+	void *all = mmap(NULL, REG_TABLE_MAX * sizeof(struct reg), PROT_NONE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (all == MAP_FAILED)
+		return -ENOMEM;
+	table->regs = all;
+	return 0;
+}
+
 static int reserve(struct reg_table *table, size_t more)
 {
-	while ((size_t)table->chunk_count * REG_CHUNK < table->used + more) {
-		struct reg **chunks =
-			reallocarray(table->chunks, table->chunk_count + 1u, sizeof(struct reg *));
+	size_t room = (table->used + more + ROOM_STEP - 1) / ROOM_STEP * ROOM_STEP;
 
-		if (!chunks)
-			return -ENOMEM;
-		table->chunks = chunks;
-		chunks[table->chunk_count] = calloc(REG_CHUNK, sizeof(struct reg));
-		if (!chunks[table->chunk_count])
-			return -ENOMEM;
-		table->chunk_count++;
-	}
+	if (more > REG_TABLE_MAX || room > REG_TABLE_MAX)
+		return -ENOMEM;
+	if (room <= table->room)
+		return 0;
+	if (!table->regs && set_aside(table))
+		return -ENOMEM;
+	if (mprotect(table->regs, room * sizeof(struct reg), PROT_READ | PROT_WRITE))
+		return -ENOMEM;
+	table->room = (uint32_t)room;
 	return 0;
 }
 
@@ -85,17 +99,16 @@ static uint32_t add(struct reg_table *table, uint64_t key)
 		handle = ++table->used;
 	reg = reg_at(table, handle);
 	memset(reg, 0, sizeof(*reg));
-	reg->number = key / CONFIG_TENANTS;
+	reg->number = key / CONFIG_TENANTS & REG_NUMBER_MAX;
 	reg->tenant = key % CONFIG_TENANTS & 0xfu;
-	reg->handle = handle;
 	return handle;
 }
 
 static void drop(struct reg_table *table, struct reg *reg)
 {
-	uint32_t handle = reg->handle;
+	uint32_t handle = reg_handle_of(table, reg);
 
-	free(reg->error);
+	reg_table_set_fault(table, reg, NULL);
 	memset(reg, 0, sizeof(*reg));
 	reg->next = table->free;
 	table->free = handle;
@@ -126,12 +139,21 @@ int reg_table_merge(struct reg_table *table, const uint64_t *keys, size_t count)
 			drop(table, reg);
 			continue;
 		}
-		sorted[n++] = reg->handle;
+		sorted[n++] = reg_handle_of(table, reg);
 	}
 	free(table->sorted);
 	table->sorted = sorted;
 	table->count = n;
 	return 0;
+}
+
+void reg_table_set_fault(struct reg_table *table, struct reg *reg, const char *text)
+{
+	bool none = !text || !text[0];
+
+	if (none && !reg->faulty)
+		return;
+	reg->faulty = reg_faults_put(&table->faults, reg_handle_of(table, reg), none ? NULL : text);
 }
 
 /* ---- parameters ---- */

@@ -217,7 +217,7 @@ void trouble_token_accepted(struct trouble *trouble)
 	trouble->token_refused = false;
 }
 
-void trouble_log_change(const struct reg *reg, uint8_t before, mono_ms now)
+void trouble_log_change(const struct reg *reg, uint8_t before, const char *fault, mono_ms now)
 {
 	char number[E164_ROOM];
 
@@ -225,5 +225,5 @@ void trouble_log_change(const struct reg *reg, uint8_t before, mono_ms now)
 	log_debug("registrar", "reg=%s %s -> %s next_s=%lld why=%s", number,
 		  reg_state_name((enum reg_state)before),
 		  reg_state_name((enum reg_state)reg->state), seconds_until(reg, now),
-		  reg->error ? reg->error : "");
+		  fault ? fault : "");
 }

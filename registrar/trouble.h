@@ -38,6 +38,7 @@ void trouble_token_came(struct trouble *trouble);
 void trouble_token_refused(struct trouble *trouble, const char *why);
 void trouble_token_accepted(struct trouble *trouble);
 
-void trouble_log_change(const struct reg *reg, uint8_t before, mono_ms now); /* debug */
+void trouble_log_change(const struct reg *reg, uint8_t before, const char *fault,
+			mono_ms now); /* debug */
 
 #endif

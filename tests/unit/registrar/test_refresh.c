@@ -39,7 +39,7 @@ static struct reg *file_at(uint64_t number, mono_ms due)
 {
 	struct reg *reg = reg_table_find(&table, reg_key(number, 0));
 
-	reg->due_ms = due;
+	reg_set_due(reg, due);
 	refresh_file(refresh, reg);
 	return reg;
 }
@@ -50,7 +50,7 @@ static struct reg *file_active(uint64_t number, mono_ms due)
 	struct reg *reg = reg_table_find(&table, reg_key(number, 0));
 
 	reg->told = 1;
-	reg->expires_ms = due + 1800000;
+	reg_set_expiry(reg, due + 1800000);
 	return file_at(number, due);
 }
 
@@ -386,7 +386,7 @@ static void one_put_back_comes_first(void **state)
 	(void)state;
 	set_up(10);
 	for (uint64_t i = 1; i <= 10; i++)
-		reg_table_find(&table, reg_key(i, 0))->due_ms = START;
+		reg_set_due(reg_table_find(&table, reg_key(i, 0)), START);
 	for (uint64_t i = 1; i <= 10; i++)
 		file_at(i, START);
 	assert_int_equal(take(), 1);
@@ -404,7 +404,7 @@ static void the_shortest_time_left_goes_first(void **state)
 		struct reg *reg = reg_table_find(&table, reg_key(i, 0));
 
 		reg->told = 1;
-		reg->expires_ms = START + (mono_ms)((i * 7) % 20 + 1) * 60000;
+		reg_set_expiry(reg, START + (mono_ms)((i * 7) % 20 + 1) * 60000);
 		file_at(i, START);
 	}
 	for (uint64_t i = 0; i < 20; i++)
@@ -478,7 +478,7 @@ static void a_slow_api_gets_fewer_at_a_time(void **state)
 		struct reg *reg = file_at(number, now);
 
 		assert_non_null(refresh_take(refresh, now));
-		reg->due_ms = now;
+		reg_set_due(reg, now);
 		now += took;
 		answer(number, REFRESH_ANSWERED);
 		refresh_load(refresh, now, &load);

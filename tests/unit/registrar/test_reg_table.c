@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -37,7 +38,7 @@ static void merged_numbers_are_found_and_others_not(void **state)
 		const struct reg *reg = reg_table_find(&table, reg_key(all[i], 0));
 
 		assert_int_equal(reg->number, all[i]);
-		assert_ptr_equal(reg_at(&table, reg->handle), reg);
+		assert_ptr_equal(reg_at(&table, reg_handle_of(&table, reg)), reg);
 		assert_int_equal(reg_at(&table, table.sorted[i])->number, all[i]);
 	}
 	assert_ptr_equal(reg_table_find(&table, reg_key(20, 0)), twenty); /* records do not move */
@@ -95,13 +96,50 @@ static void records_that_are_gone_leave_and_their_places_are_used_again(void **s
 			struct reg *reg = reg_at(&table, table.sorted[i]);
 
 			reg->wanted = 0;
-			reg->error = strdup("freed with its record");
+			reg_table_set_fault(&table, reg, "goes with its record");
 		}
 		assert_int_equal(reg_table_merge(&table, numbers, 3000), 0);
 		want_all(&table);
 		assert_int_equal(table.count, 3000);
+		assert_int_equal(table.faults.count, 0);
 	}
 	assert_true(table.used <= 6000);
+	reg_table_done(&table);
+}
+
+static void the_text_of_a_failure_is_a_copy_of_at_most_95_bytes(void **state)
+{
+	static const uint64_t keys[] = { KEY(1), KEY(2) };
+	struct reg_table table = { 0 };
+	struct reg *one, *two;
+	char text[200];
+
+	(void)state;
+	assert_int_equal(reg_table_merge(&table, keys, 2), 0);
+	one = reg_table_find(&table, reg_key(1, 0));
+	two = reg_table_find(&table, reg_key(2, 0));
+	assert_null(reg_table_fault(&table, one));
+	memset(text, 'x', sizeof(text));
+	text[199] = '\0';
+	reg_table_set_fault(&table, one, text);
+	reg_table_set_fault(&table, two, "refused");
+	assert_int_equal(strlen(reg_table_fault(&table, one)), 95);
+	assert_string_equal(reg_table_fault(&table, two), "refused");
+	reg_table_set_fault(&table, one, "");
+	assert_null(reg_table_fault(&table, one));
+	assert_string_equal(reg_table_fault(&table, two), "refused");
+	reg_table_done(&table);
+}
+
+static void more_records_than_there_are_places_for_are_refused(void **state)
+{
+	static const uint64_t keys[] = { KEY(1) };
+	struct reg_table table = { 0 };
+
+	(void)state;
+	assert_int_equal(reg_table_merge(&table, keys, 1), 0);
+	assert_int_equal(reg_table_merge(&table, NULL, REG_TABLE_MAX), -ENOMEM);
+	assert_int_equal(table.count, 1);
 	reg_table_done(&table);
 }
 
@@ -154,6 +192,8 @@ int main(void)
 		cmocka_unit_test(the_number_after_another_is_the_next_greater),
 		cmocka_unit_test(a_number_has_a_record_for_each_tenant),
 		cmocka_unit_test(records_that_are_gone_leave_and_their_places_are_used_again),
+		cmocka_unit_test(the_text_of_a_failure_is_a_copy_of_at_most_95_bytes),
+		cmocka_unit_test(more_records_than_there_are_places_for_are_refused),
 		cmocka_unit_test(a_record_told_something_or_in_flight_stays),
 		cmocka_unit_test(equal_parameters_share_an_id),
 	};
