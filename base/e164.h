@@ -15,6 +15,7 @@ bool e164_valid(const char *text);
 
 /* "+4799000001" -> 4799000001; 0 if not valid. A number's compact key. */
 uint64_t e164_pack(const char *text);
+#define E164_PACKED_MAX ((1ull << 50) - 1) /* all are below 10^15 */
 void e164_unpack(uint64_t packed, char ret_text[static E164_ROOM]);
 
 /* Whether e164_pack() can have made it. */

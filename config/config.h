@@ -445,14 +445,17 @@ struct config_service {
 };
 
 /* One number to keep registered. */
+#define CONFIG_SERVICE_MAX ((1u << 24) - 1) /* index; a file of 16 MiB names fewer */
 struct config_registration {
-	char number[E164_ROOM];
-	uint8_t route_type; /* enum route_type */
-	uint8_t tenant;     /* config_tenant_name() etc. */
-	uint8_t file;       /* where it was configured, for messages: see config_place() */
-	uint32_t service;   /* index into config.services */
+	uint64_t number : 50;    /* e164_pack() */
+	uint64_t route_type : 4; /* enum route_type */
+	uint64_t tenant : 4;     /* config_tenant_name() etc. */
+	uint32_t service : 24;   /* index into config.services */
+	uint32_t file : 8;       /* where it was configured, for messages: see config_place() */
 	uint32_t line;
 };
+_Static_assert(CONFIG_TENANTS <= 16, "four bits");
+_Static_assert(sizeof(struct config_registration) == 16, "a million take 16 MB");
 
 /* The numbers that the core says consent, all alike. */
 struct config_consents {

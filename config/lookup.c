@@ -8,7 +8,7 @@
 static int compare_number(const void *key, const void *item)
 {
 	uint64_t number = *(const uint64_t *)key;
-	uint64_t other = e164_pack(((const struct config_registration *)item)->number);
+	uint64_t other = ((const struct config_registration *)item)->number;
 
 	return number < other ? -1 : number > other;
 }

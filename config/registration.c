@@ -14,12 +14,31 @@
 #define REGISTRATIONS_MAX 2000000u
 #define PREFIX_LIKE_MAX   10u /* such numbers are named, the others counted */
 
+/* One on its way into the configuration. `its` names at most 255 files. */
 struct pending {
-	uint64_t number; /* e164_pack() */
-	struct place at;
-	uint32_t service;
-	uint8_t route_type, tenant;
+	struct config_registration its;
+	uint32_t file, column; /* the line is its own */
 };
+
+static struct pending pending_of(uint64_t number, struct place at, int route_type, uint32_t service,
+				 unsigned tenant)
+{
+	return (struct pending){
+		.its = { .number = number & E164_PACKED_MAX,
+			 .route_type = (unsigned)route_type & 0xfu,
+			 .tenant = tenant & 0xfu,
+			 .service = service & CONFIG_SERVICE_MAX,
+			 .file = (at.file <= UINT8_MAX ? at.file : 0) & 0xffu,
+			 .line = at.line },
+		.file = at.file,
+		.column = at.column,
+	};
+}
+
+static struct place pending_place(const struct pending *pending)
+{
+	return (struct place){ pending->file, pending->its.line, pending->column };
+}
 
 static const char *const route_names[ROUTE_TYPE_COUNT] = {
 	[ROUTE_TYPE_NONE] = "none",       [ROUTE_TYPE_LOOP] = "loop",
@@ -162,7 +181,7 @@ static bool pending_add(struct reader *reader, struct pending registration)
 	struct pending_list *pending = reader->pending;
 
 	if (pending->count == REGISTRATIONS_MAX) {
-		find_error(reader->findings, registration.at,
+		find_error(reader->findings, pending_place(&registration),
 			   "more than %u registrations. Use another node for the rest",
 			   REGISTRATIONS_MAX);
 		pending->count++; /* said once */
@@ -273,15 +292,16 @@ static bool csv_route_type(struct reader *reader, const struct group *group, str
 static void csv_line(struct reader *reader, struct place at, char *line, void *arg)
 {
 	const struct group *group = arg;
-	struct pending registration = { .at = at, .service = group->service_index };
 	char *start = line, *rest = line;
 	char *number = line_next_field(&rest), *type = line_next_field(&rest),
 	     *service = line_next_field(&rest), *tenant = line_next_field(&rest);
-	struct place type_at = at, service_at = at, tenant_at = at;
+	struct place number_at = at, type_at = at, service_at = at, tenant_at = at;
 	unsigned tenant_index = group->tenant_index;
+	uint32_t service_index = group->service_index;
+	uint64_t packed;
 	int route_type;
 
-	registration.at.column += (uint32_t)(number - start);
+	number_at.column += (uint32_t)(number - start);
 	type_at.column += (uint32_t)(type - start);
 	service_at.column += (uint32_t)(service - start);
 	tenant_at.column += (uint32_t)(tenant - start);
@@ -291,7 +311,7 @@ static void csv_line(struct reader *reader, struct place at, char *line, void *a
 			   "a fifth column. Write number, route_type, service and tenant only");
 		return;
 	}
-	if (!number_parse(reader, registration.at, number, &registration.number) ||
+	if (!number_parse(reader, number_at, number, &packed) ||
 	    !csv_route_type(reader, group, type_at, type, &route_type) ||
 	    (*tenant && !tenant_resolve(reader, tenant_at, tenant, &tenant_index)))
 		return;
@@ -300,11 +320,10 @@ static void csv_line(struct reader *reader, struct place at, char *line, void *a
 		return;
 	if ((*type || *service) &&
 	    !service_resolve(reader, *service ? service_at : type_at, route_type,
-			     *service ? service : group->service, &registration.service))
+			     *service ? service : group->service, &service_index))
 		return;
-	registration.route_type = (uint8_t)route_type;
-	registration.tenant = (uint8_t)tenant_index;
-	(void)pending_add(reader, registration);
+	(void)pending_add(reader,
+			  pending_of(packed, number_at, route_type, service_index, tenant_index));
 }
 
 void registrations_line(struct reader *reader, struct place at, char *line)
@@ -325,16 +344,12 @@ void registrations_file(struct reader *reader, const char *path, const char *nam
 static void add_numbers(struct reader *reader, const struct group *group,
 			const struct number *numbers, size_t count)
 {
-	for (size_t i = 0; i < count; i++) {
-		struct pending registration = { .number = numbers[i].packed,
-						.at = numbers[i].at,
-						.service = group->service_index,
-						.route_type = (uint8_t)group->route_type,
-						.tenant = (uint8_t)group->tenant_index };
-
-		if (numbers[i].packed && !pending_add(reader, registration))
+	for (size_t i = 0; i < count; i++)
+		if (numbers[i].packed &&
+		    !pending_add(reader,
+				 pending_of(numbers[i].packed, numbers[i].at, group->route_type,
+					    group->service_index, group->tenant_index)))
 			return;
-	}
 }
 
 /* Where a group's finding about one of its keys belongs. */
@@ -420,13 +435,24 @@ static int compare(const void *left, const void *right)
 {
 	const struct pending *a = left, *b = right;
 
-	if (a->number != b->number)
-		return a->number < b->number ? -1 : 1;
-	if (a->at.file != b->at.file)
-		return a->at.file < b->at.file ? -1 : 1;
-	if (a->at.line != b->at.line)
-		return a->at.line < b->at.line ? -1 : 1;
-	return a->at.column < b->at.column ? -1 : a->at.column > b->at.column;
+	if (a->its.number != b->its.number)
+		return a->its.number < b->its.number ? -1 : 1;
+	if (a->file != b->file)
+		return a->file < b->file ? -1 : 1;
+	if (a->its.line != b->its.line)
+		return a->its.line < b->its.line ? -1 : 1;
+	return a->column < b->column ? -1 : a->column > b->column;
+}
+
+/* Long lists mostly are in order: then qsort() would take as much memory again for nothing. */
+static void sort(struct pending *list, size_t count)
+{
+	for (size_t i = 1; i < count; i++) {
+		if (compare(&list[i - 1], &list[i]) <= 0)
+			continue;
+		qsort(list, count, sizeof(*list), compare);
+		return;
+	}
 }
 
 static void report_twins(struct reader *reader, const struct pending *list, size_t count)
@@ -435,17 +461,17 @@ static void report_twins(struct reader *reader, const struct pending *list, size
 	char number[E164_ROOM], masked[E164_ROOM];
 
 	for (size_t i = 1; i < count; i++) {
-		if (list[i].number != first->number) {
+		if (list[i].its.number != first->its.number) {
 			first = &list[i];
 			continue;
 		}
-		e164_unpack(first->number, number);
+		e164_unpack(first->its.number, number);
 		e164_mask(number, masked, sizeof(masked));
-		find_error(reader->findings, list[i].at,
+		find_error(reader->findings, pending_place(&list[i]),
 			   "the number %s is registered already at %s:%u:%u%s. Remove one", masked,
-			   findings_file(reader->findings, first->at.file), first->at.line,
-			   first->at.column,
-			   list[i].tenant == first->tenant
+			   findings_file(reader->findings, first->file), first->its.line,
+			   first->column,
+			   list[i].its.tenant == first->its.tenant
 				   ? ""
 				   : ", for another tenant: one core has a number");
 	}
@@ -493,23 +519,15 @@ void registrations_settle(struct reader *reader)
 
 	if (!count || count > REGISTRATIONS_MAX)
 		return;
-	qsort(list, count, sizeof(*list), compare);
+	sort(list, count);
 	report_twins(reader, list, count);
 	report_prefix_like(reader, list, count);
 	config->registrations = arena_alloc(reader->arena, count, sizeof(*config->registrations));
 	if (!config->registrations)
 		return;
 	config->registration_count = count;
-	for (size_t i = 0; i < count; i++) {
-		struct config_registration *registration = &config->registrations[i];
-
-		e164_unpack(list[i].number, registration->number);
-		registration->route_type = list[i].route_type;
-		registration->tenant = list[i].tenant;
-		registration->service = list[i].service;
-		registration->file = (uint8_t)(list[i].at.file <= UINT8_MAX ? list[i].at.file : 0);
-		registration->line = list[i].at.line;
-	}
+	for (size_t i = 0; i < count; i++)
+		config->registrations[i] = list[i].its;
 }
 
 void registrations_done(struct pending_list *pending)

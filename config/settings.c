@@ -322,9 +322,7 @@ static bool same_text(const char *a, const char *b)
 
 static int by_number(const struct config_registration *a, const struct config_registration *b)
 {
-	uint64_t left = e164_pack(a->number), right = e164_pack(b->number);
-
-	return left < right ? -1 : left > right;
+	return a->number < b->number ? -1 : a->number > b->number;
 }
 
 /* Both lists are sorted by number. */

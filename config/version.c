@@ -35,8 +35,8 @@ static void mix_registrations(uint64_t *hash, const struct config *config)
 {
 	for (size_t i = 0; i < config->registration_count; i++) {
 		const struct config_registration *registration = &config->registrations[i];
-		const uint64_t words[] = { e164_pack(registration->number),
-					   registration->route_type, registration->service };
+		const uint64_t words[] = { registration->number, registration->route_type,
+					   registration->service };
 
 		mix(hash, words, sizeof(words));
 	}

@@ -98,7 +98,7 @@ static uint64_t next_number(const struct merging *at, const struct added_set *se
 	if (order->replace && at->there < set->count)
 		next = set->list[at->there].number;
 	if (at->put < order->put_count)
-		next = least(next, e164_pack(order->put[at->put].number));
+		next = least(next, order->put[at->put].number);
 	if (at->drop < order->drop_count)
 		next = least(next, order->drop[at->drop]);
 	return next;
@@ -108,8 +108,7 @@ static int merge_one(struct added_plan *plan, struct added_set *set, const struc
 		     struct merging *at, struct added_number *number)
 {
 	const struct added_number *its = NULL;
-	bool put = at->put < order->put_count &&
-		   e164_pack(order->put[at->put].number) == number->number;
+	bool put = at->put < order->put_count && order->put[at->put].number == number->number;
 	bool drop = at->drop < order->drop_count && order->drop[at->drop] == number->number;
 	int err = 0;
 

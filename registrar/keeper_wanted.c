@@ -98,7 +98,7 @@ int wanted_create(struct wanted **ret_wanted, const struct config *config,
 	for (size_t i = 0; i < config->registration_count; i++) {
 		const struct config_registration *from = &config->registrations[i];
 
-		wanted->numbers[i].number = e164_pack(from->number);
+		wanted->numbers[i].number = from->number;
 		wanted->numbers[i].service = from->service;
 		wanted->numbers[i].route_type = from->route_type;
 		wanted->numbers[i].tenant = from->tenant;

@@ -44,8 +44,6 @@ enum reg_flag {
 /* More than a configuration of 16 MiB can name. */
 #define REG_SERVICE_MAX ((1u << 27) - 1)
 
-#define REG_NUMBER_MAX ((1ull << 50) - 1) /* numbers end below 10^15 */
-
 /* The latest time a record can name: 8,900 years after the machine came up. */
 #define REG_MS_MAX ((1ull << 48) - 1)
 

@@ -99,7 +99,7 @@ static uint32_t add(struct reg_table *table, uint64_t key)
 		handle = ++table->used;
 	reg = reg_at(table, handle);
 	memset(reg, 0, sizeof(*reg));
-	reg->number = key / CONFIG_TENANTS & REG_NUMBER_MAX;
+	reg->number = key / CONFIG_TENANTS & E164_PACKED_MAX;
 	reg->tenant = key % CONFIG_TENANTS & 0xfu;
 	return handle;
 }

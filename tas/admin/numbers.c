@@ -156,12 +156,15 @@ static json_t *put_one(const struct number_order *order, bool only_new)
 				       .only_new = only_new,
 				       .who = order->who };
 	struct reg_outcome outcome;
+	char number[E164_ROOM];
 	int err;
 
 	result = read_wish(order, document, &registration);
 	json_decref(document);
-	if (!result)
-		result = is_configured(order->config, registration.number);
+	if (!result) {
+		e164_unpack(registration.number, number);
+		result = is_configured(order->config, number);
+	}
 	if (result)
 		return result;
 	err = registrar_order(order->registrar, &put, &outcome);
@@ -353,19 +356,21 @@ static json_t *import_list(const struct number_order *order, const json_t *docum
 static void find_configured(const struct config *config, const struct config_registration *list,
 			    size_t count, const char *name, struct str *errors)
 {
-	char place[PLACE_ROOM];
+	char place[PLACE_ROOM], number[E164_ROOM];
 	size_t found = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		const struct config_registration *its = config_find_number(config, list[i].number);
+		const struct config_registration *its;
 
+		e164_unpack(list[i].number, number);
+		its = config_find_number(config, number);
 		if (!its || ++found > CONFIGURED)
 			continue;
 		config_place(config, its, place, sizeof(place));
 		str_addf(errors,
 			 "%s:%u:1: error: the number %s is configured in %s, which goes before the "
 			 "API. Remove one\n",
-			 name, list[i].line, list[i].number, place);
+			 name, list[i].line, number, place);
 	}
 	if (found > CONFIGURED)
 		str_addf(errors, "%s:1:1: error: %zu more numbers are configured elsewhere\n", name,

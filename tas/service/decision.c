@@ -107,9 +107,11 @@ static bool find_added(const struct decision *decision, const char *number,
 		tenant++;
 	if (service == config->service_count || tenant == config_tenants(config))
 		return false;
-	*ret_registration = (struct config_registration){ .route_type = (uint8_t)added.route_type,
-							  .tenant = (uint8_t)tenant,
-							  .service = (uint32_t)service };
+	*ret_registration =
+		(struct config_registration){ .number = e164_pack(number) & E164_PACKED_MAX,
+					      .route_type = added.route_type & 0xfu,
+					      .tenant = tenant & 0xfu,
+					      .service = service & CONFIG_SERVICE_MAX };
 	return true;
 }
 
@@ -122,9 +124,10 @@ static bool find_consented(const struct decision *decision, const char *number,
 	if (!consents || !room->is_consented || !room->is_consented(number, room->arg))
 		return false;
 	*ret_registration =
-		(struct config_registration){ .route_type = (uint8_t)consents->route_type,
-					      .tenant = (uint8_t)consents->tenant,
-					      .service = consents->service,
+		(struct config_registration){ .number = e164_pack(number) & E164_PACKED_MAX,
+					      .route_type = (unsigned)consents->route_type & 0xfu,
+					      .tenant = consents->tenant & 0xfu,
+					      .service = consents->service & CONFIG_SERVICE_MAX,
 					      .line = consents->line };
 	return true;
 }
@@ -139,7 +142,6 @@ const struct config_registration *decision_registration(struct decision *decisio
 	if (!find_added(decision, number, &decision->apart) &&
 	    !find_consented(decision, number, &decision->apart))
 		return NULL;
-	snprintf(decision->apart.number, sizeof(decision->apart.number), "%s", number);
 	return &decision->apart;
 }
 

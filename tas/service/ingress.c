@@ -104,7 +104,7 @@ static void find_number(struct decision *decision)
 	if (!registration || registration->route_type != ROUTE_TYPE_INGRESS)
 		return;
 	plan->route_type = ROUTE_TYPE_INGRESS;
-	memcpy(plan->number, registration->number, sizeof(plan->number));
+	e164_unpack(registration->number, plan->number);
 }
 
 void ingress_trunk(struct decision *decision, size_t index)

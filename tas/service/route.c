@@ -275,7 +275,7 @@ static void route_registered(struct decision *decision,
 	const struct config_rule *rule;
 
 	plan->route_type = type;
-	memcpy(plan->number, registration->number, sizeof(plan->number));
+	e164_unpack(registration->number, plan->number);
 	decision_note(decision, "%s is registered as %s with the service %s", plan->number,
 		      route_type_name(type), service->name);
 	rule = match_rules(decision, service, 0);

@@ -33,7 +33,7 @@ static void add_target(struct decision *decision, const struct config_trunk *tru
 
 	if (trunk->ingress && registration && registration->route_type == ROUTE_TYPE_INGRESS)
 		(void)ingress_add(decision, trunk,
-				  registration->number); /* failed is in decision */
+				  decision->class.subscriber); /* failed is in decision */
 	else
 		dial_add(decision, trunk, NULL, 0);
 }

@@ -187,8 +187,8 @@ static inline struct wanted *want(unsigned from, unsigned count, const char *dom
 	config.registrations = calloc(count + 1, sizeof(*config.registrations));
 	config.registration_count = count;
 	for (unsigned i = 0; i < count; i++) {
-		e164_unpack(FIRST + from + i, config.registrations[i].number);
-		config.registrations[i].route_type = (uint8_t)type;
+		config.registrations[i].number = (FIRST + from + i) & E164_PACKED_MAX;
+		config.registrations[i].route_type = type & 0xfu;
 	}
 	assert_int_equal(wanted_create(&wanted, &config, NULL), 0);
 	free(config.registrations);

@@ -207,15 +207,15 @@ enum { RIG_LOOP, RIG_OFFICE, RIG_REFUSE, RIG_TONE, RIG_STRICT, RIG_LOOPED, RIG_E
 
 static struct config_registration rig_registrations[] = {
 	/* sorted */
-	{ .number = "+4799000001", .route_type = ROUTE_TYPE_LOOP, .service = RIG_OFFICE },
-	{ .number = "+4799000002", .route_type = ROUTE_TYPE_LOOP, .service = RIG_LOOP },
-	{ .number = "+4799000003", .route_type = ROUTE_TYPE_FORK, .service = RIG_OFFICE },
-	{ .number = "+4799000004", .route_type = ROUTE_TYPE_FALLBACK, .service = RIG_LOOPED },
-	{ .number = "+4799000005", .route_type = ROUTE_TYPE_INGRESS, .service = RIG_LOOP },
-	{ .number = "+4799000006", .route_type = ROUTE_TYPE_LOOP_MT, .service = RIG_REFUSE },
-	{ .number = "+4799000007", .route_type = ROUTE_TYPE_LOOP_MO, .service = RIG_TONE },
-	{ .number = "+4799000008", .route_type = ROUTE_TYPE_LOOP, .service = RIG_STRICT },
-	{ .number = "+4799000009", .route_type = ROUTE_TYPE_LOOP, .service = RIG_ECHO },
+	{ .number = 4799000001, .route_type = ROUTE_TYPE_LOOP, .service = RIG_OFFICE },
+	{ .number = 4799000002, .route_type = ROUTE_TYPE_LOOP, .service = RIG_LOOP },
+	{ .number = 4799000003, .route_type = ROUTE_TYPE_FORK, .service = RIG_OFFICE },
+	{ .number = 4799000004, .route_type = ROUTE_TYPE_FALLBACK, .service = RIG_LOOPED },
+	{ .number = 4799000005, .route_type = ROUTE_TYPE_INGRESS, .service = RIG_LOOP },
+	{ .number = 4799000006, .route_type = ROUTE_TYPE_LOOP_MT, .service = RIG_REFUSE },
+	{ .number = 4799000007, .route_type = ROUTE_TYPE_LOOP_MO, .service = RIG_TONE },
+	{ .number = 4799000008, .route_type = ROUTE_TYPE_LOOP, .service = RIG_STRICT },
+	{ .number = 4799000009, .route_type = ROUTE_TYPE_LOOP, .service = RIG_ECHO },
 };
 static char *rig_emergency[] = { TEXT("112"), TEXT("911") };
 static struct config_cidr rig_trusted;

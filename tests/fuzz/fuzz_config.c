@@ -85,10 +85,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	/* Refused means told why; accepted means usable. */
 	if (err ? config || !errors.length : !config || !config->domain || !config->services)
 		abort();
-	for (size_t i = 0; config && i < config->registration_count; i++)
-		if (config_find_number(config, config->registrations[i].number) !=
-		    &config->registrations[i])
+	for (size_t i = 0; config && i < config->registration_count; i++) {
+		char number[E164_ROOM];
+
+		e164_unpack(config->registrations[i].number, number);
+		if (config_find_number(config, number) != &config->registrations[i])
 			abort();
+	}
 	config_destroy(config);
 	str_done(&errors);
 	return 0;

@@ -125,7 +125,7 @@ static void order(struct registrar *registrar, const char *argument, bool add)
 	numbers = calloc(count, sizeof(*numbers));
 	for (size_t i = 0; list && numbers && i < count; i++) {
 		numbers[i] = first + i;
-		e164_unpack(first + i, list[i].number);
+		list[i].number = (first + i) & E164_PACKED_MAX;
 		list[i].route_type = ROUTE_TYPE_LOOP;
 	}
 	if (list && numbers)

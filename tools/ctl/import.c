@@ -230,13 +230,15 @@ static bool compare_disk(struct import *import)
 
 	for (size_t i = 0; same && i < disk->registration_count; i++) {
 		const struct config_registration *reg = &disk->registrations[i];
+		char number[E164_ROOM];
 		const struct import_running running = {
-			.number = reg->number,
+			.number = number,
 			.route_type = route_type_name((enum route_type)reg->route_type),
 			.service = disk->services[reg->service].name,
 			.tenant = config_tenant_name(disk, reg->tenant),
 		};
 
+		e164_unpack(reg->number, number);
 		import_diff_take(&import->diff, &running);
 	}
 	str_done(&findings); /* what is wrong on disk is no matter here */

@@ -49,12 +49,13 @@ static void running_terms(const struct import_diff *diff, const struct import_ru
 
 static void add(struct import_diff *diff, const struct config_registration *its)
 {
-	char *sample = note(diff, IMPORT_ADDED), terms[TERMS_ROOM];
+	char *sample = note(diff, IMPORT_ADDED), terms[TERMS_ROOM], number[E164_ROOM];
 
 	if (!sample)
 		return;
 	wanted_terms(diff, its, terms);
-	snprintf(sample, sizeof(diff->samples[0][0]), "%s %s", its->number, terms);
+	e164_unpack(its->number, number);
+	snprintf(sample, sizeof(diff->samples[0][0]), "%s %s", number, terms);
 }
 
 static void remove_one(struct import_diff *diff, const struct import_running *running)
@@ -89,7 +90,8 @@ static void compare(struct import_diff *diff, const struct config_registration *
 		return;
 	running_terms(diff, running, before);
 	wanted_terms(diff, its, after);
-	snprintf(sample, sizeof(diff->samples[0][0]), "%s %s -> %s", its->number, before, after);
+	snprintf(sample, sizeof(diff->samples[0][0]), "%s %s -> %s", running->number, before,
+		 after);
 }
 
 /* The next one, if its number is below `before`. */
@@ -98,7 +100,7 @@ static const struct config_registration *next_below(struct import_diff *diff, ui
 	const struct config *config = diff->config;
 
 	if (diff->next == config->registration_count ||
-	    e164_pack(config->registrations[diff->next].number) >= before)
+	    config->registrations[diff->next].number >= before)
 		return NULL;
 	return &config->registrations[diff->next++];
 }

@@ -18,8 +18,8 @@ static void numbers_are_sorted_and_found(void **state)
 
 	(void)state;
 	assert_int_equal(config->registration_count, 4);
-	assert_string_equal(config->registrations[0].number, "+479");
-	assert_string_equal(config->registrations[3].number, "+4799000003");
+	assert_int_equal(config->registrations[0].number, 479);
+	assert_int_equal(config->registrations[3].number, 4799000003);
 	found = config_find_number(config, "+4799000002");
 	assert_non_null(found);
 	assert_string_equal(found->number, "+4799000002");

@@ -106,10 +106,9 @@ static int finish(void **state)
 static struct config_registration put_of(uint64_t number, enum route_type route_type,
 					 uint32_t service)
 {
-	struct config_registration put = { .route_type = (uint8_t)route_type, .service = service };
-
-	e164_unpack(number, put.number);
-	return put;
+	return (struct config_registration){ .number = number & E164_PACKED_MAX,
+					     .route_type = route_type & 0xfu,
+					     .service = service & CONFIG_SERVICE_MAX };
 }
 
 static int order(struct reg_order what, struct reg_outcome *ret_outcome)

@@ -710,9 +710,9 @@ static void the_most_affected_go_first_and_at_the_rate_given(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 4; i++) {
-		e164_unpack(FIRST + 1 + i, registrations[i].number);
-		registrations[i].route_type = (uint8_t)types[i];
-		registrations[i].service = i;
+		registrations[i].number = (FIRST + 1 + i) & E164_PACKED_MAX;
+		registrations[i].route_type = types[i] & 0xfu;
+		registrations[i].service = i & 3u;
 	}
 	config.registrations = registrations;
 	config.registration_count = 4;

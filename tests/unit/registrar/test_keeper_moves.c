@@ -21,8 +21,8 @@ static struct wanted *want_two_as(unsigned first, unsigned all, enum route_type 
 	config.registrations = calloc(all + 1, sizeof(*config.registrations));
 	config.registration_count = all;
 	for (unsigned i = 0; i < all; i++) {
-		e164_unpack(FIRST + 1 + i, config.registrations[i].number);
-		config.registrations[i].route_type = type;
+		config.registrations[i].number = (FIRST + 1 + i) & E164_PACKED_MAX;
+		config.registrations[i].route_type = type & 0xfu;
 		config.registrations[i].tenant = i >= first;
 	}
 	assert_int_equal(wanted_create(&wanted, &config, NULL), 0);
@@ -543,8 +543,8 @@ static void numbers_of_a_tenant_that_is_new_wait_and_stay_where_they_are(void **
 	const uint8_t none[CONFIG_TENANTS] = { 0, WANTED_NOWHERE };
 	struct config_tenant later = { .name = (char *)"later" };
 	struct config_registration registrations[2] = {
-		{ .number = "+4799000001", .route_type = ROUTE_TYPE_LOOP, .tenant = 1 },
-		{ .number = "+4799000002", .route_type = ROUTE_TYPE_LOOP, .tenant = 1 }
+		{ .number = 4799000001, .route_type = ROUTE_TYPE_LOOP, .tenant = 1 },
+		{ .number = 4799000002, .route_type = ROUTE_TYPE_LOOP, .tenant = 1 }
 	};
 	struct config config = { .domain = (char *)"tas.example.com",
 				 .prefix_mo = (char *)"00",

@@ -15,9 +15,9 @@
 #include "registrar/registrar.h"
 
 static struct config_registration numbers[] = {
-	{ .number = "+4799000001", .route_type = ROUTE_TYPE_LOOP, .service = 2 },
-	{ .number = "+4799000002", .route_type = ROUTE_TYPE_FORK },
-	{ .number = "+4799000003", .route_type = ROUTE_TYPE_LOOP },
+	{ .number = 4799000001, .route_type = ROUTE_TYPE_LOOP, .service = 2 },
+	{ .number = 4799000002, .route_type = ROUTE_TYPE_FORK },
+	{ .number = 4799000003, .route_type = ROUTE_TYPE_LOOP },
 };
 static char log_text[8192];
 static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;

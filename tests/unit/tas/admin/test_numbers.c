@@ -14,7 +14,7 @@
 #define THEIR "+4799000002" /* of a consent */
 #define NEW   "+4799000003"
 
-static struct config_registration configured = { .number = OURS, .file = 1, .line = 12 };
+static struct config_registration configured = { .number = 4799000001, .file = 1, .line = 12 };
 static char *sources[] = { (char[]){ "/etc/numbers.csv" } };
 static struct config_action dial = { .kind = ACTION_DIAL };
 static struct config_rule rule = { .actions = &dial, .action_count = 1 };
@@ -37,6 +37,7 @@ static int order_error;
 int registrar_order(struct registrar *registrar, const struct reg_order *order,
 		    struct reg_outcome *ret_outcome)
 {
+	char number[E164_ROOM];
 	size_t used = 0;
 
 	(void)registrar;
@@ -46,11 +47,13 @@ int registrar_order(struct registrar *registrar, const struct reg_order *order,
 	used += (size_t)snprintf(ordered, sizeof(ordered), "%s%s%s%s:", order->who,
 				 order->only_new ? " only new" : "",
 				 order->replace ? " replace" : "", order->dry_run ? " dry" : "");
-	for (size_t i = 0; i < order->put_count; i++)
+	for (size_t i = 0; i < order->put_count; i++) {
+		e164_unpack(order->put[i].number, number);
 		used += (size_t)snprintf(ordered + used, sizeof(ordered) - used, " %s %s %s",
-					 order->put[i].number,
+					 number,
 					 route_type_name((enum route_type)order->put[i].route_type),
 					 order->config->services[order->put[i].service].name);
+	}
 	for (size_t i = 0; i < order->drop_count; i++)
 		used += (size_t)snprintf(ordered + used, sizeof(ordered) - used, " -%llu",
 					 (unsigned long long)order->drop[i]);
