@@ -632,6 +632,7 @@ struct config_postgres {
 
 struct config {
 	_Atomic unsigned references; /* further ones: config_ref() */
+	_Atomic unsigned keepers;    /* of the settings, further to all who have a reference */
 	char *path;
 	char version[17];      /* a name for what it says, hexadecimal */
 	char *domain;          /* host in every registration's sip_uri */
@@ -681,7 +682,7 @@ struct config {
 	size_t webhook_count;
 	struct config_sound *sounds; /* every file that an action plays, once */
 	size_t sound_count;
-	struct config_registration *registrations; /* sorted by number, no duplicates */
+	struct config_registration *registrations; /* sorted by number, no duplicates; heap */
 	size_t registration_count;
 	char **registration_files; /* where some of them are from: paths of CSV files */
 	size_t registration_file_count;
@@ -762,6 +763,10 @@ int config_load(const char *path, bool check_files, struct config **ret_config,
 struct config *config_destroy(struct config *config);
 /* One more, for who keeps it: config_destroy(). Threads: any. */
 struct config *config_ref(const struct config *config);
+/* The same of all but the numbers: once nobody has a reference any more they are gone, and
+ * none of them is asked for. Ends with config_leave(); NULL is fine there. */
+struct config *config_keep_settings(const struct config *config);
+struct config *config_leave(struct config *config);
 /* A copy that wants nothing registered, for who withdraws all. Lives no longer than `from`, and
  * is neither kept nor destroyed. */
 void config_without_numbers(const struct config *from, struct config *ret_config);

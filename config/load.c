@@ -25,13 +25,13 @@ struct loaded {
 	struct arena arena;
 };
 
-/* Counts further references only: the last one, whoever has it, finds none. */
-static bool give_up(struct config *config)
+/* Counts further holders only: the last one, whoever it is, finds none. */
+static bool give_up(_Atomic unsigned *holders)
 {
-	unsigned further = atomic_load(&config->references);
+	unsigned further = atomic_load(holders);
 
 	while (further)
-		if (atomic_compare_exchange_weak(&config->references, &further, further - 1))
+		if (atomic_compare_exchange_weak(holders, &further, further - 1))
 			return false;
 	return true;
 }
@@ -44,17 +44,35 @@ struct config *config_ref(const struct config *config)
 	return kept;
 }
 
-struct config *config_destroy(struct config *config)
+struct config *config_keep_settings(const struct config *config)
+{
+	struct config *kept = (struct config *)config; /* as above */
+
+	atomic_fetch_add(&kept->keepers, 1);
+	return kept;
+}
+
+struct config *config_leave(struct config *config)
 {
 	struct loaded *loaded;
 
-	if (!config || !give_up(config))
+	if (!config || !give_up(&config->keepers))
 		return NULL;
 	loaded = CONTAINER_OF(config, struct loaded, config);
 	zones_done(config);
 	arena_done(&loaded->arena);
 	free(loaded);
 	return NULL;
+}
+
+struct config *config_destroy(struct config *config)
+{
+	if (!config || !give_up(&config->references))
+		return NULL;
+	free(config->registrations);
+	config->registrations = NULL;
+	config->registration_count = 0;
+	return config_leave(config);
 }
 
 void config_without_numbers(const struct config *from, struct config *ret_config)

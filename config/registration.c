@@ -490,27 +490,28 @@ static void report_prefix_like(struct reader *reader, const struct pending *list
 	for (size_t i = 0; i < count; i++) {
 		struct str why = { 0 };
 
-		if (!config_prefix_like(reader->config, list[i].number, &prefix))
+		if (!config_prefix_like(reader->config, list[i].its.number, &prefix))
 			continue;
 		last = i;
 		if (++found > PREFIX_LIKE_MAX)
 			continue;
-		e164_unpack(list[i].number, number);
+		e164_unpack(list[i].its.number, number);
 		e164_mask(number, masked, sizeof(masked));
 		config_prefix_say(reader->config, &prefix, &why);
-		find(reader->findings, list[i].at,
+		find(reader->findings, pending_place(&list[i]),
 		     "the number %s %s. Agree with the core on a prefix that begins with 0%s",
 		     masked, why.text ? why.text : "",
 		     reader->orders ? ", or name the number in the configuration" : "");
 		str_done(&why);
 	}
 	if (found > PREFIX_LIKE_MAX)
-		find(reader->findings, list[last].at,
+		find(reader->findings, pending_place(&list[last]),
 		     "%zu more numbers, this the last of them, begin with a prefix. Agree with the "
 		     "core on one that begins with 0",
 		     found - PREFIX_LIKE_MAX);
 }
 
+/* In the place where they were read, which is the longer one. */
 void registrations_settle(struct reader *reader)
 {
 	struct config *config = reader->config;
@@ -522,12 +523,15 @@ void registrations_settle(struct reader *reader)
 	sort(list, count);
 	report_twins(reader, list, count);
 	report_prefix_like(reader, list, count);
-	config->registrations = arena_alloc(reader->arena, count, sizeof(*config->registrations));
-	if (!config->registrations)
-		return;
+	config->registrations = (struct config_registration *)list;
 	config->registration_count = count;
 	for (size_t i = 0; i < count; i++)
-		config->registrations[i] = list[i].its;
+		memmove(&config->registrations[i], &list[i].its, sizeof(list[i].its));
+	/* Without memory for less it stays as long as it is. */
+	list = realloc(list, count * sizeof(*config->registrations));
+	if (list)
+		config->registrations = (struct config_registration *)list;
+	*reader->pending = (struct pending_list){ 0 };
 }
 
 void registrations_done(struct pending_list *pending)

@@ -40,6 +40,7 @@ static void apart_done(struct apart *apart)
 	registrations_done(&apart->pending);
 	str_map_destroy(apart->reader.services);
 	findings_done(&apart->findings);
+	free(apart->config.registrations);
 	arena_done(&apart->arena);
 }
 
@@ -106,7 +107,6 @@ int config_read_csv(const struct config *config, const char *path, const char *n
 		    struct config_registration **ret_list, size_t *ret_count,
 		    struct str *ret_errors)
 {
-	struct config_registration *list = NULL;
 	struct apart apart;
 	int err = apart_init(&apart, config);
 
@@ -116,14 +116,9 @@ int config_read_csv(const struct config *config, const char *path, const char *n
 		findings_write(&apart.findings, ret_errors);
 	}
 	if (!err) {
-		list = calloc(apart.config.registration_count + 1, sizeof(*list));
-		err = list ? 0 : -ENOMEM;
-	}
-	if (!err) {
 		*ret_count = apart.config.registration_count;
-		if (*ret_count)
-			memcpy(list, apart.config.registrations, *ret_count * sizeof(*list));
-		*ret_list = list;
+		*ret_list = apart.config.registrations;
+		apart.config.registrations = NULL;
 	}
 	apart_done(&apart);
 	return err;

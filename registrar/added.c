@@ -92,7 +92,9 @@ struct reading {
 
 static int take_row(struct reading *reading, const struct added_row *row, enum reg_change change)
 {
-	struct added_step step = { change, { .number = row->number, .since = row->since } };
+	struct added_step step = {
+		change, { .number = row->number, .since_s = (uint32_t)(row->since / 1000) }
+	};
 	char text[E164_ROOM];
 	int err;
 

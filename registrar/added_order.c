@@ -146,7 +146,7 @@ static int keep_names(struct added_plan *plan, const struct added_set *set)
 int added_plan_make(struct added_plan *plan, struct added_set *set, const struct reg_order *order,
 		    wall_ms at)
 {
-	struct added_number number = { .since = at };
+	struct added_number number = { .since_s = (uint32_t)(at / 1000) };
 	struct merging merging = { 0, 0, 0 };
 	const size_t *count = plan->outcome.count;
 	int err = added_set_who(set, order->who, &number.who);

@@ -110,7 +110,7 @@ void added_set_describe(const struct added_set *set, const struct added_number *
 	snprintf(ret_added->service, sizeof(ret_added->service), "%s", terms->service);
 	snprintf(ret_added->tenant, sizeof(ret_added->tenant), "%s", terms->tenant);
 	snprintf(ret_added->who, sizeof(ret_added->who), "%s", set->whos[number->who]);
-	ret_added->since = number->since;
+	ret_added->since = (wall_ms)number->since_s * 1000;
 }
 
 int added_set_apply(struct added_set *set, const struct added_step *steps, size_t count)

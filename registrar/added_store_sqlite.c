@@ -110,7 +110,7 @@ static int put(struct added_file *file, const struct added_batch *batch,
 	sqlite3_bind_text(statement, 3, terms->service, -1, SQLITE_STATIC);
 	sqlite3_bind_text(statement, 4, terms->tenant, -1, SQLITE_STATIC);
 	sqlite3_bind_text(statement, 5, batch->set->whos[number->who], -1, SQLITE_STATIC);
-	sqlite3_bind_int64(statement, 6, number->since);
+	sqlite3_bind_int64(statement, 6, (sqlite3_int64)number->since_s * 1000);
 	return sql_run(statement, NULL);
 }
 

@@ -22,17 +22,9 @@ void consent_plan_init(struct consent_plan *plan, const struct config_consents *
 	snprintf(plan->queue, sizeof(plan->queue), "%s", config->queue);
 }
 
-static int compare_u64(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 bool consent_set_has(const struct consent_set *set, uint64_t number)
 {
-	return set->count &&
-	       bsearch(&number, set->numbers, set->count, sizeof(number), compare_u64);
+	return number_set_has(&set->numbers, number);
 }
 
 struct wanted_number consent_wanted(const struct consent_plan *plan, uint64_t number)
@@ -128,16 +120,15 @@ int consent_join(const struct wanted *configured, struct consent_store *store,
 
 int consent_set_keep(struct consent_set *set, const struct wanted *configured)
 {
-	struct consent_set kept = { .count = configured->count };
+	struct consent_set kept = { .texts = copy_texts(configured) };
+	int err = kept.texts ? 0 : -ENOMEM;
 
-	kept.numbers = calloc(configured->count + 1, sizeof(*kept.numbers));
-	kept.texts = copy_texts(configured);
-	if (!kept.numbers || !kept.texts) {
+	for (size_t i = 0; !err && i < configured->count; i++)
+		err = number_set_add(&kept.numbers, configured->numbers[i].number);
+	if (err) {
 		consent_set_done(&kept);
-		return -ENOMEM;
+		return err;
 	}
-	for (size_t i = 0; i < configured->count; i++)
-		kept.numbers[i] = configured->numbers[i].number;
 	consent_set_done(set);
 	*set = kept;
 	return 0;
@@ -145,7 +136,7 @@ int consent_set_keep(struct consent_set *set, const struct wanted *configured)
 
 void consent_set_done(struct consent_set *set)
 {
-	free(set->numbers);
+	number_set_done(&set->numbers);
 	wanted_destroy(set->texts);
-	*set = (struct consent_set){ .numbers = NULL };
+	set->texts = NULL;
 }

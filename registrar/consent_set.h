@@ -9,11 +9,11 @@
 
 #include "registrar/consent_store.h"
 #include "registrar/keeper.h"
+#include "registrar/number_set.h"
 
 /* The configuration's own; zero-initialise. */
 struct consent_set {
-	uint64_t *numbers; /* own; ascending */
-	size_t count;
+	struct number_set numbers;
 	struct wanted *texts; /* own: what goes with every number, and no numbers */
 };
 /* Takes another configuration. 0, or -ENOMEM and it stays as it is. */

@@ -37,7 +37,7 @@ enum stopping { STOP_NOT, STOP_DRAINING, STOP_ENDING };
 struct daemon {
 	struct config_sources sources;
 	bool level_given;            /* on the command line; the configuration's counts no more */
-	struct config *first;        /* what endpoint and engine were made from */
+	struct config *first;        /* what endpoint and engine were made from: its settings */
 	struct config *config;       /* the one in force */
 	struct media_sounds *sounds; /* that it names */
 	struct dtls_identity *identity; /* that it names, or NULL */

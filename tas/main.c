@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -44,6 +45,14 @@ static void guard_process(void)
 	}
 }
 
+/* A reload takes as much memory again as a million numbers need, for a moment. glibc's own
+ * rule would, from the first such moment on, keep it for the next one. */
+static void give_memory_back(void)
+{
+	(void)mallopt(M_MMAP_THRESHOLD, 256 * 1024); /* only advice: what is refused costs memory */
+	(void)mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
+}
+
 static void block_signals(sigset_t *ret_signals)
 {
 	sigemptyset(ret_signals);
@@ -74,11 +83,12 @@ static int serve(struct daemon *daemon, int take_over)
 		leave_parent();
 	block_signals(&signals);
 	guard_process();
+	give_memory_back();
 	if (take_over >= 0 && predecessor_greet(daemon, take_over) < 0)
 		return EXIT_FAILURE;
 	if (daemon_load(daemon) < 0)
 		return EX_CONFIG;
-	daemon->first = daemon->config;
+	daemon->first = config_keep_settings(daemon->config);
 	daemon_set_log(daemon, daemon->config);
 	if (daemon_start(daemon, &signals) == 0) {
 		sip_loop_run(daemon->loop);

@@ -120,8 +120,7 @@ static void apply(struct daemon *daemon, struct reading *reading)
 	load_room_reconfigure(daemon->load, fresh->max_busy);
 	admin_reconfigure(daemon->admin, fresh);
 	daemon_set_log(daemon, fresh);
-	if (daemon->config != daemon->first)
-		config_destroy(daemon->config);
+	config_destroy(daemon->config);
 	daemon->config = fresh;
 	reading->config = NULL;
 	reading->sounds = NULL;

@@ -442,7 +442,6 @@ void daemon_take_down(struct daemon *daemon)
 	media_identity_unref(daemon->identity);
 	media_servers_unref(daemon->servers);
 	media_sounds_destroy(daemon->sounds);
-	if (daemon->config != daemon->first)
-		config_destroy(daemon->config);
-	config_destroy(daemon->first);
+	config_destroy(daemon->config);
+	config_leave(daemon->first);
 }

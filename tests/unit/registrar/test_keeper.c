@@ -1033,7 +1033,7 @@ static void want_with_prefix(struct keeper *keeper, const char *mo, const char *
 	config.registrations = calloc(3, sizeof(*config.registrations));
 	config.registration_count = 3;
 	for (unsigned i = 0; i < 3; i++)
-		e164_unpack(FIRST + i, config.registrations[i].number);
+		config.registrations[i].number = (FIRST + i) & E164_PACKED_MAX;
 	for (unsigned i = 0; i < 3; i++)
 		config.registrations[i].route_type = ROUTE_TYPE_LOOP;
 	assert_int_equal(wanted_create(&wanted, &config, NULL), 0);
