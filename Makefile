@@ -10,7 +10,7 @@
 #   make bench      cost per call (next to Kamailio), per relayed packet and per upsert
 #   make bench-media   relayed packets next to rtpengine, with CALLS=400, SECONDS=2, ROUNDS=2
 #   make soak       CALLS=200 calls with media for MINUTES=30, replaced as they end: nothing grows
-#   make bench-registrar  upserts on one and four connections, and a million registrations
+#   make bench-registrar  upserts on one and four connections, and a million registrations: the registrar alone, the daemon with NUMBERS=1000000, SECONDS=60
 #   make fuzz       each parser of ours against made-up input for SECONDS=600, TARGETS="sdp lite"
 #   make simulate the registrar in SEEDS=10000 made-up worlds, FLEETS=1000 with several nodes, TENANTS=1000 with two cores, from seed FROM=1
 #   make format     clang-format over our sources;  make lint: clang-tidy
@@ -92,6 +92,8 @@ bench-registrar: packages-bench build-all
 	@build/bin/bench_upsert 100000 4
 	@build/bin/bench_upsert 10000 1 715
 	@build/bin/bench_registrar
+	@BREAKOUT_BIN=build/bin PYTHONPATH=tests/interop:tests/flow /usr/bin/python3 tests/perf/bench_daemon.py \
+		$(or $(NUMBERS),1000000) $(or $(SECONDS),60)
 
 simulate: packages-check configure
 	@cmake --build build -j $(JOBS) --target simulate

@@ -75,6 +75,7 @@ static int read_all(struct added_file *file, added_visit_fn *visit, void *arg)
 	struct reader reader = { visit, arg };
 	int code, err = sql_each(file->db, select_all, visit_row, &reader, &code);
 
+	(void)sqlite3_db_release_memory(file->db); /* pages that are not read again */
 	return !err && code != SQLITE_DONE ? failed(file, "read") : err;
 }
 

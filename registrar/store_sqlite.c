@@ -13,6 +13,7 @@
 
 #define SCHEMA_VERSION 4
 #define BUSY_MS        2000
+#define MANY           1000 /* rows in a transaction */
 
 /* WAL with synchronous=NORMAL: a commit survives kill -9 at any moment; power
  * loss may take the last ones, never the file. A lost row costs one upsert or
@@ -282,6 +283,7 @@ static int read_rows(struct file_store *store, store_visit_fn *visit, void *arg,
 	}
 	sqlite3_finalize(statement);
 	known_done(&known);
+	(void)sqlite3_db_release_memory(store->db); /* pages that are not read again */
 	return code == SQLITE_DONE || code == SQLITE_ROW ? SQLITE_OK : code;
 }
 
@@ -472,6 +474,8 @@ static int file_write(struct store *base, const struct store_row *rows, size_t c
 		code = write_row(store, &rows[i]);
 	if (code == SQLITE_OK)
 		code = sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL);
+	if (count > MANY) /* of a million rows the next ones lie elsewhere */
+		(void)sqlite3_db_release_memory(store->db);
 	if (code == SQLITE_OK)
 		return 0;
 	*ret_error = sqlite3_errstr(code);

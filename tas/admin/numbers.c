@@ -131,7 +131,10 @@ static json_t *read_wish(const struct number_order *order, const json_t *documen
 
 static json_t *added_json(const struct config *config, const struct config_registration *its)
 {
-	return json_pack("{s:s, s:s, s:o, s:o, s:s}", "number", its->number, "route_type",
+	char number[E164_ROOM];
+
+	e164_unpack(its->number, number);
+	return json_pack("{s:s, s:s, s:o, s:o, s:s}", "number", number, "route_type",
 			 route_type_name((enum route_type)its->route_type), "service",
 			 text_json(config->services[its->service].name), "tenant",
 			 text_json(config_tenant_name(config, its->tenant)), "source",

@@ -22,7 +22,7 @@ static void numbers_are_sorted_and_found(void **state)
 	assert_int_equal(config->registrations[3].number, 4799000003);
 	found = config_find_number(config, "+4799000002");
 	assert_non_null(found);
-	assert_string_equal(found->number, "+4799000002");
+	assert_int_equal(found->number, 4799000002);
 	assert_int_equal(found->route_type, ROUTE_TYPE_FORK);
 	assert_int_equal(found->service, 1);
 	assert_int_equal(found->line, 9);
