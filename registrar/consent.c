@@ -550,13 +550,19 @@ void consents_use(struct consents *consents, const struct consent_source *source
 	consents->failures = 0;
 }
 
-void consents_lead(struct consents *consents, uint64_t session, uint64_t epoch, mono_ms now)
+bool consents_doubt(struct consents *consents)
 {
+	return consents->share && consent_share_doubts(consents->share);
+}
+
+void consents_lead(struct consents *consents, const struct consent_lead *lead, mono_ms now)
+{
+	uint64_t epoch = lead->epoch;
 	bool elsewhere = !epoch && consents->plan.wanted;
 
 	if (!consents->share || !consents->store)
 		return;
-	consent_share_lead(consents->share, session, epoch);
+	consent_share_lead(consents->share, lead);
 	pthread_mutex_lock(&consents->lock);
 	consents->summary.elsewhere = elsewhere;
 	pthread_mutex_unlock(&consents->lock);

@@ -88,9 +88,12 @@ const struct consent_set *consents_configured(const struct consents *consents);
 /* How a number is wanted that consents; false: it does not. */
 bool consents_wanted(struct consents *consents, uint64_t number, struct wanted_number *ret_wanted);
 
-/* A fleet's: we lead, our session under this epoch of the shard; epoch 0: another does. */
-void consents_lead(struct consents *consents, uint64_t session, uint64_t epoch, mono_ms now);
+struct consent_lead; /* consent_share.h */
 struct consent_news;
+/* A fleet's: whether we lead, or another does. */
+void consents_lead(struct consents *consents, const struct consent_lead *lead, mono_ms now);
+/* A fleet's: whether something has waited for the database in vain since the last call. */
+bool consents_doubt(struct consents *consents);
 void consents_hear(struct consents *consents, const struct consent_news *news);
 
 void consents_token(struct consents *consents, const char *token); /* copied */

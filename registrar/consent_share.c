@@ -15,8 +15,9 @@
 
 struct consent_share {
 	struct pg *pg;
-	uint64_t session, epoch; /* epoch 0: others write */
-	int64_t writes;          /* under it; also those that failed */
+	struct consent_lead lead;
+	bool doubts;
+	int64_t writes; /* under the epoch; also those that failed */
 	struct consent_row *rows;
 	size_t count, room;
 	struct str notes[7]; /* columns of consent_record */
@@ -58,12 +59,29 @@ struct consent_share *consent_share_destroy(struct consent_share *share)
 	return NULL;
 }
 
-void consent_share_lead(struct consent_share *share, uint64_t session, uint64_t epoch)
+void consent_share_lead(struct consent_share *share, const struct consent_lead *lead)
 {
-	if (epoch != share->epoch)
+	if (lead->epoch != share->lead.epoch)
 		share->writes = 0;
-	share->session = session;
-	share->epoch = epoch;
+	share->lead = *lead;
+}
+
+bool consent_share_doubts(struct consent_share *share)
+{
+	bool doubts = share->doubts;
+
+	share->doubts = false;
+	return doubts;
+}
+
+/* Until the fleet says otherwise. */
+static int doubt(struct consent_share *share, int err)
+{
+	if (err == -EIO) {
+		share->doubts = true;
+		share->lead.reachable = false;
+	}
+	return err;
 }
 
 /* ---- a transaction ---- */
@@ -182,7 +200,7 @@ static int ask(struct consent_share *share, const struct str columns[COLUMN_COUN
 	if (!err)
 		err = pg_exec(share->pg, write_all, params, COLUMN_COUNT, deadline, &answer);
 	if (err)
-		return err;
+		return doubt(share, err);
 	done = pg_bool(answer, 0, 0);
 	*ret_serial = pg_int(answer, 0, 1);
 	pg_rows_destroy(answer);
@@ -203,11 +221,13 @@ int consent_share_commit(struct consent_share *share, int64_t *ret_serial, const
 
 	if (share->failed)
 		return not_written(share, "out of memory", ret_error);
-	if (!share->epoch)
+	if (!share->lead.epoch)
 		return not_written(share, "another node writes them", ret_error);
+	if (!share->lead.reachable)
+		return not_written(share, "the fleet's database cannot be reached", ret_error);
 	settle(share);
-	str_addf(&columns[SESSION], "%" PRIu64, share->session);
-	str_addf(&columns[EPOCH], "%" PRIu64, share->epoch);
+	str_addf(&columns[SESSION], "%" PRIu64, share->lead.session);
+	str_addf(&columns[EPOCH], "%" PRIu64, share->lead.epoch);
 	str_addf(&columns[WRITE], "%" PRId64, ++share->writes);
 	add_rows(share, columns);
 	for (size_t i = 0; i < ARRAY_SIZE(share->notes); i++) {
@@ -222,7 +242,8 @@ int consent_share_commit(struct consent_share *share, int64_t *ret_serial, const
 	if (err)
 		return not_written(share, err == -ENOMEM ? "out of memory" : pg_error(share->pg),
 				   ret_error);
-	(void)!pg_exec(share->pg, "NOTIFY breakout", NULL, 0, clock_now() + WRITE_MS, NULL);
+	(void)doubt(share, pg_exec(share->pg, "NOTIFY breakout", NULL, 0, clock_now() + WRITE_MS,
+				   NULL)); /* the others see it with their next beat */
 	return 0;
 }
 
@@ -241,11 +262,13 @@ static int execute(struct consent_share *share, const char *statement, const cha
 	mono_ms deadline = clock_now() + WRITE_MS;
 	int err = 0;
 
+	if (!share->lead.reachable)
+		return -EIO;
 	if (!pg_connected(share->pg))
 		err = pg_connect(share->pg, deadline);
 	if (!err)
 		err = pg_exec(share->pg, statement, params, count, deadline, NULL);
-	return err ? -EIO : 0;
+	return doubt(share, err) ? -EIO : 0;
 }
 
 int consent_share_note_deleted(struct consent_share *share, uint64_t of)

@@ -9,8 +9,8 @@
  *   breakout.consent_record  what happened, to whom, when and why
  *   breakout.consent_reader  one row: our name at the core, and the last write's number
  *
- * Threads: the registrar's, which waits for a write for at most a second and a half;
- * consent_look() is the fleet's.
+ * Threads: the registrar's, which waits for a write for at most a second and a half, and not
+ * again before the fleet reaches the database; consent_look() is the fleet's.
  */
 #ifndef BREAKOUT_REGISTRAR_CONSENT_SHARE_H
 #define BREAKOUT_REGISTRAR_CONSENT_SHARE_H
@@ -26,8 +26,14 @@ int consent_share_create(struct consent_share **ret_share,
 			 const struct config_postgres *config) MUST_CHECK;
 struct consent_share *consent_share_destroy(struct consent_share *share);
 
-/* Our session keeps the shard under this epoch, and may write; epoch 0: not any more. */
-void consent_share_lead(struct consent_share *share, uint64_t session, uint64_t epoch);
+/* How the fleet sees it. */
+struct consent_lead {
+	uint64_t session, epoch; /* ours keeps the shard under it, and may write; epoch 0: not */
+	bool reachable;          /* else nothing is written, and nobody waits for it */
+};
+void consent_share_lead(struct consent_share *share, const struct consent_lead *lead);
+/* Whether a write has waited in vain since the last call. */
+bool consent_share_doubts(struct consent_share *share);
 
 /* ---- a transaction of consent_store.c's ---- */
 

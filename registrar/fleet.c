@@ -219,7 +219,16 @@ void fleet_wished(struct fleet *fleet, struct lease_wish *ret_wish)
 
 bool fleet_reaches_store(const struct fleet *fleet)
 {
-	return atomic_load(&fleet->reaches);
+	mono_ms doubted = atomic_load(&fleet->doubted);
+
+	return atomic_load(&fleet->reaches) &&
+	       (!doubted || atomic_load(&fleet->answered) > doubted);
+}
+
+void fleet_doubt(struct fleet *fleet)
+{
+	atomic_store(&fleet->doubted, clock_now());
+	wake(fleet);
 }
 
 uint64_t fleet_session(const struct fleet *fleet)

@@ -96,9 +96,12 @@ void fleet_is_cut_off(struct fleet *fleet, bool cut_off);
 bool fleet_others_serve(struct fleet *fleet);
 void fleet_wish(struct fleet *fleet, const struct lease_wish *wish);
 
-/* For the store; any thread. Whether the last beat got through to the database, our
- * session there (0: none), and what we want. */
+/* For the store; any thread. Whether the last beat got through to the database, and nobody
+ * has waited for it in vain since that began; our session there (0: none), and what we want. */
 bool fleet_reaches_store(const struct fleet *fleet);
+/* Somebody has waited for the database in vain, until now: nobody else shall before a beat
+ * has got through, which is tried at once. */
+void fleet_doubt(struct fleet *fleet);
 uint64_t fleet_session(const struct fleet *fleet);
 void fleet_wished(struct fleet *fleet, struct lease_wish *ret_wish);
 void fleet_info(struct fleet *fleet, struct registrar_fleet *ret_info);

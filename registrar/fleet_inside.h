@@ -17,6 +17,8 @@ struct fleet {
 	pthread_t thread;
 	bool started;
 	_Atomic bool reaches;
+	_Atomic mono_ms answered; /* the last beat that got through began; 0: none has */
+	_Atomic mono_ms doubted;  /* 0: never */
 	_Atomic uint64_t session; /* 0: no member */
 	_Atomic mono_ms pulse;
 

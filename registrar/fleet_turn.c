@@ -448,6 +448,8 @@ static void do_turn(struct fleet *fleet)
 	err = become_member(fleet, asked, deadline);
 	if (!err)
 		err = beat(fleet, asked, deadline);
+	if (!err)
+		atomic_store(&fleet->answered, asked);
 	if (err == -ESTALE)
 		on_put_out(fleet, asked);
 	if (!err || err == -ESTALE || err == -EAGAIN || err == -EEXIST)

@@ -259,6 +259,29 @@ static void post(struct registrar *registrar, struct note *take_note)
 	api_client_wake(registrar->links.list[0].client);
 }
 
+/* Whoever waits for the fleet's database in vain does so for all. */
+static void pass_doubt_on(struct registrar *registrar)
+{
+	if (consents_doubt(registrar->consents))
+		fleet_doubt(registrar->fleet);
+}
+
+static void run_consents(struct registrar *registrar, mono_ms now)
+{
+	struct consent_lead lead;
+
+	if (registrar->fleet) {
+		pass_doubt_on(registrar);
+		lead = (struct consent_lead){ fleet_session(registrar->fleet),
+					      keeper_lead_epoch(registrar->keeper),
+					      fleet_reaches_store(registrar->fleet) };
+		consents_lead(registrar->consents, &lead, now);
+	}
+	consents_run(registrar->consents, now);
+	if (registrar->fleet)
+		pass_doubt_on(registrar);
+}
+
 static void *registrar_thread(void *arg)
 {
 	struct registrar *registrar = arg;
@@ -268,10 +291,7 @@ static void *registrar_thread(void *arg)
 	       (now < registrar->stop_by && !keeper_idle(registrar->keeper))) {
 		(void)mailbox_drain(registrar->mailbox, 0);
 		now = clock_now();
-		if (registrar->fleet)
-			consents_lead(registrar->consents, fleet_session(registrar->fleet),
-				      keeper_lead_epoch(registrar->keeper), now);
-		consents_run(registrar->consents, now);
+		run_consents(registrar, now);
 		keeper_run(registrar->keeper, now);
 		links_run(&registrar->links, registrar->keeper, now);
 		if (registrar->links.list[registrar->consents_from % CONFIG_TENANTS].anew)

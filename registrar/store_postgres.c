@@ -225,6 +225,8 @@ static int fleet_write(struct store *base, const struct store_row *rows, size_t 
 	}
 	for (int i = 0; i < COLUMN_COUNT; i++)
 		str_done(&columns[i]);
+	if (err == -EIO)
+		fleet_doubt(store->fleet);
 	if (err)
 		return not_now(store, err == -ENOMEM ? "out of memory" : pg_error(store->pg),
 			       ret_error);

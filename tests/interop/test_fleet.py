@@ -27,9 +27,10 @@ class Fleet(Scene):
         super().__init__(pki, folder, TTL)
         self.server, self.nodes = server, {}
 
-    def file(self, node, version=1, count=COUNT, route="loop", alone="60s", more=()):
+    def file(self, node, version=1, count=COUNT, route="loop", alone="60s", more=(),
+             lease_s=LEASE_S):
         store = {"postgres": self.server.conninfo, "node": node, "version": version,
-                 "lease": f"{int(LEASE_S * 1000)}ms", "alone": alone}
+                 "lease": f"{int(lease_s * 1000)}ms", "alone": alone}
         return self.config(numbers(count), f"{node}.yaml", route, store=store, more=more)
 
     def start(self, node, **more):
@@ -191,6 +192,41 @@ def a_silent_database_holds_up_little(fleet):
     assert gap < 2.2, f"no upsert for {gap:.1f} s"
     assert slowest < 1, f"an answer took {slowest:.1f} s"
     fleet.judge()
+
+
+def _gaps(fleet, begun, until):
+    times = sorted(s.at for s in fleet.api.of(since=begun) if s.at < until)
+    return sorted((b - a for a, b in zip([begun, *times], [*times, until])), reverse=True)
+
+
+def with_a_long_lease_a_silent_database_is_waited_for_once(fleet):
+    """Nor do deletions that the core confirms meanwhile each wait to be put on record."""
+    fleet.api.stop()
+    consents = FakeConsents(fleet.api)
+    fleet.api.start()
+    willing = [f"+4798{i:06d}" for i in range(1, 13)]
+    for number in willing:
+        consents.emit("added", number)
+    fleet.start("a", more=[{"consents": {"route_type": "loop"}}], lease_s=60)
+    wait_for("all active", lambda: list(fleet.nodes["a"].states().values()).count(
+        "active") == COUNT + len(willing))
+    wait_for("acknowledged", lambda: all(e.acked for e in consents.events))
+    time.sleep(1)
+    fleet.api.faults = dict.fromkeys(willing, "unavailable")  # the deletes are confirmed later
+    gone = [consents.emit("revoked", number) for number in willing]
+    wait_for("taken in", lambda: all(e.acked for e in gone))
+    begun = time.monotonic()
+    fleet.server.freeze()
+    fleet.api.faults = {}
+    late = consents.emit("added", "+4798000099")
+    try:
+        time.sleep(14)
+    finally:
+        fleet.server.freeze(False)
+    gaps = _gaps(fleet, begun, time.monotonic())
+    print("     no upsert for", ", ".join(f"{gap:.2f}" for gap in gaps[:8]), "s")
+    assert sum(gap for gap in gaps if gap > 0.8) < 3.5, gaps[:8]
+    wait_for("made up for", lambda: late.acked, 20)
 
 
 def what_is_to_be_withdrawn_survives(fleet):
@@ -446,7 +482,8 @@ def tables_of_the_version_before_are_brought_up_to_date(fleet):
 
 TESTS = [nodes_share_and_take_over, only_when_all_are_sick_they_withdraw,
          a_paused_node_says_nothing_after_its_lease, without_the_database_all_goes_on,
-         a_silent_database_holds_up_little, what_is_to_be_withdrawn_survives, an_older_configuration_changes_nothing,
+         a_silent_database_holds_up_little,
+         with_a_long_lease_a_silent_database_is_waited_for_once, what_is_to_be_withdrawn_survives, an_older_configuration_changes_nothing,
          an_order_to_pause_holds_on_every_node, a_dead_node_can_be_forgotten,
          one_node_reads_consents_for_all, an_added_number_is_shared,
          tables_of_the_version_before_are_brought_up_to_date]

@@ -46,6 +46,13 @@ static int finish(void **state)
 	return 0;
 }
 
+static void lead(uint64_t epoch, bool reachable)
+{
+	const struct consent_lead its = { 1, epoch, reachable };
+
+	consent_share_lead(share, &its);
+}
+
 static struct consent_row row_of(uint64_t number, bool gives, int64_t serial)
 {
 	struct consent_row row = { .number = number, .given = gives, .at = 1, .serial = serial };
@@ -90,7 +97,7 @@ static void what_the_database_does_not_take_has_not_happened(void **state)
 
 	(void)state;
 	for (uint64_t epoch = 0; epoch < 2; epoch++) { /* another leads; it cannot be reached */
-		consent_share_lead(share, 1, epoch);
+		lead(epoch, true);
 		assert_int_equal(consent_store_begin(store, &why), 0);
 		consent_store_apply(store, &change);
 		assert_int_equal(consent_store_commit(store, &why), -EIO);
@@ -99,6 +106,29 @@ static void what_the_database_does_not_take_has_not_happened(void **state)
 	}
 	hear(FIRST, true, 1); /* it was written after all */
 	assert_true(consent_store_has(store, FIRST));
+}
+
+static void a_database_that_does_not_answer_is_waited_for_once(void **state)
+{
+	const char *why = "";
+	int64_t serial;
+
+	(void)state;
+	lead(1, true);
+	consent_share_begin(share);
+	assert_int_equal(consent_share_commit(share, &serial, &why), -EIO);
+	assert_true(consent_share_doubts(share));
+	assert_false(consent_share_doubts(share)); /* told once */
+	for (int i = 0; i < 2; i++) {              /* until the fleet reaches it, and says so */
+		assert_int_equal(consent_share_commit(share, &serial, &why), -EIO);
+		assert_string_equal(why, "the fleet's database cannot be reached");
+		assert_int_equal(consent_share_note_deleted(share, FIRST), -EIO);
+		assert_false(consent_share_doubts(share));
+		lead(1, false);
+	}
+	lead(1, true);
+	assert_int_equal(consent_share_note_deleted(share, FIRST), -EIO);
+	assert_true(consent_share_doubts(share));
 }
 
 static void of_one_number_the_last_word_of_a_transaction_is_written(void **state)
@@ -110,7 +140,7 @@ static void of_one_number_the_last_word_of_a_transaction_is_written(void **state
 	const char *why;
 
 	(void)state;
-	consent_share_lead(share, 1, 1);
+	lead(1, true);
 	consent_share_begin(share);
 	for (size_t i = 0; i < 3; i++)
 		consent_share_put(share, &rows[i]);
@@ -138,6 +168,7 @@ int main(void)
 		TEST(what_another_has_written_takes_effect_once),
 		TEST(an_older_word_that_comes_late_changes_nothing),
 		TEST(what_the_database_does_not_take_has_not_happened),
+		TEST(a_database_that_does_not_answer_is_waited_for_once),
 		TEST(of_one_number_the_last_word_of_a_transaction_is_written),
 		TEST(only_deletions_of_revoked_consents_are_recorded),
 	};
