@@ -2,12 +2,13 @@
 /* e164.c - telephone numbers: checking, comparing, masking. */
 #include "base/e164.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #define DIGITS_MIN 3
 #define DIGITS_MAX 15 /* ITU-T E.164 (11/2010) section 6.2.1 */
+#define PACKED_MIN UINT64_C(100)
+#define PACKED_END UINT64_C(1000000000000000)
 
 uint64_t e164_pack(const char *text)
 {
@@ -33,16 +34,22 @@ bool e164_valid(const char *text)
 
 void e164_unpack(uint64_t packed, char ret_text[static E164_ROOM])
 {
-	/* 15 digits end below 10^15; whatever is above never came from e164_pack(). */
-	(void)snprintf(ret_text, E164_ROOM, "+%" PRIu64, packed % UINT64_C(1000000000000000));
+	char digits[DIGITS_MAX];
+	size_t count = 0;
+
+	packed %= PACKED_END; /* whatever is above never came from e164_pack() */
+	do
+		digits[count++] = (char)('0' + packed % 10);
+	while (packed /= 10);
+	*ret_text++ = '+';
+	while (count)
+		*ret_text++ = digits[--count];
+	*ret_text = '\0';
 }
 
 bool e164_packed(uint64_t packed)
 {
-	char text[E164_ROOM];
-
-	e164_unpack(packed, text);
-	return packed && e164_pack(text) == packed;
+	return packed >= PACKED_MIN && packed < PACKED_END;
 }
 
 bool e164_begins(uint64_t packed, const char *digits)

@@ -199,8 +199,8 @@ static void look_at_lanes(struct keeper *keeper, struct plan_left *left, mono_ms
 	for (size_t i = 0; i < keeper->lane_count; i++)
 		plan_left_init(&left[i],
 			       keeper->lanes[i].ttl_s ? keeper->lanes[i].ttl_s : REG_TTL_DEFAULT_S);
-	for (size_t i = 0; i < keeper->table.count; i++) {
-		const struct reg *reg = keeper_reg(keeper, i);
+	for (uint32_t handle = 1; handle <= keeper->table.used; handle++) {
+		const struct reg *reg = reg_at(&keeper->table, handle); /* as they lie */
 		mono_ms *first = &earliest[reg->tenant];
 
 		if (!reg_wish(reg) || !reg->expires_ms)

@@ -283,6 +283,25 @@ static void settle_row(struct keeper *keeper, struct reg *reg)
 	keeper_file(keeper, reg);
 }
 
+/* What is only to be refreshed is filed by its times, whatever comes first. */
+static void settle_rows(struct keeper *keeper, struct loaded *loaded)
+{
+	size_t others = 0;
+
+	for (size_t i = 0; i < loaded->count; i++) {
+		struct reg *reg = reg_at(&keeper->table, loaded->rows[i].handle);
+
+		if (reg->state == REG_ACTIVE && reg_wish(reg) == reg->told)
+			settle_row(keeper, reg);
+		else
+			loaded->rows[others++] = loaded->rows[i];
+	}
+	if (others)
+		qsort(loaded->rows, others, sizeof(*loaded->rows), compare_expiries);
+	for (size_t i = 0; i < others; i++)
+		settle_row(keeper, reg_at(&keeper->table, loaded->rows[i].handle));
+}
+
 /* True: the store's times go by the clock that runs since. */
 static bool set_offset(struct keeper *keeper, mono_ms now)
 {
@@ -324,10 +343,8 @@ int keeper_load(struct keeper *keeper, const struct wanted *wanted, mono_ms now)
 		err = keeper_want(keeper, all ? all : wanted, now);
 	}
 	wanted_destroy(all);
-	if (loaded.count)
-		qsort(loaded.rows, loaded.count, sizeof(*loaded.rows), compare_expiries);
-	for (size_t i = 0; !err && i < loaded.count; i++)
-		settle_row(keeper, reg_at(&keeper->table, loaded.rows[i].handle));
+	if (!err)
+		settle_rows(keeper, &loaded);
 	free(loaded.rows);
 	return err;
 }

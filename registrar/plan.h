@@ -14,10 +14,12 @@
 #include "base/clock.h"
 
 #define PLAN_SLOTS 2048
+#define PLAN_SHIFT 44
 
 /* How much time is left to how many. */
 struct plan_left {
-	mono_ms width; /* of a slot */
+	mono_ms width;    /* of a slot */
+	uint64_t inverse; /* of it, times 2^PLAN_SHIFT, rounded up */
 	double count[PLAN_SLOTS];
 };
 void plan_left_init(struct plan_left *left, uint32_t ttl_s);

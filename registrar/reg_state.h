@@ -44,26 +44,26 @@ enum reg_flag {
 /* More than a configuration of 16 MiB can name. */
 #define REG_SERVICE_MAX ((1u << 27) - 1)
 
-/* The latest time a record can name: 8,900 years after the machine came up. */
-#define REG_MS_MAX ((1ull << 48) - 1)
+/* The latest time a record can name: 4,400 years after the machine came up. */
+#define REG_MS_MAX ((1ll << 47) - 1)
 
 /* One per number. Times are monotonic, of 48 bits: reg_set_due(), reg_set_expiry(). */
 struct reg {
-	uint64_t number : 50;     /* e164_pack() */
-	uint64_t tenant : 4;      /* whose core: for good */
-	uint64_t state : 4;       /* enum reg_state; written by the functions below only */
-	uint64_t source : 2;      /* enum reg_source: who wants it, or did last */
-	uint64_t paused : 1;      /* held by an operator's order: pauses.h */
-	uint64_t repeat : 1;      /* only what it was told may be said again: reg_repeat() */
-	uint64_t linger : 1;      /* not wanted here, and kept until another core has it */
-	uint64_t faulty : 1;      /* reg_table_fault() has its last failure */
-	uint64_t expires_ms : 48; /* when the core forgets it; 0: not known to hold it */
-	uint64_t told : 16;       /* what it was told, perhaps in vain; 0: nothing */
-	uint64_t due_ms : 48;     /* next attempt; with REG_IN_FLIGHT: when it was sent */
-	uint64_t wanted : 16;     /* what the core shall be told (reg_params); 0: not wanted */
-	uint32_t service;         /* index into the config's services */
-	uint8_t failures;         /* in a row, saturating */
-	uint8_t flags;            /* enum reg_flag */
+	uint64_t number : 50;    /* e164_pack() */
+	uint64_t tenant : 4;     /* whose core: for good */
+	uint64_t state : 4;      /* enum reg_state; written by the functions below only */
+	uint64_t source : 2;     /* enum reg_source: who wants it, or did last */
+	uint64_t paused : 1;     /* held by an operator's order: pauses.h */
+	uint64_t repeat : 1;     /* only what it was told may be said again: reg_repeat() */
+	uint64_t linger : 1;     /* not wanted here, and kept until another core has it */
+	uint64_t faulty : 1;     /* reg_table_fault() has its last failure */
+	mono_ms expires_ms : 48; /* when the core forgets it; 0: not known to hold it */
+	uint64_t told : 16;      /* what it was told, perhaps in vain; 0: nothing */
+	mono_ms due_ms : 48;     /* next attempt; with REG_IN_FLIGHT: when it was sent */
+	uint64_t wanted : 16;    /* what the core shall be told (reg_params); 0: not wanted */
+	uint32_t service;        /* index into the config's services */
+	uint8_t failures;        /* in a row, saturating */
+	uint8_t flags;           /* enum reg_flag */
 	/* Of the registrar thread alone, which changes them without the keeper's lock: nothing
 	 * that others read may share a byte with them. */
 	uint8_t queue : 2;   /* refresh.c's */
@@ -75,17 +75,13 @@ struct reg {
 _Static_assert(CONFIG_TENANTS <= 16 && REG_STATE_COUNT <= 16, "four bits each");
 _Static_assert(sizeof(struct reg) == 40, "a million registrations stay under 64 MB");
 
-static inline uint64_t reg_ms(mono_ms at)
-{
-	return at > 0 ? (uint64_t)at & REG_MS_MAX : 0;
-}
 static inline void reg_set_due(struct reg *reg, mono_ms at)
 {
-	reg->due_ms = reg_ms(at) & REG_MS_MAX;
+	reg->due_ms = at > 0 ? at & REG_MS_MAX : 0;
 }
 static inline void reg_set_expiry(struct reg *reg, mono_ms at)
 {
-	reg->expires_ms = reg_ms(at) & REG_MS_MAX;
+	reg->expires_ms = at > 0 ? at & REG_MS_MAX : 0;
 }
 
 enum reg_event {

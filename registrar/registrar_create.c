@@ -204,7 +204,7 @@ static int create_keeper(struct registrar *registrar, const struct config *confi
 		options.peers_serve = registrar_others_serve;
 	if (!err)
 		err = keeper_create(&registrar->keeper, &options, wanted, clock_now());
-	if (!err) {
+	if (!err && registrar->fleet) {
 		wish = registrar_wish_of(config, wanted);
 		keeper_wish(registrar->keeper, &wish, clock_now());
 	}

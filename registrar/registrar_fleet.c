@@ -125,12 +125,14 @@ int registrar_create_fleet(struct registrar *registrar, const struct config *con
 			   const struct wanted *wanted)
 {
 	struct fleet_options options = { .config = &config->postgres,
-					 .wish = registrar_wish_of(config, wanted),
 					 .news = on_fleet_news,
 					 .look = on_look,
 					 .arg = registrar };
 
-	return config->postgres.conninfo ? fleet_create(&registrar->fleet, &options) : 0;
+	if (!config->postgres.conninfo)
+		return 0;
+	options.wish = registrar_wish_of(config, wanted);
+	return fleet_create(&registrar->fleet, &options);
 }
 
 /* ---- questions ---- */

@@ -27,7 +27,8 @@ int registrar_reconfigure(struct registrar *registrar, const struct config *conf
 			note_free(&note->mail);
 		return err;
 	}
-	note->wish = registrar_wish_of(config, note->wanted);
+	if (registrar->fleet) /* else there is nobody to compare it with */
+		note->wish = registrar_wish_of(config, note->wanted);
 	note->cores = take_cores;
 	note->config = config->no_numbers ? NULL : config_ref(config);
 	if (strcmp(store, registrar->store_settings))

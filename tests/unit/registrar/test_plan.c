@@ -59,12 +59,32 @@ static void the_margin_is_of_who_comes_last_in_the_queue(void **state)
 	assert_true(plan_margin(&left, 500) < 0);
 }
 
+static void each_time_that_is_left_is_counted_in_its_slot(void **state)
+{
+	static const uint32_t ttls[] = { 1, 2, 3, 7, 60, 360, 3600, 3601, 7200, 86399, 86400 };
+	struct plan_left left;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ttls) / sizeof(ttls[0]); i++) {
+		plan_left_init(&left, ttls[i]);
+		for (mono_ms slot = 0; slot < PLAN_SLOTS; slot++) {
+			plan_left_add(&left, slot * left.width, 1);
+			plan_left_add(&left, (slot + 1) * left.width - 1, 1);
+		}
+		for (size_t slot = 0; slot < PLAN_SLOTS; slot++)
+			assert_int_equal((int)left.count[slot], 2);
+		plan_left_add(&left, 1000 * left.width * PLAN_SLOTS, 1);
+		assert_int_equal((int)left.count[PLAN_SLOTS - 1], 3);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_million_survive_half_an_hour),
 		cmocka_unit_test(an_outage_of_40_minutes_lapses_some),
 		cmocka_unit_test(a_rate_below_the_need_never_keeps_up),
+		cmocka_unit_test(each_time_that_is_left_is_counted_in_its_slot),
 		cmocka_unit_test(the_margin_is_of_who_comes_last_in_the_queue),
 	};
 
