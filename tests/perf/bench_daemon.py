@@ -59,13 +59,13 @@ class Measured(Daemon):
         return self.ctl("metrics").stdout
 
     def serve(self):
-        """Seconds until it takes calls and answers its operator."""
+        """Seconds until it takes calls and answers its operator, and of CPU."""
         begin = time.monotonic()
         self.process = subprocess.Popen([BIN / "breakoutd", "--config", self.config],
                                         stdout=open(self.log_path, "ab"), stderr=subprocess.STDOUT)
         while not self.listens() or self.ctl("status").returncode:
             time.sleep(.002)
-        return time.monotonic() - begin
+        return time.monotonic() - begin, process_cpu_s(self.process.pid)
 
     def status_mb(self, name):
         return status_kb(self.process.pid, name) * 1024 / 1e6
@@ -88,6 +88,10 @@ class Measured(Daemon):
             db.execute("DELETE FROM told")
             db.executemany("INSERT INTO told(number, params, expires_ms, ttl_s, tenant)"
                            " VALUES(?, ?, ?, ?, '')", rows)
+
+
+def serving(took):
+    return f"{took[0]:.2f} s ({took[1]:.2f} of CPU)"
 
 
 @contextlib.contextmanager
@@ -117,8 +121,8 @@ def empty():
         tas.end()
         took.append(tas.serve())
         tas.end()
-    print(f"empty daemon            serving after {took[0]:.2f} s, again {took[1]:.2f} s; "
-          f"{base:.1f} MB", flush=True)
+    print(f"empty daemon            serving after {serving(took[0])}, again "
+          f"{serving(took[1])}; {base:.1f} MB", flush=True)
     return base
 
 
@@ -133,7 +137,8 @@ def start_and_memory(count, base):
         peak = tas.status_mb("VmHWM") - base
         time.sleep(SETTLE_S)
         told = tas.status_mb("VmRSS") - base
-        print(f"{count:8} from a file    serving after {cold:.2f} s, from the store {warm:.2f} s\n"
+        print(f"{count:8} from a file    serving after {serving(cold)}, from the store "
+              f"{serving(warm)}\n"
               f"{'':24}memory beyond the empty one {fresh:.1f} MB, from the store {told:.1f} MB "
               f"({peak:.1f} at its peak)", flush=True)
         reload_once(tas, count, base)
@@ -168,7 +173,7 @@ def added_by_api(count, base):
         again = tas.serve()
         time.sleep(SETTLE_S)
         print(f"{count:8} by the API     added in {took:.2f} s: {peak:.1f} MB at its peak, "
-              f"{after:.1f} MB after; started again {again:.2f} s, "
+              f"{after:.1f} MB after; again after {serving(again)}, "
               f"{tas.status_mb('VmRSS') - base:.1f} MB", flush=True)
         tas.end()
 
