@@ -28,16 +28,28 @@ void keeper_count(struct keeper *keeper, const struct reg *reg, int by)
 	}
 }
 
+/* There is something to say of it, some time. */
+static bool may_be_due(const struct keeper *keeper, const struct reg *reg)
+{
+	return !reg_gone(reg) && reg->state != REG_WITHHELD && shards_mine(keeper, reg);
+}
+
 void keeper_file(struct keeper *keeper, struct reg *reg)
 {
 	struct refresh *refresh = keeper_lane(keeper, reg)->refresh;
 
 	if (reg->flags & REG_IN_FLIGHT)
 		return;
-	if (reg_gone(reg) || reg->state == REG_WITHHELD || !shards_mine(keeper, reg))
-		refresh_unfile(refresh, reg);
-	else
+	if (may_be_due(keeper, reg))
 		refresh_file(refresh, reg);
+	else
+		refresh_unfile(refresh, reg);
+}
+
+void keeper_file_first(struct keeper *keeper, struct reg *reg)
+{
+	if (!(reg->flags & REG_IN_FLIGHT) && may_be_due(keeper, reg))
+		refresh_file_first(keeper_lane(keeper, reg)->refresh, reg);
 }
 
 /* An event the state table has no cell for is a mistake of ours: said, and the

@@ -116,6 +116,7 @@ bool keeper_has_lapsed(const struct reg *reg, mono_ms now);
 void keeper_count(struct keeper *keeper, const struct reg *reg, int by);
 void keeper_file(struct keeper *keeper, struct reg *reg);
 /* An event of its life: does all that. */
+void keeper_file_first(struct keeper *keeper, struct reg *reg); /* before those that wait */
 void keeper_handle(struct keeper *keeper, struct reg *reg, enum reg_event event,
 		   const struct reg_input *input);
 int keeper_merge(struct keeper *keeper, const uint64_t *keys, size_t count) MUST_CHECK;

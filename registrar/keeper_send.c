@@ -178,8 +178,7 @@ static void on_answer(struct upsert_call *call, const struct upsert_answer *answ
 		note_success(keeper, request, answer, repeated, now);
 	else if (answer->verdict == UPSERT_UNAUTHENTICATED && needs_token) {
 		token_refused(keeper, lane, request->token_serial, answer->text);
-		if (shards_mine(keeper, reg))
-			refresh_file_first(lane->refresh, reg);
+		keeper_file_first(keeper, reg);
 	}
 	if (answer->verdict != UPSERT_UNAUTHENTICATED || !needs_token)
 		trouble_reg(&lane->trouble, reg, was_refused, answer, refresh_down(lane->refresh),

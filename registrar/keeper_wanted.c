@@ -161,8 +161,8 @@ static void hold_one(struct keeper *keeper, struct reg *reg, mono_ms now)
 	if (hold == held)
 		return;
 	keeper_handle(keeper, reg, hold ? REG_EV_REMOVED : REG_EV_CHANGED, &input);
-	if (hold && reg->state == REG_WITHDRAWING && !(reg->flags & REG_IN_FLIGHT))
-		refresh_file_first(keeper_lane(keeper, reg)->refresh, reg);
+	if (hold && reg->state == REG_WITHDRAWING)
+		keeper_file_first(keeper, reg);
 	if (hold)
 		moves_arrived(keeper, reg, now);
 }

@@ -221,6 +221,30 @@ static void a_refused_token_makes_all_wait_for_the_next_unblamed(void **state)
 	end(keeper);
 }
 
+/* The answer comes when it must not have the number any more. */
+static void a_refused_token_of_a_sick_one_is_asked_nothing_with(void **state)
+{
+	struct keeper *keeper =
+		start_with((struct keeper_options){ .tenants[0].needs_token = true }, 5, "a");
+	struct registrar_verdict sick = { .sick = true, .since = clock_now(), .why = "for good" };
+	unsigned asked;
+
+	(void)state;
+	core.verdict = UPSERT_UNAUTHENTICATED;
+	keeper_token(keeper, 0, "t1", 36000, NULL, 0, clock_now());
+	pass(keeper, LATENCY_MS); /* sent, and not answered yet */
+	asked = core.total;
+	assert_int_equal(asked, 5);
+	keeper_judge(keeper, &sick, clock_now());
+	pass(keeper, 5000);
+	core.verdict = UPSERT_OK;
+	keeper_token(keeper, 0, "t2", 36000, NULL, 0, clock_now());
+	pass(keeper, 5000);
+	assert_int_equal(core.total, asked);
+	assert_int_equal(in_state(keeper, REG_WITHHELD), 5);
+	end(keeper);
+}
+
 static void an_expired_token_is_not_used(void **state)
 {
 	struct keeper *keeper =
@@ -1121,6 +1145,7 @@ int main(void)
 		KEEPER(a_restart_while_they_are_withheld_finds_nothing_to_take_back),
 		KEEPER(a_paused_number_is_deleted_and_stays_away_until_resumed),
 		KEEPER(a_pause_outlives_restarts_and_other_configurations),
+		KEEPER(a_refused_token_of_a_sick_one_is_asked_nothing_with),
 		KEEPER(a_pause_ends_when_its_time_is_over),
 		KEEPER(a_pause_and_a_sick_tas_hold_apart),
 		KEEPER(what_cannot_be_kept_or_named_is_not_paused),
