@@ -286,7 +286,7 @@ static void change(struct link *link, const struct core *core, struct keeper *ke
 	put(link, keeper, now);
 	if (!way)
 		change_way(link, !account, now);
-	else if (link->moved)
+	else if (link->moved && !link->renewing_since)
 		has_moved(link, keeper, now);
 	if (!rights || !way || slower)
 		change_token(link, !rights);
