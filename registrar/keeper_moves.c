@@ -49,7 +49,9 @@ bool moves_must_wait(const struct keeper *keeper, const struct reg *reg, unsigne
 			? reg_table_find(&keeper->table, reg_key(reg->number, tenant))
 			: NULL;
 
-	return reg->told && !(reg->flags & REG_HELD) && !(there && has_arrived(there));
+	/* What was on its way out here is not brought back. */
+	return reg->told && (reg->wanted || reg->linger) && !(reg->flags & REG_HELD) &&
+	       !(there && has_arrived(there));
 }
 
 void moves_settle(struct keeper *keeper, mono_ms now)

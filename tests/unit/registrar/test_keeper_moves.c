@@ -301,6 +301,51 @@ static void one_that_comes_back_before_it_has_gone_stays(void **state)
 	end(keeper);
 }
 
+static void what_is_on_its_way_out_is_not_brought_back_by_a_move(void **state)
+{
+	struct keeper *keeper = start_two(NULL, 10, 20);
+
+	(void)state;
+	pass(keeper, 60000);
+	core.second_down = true;
+	rewant_two(keeper, 10, 10); /* wanted by nobody, and its core cannot be told */
+	pass(keeper, 60000);
+	core.down = true;
+	rewant_two(keeper, 20, 20); /* then by the other tenant, whose core is away */
+	core.second_down = false;
+	pass(keeper, 120000);
+	assert_int_equal(sum(core.second_upserts, 11, 20), 10);
+	assert_int_equal(sum(core.second_deletes, 11, 20) >= 10, 1);
+	core.down = false;
+	pass(keeper, 120000);
+	assert_int_equal(in_state(keeper, REG_ACTIVE), 20);
+	end(keeper);
+}
+
+static void a_number_waits_for_the_new_core_of_a_tenant_that_has_moved(void **state)
+{
+	struct keeper *keeper = start_two(NULL, 10, 20);
+
+	(void)state;
+	pass(keeper, 60000);
+	core.down = true;
+	rewant_two(keeper, 20, 20);
+	rewant_two(keeper, 10, 20);
+	pass(keeper, 1000);
+	rewant_two(keeper, 20, 20); /* kept at acme until the first has them */
+	core.second_down = false;
+	pass(keeper, 20000);
+	assert_int_equal(sum(core.second_deletes, 11, 20), 0);
+	core.down = false;
+	pass(keeper, 120000);
+	assert_int_equal(sum(core.second_deletes, 11, 20), 10);
+	keeper_tenant_repeat(keeper, 0, clock_now());
+	assert_int_equal(in_state(keeper, REG_ACTIVE), 0); /* the new one has none of them */
+	pass(keeper, 120000);
+	assert_int_equal(in_state(keeper, REG_ACTIVE), 20);
+	end(keeper);
+}
+
 static void another_account_is_told_everything_at_once(void **state)
 {
 	struct keeper *keeper = start_two(NULL, 10, 20);
@@ -588,6 +633,8 @@ int main(void)
 		KEEPER(one_that_cannot_be_told_goes_when_its_ttl_is_over),
 		KEEPER(one_without_a_token_goes_when_its_ttl_is_over),
 		KEEPER(one_that_comes_back_before_it_has_gone_stays),
+		KEEPER(what_is_on_its_way_out_is_not_brought_back_by_a_move),
+		KEEPER(a_number_waits_for_the_new_core_of_a_tenant_that_has_moved),
 		KEEPER(another_account_is_told_everything_at_once),
 		KEEPER(the_rate_of_a_tenant_may_change),
 		KEEPER(a_core_that_was_not_asked_yet_is_not_said_to_be_silent),
