@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/hash.h"
+#include "base/hash_siphash.h"
 #include "base/secret.h"
 #include "base/str.h"
 #include "proto/pem_check.h"
@@ -149,4 +150,18 @@ bool core_same_account(const struct core *a, const struct core *b)
 bool core_same_target(const struct core *a, const struct core *b)
 {
 	return same(a->api.target, b->api.target);
+}
+
+uint64_t core_identity(const struct core *core)
+{
+	const char *texts[] = { core->api.target, core->api.client_id };
+	uint64_t hash = 1;
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		size_t length = texts[i] ? strlen(texts[i]) : 0;
+		const uint64_t key[2] = { hash, length };
+
+		hash = siphash_2_4(key, texts[i] ? texts[i] : "", length);
+	}
+	return hash >> 1 | 1; /* stores have signed numbers */
 }

@@ -28,6 +28,8 @@ bool core_same_way(const struct core *a, const struct core *b);
 bool core_same_rights(const struct core *a, const struct core *b);
 /* Whether the same client is known at both, and whether both are at the same place. */
 bool core_same_account(const struct core *a, const struct core *b);
+/* Stands for both, in a store: the same over restarts and on every machine. Not 0. */
+uint64_t core_identity(const struct core *core);
 bool core_same_target(const struct core *a, const struct core *b);
 
 #endif

@@ -88,6 +88,12 @@ static const char migrate[] =
 	" END IF;"
 	" UPDATE breakout.fleet SET tables = 3 WHERE tables IN (1, 2); END $$;";
 
+/* At which core, since there may be others: 0, not known. Nodes that do not know of it go on
+ * beside those that do. */
+static const char add_core[] =
+	"SELECT pg_advisory_xact_lock(7367628);"
+	"ALTER TABLE breakout.told ADD COLUMN IF NOT EXISTS core bigint NOT NULL DEFAULT 0;";
+
 static const char *number(char to[static INT_ROOM], int64_t value)
 {
 	snprintf(to, INT_ROOM, "%" PRId64, value);
@@ -111,6 +117,22 @@ static int read_version(struct pg *pg, mono_ms deadline, int *ret_version)
 	return 0;
 }
 
+static int make_column(struct pg *pg, mono_ms deadline)
+{
+	struct pg_rows *rows;
+	bool there;
+	int err = pg_exec(pg,
+			  "SELECT EXISTS (SELECT 1 FROM pg_attribute WHERE attname = 'core' AND"
+			  " attrelid = 'breakout.told'::regclass)",
+			  NULL, 0, deadline, &rows);
+
+	if (err)
+		return err;
+	there = pg_bool(rows, 0, 0);
+	pg_rows_destroy(rows);
+	return there ? 0 : pg_script(pg, add_core, deadline);
+}
+
 int fleet_sql_prepare(struct pg *pg, mono_ms deadline, int *ret_version)
 {
 	struct pg_rows *rows;
@@ -131,6 +153,8 @@ int fleet_sql_prepare(struct pg *pg, mono_ms deadline, int *ret_version)
 		if (!err)
 			err = read_version(pg, deadline, ret_version);
 	}
+	if (!err && *ret_version == TABLES_VERSION)
+		err = make_column(pg, deadline);
 	if (err)
 		return err;
 	return *ret_version == TABLES_VERSION ? command(pg, "LISTEN breakout", deadline)
@@ -498,6 +522,7 @@ static int add_row(struct fleet_news *news, const struct pg_rows *rows, size_t r
 	if (!to->params || !to->tenant)
 		return -ENOMEM;
 	to->expires = asked + pg_int(rows, row, 5);
+	to->core = (uint64_t)pg_int(rows, row, 8);
 	to->ttl_s = ttl_s > 0 && ttl_s <= REG_TTL_MAX_S ? (uint32_t)ttl_s : 0;
 	news->row_count++;
 	return 0;
@@ -506,8 +531,8 @@ static int add_row(struct fleet_news *news, const struct pg_rows *rows, size_t r
 /* How long each has to live, by the database's own clock: it wrote the time down. */
 static const char select_rows[] =
 	"SELECT number, sip_uri, prefix_mo, prefix_mt, route_type, greatest(expires_ms, 0) -"
-	" (extract(epoch from clock_timestamp()) * 1000)::bigint, ttl_s, tenant FROM breakout.told"
-	" WHERE shard = ANY($1::integer[])";
+	" (extract(epoch from clock_timestamp()) * 1000)::bigint, ttl_s, tenant, core"
+	" FROM breakout.told WHERE shard = ANY($1::integer[])";
 
 static int load_rows(struct pg *pg, const char *list, mono_ms deadline, struct fleet_news *news)
 {

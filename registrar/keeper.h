@@ -48,6 +48,8 @@ bool wanted_copy_prefixes(struct wanted *to, const struct wanted *from) MUST_CHE
 struct keeper_tenant {
 	const char *name;          /* borrowed for as long as the keeper lives; NULL: default */
 	struct api_client *client; /* borrowed */
+	uint64_t core;             /* stands for its core and for whom we are to it, over restarts:
+				    * what another one was told has to be said again; 0: any */
 	unsigned deadline_ms;      /* per request */
 	unsigned max_rate;         /* requests a second; 0: as the numbers need */
 	bool needs_token;
@@ -95,8 +97,8 @@ void keeper_refresh(struct keeper *keeper, uint64_t number, mono_ms now); /* 0: 
  * or other ways to the core of the one that is there. -ENOMEM leaves all as it was. */
 int keeper_tenant_put(struct keeper *keeper, unsigned index, const struct keeper_tenant *tenant,
 		      mono_ms now) MUST_CHECK;
-/* Its core may be another, or know us by another name: all of its numbers are told it again,
- * as fast as may be. */
+/* Its core is another, or knows us by another name, and knows of none of its numbers: they
+ * are told it again, as fast as may be, and what the old one answers counts no more. */
 void keeper_tenant_repeat(struct keeper *keeper, unsigned index, mono_ms now);
 /* No number is wanted there any more. What it has is deleted; what another tenant's core
  * shall have is kept until that has it; what cannot be deleted is forgotten when its TTL is

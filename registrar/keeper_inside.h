@@ -35,7 +35,7 @@ struct dirty {
 
 /* A row of the store, on its way into a record. */
 struct keeper_row {
-	uint64_t number;
+	uint64_t number, core;
 	wall_ms expires;
 	uint32_t ttl_s;
 	uint32_t handle;
@@ -54,6 +54,7 @@ struct lane {
 	size_t numbers; /* records of it, in a fleet: those that are ours */
 	uint32_t ttl_s; /* the core's latest */
 	struct lane_metrics *metrics;
+	unsigned moves;   /* how often its core has become another */
 	mono_ms leave_by; /* what it is not known to hold for longer is forgotten then */
 	mono_ms look_at;  /* whether it has left; 0: it does not leave */
 	mono_ms pass_at;  /* through all records, for what is to be forgotten */
@@ -115,8 +116,8 @@ bool keeper_has_lapsed(const struct reg *reg, mono_ms now);
  * counts it off before and on afterwards, and files it. */
 void keeper_count(struct keeper *keeper, const struct reg *reg, int by);
 void keeper_file(struct keeper *keeper, struct reg *reg);
-/* An event of its life: does all that. */
 void keeper_file_first(struct keeper *keeper, struct reg *reg); /* before those that wait */
+/* An event of its life: does all that. */
 void keeper_handle(struct keeper *keeper, struct reg *reg, enum reg_event event,
 		   const struct reg_input *input);
 int keeper_merge(struct keeper *keeper, const uint64_t *keys, size_t count) MUST_CHECK;

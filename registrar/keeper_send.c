@@ -19,6 +19,7 @@ struct request {
 	struct keeper *keeper;
 	struct reg *reg;
 	unsigned token_serial;
+	unsigned moves;         /* lane's: another core's answer counts no more */
 	uint16_t asked, before; /* reg_params: it says, the core was told */
 };
 
@@ -151,7 +152,8 @@ static void on_answer(struct upsert_call *call, const struct upsert_answer *answ
 	struct keeper *keeper = request->keeper;
 	struct reg *reg = request->reg;
 	struct lane *lane = keeper_lane(keeper, reg);
-	bool needs_token = lane->options->needs_token;
+	bool needs_token = lane->options->needs_token, moved = request->moves != lane->moves;
+	bool done = answer->verdict == UPSERT_OK && !moved;
 	bool was_refused = reg->flags & REG_REFUSING;
 	bool repeated = call->kind == UPSERT && reg->expires_ms && reg->told == request->asked;
 	mono_ms now = clock_now();
@@ -169,12 +171,13 @@ static void on_answer(struct upsert_call *call, const struct upsert_answer *answ
 	remember(keeper, request, answer, now);
 	set_error(keeper, reg, answer->text);
 	note_gate(keeper, request, answer, now);
-	keeper_handle(keeper, reg, event_of(answer->verdict, needs_token), &input);
+	keeper_handle(keeper, reg,
+		      moved ? REG_EV_POSTPONED : event_of(answer->verdict, needs_token), &input);
 	if (!reg->told)
 		keeper_mark_dirty(keeper, reg, 0, request->before, now, FLUSH_MS);
-	if (answer->verdict == UPSERT_OK && call->kind == UPSERT_DELETE && keeper->options.deleted)
+	if (done && call->kind == UPSERT_DELETE && keeper->options.deleted)
 		keeper->options.deleted(reg->number, keeper->options.arg);
-	if (answer->verdict == UPSERT_OK)
+	if (done)
 		note_success(keeper, request, answer, repeated, now);
 	else if (answer->verdict == UPSERT_UNAUTHENTICATED && needs_token) {
 		token_refused(keeper, lane, request->token_serial, answer->text);
@@ -184,7 +187,7 @@ static void on_answer(struct upsert_call *call, const struct upsert_answer *answ
 		trouble_reg(&lane->trouble, reg, was_refused, answer, refresh_down(lane->refresh),
 			    now);
 	shards_answered(keeper, reg, request->before, answer->verdict != UPSERT_FAILED, now);
-	if (answer->verdict == UPSERT_OK)
+	if (done)
 		moves_arrived(keeper, reg, now);
 	free(request);
 }
@@ -224,6 +227,7 @@ static struct request *make_request(struct keeper *keeper, struct reg *reg)
 	request->keeper = keeper;
 	request->reg = reg;
 	request->token_serial = keeper_lane(keeper, reg)->token_serial;
+	request->moves = keeper_lane(keeper, reg)->moves;
 	/* A delete names what the core was told, a refresh repeats it. */
 	request->asked = request->call.kind == UPSERT ? reg_wish(reg) : reg->told;
 	request->before = reg->told;

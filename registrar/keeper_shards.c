@@ -393,6 +393,7 @@ static void own_one(struct keeper *keeper, struct reg *reg, const struct store_r
 		end_change(keeper, reg);
 		return;
 	}
+	taken.core = row->core;
 	taken.expires = row->expires;
 	taken.ttl_s = row->ttl_s;
 	keeper_take_row(keeper, &taken, clean, now);

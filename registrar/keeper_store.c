@@ -56,6 +56,7 @@ struct store_row keeper_row_of(const struct keeper *keeper, const struct reg *re
 	struct store_row row = { .number = reg->number,
 				 .tenant = keeper_tenant_key(keeper, reg->tenant),
 				 .params = reg->told ? &keeper->table.params[reg->told] : NULL,
+				 .core = keeper->lanes[reg->tenant].options->core,
 				 .expires = keeper->offset +
 					    (keeper_certain(reg) ? reg->expires_ms : now),
 				 .ttl_s = keeper_certain(reg) ? ttl_s : 0,
@@ -188,6 +189,7 @@ static int on_row(const struct store_row *row, void *arg)
 		return err;
 	loaded->last_params = row->params;
 	loaded->rows[loaded->count++] = (struct keeper_row){ .number = row->number,
+							     .core = row->core,
 							     .expires = row->expires,
 							     .ttl_s = row->ttl_s,
 							     .told = loaded->last_id,
@@ -242,6 +244,15 @@ static int compare_expiries(const void *a, const void *b)
 	return x->expires < y->expires ? -1 : x->expires > y->expires;
 }
 
+/* Another core was told, or this one by another name, as far as is known. */
+static bool is_of_other_core(struct keeper *keeper, const struct keeper_row *row,
+			     const struct reg *reg)
+{
+	uint64_t core = keeper_lane(keeper, reg)->options->core;
+
+	return row->core && core && row->core != core;
+}
+
 /* A row's time is believed only if it lies within the TTL from the present. After
  * a reboot it goes by a wall clock that may have been set meanwhile: such a row
  * says that there was a registration, not for how long, and is refreshed soon. */
@@ -251,6 +262,8 @@ void keeper_take_row(struct keeper *keeper, const struct keeper_row *row, bool t
 	mono_ms ttl_ms = (mono_ms)(row->ttl_s < REG_TTL_MAX_S ? row->ttl_s : REG_TTL_MAX_S) * 1000;
 	mono_ms left = row->expires - keeper->offset - now, soon;
 
+	if (is_of_other_core(keeper, row, reg))
+		left = 0;
 	pthread_mutex_lock(&keeper->lock);
 	keeper_count(keeper, reg, -1);
 	reg->told = row->told;
@@ -334,7 +347,7 @@ int keeper_load(struct keeper *keeper, const struct wanted *wanted, mono_ms now)
 		log_notice(
 			"registrar",
 			"store %s has %zu registrations of tenants that are not configured: they "
-			"are left to lapse; put the tenant back to have them withdrawn",
+			"are left to lapse; a start with the tenant put back withdraws them",
 			keeper->options.store, loaded.strangers);
 	if (!err) {
 		same_boot = set_offset(keeper, now);

@@ -100,18 +100,18 @@ int keeper_tenant_put(struct keeper *keeper, unsigned index, const struct keeper
 
 void keeper_tenant_repeat(struct keeper *keeper, unsigned index, mono_ms now)
 {
-	struct reg_input input = { .now = now };
-
+	keeper->lanes[index].moves++;
 	for (size_t i = 0; i < keeper->table.count; i++) {
 		struct reg *reg = keeper_reg(keeper, i);
 
-		if (reg->tenant != index || !reg->wanted)
+		if (reg->tenant != index)
 			continue;
 		pthread_mutex_lock(&keeper->lock);
-		if (reg->flags & REG_IN_FLIGHT) /* the answer will be the old core's */
-			reg->flags |= REG_UNSURE;
+		keeper_count(keeper, reg, -1);
+		reg_say_again(reg, now);
+		keeper_count(keeper, reg, +1);
 		pthread_mutex_unlock(&keeper->lock);
-		keeper_handle(keeper, reg, REG_EV_CHANGED, &input);
+		keeper_file(keeper, reg);
 	}
 }
 

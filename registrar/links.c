@@ -81,6 +81,7 @@ struct keeper_tenant link_as_tenant(const struct link *link)
 
 	return (struct keeper_tenant){ .name = link->name,
 				       .client = link->client,
+				       .core = link->serves,
 				       .deadline_ms = api->deadline_ms,
 				       .max_rate = api->max_rate,
 				       .needs_token = api->token_url != NULL };
@@ -107,6 +108,7 @@ static int open_link(struct links *links, struct link *link, const struct core *
 
 	link->links = links;
 	link->core = core;
+	link->serves = core_identity(core);
 	link->name = strdup(core->name);
 	err = link->name ? create_client(link) : -ENOMEM;
 	if (err)
@@ -236,6 +238,8 @@ static void has_moved(struct link *link, struct keeper *keeper, mono_ms now)
 		 link->core->api.target);
 	link->moved = false;
 	link->anew = true;
+	link->serves = core_identity(link->core);
+	put(link, keeper, now);
 	keeper_tenant_repeat(keeper, (unsigned)(link - link->links->list), now);
 }
 

@@ -23,6 +23,7 @@ struct link {
 	bool quit;                 /* the token's thread has been told to end */
 	unsigned serial;           /* of the credentials: what is told of others counts no more */
 	bool moved;                /* the new connection leads to another target */
+	uint64_t serves;           /* stands for the core that is asked, and who asks */
 	bool anew; /* it is another core's or account's: for who borrows it to clear */
 };
 

@@ -333,6 +333,24 @@ void reg_linger(struct reg *reg, bool linger, mono_ms now)
 	wish_is_another(reg, now);
 }
 
+void reg_say_again(struct reg *reg, mono_ms now)
+{
+	bool away = reg->state == REG_WITHDRAWING || reg->state == REG_WITHHELD;
+
+	if (reg->state == REG_ELSEWHERE)
+		return;
+	reg->expires_ms = 0;
+	if (reg->flags & REG_IN_FLIGHT) { /* due once that is answered */
+		reg->flags |= REG_UNSURE;
+		return;
+	}
+	if (!away)
+		reg->state = REG_NEW;
+	reg->failures = 0;
+	reg->flags &= (uint8_t)~REG_REFUSING;
+	reg->due_ms = now;
+}
+
 bool reg_gone(const struct reg *reg)
 {
 	return !reg->wanted && !reg->told && !(reg->flags & REG_IN_FLIGHT);

@@ -128,6 +128,10 @@ void reg_repeat(struct reg *reg, bool repeat, mono_ms now);
 /* Kept alive as it was told, or not any more. The caller files the record anew. */
 void reg_linger(struct reg *reg, bool linger, mono_ms now);
 
+/* Its core is another, which knows nothing of it: what the old one was told is said again at
+ * once, and is not known to be held. The caller files the record anew. */
+void reg_say_again(struct reg *reg, mono_ms now);
+
 /* Nobody wants it, the core has forgotten it: the record can go. */
 bool reg_gone(const struct reg *reg);
 

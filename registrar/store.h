@@ -21,6 +21,7 @@ struct store_row {
 	uint64_t number;
 	const char *tenant;              /* whose core; "" for the default one; borrowed */
 	const struct reg_params *params; /* what the core was told; borrowed */
+	uint64_t core;                   /* at which, by keeper.h's name for it; 0: not known */
 	wall_ms expires;                 /* when it forgets it */
 	uint32_t ttl_s; /* as the core gave it; 0: it may hold something else by now */
 	uint32_t shard; /* a fleet's: */

@@ -90,15 +90,20 @@ static const char write_rows[] =
 	" fit AS MATERIALIZED (SELECT (SELECT count(*) FROM mine) = cardinality($1::integer[]) AND"
 	" EXISTS (SELECT 1 FROM me) AND ($5::bigint IS NULL OR EXISTS (SELECT 1 FROM breakout.fleet"
 	" WHERE version = $5 AND digest = $6::bigint)) AS ok),"
-	" put AS (INSERT INTO breakout.told SELECT r.shard, r.number, r.sip_uri, r.prefix_mo,"
+	" put AS (INSERT INTO breakout.told(shard, number, sip_uri, prefix_mo, prefix_mt,"
+	" route_type, expires_ms, ttl_s, tenant, core) SELECT r.shard, r.number, r.sip_uri, "
+	"r.prefix_mo,"
 	" r.prefix_mt, r.route_type, r.left_ms + (extract(epoch from clock_timestamp()) *"
-	" 1000)::bigint, r.ttl_s, r.tenant FROM unnest($7::integer[], $8::bigint[], $9::text[],"
-	" $10::text[], $11::text[], $12::integer[], $13::bigint[], $14::bigint[], $15::text[])"
-	" AS r(shard, number, sip_uri, prefix_mo, prefix_mt, route_type, left_ms, ttl_s, tenant),"
+	" 1000)::bigint, r.ttl_s, r.tenant, r.core FROM unnest($7::integer[], $8::bigint[], "
+	"$9::text[],"
+	" $10::text[], $11::text[], $12::integer[], $13::bigint[], $14::bigint[], $15::text[],"
+	" $19::bigint[]) AS r(shard, number, sip_uri, prefix_mo, prefix_mt, route_type, left_ms,"
+	" ttl_s, tenant, core),"
 	" fit WHERE fit.ok ON CONFLICT (shard, number, tenant) DO UPDATE SET sip_uri = "
 	"EXCLUDED.sip_uri,"
 	" prefix_mo = EXCLUDED.prefix_mo, prefix_mt = EXCLUDED.prefix_mt, route_type ="
-	" EXCLUDED.route_type, expires_ms = EXCLUDED.expires_ms, ttl_s = EXCLUDED.ttl_s),"
+	" EXCLUDED.route_type, expires_ms = EXCLUDED.expires_ms, ttl_s = EXCLUDED.ttl_s,"
+	" core = EXCLUDED.core),"
 	" forgotten AS (DELETE FROM breakout.told t USING unnest($16::integer[], $17::bigint[],"
 	" $18::text[]) AS g(shard, number, tenant), fit WHERE fit.ok AND t.shard = g.shard AND"
 	" t.number = g.number AND t.tenant = g.tenant)"
@@ -123,6 +128,7 @@ enum column {
 	GONE_SHARD,
 	GONE_NUMBER,
 	GONE_TENANT,
+	PUT_CORE,
 	COLUMN_COUNT
 };
 
@@ -143,6 +149,7 @@ static void add_row(struct str columns[COLUMN_COUNT], const struct store_row *ro
 	pg_array_int(&columns[PUT_LEFT], row->expires - now);
 	pg_array_int(&columns[PUT_TTL], row->ttl_s);
 	pg_array_text(&columns[PUT_TENANT], row->tenant);
+	pg_array_int(&columns[PUT_CORE], (int64_t)row->core);
 }
 
 /* Each shard once, with the epoch its rows name. */

@@ -54,9 +54,14 @@ static const char take_over[] = "INSERT INTO told(number, tenant, params, expire
 				" SELECT number, '', params, expires_ms, ttl_s FROM told_2;"
 				"DROP TABLE told_2;";
 
+/* At which core, of files that were made without it: 0, not known. Programs of then go on
+ * with what has it. */
+static const char has_core[] = "SELECT count(*) FROM pragma_table_info('told') WHERE name = 'core'";
+static const char add_core[] = "ALTER TABLE told ADD COLUMN core INTEGER NOT NULL DEFAULT 0";
+
 static const char select_params[] = "SELECT id, sip_uri, prefix_mo, prefix_mt, route_type"
 				    " FROM params ORDER BY id";
-static const char select_rows[] = "SELECT number, params, expires_ms, ttl_s, tenant FROM told"
+static const char select_rows[] = "SELECT number, params, expires_ms, ttl_s, tenant, core FROM told"
 				  " ORDER BY number, tenant";
 
 enum statement {
@@ -75,8 +80,8 @@ static const char *const statements[STATEMENT_COUNT] = {
 		       " VALUES(?1, ?2, ?3, ?4)",
 	[FIND_PARAMS] = "SELECT id FROM params WHERE sip_uri = ?1 AND prefix_mo = ?2"
 			" AND prefix_mt = ?3 AND route_type = ?4",
-	[PUT] = "INSERT OR REPLACE INTO told(number, params, expires_ms, ttl_s, tenant)"
-		" VALUES(?1, ?2, ?3, ?4, ?5)",
+	[PUT] = "INSERT OR REPLACE INTO told(number, params, expires_ms, ttl_s, tenant,"
+		" core) VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
 	[FORGET] = "DELETE FROM told WHERE number = ?1 AND tenant = ?2",
 	[FIND_ANCHOR] = "SELECT offset_ms FROM anchor WHERE boot = ?1",
 	[DROP_ANCHOR] = "DELETE FROM anchor",
@@ -140,6 +145,19 @@ static int make_tables(sqlite3 *db, int version)
 }
 
 /* An SQLite code. */
+static int make_column(sqlite3 *db)
+{
+	sqlite3_stmt *statement = NULL;
+	int code = sqlite3_prepare_v2(db, has_core, -1, &statement, NULL);
+	bool there = false;
+
+	if (code == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW)
+		there = sqlite3_column_int(statement, 0) > 0;
+	sqlite3_finalize(statement);
+	return code == SQLITE_OK && !there ? sqlite3_exec(db, add_core, NULL, NULL, NULL) : code;
+}
+
+/* An SQLite code. */
 static int db_open(struct file_store *store)
 {
 	int code, version = 0;
@@ -162,6 +180,8 @@ static int db_open(struct file_store *store)
 	}
 	if (code == SQLITE_OK && version < SCHEMA_VERSION)
 		code = make_tables(store->db, version);
+	if (code == SQLITE_OK)
+		code = make_column(store->db);
 	if (code == SQLITE_OK)
 		code = sql_prepare(store->db, statements, STATEMENT_COUNT, store->prepared);
 	return code;
@@ -258,6 +278,7 @@ static int visit_row(const struct known *known, sqlite3_stmt *statement, store_v
 		.expires = sqlite3_column_int64(statement, 2),
 		.ttl_s = (uint32_t)sqlite3_column_int64(statement, 3),
 		.tenant = (const char *)sqlite3_column_text(statement, 4),
+		.core = (uint64_t)sqlite3_column_int64(statement, 5),
 	};
 
 	return row.params && row.tenant ? visit(&row, arg)
@@ -458,6 +479,7 @@ static int write_row(struct file_store *store, const struct store_row *row)
 	sqlite3_bind_int64(put, 3, row->expires);
 	sqlite3_bind_int64(put, 4, row->ttl_s);
 	sqlite3_bind_text(put, 5, row->tenant, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(put, 6, (sqlite3_int64)row->core);
 	return sql_run(put, NULL);
 }
 

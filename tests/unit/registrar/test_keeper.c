@@ -586,6 +586,36 @@ static void a_delete_not_yet_done_survives_a_restart(void **state)
 	end(keeper);
 }
 
+static struct keeper *start_at_core(uint64_t id)
+{
+	return start_with((struct keeper_options){ .tenants[0].core = id,
+						   .store = store_path,
+						   .boot = "this one" },
+			  100, "a");
+}
+
+static void what_another_core_was_told_is_told_at_the_start(void **state)
+{
+	struct keeper *keeper = start_at_core(7);
+
+	(void)state;
+	pass(keeper, 60000);
+	end(keeper);
+	keeper = start_at_core(7);
+	pass(keeper, 60000);
+	assert_int_equal(core.total, 100);
+	end(keeper);
+	keeper = start_at_core(8);
+	assert_int_equal(in_state(keeper, REG_ACTIVE), 0);
+	pass(keeper, 60000);
+	assert_int_equal(core.total, 200);
+	end(keeper);
+	keeper = start_at_core(0); /* whichever it is */
+	pass(keeper, 60000);
+	assert_int_equal(core.total, 200);
+	end(keeper);
+}
+
 static void a_store_that_cannot_be_opened_is_an_error(void **state)
 {
 	struct wanted *wanted = want(1, 1, "a", ROUTE_TYPE_LOOP);
@@ -1115,6 +1145,7 @@ int main(void)
 		KEEPER(one_that_cannot_be_packed_is_refused),
 		KEEPER(without_a_token_all_wait),
 		KEEPER(a_refused_token_makes_all_wait_for_the_next_unblamed),
+		KEEPER(a_refused_token_of_a_sick_one_is_asked_nothing_with),
 		KEEPER(an_expired_token_is_not_used),
 		KEEPER(unauthenticated_without_tokens_is_a_refusal),
 		KEEPER(removed_ones_are_deleted_and_new_ones_made),
@@ -1133,6 +1164,7 @@ int main(void)
 		KEEPER(what_is_said_is_written_down_before),
 		KEEPER(a_late_upsert_does_not_outlive_its_delete),
 		KEEPER(a_delete_not_yet_done_survives_a_restart),
+		KEEPER(what_another_core_was_told_is_told_at_the_start),
 		KEEPER(a_store_that_cannot_be_opened_is_an_error),
 		KEEPER(the_list_is_in_number_order_and_in_pages),
 		KEEPER(the_summary_tells_the_first_expiry),
@@ -1145,7 +1177,6 @@ int main(void)
 		KEEPER(a_restart_while_they_are_withheld_finds_nothing_to_take_back),
 		KEEPER(a_paused_number_is_deleted_and_stays_away_until_resumed),
 		KEEPER(a_pause_outlives_restarts_and_other_configurations),
-		KEEPER(a_refused_token_of_a_sick_one_is_asked_nothing_with),
 		KEEPER(a_pause_ends_when_its_time_is_over),
 		KEEPER(a_pause_and_a_sick_tas_hold_apart),
 		KEEPER(what_cannot_be_kept_or_named_is_not_paused),

@@ -80,9 +80,12 @@ static struct store *open_it(struct read *read)
 static void write_one(struct store *store, uint64_t number, const struct reg_params *params,
 		      wall_ms expires)
 {
-	struct store_row row = {
-		.number = number, .tenant = "", .params = params, .expires = expires, .ttl_s = 3600
-	};
+	struct store_row row = { .number = number,
+				 .tenant = "",
+				 .params = params,
+				 .core = 77,
+				 .expires = expires,
+				 .ttl_s = 3600 };
 	const char *why = "";
 
 	assert_int_equal(store_write(store, &row, 1, STORE_NOTE, &why), 0);
@@ -108,6 +111,7 @@ static void what_is_written_is_read_in_number_order(void **state)
 	assert_string_equal(read->uris[2], "sips:a");
 	assert_int_equal(read->last.expires, 2000);
 	assert_int_equal(read->last.ttl_s, 3600);
+	assert_int_equal(read->last.core, 77);
 }
 
 static void what_is_forgotten_is_gone(void **state)
