@@ -12,7 +12,7 @@
 #   make soak       CALLS=200 calls with media for MINUTES=30, replaced as they end: nothing grows
 #   make bench-registrar  upserts on one and four connections, and a million registrations: the registrar alone, the daemon with NUMBERS=1000000, SECONDS=60
 #   make fuzz       each parser of ours against made-up input for SECONDS=600, TARGETS="sdp lite"
-#   make simulate the registrar in SEEDS=10000 made-up worlds, FLEETS=1000 with several nodes, TENANTS=1000 with two cores, from seed FROM=1
+#   make simulate the registrar in SEEDS=10000 made-up worlds, FLEETS=1000 with several nodes, TENANTS=1000 with two cores and as many whose tenants come and go, from seed FROM=1
 #   make format     clang-format over our sources;  make lint: clang-tidy
 .DEFAULT_GOAL := all
 JOBS ?= $(shell nproc)
@@ -100,6 +100,7 @@ simulate: packages-check configure
 	@build/bin/simulate --seeds $(or $(SEEDS),10000) --from $(or $(FROM),1) tests/simulate/seeds.txt
 	@build/bin/simulate --fleet --seeds $(or $(FLEETS),1000) --from $(or $(FROM),1) tests/simulate/fleet_seeds.txt
 	@build/bin/simulate --tenants --seeds $(or $(TENANTS),1000) --from $(or $(FROM),1)
+	@build/bin/simulate --reloads --seeds $(or $(TENANTS),1000) --from $(or $(FROM),1) tests/simulate/reload_seeds.txt
 
 format:
 	clang-format -i $(OURS)

@@ -53,10 +53,11 @@ static mono_ms delay(void)
 static void transmit(struct request *request, uint32_t index)
 {
 	const struct weather *weather = &world.weather;
-	bool second = tenant_of(&world.numbers[request->number]) && world.second != WAY_OPEN;
-	enum way way = second ? world.second : request->node->to_core;
+	enum way way = world.ways[core_of(&world.numbers[request->number])];
 	mono_ms after = delay();
 
+	if (way == WAY_OPEN)
+		way = request->node->to_core;
 	if (chance() < weather->refuse || way == WAY_REFUSED) {
 		answer_with(request, index, UPSERT_FAILED, "UNAVAILABLE: refused", after / 2);
 		return;
@@ -75,14 +76,17 @@ static void transmit(struct request *request, uint32_t index)
 int upsert_send(struct upsert_call *call, struct api_client *client, uint64_t number,
 		const struct reg_params *params, const struct api_call_options *options)
 {
-	unsigned tenant;
-	struct node *node = daemon_of(client, &tenant);
-	struct number *to = place_of(number, tenant);
+	unsigned core;
+	struct node *node = world.comings ? wires_node(client) : daemon_of(client, &core);
+	struct number *to;
 	struct request *request;
 	uint32_t index;
 
 	if (!take_effect(node))
 		return -ESHUTDOWN;
+	if (world.comings)
+		core = reload_core(node, client, options->token);
+	to = place_of(number, core);
 	request = new_request(&index);
 	*request = (struct request){ .node = node,
 				     .call = call,
@@ -111,11 +115,19 @@ static bool over_the_limit(void)
 	return world.weather.limit && ++world.limit_taken > world.weather.limit;
 }
 
+static const struct account *account_of(const struct request *request)
+{
+	unsigned core = core_of(&world.numbers[request->number]);
+
+	return &world.accounts[core / SPOTS * 2 + core % 2];
+}
+
 static enum upsert_verdict take_in(const struct request *request, struct number *number,
 				   const char **ret_text)
 {
 	*ret_text = "";
-	if (request->token < world.token_valid_from) {
+	if (request->token < world.token_valid_from ||
+	    (world.comings && request->token < account_of(request)->token_from)) {
 		*ret_text = "UNAUTHENTICATED: token";
 		return UPSERT_UNAUTHENTICATED;
 	}
@@ -181,8 +193,11 @@ void core_answer(uint32_t index)
 		request->call = NULL;
 		request->node->in_flight--;
 		world.numbers[request->number].in_flight--;
-		if (request->kind == UPSERT && request->answer.verdict == UPSERT_OK)
+		if (request->kind == UPSERT && request->answer.verdict == UPSERT_OK) {
 			world.numbers[request->number].confirmed = true;
+			if (world.comings)
+				reload_confirmed(&world.numbers[request->number]);
+		}
 		say("%s answer for %u: %s", request->node->name, request->number,
 		    request->answer.text[0] ? request->answer.text : "ok");
 		call->done(call, &request->answer);
@@ -192,6 +207,20 @@ void core_answer(uint32_t index)
 		request->used = false;
 	else
 		world_event(request->sent + 3 * DEADLINE - clock_now(), EVENT_ANSWER, index);
+}
+
+void core_drop_calls(const struct node *node, unsigned tenant, unsigned target)
+{
+	for (size_t i = 0; i < world.request_count; i++) {
+		struct request *request = &world.requests[i];
+		unsigned core;
+
+		if (!request->used || !request->call || request->answered || request->node != node)
+			continue;
+		core = core_of(&world.numbers[request->number]);
+		if (core / SPOTS == tenant && core % SPOTS / 2 == target)
+			answer_with(request, (uint32_t)i, UPSERT_FAILED, "CANCELLED", 0);
+	}
 }
 
 void core_drop_daemon(struct node *node)

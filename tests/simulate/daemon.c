@@ -47,21 +47,41 @@ terms daemon_wish(const struct number *number)
 	return world.nodes[0].sick ? 0 : number->wanted;
 }
 
+/* Where a number is wanted that has more than one place. */
+static const struct number *wanted_place(const struct number *number)
+{
+	for (unsigned core = 0; world.tenants > 1 && core < world.tenants * world.spots; core++) {
+		const struct number *place = place_of(phone_of(number), core);
+
+		if (daemon_wish(place))
+			return place;
+	}
+	return NULL;
+}
+
 bool daemon_lingers(const struct number *number)
 {
 	const struct number *other;
 
-	if (world.tenants == 1 || number->wanted)
+	if (number->wanted || number->leaving || number->abandoned)
 		return false;
-	other = place_of(phone_of(number), !tenant_of(number));
-	return daemon_wish(other) && !other->confirmed && !number->leaving;
+	other = wanted_place(number);
+	return other && !other->confirmed && !other->perhaps;
+}
+
+bool daemon_may_linger(const struct number *number)
+{
+	const struct number *other = wanted_place(number);
+
+	return !number->wanted && !number->leaving && other &&
+	       (!other->confirmed || other->perhaps || other->held != other->wanted);
 }
 
 void daemon_want(struct number *number, terms wanted)
 {
 	if (number->wanted == wanted)
 		return;
-	if (!number->wanted && !daemon_lingers(number))
+	if (!number->wanted && !daemon_may_linger(number))
 		number->confirmed = false;
 	number->leaving = false;
 	number->wanted = wanted;
@@ -196,11 +216,16 @@ void daemon_start(struct node *node)
 							     .max_rate = world.max_rate,
 							     .needs_token = true };
 	say("%s the daemon starts", node->name);
-	snprintf(boot, sizeof(boot), "%u", node->boot);
-	options.boot = boot;
 	node->frozen = node->stays_away = false;
 	node->kill_after = -1;
 	memset(node->dead, 0, sizeof(node->dead));
+	if (world.comings) {
+		reload_start(node);
+		daemon_judge(node);
+		return;
+	}
+	snprintf(boot, sizeof(boot), "%u", node->boot);
+	options.boot = boot;
 	if (world.is_fleet) {
 		member_create(node);
 		options.store = "store.postgres";
@@ -226,6 +251,8 @@ void daemon_end(struct node *node)
 	keeper_deafen(node->keeper);
 	core_drop_daemon(node);
 	node->keeper = keeper_destroy(node->keeper);
+	if (world.comings)
+		reload_destroy(node);
 	if (world.is_fleet)
 		member_destroy(node);
 }
@@ -257,6 +284,8 @@ mono_ms daemon_run(struct node *node)
 		next = member_run(node);
 	} else {
 		keeper_run(node->keeper, clock_now());
+		if (world.comings)
+			reload_run(node);
 		next = keeper_next(node->keeper, clock_now());
 		judge_turn(node, next);
 	}

@@ -190,13 +190,37 @@ static void cure_all(void)
 	}
 }
 
-/* Nobody is to blame for the numbers that belong there, until it has been back for a while. */
-void fault_away(void)
+/* One of the cores; to who asks for none of them another one may be away. */
+static void one_is_away(uint32_t which)
 {
-	bool away = world.second == WAY_OPEN && clock_now() < world.calms;
-	mono_ms length = between(SECOND, 3 * (mono_ms)world.weather.ttl_s * SECOND);
+	unsigned core = which ? which - 1 : below(TENANTS * 2) * 2;
+	bool away = !which && world.ways[core] == WAY_OPEN && clock_now() < world.calms;
+	mono_ms length = fault_length() * (1 + below(3));
 
-	world.second = !away ? WAY_OPEN : chance() < 0.5 ? WAY_REFUSED : WAY_SILENT;
+	if (which || away) {
+		world.ways[core] = world.ways[core + 1] = !away            ? WAY_OPEN
+							  : chance() < 0.5 ? WAY_REFUSED
+									   : WAY_SILENT;
+		say("core %u is %s", core, away ? "away" : "back");
+	}
+	if (away)
+		world_event(length, EVENT_AWAY, core + 1);
+	if (!which && clock_now() < world.calms)
+		world_event(between(0, 4 * world.fault_every), EVENT_AWAY, 0);
+}
+
+/* Nobody is to blame for the numbers that belong there, until it has been back for a while. */
+void fault_away(uint32_t which)
+{
+	bool away = world.ways[1] == WAY_OPEN && clock_now() < world.calms;
+	mono_ms length;
+
+	if (world.comings) {
+		one_is_away(which);
+		return;
+	}
+	length = between(SECOND, 3 * (mono_ms)world.weather.ttl_s * SECOND);
+	world.ways[1] = !away ? WAY_OPEN : chance() < 0.5 ? WAY_REFUSED : WAY_SILENT;
 	say("the second core is %s", away ? "away" : "back");
 	world.second_excused = clock_now() + (away ? length : 0) + 70 * MINUTE;
 	if (away || clock_now() < world.calms)
@@ -242,7 +266,9 @@ static void happen(enum fault fault)
 		kill_soon(true);
 		break;
 	case FAULT_RECONFIGURE:
-		if (world.tenants > 1)
+		if (world.comings)
+			reload_draw(false);
+		else if (world.tenants > 1)
 			reconfigure_tenants();
 		else if (world.orders && chance() < 0.8)
 			order();

@@ -67,7 +67,7 @@ static void judge_storm(struct node *node, struct number *number)
 	if (node->in_second > world.tenants * rate_bound())
 		fail("a storm: %u requests in a second", node->in_second);
 	if (world.dead && !number->poison) /* that one has its own back-off */
-		judge_dead(&node->dead[tenant_of(number)], number);
+		judge_dead(&node->dead[core_of(number)], number);
 }
 
 void judge_sent(struct node *node, struct number *number, enum upsert_kind kind, terms asked)
@@ -78,6 +78,12 @@ void judge_sent(struct node *node, struct number *number, enum upsert_kind kind,
 	else if (kind == UPSERT_DELETE && daemon_wish(number))
 		fail("number %td is deleted though it is wanted and all is well",
 		     number - world.numbers);
+	if (kind == UPSERT)
+		number->abandoned = false;
+	if (kind == UPSERT && number->wanted)
+		number->leaving = false;
+	if (kind == UPSERT && world.comings && !number->wanted && !daemon_may_linger(number))
+		fail("number %td is registered where it is not wanted", number - world.numbers);
 	if (kind == UPSERT_DELETE && daemon_lingers(number))
 		fail("number %td is deleted before the other core has confirmed it",
 		     number - world.numbers);
@@ -168,12 +174,20 @@ mono_ms calm_longest(const struct calm *calm, mono_ms from, mono_ms to)
 
 /* ---- what the core holds ---- */
 
+/* Of who can do something for it. */
+static const struct calm *calm_of(const struct number *number)
+{
+	if (world.is_fleet)
+		return &world.all_well;
+	return world.comings ? &world.cores[core_of(number)] : &world.calm;
+}
+
 /* Those of the second tenant also for as long as its core was away. */
 static mono_ms excused_until(const struct number *number)
 {
 	mono_ms until = number->excused_until;
 
-	return tenant_of(number) && world.second_excused > until ? world.second_excused : until;
+	return core_of(number) && world.second_excused > until ? world.second_excused : until;
 }
 
 /* It was to be refreshed when half of its time was left, at the latest. */
@@ -184,12 +198,12 @@ void judge_lapse(struct number *number)
 
 	number->held = 0;
 	number->confirmed = false;
-	if (!daemon_wish(number) && !daemon_lingers(number))
+	if (number->abandoned || (!daemon_wish(number) && !daemon_lingers(number)))
 		return;
 	world.lapses++;
 	say("number %td lapsed", number - world.numbers);
 	calm = world.is_fleet ? fleet_judge_calm(number, from, at)
-			      : calm_longest(&world.calm, from, at);
+			      : calm_longest(calm_of(number), from, at);
 	if (excused_until(number) > at || world.unsure_until > at || number->wanted_since > from ||
 	    number->untold || calm < GRACE) {
 		world.excused++;
@@ -201,12 +215,12 @@ void judge_lapse(struct number *number)
 
 static void judge_number(struct number *number)
 {
-	const struct calm *calm = world.is_fleet ? &world.all_well : &world.calm;
+	const struct calm *calm = calm_of(number);
 	mono_ms now = clock_now(), since;
 
 	if (number->held && number->held_until <= now)
 		judge_lapse(number);
-	if (number->held == daemon_wish(number) || daemon_lingers(number)) {
+	if (number->held == daemon_wish(number) || daemon_may_linger(number) || number->abandoned) {
 		number->wrong_since = 0;
 		return;
 	}
@@ -237,6 +251,8 @@ static void judge_counts(const struct node *node)
 void judge_check(void)
 {
 	world.checks++;
+	if (world.comings)
+		reload_judge();
 	for (size_t i = 0; i < world.count; i++)
 		judge_number(&world.numbers[i]);
 	if (world.is_fleet)

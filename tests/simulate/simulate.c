@@ -5,8 +5,11 @@
  *   simulate --seed N [--verbose]                 one of them, told as it goes
  *   simulate --fleet ...                          the same for two or three nodes
  *   simulate --tenants ...                        the same for two tenants' cores
+ *   simulate --reloads ...                        the same with tenants that come, change and
+ *                                                 go
  *   simulate --orders ...                         the same with numbers that come and go by
  *                                                 orders, many of which a kill -9 follows
+ *   simulate [...] --twice --seeds N              whether a seed is the same run each time
  *   simulate --week [--numbers N]                 a week with an outage a day
  *
  * Exit status 1: a promise was broken; the seeds are printed. See world.h.
@@ -26,6 +29,7 @@
 static void on_log(enum log_level level, const char *area, const char *line, void *arg)
 {
 	(void)area, (void)arg;
+	world.strangers_said += strstr(line, "registrations of tenants that are not") != NULL;
 	say("%s: %s", log_level_name(level), line);
 }
 
@@ -41,7 +45,7 @@ static void begin(uint64_t seed, size_t count, uint32_t ttl_s, mono_ms length, F
 	world.numbers = calloc(count, sizeof(*world.numbers));
 	if (!world.numbers)
 		abort();
-	world.version = world.node_count = world.tenants = 1;
+	world.version = world.node_count = world.tenants = world.spots = 1;
 	world.nodes[0].boot = 1;
 	world.token_valid_from = 1;
 	world.calm.since = START;
@@ -87,6 +91,8 @@ static void handle(const struct event *event)
 		listener = world.requests[event->index].node;
 	else if (event->kind == EVENT_TOKEN)
 		listener = node_at(event->index);
+	else if (event->kind == EVENT_TOLD)
+		listener = wires_teller(event->index);
 	if (listener && clock_now() < daemon_deaf_until(listener)) {
 		world_event(daemon_deaf_until(listener) - clock_now(), event->kind, event->index);
 		return;
@@ -121,10 +127,31 @@ static void handle(const struct event *event)
 		world_event(CHECK_MS, EVENT_CHECK, 0);
 		break;
 	case EVENT_AWAY:
-		fault_away();
+		fault_away(event->index);
+		break;
+	case EVENT_PLAN:
+		reload_draw(false);
+		if (clock_now() < world.calms)
+			world_event(between(0, chance() < 0.3 ? 5 * SECOND : 4 * world.fault_every),
+				    EVENT_PLAN, 0);
+		break;
+	case EVENT_DIAL:
+		wires_dial(event->index);
+		break;
+	case EVENT_FETCH:
+		wires_fetch(event->index);
+		break;
+	case EVENT_TOLD:
+		wires_told(event->index);
+		break;
+	case EVENT_REVOKE:
+		reload_revoke(event->index);
 		break;
 	case EVENT_RELOAD:
-		member_reload(node_at(event->index));
+		if (world.comings)
+			reload_read(node_at(event->index));
+		else
+			member_reload(node_at(event->index));
 		break;
 	case EVENT_STOP:
 		member_stop(node_at(event->index));
@@ -246,6 +273,30 @@ static void run_tenants(uint64_t seed, FILE *timeline)
 	end();
 }
 
+/* One node with a disk, whose tenants come and go. */
+static void run_reloads(uint64_t seed, FILE *timeline)
+{
+	uint64_t draw = seed;
+	size_t count = (size_t)(1 + 40 * reg_random(&draw));
+	uint32_t ttl_s = reg_random(&draw) < 0.7 ? 600 : 1200;
+
+	begin(seed, CORES * count, ttl_s, 8 * ttl_s * SECOND, timeline);
+	for (size_t i = 0; i < world.count; i++)
+		world.numbers[i] = (struct number){ 0 };
+	reload_begin();
+	daemon_start(&world.nodes[0]);
+	world.fault_every = (mono_ms)((0.05 + 0.5 * reg_random(&draw)) * ttl_s * SECOND);
+	world.ends = world.calms + 4 * ttl_s * SECOND + 4 * HOUR;
+	world_event(between(0, world.fault_every), EVENT_FAULT, 0);
+	world_event(between(0, ttl_s * SECOND), EVENT_PLAN, 0);
+	world_event(between(0, 2 * ttl_s * SECOND), EVENT_AWAY, 0);
+	if (seed % 4 == 0)
+		world_event(between(0, 4 * world.fault_every), EVENT_HEALTH, 0);
+	run();
+	reload_judge_end();
+	end();
+}
+
 static void start_fleet(void)
 {
 	static const char *const names[NODES] = { "A", "B", "C" };
@@ -299,6 +350,7 @@ static const struct sort {
 	void (*run)(uint64_t seed, FILE *timeline);
 } alone = { "", "", run_alone }, fleet = { "--fleet ", " of a fleet", run_fleet },
   tenants = { "--tenants ", " of two tenants", run_tenants },
+  reloads = { "--reloads ", " of tenants that come and go", run_reloads },
   orders = { "--orders ", " with orders", run_orders };
 
 static bool run_seed(uint64_t seed, const struct sort *sort, FILE *timeline)
@@ -310,6 +362,29 @@ static bool run_seed(uint64_t seed, const struct sort *sort, FILE *timeline)
 		       (unsigned long long)seed, world.failure, sort->option,
 		       (unsigned long long)seed);
 	return !world.failure[0];
+}
+
+/* Word for word the same. */
+static bool run_twice(uint64_t seed, const struct sort *sort)
+{
+	char *texts[2];
+	size_t lengths[2];
+	bool same;
+
+	for (int i = 0; i < 2; i++) {
+		FILE *timeline = open_memstream(&texts[i], &lengths[i]);
+
+		if (!timeline)
+			abort();
+		(void)run_seed(seed, sort, timeline);
+		fclose(timeline);
+	}
+	same = lengths[0] == lengths[1] && !memcmp(texts[0], texts[1], lengths[0]);
+	printf("seed %llu: %zu bytes of a story, %s\n", (unsigned long long)seed, lengths[0],
+	       same ? "twice the same" : "told in two ways");
+	free(texts[0]);
+	free(texts[1]);
+	return same && lengths[0];
 }
 
 struct tally {
@@ -402,13 +477,15 @@ int main(int argc, char **argv)
 						 { "numbers", required_argument, NULL, 'c' },
 						 { "fleet", no_argument, NULL, 'l' },
 						 { "tenants", no_argument, NULL, 't' },
+						 { "reloads", no_argument, NULL, 'r' },
 						 { "orders", no_argument, NULL, 'o' },
 						 { "week", no_argument, NULL, 'w' },
+						 { "twice", no_argument, NULL, '2' },
 						 { "verbose", no_argument, NULL, 'v' },
 						 { NULL, 0, NULL, 0 } };
 	unsigned long seeds = 0, count = 100000;
 	unsigned long long from = 1, seed = 0;
-	bool verbose = false, week = false;
+	bool verbose = false, week = false, twice = false, same = true;
 	const struct sort *sort = &alone;
 	int option;
 
@@ -432,8 +509,14 @@ int main(int argc, char **argv)
 		case 't':
 			sort = &tenants;
 			break;
+		case 'r':
+			sort = &reloads;
+			break;
 		case 'o':
 			sort = &orders;
+			break;
+		case '2':
+			twice = true;
 			break;
 		case 'w':
 			week = true;
@@ -448,6 +531,11 @@ int main(int argc, char **argv)
 	log_set_sink(on_log, NULL);
 	if (week)
 		return run_week(count);
+	if (twice) {
+		for (unsigned long i = 0; i < seeds; i++)
+			same &= run_twice(from + i, sort);
+		return same ? EXIT_SUCCESS : EXIT_FAILURE;
+	}
 	if (seed)
 		return run_seed(seed, sort, verbose ? stdout : NULL) ? EXIT_SUCCESS : EXIT_FAILURE;
 	return run_seeds(sort, from, seeds, argv + optind);

@@ -11,6 +11,7 @@
 struct saved {
 	terms stored;
 	uint32_t ttl_s;
+	uint64_t core;
 	wall_ms until;
 };
 static struct saved *saved;
@@ -37,8 +38,11 @@ static const struct reg_params *params_of(terms stored)
 static int visit_number(const struct number *number, store_visit_fn *visit, void *arg)
 {
 	struct store_row row = { .number = phone_of(number),
-				 .tenant = tenant_of(number) ? "acme" : "",
+				 .tenant = core_of(number)
+						   ? tenant_name(core_of(number) / world.spots)
+						   : "",
 				 .params = params_of(number->stored),
+				 .core = number->stored_core,
 				 .expires = number->stored_until,
 				 .ttl_s = number->stored_ttl_s };
 
@@ -48,9 +52,9 @@ static int visit_number(const struct number *number, store_visit_fn *visit, void
 int store_open(struct store **ret_store, const char *path, store_visit_fn *visit, void *arg)
 {
 	(void)path;
-	for (size_t i = 0; i < world.count; i++) {
+	for (size_t i = 0; i < phones() * world.tenants; i++) {
 		const struct number *number =
-			place_of(FIRST_NUMBER + i / world.tenants, (unsigned)(i % world.tenants));
+			row_of(FIRST_NUMBER + i / world.tenants, (unsigned)(i % world.tenants));
 		int err = number->stored ? visit_number(number, visit, arg) : 0;
 
 		if (err)
@@ -102,7 +106,7 @@ int store_write(struct store *store, const struct store_row *rows, size_t count,
 		return -EIO;
 	}
 	for (size_t i = 0; i < count; i++) {
-		struct number *number = place_of(rows[i].number, rows[i].tenant[0] != '\0');
+		struct number *number = row_of(rows[i].number, daemon_tenant(rows[i].tenant));
 		const struct reg_params *params = rows[i].params;
 
 		number->stored = 0;
@@ -111,6 +115,7 @@ int store_write(struct store *store, const struct store_row *rows, size_t count,
 				(terms)strtoul(params->sip_uri + strlen("sips:v"), NULL, 10) * 8 +
 				(terms)params->route_type;
 		number->stored_until = rows[i].expires;
+		number->stored_core = rows[i].core;
 		number->stored_ttl_s = rows[i].ttl_s;
 	}
 	return 0;
@@ -124,6 +129,7 @@ void store_checkpoint(void)
 		abort();
 	for (size_t i = 0; i < world.count; i++)
 		saved[i] = (struct saved){ world.numbers[i].stored, world.numbers[i].stored_ttl_s,
+					   world.numbers[i].stored_core,
 					   world.numbers[i].stored_until };
 }
 
@@ -132,6 +138,7 @@ void store_lose_power(void)
 	for (size_t i = 0; saved && i < world.count; i++) {
 		world.numbers[i].stored = saved[i].stored;
 		world.numbers[i].stored_ttl_s = saved[i].ttl_s;
+		world.numbers[i].stored_core = saved[i].core;
 		world.numbers[i].stored_until = saved[i].until;
 	}
 }

@@ -15,6 +15,10 @@
  * Or it has one node and the cores of two tenants, between which numbers move; the second
  * one is away for as long as it likes, which is no excuse for the numbers of the first.
  * Each number has two places in `numbers` then, one for each core.
+ *
+ * Or tenants come, change and go by reloads: then the real links.c stands before wires.c,
+ * which plays connections and tokens. Each tenant has had two cores and two accounts at
+ * either, and a number four places for each tenant; reload.c says what is configured.
  */
 #ifndef BREAKOUT_TESTS_SIMULATE_WORLD_H
 #define BREAKOUT_TESTS_SIMULATE_WORLD_H
@@ -22,6 +26,7 @@
 #include <stdio.h>
 #include "registrar/fleet.h"
 #include "registrar/keeper.h"
+#include "registrar/links.h"
 #include "registrar/upsert.h"
 #include "tests/simulate/fiber.h"
 
@@ -33,6 +38,11 @@
 #define WALL_START   1800000000000
 #define NODES        3
 #define INBOX        64
+#define TENANTS      4 /* that come and go; the first is the default one, which stays */
+#define SPOTS        4 /* of such a one: two targets, two accounts at each */
+#define CORES        (TENANTS * SPOTS)
+#define PHONES       64 /* in worlds of such, at most */
+#define NO_CORE      CORES
 
 /* What the core is told of a number, in one word: the version of the domain and
  * the route type; 0: nothing. */
@@ -41,7 +51,9 @@ typedef uint32_t terms;
 struct number {
 	terms wanted, held;    /* by the configuration; by the core */
 	bool confirmed;        /* the keeper was told that the core has it */
+	bool perhaps;          /* or it found so in the store */
 	bool leaving;          /* it was given up for another core, or for being sick */
+	bool abandoned;        /* its tenant is served elsewhere, or by nobody, since */
 	mono_ms wanted_since;  /* the configuration says so */
 	mono_ms held_until;    /* by the core's clock */
 	uint32_t held_ttl_s;   /* as the core gave it */
@@ -57,6 +69,7 @@ struct number {
 	terms stored;
 	uint32_t stored_ttl_s;
 	wall_ms stored_until;
+	uint64_t stored_core;
 	int64_t stored_version; /* of the configuration that made the row what it is */
 	/* Under the newest epoch a request named: */
 	uint64_t epoch;
@@ -83,9 +96,15 @@ enum event_kind {
 	EVENT_RESTART, /* the daemon */
 	EVENT_HEALTH,  /* of the daemon: it falls sick, or is well again */
 	EVENT_CHECK,
-	EVENT_AWAY, /* the second tenant's core is, or is back */
+	EVENT_AWAY, /* a tenant's core is, or is back */
+	/* Where tenants come and go: */
+	EVENT_PLAN,   /* another configuration is written */
+	EVENT_DIAL,   /* a connection is tried */
+	EVENT_FETCH,  /* a token is */
+	EVENT_TOLD,   /* what came of that reaches the registrar */
+	EVENT_REVOKE, /* an account's secrets of before count no more */
 	/* Of a fleet: */
-	EVENT_RELOAD, /* a node reads the configuration */
+	EVENT_RELOAD, /* a node reads the configuration; also where tenants come and go */
 	EVENT_STOP,   /* a node ends in good order */
 	EVENT_FORGET, /* an operator says that a node is dead */
 	EVENT_BESIDE, /* another fault, beside one or in the wake of it */
@@ -115,6 +134,21 @@ struct calm {
 /* How a way is at present. */
 enum way { WAY_OPEN, WAY_REFUSED, WAY_SILENT };
 
+/* A configuration, as far as it is of tenants and numbers. */
+struct plan {
+	struct tenant_plan {
+		bool there;
+		unsigned target, account; /* 0 or 1 */
+		unsigned secret;
+		unsigned deadline_ms;
+	} tenants[TENANTS];
+	unsigned domain;
+	struct {
+		unsigned tenant;
+		enum route_type type; /* none: it is not there */
+	} numbers[PHONES];
+};
+
 struct thread {
 	struct fiber fiber;
 	mono_ms wake; /* INT64_MAX: not before somebody wakes it */
@@ -124,6 +158,13 @@ struct thread {
 struct node {
 	char name[4];
 	char other_client;     /* its address is the client of the second tenant */
+	struct links links;    /* where tenants come and go, and so are: */
+	struct plan plan;      /* its configuration */
+	struct served {        /* each tenant */
+		unsigned core; /* what is said now goes there; NO_CORE: nowhere */
+		unsigned account;
+		mono_ms rights; /* when its secret was good for something again; 0: it is not */
+	} served[TENANTS];
 	struct keeper *keeper; /* NULL: the daemon is down */
 	bool frozen;           /* killed: nothing it does has an effect any more */
 	int kill_after;        /* effects; < 0: never */
@@ -139,7 +180,7 @@ struct node {
 		unsigned asked; /* numbers for the first time */
 		mono_ms since;  /* it has asked for DISTINCT; 0: not yet */
 		unsigned sent;  /* once it must know */
-	} dead[2];
+	} dead[CORES];
 	mono_ms turns_second;
 	unsigned turns_in_second; /* that it asked for at once */
 	/* Of a fleet: */
@@ -199,12 +240,23 @@ struct world {
 	unsigned node_count;
 
 	bool orders;            /* some numbers come and go by orders, which the disk keeps */
-	unsigned tenants;       /* 1 or 2 */
-	enum way second;        /* to the second one's core */
-	mono_ms second_excused; /* until then its numbers may be in a poor way */
+	unsigned tenants;       /* 1 or 2, or TENANTS that come and go */
+	unsigned spots;         /* of each: 1, or SPOTS */
+	enum way ways[CORES];   /* to each core */
+	mono_ms second_excused; /* until then numbers of the second may be in a poor way */
 	unsigned troubles;      /* that last */
 	struct calm calm;       /* of one node */
 	mono_ms unsure_until;   /* the disk has forgotten what was promised */
+
+	/* Where tenants come and go: */
+	bool comings;
+	struct plan plan; /* the newest */
+	struct calm cores[CORES];
+	struct account {
+		unsigned secret_latest, secret_from; /* this one counts, and later ones */
+		unsigned token_from;                 /* dito */
+	} accounts[TENANTS * 2];
+	unsigned strangers_said; /* how often it was said that rows are of nobody */
 
 	/* A fleet's: */
 	bool is_fleet;
@@ -238,13 +290,18 @@ extern struct world world;
 /* Telephone numbers, places of one at a tenant's core, and back. */
 static inline size_t phones(void)
 {
-	return world.count / world.tenants;
+	return world.count / (world.tenants * world.spots);
 }
-static inline struct number *place_of(uint64_t number, unsigned tenant)
+static inline struct number *place_of(uint64_t number, unsigned core)
 {
-	return &world.numbers[number - FIRST_NUMBER + tenant * phones()];
+	return &world.numbers[number - FIRST_NUMBER + core * phones()];
 }
-static inline unsigned tenant_of(const struct number *number)
+/* What is stored of a number is so by tenant. */
+static inline struct number *row_of(uint64_t number, unsigned tenant)
+{
+	return place_of(number, tenant * world.spots);
+}
+static inline unsigned core_of(const struct number *number)
 {
 	return (unsigned)((size_t)(number - world.numbers) / phones());
 }
@@ -281,6 +338,8 @@ void daemon_judge(struct node *node); /* says whether it is sick */
 terms daemon_wish(const struct number *number);
 /* Wanted at the other tenant's core, which has not confirmed it yet: this one keeps it. */
 bool daemon_lingers(const struct number *number);
+bool daemon_may_linger(const struct number *number); /* as far as is known here */
+unsigned daemon_tenant(const char *name);            /* its index; "": the first */
 struct wanted *daemon_wanted(const struct node *node);
 struct api_client *daemon_client(struct node *node, unsigned tenant);
 struct node *daemon_of(struct api_client *client, unsigned *ret_tenant);
@@ -303,10 +362,37 @@ const struct config_postgres *member_config(const struct node *node);
 /* The thread that runs sleeps. False: its process died meanwhile. */
 bool member_sleep(struct node *node, mono_ms until);
 
+/* ---- reload.c: tenants that come, change and go ---- */
+void reload_begin(void);
+void reload_draw(bool soon); /* another configuration; soon: it is read at once */
+void reload_revoke(uint32_t account);
+void reload_read(struct node *node);
+void reload_start(struct node *node); /* instead of keeper_create() */
+void reload_run(struct node *node);   /* after keeper_run() */
+void reload_destroy(struct node *node);
+void reload_moved(struct node *node); /* a connection leads elsewhere */
+void reload_confirmed(const struct number *number);
+void reload_judge(void);
+void reload_judge_end(void);
+const char *tenant_name(unsigned tenant);
+/* Where a request goes. */
+unsigned reload_core(struct node *node, const struct api_client *client, const char *token);
+
+/* ---- wires.c: connections and tokens under links.c ---- */
+void wires_dial(uint32_t index);
+void wires_fetch(uint32_t index);
+void wires_told(uint32_t index);
+struct node *wires_teller(uint32_t index);  /* to whom that is told; NULL: it died */
+void wires_forget(const struct node *node); /* it dies */
+unsigned wires_target(const struct api_client *client, unsigned *ret_tenant);
+struct node *wires_node(const struct api_client *client);
+
 /* ---- core_model.c ---- */
 void core_arrive(uint32_t index);
 void core_answer(uint32_t index);
 void core_drop_daemon(struct node *node); /* it died: nobody waits for answers */
+/* It has gone over to another target than this one of the tenant's. */
+void core_drop_calls(const struct node *node, unsigned tenant, unsigned target);
 
 /* ---- store_model.c ---- */
 void store_lose_power(void);
@@ -331,7 +417,9 @@ void link_done(void);
 void fault_fair(uint32_t ttl_s); /* where a run begins */
 void fault_draw(void);
 void fault_end(uint32_t index);
-void fault_away(void);                            /* the second tenant's core, or not any more */
+/* The second tenant's core, or not any more; where tenants come and go one more, or this
+ * one not any more. */
+void fault_away(uint32_t which);
 mono_ms fault_down_time(const struct node *node); /* of a daemon that was killed */
 mono_ms fault_length(void);
 
