@@ -7,18 +7,23 @@
 /* A lease that stood still, seen with a beat's delay at its begin and at its end; then some
  * turns, as 16 shards are taken at a time. */
 #define TAKEOVER (world.lease_ms * 3 / 2 + 5 * SECOND)
-/* One that cannot reach the core hands over after a tenth of the TTL, if somebody else
- * does by then, who may have been in the same trouble until now. */
+/* One that cannot reach the core hands over after a tenth of the TTL (keeper_reach.c:
+ * patience()), if somebody else does by then, who may have been in the same trouble until now
+ * and have left as well: another tenth. */
 #define HANDOVER (TAKEOVER + 200 * (mono_ms)world.weather.ttl_s)
-/* A request for a token may come late, when its session is over. */
+/* A request for a token that was given up may arrive when its session is over: the statement
+ * looks at no other table. The row that it makes is of no use to anybody, and goes with the
+ * next join (database_join()). */
 #define WRITERS_LATE 1
-/* Without the database, counted from its loss: the lease, which is longer than a beat, is
- * time besides. */
+/* Without the database, counted from its loss. A node counts from before its last beat
+ * (lease.c: lease_standing()), which was a quarter of the lease before the loss at most, and
+ * has nine tenths of the lease before that time begins: more, so that nothing is allowed. */
 #define ALONE world.alone_ms
 /* A node knows that the database is away once a beat had no answer. */
 #define NOTICED (world.lease_ms / 4 + (world.lease_ms / 3 < 5000 ? world.lease_ms / 3 : 5000))
 
-/* Nothing changes hands any more after so long in which all is well: who was in trouble
+/* Nothing changes hands any more after so long in which all is well: each term is one that
+ * the design waits for, the longest of what was told of the TTL to any node. Who was in trouble
  * and has nothing to ask the core leaves after a tenth of the TTL it knows, and tries anew
  * after a fifth at most; who lags behind keeps its share for half a minute. */
 static mono_ms time_to_rest(void)
@@ -119,8 +124,9 @@ static struct node *owner_of(unsigned shard)
 /* It can go on with what it owns. */
 static bool is_fit(struct node *node)
 {
-	bool reaches =
-		node->to_database == WAY_OPEN && world.database == WAY_OPEN && !world.database_slow;
+	/* One that stood still has not beaten meanwhile: by its clock it was cut off. */
+	bool reaches = node->to_database == WAY_OPEN && world.database == WAY_OPEN &&
+		       !world.database_slow && clock_now() >= node->suspended_until;
 
 	if (!reaches)
 		node->database_back = 0;

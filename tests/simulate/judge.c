@@ -7,10 +7,16 @@
 /* Of calm before a lapse: a probe each 30 s finds out, the rate grows for 20 s, and the
  * number's own back-off may have 20 s left when little time is. */
 #define GRACE (90 * SECOND)
+/* Besides, where requests get lost: a probe that does takes its deadline, and the next one
+ * comes 30 s later. Each is lost with 0.36 at most, two of them often enough. */
+#define LOST_PROBES (2 * (DEADLINE + 30 * SECOND))
 /* Of calm until the core and the configuration agree: a number's back-off is at most a
  * minute, and may be drawn again after a last loss; what was said in vain is confirmed
  * after 30 s. */
 #define PATIENCE (5 * MINUTE)
+/* Where the core refuses up to six of ten: of a thousand numbers one is refused 14 times in a
+ * row, a minute apart. */
+#define REFUSED_PATIENCE (15 * MINUTE)
 /* Requests for one number: with little time left it is tried again after up to 20 s, a
  * few seconds often, by two nodes when it changes hands. */
 #define MINUTE_MAX (world.is_fleet ? 30 : 20)
@@ -190,6 +196,11 @@ static mono_ms excused_until(const struct number *number)
 	return core_of(number) && world.second_excused > until ? world.second_excused : until;
 }
 
+static mono_ms lost_probes(mono_ms ttl)
+{
+	return world.is_fleet && calm_for(&world.lossless) < ttl / 2 ? LOST_PROBES : 0;
+}
+
 /* It was to be refreshed when half of its time was left, at the latest. */
 void judge_lapse(struct number *number)
 {
@@ -205,7 +216,7 @@ void judge_lapse(struct number *number)
 	calm = world.is_fleet ? fleet_judge_calm(number, from, at)
 			      : calm_longest(calm_of(number), from, at);
 	if (excused_until(number) > at || world.unsure_until > at || number->wanted_since > from ||
-	    number->untold || calm < GRACE) {
+	    number->untold || calm < GRACE + lost_probes(ttl)) {
 		world.excused++;
 		return;
 	}
@@ -228,7 +239,8 @@ static void judge_number(struct number *number)
 		number->wrong_since = now;
 	since = number->wrong_since > calm->since ? number->wrong_since : calm->since;
 	if (calm->trouble || number->poison || excused_until(number) > now ||
-	    world.unsure_until > now || now - since < PATIENCE)
+	    world.unsure_until > now ||
+	    now - since < (world.weather.refuse > 0 ? REFUSED_PATIENCE : PATIENCE))
 		return;
 	fail("number %td is wanted as %u, held as %u for %lld s", number - world.numbers,
 	     daemon_wish(number), number->held, (long long)((now - since) / SECOND));
