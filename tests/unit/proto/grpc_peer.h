@@ -54,6 +54,7 @@ struct peer {
 	size_t reply_length;
 	atomic_uint calls;
 	struct peer_tag shutdown;
+	bool closed; /* nothing can be begun any more; the thread's */
 	pthread_mutex_t lock;
 	char authorization[256], msisdn[64], user_agent[128]; /* of the last call */
 };
@@ -256,6 +257,9 @@ static void peer_handle(struct peer_tag *tag, bool ok)
 {
 	struct peer_call *call = tag->call;
 
+	/* What had come for a call is handed out after the server's end too. To begin
+	 * something then, in a queue that is shut down, is the end of the process. */
+	ok = ok && !call->peer->closed;
 	if (tag->event == PEER_NEW && ok)
 		peer_on_new(call);
 	else if (tag->event == PEER_RECEIVED && ok && !call->answered)
@@ -276,6 +280,7 @@ static void *peer_thread(void *arg)
 		if (event.type == GRPC_QUEUE_SHUTDOWN)
 			return NULL;
 		if (event.tag == &peer->shutdown) {
+			peer->closed = true;
 			grpc_server_destroy(peer->server);
 			grpc_completion_queue_shutdown(peer->queue);
 			continue;
