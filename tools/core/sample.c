@@ -60,10 +60,11 @@ static void add_files(struct str *text, const json_t *d, const struct sample_opt
 	str_addf(text,
 		 "store: { sqlite: \"%s/breakout.db\" }\n"
 		 "cdr: { file: \"%s/cdr.jsonl\" }\n"
+		 "trace: { dir: \"%s/trace\" }\n"
 		 "admin: { socket: \"%s/breakout.sock\" }\n"
 		 "media: { address: \"%s\", ports: \"%u-%u\", threads: 1 }\n",
-		 options->folder, options->folder, options->folder, report_text(d, "address"),
-		 options->media_min, options->media_max);
+		 options->folder, options->folder, options->folder, options->folder,
+		 report_text(d, "address"), options->media_min, options->media_max);
 }
 
 static void add_services(struct str *text, const json_t *d)
