@@ -142,35 +142,72 @@ void metrics_each(void (*visit)(const struct metric *metric, void *arg), void *a
 			visit(metric, arg);
 }
 
-static bool named_before(const struct metric *head, const struct metric *metric)
+void metrics_each_own(void (*visit)(struct metric *metric, void *arg), void *arg)
 {
-	for (const struct metric *other = head; other != metric; other = next_of(other))
-		if (!strcmp(other->name, metric->name))
-			return true;
-	return false;
+	for (struct metric *metric = first_registered(); metric; metric = next_of(metric))
+		visit(metric, arg);
 }
 
-static void value_text(struct str *to, const struct metric *metric)
+/* ---- as text ---- */
+
+struct sums {
+	struct metric_sum *list;
+	size_t count, room;
+	bool failed;
+};
+
+static void keep_sum(const struct metric_sum *sum, void *arg)
 {
-	if (metric->labels)
-		str_addf(to, "%s{%s}", metric->name, metric->labels);
+	struct sums *sums = arg;
+
+	if (sums->count == sums->room) {
+		size_t room = sums->room ? 2 * sums->room : 256;
+		struct metric_sum *more = reallocarray(sums->list, room, sizeof(*more));
+
+		if (!more) {
+			sums->failed = true;
+			return;
+		}
+		sums->list = more;
+		sums->room = room;
+	}
+	sums->list[sums->count++] = *sum;
+}
+
+static void value_text(struct str *to, const struct metric_sum *sum)
+{
+	if (sum->labels)
+		str_addf(to, "%s{%s}", sum->name, sum->labels);
 	else
-		str_add(to, metric->name);
-	str_addf(to, " %" PRId64 "\n", metric_get(metric));
+		str_add(to, sum->name);
+	str_addf(to, " %" PRId64 "\n", sum->value);
+}
+
+/* By name, then labels: a family's stand together. */
+static int compare(const void *a, const void *b)
+{
+	const struct metric_sum *one = a, *other = b;
+	int order = strcmp(one->name, other->name);
+
+	return order ? order
+		     : strcmp(one->labels ? one->labels : "", other->labels ? other->labels : "");
 }
 
 void metrics_text(struct str *to)
 {
-	const struct metric *head = first_registered(); /* who registers meanwhile comes later */
+	struct sums sums = { 0 };
 
-	for (const struct metric *metric = head; metric; metric = next_of(metric)) {
-		if (named_before(head, metric))
-			continue;
-		str_addf(to, "# HELP %s %s\n# TYPE %s %s\n", metric->name,
-			 metric->help ? metric->help : "", metric->name,
-			 metric->kind == METRIC_COUNTER ? "counter" : "gauge");
-		for (const struct metric *same = metric; same; same = next_of(same))
-			if (!strcmp(same->name, metric->name) && !hidden(same))
-				value_text(to, same);
+	metrics_each_sum(keep_sum, &sums);
+	if (sums.count)
+		qsort(sums.list, sums.count, sizeof(*sums.list), compare);
+	for (size_t i = 0; i < sums.count; i++) {
+		const struct metric_sum *sum = &sums.list[i];
+
+		if (i == 0 || strcmp(sum->name, sum[-1].name))
+			str_addf(to, "# HELP %s %s\n# TYPE %s %s\n", sum->name, sum->help,
+				 sum->name, sum->kind == METRIC_COUNTER ? "counter" : "gauge");
+		value_text(to, sum);
 	}
+	to->failed = to->failed || sums.failed;
+	free(sums.list);
 }

@@ -17,8 +17,9 @@
 static struct metric elders_count =
 	METRIC_GAUGE_INIT("breakout_predecessors", NULL,
 			  "Processes that were here before a restart and have calls yet.");
-static struct metric elders_have = METRIC_GAUGE_INIT(
-	"breakout_predecessor_calls", NULL, "Calls of these; breakout_calls has ours alone.");
+static struct metric elders_have =
+	METRIC_GAUGE_INIT("breakout_predecessor_calls", NULL,
+			  "Calls of these, which breakout_calls_active counts too.");
 
 struct elder {
 	struct elder *next; /* older */
@@ -92,6 +93,7 @@ static void on_end(struct elder *elder)
 	if (!elder->said_gone && elder->known.socket[0])
 		(void)unlink(elder->known.socket); /* it is nobody's, and may be gone already */
 	successor_forget_elder(daemon, elder->known.pid);
+	share_end(daemon, elder->known.pid);
 	forget(elder);
 	tell(daemon);
 }
@@ -120,6 +122,7 @@ static void on_calls(struct elder *elder, struct unpack *from)
 	elder->trunk_count = 0;
 	while (take_trunk(elder, from))
 		;
+	elder->known.legs = from->failed ? 0 : (size_t)unpack_number(from);
 	tell(elder->daemon);
 }
 
@@ -144,6 +147,9 @@ static void on_link(int fd, void *arg)
 		case HANDOVER_NOTICE:
 			if (service_take_notice(elder->daemon->service, &from) < 0)
 				log_error("main", "restart: a notice of a message is lost");
+			break;
+		case HANDOVER_SHARE:
+			(void)share_hear(elder->daemon, &from); /* its own */
 			break;
 		case HANDOVER_GONE:
 			elder->said_gone = true;
@@ -233,6 +239,15 @@ int elders_send(const struct daemon *daemon, int link)
 	return err;
 }
 
+int elders_pass_on(const struct daemon *daemon, int link)
+{
+	int err = 0;
+
+	for (const struct elder *at = daemon->elders; at && !err; at = at->next)
+		err = share_pass_on(at->known.pid, link);
+	return err;
+}
+
 void elders_set_silent(struct daemon *daemon, bool silent)
 {
 	for (struct elder *at = daemon->elders; at; at = at->next)
@@ -248,6 +263,7 @@ void elders_leave(struct daemon *daemon)
 	for (struct elder *at = daemon->elders; at; at = at->next) {
 		close(at->link);
 		at->link = -1;
+		share_leave(daemon, at->known.pid);
 		neighbour_leave(at->neighbour);
 	}
 	daemon->restart.elder_count = 0;

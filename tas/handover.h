@@ -16,6 +16,8 @@
  *     old  PHONE      where one device is; each
  *     old  STORE_END  whether all that the core was told stands there
  *     new  PREPARED   it has read the store
+ *     old  SHARE      what it, and each one before it, has counted: whose it is, of what, how
+ *                     many; each
  *     old  GO         the sockets are the new one's from now on; its number, as CALLS, and
  *                     where it listens for the operator
  *     new  HEIR       its number, to those that were before the old one: links with them
@@ -23,6 +25,7 @@
  *     both NEIGHBOUR_ frames: neighbour.h
  *     old  CALLS      how many go on there, for how long at most, and how many each trunk
  *                     has of them; each second
+ *     old  SHARE      of what it has counted, what has changed; each second, and at its end
  *     new  END        they shall end now
  *     old  NOTICE     of a message that was left and nobody was told of; each
  *     old  GONE       it ends, and nothing is left in it
@@ -60,7 +63,8 @@ enum handover_frame {
 	HANDOVER_CALLS,
 	HANDOVER_END,
 	HANDOVER_NOTICE,
-	HANDOVER_GONE
+	HANDOVER_GONE,
+	HANDOVER_SHARE
 };
 
 struct config;
@@ -107,6 +111,20 @@ int predecessor_admin_socket(const char *name, void *daemon);
 void predecessor_close_unused(struct daemon *daemon);
 void predecessor_done(struct daemon *daemon);
 
+/* ---- what is counted for all of them: share.c ---- */
+
+/* To one that takes our place: metrics, calls of numbers and of targets. all: even what has
+ * not changed. 0 or -errno: then it is all that it has to hear next. */
+int share_tell(const struct daemon *daemon, int link, bool all) MUST_CHECK;
+/* The metrics that `process`, which lives, has told us. 0 or -errno. */
+int share_pass_on(int process, int link) MUST_CHECK;
+/* Of all those, and of ourselves. 0 or -errno. */
+int share_hand_over(const struct daemon *daemon, int link) MUST_CHECK;
+int share_hear(struct daemon *daemon, struct unpack *from); /* whose it is */
+/* It is gone: what it has counted stays, what it had in progress does not count. */
+void share_end(struct daemon *daemon, int process);
+void share_leave(struct daemon *daemon, int process); /* it is another's to hear */
+
 /* ---- those that have calls yet: elders.c ---- */
 
 /* One, the youngest first. 0 or -errno. */
@@ -115,9 +133,10 @@ bool elders_live(const struct daemon *daemon);
 size_t elders_calls(const struct daemon *daemon);
 void elders_end_calls(struct daemon *daemon);
 void elders_tell_heir(struct daemon *daemon); /* that we are theirs */
-/* To a process that takes our place: their links; then nothing is heard of them here; then
- * they are that process's. 0 or -errno. */
+/* To a process that takes our place: their links; what they have counted; then nothing is heard of
+ * them here; then they are that process's. 0 or -errno. */
 int elders_send(const struct daemon *daemon, int link) MUST_CHECK;
+int elders_pass_on(const struct daemon *daemon, int link) MUST_CHECK;
 void elders_set_silent(struct daemon *daemon, bool silent);
 void elders_leave(struct daemon *daemon);
 void elders_done(struct daemon *daemon);

@@ -28,6 +28,7 @@ struct predecessor {
 		struct restart_elder known;
 	} elders[RESTART_ELDERS_MAX];
 	size_t elder_count;
+	int pid; /* 0: not known yet */
 	struct inherited_socket *sip;
 	struct named_socket *admin;
 	size_t sip_count, admin_count;
@@ -328,6 +329,17 @@ static int add_elders(struct predecessor *predecessor)
 	return err;
 }
 
+/* What it, or one before it, has counted. */
+static void hear(struct predecessor *predecessor, struct unpack *from)
+{
+	int pid = share_hear(predecessor->daemon, from);
+
+	for (size_t i = 0; i < predecessor->elder_count; i++)
+		if (predecessor->elders[i].known.pid == pid)
+			return;
+	predecessor->pid = pid;
+}
+
 int predecessor_take_place(struct daemon *daemon)
 {
 	struct predecessor *predecessor = daemon->predecessor;
@@ -340,12 +352,17 @@ int predecessor_take_place(struct daemon *daemon)
 		return 0;
 	if (predecessor->link >= 0)
 		(void)handover_send(predecessor->link, HANDOVER_PREPARED, NULL, -1);
-	while ((kind = next_frame(predecessor, &from)) && kind != HANDOVER_GO)
+	while ((kind = next_frame(predecessor, &from)) && kind != HANDOVER_GO) {
+		if (kind == HANDOVER_SHARE)
+			hear(predecessor, &from);
 		fd_frame_done(&predecessor->frame);
+	}
 	if (kind) {
 		unpack_elder(&from, &known);
 		err = elders_add(daemon, predecessor->link, &known);
 		predecessor->link = -1;
+	} else if (predecessor->pid) {
+		share_end(daemon, predecessor->pid);
 	}
 	if (!err)
 		err = add_elders(predecessor);

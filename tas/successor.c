@@ -37,6 +37,7 @@ struct successor {
 	struct timer timer;
 	struct neighbour *neighbour; /* NULL before SERVING, or it has died */
 	bool stops;                  /* it ends itself: nothing is passed on any more */
+	bool tell_all;               /* it may have missed what we have counted */
 	struct fd_frame frame;
 };
 
@@ -264,9 +265,11 @@ static void on_prepared(struct successor *successor)
 	}
 	set_silent(daemon, true);
 	tell_manager(successor->pid);
+	err = share_hand_over(daemon, successor->link);
 	know_oneself(daemon, &known);
 	pack_elder(&rest, &known);
-	err = handover_send(successor->link, HANDOVER_GO, &rest, -1);
+	if (!err)
+		err = handover_send(successor->link, HANDOVER_GO, &rest, -1);
 	str_done(&rest);
 	if (err) {
 		set_silent(daemon, false);
@@ -300,8 +303,10 @@ static void tell_calls(struct successor *successor)
 	pack_number(&rest, left > 0 ? (uint64_t)left / 1000 : 0);
 	service_each_trunk(daemon->service, pack_trunk, &rest);
 	pack_text(&rest, "");
+	pack_number(&rest, sip_endpoint_leg_count(daemon->endpoint));
 	(void)handover_send(successor->link, HANDOVER_CALLS, &rest, -1);
 	str_done(&rest);
+	successor->tell_all = share_tell(daemon, successor->link, successor->tell_all) < 0;
 }
 
 /* Who connects hears that nobody is there instead of waiting. */
@@ -334,6 +339,8 @@ static void on_heir(struct successor *successor, struct unpack *from)
 	log_info("main", "restart: pid=%d has the place of pid=%d", (int)pid, (int)successor->pid);
 	successor->pid = pid;
 	neighbour_renew(successor->neighbour);
+	successor->tell_all = true;
+	tell_calls(successor);
 }
 
 static void on_refused(struct successor *successor, struct unpack *from)
@@ -574,8 +581,10 @@ void successor_done(struct daemon *daemon)
 
 	if (!successor)
 		return;
-	if (successor->phase == SERVING && daemon->service)
+	if (successor->phase == SERVING && daemon->service) {
 		service_hand_over_notices(daemon->service, send_notice, successor);
+		tell_calls(successor); /* for the last time */
+	}
 	(void)handover_send(successor->link,
 			    successor->phase == SERVING ? HANDOVER_GONE : HANDOVER_CANCEL, NULL,
 			    -1);

@@ -68,7 +68,7 @@ struct admin_restart {
 	/* Were here before us, and still have calls; the youngest first. */
 	struct restart_elder {
 		int pid;
-		size_t calls;
+		size_t calls, legs;
 		unsigned for_s;                   /* until they are ended */
 		char socket[RESTART_SOCKET_ROOM]; /* as admin_options.socket_path; "": none */
 	} elders[RESTART_ELDERS_MAX];

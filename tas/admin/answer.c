@@ -300,18 +300,21 @@ static json_t *sip_status(const struct admin_options *options, const char *numbe
 	struct sip_endpoint *endpoint = options->endpoint;
 	bool asked = endpoint && options->asks_sbc;
 	struct line_count lines = { 0, 0 };
+	size_t elder_calls, elder_legs;
 	json_t *status;
 
 	(void)number;
 	if (options->service)
 		service_each_line(options->service, count_line, &lines);
-	status = json_pack("{s:o, s:I, s:I, s:o, s:b, s:i, s:i, s:s}", "media", verdicts_json(),
-			   "calls", (json_int_t)call_room_count(options->calls), "legs",
-			   (json_int_t)(endpoint ? sip_endpoint_leg_count(endpoint) : 0), "sbc_ok",
-			   asked ? json_boolean(sip_endpoint_keepalive_ok(endpoint)) : json_null(),
-			   "draining", options->draining(options->arg), "trunk_addresses",
-			   lines.known, "trunk_addresses_down", lines.down, "config",
-			   options->service ? service_config(options->service)->version : "");
+	restart_count(options, &elder_calls, &elder_legs);
+	status = json_pack(
+		"{s:o, s:I, s:I, s:o, s:b, s:i, s:i, s:s}", "media", verdicts_json(), "calls",
+		(json_int_t)(call_room_count(options->calls) + elder_calls), "legs",
+		(json_int_t)((endpoint ? sip_endpoint_leg_count(endpoint) : 0) + elder_legs),
+		"sbc_ok", asked ? json_boolean(sip_endpoint_keepalive_ok(endpoint)) : json_null(),
+		"draining", options->draining(options->arg), "trunk_addresses", lines.known,
+		"trunk_addresses_down", lines.down, "config",
+		options->service ? service_config(options->service)->version : "");
 	if (status)
 		json_object_set_new(status, "load", load_json(options->load));
 	if (status)
@@ -743,13 +746,12 @@ static json_t *answer_pauses(struct answerer *answerer, const char *unused)
 	return pauses_answer(answerer->options.registrar);
 }
 
-static void add_metric(const struct metric *metric, void *arg)
+static void add_metric(const struct metric_sum *sum, void *arg)
 {
-	json_t *entry = json_pack("{s:s, s:s, s:s, s:s, s:I}", "name", metric->name, "labels",
-				  metric->labels ? metric->labels : "", "help",
-				  metric->help ? metric->help : "", "type",
-				  metric->kind == METRIC_COUNTER ? "counter" : "gauge", "value",
-				  (json_int_t)metric_get(metric));
+	json_t *entry = json_pack("{s:s, s:s, s:s, s:s, s:I}", "name", sum->name, "labels",
+				  sum->labels ? sum->labels : "", "help", sum->help, "type",
+				  sum->kind == METRIC_COUNTER ? "counter" : "gauge", "value",
+				  (json_int_t)sum->value);
 
 	json_array_append_new(arg, entry);
 }
@@ -762,7 +764,7 @@ static json_t *answer_metrics(struct answerer *answerer, const char *unused)
 	(void)answerer;
 	(void)unused;
 	if (metrics)
-		metrics_each(add_metric, metrics);
+		metrics_each_sum(add_metric, metrics);
 	metrics_text(&text);
 	result = json_pack("{s:o, s:s}", "metrics", metrics, "text", text.text ? text.text : "");
 	str_done(&text);

@@ -44,6 +44,17 @@ json_t *restart_elders(const struct admin_options *options, const char *unused)
 	return restart ? elders_json(restart) : json_array();
 }
 
+void restart_count(const struct admin_options *options, size_t *ret_calls, size_t *ret_legs)
+{
+	const struct admin_restart *restart = look(options);
+
+	*ret_calls = *ret_legs = 0;
+	for (size_t i = 0; restart && i < restart->elder_count; i++) {
+		*ret_calls += restart->elders[i].calls;
+		*ret_legs += restart->elders[i].legs;
+	}
+}
+
 void restart_add(const struct admin_options *options, json_t *status)
 {
 	const struct admin_restart *restart = look(options);

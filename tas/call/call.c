@@ -25,7 +25,7 @@ int call_room_create(struct call_room **ret_room, const struct call_room_options
 	room->standing = options->standing;
 	room->standing_arg = options->standing_arg;
 	room->limits = options->limits;
-	err = str_map_create(&room->numbers);
+	err = shared_count_create(&room->numbers);
 	if (!err && options->cdr_file)
 		err = (options->beside ? cdr_writer_create_beside : cdr_writer_create)(
 			&room->cdr, options->cdr_file, options->records);
@@ -44,38 +44,23 @@ struct call_room *call_room_destroy(struct call_room *room)
 	room->empty = NULL;
 	call_room_end_all(room, CAUSE_DRAINING);
 	cdr_writer_destroy(room->cdr);
-	str_map_destroy(room->numbers);
+	shared_count_destroy(room->numbers);
 	free(room);
 	return NULL;
-}
-
-static size_t calls_of(const struct call_room *room, const char *number)
-{
-	return (size_t)(uintptr_t)str_map_find(room->numbers, number);
 }
 
 /* A number that finds no memory is not limited for this call. */
 static void count_number(struct call *call)
 {
 	const char *number = call->plan->number;
-	size_t calls = calls_of(call->room, number);
 
-	call->counted = number[0] && str_map_put(call->room->numbers, number,
-						 (void *)(uintptr_t)(calls + 1)) == 0;
+	call->counted = number[0] && shared_count_add(call->room->numbers, number);
 }
 
 static void uncount_number(struct call *call)
 {
-	const char *number = call->plan->number;
-	size_t calls = calls_of(call->room, number);
-
-	if (!call->counted)
-		return;
-	if (calls <= 1)
-		(void)str_map_remove(call->room->numbers, number); /* the value is no pointer */
-	else if (str_map_put(call->room->numbers, number, (void *)(uintptr_t)(calls - 1)) < 0)
-		log_error("call",
-			  "no memory to count the calls of a number"); /* replaces: cannot */
+	if (call->counted)
+		shared_count_remove(call->room->numbers, call->plan->number);
 }
 
 static void link_call(struct call_room *room, struct call *call)
@@ -170,8 +155,9 @@ static void log_full(struct call_room *room, const struct call *call, bool numbe
 static int admit(struct call_room *room, const struct call *call, struct ending *ret_ending)
 {
 	const struct call_limits *limits = &room->limits;
-	bool number_full = limits->calls_per_number &&
-			   calls_of(room, call->plan->number) >= limits->calls_per_number;
+	bool number_full =
+		limits->calls_per_number &&
+		shared_count_of_all(room->numbers, call->plan->number) >= limits->calls_per_number;
 
 	if (call->plan->emergency)
 		return 0;
@@ -237,6 +223,11 @@ int call_start(struct call_room *room, struct leg *take_a, struct call_plan *tak
 void call_room_set_beside(struct call_room *room, size_t calls)
 {
 	room->beside = calls;
+}
+
+struct shared_count *call_room_numbers(struct call_room *room)
+{
+	return room->numbers;
 }
 
 void call_room_set_limits(struct call_room *room, const struct call_limits *limits)

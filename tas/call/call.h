@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include "base/clock.h"
 #include "base/macros.h"
+#include "base/shared_count.h"
 #include "base/timer_wheel.h"
 #include "config/config.h"
 #include "media/media.h"
@@ -192,9 +193,11 @@ int call_room_create(struct call_room **ret_room,
 		     const struct call_room_options *options) MUST_CHECK;
 struct call_room *call_room_destroy(struct call_room *room); /* ends what is left */
 
-/* For calls that begin from now on. */
 /* Calls of other processes that the limit of calls counts too. */
 void call_room_set_beside(struct call_room *room, size_t calls);
+/* How many calls each registered number has, here and in other processes. */
+struct shared_count *call_room_numbers(struct call_room *room);
+/* For calls that begin from now on. */
 void call_room_set_limits(struct call_room *room, const struct call_limits *limits);
 
 /* Takes leg A and plan, also on failure: A is then refused, with 503 when the
@@ -303,8 +306,9 @@ enum call_verdict {
 	VERDICT_NO_MEDIA, /* nothing comes from either */
 	VERDICT_BYPASSED  /* the media does not go through us */
 };
-const char *call_verdict_name(enum call_verdict verdict);  /* "ok", "one-way" */
-size_t call_room_verdict_count(enum call_verdict verdict); /* calls in progress; any thread */
+const char *call_verdict_name(enum call_verdict verdict); /* "ok", "one-way" */
+/* Calls in progress, in other processes too. Any thread. */
+size_t call_room_verdict_count(enum call_verdict verdict);
 #define CALL_VERDICT_ROOM 320
 
 /* A copy for the admin room. */

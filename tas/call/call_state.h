@@ -175,7 +175,7 @@ struct call_room {
 	struct timer_wheel *wheel;
 	struct cdr_writer *cdr; /* NULL: no file */
 	struct call_limits limits;
-	struct str_map *numbers; /* registered number -> its calls, as an integer */
+	struct shared_count *numbers; /* calls of each registered number */
 	bool draining;
 	size_t count, beside; /* beside: of other processes */
 	uint64_t started;     /* calls, since create */

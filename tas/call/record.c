@@ -13,7 +13,8 @@
 #include "tas/call/call_state.h"
 #include "tas/call/record_line.h"
 
-static struct metric active = METRIC_GAUGE_INIT("breakout_calls_active", NULL, "Calls in progress");
+static struct metric active =
+	METRIC_GAUGE_SUM_INIT("breakout_calls_active", NULL, "Calls in progress");
 static char result_labels[CAUSE_COUNT][48];
 static struct metric results[CAUSE_COUNT];
 

@@ -17,8 +17,8 @@
 
 #define VERDICT_COUNT (VERDICT_BYPASSED + 1)
 #define GAUGE(name)                                                                                \
-	METRIC_GAUGE_INIT("breakout_calls_media", "verdict=\"" name "\"",                          \
-			  "Answered calls in progress, by what is heard")
+	METRIC_GAUGE_SUM_INIT("breakout_calls_media", "verdict=\"" name "\"",                      \
+			      "Answered calls in progress, by what is heard")
 #define COUNTER(name)                                                                              \
 	METRIC_COUNTER_INIT("breakout_call_media_total", "verdict=\"" name "\"",                   \
 			    "Answered calls that ended, by what was heard last")
@@ -55,7 +55,7 @@ const char *call_verdict_name(enum call_verdict verdict)
 
 size_t call_room_verdict_count(enum call_verdict verdict)
 {
-	return (size_t)metric_get(&running[verdict]);
+	return (size_t)metric_sum(&running[verdict]);
 }
 
 /* ---- judging ---- */

@@ -7,12 +7,12 @@
 #include "base/hash.h"
 
 struct order_book {
-	struct str_map *targets; /* name -> struct presence, owned */
-	struct str_map *shares;  /* "rule name" -> struct share, owned */
+	struct shared_count *calls; /* by target: rung or talking */
+	struct str_map *targets;    /* name -> struct presence, owned */
+	struct str_map *shares;     /* "rule name" -> struct share, owned */
 };
 
 struct presence {
-	unsigned calls;  /* rung or talking */
 	mono_ms done_ms; /* the last call it answered ended; 0: never */
 };
 
@@ -27,7 +27,8 @@ int order_book_create(struct order_book **ret_book)
 
 	if (!book)
 		return -ENOMEM;
-	if (str_map_create(&book->targets) < 0 || str_map_create(&book->shares) < 0) {
+	if (shared_count_create(&book->calls) < 0 || str_map_create(&book->targets) < 0 ||
+	    str_map_create(&book->shares) < 0) {
 		order_book_destroy(book);
 		return -ENOMEM;
 	}
@@ -53,6 +54,7 @@ struct order_book *order_book_destroy(struct order_book *book)
 {
 	if (!book)
 		return NULL;
+	shared_count_destroy(book->calls);
 	map_destroy(book->targets);
 	map_destroy(book->shares);
 	free(book);
@@ -73,17 +75,21 @@ static void *find_or_add(struct str_map *map, const char *key, size_t size)
 	return NULL;
 }
 
+struct shared_count *order_book_calls(struct order_book *book)
+{
+	return book->calls;
+}
+
 void order_book_news(struct order_book *book, const char *target, enum call_target_news news)
 {
-	struct presence *presence = find_or_add(book->targets, target, sizeof(*presence));
+	struct presence *presence;
 
-	if (!presence)
-		return;
-	if (news == CALL_TARGET_TAKEN)
-		presence->calls++;
-	else if (presence->calls)
-		presence->calls--;
-	if (news == CALL_TARGET_DONE)
+	if (news != CALL_TARGET_TAKEN)
+		shared_count_remove(book->calls, target);
+	else if (!shared_count_add(book->calls, target))
+		return; /* no memory: it is free in our eyes */
+	presence = find_or_add(book->targets, target, sizeof(*presence));
+	if (presence && news == CALL_TARGET_DONE)
 		presence->done_ms = clock_now();
 }
 
@@ -91,9 +97,7 @@ void order_book_news(struct order_book *book, const char *target, enum call_targ
 
 static bool is_busy(const struct order_book *book, const struct order_target *target)
 {
-	const struct presence *presence = str_map_find(book->targets, target->name);
-
-	return target->one_phone && presence && presence->calls;
+	return target->one_phone && shared_count_of_all(book->calls, target->name);
 }
 
 static size_t leave_out_busy(const struct order_book *book, struct order_target *targets,

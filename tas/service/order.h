@@ -11,6 +11,7 @@
 #ifndef BREAKOUT_TAS_SERVICE_ORDER_H
 #define BREAKOUT_TAS_SERVICE_ORDER_H
 
+#include "base/shared_count.h"
 #include "config/config.h"
 #include "tas/call/call.h"
 
@@ -19,6 +20,8 @@ struct order_book; /* opaque */
 int order_book_create(struct order_book **ret_book) MUST_CHECK;
 struct order_book *order_book_destroy(struct order_book *book);
 
+/* How many calls each target has, here and in other processes. */
+struct shared_count *order_book_calls(struct order_book *book);
 /* What a target's calls do: see call_room_on_target(). */
 void order_book_news(struct order_book *book, const char *target, enum call_target_news news);
 

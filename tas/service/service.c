@@ -159,6 +159,11 @@ static int read_secrets(struct service_room *room)
 	return err ? err : webhook_secrets_read(room);
 }
 
+struct shared_count *service_target_calls(struct service_room *room)
+{
+	return order_book_calls(room->orders);
+}
+
 static void on_target(const char *target, enum call_target_news news, void *arg)
 {
 	struct service_room *room = arg;

@@ -100,6 +100,10 @@ void service_each_trunk(const struct service_room *room,
 void service_forget_beside(struct service_room *room);
 void service_add_beside(struct service_room *room, const char *trunk, unsigned calls);
 
+/* How many calls each target of rules has, here and in other processes: who has one is not
+ * rung for a second. */
+struct shared_count *service_target_calls(struct service_room *room);
+
 /* Whether no address of a trunk (by its index in the configuration) answers. */
 bool service_trunk_is_down(const struct service_room *room, size_t trunk);
 /* Whether every way of a service's rules is a trunk that is down. Announcements are no

@@ -70,7 +70,7 @@ struct tls_session {
 };
 
 static struct metric live_sessions =
-	METRIC_GAUGE_INIT("breakout_tls_sessions", NULL, "TLS sessions of SIP connections");
+	METRIC_GAUGE_SUM_INIT("breakout_tls_sessions", NULL, "TLS sessions of SIP connections");
 
 static int session_index = -1, profile_index = -1;
 static struct tls_profile *entered; /* SIP thread */

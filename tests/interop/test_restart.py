@@ -4,6 +4,7 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -274,6 +275,59 @@ def stopping_waits_for_the_old_one(folder, pki):
         assert daemon.records()[0]["cause"] == "draining", daemon.records()
 
 
+def counted(daemon, name):
+    """Of all its labels."""
+    lines = daemon.ctl("metrics").stdout.splitlines()
+    return sum(int(line.split()[-1]) for line in lines if re.match(name + r"[ {]", line))
+
+
+def what_is_counted_is_of_all(folder, pki):
+    """Over two restarts counters go on, calls in progress are those of all, and the limit of
+    a number's calls holds; one that is killed takes its calls with it and no count."""
+    with place(pki, limits={"calls_per_number": 2}) as (load, daemon):
+        def talk():
+            call = load.start("loop", None)
+            load.run(lambda: call.a.ok and call.b and call.b.confirmed)
+            return call
+
+        def assert_counted(active, ended):
+            status = daemon.status()
+            told = (counted(daemon, "breakout_calls_active"), status["calls"], status["legs"],
+                    counted(daemon, "breakout_calls_total"))
+            assert told == (active, active, 2 * active, ended), told
+
+        call_through(load)
+        talking = [talk(), talk()]
+        for call in talking[:1]:
+            load.hang_up(call)
+        load.run(lambda: talking[0].done)
+        wait_until("four have ended", lambda: counted(daemon, "breakout_calls_total") == 4)
+        assert daemon.restart().returncode == 0
+        assert_counted(1, 4)
+        lost = talk()
+        assert_counted(2, 4)
+        assert daemon.restart().returncode == 0
+        assert_counted(2, 4)
+        refused = load.start("loop", None)
+        load.run(lambda: any("SIP/2.0 486" in line for line in refused.story))
+        assert_counted(2, 5)
+        os.kill(daemon.pids[0], signal.SIGKILL)
+        for call in (lost, refused):
+            load.calls.remove(call)
+        wait_until("it is missed", lambda: len(daemon.status()["predecessors"]) == 1)
+        assert_counted(1, 5)
+        seen = time.monotonic() + 0.3  # that its connections have ended
+        load.run(lambda: time.monotonic() > seen)
+        load.start("loop", 0.1)
+        load.run(lambda: len(load.unfinished()) == 1)
+        load.hang_up(talking[1])
+        finish(load)
+        wait_until("the oldest ends", lambda: not alive(daemon.process.pid), 10)
+        wait_until("that is seen", lambda: "predecessors" not in daemon.status())
+        assert_counted(0, 7)
+        daemon.pids.pop(0)
+
+
 def devices_go_on(folder, pki):
     """Soft phones over TCP and UDP are called by the new one where they registered with the
     old one, which has the TCP connection; a call that is there goes on."""
@@ -341,6 +395,7 @@ tally.run_in_folders([
     ("the old one may be killed at any time", the_old_one_is_killed),
     ("what is on its way at the end is answered", what_is_on_its_way_at_the_end_is_answered),
     ("a stop waits for the calls of both", stopping_waits_for_the_old_one),
+    ("what is counted is of all", what_is_counted_is_of_all),
     ("soft phones are called where they are", devices_go_on),
 ])
 raise SystemExit(tally.close())

@@ -117,6 +117,26 @@ static void number_whose_call_ended_may_have_the_next(void **state)
 	assert_int_equal(call_room_count(rig->room), 0);
 }
 
+static void calls_of_a_number_in_other_processes_count_too(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *second = fake_leg_incoming("1", "2", "offer");
+	struct str told = { 0 };
+	struct unpack from;
+
+	limit(rig, 100, 1);
+	pack_text(&told, "+4799000001");
+	pack_number(&told, 1);
+	from = (struct unpack){ .at = told.text, .end = told.text + told.length };
+	assert_int_equal(shared_count_take(call_room_numbers(rig->room), 4711, &from), 0);
+	str_done(&told);
+	assert_int_equal(call_start(rig->room, second, RIG_PLAN(rig_loop())), -EBUSY);
+	assert_int_equal(second->farewell_status, 486);
+	shared_count_forget(call_room_numbers(rig->room), 4711);
+	rig_start(rig, "offer", RIG_PLAN(rig_loop()));
+	rig->refused = 1;
+}
+
 static void refused_call_leaves_a_record(void **state)
 {
 	struct rig *rig = *state;
@@ -263,6 +283,7 @@ int main(void)
 		BARE(a_drain_that_is_taken_back_lets_calls_in),
 		T(number_with_its_limit_of_calls_is_busy),
 		T(number_whose_call_ended_may_have_the_next),
+		T(calls_of_a_number_in_other_processes_count_too),
 		T(refused_call_leaves_a_record),
 		T(new_limits_hold_for_the_next_call),
 		T(calls_of_other_processes_count_too),

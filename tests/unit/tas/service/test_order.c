@@ -131,6 +131,21 @@ static void phone_with_a_call_is_left_out(void **state)
 	assert_string_equal(rung_of(*state, RING_SEQUENCE, "r/1", 4), "abct");
 }
 
+static void phone_with_a_call_of_another_process_is_left_out(void **state)
+{
+	struct str told = { 0 };
+	struct unpack from;
+
+	pack_text(&told, "b");
+	pack_number(&told, 1);
+	from = (struct unpack){ .at = told.text, .end = told.text + told.length };
+	assert_int_equal(shared_count_take(order_book_calls(*state), 4711, &from), 0);
+	str_done(&told);
+	assert_string_equal(rung_of(*state, RING_SEQUENCE, "r/1", 4), "act");
+	shared_count_forget(order_book_calls(*state), 4711);
+	assert_string_equal(rung_of(*state, RING_SEQUENCE, "r/1", 4), "abct");
+}
+
 static void trunk_is_never_busy(void **state)
 {
 	order_book_news(*state, "t", CALL_TARGET_TAKEN);
@@ -170,6 +185,7 @@ int main(void)
 		T(longest_idle_is_whose_last_call_ended_first),
 		T(ringing_in_vain_leaves_a_phone_idle),
 		T(phone_with_a_call_is_left_out),
+		T(phone_with_a_call_of_another_process_is_left_out),
 		T(trunk_is_never_busy),
 		T(all_ring_when_all_have_a_call),
 		T(news_of_nobodys_call_are_harmless),
