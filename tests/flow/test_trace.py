@@ -23,8 +23,10 @@ collector.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
 collector.bind(("127.0.0.1", 0))
 collector.settimeout(5)
 KEPT = core.folder / "kept"
-tas.config.write_text(tas.config.read_text() + "trace: { memory: 128KiB, hep: { to: \"127.0.0.1:"
-                      f"{collector.getsockname()[1]}\", id: 77 }}, dir: \"{KEPT}\" }}\n")
+TRACE = ("trace: { memory: 128KiB, hep: { to: \"127.0.0.1:"
+         f"{collector.getsockname()[1]}\", id: 77 }}, dir: \"{KEPT}\" }}")
+tas.config.write_text(re.sub(r"^trace: .*$", TRACE, tas.config.read_text(), flags=re.M))
+assert TRACE in tas.config.read_text()
 tas.start()
 tas.wait_registered()
 LOOP, FALLBACK = tas.numbers[0], tas.numbers[4]
