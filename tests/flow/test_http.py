@@ -43,7 +43,6 @@ def _configure(tokens, rate=1000):
         http_text += (f"      - {{ name: {role}, role: {owner}, "
                       f"token_file: {core.folder}/{role}.token }}\n")
     text = re.sub(r"^admin:.*\n", lambda _: http_text, text, flags=re.M)
-    text += f"trace: {{ dir: \"{core.folder}/trace\" }}\n"
     tas.config.write_text(text)
 
 
