@@ -249,7 +249,6 @@ static struct admin_options admin_options(struct daemon *daemon)
 				       .load = daemon->load,
 				       .traced = daemon->traced,
 				       .loop = daemon->loop,
-				       .asks_sbc = daemon->config->sip.keepalive_s > 0,
 				       .drain = daemon_drain,
 				       .undrain = daemon_undrain,
 				       .draining = daemon_draining,
@@ -394,6 +393,7 @@ int daemon_start(struct daemon *daemon, const sigset_t *signals)
 		err = registrar_start(daemon->registrar);
 	if (err)
 		return err;
+	service_take_up_notices(daemon->service);
 	start_watchdog(daemon);
 	tls_watch_look(&daemon->watch, &daemon->files, clock_wall());
 	daemon_plan_look(daemon);

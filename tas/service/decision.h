@@ -190,7 +190,7 @@ void webhook_add(struct decision *decision, const struct config_webhook *webhook
 /* Reads the files that the configuration names; one that cannot be read is
  * logged, and its webhook is not asked. 0 or -ENOMEM. */
 /* notice.c: who is told of a message; NULL: no memory (failed is set) */
-struct call_notice *notice_new(struct decision *decision, const struct config_webhook *server);
+struct call_notice *notice_new(struct decision *decision, const struct config_action *action);
 void notices_done(struct service_room *room);
 
 int webhook_secrets_read(struct service_room *room) MUST_CHECK;

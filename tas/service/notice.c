@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "base/timer_wheel.h"
 #include "tas/service/decision.h"
+#include "tas/service/untold.h"
 
 /* Seconds from one attempt to the next: a server that is being restarted is back within
  * the first, one that is being mended within the last. */
@@ -22,6 +23,7 @@ struct message_notice {
 	struct call_notice notice;
 	struct service_room *room;
 	char *url, *ca_file, *secret;
+	char *dir; /* of the mailboxes: where it waits from our stop to the next start */
 	bool unsigned_by_mistake; /* the secret could not be read */
 	unsigned deadline_ms, connections, queue;
 	/* Once told, the room's: */
@@ -42,10 +44,29 @@ static void notice_free(struct message_notice *notice)
 	}
 	free(notice->url);
 	free(notice->ca_file);
+	free(notice->dir);
 	secret_free(notice->secret);
 	free(notice->body);
 	free(notice->call);
 	free(notice);
+}
+
+/* A server that is told twice knows the message by its file. */
+static void leave(const struct message_notice *notice)
+{
+	const struct untold untold = { .url = notice->url,
+				       .call = notice->call,
+				       .body = notice->body };
+	int err = notice->dir ? untold_keep(notice->dir, &untold) : -ENOENT;
+
+	if (err)
+		log_error("service",
+			  "call=%s nobody was told of its message, and the notice cannot be kept "
+			  "in %s: %s. The message itself is kept",
+			  notice->call, notice->dir ? notice->dir : "?", strerror(-err));
+	else
+		log_notice("service", "call=%s nobody was told of its message: the next start does",
+			   notice->call);
 }
 
 void notices_done(struct service_room *room)
@@ -53,8 +74,7 @@ void notices_done(struct service_room *room)
 	while (room->notices) {
 		struct message_notice *notice = room->notices;
 
-		log_notice("service", "call=%s nobody was told of its message: we stop",
-			   notice->call);
+		leave(notice);
 		notice->ask = hook_cancel(notice->ask);
 		notice_free(notice);
 	}
@@ -219,6 +239,7 @@ static void pack(struct str *to, const struct message_notice *notice)
 	/* One that is on its way is not known to have been heard: it goes again. */
 	pack_number(to, notice->attempts - (notice->ask ? 1 : 0));
 	pack_number(to, wait > 0 ? (uint64_t)wait : 0);
+	pack_text(to, notice->dir);
 }
 
 void service_hand_over_notices(struct service_room *room,
@@ -270,6 +291,8 @@ int service_take_notice(struct service_room *room, struct unpack *from)
 	notice->queue = (unsigned)unpack_number(from);
 	notice->attempts = (unsigned)unpack_number(from);
 	wait = (mono_ms)unpack_number(from);
+	if (from->at < from->end) /* a process of an older version does not say */
+		notice->dir = unpack_copy(from);
 	if (from->failed || !notice->url || !notice->body || !notice->call) {
 		notice_free(notice);
 		return from->failed ? -EPROTO : -ENOMEM;
@@ -279,27 +302,87 @@ int service_take_notice(struct service_room *room, struct unpack *from)
 	return 0;
 }
 
-struct call_notice *notice_new(struct decision *decision, const struct config_webhook *server)
+/* For the server and the mailboxes of an action. NULL: no memory. */
+static struct message_notice *notice_create(struct service_room *room,
+					    const struct config_action *action)
 {
 	struct message_notice *notice = calloc(1, sizeof(*notice));
-	const char *secret =
-		decision->room->secrets ? decision->room->secrets[server->index] : NULL;
+	const struct config_webhook *server = action->notify;
+	const char *secret = room->secrets ? room->secrets[server->index] : NULL;
 
-	if (!notice) {
-		decision->failed = true;
+	if (!notice)
 		return NULL;
-	}
 	notice->notice = (struct call_notice){ .tell = notice_tell, .destroy = notice_destroy };
-	notice->room = decision->room;
+	notice->room = room;
 	timer_init(&notice->timer, on_timer, notice);
-	notice->url = decision_text(decision, strdup(server->url));
-	if (server->ca_file)
-		notice->ca_file = decision_text(decision, strdup(server->ca_file));
-	if (secret)
-		notice->secret = decision_text(decision, strdup(secret));
+	notice->url = strdup(server->url);
+	notice->ca_file = str_dup_or_null(server->ca_file);
+	notice->secret = str_dup_or_null(secret);
+	notice->dir = strdup(action->voicemail_dir);
 	notice->unsigned_by_mistake = server->secret_file && !secret;
 	notice->deadline_ms = server->deadline_ms;
 	notice->connections = server->connections;
 	notice->queue = server->queue;
-	return &notice->notice;
+	if (notice->url && notice->dir && !notice->ca_file == !server->ca_file &&
+	    !notice->secret == !secret)
+		return notice;
+	notice_free(notice);
+	return NULL;
+}
+
+struct call_notice *notice_new(struct decision *decision, const struct config_action *action)
+{
+	struct message_notice *notice = notice_create(decision->room, action);
+
+	if (!notice)
+		decision->failed = true;
+	return notice ? &notice->notice : NULL;
+}
+
+/* ---- what a stop left ---- */
+
+struct taking {
+	struct service_room *room;
+	const struct config_action *action;
+};
+
+static int take_untold(const struct untold *untold, void *arg)
+{
+	const struct taking *taking = arg;
+	struct message_notice *notice;
+
+	if (strcmp(untold->url, taking->action->notify->url))
+		return 0; /* another action's; or nobody's any more */
+	notice = notice_create(taking->room, taking->action);
+	if (!notice)
+		return -ENOMEM;
+	notice->body = strdup(untold->body);
+	notice->call = strdup(untold->call);
+	if (!notice->body || !notice->call || notice->unsigned_by_mistake) {
+		int err = notice->unsigned_by_mistake ? -ENOKEY : -ENOMEM;
+
+		notice_free(notice);
+		return err;
+	}
+	keep(notice);
+	timer_start(taking->room->wheel, &notice->timer, clock_now());
+	return 1;
+}
+
+static void take_of(struct service_room *room, const struct config_service *service)
+{
+	for (size_t i = 0; i < service->rule_count; i++)
+		for (size_t k = 0; k < service->rules[i].action_count; k++) {
+			const struct config_action *action = &service->rules[i].actions[k];
+
+			if (action->kind == ACTION_VOICEMAIL && action->notify)
+				untold_each(action->voicemail_dir, take_untold,
+					    &(struct taking){ room, action });
+		}
+}
+
+void service_take_up_notices(struct service_room *room)
+{
+	for (size_t i = 0; room->hooks && i < room->config->service_count; i++)
+		take_of(room, &room->config->services[i]);
 }

@@ -90,7 +90,7 @@ static void add_voicemail(struct decision *decision, const struct config_action 
 	mailbox->max_ms = action->message_s * 1000;
 	mailbox->silence_ms = action->silence_s * 1000;
 	if (action->notify)
-		mailbox->notice = notice_new(decision, action->notify);
+		mailbox->notice = notice_new(decision, action);
 	add_sound(decision, step, action);
 }
 

@@ -82,6 +82,8 @@ void service_forget_trunks(struct service_room *room);
 /* Registers again where it had left: we are not. */
 void service_return_to_trunks(struct service_room *room);
 
+/* Messages of voicemail that nobody had been told of at the last stop: they are told now. */
+void service_take_up_notices(struct service_room *room);
 /* Messages of voicemail that nobody has been told of yet: each to another process of ours,
  * which goes on with service_take_notice(). What `send` fails for stays. */
 void service_hand_over_notices(struct service_room *room,

@@ -297,6 +297,20 @@ def a_message_left_is_told():
     wait_until((core.folder / "mail" / "office" / notice["file"]).exists, 3, "the message itself")
 
 
+def a_notice_that_waits_is_told_after_the_next_start():
+    crm.says(http=500)
+    expect(core.call(OUT, MAIL, talk_ms=2400), outcome="answered", answered_by="tas")
+    wait_until(lambda: crm.requests, 3, "the notice of a message")
+    notice, = crm.requests
+    tas.kill(signal.SIGTERM)
+    crm.says()
+    tas.start()
+    wait_until(lambda: crm.requests, 3, "the same notice")
+    assert crm.requests == [notice], crm.requests
+    assert not list((core.folder / "mail").glob(".untold*"))
+    tas.wait_registered()
+
+
 def a_webhook_that_never_answers_is_asked_once_a_second():
     core.phone(OUT, "answer", ring_ms=0)
     crm.says("reject", delay=2)

@@ -2,12 +2,14 @@
 #include "tests/fake/service_rig.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/fd_link.h"
 #include "base/timer_wheel.h"
 
 static char secret_path[] = "/tmp/breakout-secret-XXXXXX";
+static char mail_dir[] = "/tmp/breakout-mail-XXXXXX";
 static struct config_webhook server = { .url = TEXT("https://crm.example.com/messages"),
 					.secret_file = secret_path,
 					.deadline_ms = 10000,
@@ -15,7 +17,7 @@ static struct config_webhook server = { .url = TEXT("https://crm.example.com/mes
 					.queue = 1000 };
 static struct config_action action = { .kind = ACTION_VOICEMAIL,
 				       .mailbox = TEXT("office"),
-				       .voicemail_dir = TEXT("/mail"),
+				       .voicemail_dir = mail_dir,
 				       .message_s = 60,
 				       .notify = &server };
 static struct config_rule rule = { .directions = 7, .actions = &action, .action_count = 1 };
@@ -23,12 +25,30 @@ static struct config_service office;
 static struct timer_wheel *wheel;
 static int hooks; /* somewhere to point to */
 
+/* Where the notice of leave() waits for the next start. */
+static const char *kept(void)
+{
+	static char path[128];
+
+	(void)snprintf(path, sizeof(path), "%s/.untold-0123456789abcdef", mail_dir);
+	return path;
+}
+
+static int start(struct service_rig *rig)
+{
+	return service_create(&rig->room,
+			      &(struct service_options){ .config = &rig->config,
+							 .hooks = (struct hook_room *)&hooks,
+							 .wheel = wheel });
+}
+
 static int setup(void **state)
 {
 	struct service_rig *rig;
 	int fd = mkstemp(strcpy(secret_path, "/tmp/breakout-secret-XXXXXX"));
 
 	assert_true(fd >= 0);
+	assert_non_null(mkdtemp(strcpy(mail_dir, "/tmp/breakout-mail-XXXXXX")));
 	assert_int_equal(write(fd, "s3cret\n", 7), 7);
 	close(fd);
 	assert_int_equal(rig_setup(state), 0);
@@ -41,10 +61,7 @@ static int setup(void **state)
 	service_destroy(rig->room);
 	clock_fake_set(1000);
 	assert_int_equal(timer_wheel_create(&wheel, 1000), 0);
-	return service_create(&rig->room,
-			      &(struct service_options){ .config = &rig->config,
-							 .hooks = (struct hook_room *)&hooks,
-							 .wheel = wheel });
+	return start(rig);
 }
 
 static int teardown(void **state)
@@ -54,6 +71,8 @@ static int teardown(void **state)
 	rig_services[RIG_OFFICE] = office;
 	unlink(secret_path);
 	err = rig_teardown(state); /* the room's timers first */
+	(void)unlink(kept());
+	assert_int_equal(rmdir(mail_dir), 0);
 	wheel = timer_wheel_destroy(wheel);
 	clock_real();
 	return err;
@@ -130,13 +149,88 @@ static void a_full_queue_is_an_attempt_too(void **state)
 	fake_hook_reply(HOOK_ANSWERED, 200, "");
 }
 
-static void what_waits_when_we_stop_is_let_go(void **state)
+static void restart(struct service_rig *rig)
+{
+	rig->room = service_destroy(rig->room);
+	assert_int_equal(start(rig), 0);
+	service_take_up_notices(rig->room);
+	pass(1);
+}
+
+/* On its way, and between two attempts; and once told it is not told again. */
+static void what_waits_when_we_stop_is_told_after_the_next_start(void **state)
+{
+	struct service_rig *rig = *state;
+	static char body[sizeof(fake_ask.body)];
+
+	leave(rig);
+	(void)snprintf(body, sizeof(body), "%s", fake_ask.body);
+	restart(rig);
+	assert_int_equal(fake_cancels, 1);
+	assert_int_equal(fake_posts, 2);
+	assert_string_equal(fake_ask.body, body);
+	assert_string_equal(fake_ask.secret, "s3cret");
+	assert_int_equal(access(kept(), F_OK), -1);
+	fake_hook_reply(HOOK_STATUS, 500, "");
+	restart(rig);
+	assert_int_equal(fake_posts, 3);
+	fake_hook_reply(HOOK_ANSWERED, 200, "");
+	restart(rig);
+	assert_int_equal(fake_posts, 3);
+}
+
+static void another_servers_notice_and_one_without_its_secret_wait_on(void **state)
+{
+	struct service_rig *rig = *state;
+	char *url = server.url, *secret = server.secret_file;
+
+	leave(rig);
+	server.url = TEXT("https://other.example.com/");
+	restart(rig);
+	server.url = url;
+	server.secret_file = TEXT("/nonexistent");
+	restart(rig);
+	assert_int_equal(fake_posts, 1);
+	server.secret_file = secret;
+	restart(rig);
+	assert_int_equal(fake_posts, 2);
+	fake_hook_reply(HOOK_ANSWERED, 200, "");
+}
+
+static void write_kept(const char *text)
+{
+	FILE *file = fopen(kept(), "w");
+
+	assert_non_null(file);
+	assert_true(fputs(text, file) >= 0);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void half_a_file_and_a_strange_one_tell_nothing(void **state)
+{
+	struct service_rig *rig = *state;
+
+	write_kept("breakout notice 1\nhttps://crm.example.com/messages\n0123456789abcdef\n");
+	restart(rig);
+	write_kept("breakout notice 1\nhttps://crm.example.com/messages\n01234567");
+	restart(rig);
+	write_kept("{}\n");
+	restart(rig);
+	write_kept("");
+	restart(rig);
+	assert_int_equal(fake_posts, 0);
+}
+
+/* It is said in the log, and that is all that can be done. */
+static void without_a_folder_it_is_lost(void **state)
 {
 	struct service_rig *rig = *state;
 
 	leave(rig);
-	rig->room = service_destroy(rig->room);
-	assert_int_equal(fake_cancels, 1);
+	assert_int_equal(rmdir(mail_dir), 0);
+	restart(rig);
+	assert_int_equal(fake_posts, 1);
+	assert_int_equal(mkdir(mail_dir, 0700), 0);
 }
 
 static char handed[1024];
@@ -230,7 +324,10 @@ int main(void)
 		T(a_message_is_told_signed_when_the_call_is_over),
 		T(a_server_that_does_not_take_it_is_asked_a_few_times),
 		T(a_full_queue_is_an_attempt_too),
-		T(what_waits_when_we_stop_is_let_go),
+		T(what_waits_when_we_stop_is_told_after_the_next_start),
+		T(another_servers_notice_and_one_without_its_secret_wait_on),
+		T(half_a_file_and_a_strange_one_tell_nothing),
+		T(without_a_folder_it_is_lost),
 		T(another_process_goes_on_where_we_were),
 		T(half_a_notice_is_none),
 		T(without_its_secret_nobody_is_told),
