@@ -97,6 +97,7 @@ int daemon_failed(const char *what, int err); /* logs it, returns it */
 int daemon_start_media(struct daemon *daemon) MUST_CHECK;
 int daemon_start_sip(struct daemon *daemon) MUST_CHECK;
 void daemon_start_trace(struct daemon *daemon);
+void daemon_keep_alive(struct daemon *daemon); /* as the configuration in force says */
 
 /* reload.c */
 void daemon_reload_init(struct daemon *daemon);

@@ -125,6 +125,7 @@ static void apply(struct daemon *daemon, struct reading *reading)
 	reading->config = NULL;
 	reading->sounds = NULL;
 	daemon_keep_recordings(daemon);
+	daemon_keep_alive(daemon);
 	daemon_plan_look(daemon);
 	log_info("main",
 		 "reloaded registrations=%zu services=%zu trunks=%zu config=%s applied=%zu "

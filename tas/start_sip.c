@@ -211,6 +211,20 @@ static unsigned trunk_transports(const struct config *config)
 	return reach;
 }
 
+/* Those of tenants too; a core that has none of its own shares that of core.sbc. */
+void daemon_keep_alive(struct daemon *daemon)
+{
+	const struct config *config = daemon->config;
+	const char *uris[CONFIG_TENANTS];
+	size_t count = 0;
+
+	for (size_t i = 0; i < config_tenants(config) && i < CONFIG_TENANTS; i++)
+		uris[count++] = config_tenant_sbc(config, i);
+	if (sip_endpoint_keep_alive(daemon->endpoint, uris, count) < 0)
+		log_error("sip",
+			  "no memory to ask every SBC whether it answers: reload to try again");
+}
+
 int daemon_start_sip(struct daemon *daemon)
 {
 	const struct config_sip *config = &daemon->config->sip;
@@ -238,7 +252,6 @@ int daemon_start_sip(struct daemon *daemon)
 		.t1_ms = config->t1_ms,
 		.session_expires_s = config->session_expires_s,
 		.min_se_s = config->min_se_s,
-		.keepalive_uri = daemon->config->core.sbc.uri,
 		.dns_servers = config->dns_servers,
 		.dns_server_count = config->dns_server_count,
 		.reach = trunk_transports(daemon->config),
@@ -254,7 +267,9 @@ int daemon_start_sip(struct daemon *daemon)
 	if (!err)
 		err = sip_endpoint_create(&daemon->endpoint, daemon->loop, &options, &handlers,
 					  error, sizeof(error));
-	if (err)
+	if (!err)
+		daemon_keep_alive(daemon);
+	else
 		log_error("main", "start: sip: %s", error[0] ? error : strerror(-err));
 	return err;
 }

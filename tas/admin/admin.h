@@ -91,7 +91,6 @@ struct admin_options {
 	/* A socket that listens already, of a daemon that was here before, by the name
 	 * admin_each_socket() gave it there; the admin's then. -1: none. NULL: none at all. */
 	int (*inherit)(const char *name, void *arg);
-	bool asks_sbc; /* OPTIONS go to the SBC, so that one knows how it is */
 	/* Called on the SIP thread. */
 	void (*drain)(void *arg);
 	const char *(*undrain)(void *arg); /* NULL: done; else why it cannot be */

@@ -295,10 +295,54 @@ static json_t *load_json(const struct load_room *room)
 			 (int)info.value[LOAD_FILES], "calls_percent", (int)info.value[LOAD_CALLS]);
 }
 
+static json_t *answers_json(const struct admin_options *options, size_t tenant)
+{
+	const struct config *config = options->service ? service_config(options->service) : NULL;
+
+	if (!options->endpoint || !config)
+		return json_null();
+	switch (sip_endpoint_answers(options->endpoint, config_tenant_sbc(config, tenant))) {
+	case SIP_NOT_ASKED:
+		break;
+	case SIP_ANSWERS:
+		return json_true();
+	case SIP_SILENT:
+		return json_false();
+	}
+	return json_null();
+}
+
+/* By the names of further tenants. */
+static json_t *sbcs_json(const struct admin_options *options)
+{
+	const struct config *config = options->service ? service_config(options->service) : NULL;
+	json_t *sbcs = json_object();
+
+	for (size_t i = 1; config && i < config_tenants(config); i++)
+		json_object_set_new(sbcs, config->tenants[i - 1].name, answers_json(options, i));
+	return sbcs;
+}
+
+/* Of each tenant that is configured, to what the registrar knows of it. */
+static void join_sbcs(json_t *status)
+{
+	json_t *sbcs = json_object_get(status, "tenant_sbcs"), *tenant;
+	size_t i;
+
+	json_array_foreach(json_object_get(status, "tenants"), i, tenant)
+	{
+		const char *name = json_string_value(json_object_get(tenant, "name"));
+		json_t *ok = json_object_get(i ? sbcs : status, i ? name : "sbc_ok");
+
+		if (ok)
+			json_object_set(tenant, "sbc_ok", ok);
+	}
+	json_object_del(status, "tenant_sbcs");
+}
+
 static json_t *sip_status(const struct admin_options *options, const char *number)
 {
 	struct sip_endpoint *endpoint = options->endpoint;
-	bool asked = endpoint && options->asks_sbc;
 	struct line_count lines = { 0, 0 };
 	size_t elder_calls, elder_legs;
 	json_t *status;
@@ -311,14 +355,15 @@ static json_t *sip_status(const struct admin_options *options, const char *numbe
 		"{s:o, s:I, s:I, s:o, s:b, s:i, s:i, s:s}", "media", verdicts_json(), "calls",
 		(json_int_t)(call_room_count(options->calls) + elder_calls), "legs",
 		(json_int_t)((endpoint ? sip_endpoint_leg_count(endpoint) : 0) + elder_legs),
-		"sbc_ok", asked ? json_boolean(sip_endpoint_keepalive_ok(endpoint)) : json_null(),
-		"draining", options->draining(options->arg), "trunk_addresses", lines.known,
-		"trunk_addresses_down", lines.down, "config",
+		"sbc_ok", answers_json(options, 0), "draining", options->draining(options->arg),
+		"trunk_addresses", lines.known, "trunk_addresses_down", lines.down, "config",
 		options->service ? service_config(options->service)->version : "");
 	if (status)
 		json_object_set_new(status, "load", load_json(options->load));
 	if (status)
 		restart_add(options, status);
+	if (status)
+		json_object_set_new(status, "tenant_sbcs", sbcs_json(options));
 	if (status && options->service)
 		json_object_set_new(status, "domain",
 				    text_json(service_config(options->service)->domain));
@@ -641,6 +686,7 @@ static json_t *answer_status(struct answerer *answerer, const char *unused)
 		more = summary_json(answerer->options.registrar);
 		json_object_update(status, more);
 		json_decref(more);
+		join_sbcs(status);
 		more = fleet_json(answerer->options.registrar);
 		if (more)
 			json_object_set_new(status, "fleet", more);

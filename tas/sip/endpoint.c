@@ -353,6 +353,7 @@ static int copy_options(struct sip_endpoint *endpoint, const struct sip_endpoint
 {
 	endpoint->connect_ms = options->connect_ms ? options->connect_ms : 1000;
 	endpoint->t1_ms = options->t1_ms ? options->t1_ms : NTA_SIP_T1;
+	endpoint->keepalive_s = options->keepalive_s;
 	endpoint->session_terms.expires_s = options->session_expires_s;
 	endpoint->session_terms.min_se_s =
 		options->min_se_s > SESSION_MIN_SE_S ? options->min_se_s : SESSION_MIN_SE_S;
@@ -408,12 +409,6 @@ int sip_endpoint_create(struct sip_endpoint **ret_endpoint, struct sip_loop *loo
 		err = bind_reach(endpoint, options->reach, error, error_room);
 	if (!err)
 		err = create_resolver(endpoint, options, error, error_room);
-	if (!err) {
-		err = keepalive_start(endpoint, options->keepalive_uri, options->keepalive_s);
-		if (err == -EINVAL)
-			(void)snprintf(error, error_room, "%s is not a sip: or sips: URI",
-				       options->keepalive_uri);
-	}
 	if (err == -ENOMEM)
 		(void)snprintf(error, error_room, "not enough memory");
 	if (err) {
@@ -461,11 +456,6 @@ struct sip_trace *sip_endpoint_trace(const struct sip_endpoint *endpoint)
 size_t sip_endpoint_leg_count(const struct sip_endpoint *endpoint)
 {
 	return endpoint->leg_count;
-}
-
-bool sip_endpoint_keepalive_ok(const struct sip_endpoint *endpoint)
-{
-	return endpoint->keepalive.ok;
 }
 
 size_t sip_endpoint_binding_count(const struct sip_endpoint *endpoint)

@@ -94,8 +94,7 @@ struct sip_endpoint_options {
 	const char *domain; /* host for Contact of TLS legs; NULL: the listener's address */
 	unsigned connect_ms, handshake_s, keepalive_s, t1_ms; /* as config_sip */
 	unsigned session_expires_s, min_se_s;                 /* as config_sip */
-	const char *keepalive_uri; /* OPTIONS go there while keepalive_s > 0; NULL: none */
-	char *const *dns_servers;  /* "address:port"; none: those of /etc/resolv.conf */
+	char *const *dns_servers; /* "address:port"; none: those of /etc/resolv.conf */
 	size_t dns_server_count;
 	/* Bits 1 << enum sip_transport: what next hops need besides the listeners.
 	 * Each that no listener has gets a free port on the first listener's host:
@@ -155,7 +154,14 @@ bool sip_endpoint_names_settled(const struct sip_endpoint *endpoint);
 #define SIP_MARK_ASKED 24
 const char *sip_endpoint_mark(const struct sip_endpoint *endpoint);
 
-/* Whether the last keep-alive OPTIONS was answered (any status below 500). */
-bool sip_endpoint_keepalive_ok(const struct sip_endpoint *endpoint);
+/* OPTIONS go to each of these, every keepalive_s seconds (0: to none), over the connection
+ * its calls use; who is asked already is asked as before. 0, -EINVAL (one is no SIP URI) or
+ * -ENOMEM: the others are asked. */
+int sip_endpoint_keep_alive(struct sip_endpoint *endpoint, const char *const *uris,
+			    size_t count) MUST_CHECK;
+/* What came of the last one (any status below 500 is an answer); SILENT too before the first
+ * answer. */
+enum sip_answers { SIP_NOT_ASKED, SIP_ANSWERS, SIP_SILENT };
+enum sip_answers sip_endpoint_answers(const struct sip_endpoint *endpoint, const char *uri);
 
 #endif

@@ -52,13 +52,6 @@ struct strangers {
 /* Next hops, by a hash of their address; two that share a slot lend each other patience. */
 #define HOPS_HEARD 64
 
-/* What is known of the SBC. */
-struct keepalive {
-	struct probe *probe; /* NULL: it is not asked */
-	struct health health;
-	bool ok; /* the last OPTIONS was answered */
-};
-
 #define ENDPOINT_MARK_ROOM 33
 
 struct sip_endpoint {
@@ -80,8 +73,9 @@ struct sip_endpoint {
 	struct timer sweep;
 	struct strangers strangers;
 	mono_ms hops_heard[HOPS_HEARD]; /* when an INVITE was last answered there */
-	struct keepalive keepalive;
-	struct probe *probes; /* all of them */
+	unsigned keepalive_s;
+	struct keepalive *keepalives; /* of each SBC that is asked */
+	struct probe *probes;         /* all of them */
 	struct binding *bindings;
 	size_t binding_count;
 	struct listening listening;      /* the sockets under the listeners */
@@ -123,7 +117,6 @@ void visitor_register(struct sip_endpoint *endpoint, msg_t *msg, sip_t *sip,
 		      const struct sip_source *source, int peer);
 
 /* keepalive.c */
-int keepalive_start(struct sip_endpoint *endpoint, const char *uri, unsigned every_s) MUST_CHECK;
 void keepalive_stop(struct sip_endpoint *endpoint);
 void keepalive_suspect(struct sip_endpoint *endpoint); /* ask early: a call met silence */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* keepalive.c - OPTIONS to the SBC over the connection its calls use.
+/* keepalive.c - OPTIONS to each SBC over the connection its calls use.
  *
  * sofia pings TCP connections but not TLS ones, and a silently dead connection
  * would cost the next call its set-up time. Two failures in a row close it, so
@@ -8,13 +8,22 @@
 #include "tas/sip/probe.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct keepalive {
+	struct keepalive *next;
+	struct probe *probe;
+	struct health health;
+	bool ok; /* the last OPTIONS was answered */
+	bool wanted;
+};
 
 static const struct health_rules rules = { .down_after = 2, .up_after = 1 };
 
 static bool on_result(int status, const char *why, void *arg)
 {
-	struct sip_endpoint *endpoint = arg;
-	struct keepalive *keepalive = &endpoint->keepalive;
+	struct keepalive *keepalive = arg;
 	bool changed;
 
 	keepalive->ok = status && status < 500;
@@ -33,23 +42,94 @@ static bool on_result(int status, const char *why, void *arg)
 
 void keepalive_suspect(struct sip_endpoint *endpoint)
 {
-	probe_hurry(endpoint->keepalive.probe);
+	for (struct keepalive *at = endpoint->keepalives; at; at = at->next)
+		probe_hurry(at->probe);
 }
 
-int keepalive_start(struct sip_endpoint *endpoint, const char *uri, unsigned every_s)
+static struct keepalive *find(const struct sip_endpoint *endpoint, const char *uri)
 {
-	health_init(&endpoint->keepalive.health);
-	if (!uri || !every_s)
-		return 0;
-	return probe_create(&endpoint->keepalive.probe, endpoint,
-			    &(struct probe_options){ .uri = uri,
-						     .every_s = every_s,
-						     .at_once = true,
-						     .on_result = on_result,
-						     .arg = endpoint });
+	struct keepalive *at = endpoint->keepalives;
+
+	while (at && strcmp(probe_uri(at->probe), uri) != 0)
+		at = at->next;
+	return at;
+}
+
+static int begin(struct sip_endpoint *endpoint, const char *uri)
+{
+	struct keepalive *keepalive = calloc(1, sizeof(*keepalive));
+	int err;
+
+	if (!keepalive)
+		return -ENOMEM;
+	health_init(&keepalive->health);
+	keepalive->wanted = true;
+	err = probe_create(&keepalive->probe, endpoint,
+			   &(struct probe_options){ .uri = uri,
+						    .every_s = endpoint->keepalive_s,
+						    .at_once = true,
+						    .on_result = on_result,
+						    .arg = keepalive });
+	if (err) {
+		free(keepalive);
+		return err;
+	}
+	keepalive->next = endpoint->keepalives;
+	endpoint->keepalives = keepalive;
+	return 0;
+}
+
+static void want_none(struct sip_endpoint *endpoint)
+{
+	for (struct keepalive *at = endpoint->keepalives; at; at = at->next)
+		at->wanted = false;
+}
+
+static void drop_unwanted(struct sip_endpoint *endpoint)
+{
+	struct keepalive **at = &endpoint->keepalives;
+
+	while (*at) {
+		struct keepalive *keepalive = *at;
+
+		if (keepalive->wanted) {
+			at = &keepalive->next;
+			continue;
+		}
+		*at = keepalive->next;
+		probe_destroy(keepalive->probe);
+		free(keepalive);
+	}
+}
+
+int sip_endpoint_keep_alive(struct sip_endpoint *endpoint, const char *const *uris, size_t count)
+{
+	int err = 0;
+
+	want_none(endpoint);
+	for (size_t i = 0; i < count && endpoint->keepalive_s; i++) {
+		struct keepalive *there = find(endpoint, uris[i]);
+		int failed = there ? 0 : begin(endpoint, uris[i]);
+
+		if (there)
+			there->wanted = true;
+		err = err ? err : failed;
+	}
+	drop_unwanted(endpoint);
+	return err;
+}
+
+enum sip_answers sip_endpoint_answers(const struct sip_endpoint *endpoint, const char *uri)
+{
+	const struct keepalive *keepalive = find(endpoint, uri);
+
+	if (!keepalive)
+		return SIP_NOT_ASKED;
+	return keepalive->ok ? SIP_ANSWERS : SIP_SILENT;
 }
 
 void keepalive_stop(struct sip_endpoint *endpoint)
 {
-	endpoint->keepalive.probe = probe_destroy(endpoint->keepalive.probe);
+	want_none(endpoint);
+	drop_unwanted(endpoint);
 }

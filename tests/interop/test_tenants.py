@@ -388,6 +388,24 @@ def another_authority_signs_the_cores_certificate(scene):
     driver.end()
 
 
+def answer_options(sbc):
+    while not sbc.inbox.empty():
+        flow, message = sbc.inbox.get()
+        assert message.method == "OPTIONS", message.start
+        flow.send(sbc.reply(message, 200, "OK"))
+
+
+def assert_sbcs(daemon, ours, theirs, answering):
+    """What is said of each, and nothing of it withdraws a number."""
+    def said():
+        for sbc in answering:
+            answer_options(sbc)
+        status = json.loads(daemon.ctl("-o", "json", "status").stdout)
+        told = [tenant["sbc_ok"] for tenant in status["tenants"]]
+        return status["sbc_ok"] is ours and told == [ours, theirs] and not status["withheld"]
+    wait_for(f"SBCs answer: {ours}, {theirs}", said)
+
+
 def each_core_gets_its_own_calls_back(scene):
     """Two SBCs; each trusts, calls and is called by one daemon."""
     pki = scene.pki
@@ -396,6 +414,7 @@ def each_core_gets_its_own_calls_back(scene):
         daemon = Daemon(ours.port, pki)
         core = daemon.config()["core"]
         daemon.changes = {
+            "sip_more": {"keepalive": "1s"},
             "core": {**core, "sbc": {**core["sbc"], "trusted": ["127.0.0.1/32"]}},
             "tenants": [{"name": "acme", "api": {"target": "127.0.0.1:9", "plaintext": True},
                          "prefixes": {"mobile_originating": "02", "mobile_terminating": "03"},
@@ -415,10 +434,20 @@ def each_core_gets_its_own_calls_back(scene):
                 answer = webrtc_sdp(1, "active") if webrtc else RTP_OFFER
                 # Leg 3 comes to the same SBC.
                 talk(sbc, way, STRANGER, called, sdp=offer, answer=answer).hang_up()
-            records = [json.loads(line) for line in
-                       (daemon.folder / "cdr.jsonl").read_text().splitlines()]
+            path = daemon.folder / "cdr.jsonl"
+            wait_for("five records", lambda: path.read_text().count("\n") == 5)
+            records = [json.loads(line) for line in path.read_text().splitlines()]
             assert [r["tenant"] for r in records] == ["default", "acme", "acme", "acme",
                                                       "default"], records
+            assert_sbcs(daemon, True, True, [ours, theirs])
+            assert_sbcs(daemon, True, False, [ours])
+            assert "the SBC of tenant acme does not answer" in daemon.ctl("diagnose").stdout
+            talk(ours, flow, STRANGER, "+014799000001", sdp=webrtc_sdp(0, "actpass"),
+                 answer=webrtc_sdp(1, "active")).hang_up()
+            tenant = {**daemon.changes["tenants"][0], "sbc": {
+                "trusted": ["127.0.0.2/32"], "uri": f"sips:127.0.0.1:{ours.port}"}}
+            daemon.reload({"tenants": [tenant]})
+            assert_sbcs(daemon, True, True, [ours])
             daemon.reload({"tenants": [], "registrations": []})  # it is a stranger now
             assert Talk(theirs, other, callee="112").refused() == 403
 

@@ -159,8 +159,16 @@ static void margin_text(const json_t *of, char *ret_text, size_t room)
 		snprintf(ret_text, room, "NONE");
 }
 
-static const char *const tenant_titles[] = { "TENANT",       "API",    "TOKEN", "ACTIVE", "OTHER",
-					     "FIRST EXPIRY", "MARGIN", "RATE",  NULL };
+static const char *const tenant_titles[] = { "TENANT", "SBC",          "API",    "TOKEN", "ACTIVE",
+					     "OTHER",  "FIRST EXPIRY", "MARGIN", "RATE",  NULL };
+
+/* Not asked: sip.keepalive is 0, or the tenant is not configured any more. */
+static const char *sbc_word(const json_t *tenant)
+{
+	const json_t *ok = json_object_get(tenant, "sbc_ok");
+
+	return json_is_true(ok) ? "answers" : json_is_false(ok) ? "SILENT" : "not asked";
+}
 
 static void tenant_row(const json_t *tenant, char cells[COLUMNS_MAX][CELL])
 {
@@ -171,17 +179,18 @@ static void tenant_row(const json_t *tenant, char cells[COLUMNS_MAX][CELL])
 	json_object_foreach(states, state, count) all += json_integer_value(count);
 	snprintf(cells[0], CELL, "%s%s", text_of(tenant, "name"),
 		 json_is_true(json_object_get(tenant, "leaving")) ? " (leaving)" : "");
-	snprintf(cells[1], CELL, "%s",
+	snprintf(cells[1], CELL, "%s", sbc_word(tenant));
+	snprintf(cells[2], CELL, "%s",
 		 json_is_null(json_object_get(tenant, "api_up"))   ? "not asked yet"
 		 : json_is_true(json_object_get(tenant, "down"))   ? "DOWN"
 		 : json_is_true(json_object_get(tenant, "api_up")) ? "answers"
 								   : "does not answer");
-	snprintf(cells[2], CELL, "%s", yes_no(tenant, "token_ok"));
-	snprintf(cells[3], CELL, "%lld", number_of(states, "active"));
-	snprintf(cells[4], CELL, "%lld", all - number_of(states, "active"));
-	first_text(tenant, cells[5], CELL);
-	margin_text(tenant, cells[6], CELL);
-	snprintf(cells[7], CELL, "%lld/s", number_of(tenant, "rate"));
+	snprintf(cells[3], CELL, "%s", yes_no(tenant, "token_ok"));
+	snprintf(cells[4], CELL, "%lld", number_of(states, "active"));
+	snprintf(cells[5], CELL, "%lld", all - number_of(states, "active"));
+	first_text(tenant, cells[6], CELL);
+	margin_text(tenant, cells[7], CELL);
+	snprintf(cells[8], CELL, "%lld/s", number_of(tenant, "rate"));
 }
 
 static void show_elders(const json_t *elders)

@@ -26,16 +26,27 @@ static const char *setting_text(const json_t *settings, const char *name)
 	return "";
 }
 
+#define SBC_LINES "journalctl -u breakout | grep -e 'no connection' -e 'next hop'"
+
 bool judge_sbc(const struct look *look, struct finding *finding)
 {
 	const json_t *ok = json_object_get(look->status, "sbc_ok");
+	const json_t *tenants = json_object_get(look->status, "tenants");
 
 	if (!ok)
 		return false;
 	if (json_is_false(ok))
-		finding_say(finding, LOOK_CRITICAL,
-			    "journalctl -u breakout | grep -e 'no connection' -e 'next hop'",
+		finding_say(finding, LOOK_CRITICAL, SBC_LINES,
 			    "the core's SBC does not answer OPTIONS: calls do not get back");
+	for (size_t i = 1; i < json_array_size(tenants); i++) {
+		const json_t *tenant = json_array_get(tenants, i);
+
+		if (json_is_false(json_object_get(tenant, "sbc_ok")))
+			finding_say(finding, LOOK_CRITICAL, SBC_LINES,
+				    "the SBC of tenant %s does not answer OPTIONS: its calls do "
+				    "not get back",
+				    look_text(tenant, "name"));
+	}
 	finding_say(finding, LOOK_OK, "", json_is_null(ok) ? "not asked" : "answers OPTIONS");
 	return true;
 }

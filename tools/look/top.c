@@ -124,6 +124,11 @@ static long long calls_of(const json_t *calls, const char *tenant)
 	return count;
 }
 
+static const char *sbc_word(const json_t *ok)
+{
+	return json_is_true(ok) ? "answers" : json_is_false(ok) ? "DOES NOT ANSWER" : "not asked";
+}
+
 /* A line for each of several cores. */
 static void add_tenants(struct str *to, const struct top_shot *now)
 {
@@ -140,8 +145,10 @@ static void add_tenants(struct str *to, const struct top_shot *now)
 			all += (long long)json_integer_value(count);
 		look_span(look_number(tenant, "margin_s"), margin, sizeof(margin));
 		str_addf(to,
-			 "%s%-12s api %s, token %s; %lld of %lld active, margin %s, calls %lld%s\n",
-			 i ? "        " : "tenant  ", look_text(tenant, "name"), api_word(tenant),
+			 "%s%-12s sbc %s, api %s, token %s; %lld of %lld active, margin %s, calls "
+			 "%lld%s\n",
+			 i ? "        " : "tenant  ", look_text(tenant, "name"),
+			 sbc_word(json_object_get(tenant, "sbc_ok")), api_word(tenant),
 			 look_true(tenant, "token_ok") ? "ok" : "MISSING",
 			 look_number(states, "active"), all, margin,
 			 calls_of(now->calls, look_text(tenant, "name")),
@@ -151,7 +158,7 @@ static void add_tenants(struct str *to, const struct top_shot *now)
 
 static void add_core(struct str *to, const struct top_shot *before, const struct top_shot *now)
 {
-	const json_t *status = now->status, *sbc = json_object_get(status, "sbc_ok");
+	const json_t *status = now->status;
 	long long first_s = look_number(status, "first_expiry_s"),
 		  margin_s = look_number(status, "margin_s");
 	char expiry[32], margin[32];
@@ -164,10 +171,8 @@ static void add_core(struct str *to, const struct top_shot *before, const struct
 		 margin_s < 0 ? "NONE" : margin,
 		 metric_rate(before, now, "breakout_upserts_total"));
 	str_addf(to, "core    sbc %s, api %s, token %s; %s, %s\n",
-		 json_is_null(sbc)   ? "not asked"
-		 : json_is_true(sbc) ? "answers"
-				     : "DOES NOT ANSWER",
-		 api_word(status), look_true(status, "token_ok") ? "ok" : "MISSING",
+		 sbc_word(json_object_get(status, "sbc_ok")), api_word(status),
+		 look_true(status, "token_ok") ? "ok" : "MISSING",
 		 look_true(json_object_get(status, "health"), "sick") ? "SICK" : "well",
 		 look_number(status, "withheld") ? "gate CLOSED" : "gate open");
 }

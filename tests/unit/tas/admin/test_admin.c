@@ -88,17 +88,23 @@ wall_ms sip_trace_since(const struct sip_trace *trace)
 	return 1600000000000;
 }
 
-bool sip_endpoint_keepalive_ok(const struct sip_endpoint *endpoint)
+enum sip_answers sip_endpoint_answers(const struct sip_endpoint *endpoint, const char *uri)
 {
 	(void)endpoint;
-	return true;
+	return strcmp(uri, "sips:core.example.com") == 0 ? SIP_ANSWERS : SIP_SILENT;
 }
 
-static struct config config = { .domain = (char[]){ "tas.example.com" },
-				.version = "0123456789abcdef",
-				.cdr_file = (char[]){ "/var/log/cdr.jsonl" },
-				.services = &(struct config_service){ .name = (char[]){ "loop" } },
-				.service_count = 1 };
+static struct config config = {
+	.domain = (char[]){ "tas.example.com" },
+	.version = "0123456789abcdef",
+	.cdr_file = (char[]){ "/var/log/cdr.jsonl" },
+	.services = &(struct config_service){ .name = (char[]){ "loop" } },
+	.service_count = 1,
+	.core.sbc.uri = (char[]){ "sips:core.example.com" },
+	.tenants = &(struct config_tenant){ .name = (char[]){ "acme" },
+					    .sbc.uri = (char[]){ "sips:acme.example.com" } },
+	.tenant_count = 1
+};
 
 const struct config *service_config(const struct service_room *room)
 {
@@ -388,7 +394,6 @@ static struct admin_options options(void)
 				       .endpoint = (struct sip_endpoint *)&config,
 				       .devices = (struct device_room *)&config,
 				       .vitals = (struct vitals *)&config,
-				       .asks_sbc = true,
 				       .drain = drain,
 				       .undrain = undrain,
 				       .draining = draining };
@@ -499,7 +504,11 @@ static void status_joins_what_the_rooms_know(void **state)
 	assert_int_equal(json_integer_value(json_object_get(json, "legs")), 4);
 	assert_true(json_is_true(json_object_get(json, "sbc_ok")));
 	assert_true(json_is_false(json_object_get(json, "draining")));
+	assert_null(json_object_get(json, "tenant_sbcs"));
+	tenant = json_array_get(json_object_get(json, "tenants"), 0);
+	assert_true(json_is_true(json_object_get(tenant, "sbc_ok")));
 	tenant = json_array_get(json_object_get(json, "tenants"), 1);
+	assert_true(json_is_false(json_object_get(tenant, "sbc_ok")));
 	assert_string_equal(json_string_value(json_object_get(tenant, "name")), "acme");
 	assert_true(json_is_true(json_object_get(tenant, "down")));
 	assert_true(json_is_true(json_object_get(tenant, "leaving")));

@@ -265,6 +265,7 @@ static void options_keep_watch_over_the_next_hop(void **state)
 	struct config_listen listen;
 	struct sip_endpoint_options options;
 	char uri[64];
+	const char *next_hop = uri;
 
 	(void)state;
 	scene_open();
@@ -273,25 +274,26 @@ static void options_keep_watch_over_the_next_hop(void **state)
 	options = scene_options(&listen, SIP_TRANSPORT_UDP);
 	scene.b = scene_endpoint(&options);
 	clock_fake_set(clock_now());
-	options.keepalive_uri = uri;
 	options.keepalive_s = 30;
 	scene.a = scene_endpoint(&options);
-	assert_false(sip_endpoint_keepalive_ok(scene.a));
+	assert_int_equal(sip_endpoint_keep_alive(scene.a, &next_hop, 1), 0);
+	assert_int_equal(sip_endpoint_answers(scene.a, uri), SIP_SILENT);
 	scene_pass(100);
 	respond(wire_take("OPTIONS"), "404 Not Found", "t", "");
 	scene_settle();
-	assert_true(sip_endpoint_keepalive_ok(scene.a)); /* it is there, whatever it says */
+	/* It is there, whatever it says. */
+	assert_int_equal(sip_endpoint_answers(scene.a, uri), SIP_ANSWERS);
 	scene_pass(31000);
 	wire_expect(&wire, "OPTIONS sip:");
 	scene_pass(5000);
-	assert_false(sip_endpoint_keepalive_ok(scene.a));
+	assert_int_equal(sip_endpoint_answers(scene.a, uri), SIP_SILENT);
 	scene_pass(5000);
 	/* Repetitions of given-up ones come first. */
-	for (int i = 0; i < 50 && !sip_endpoint_keepalive_ok(scene.a); i++) {
+	for (int i = 0; i < 50 && sip_endpoint_answers(scene.a, uri) != SIP_ANSWERS; i++) {
 		respond(wire_take("OPTIONS"), "200 OK", "t", "");
 		scene_settle();
 	}
-	assert_true(sip_endpoint_keepalive_ok(scene.a));
+	assert_int_equal(sip_endpoint_answers(scene.a, uri), SIP_ANSWERS);
 	end();
 }
 

@@ -343,6 +343,22 @@ static void each_tenants_core_is_judged_alone(void **state)
 	assert_non_null(strstr(of("core api", "next"), "tenant=acme "));
 }
 
+static void a_silent_sbc_is_named_by_its_tenant(void **state)
+{
+	json_t *status = documents[0];
+
+	(void)state;
+	documents[0] = NULL;
+	json_object_set(status, "tenants",
+			parse(0, "[{'name': 'default', 'sbc_ok': true, 'registrations': {}}, "
+				 "{'name': 'acme', 'sbc_ok': false, 'registrations': {}}, "
+				 "{'name': 'idle', 'sbc_ok': null, 'registrations': {}}]"));
+	json_decref(documents[0]);
+	documents[0] = status;
+	says("core sbc", "CRITICAL", "the SBC of tenant acme does not answer OPTIONS");
+	assert_null(strstr(of("core sbc", "reason"), "idle"));
+}
+
 static void a_core_that_was_not_asked_yet_is_no_trouble(void **state)
 {
 	json_t *status = documents[0];
@@ -414,6 +430,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_healthy_system_is_ok_in_every_line),
 		TEST(each_tenants_core_is_judged_alone),
+		TEST(a_silent_sbc_is_named_by_its_tenant),
 		TEST(a_core_that_was_not_asked_yet_is_no_trouble),
 		TEST(one_address_down_is_a_warning_the_last_one_is_critical),
 		TEST(registrations_that_do_not_hold_are_told_before_they_lapse),

@@ -113,21 +113,23 @@ static void several_cores_have_a_line_each(void **state)
 	struct str text = { 0 };
 
 	(void)state;
-	json_object_set_new(
-		(json_t *)now.status, "tenants",
-		json_pack(
-			"[{s:s, s:b, s:b, s:i, s:{s:i}}, {s:s, s:n, s:b, s:b, s:i, s:{s:i, s:i}}]",
-			"name", "default", "api_up", 1, "token_ok", 1, "margin_s", 1900,
-			"registrations", "active", 7, "name", "acme", "api_up", "token_ok", 0,
-			"leaving", 1, "margin_s", 0, "registrations", "active", 1, "backoff", 2));
+	json_object_set_new((json_t *)now.status, "tenants",
+			    json_pack("[{s:s, s:b, s:b, s:b, s:i, s:{s:i}}, {s:s, s:n, s:b, s:b, "
+				      "s:i, s:{s:i, s:i}}]",
+				      "name", "default", "sbc_ok", 0, "api_up", 1, "token_ok", 1,
+				      "margin_s", 1900, "registrations", "active", 7, "name",
+				      "acme", "api_up", "token_ok", 0, "leaving", 1, "margin_s", 0,
+				      "registrations", "active", 1, "backoff", 2));
 	json_object_set_new(json_array_get(now.calls, 0), "tenant", json_string("acme"));
 	top_draw(&text, NULL, &now, 100, 200);
 	assert_non_null(strstr(text.text,
-			       "tenant  default      api answers, token ok; 7 of 7 active, "
+			       "tenant  default      sbc DOES NOT ANSWER, api answers, token ok; "
+			       "7 of 7 active, "
 			       "margin 31m40s, calls 0\n"));
-	assert_non_null(strstr(text.text,
-			       "\n        acme         api not asked yet, token MISSING; "
-			       "1 of 3 active, margin 0s, calls 1, leaving\n"));
+	assert_non_null(
+		strstr(text.text,
+		       "\n        acme         sbc not asked, api not asked yet, token MISSING; "
+		       "1 of 3 active, margin 0s, calls 1, leaving\n"));
 	str_done(&text);
 	done(&now);
 }
