@@ -13,6 +13,7 @@ import struct
 import subprocess
 import threading
 import time
+from concurrent import futures
 
 from core import BIN, Core, Daemon, expect, finish, run_tests, wait_until
 
@@ -198,6 +199,12 @@ def a_moment_of_a_call_is_told():
     _ctl("regs", "--ladder", status=2)
 
 
+def _fill_ring(number):
+    """16 calls of some 12 kB, eight at a time: what was there is forgotten."""
+    with futures.ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: core.call("+4790000098", number, talk_ms=0), range(16)))
+
+
 def _listed():
     return json.loads(_ctl("-o", "json", "trace", "list"))
 
@@ -207,8 +214,7 @@ def a_traced_number_is_kept_beyond_the_ring_and_over_restarts():
     _ctl("trace", "on", LOOP, "--for", "10m", "--calls", "2")
     _ctl("trace", "on", FALLBACK, "--for", "1h")
     call = _place(talk_ms=2300)
-    for _ in range(16):  # of another number: the ring forgets
-        core.call("+4790000098", tas.numbers[1], talk_ms=0)
+    _fill_ring(tas.numbers[1])
     assert json.loads(_ctl("-o", "json", "trace", call))["in_full"]
     ladder = _ctl("trace", call).decode()
     assert len(re.findall(r"\* rtp A in \d\d/s out \d\d/s lost \d+.* jitter \d+ ms, B in \d\d/s",
@@ -247,8 +253,7 @@ def a_traced_number_is_kept_beyond_the_ring_and_over_restarts():
 def what_is_unknown_or_forgotten_is_said_to_be():
     assert b"nothing is known of this call" in _ctl("trace", "0000000000000000", status=1)
     first = _place()
-    for _ in range(16):  # some 12 kB each
-        core.call("+4790000098", LOOP, talk_ms=0)
+    _fill_ring(LOOP)
     assert b"too long ago" in _ctl("trace", first, status=1)
     assert _ctl("trace", _last_id())
     _ctl("-o", "pcapng", "calls", status=2)
