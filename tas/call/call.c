@@ -103,6 +103,12 @@ void call_free(struct call *call)
 	transfer_done(call);
 	waiting_done(call);
 	free(call->tries);
+	free(call->digits[MEDIA_A]);
+	free(call->digits[MEDIA_B]);
+	free(call->side_b);
+	free(call->verdict_why);
+	free(call->receipts);
+	free(call->pulse);
 	str_done(&call->asked);
 	str_done(&call->moved);
 	call_plan_free(call->plan);
@@ -194,7 +200,6 @@ static struct call *call_new(struct call_room *room, struct leg *a, struct call_
 	for (int i = 0; i < CALL_TIMER_COUNT; i++)
 		timer_init(&call->timer[i], call_on_timer, call);
 	timer_init(&call->look, verdict_on_timer, call);
-	notes_init(call);
 	return call;
 }
 

@@ -392,10 +392,23 @@ static void on_dialling(struct call *call, const struct happening *h)
 	}
 }
 
+/* What only the beginning of a call needs is let go: it may last for hours. */
+static void settle(struct call *call)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(call->leg); i++)
+		if (call->leg[i])
+			leg_settle(call->leg[i]);
+	plan_settle(call->plan);
+	free(call->answer_b);
+	call->answer_b = NULL;
+}
+
 void call_talk(struct call *call)
 {
 	call_timer_stop(call, CALL_TIMER_PEER);
 	call_enter(call, CALL_TALKING);
+	if (!call->ahead)
+		settle(call);
 	if (call->session)
 		media_established(call->session);
 	replace_join(call);

@@ -56,9 +56,10 @@ struct exchange {
 
 /* Leg B, for the record, which outlives it. */
 struct call_side {
-	char call_id[128], source[64];
-	char from[64], asserted[64], to[64]; /* as we told it */
+	const char *call_id, *source;
+	const char *from, *asserted, *to; /* as we told it */
 	const char *transport;
+	char texts[];
 };
 
 /* One target that was rung together with others, for the record. */
@@ -132,7 +133,7 @@ struct call {
 	unsigned early_count;
 	struct exchange exchange;
 	struct leg *taker;             /* picks the call up, once A is answered; NULL: nobody */
-	struct digits digits[2];       /* to be told to each side by INFO */
+	struct digits *digits[2];      /* to be told to each side by INFO; NULL: none so far */
 	struct transfer *transfer;     /* on its way; NULL: none */
 	struct transfer *lent_to;      /* another call's that has one of our legs; NULL: none */
 	struct call_plan *transferred; /* whose step the call talks by; NULL: its own plan's */
@@ -150,22 +151,22 @@ struct call {
 	struct str moved;       /* JSON objects, one for each of them */
 	struct call_try *tries; /* CALL_TRY_MAX of them; NULL: none */
 	size_t try_count;
-	struct str asked; /* JSON objects, one a question that ended */
-	bool asking;      /* the current step's question waits */
-	mono_ms ask_ms;   /* since */
-	struct call_side side_b;
-	bool counted; /* in room->numbers */
+	struct str asked;         /* JSON objects, one a question that ended */
+	bool asking;              /* the current step's question waits */
+	mono_ms ask_ms;           /* since */
+	struct call_side *side_b; /* NULL: none so far */
+	bool counted;             /* in room->numbers */
 	bool flowing[2];
 	bool anchored;     /* the last step had a session */
 	bool announced;    /* A has our SDP in a 183: the session lives on from step to step */
 	struct timer look; /* at what is heard, once answered */
 	enum call_verdict verdict;
-	char verdict_why[CALL_VERDICT_ROOM];
-	char *message_path; /* of the WAV file begun last; NULL: none */
-	bool recorded;      /* it is the call's own */
-	struct media_receipt receipt[2];
-	struct pulse pulse;
-	unsigned cdr_slot; /* as cdr_answered() returned it; 0: none */
+	char *verdict_why;              /* NULL: there is nothing to say */
+	char *message_path;             /* of the WAV file begun last; NULL: none */
+	bool recorded;                  /* it is the call's own */
+	struct media_receipt *receipts; /* by media_side; NULL: no media so far */
+	struct pulse *pulse;            /* NULL: likewise */
+	unsigned cdr_slot;              /* as cdr_answered() returned it; 0: none */
 };
 
 struct call_room {
@@ -382,6 +383,8 @@ void record_tries_over(struct call *call, const char *outcome);              /* 
 void record_leg_b(struct call *call, const struct leg *leg);
 void record_heard(struct call *call, const struct leg *leg); /* leg says where its peer is */
 void record_receipts(struct call *call); /* as they are now, if there is media */
+/* As they were then; all 0 if there never was any. */
+const struct media_receipt *record_receipt(const struct call *call, enum media_side side);
 void record_bypass(struct call *call, enum call_bypass bypass); /* NOT: it has media */
 void record_info(const struct call *call, struct call_info *ret_info);
 void record_start(const struct call *call);
@@ -395,7 +398,6 @@ void record_result(enum cause cause);
 void record_active(size_t count);
 
 /* notes.c: what a call leaves in the trace while it goes on */
-void notes_init(struct call *call);
 void notes_begin(struct call *call); /* after record_start() */
 void notes_end(struct call *call);
 void notes_media(const struct call *call, const struct media_event *event);
@@ -419,7 +421,9 @@ void question_start(struct call *call, const struct call_step *step);
 void question_handle(struct call *call, const struct happening *happening); /* while asking */
 void question_stop(struct call *call, const char *summary);                 /* fine when not */
 
-/* plan.c: the steps come after the current one; taken also on failure */
+/* plan.c: no step will begin any more */
+void plan_settle(struct call_plan *plan);
+/* The steps come after the current one; taken also on failure */
 int plan_insert(struct call_plan *plan, size_t after, const struct call_advice *advice) MUST_CHECK;
 /* The targets of a RING step follow it as steps of their own, each for so long unless it says. */
 int plan_unfold(struct call_plan *plan, size_t at, unsigned ring_ms) MUST_CHECK;

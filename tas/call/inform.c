@@ -112,11 +112,11 @@ static bool put_into_media(struct call *call, enum media_side from, const struct
 /* One at a time: INFO that overtook each other would mix the digits up. */
 static void tell_next(struct call *call, enum media_side to)
 {
-	struct digits *digits = &call->digits[to];
+	struct digits *digits = call->digits[to];
 	char body[64];
 	int err;
 
-	if (digits->count == 0 || digits->out || !call->leg[to])
+	if (!digits || digits->count == 0 || digits->out || !call->leg[to])
 		return;
 	(void)snprintf(body, sizeof(body), "Signal=%c\r\nDuration=%u\r\n", digits->waiting[0].digit,
 		       digits->waiting[0].ms);
@@ -134,9 +134,11 @@ static void tell_next(struct call *call, enum media_side to)
 void inform_of_digit(struct call *call, enum media_side from, char digit, unsigned ms)
 {
 	enum media_side to = call_other_side(from);
-	struct digits *digits = &call->digits[to];
+	struct digits *digits = call->digits[to];
 
-	if (digits->count < DIGITS_MAX) { /* more wait for nobody who answers */
+	if (!digits)
+		digits = call->digits[to] = calloc(1, sizeof(*digits));
+	if (digits && digits->count < DIGITS_MAX) { /* more wait for nobody who answers */
 		digits->waiting[digits->count].digit = digit;
 		digits->waiting[digits->count++].ms = ms;
 	}
@@ -169,8 +171,8 @@ void inform_answered(struct call *call, enum media_side side, int status)
 {
 	struct leg *from = call->leg[call_other_side(side)];
 
-	if (call->digits[side].out)
-		call->digits[side].out = false;
+	if (call->digits[side] && call->digits[side]->out)
+		call->digits[side]->out = false;
 	else if (from)
 		(void)leg_inform_answer(from, status); /* none waits: no harm */
 	tell_next(call, side);

@@ -71,13 +71,13 @@ void message_done(struct message *message)
 
 const char *message_left(const struct call *call)
 {
-	enum media_record_state state = call->receipt[MEDIA_A].record;
+	enum media_record_state state = record_receipt(call, MEDIA_A)->record;
 
 	if (call->recorded)
 		return state == MEDIA_RECORD_FAILED || state == MEDIA_RECORD_CODEC
 			       ? NULL
 			       : call->message_path;
-	return call->receipt[MEDIA_B].recorded_ms >= MEDIA_RECORDING_SHORTEST_MS
+	return record_receipt(call, MEDIA_B)->recorded_ms >= MEDIA_RECORDING_SHORTEST_MS
 		       ? call->message_path
 		       : NULL;
 }
@@ -98,7 +98,7 @@ void message_tell(const struct call *call)
 					.file = strrchr(path, '/') + 1, /* message_init() */
 					.call = call->id,
 					.call_id = call_caller(call)->call_id,
-					.length_ms = call->receipt[MEDIA_B].recorded_ms });
+					.length_ms = record_receipt(call, MEDIA_B)->recorded_ms });
 }
 
 /* Trouble with it is no reason to end the call. */

@@ -5,7 +5,9 @@
  * Of every call when something changes; of one that is followed each second.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include "tas/call/call_state.h"
+#include "tas/call/record_line.h"
 
 #define PULSE_MS 1000
 #define ALIKE    20 /* percent: a rate that differs by less is the same */
@@ -41,8 +43,8 @@ static void notes_core(const struct call *call)
 void notes_heard(const struct call *call)
 {
 	sip_trace_note(call->room->trace, call->id, "heard %s%s%s",
-		       call_verdict_name(call->verdict), call->verdict_why[0] ? ": " : "",
-		       call->verdict_why);
+		       call_verdict_name(call->verdict), call->verdict_why ? ": " : "",
+		       record_text_or(call->verdict_why, ""));
 }
 
 /* ---- what passes ---- */
@@ -104,19 +106,18 @@ static void note(struct call *call, const struct pulse_side now[2])
 	side_text(&now[MEDIA_A], 'A', a, sizeof(a));
 	side_text(&now[MEDIA_B], 'B', b, sizeof(b));
 	sip_trace_note(call->room->trace, call->id, "rtp %s, %s", a, b);
-	call->pulse.noted[MEDIA_A] = now[MEDIA_A];
-	call->pulse.noted[MEDIA_B] = now[MEDIA_B];
+	call->pulse->noted[MEDIA_A] = now[MEDIA_A];
+	call->pulse->noted[MEDIA_B] = now[MEDIA_B];
 }
 
 /* Since the last time; another session counts from 0 again. */
-static void notes_rtp(struct call *call, bool whatever)
+static void notes_rtp(struct call *call, struct pulse *pulse, bool whatever)
 {
-	struct pulse *pulse = &call->pulse;
 	mono_ms now = clock_now(), ms = now - pulse->at;
 	struct media_receipt receipt;
 	struct pulse_side sides[2];
 
-	if (!call->session || ms <= 0 || !sip_trace_listens(call->room->trace))
+	if (!call->session || ms <= 0)
 		return;
 	for (int side = MEDIA_A; side <= MEDIA_B; side++) {
 		media_receipt(call->session, (enum media_side)side, &receipt);
@@ -131,30 +132,42 @@ static void on_pulse(struct timer *timer, void *arg)
 {
 	struct call *call = arg;
 
-	notes_rtp(call, call->a_answered);
+	if (sip_trace_listens(call->room->trace))
+		notes_rtp(call, call->pulse, call->a_answered);
 	timer_start(call->room->wheel, timer, clock_now() + PULSE_MS);
+}
+
+/* NULL: no memory. */
+static struct pulse *pulse_of(struct call *call)
+{
+	if (call->pulse)
+		return call->pulse;
+	call->pulse = calloc(1, sizeof(*call->pulse));
+	if (!call->pulse)
+		return NULL;
+	timer_init(&call->pulse->timer, on_pulse, call);
+	call->pulse->at = call->started_ms;
+	return call->pulse;
 }
 
 void notes_look(struct call *call)
 {
-	if (!timer_active(&call->pulse.timer))
-		notes_rtp(call, false);
-}
+	struct pulse *pulse =
+		call->session && sip_trace_listens(call->room->trace) ? pulse_of(call) : NULL;
 
-void notes_init(struct call *call)
-{
-	timer_init(&call->pulse.timer, on_pulse, call);
-	call->pulse.at = call->started_ms;
+	if (pulse && !timer_active(&pulse->timer))
+		notes_rtp(call, pulse, false);
 }
 
 void notes_begin(struct call *call)
 {
 	notes_core(call);
-	if (sip_trace_is_followed(call->room->trace, call->id))
-		timer_start(call->room->wheel, &call->pulse.timer, clock_now() + PULSE_MS);
+	if (sip_trace_is_followed(call->room->trace, call->id) && pulse_of(call))
+		timer_start(call->room->wheel, &call->pulse->timer, clock_now() + PULSE_MS);
 }
 
 void notes_end(struct call *call)
 {
-	timer_cancel(&call->pulse.timer);
+	if (call->pulse)
+		timer_cancel(&call->pulse->timer);
 }

@@ -57,6 +57,17 @@ struct call_plan *call_plan_free(struct call_plan *plan)
 	return NULL;
 }
 
+void plan_settle(struct call_plan *plan)
+{
+	for (size_t i = 0; i < plan->step_count; i++) {
+		struct call_step *step = &plan->steps[i];
+
+		sip_headers_done(&step->headers);
+		for (size_t j = 0; j < step->target_count; j++)
+			sip_headers_done(&step->targets[j].headers);
+	}
+}
+
 int plan_unfold(struct call_plan *plan, size_t at, unsigned ring_ms)
 {
 	struct call_step *step = &plan->steps[at];

@@ -100,8 +100,17 @@ static void put(char *to, size_t room, const char *from)
 
 void record_receipts(struct call *call)
 {
-	for (int side = MEDIA_A; call->session && side <= MEDIA_B; side++)
-		media_receipt(call->session, (enum media_side)side, &call->receipt[side]);
+	if (call->session && !call->receipts)
+		call->receipts = calloc(2, sizeof(*call->receipts));
+	for (int side = MEDIA_A; call->session && call->receipts && side <= MEDIA_B; side++)
+		media_receipt(call->session, (enum media_side)side, &call->receipts[side]);
+}
+
+const struct media_receipt *record_receipt(const struct call *call, enum media_side side)
+{
+	static const struct media_receipt none;
+
+	return call->receipts ? &call->receipts[side] : &none;
 }
 
 void record_info(const struct call *call, struct call_info *ret_info)
@@ -121,7 +130,8 @@ void record_info(const struct call *call, struct call_info *ret_info)
 	put(ret_info->from, sizeof(ret_info->from), a->from_user);
 	put(ret_info->to, sizeof(ret_info->to), a->request_user);
 	put(ret_info->call_id_a, sizeof(ret_info->call_id_a), a->call_id);
-	put(ret_info->call_id_b, sizeof(ret_info->call_id_b), call->side_b.call_id);
+	put(ret_info->call_id_b, sizeof(ret_info->call_id_b),
+	    call->side_b ? call->side_b->call_id : "");
 	put(ret_info->session_id, sizeof(ret_info->session_id), a->session_id);
 	ret_info->started_ms = call->started_ms;
 	ret_info->ringing_ms = call->ringing_ms;
@@ -169,7 +179,8 @@ void record_start(const struct call *call)
 
 static void log_end(const struct call *call, const struct ending *ending, mono_ms now)
 {
-	const struct media_receipt *a = &call->receipt[MEDIA_A], *b = &call->receipt[MEDIA_B];
+	const struct media_receipt *a = record_receipt(call, MEDIA_A);
+	const struct media_receipt *b = record_receipt(call, MEDIA_B);
 
 	log_info("call",
 		 "call=%s end cause=%s by=%s state=%s step=\"%s\" pdd_ms=%lld ring_ms=%lld "
@@ -196,24 +207,32 @@ static void log_end(const struct call *call, const struct ending *ending, mono_m
 void record_leg_b(struct call *call, const struct leg *leg)
 {
 	const struct leg_info *info = leg_info(leg);
-	struct call_side *b = &call->side_b;
+	const char *const texts[] = { info->call_id, info->source, info->from_user,
+				      info->asserted_user, info->request_user };
+	struct call_side *side;
+	size_t room = 0;
+	char *at;
 
-	put(b->call_id, sizeof(b->call_id), info->call_id);
-	put(b->source, sizeof(b->source), info->source);
-	put(b->from, sizeof(b->from), info->from_user);
-	put(b->asserted, sizeof(b->asserted), info->asserted_user);
-	put(b->to, sizeof(b->to), info->request_user);
-	b->transport = sip_transport_name(info->transport);
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		room += strlen(record_text_or(texts[i], "")) + 1;
+	side = malloc(sizeof(*side) + room);
+	free(call->side_b);
+	call->side_b = side;
+	if (!side)
+		return; /* the record has no B, then */
+	side->transport = sip_transport_name(info->transport);
+	side->call_id = at = side->texts;
+	side->source = at = stpcpy(at, record_text_or(texts[0], "")) + 1;
+	side->from = at = stpcpy(at, record_text_or(texts[1], "")) + 1;
+	side->asserted = at = stpcpy(at, record_text_or(texts[2], "")) + 1;
+	side->to = at = stpcpy(at, record_text_or(texts[3], "")) + 1;
+	(void)stpcpy(at, record_text_or(texts[4], ""));
 }
 
 void record_heard(struct call *call, const struct leg *leg)
 {
-	struct call_side *b = &call->side_b;
-
-	if (leg != call->leg[MEDIA_B] || *b->source)
-		return;
-	put(b->source, sizeof(b->source), leg_info(leg)->source);
-	b->transport = sip_transport_name(leg_info(leg)->transport);
+	if (call->side_b && leg == call->leg[MEDIA_B] && !*call->side_b->source)
+		record_leg_b(call, leg);
 }
 
 struct call_try *record_try(struct call *call, const char *label)

@@ -164,12 +164,12 @@ static void add_tries(struct str *json, const struct call *call)
 /* The file of a message or of the call, or why there is none. */
 static void add_recording(struct str *json, const struct call *call)
 {
-	const struct media_receipt *a = &call->receipt[MEDIA_A];
+	const struct media_receipt *a = record_receipt(call, MEDIA_A);
 
 	if (message_left(call))
 		record_add_text(json, "recording", message_left(call));
 	if (message_left(call) && !call->recorded)
-		str_addf(json, ",\"recording_ms\":%u", call->receipt[MEDIA_B].recorded_ms);
+		str_addf(json, ",\"recording_ms\":%u", record_receipt(call, MEDIA_B)->recorded_ms);
 	if (a->record_dropped)
 		str_addf(json, ",\"recording_dropped\":%llu",
 			 (unsigned long long)a->record_dropped);
@@ -185,7 +185,7 @@ static void add_recording(struct str *json, const struct call *call)
 static void add_sides(struct str *json, const struct call *call)
 {
 	const struct leg_info *a = call_caller(call);
-	const struct call_side *b = &call->side_b;
+	const struct call_side *b = call->side_b;
 
 	record_add_text(json, "from", a->from_user);
 	record_add_text(json, "asserted", a->asserted_user);
@@ -193,9 +193,9 @@ static void add_sides(struct str *json, const struct call *call)
 	record_add_text(json, "source", a->source);
 	record_add_text(json, "transport", sip_transport_name(a->transport));
 	record_add_text(json, "call_id_a", a->call_id);
-	record_add_text(json, "call_id_b", b->call_id);
+	record_add_text(json, "call_id_b", b ? b->call_id : "");
 	record_add_text(json, "session_id", a->session_id);
-	if (!*b->call_id)
+	if (!b)
 		return;
 	record_add_text(json, "from_b", b->from);
 	record_add_text(json, "asserted_b", b->asserted);
@@ -257,13 +257,13 @@ static void add_media(struct str *json, const struct call *call)
 {
 	add_recording(json, call);
 	record_add_text(json, "verdict", call_verdict_name(call->verdict));
-	if (call->verdict_why[0])
+	if (call->verdict_why)
 		record_add_text(json, "verdict_why", call->verdict_why);
 	record_add_text(json, "media", record_media_name(call));
 	if (call->bypass)
 		record_add_text(json, "bypass", call_bypass_name(call->bypass));
-	add_side(json, "a", call, &call->receipt[MEDIA_A]);
-	add_side(json, "b", call, &call->receipt[MEDIA_B]);
+	add_side(json, "a", call, record_receipt(call, MEDIA_A));
+	add_side(json, "b", call, record_receipt(call, MEDIA_B));
 }
 
 char *record_line(const struct call *call, const struct ending *ending, mono_ms now)

@@ -6,51 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include "tas/call/transfer_private.h"
+#include "tas/sip/leg_info.h"
 
 #define PEER_CORE 0 /* as leg_info.peer */
-
-/* The texts of an INVITE that outlive its leg. */
-static const size_t texts[] = {
-	offsetof(struct leg_info, request_user), offsetof(struct leg_info, request_uri),
-	offsetof(struct leg_info, from_uri),     offsetof(struct leg_info, from_user),
-	offsetof(struct leg_info, from_display), offsetof(struct leg_info, to_uri),
-	offsetof(struct leg_info, to_user),      offsetof(struct leg_info, asserted_user),
-	offsetof(struct leg_info, call_id),      offsetof(struct leg_info, session_id),
-	offsetof(struct leg_info, source),
-};
-
-static const char **text_of(const struct leg_info *info, size_t i)
-{
-	return (const char **)((char *)info + texts[i]);
-}
 
 /* A record tells of the first INVITE, whose leg is about to leave. */
 static int remember_first(struct call *call)
 {
-	static const struct sip_headers none;
-	const struct leg_info *a;
-	struct leg_info *first;
-	size_t room = sizeof(*first);
-	char *at;
-
-	if (call->first)
-		return 0;
-	a = leg_info(call->leg[MEDIA_A]);
-	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
-		room += strlen(*text_of(a, i)) + 1;
-	first = malloc(room);
-	if (!first)
-		return -ENOMEM;
-	*first = *a;
-	first->headers = &none;
-	first->sdp = NULL;
-	at = (char *)(first + 1);
-	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
-		*text_of(first, i) = at;
-		at = stpcpy(at, *text_of(a, i)) + 1;
-	}
-	call->first = first;
-	return 0;
+	if (!call->first)
+		call->first = leg_info_copy(leg_info(call->leg[MEDIA_A]));
+	return call->first ? 0 : -ENOMEM;
 }
 
 static void on_timer(struct timer *timer, void *arg)

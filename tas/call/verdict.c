@@ -5,9 +5,11 @@
  * after its answer, and then from time to time until it ends.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "base/metrics.h"
 #include "tas/call/call_state.h"
+#include "tas/call/record_line.h"
 
 #define FIRST_LOOK_MS 2000
 #define LOOK_MS       5000 /* between two looks */
@@ -170,7 +172,7 @@ static void judge(struct call *call)
 	char names[2][96];
 	struct str why = { 0 };
 	const struct verdict_facts facts = {
-		.receipt = { &call->receipt[MEDIA_A], &call->receipt[MEDIA_B] },
+		.receipt = { record_receipt(call, MEDIA_A), record_receipt(call, MEDIA_B) },
 		.name = { names[MEDIA_A], names[MEDIA_B] },
 		.bypassed = !call->session,
 		.now = clock_now(),
@@ -179,7 +181,8 @@ static void judge(struct call *call)
 	snprintf(names[MEDIA_A], sizeof(names[0]), "the caller (%s)", place_of(call, MEDIA_A));
 	snprintf(names[MEDIA_B], sizeof(names[0]), "the callee (%s)", place_of(call, MEDIA_B));
 	call->verdict = verdict_judge(&facts, &why);
-	snprintf(call->verdict_why, sizeof(call->verdict_why), "%s", why.text ? why.text : "");
+	free(call->verdict_why);
+	call->verdict_why = why.length ? str_take(&why) : NULL;
 	str_done(&why);
 }
 
@@ -207,7 +210,8 @@ static void look(struct call *call)
 	judge(call);
 	if (is_early(call)) {
 		call->verdict = VERDICT_NONE;
-		call->verdict_why[0] = '\0';
+		free(call->verdict_why);
+		call->verdict_why = NULL;
 	}
 	if (call->verdict == before)
 		return;
@@ -216,7 +220,7 @@ static void look(struct call *call)
 	notes_heard(call);
 	if (is_trouble(call->verdict))
 		log_notice("call", "call=%s media=\"%s\" why=\"%s\"", call->id,
-			   call_verdict_name(call->verdict), call->verdict_why);
+			   call_verdict_name(call->verdict), record_text_or(call->verdict_why, ""));
 	else if (is_trouble(before))
 		log_notice("call", "call=%s media=\"%s\" again", call->id,
 			   call_verdict_name(call->verdict));

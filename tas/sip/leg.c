@@ -88,6 +88,7 @@ static void leg_free(struct leg *leg)
 	leave_peer(leg);
 	sip_line_unref(leg->line);
 	digest_identity_unref(leg->identity);
+	free(leg->auth_name);
 	free(leg->auth_text);
 	*leg->link = leg->next;
 	if (leg->next)
@@ -101,6 +102,11 @@ static void leg_free(struct leg *leg)
 	free(leg->local_sdp);
 	free(leg->reason);
 	su_home_unref(leg->home);
+	su_free(NULL, leg->address);
+	su_free(NULL, leg->contact);
+	free(leg->next_hop);
+	free(leg->source);
+	free(leg->texts);
 	free(leg);
 }
 
@@ -116,11 +122,6 @@ struct leg *leg_new(struct sip_endpoint *endpoint, bool incoming)
 
 	if (!leg)
 		return NULL;
-	leg->home = su_home_create();
-	if (!leg->home) {
-		free(leg);
-		return NULL;
-	}
 	leg->endpoint = endpoint;
 	leg->incoming = incoming;
 	leg->state = incoming ? LEG_INVITED : LEG_CALLING;
@@ -174,6 +175,20 @@ void leg_enter(struct leg *leg, enum leg_state state)
 const struct leg_info *leg_info(const struct leg *leg)
 {
 	return &leg->info;
+}
+
+int leg_keep_texts(struct leg *leg)
+{
+	leg->texts = leg_info_pack(&leg->info);
+	return leg->texts ? 0 : -ENOMEM;
+}
+
+void leg_settle(struct leg *leg)
+{
+	free((char *)leg->info.sdp);
+	leg->info.sdp = NULL;
+	if (!leg->incoming)
+		sip_headers_done(&leg->headers);
 }
 
 int leg_count_for(struct leg *leg, struct sip_peer *peer)
@@ -375,13 +390,11 @@ int leg_take_features(struct leg *leg, const struct sip_headers *headers)
 
 	if (leg->contact && !*features)
 		return 0; /* a response without leaves what an earlier one said */
-	contact = su_sprintf(leg->home, "%s%s", leg->address, features);
+	contact = su_sprintf(NULL, "%s%s", leg->address, features);
 	if (!contact)
 		return -ENOMEM;
-	if (leg->contact && strcmp(leg->contact, contact) == 0)
-		su_free(leg->home, contact);
-	else
-		leg->contact = contact;
+	su_free(NULL, leg->contact);
+	leg->contact = contact;
 	return 0;
 }
 
@@ -561,7 +574,10 @@ struct leg *leg_release(struct leg *leg, const struct leg_farewell *farewell)
 	assert(!leg->released);
 	leg->on_event = NULL;
 	leg->released = true;
-	leg->farewell = message_more(leg->home, farewell ? farewell->headers : NULL);
+	if (farewell && farewell->headers && farewell->headers->count) {
+		leg->home = su_home_create();
+		leg->farewell = leg->home ? message_more(leg->home, farewell->headers) : NULL;
+	}
 	switch (leg->state) {
 	case LEG_INVITED:
 		leg_refuse_invite(leg, farewell);

@@ -105,6 +105,9 @@ struct leg_info {
 	const char *sdp;                   /* NULL: the INVITE carried no offer */
 };
 const struct leg_info *leg_info(const struct leg *leg);
+/* The dialog is there to stay: what only its beginning needs is let go. From now on
+ * leg_info.sdp is NULL, and leg_info.headers of an outgoing leg are empty. Again: no harm. */
+void leg_settle(struct leg *leg);
 
 void leg_set_handler(struct leg *leg, leg_event_fn *on_event, void *arg);
 

@@ -16,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/str.h"
+
 static bool same_host(const su_sockaddr_t *a, const su_sockaddr_t *b)
 {
 	if (a->su_family != b->su_family)
@@ -36,7 +38,8 @@ static void complain(const struct leg *leg, const char *why)
 {
 	log_error("sip",
 		  "trunk=%s address=%s a challenge is not answered: %s: check the trunk's `auth`",
-		  leg->auth_name, leg->line ? sip_line_uri(leg->line) : leg->info.source, why);
+		  leg->auth_name ? leg->auth_name : "?",
+		  leg->line ? sip_line_uri(leg->line) : leg->info.source, why);
 }
 
 static int answer(struct leg *leg, su_home_t *home, const sip_t *request, const sip_t *sip)
@@ -85,7 +88,8 @@ bool leg_auth_answer(struct leg *leg, nta_outgoing_t *request, const sip_t *sip)
 void leg_auth_as(struct leg *leg, const struct sip_peer *peer)
 {
 	leg->identity = digest_identity_ref(sip_peer_identity(peer));
-	(void)snprintf(leg->auth_name, sizeof(leg->auth_name), "%s", sip_peer_name(peer));
+	if (leg->identity && !leg->auth_name)
+		leg->auth_name = str_dup_or_null(sip_peer_name(peer));
 }
 
 static char *text_of(su_home_t *home, const void *header)

@@ -12,7 +12,7 @@
 
 /* ---- what it says ---- */
 
-const char *leg_asserted_user(struct leg *leg)
+const char *leg_asserted_user(const struct leg *leg, su_home_t *home)
 {
 	const char *list = sip_headers_find(&leg->headers, "P-Asserted-Identity");
 	size_t length = 0;
@@ -22,7 +22,7 @@ const char *leg_asserted_user(struct leg *leg)
 
 	if (!first || sip_address_parse(&address, first, length) < 0)
 		return "";
-	user = su_strdup(leg->home, address.user);
+	user = su_strdup(home, address.user);
 	sip_address_done(&address);
 	return user ? user : "";
 }
@@ -63,17 +63,12 @@ static enum leg_100rel rel100_of(const sip_t *sip)
 							     : LEG_100REL_NONE;
 }
 
-static int fill_info(struct leg *leg, const sip_t *sip, const msg_t *msg,
-		     const struct sip_source *source, int peer)
+/* The texts are the home's. */
+static int read_texts(struct leg *leg, su_home_t *home, const sip_t *sip,
+		      const struct sip_source *source)
 {
 	struct leg_info *info = &leg->info;
-	su_home_t *home = leg->home;
-	int err = message_headers(msg, &leg->headers);
 
-	if (err)
-		return err;
-	info->peer = peer;
-	info->transport = source->transport;
 	info->source = leg_source_text(home, &source->address);
 	info->request_uri = url_as_string(home, sip->sip_request->rq_url);
 	info->request_user = message_user(home, sip->sip_request->rq_url);
@@ -83,16 +78,12 @@ static int fill_info(struct leg *leg, const sip_t *sip, const msg_t *msg,
 	info->to_uri = url_as_string(home, sip->sip_to->a_url);
 	info->to_user = message_user(home, sip->sip_to->a_url);
 	info->to_display = display_name(home, sip->sip_to->a_display);
-	info->asserted_user = leg_asserted_user(leg);
+	info->asserted_user = leg_asserted_user(leg, home);
 	info->call_id = su_strdup(home, sip->sip_call_id->i_id);
 	info->session_id = message_find(&leg->headers, "Session-ID");
 	if (!info->session_id)
 		info->session_id = "";
-	info->rel100 = rel100_of(sip);
 	info->replaces = message_find(&leg->headers, "Replaces");
-	info->needs_replaces = sip_has_feature(sip->sip_require, "replaces");
-	leg->peer_tag = str_dup_or_null(sip->sip_from->a_tag);
-	info->max_forwards = sip->sip_max_forwards ? (int)sip->sip_max_forwards->mf_count : 70;
 	if (!info->request_user || !info->from_user || !info->to_user)
 		return -EINVAL;
 	return info->source && info->request_uri && info->from_uri && info->from_display &&
@@ -101,22 +92,48 @@ static int fill_info(struct leg *leg, const sip_t *sip, const msg_t *msg,
 		       : -ENOMEM;
 }
 
+static int fill_info(struct leg *leg, const sip_t *sip, const msg_t *msg,
+		     const struct sip_source *source, int peer)
+{
+	struct leg_info *info = &leg->info;
+	su_home_t home[1] = { SU_HOME_INIT(home) };
+	int err = message_headers(msg, &leg->headers);
+
+	if (!err)
+		err = read_texts(leg, home, sip, source);
+	if (!err)
+		err = leg_keep_texts(leg);
+	leg->next_hop = str_dup_or_null(visitor_hop(home, source));
+	su_home_deinit(home);
+	info->peer = peer;
+	info->transport = source->transport;
+	info->rel100 = rel100_of(sip);
+	info->needs_replaces = sip_has_feature(sip->sip_require, "replaces");
+	info->max_forwards = sip->sip_max_forwards ? (int)sip->sip_max_forwards->mf_count : 70;
+	leg->peer_tag = str_dup_or_null(sip->sip_from->a_tag);
+	return err;
+}
+
 /* ---- its dialog ---- */
 
 static int make_dialog(struct leg *leg, nta_incoming_t *request, const sip_t *sip)
 {
-	sip_to_t *local = sip_to_dup(leg->home, sip->sip_to);
+	su_home_t home[1] = { SU_HOME_INIT(home) };
+	sip_to_t *local = sip_to_dup(home, sip->sip_to);
 	char tag[17];
 
 	leg_new_tag(tag);
-	if (!local || sip_to_tag(leg->home, local, tag) < 0 || !nta_incoming_tag(request, tag))
+	if (!local || sip_to_tag(home, local, tag) < 0 || !nta_incoming_tag(request, tag)) {
+		su_home_deinit(home);
 		return -ENOMEM;
+	}
 	/* With the tag there from the beginning sofia matches the dialog by both
 	 * tags only (RFC 3261 section 12.2.2). */
 	leg->dialog = nta_leg_tcreate(leg->endpoint->agent, leg_on_request, leg,
 				      SIPTAG_CALL_ID(sip->sip_call_id), SIPTAG_FROM(local),
 				      SIPTAG_TO(sip->sip_from),
 				      NTATAG_REMOTE_CSEQ(sip->sip_cseq->cs_seq), TAG_END());
+	su_home_deinit(home);
 	if (!leg->dialog ||
 	    nta_leg_server_route(leg->dialog, sip->sip_record_route, sip->sip_contact) < 0)
 		return -ENOMEM;
@@ -204,14 +221,12 @@ int leg_create_incoming(struct leg **ret_leg, struct sip_endpoint *endpoint,
 	if (leg) {
 		leg->info.sdp = take_sdp;
 		take_sdp = NULL;
-		leg->address =
-			endpoint_contact(endpoint, leg->home, listener, tport, wants_sips(sip));
+		leg->address = endpoint_contact(endpoint, NULL, listener, tport, wants_sips(sip));
 		err = leg->address ? leg_take_features(leg, NULL) : -ENOMEM;
 		if (!err)
 			err = fill_info(leg, sip, msg, source, peer);
 		leg_auth_saw(leg, msg);
 		leg->keep_hop = source->visitor;
-		leg->next_hop = visitor_hop(leg->home, source);
 		if (!err)
 			err = make_dialog(leg, request, sip);
 	}

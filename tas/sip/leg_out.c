@@ -128,15 +128,16 @@ static void note_source(struct leg *leg, const sip_t *sip, msg_t *msg)
 						 [SIP_TRANSPORT_TCP] = sip_transport_tcp,
 						 [SIP_TRANSPORT_TLS] = sip_transport_tls };
 	struct sockaddr_storage address = { 0 };
-	const char *source;
+	su_home_t home[1] = { SU_HOME_INIT(home) };
 
 	if (!msg || !sip || !sip->sip_via || *leg->info.source)
 		return;
 	memcpy(&address, msg_addr(msg), sizeof(su_sockaddr_t));
-	source = leg_source_text(leg->home, &address);
-	if (!source || !*source)
+	leg->source = str_dup_or_null(leg_source_text(home, &address));
+	su_home_deinit(home);
+	if (!leg->source || !*leg->source)
 		return; /* sofia's own 408 comes from nowhere */
-	leg->info.source = source;
+	leg->info.source = leg->source;
 	for (size_t i = 0; i < ARRAY_SIZE(protocols); i++)
 		if (str_equal_nocase(sip->sip_via->v_protocol, protocols[i]))
 			leg->info.transport = (enum sip_transport)i;
@@ -207,77 +208,92 @@ static int check_uris(const struct leg_invite *invite)
 
 static int choose_hop(struct leg *leg, const char *uri)
 {
-	url_t *url = url_make(leg->home, uri);
+	su_home_t home[1] = { SU_HOME_INIT(home) };
+	const url_t *url = url_make(home, uri);
 
-	if (!url)
-		return -ENOMEM;
-	leg->info.transport = message_transport(url);
-	leg->next_hop = endpoint_hop(leg->endpoint, leg->home, url, leg->info.transport);
+	if (url) {
+		leg->info.transport = message_transport(url);
+		leg->next_hop = str_dup_or_null(
+			endpoint_hop(leg->endpoint, home, url, leg->info.transport));
+	}
+	su_home_deinit(home);
 	return leg->next_hop ? 0 : -ENOMEM;
 }
 
-/* "Display" <uri>, with the rest behind it; NULL: no memory. */
-static char *name_addr(su_home_t *home, const char *display, const char *uri, const char *rest)
+/* "Display" <uri>, with the rest behind it; the caller's to free. NULL: no memory. */
+static char *name_addr(const char *display, const char *uri, const char *rest)
 {
 	struct str text = { 0 };
-	char *taken, *copy;
 
 	if (display && display[0]) {
 		sip_address_quote(&text, display);
 		str_add(&text, " ");
 	}
 	str_addf(&text, "<%s>%s", uri, rest);
-	taken = str_take(&text);
-	copy = taken ? su_strdup(home, taken) : NULL;
-	free(taken);
-	return copy;
+	return str_take(&text);
 }
 
 static int make_dialog(struct leg *leg, const struct leg_invite *invite)
 {
 	char tag[17], rest[24];
 	char *from, *to;
+	int err = -ENOMEM;
 
 	leg_new_tag(tag);
 	(void)snprintf(rest, sizeof(rest), ";tag=%s", tag);
-	from = name_addr(leg->home, invite->from_display, invite->from_uri, rest);
-	to = name_addr(leg->home, invite->to_display, invite->to_uri, "");
-	if (!from || !to)
-		return -ENOMEM;
-	leg->dialog = nta_leg_tcreate(leg->endpoint->agent, leg_on_request, leg,
-				      SIPTAG_FROM_STR(from), SIPTAG_TO_STR(to), TAG_END());
-	return leg->dialog ? 0 : -EINVAL;
+	from = name_addr(invite->from_display, invite->from_uri, rest);
+	to = name_addr(invite->to_display, invite->to_uri, "");
+	if (from && to) {
+		leg->dialog = nta_leg_tcreate(leg->endpoint->agent, leg_on_request, leg,
+					      SIPTAG_FROM_STR(from), SIPTAG_TO_STR(to), TAG_END());
+		err = leg->dialog ? 0 : -EINVAL;
+	}
+	free(from);
+	free(to);
+	return err;
+}
+
+/* The texts are the home's, or the caller's. */
+static int read_texts(struct leg *leg, su_home_t *home, const struct leg_invite *invite,
+		      const sip_t *sip)
+{
+	struct leg_info *info = &leg->info;
+
+	info->request_uri = invite->request_uri;
+	info->request_user = message_user(home, sip->sip_request->rq_url);
+	info->from_uri = invite->from_uri;
+	info->from_user = message_user(home, sip->sip_from->a_url);
+	info->from_display = invite->from_display ? invite->from_display : "";
+	info->to_uri = invite->to_uri;
+	info->to_user = message_user(home, sip->sip_to->a_url);
+	info->to_display = invite->to_display ? invite->to_display : "";
+	info->call_id = sip->sip_call_id->i_id;
+	info->source = "";
+	info->asserted_user = leg_asserted_user(leg, home);
+	info->session_id = message_find(&leg->headers, "Session-ID");
+	if (!info->session_id)
+		info->session_id = "";
+	return info->request_user && info->from_user && info->to_user ? 0 : -EINVAL;
 }
 
 static int fill_info(struct leg *leg, const struct leg_invite *invite, const sip_t *sip)
 {
 	struct leg_info *info = &leg->info;
-	su_home_t *home = leg->home;
+	su_home_t home[1] = { SU_HOME_INIT(home) };
+	int err = leg_remember_local(leg, invite->sdp);
 
 	info->peer = -1;
-	info->request_uri = su_strdup(home, invite->request_uri);
-	info->request_user = message_user(home, sip->sip_request->rq_url);
-	info->from_uri = su_strdup(home, invite->from_uri);
-	info->from_user = message_user(home, sip->sip_from->a_url);
-	info->from_display = su_strdup(home, invite->from_display ? invite->from_display : "");
-	info->to_uri = su_strdup(home, invite->to_uri);
-	info->to_user = message_user(home, sip->sip_to->a_url);
-	info->to_display = su_strdup(home, invite->to_display ? invite->to_display : "");
-	info->call_id = su_strdup(home, sip->sip_call_id->i_id);
-	info->source = "";
 	info->sdp = str_dup_or_null(invite->sdp);
-	if (leg_remember_local(leg, invite->sdp) < 0)
-		return -ENOMEM;
-	if (invite->headers && sip_headers_copy_all(&leg->headers, invite->headers) < 0)
-		return -ENOMEM;
-	info->asserted_user = leg_asserted_user(leg);
-	info->session_id = message_find(&leg->headers, "Session-ID");
-	if (!info->session_id)
-		info->session_id = "";
-	session_id_sent(&leg->session_id, info->session_id);
-	if (!info->request_user || !info->from_user || !info->to_user)
-		return -EINVAL;
-	return info->request_uri && info->from_uri && info->to_uri && info->call_id ? 0 : -ENOMEM;
+	if (!err && invite->headers)
+		err = sip_headers_copy_all(&leg->headers, invite->headers);
+	if (!err)
+		err = read_texts(leg, home, invite, sip);
+	if (!err)
+		session_id_sent(&leg->session_id, info->session_id);
+	if (!err)
+		err = leg_keep_texts(leg);
+	su_home_deinit(home);
+	return err;
 }
 
 /* What the INVITE says of the extensions of this room. */
@@ -374,7 +390,7 @@ static int choose_contact(struct leg *leg, const struct leg_invite *invite, cons
 			  sip_transport_name(leg->info.transport));
 		return -EPROTONOSUPPORT;
 	}
-	leg->address = endpoint_contact(leg->endpoint, leg->home, listener, NULL, sips);
+	leg->address = endpoint_contact(leg->endpoint, NULL, listener, NULL, sips);
 	return leg->address ? leg_take_features(leg, invite->headers) : -ENOMEM;
 }
 

@@ -22,6 +22,7 @@
 #include "base/timer_wheel.h"
 #include "tas/sip/digest.h"
 #include "tas/sip/leg.h"
+#include "tas/sip/leg_info.h"
 #include "tas/sip/message.h"
 #include "tas/sip/offer_answer.h"
 #include "tas/sip/session_id.h"
@@ -70,14 +71,13 @@ struct leg {
 	struct sip_line *line; /* own reference; NULL: incoming, or to nobody's line */
 
 	struct digest_identity *identity; /* own reference: who we are to the peer; NULL: nobody */
-	char auth_name[64];               /* the peer's */
+	char *auth_name;                  /* the peer's, to complain of it; NULL: no identity */
 	struct digest_session auth_session;
 	su_sockaddr_t auth_host; /* who answered our INVITE, or sent theirs */
 	char *auth_text;         /* of the last answer to a challenge; NULL: none */
 	bool auth_proxy;         /* for a proxy */
 	bool auth_fresh;         /* not sent yet */
 
-	su_home_t *home; /* texts below */
 	nta_leg_t *dialog;
 	nta_incoming_t *invite_in;
 	nta_outgoing_t *invite_out;
@@ -88,6 +88,7 @@ struct leg {
 	bool keep_hop;           /* and whatever Contact it gave, unless it gave a route */
 	bool hop_told;           /* that it names a host we do not know */
 	char *reason;            /* Reason for a BYE that has to wait; or NULL */
+	su_home_t *home;         /* of the next; NULL: none */
 	sip_unknown_t *farewell; /* more headers of its BYE or CANCEL; or NULL */
 
 	char *ack_branch; /* of the INVITE whose 2xx we acknowledge */
@@ -139,6 +140,8 @@ struct leg {
 	leg_event_fn *on_event; /* NULL: nobody listens any more */
 	void *arg;
 	struct leg_info info;
+	char *texts;  /* those of the info */
+	char *source; /* outgoing: the info's, known later; NULL: not yet */
 	struct sip_headers headers;
 };
 
@@ -183,8 +186,10 @@ uint32_t leg_random(void);
 /* Answers a request in the dialog with no more than a status, which ends it. Returns
  * the status. */
 int leg_close_request(const struct leg *leg, nta_incoming_t *request, int status);
-/* Of its headers; the leg's own. */
-const char *leg_asserted_user(struct leg *leg);
+/* Of its headers; from the home. */
+const char *leg_asserted_user(const struct leg *leg, su_home_t *home);
+/* The info's texts may go now: the leg has its own. */
+int leg_keep_texts(struct leg *leg) MUST_CHECK;
 const char *leg_source_text(su_home_t *home, const struct sockaddr_storage *address);
 void leg_new_tag(char ret_tag[17]);
 

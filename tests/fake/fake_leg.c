@@ -301,6 +301,13 @@ const struct leg_info *leg_info(const struct leg *leg)
 	return &leg->info;
 }
 
+void leg_settle(struct leg *leg)
+{
+	leg->info.sdp = NULL;
+	if (leg->outgoing)
+		sip_headers_done(&leg->headers);
+}
+
 void leg_set_handler(struct leg *leg, leg_event_fn *on_event, void *arg)
 {
 	leg->on_event = on_event;

@@ -19,7 +19,7 @@ ROOMS = {
     "media": ["base", "config"],
     "tas/sip": ["base", "config"],
     "tas/traced": ["base", "config", "tas/sip/trace.h"],
-    "tas/call": ["base", "config", "media/media.h", "tas/sip/leg.h", "tas/sip/headers.h",
+    "tas/call": ["base", "config", "media/media.h", "tas/sip/leg.h", "tas/sip/leg_info.h", "tas/sip/headers.h",
                  "tas/sip/cause_map.h", "tas/sip/trace.h"],
     "tas/device": ["base", "config", "tas/sip/visitor.h", "tas/sip/digest.h",
                    "tas/sip/digest_hash.h"],

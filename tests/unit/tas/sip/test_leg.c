@@ -250,6 +250,25 @@ static void no_ack_in_64_t1_ends_the_call_with_bye(void **state)
 	scene_close();
 }
 
+static void a_settled_leg_forgets_its_offer_and_goes_on(void **state)
+{
+	(void)state;
+	scene_open_pair(SIP_TRANSPORT_TLS);
+	scene_talk(SIP_TRANSPORT_TLS);
+	leg_settle(scene.caller.leg);
+	leg_settle(scene.caller.leg);
+	leg_settle(scene.callee.leg);
+	assert_null(leg_info(scene.caller.leg)->sdp);
+	assert_int_equal(leg_info(scene.caller.leg)->headers->count, 0);
+	assert_null(leg_info(scene.callee.leg)->sdp);
+	assert_string_equal(leg_info(scene.callee.leg)->request_user, "+004799000002");
+	scene.caller.leg = leg_release(scene.caller.leg, NULL);
+	scene_wait(&scene.callee, "ENDED:bye:200");
+	scene.callee.leg = leg_release(scene.callee.leg, NULL);
+	scene_wait_gone();
+	scene_close();
+}
+
 static void an_answer_may_carry_the_offer_and_the_ack_the_answer(void **state)
 {
 	(void)state;
@@ -377,6 +396,7 @@ int main(void)
 		cmocka_unit_test(a_200_that_crosses_the_cancel_is_acknowledged_and_ended),
 		cmocka_unit_test(the_called_side_may_hang_up_too),
 		cmocka_unit_test(both_may_hang_up_at_once),
+		cmocka_unit_test(a_settled_leg_forgets_its_offer_and_goes_on),
 		cmocka_unit_test(an_answered_leg_let_go_before_the_ack_waits_for_it),
 		cmocka_unit_test(an_ack_is_repeated_when_the_200_is),
 		cmocka_unit_test(no_ack_in_64_t1_ends_the_call_with_bye),
