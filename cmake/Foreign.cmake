@@ -29,5 +29,8 @@ foreign(CARES libcares)
 foreign(SOFIA sofia-sip-ua)
 foreign(MICROHTTPD libmicrohttpd)
 
+# Held calls take a third less with it; the daemon runs without as well.
+pkg_check_modules(JEMALLOC IMPORTED_TARGET jemalloc)
+
 # Only the tests want it: the programs build without.
 pkg_check_modules(CMOCKA IMPORTED_TARGET cmocka)
