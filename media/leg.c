@@ -51,6 +51,17 @@ static void on_convert(struct relay_leg *path)
 	leg->setup.convert(leg->setup.arg);
 }
 
+/* What it is sent is called as it has said. */
+static uint32_t clock_of(const struct relay_leg *path, uint8_t type)
+{
+	const struct leg *leg = CONTAINER_OF(path, struct leg, path);
+
+	for (unsigned i = 0; leg->remote && i < leg->remote->codec_count; i++)
+		if (leg->remote->codecs[i].type == type)
+			return leg->remote->codecs[i].rate;
+	return 0;
+}
+
 bool leg_has_sockets(enum media_leg_kind kind)
 {
 	switch (kind) {
@@ -103,6 +114,7 @@ int leg_init(struct leg *leg, const struct leg_setup *setup)
 	relay_leg_init(&leg->path, setup->peer_path, setup->receipt);
 	leg->path.on_first = on_first;
 	leg->path.on_convert = on_convert;
+	leg->path.clock = clock_of;
 	atomic_store_explicit(&setup->receipt->kind, (unsigned)setup->kind, memory_order_relaxed);
 	leg_init_ice(leg);
 	leg->host = setup->host;
@@ -112,6 +124,8 @@ int leg_init(struct leg *leg, const struct leg_setup *setup)
 	else if (setup->kind == MEDIA_LEG_LOCAL)
 		err = local_create(&leg->path.local, worker_wheel(setup->worker), &leg->path,
 				   &setup->local, setup->recording, &local);
+	if (!err && setup->kind != MEDIA_LEG_LOCAL)
+		err = sender_init(&leg->path.sender);
 	if (leg->path.plain)
 		plain_set_host(leg->path.plain, leg->host);
 	if (!err && setup->kind == MEDIA_LEG_DTLS)
@@ -239,6 +253,7 @@ int leg_apply(struct leg *leg, struct media_desc *take_remote, bool we_offered)
 		return err;
 	}
 	leg->host = host;
+	sender_avoid(&leg->path.sender, take_remote->ssrc);
 	if (leg->path.plain)
 		plain_set_host(leg->path.plain, host);
 	sdp_free(leg->remote);

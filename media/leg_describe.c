@@ -78,6 +78,16 @@ static void describe_mid(const struct leg *leg, const struct media_desc *offer,
 	*number = offer ? offer->extensions.numbers[EXTENSION_MID] : number_to_offer(leg, ours);
 }
 
+/* WebRTC peers find a stream by its SSRC; of others many stumble over what they do not know,
+ * and none asks for it. */
+static void describe_stream(const struct leg *leg, struct media_desc *ours)
+{
+	bool webrtc = leg->setup.kind == MEDIA_LEG_WEBRTC;
+
+	ours->ssrc = webrtc ? leg->path.sender.ssrc : 0;
+	ours->cname = webrtc ? leg->path.sender.cname : NULL;
+}
+
 static void describe_sdes(const struct leg *leg, const struct media_desc *offer,
 			  struct media_desc *ours)
 {
@@ -119,6 +129,7 @@ void leg_describe(const struct leg *leg, const struct media_desc *offer, struct 
 {
 	describe_sections(leg, offer, ours);
 	describe_mid(leg, offer, ours);
+	describe_stream(leg, ours);
 	ours->rtp = leg->setup.hosts->told[leg->host];
 	net_set_port(&ours->rtp, leg->setup.port);
 	ours->port = offer && offer->port == 0 ? 0 : net_port(&ours->rtp);

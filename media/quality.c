@@ -144,7 +144,7 @@ static void note_block(struct receipt *receipt, const struct rtcp_block *block)
 }
 
 void quality_reports(struct quality *from, struct quality *to, struct receipt *receipt,
-		     const uint8_t *packet, size_t length, uint64_t now_ns)
+		     uint32_t ssrc, const uint8_t *packet, size_t length, uint64_t now_ns)
 {
 	struct rtcp_report report;
 	size_t at = 0;
@@ -154,6 +154,8 @@ void quality_reports(struct quality *from, struct quality *to, struct receipt *r
 			to->passed[to->passed_next++ % QUALITY_PASSED_MAX] =
 				(struct quality_passed){ report.ntp, now_ns };
 		for (unsigned i = 0; i < report.count; i++) {
+			if (report.blocks[i].ssrc != ssrc)
+				continue;
 			measure_round_trip(from, receipt, &report.blocks[i], now_ns);
 			note_block(receipt, &report.blocks[i]);
 		}

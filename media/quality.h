@@ -3,9 +3,9 @@
  * order, jitter, gaps; and from the reports that cross: round trip, and what the
  * peer says it receives.
  *
- * RTCP crosses us unchanged, so what a peer reports of loss and jitter is about the
- * whole way from the other end. The round trip is our own: we know when a sender
- * report passed towards the peer, and its reports tell how long it had kept it.
+ * What a peer reports of loss and jitter of our stream is about the whole way from the
+ * other end, as what is lost on the way to us is lost in ours too. The round trip is our own: we
+ * know when a sender report passed towards the peer, and its reports tell how long it had kept it.
  *
  * Nothing here allocates or locks. Threads: the media thread of the session.
  */
@@ -43,10 +43,10 @@ struct quality {
 void quality_packet(struct quality *quality, struct receipt *receipt, const uint8_t *packet,
 		    uint64_t now_ns);
 
-/* A sound RTCP compound of the peer `from` passes to the peer `to`; the receipt is
- * that of `from`. */
+/* A sound RTCP compound of the peer `from`, as it came, passes to the peer `to`; the receipt is
+ * that of `from`, the SSRC ours towards it. */
 void quality_reports(struct quality *from, struct quality *to, struct receipt *receipt,
-		     const uint8_t *packet, size_t length, uint64_t now_ns);
+		     uint32_t ssrc, const uint8_t *packet, size_t length, uint64_t now_ns);
 
 /* What was agreed: the peer's RTP clock, and whether it sends at all. */
 void quality_agree(struct quality *quality, struct receipt *receipt, uint32_t rate, bool sends);

@@ -9,6 +9,7 @@
 
 #define RTP_HEADER  12 /* bytes, RFC 3550 5.1 */
 #define RTCP_HEADER 8  /* bytes: an RR without blocks, RFC 3550 6.4.2 */
+#define USUAL_CLOCK 8000
 
 enum wire wire_of(uint8_t first_byte)
 {
@@ -91,11 +92,11 @@ void relay_look(const struct relay_leg *leg, unsigned step)
 
 	switch (step) {
 	case 0:
-		look_ahead(leg, sizeof(*leg));
+		look_ahead(leg, offsetof(struct relay_leg, sender.before));
 		break;
 	case 1:
 		look_ahead(leg->receipt, offsetof(struct receipt, texts));
-		look_ahead(peer, sizeof(*peer));
+		look_ahead(peer, offsetof(struct relay_leg, sender.before));
 		srtp_pair_look(leg->srtp, 0);
 		break;
 	case 2:
@@ -108,10 +109,9 @@ void relay_look(const struct relay_leg *leg, unsigned step)
 	}
 }
 
-static void count_in(struct relay_leg *from, const uint8_t *packet, size_t length)
+static void count_in(struct relay_leg *from, const uint8_t *packet, size_t length, uint64_t now_ns)
 {
 	struct receipt *receipt = from->receipt;
-	uint64_t now_ns = clock_now_ns();
 	mono_ms now = (mono_ms)(now_ns / 1000000u);
 
 	receipt_add(&receipt->packets_in, 1);
@@ -137,15 +137,51 @@ static void convert(struct relay_leg *from, uint8_t *packet, size_t length)
 		receipt_add(&from->receipt->dropped_other, 1);
 }
 
+static uint32_t clock_of(const struct relay_leg *leg, uint8_t type)
+{
+	uint32_t clock = leg->clock ? leg->clock(leg, type) : 0;
+
+	return clock ? clock : USUAL_CLOCK;
+}
+
+void relay_send_rtp(struct relay_leg *to, uint8_t *packet, size_t length, uint64_t now_ns)
+{
+	struct sender *sender = &to->sender;
+
+	if (sender->ssrc == 0 || to->ops == &relay_ops_closed ||
+	    sender_goes_on(sender, packet, length, now_ns) ||
+	    sender_weigh(sender, packet, length, now_ns, clock_of(to, packet[1] & 0x7f)))
+		to->ops->send_rtp(to, packet, length);
+	else
+		receipt_add(&to->receipt->dropped_other, 1);
+}
+
+/* Its peer has our SSRC, and is told that ours is another from here on (RFC 3550 8.2). */
+static void leave_ssrc(struct relay_leg *leg, const uint8_t *theirs)
+{
+	static const uint8_t empty[] = { 0x80, 201, 0, 1, 0, 0, 0, 0, 0x81, 203, 0, 1 };
+	uint8_t bye[RELAY_BUFFER];
+
+	if (!sender_collides(&leg->sender, half_at(theirs + 2)))
+		return;
+	memcpy(bye, empty, sizeof(empty));
+	memcpy(bye + 4, theirs + 8, 4);
+	memcpy(bye + 12, theirs + 8, 4);
+	leg->ops->send_rtcp(leg, bye, 16);
+}
+
 void relay_rtp(struct relay_leg *from, uint8_t *packet, size_t length)
 {
+	uint64_t now_ns = clock_now_ns();
 	uint8_t type;
 
 	if (!relay_rtp_is_sound(packet, length)) {
 		receipt_add(&from->receipt->dropped_other, 1);
 		return;
 	}
-	count_in(from, packet, length);
+	count_in(from, packet, length, now_ns);
+	if (relay_word_at(packet + 8) == from->sender.ssrc)
+		leave_ssrc(from, packet);
 	if (from->tape)
 		tape_hear(from->tape, from->side, packet, length, clock_now());
 	type = from->types[packet[1] & 0x7f];
@@ -159,23 +195,51 @@ void relay_rtp(struct relay_leg *from, uint8_t *packet, size_t length)
 	}
 	packet[1] = (uint8_t)((packet[1] & 0x80) | type);
 	length = extensions_rewrite(&from->extensions, packet, length);
-	from->peer->ops->send_rtp(from->peer, packet, length);
+	relay_send_rtp(from->peer, packet, length, now_ns);
 }
 
-/* What goes on of reports about streams of which one is ours. */
+/* What the peer of `from` sends, and what becomes of it on the other side. False: that is
+ * fed by something else now. */
+static bool stream_of(const struct relay_leg *from, struct reports_stream *ret_stream)
+{
+	const struct sender *sender = &from->peer->sender;
+	const struct sender_source *source = &sender->now;
+	bool made = from->transcoder && transcoder_stream(from->transcoder, ret_stream);
+
+	if (!made)
+		*ret_stream = (struct reports_stream){ .in_ssrc = from->quality.ssrc,
+						       .in_timestamp = source->timestamp,
+						       .in_clock = 1,
+						       .out_ssrc = from->quality.ssrc,
+						       .out_timestamp = source->timestamp,
+						       .out_clock = 1 };
+	if (!source->known || !from->quality.started || source->ssrc != ret_stream->out_ssrc)
+		return false;
+	ret_stream->out_ssrc = sender->ssrc;
+	ret_stream->out_timestamp += source->time_shift;
+	ret_stream->packets = sender->packets;
+	ret_stream->octets = sender->octets;
+	ret_stream->made = made;
+	ret_stream->newest = made ? from->quality.highest : source->newest;
+	ret_stream->oldest = source->oldest;
+	ret_stream->shift = source->shift;
+	ret_stream->lost_of_others = source->lost_of_others;
+	return true;
+}
+
+/* Each side knows streams of ours alone. */
 static size_t rewrite_reports(struct relay_leg *from, uint8_t *packet, size_t length)
 {
-	struct transcoder *there = from->transcoder, *back = from->peer->transcoder;
+	struct relay_leg *to = from->peer;
 	struct reports_stream own, other;
-	bool converts, converted;
+	struct reports_way way = { .ssrc = to->sender.ssrc,
+				   .cname = to->sender.cname,
+				   .own = stream_of(from, &own) ? &own : NULL,
+				   .other_ssrc = from->sender.ssrc,
+				   .other = stream_of(to, &other) ? &other : NULL,
+				   .lost = &from->sender.lost };
 
-	if (!there && !back)
-		return length;
-	converts = there && transcoder_stream(there, &own);
-	converted = back && transcoder_stream(back, &other);
-	if (!converts && !converted)
-		return length;
-	return reports_rewrite(packet, length, converts ? &own : NULL, converted ? &other : NULL);
+	return reports_rewrite(packet, length, &way);
 }
 
 void relay_rtcp(struct relay_leg *from, uint8_t *packet, size_t length)
@@ -185,9 +249,10 @@ void relay_rtcp(struct relay_leg *from, uint8_t *packet, size_t length)
 		return;
 	}
 	receipt_add(&from->receipt->rtcp_in, 1);
-	quality_reports(&from->quality, &from->peer->quality, from->receipt, packet, length,
-			clock_now_ns());
-	length = rewrite_reports(from, packet, length);
+	quality_reports(&from->quality, &from->peer->quality, from->receipt, from->sender.ssrc,
+			packet, length, clock_now_ns());
+	if (from->peer->sender.ssrc != 0)
+		length = rewrite_reports(from, packet, length);
 	if (length > 0)
 		from->peer->ops->send_rtcp(from->peer, packet, length);
 }

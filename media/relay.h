@@ -18,6 +18,7 @@
 #include "media/mid.h"
 #include "media/quality.h"
 #include "media/receipt.h"
+#include "media/sender.h"
 #include "media/srtp.h"
 #include "media/tape.h"
 
@@ -38,7 +39,8 @@ bool relay_rtcp_is_sound(const uint8_t *packet, size_t length); /* RFC 3550 A.2 
 struct relay_leg;
 struct transcoder;
 
-/* `packet` is clear RTP or RTCP in a buffer of RELAY_BUFFER; it may be changed. */
+/* `packet` is clear RTP or RTCP in a buffer of RELAY_BUFFER; it may be changed. RTP comes
+ * from relay_send_rtp() alone. */
 struct relay_ops {
 	void (*send_rtp)(struct relay_leg *leg, uint8_t *packet, size_t length);
 	void (*send_rtcp)(struct relay_leg *leg, uint8_t *packet, size_t length);
@@ -65,8 +67,11 @@ struct relay_leg {
 	struct mid mid;                   /* WebRTC: in what is sent to its peer */
 	struct transcoder *transcoder;    /* of what says CODECS_CONVERT; NULL: nothing does */
 	void (*on_first)(struct relay_leg *leg);
+	/* Hz of what its peer calls so; NULL: 8000. */
+	uint32_t (*clock)(const struct relay_leg *leg, uint8_t type);
 	/* The first packet that says CODECS_CONVERT, if `transcoder` is not there. */
 	void (*on_convert)(struct relay_leg *leg);
+	struct sender sender; /* of what its peer gets; not in use: it is local */
 };
 
 void relay_leg_init(struct relay_leg *leg, struct relay_leg *peer, struct receipt *receipt);
@@ -81,6 +86,9 @@ void relay_rtp(struct relay_leg *from, uint8_t *packet, size_t length);
 void relay_rtcp(struct relay_leg *from, uint8_t *packet, size_t length);
 /* An encrypted one, RTP or RTCP by its second byte. True: it was authentic. */
 bool relay_srtp(struct relay_leg *from, uint8_t *packet, size_t length);
+
+/* To the peer of this leg, in the stream that is ours: a sound packet of any source. */
+void relay_send_rtp(struct relay_leg *to, uint8_t *packet, size_t length, uint64_t now_ns);
 
 /* To the peer of a WebRTC leg, as it is. */
 bool relay_send(struct relay_leg *leg, const uint8_t *packet, size_t length);

@@ -350,6 +350,14 @@ static void read_crypto(struct media_desc *desc, const char *value)
 		desc->crypto_count++;
 }
 
+/* ssrc:1234 cname:name (RFC 5576 4.1) */
+static void read_ssrc(struct media_desc *desc, const char *value)
+{
+	long number = number_of(value, UINT32_MAX);
+
+	desc->ssrc = number > 0 ? (uint32_t)number : 0;
+}
+
 static void read_media_attribute(struct parser *parser, const char *name, const char *value)
 {
 	struct media_desc *desc = parser->desc;
@@ -367,6 +375,8 @@ static void read_media_attribute(struct parser *parser, const char *name, const 
 		read_rtcp(parser, value);
 	else if (strcmp(name, "rtcp-mux") == 0)
 		desc->rtcp_mux = true;
+	else if (strcmp(name, "ssrc") == 0 && desc->ssrc == 0)
+		read_ssrc(desc, value);
 	else if (strcmp(name, "crypto") == 0)
 		read_crypto(desc, value);
 	else if (strcmp(name, "ptime") == 0 && (number = number_of(value, 400)) > 0)
@@ -690,6 +700,8 @@ static void write_audio(struct str *out, const struct media_desc *desc)
 	str_addf(out, "a=%s\r\n", direction_names[desc->direction]);
 	if (desc->rtcp_mux)
 		str_add(out, "a=rtcp-mux\r\n");
+	if (desc->cname && desc->port != 0)
+		str_addf(out, "a=ssrc:%u cname:%s\r\n", desc->ssrc, desc->cname);
 	write_security(out, desc);
 }
 

@@ -83,6 +83,8 @@ struct media_desc {
 	enum sdp_direction direction;
 	uint16_t ptime, maxptime; /* ms; 0: not said */
 	struct extensions extensions;
+	uint32_t ssrc;     /* of its stream, the first that is named; 0: none is */
+	const char *cname; /* of that, to be written: borrowed; NULL: it is not */
 	bool rtcp_mux;
 	bool sdes; /* there was an a=crypto, of use or not */
 	struct sdes_crypto cryptos[SDES_LINES_MAX];

@@ -10,7 +10,6 @@
 
 #define STALLED_FRAMES 10  /* behind by more: time goes on from now */
 #define DIGIT_LOST_MS  200 /* without a packet, a digit whose end was lost is over */
-#define ADOPT_MS       200 /* digits wait so long for a packet to go between */
 
 /* A digit's packet in the words of the other side. */
 struct mapped {
@@ -36,16 +35,12 @@ struct transcoder {
 	/* What goes out. */
 	struct stream out;
 	uint32_t clock; /* of out.timestamp, Hz */
-	uint32_t packets, octets;
-	bool heard; /* the next four are valid: of the newest packet that came */
+	mono_ms began_ms;
+	bool heard; /* the next three are valid: of the newest packet that came */
 	uint32_t in_ssrc, in_timestamp;
-	uint16_t in_sequence;
 	uint8_t in_type;
-	codecs_map pass;   /* types that go on, once digits go between them */
-	bool between;      /* they do: every packet comes here */
-	bool adopted;      /* `out` is the stream that goes on */
-	uint16_t shift;    /* of its numbers */
-	mono_ms passed_ms; /* when its last packet went */
+	codecs_map pass; /* types that go on, once digits go between them */
+	bool between;    /* they do: every packet comes here */
 	/* Digits. */
 	struct digit_map map;
 	uint32_t map_at; /* timestamp of the one being mapped */
@@ -55,18 +50,13 @@ struct transcoder {
 	unsigned mapped_length_ms;
 	struct digit_queue queue;
 	uint32_t queue_at; /* timestamp of the one being sent */
-	mono_ms queued_ms; /* when the oldest began to wait */
 	struct timer step;
 	unsigned tone_ms; /* of the tone being heard */
 };
 
 static void send_on(struct transcoder *transcoder, uint8_t *packet, size_t length)
 {
-	struct relay_leg *to = transcoder->from->peer;
-
-	transcoder->packets++;
-	transcoder->octets += (uint32_t)(length - STREAM_HEADER);
-	to->ops->send_rtp(to, packet, length);
+	relay_send_rtp(transcoder->from->peer, packet, length, clock_now_ns());
 }
 
 static void start_timer(struct transcoder *transcoder, struct timer *timer, unsigned ms)
@@ -150,19 +140,13 @@ static void on_frame(struct timer *timer, void *arg)
 
 /* ---- digits ---- */
 
-static bool may_step(const struct transcoder *transcoder, mono_ms now)
-{
-	return transcoder->path || transcoder->adopted || now - transcoder->queued_ms >= ADOPT_MS;
-}
-
-/* Where the stream is in time: converted speech is there itself, one that goes on
- * was seen when its last packet went. */
+/* Where the stream is in time: converted speech moves it on itself. */
 static uint32_t time_of_stream(const struct transcoder *transcoder, mono_ms now)
 {
 	uint32_t at = transcoder->out.timestamp;
 
-	if (!transcoder->path && transcoder->adopted)
-		at += (uint32_t)(now - transcoder->passed_ms) * (transcoder->clock / 1000);
+	if (!transcoder->path)
+		at += (uint32_t)(now - transcoder->began_ms) * (transcoder->clock / 1000);
 	return at;
 }
 
@@ -174,8 +158,6 @@ static void send_event(struct transcoder *transcoder, bool begins, uint32_t time
 	transcoder->out.marker = begins; /* RFC 4733 2.5.1.2 */
 	stream_header(&transcoder->out, packet, transcoder->way.event_type, timestamp);
 	memcpy(packet + STREAM_HEADER, payload, DIGIT_PAYLOAD);
-	if (transcoder->adopted)
-		transcoder->shift++;
 	send_on(transcoder, packet, STREAM_HEADER + DIGIT_PAYLOAD);
 }
 
@@ -191,8 +173,6 @@ static int queue_digit(struct transcoder *transcoder, char digit, uint32_t ms)
 		transcoder->on_digit(digit, ms, transcoder->arg);
 		return 0;
 	}
-	if (!digit_queue_busy(&transcoder->queue))
-		transcoder->queued_ms = clock_now();
 	if (!digit_queue_add(&transcoder->queue, event, ms))
 		return -ENOBUFS;
 	if (transcoder->way.digits == CODECS_DIGITS_EVENTS)
@@ -263,7 +243,7 @@ static void on_step(struct timer *timer, void *arg)
 
 	if (transcoder->mapping && now - transcoder->mapped_ms > DIGIT_LOST_MS)
 		end_mapped(transcoder);
-	if (transcoder->way.digits == CODECS_DIGITS_EVENTS && may_step(transcoder, now))
+	if (transcoder->way.digits == CODECS_DIGITS_EVENTS)
 		digit_queue_step(&transcoder->queue, transcoder->way.event_rate, &step);
 	if (step.begins)
 		transcoder->queue_at = time_of_stream(transcoder, now);
@@ -288,38 +268,11 @@ static void begin_mapped(struct transcoder *transcoder, mono_ms now)
 
 /* ---- packets that go on, once digits go between them ---- */
 
-static uint16_t number_of(const uint8_t *packet)
-{
-	return (uint16_t)(packet[2] << 8 | packet[3]);
-}
-
-static void adopt(struct transcoder *transcoder, const uint8_t *packet)
-{
-	transcoder->out.ssrc = relay_word_at(packet + 8);
-	transcoder->out.sequence = number_of(packet);
-	transcoder->shift = 0;
-	transcoder->adopted = true;
-}
-
 static void pass(struct transcoder *transcoder, uint8_t *packet, size_t length, uint8_t type)
 {
-	uint16_t number;
-
-	if (!transcoder->adopted || relay_word_at(packet + 8) != transcoder->out.ssrc)
-		adopt(transcoder, packet);
-	transcoder->out.timestamp = relay_word_at(packet + 4);
-	transcoder->passed_ms = clock_now();
-	if (digit_queue_busy(&transcoder->queue) &&
-	    transcoder->way.digits == CODECS_DIGITS_EVENTS) {
-		transcoder->shift--; /* it is left out, and its number with it */
-		return;
-	}
-	number = (uint16_t)(number_of(packet) + transcoder->shift);
-	if ((int16_t)(uint16_t)(number - transcoder->out.sequence) >= 0)
-		transcoder->out.sequence = (uint16_t)(number + 1);
+	if (digit_queue_busy(&transcoder->queue) && transcoder->way.digits == CODECS_DIGITS_EVENTS)
+		return; /* our digit stands for it; sender.h closes the gap */
 	packet[1] = (uint8_t)((packet[1] & 0x80) | type);
-	packet[2] = (uint8_t)(number >> 8);
-	packet[3] = (uint8_t)number;
 	send_on(transcoder, packet, length);
 }
 
@@ -375,7 +328,7 @@ static void take_speech(struct transcoder *transcoder, const uint8_t *packet, si
 	const uint8_t *payload = stream_payload(packet, length, &count);
 	const struct jitter_piece piece = { .ssrc = relay_word_at(packet + 8),
 					    .timestamp = relay_word_at(packet + 4),
-					    .sequence = number_of(packet),
+					    .sequence = (uint16_t)(packet[2] << 8 | packet[3]),
 					    .type = packet[1] & 0x7f,
 					    .payload = payload,
 					    .length = count };
@@ -383,7 +336,6 @@ static void take_speech(struct transcoder *transcoder, const uint8_t *packet, si
 	transcoder->heard = true;
 	transcoder->in_ssrc = piece.ssrc;
 	transcoder->in_timestamp = piece.timestamp;
-	transcoder->in_sequence = piece.sequence;
 	transcoder->in_type = piece.type;
 	voice_path_put(transcoder->path, &piece, clock_now());
 	start_timer(transcoder, &transcoder->frame, transcoder->frame_ms);
@@ -412,12 +364,9 @@ bool transcoder_stream(const struct transcoder *transcoder, struct reports_strea
 		.in_ssrc = transcoder->in_ssrc,
 		.in_timestamp = transcoder->in_timestamp,
 		.in_clock = voice_kind_speaks(kind) ? voice_clock(kind) : 8000,
-		.in_sequence = transcoder->in_sequence,
 		.out_ssrc = transcoder->out.ssrc,
 		.out_timestamp = transcoder->out.timestamp,
 		.out_clock = transcoder->clock,
-		.packets = transcoder->packets,
-		.octets = transcoder->octets,
 	};
 	return true;
 }
@@ -456,6 +405,7 @@ int transcoder_create(struct transcoder **ret_transcoder, const struct transcode
 	transcoder->on_digit = setup->on_digit;
 	transcoder->arg = setup->arg;
 	transcoder->clock = setup->way->to.rate;
+	transcoder->began_ms = clock_now();
 	timer_init(&transcoder->frame, on_frame, transcoder);
 	timer_init(&transcoder->step, on_step, transcoder);
 	err = stream_init(&transcoder->out);

@@ -4,9 +4,9 @@
  * another way, digits of our own between its packets.
  *
  * What goes on as it is never comes here: the relay's type map sends here only
- * what says CODECS_CONVERT. Speech that is converted becomes a stream of our own
- * (SSRC, numbers, time), paced by the worker's timers. Digits put between packets
- * that go on take numbers of that stream, and the following ones move up.
+ * what says CODECS_CONVERT. Speech that is converted becomes a source of its own
+ * (SSRC, numbers, time), paced by the worker's timers; digits put between packets that go
+ * on are one too. sender.h makes one stream of them.
  *
  * Threads: the media thread of the session. Nothing allocates after creation.
  */
@@ -39,8 +39,8 @@ bool transcoder_serves(const struct transcoder *transcoder, const struct codecs_
 /* A clear packet of a type that is converted. */
 void transcoder_take(struct transcoder *transcoder, uint8_t *packet, size_t length);
 
-/* The stream that it makes of another, for its reports; false: it makes none, or none
- * yet. */
+/* The source that it makes of a stream, for reports: SSRC, time and clock of both; false:
+ * it makes none, or none yet. */
 bool transcoder_stream(const struct transcoder *transcoder, struct reports_stream *ret_stream);
 
 /* A digit for the other side, behind those that are being sent. -ENOENT: it has no

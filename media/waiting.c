@@ -24,11 +24,12 @@ struct waiting {
 static void gate_rtp(struct relay_leg *leg, uint8_t *packet, size_t length)
 {
 	struct waiting *waiting = CONTAINER_OF(leg, struct waiting, gate);
+	uint64_t now_ns = clock_now_ns();
 	mono_ms last =
 		atomic_load_explicit(&waiting->from->receipt->last_in_ms, memory_order_relaxed);
 
-	if (clock_now() - last >= QUIET_MS)
-		waiting->to->ops->send_rtp(waiting->to, packet, length);
+	if ((mono_ms)(now_ns / 1000000u) - last >= QUIET_MS)
+		relay_send_rtp(waiting->to, packet, length, now_ns);
 }
 
 static void gate_rtcp(struct relay_leg *leg, uint8_t *packet, size_t length)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Datagrams of a peer through the packet path into a listening local leg:
- * plain, and once more as SRTP that cannot authenticate. */
+ * plain, and once more as SRTP that cannot authenticate; and through the stream that is
+ * ours to a peer, which gets sound packets of one SSRC. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -9,9 +10,58 @@
 #include "media/srtp.h"
 #include "tests/fuzz/fuzz.h"
 
-static struct relay_leg legs[2];
+static struct relay_leg legs[2], relayed[2];
 static struct receipt receipts[2];
 static struct srtp_pair *pair;
+
+static void check_rtp(struct relay_leg *leg, uint8_t *packet, size_t length)
+{
+	if (!relay_rtp_is_sound(packet, length) || relay_word_at(packet + 8) != leg->sender.ssrc)
+		abort();
+}
+
+static void check_rtcp(struct relay_leg *leg, uint8_t *packet, size_t length)
+{
+	/* A source that chose our SSRC is told good-bye in the words of the one before. */
+	if (!relay_rtcp_is_sound(packet, length) || length > RELAY_PACKET_MAX ||
+	    (relay_word_at(packet + 4) != leg->sender.ssrc && leg->sender.spare))
+		abort();
+}
+
+static const struct relay_ops checks = { check_rtp, check_rtcp };
+
+static void set_up_relayed(void)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		relay_leg_init(&relayed[i], &relayed[!i], &receipts[i]);
+		relayed[i].ops = &checks;
+		if (sender_init(&relayed[i].sender))
+			abort();
+		relayed[i].sender.ssrc = i + 1; /* input can have it too; and a wrap is near */
+		relayed[i].sender.spare = i + 256;
+		relayed[i].sender.next = SENDER_CYCLE + 65530;
+		for (unsigned type = 0; type < 128; type++)
+			relayed[i].types[type] = (uint8_t)type;
+	}
+}
+
+/* As many as there are, each behind its length, from either side. */
+static void relay(const uint8_t *data, size_t size)
+{
+	uint8_t packet[RELAY_BUFFER];
+
+	for (size_t at = 0; at + 2 < size;) {
+		size_t length = data[at + 1];
+
+		length = length > size - at - 2 ? size - at - 2 : length;
+		memcpy(packet, data + at + 2, length);
+		if (length >= 2 && wire_is_rtcp(packet))
+			relay_rtcp(&relayed[data[at] & 1], packet, length);
+		else
+			relay_rtp(&relayed[data[at] & 1], packet, length);
+		at += 2 + length;
+	}
+}
 
 static void set_up(void)
 {
@@ -41,6 +91,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!pair)
 		set_up();
+	set_up_relayed();
+	relay(data, size);
 	if (size < 2 || size > RELAY_PACKET_MAX || wire_of(data[0]) != WIRE_RTP)
 		return 0;
 	legs[0].srtp = NULL;

@@ -149,6 +149,9 @@ static void the_longest_gap_leaves_hold_out(void **state)
 	assert_int_equal(receipt().gap_ms, 420);
 }
 
+#define OUR_SSRC 9
+static uint8_t about = OUR_SSRC; /* what a report is about */
+
 /* What the peer 1 sends passes to peer 0, which answers by a report. */
 static void pass(unsigned from, uint8_t type, uint32_t middle, uint32_t delay, uint64_t now_ms)
 {
@@ -159,6 +162,7 @@ static void pass(unsigned from, uint8_t type, uint32_t middle, uint32_t delay, u
 	if (type == 201) {
 		memcpy(packet, (const uint8_t[]){ 0x81, 201, 0, 7 }, 4);
 		length = 32;
+		block[3] = about;
 		block[4] = 26;
 		block[7] = 3;
 		block[15] = 80;
@@ -170,8 +174,8 @@ static void pass(unsigned from, uint8_t type, uint32_t middle, uint32_t delay, u
 		for (unsigned i = 0; i < 4; i++)
 			packet[10 + i] = (uint8_t)(middle >> (24 - 8 * i));
 	}
-	quality_reports(&qualities[from], &qualities[!from], &receipts[from], packet, length,
-			(1000 + now_ms) * MS);
+	quality_reports(&qualities[from], &qualities[!from], &receipts[from], OUR_SSRC, packet,
+			length, (1000 + now_ms) * MS);
 }
 
 static void the_round_trip_is_that_of_one_leg(void **state)
@@ -197,6 +201,9 @@ static void reports_about_what_never_passed_measure_nothing(void **state)
 static void what_the_peer_receives_is_told(void **state)
 {
 	(void)state;
+	about = OUR_SSRC + 1; /* no stream of ours */
+	pass(0, 201, 0, 0, 10);
+	about = OUR_SSRC;
 	assert_false(receipt().reported);
 	pass(0, 201, 1, 0, 10);
 	assert_true(receipt().reported);

@@ -25,7 +25,7 @@ static void take_rtp(struct relay_leg *leg, uint8_t *packet, size_t length)
 static void take_rtcp(struct relay_leg *leg, uint8_t *packet, size_t length)
 {
 	(void)leg;
-	(void)packet;
+	memcpy(arrived, packet, length);
 	arrived_length = length;
 	arrived_rtcp++;
 }
@@ -158,12 +158,124 @@ static void a_closed_leg_and_a_leg_without_keys_drop(void **state)
 	assert_int_equal(receipts[0].dropped_other, 1);
 }
 
+static void put(uint8_t *bytes, uint32_t word)
+{
+	sender_put_word(bytes, word);
+}
+
+static void own_streams(void)
+{
+	assert_int_equal(sender_init(&legs[0].sender), 0);
+	assert_int_equal(sender_init(&legs[1].sender), 0);
+	legs[0].ops = &ops;
+}
+
+/* From leg 0 with this SSRC; true: it went on. */
+static bool speak(uint32_t ssrc, uint16_t sequence)
+{
+	uint8_t packet[RELAY_BUFFER];
+	unsigned before = arrived_rtp;
+
+	(void)rtp(packet, 8, sequence);
+	put(packet + 4, sequence * 160u);
+	put(packet + 8, ssrc);
+	relay_rtp(&legs[0], packet, 172);
+	return arrived_rtp > before;
+}
+
+static void what_leaves_is_one_stream_of_ours(void **state)
+{
+	uint16_t first;
+
+	(void)state;
+	own_streams();
+	assert_true(speak(7, 100));
+	first = (uint16_t)(arrived[2] << 8 | arrived[3]);
+	assert_int_equal(relay_word_at(arrived + 8), legs[1].sender.ssrc);
+	assert_int_equal(arrived[1], 96);
+	assert_true(speak(8, 9000));
+	assert_int_equal((uint16_t)((arrived[2] << 8 | arrived[3]) - first), 1);
+	assert_int_equal(relay_word_at(arrived + 8), legs[1].sender.ssrc);
+	assert_int_equal(arrived[1], 0x80 | 96);
+	assert_false(speak(7, 99)); /* of the one before */
+	assert_int_equal(receipts[1].dropped_other, 1);
+	legs[1].ops = &relay_ops_closed; /* what nobody gets has no number */
+	assert_false(speak(8, 9001));
+	legs[1].ops = &ops;
+	assert_true(speak(8, 9001));
+	assert_int_equal((uint16_t)((arrived[2] << 8 | arrived[3]) - first), 2);
+}
+
+/* The report of leg 1's peer about what it got of leg 0's. */
+static void reports_find_the_stream_that_is_sent_there_now(void **state)
+{
+	uint8_t report[RELAY_BUFFER] = { 0x81, 201, 0, 7, 0, 0, 0, 55 };
+
+	(void)state;
+	own_streams();
+	assert_true(speak(7, 100));
+	put(report + 8, legs[1].sender.ssrc);
+	put(report + 16, (uint32_t)(arrived[2] << 8 | arrived[3]));
+	relay_rtcp(&legs[1], report, 32);
+	assert_int_equal(arrived_rtcp, 1);
+	assert_int_equal(arrived_length, 32);
+	assert_int_equal(relay_word_at(arrived + 4), legs[0].sender.ssrc);
+	assert_int_equal(relay_word_at(arrived + 8), 7);
+	assert_int_equal(relay_word_at(arrived + 16), 100);
+	assert_true(receipts[1].reported);
+
+	assert_true(speak(8, 9000)); /* the same report comes again, about the one before */
+	memcpy(report, (const uint8_t[]){ 0x81, 201, 0, 7 }, 4);
+	put(report + 8, legs[1].sender.ssrc);
+	put(report + 16, legs[1].sender.next - 2);
+	relay_rtcp(&legs[1], report, 32);
+	assert_int_equal(arrived_length, 8);
+}
+
+static void a_senders_report_tells_of_our_stream(void **state)
+{
+	uint8_t report[RELAY_BUFFER] = { 0x80, 200, 0, 6, 0, 0, 0, 7 };
+	uint8_t bye[RELAY_BUFFER] = { 0x81, 203, 0, 1, 0, 0, 0, 7 };
+	uint32_t out;
+
+	(void)state;
+	own_streams();
+	assert_true(speak(7, 100));
+	assert_true(speak(7, 101));
+	out = relay_word_at(arrived + 4);
+	put(report + 16, 101 * 160 + 50);
+	put(report + 20, 5000);
+	relay_rtcp(&legs[0], report, 28);
+	assert_int_equal(arrived_length, 28);
+	assert_int_equal(relay_word_at(arrived + 4), legs[1].sender.ssrc);
+	assert_int_equal(relay_word_at(arrived + 16), out + 50);
+	assert_int_equal(relay_word_at(arrived + 20), 2);
+	assert_int_equal(relay_word_at(arrived + 24), 2 * 160);
+	relay_rtcp(&legs[0], bye, 8);
+	assert_int_equal(arrived_rtcp, 1);
+	assert_true(speak(7, 102));
+}
+
+static void an_ssrc_that_the_peer_has_too_is_left_with_a_bye(void **state)
+{
+	uint32_t before;
+
+	(void)state;
+	own_streams();
+	before = legs[0].sender.ssrc;
+	assert_true(speak(before, 100));
+	assert_int_equal(arrived_rtcp, 1);
+	assert_int_not_equal(legs[0].sender.ssrc, before);
+	assert_int_equal(arrived_rtcp, 1);
+}
+
 static void random_packets_never_leave_their_buffer(void **state)
 {
 	uint8_t packet[RELAY_BUFFER];
 
 	(void)state;
 	srand(3);
+	own_streams();
 	for (unsigned n = 0; n < 256 * 64 * 50; n++) {
 		size_t length = 2 + n / 256 % 64;
 
@@ -191,6 +303,10 @@ int main(void)
 		cmocka_unit_test_setup(lying_lengths_are_dropped, set_up),
 		cmocka_unit_test_setup(rtcp_compounds_must_fill_their_datagram, set_up),
 		cmocka_unit_test_setup(a_closed_leg_and_a_leg_without_keys_drop, set_up),
+		cmocka_unit_test_setup(what_leaves_is_one_stream_of_ours, set_up),
+		cmocka_unit_test_setup(reports_find_the_stream_that_is_sent_there_now, set_up),
+		cmocka_unit_test_setup(a_senders_report_tells_of_our_stream, set_up),
+		cmocka_unit_test_setup(an_ssrc_that_the_peer_has_too_is_left_with_a_bye, set_up),
 		cmocka_unit_test_setup(random_packets_never_leave_their_buffer, set_up),
 	};
 

@@ -17,7 +17,7 @@
 #define KEPT 4000
 
 /* What side B got. */
-static struct {
+static struct got {
 	uint8_t bytes[600];
 	size_t length;
 	mono_ms at;
@@ -60,6 +60,7 @@ static int set_up(void **state)
 	relay_leg_init(&legs[0], &legs[1], &receipts[0]);
 	relay_leg_init(&legs[1], &legs[0], &receipts[1]);
 	legs[1].ops = &ops;
+	assert_int_equal(sender_init(&legs[1].sender), 0);
 	got_count = 0;
 	told = 0;
 	memset(&way, 0, sizeof(way));
@@ -303,6 +304,7 @@ static void a_digit_of_ours_goes_between_packets_that_pass(void **state)
 
 static void a_digit_becomes_a_tone_where_the_other_side_has_no_events(void **state)
 {
+	struct got before;
 	double rms;
 
 	(void)state;
@@ -315,12 +317,18 @@ static void a_digit_becomes_a_tone_where_the_other_side_has_no_events(void **sta
 	begin();
 	tone_source_init(&source, 0);
 	run(20);
-	assert_int_equal(relay_word_at(got[0].bytes + 8), in.ssrc);
+	assert_int_equal(got_count, 20);
+	assert_one_stream(8);
+	before = got[19];
 	got_count = 0;
 	put_event(in.timestamp, 160, true, false);
 	put_event(in.timestamp, 1600, false, true);
 	run(30);
 	assert_true(got_count > 20);
+	assert_one_stream(8);
+	assert_int_equal(relay_word_at(got[0].bytes + 8), relay_word_at(before.bytes + 8));
+	assert_int_equal((uint16_t)(sequence_of(0) - (before.bytes[2] << 8 | before.bytes[3])), 1);
+	assert_in_range(timestamp_of(0) - relay_word_at(before.bytes + 4), 160, 480);
 	(void)heard(VOICE_PCMA, &rms);
 	assert_int_equal(got[0].bytes[1] % 128, 8);
 	assert_true(rms < 100); /* it is over: 200 ms of it */
