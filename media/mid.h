@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mid.h - the name of our section in the packets that we send (RFC 8843 section 15).
  *
- * Some BUNDLE peers hear nothing of a stream that they cannot give to a section: its
- * SSRC, which is that of whoever sends at the other end, stands in no SDP of ours. The
- * name stands in each packet of a stream's first second, and in one of every fifty from
+ * Some BUNDLE peers give a stream to a section by that name alone, not by the SSRC in the
+ * SDP. The name stands in each packet of a stream's first second, and in one of every fifty from
  * then on, for who was not there yet.
  *
  * Nothing here allocates or locks. Threads: the media thread of the leg.

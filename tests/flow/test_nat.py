@@ -2,58 +2,10 @@
 """Whole calls with `media.advertised_address`: breakoutd's media is on 127.0.0.2, its
 peers are told 127.0.0.1, and a NAT of our own carries what they send there."""
 
-import select
-import socket
-import threading
-
 import yaml
 
 from core import Core, Daemon, expect, finish, run_tests, wait_until
-
-INSIDE, OUTSIDE, NAT = "127.0.0.2", "127.0.0.1", "127.0.0.3"
-PORTS = 20
-
-
-def bound(host, port):
-    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    sock.bind((host, port))
-    return sock
-
-
-class Mapping:
-    """OUTSIDE's ports mapped to those of INSIDE; each peer has a port of NAT inside."""
-
-    def __init__(self, first):
-        self.outer = {bound(OUTSIDE, port): port for port in range(first, first + PORTS)}
-        self.inner, self.ways = {}, {}
-        self.inward = self.outward = 0
-        threading.Thread(target=self.run, daemon=True).start()
-
-    def way_in(self, sock, peer):
-        way = self.inner.get((sock, peer))
-        if not way:
-            way = self.inner[sock, peer] = bound(NAT, 0)
-            self.ways[way] = sock, peer
-        return way
-
-    def carry(self, sock):
-        try:
-            packet, peer = sock.recvfrom(65536)
-            if sock in self.outer:
-                self.way_in(sock, peer).sendto(packet, (INSIDE, self.outer[sock]))
-                self.inward += 1
-            else:
-                outer, peer = self.ways[sock]
-                outer.sendto(packet, peer)
-                self.outward += 1
-        except ConnectionError:  # a port that has been closed meanwhile
-            pass
-
-    def run(self):
-        while True:
-            for sock in select.select([*self.outer, *self.ways], [], [])[0]:
-                self.carry(sock)
-
+from nat import NAT, OUTSIDE, Mapping, put_behind
 
 core = Core()
 tas = Daemon(core)
@@ -65,8 +17,7 @@ LOOP, FORK = tas.numbers[0], tas.numbers[3]
 
 def restart(ice):
     config = yaml.safe_load(tas.config.read_text())
-    config["media"].update(address=INSIDE, advertised_address=OUTSIDE, ice=ice,
-                           ports=f"{first_port}-{first_port + PORTS - 1}")
+    put_behind(config, first_port, ice=ice)
     tas.config.write_text(yaml.safe_dump(config, sort_keys=False))
     tas.close()
     tas.start()

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A looped call whose two ends are Janus, another WebRTC stack: leg 2 begins with its
-offer (AudioBridge), leg 3 with its answer (EchoTest). It takes packets by the mid in them, as our
-SDP names no SSRC. A tone that enters the room of the
+offer (AudioBridge), leg 3 with its answer (EchoTest). A tone that enters the room of the
 one must come back from the other, through the room: both ways on both sides."""
 
 import array

@@ -2313,6 +2313,34 @@ static void the_mid_is_told_each_webrtc_side_by_itself(void **state)
 #undef MID
 }
 
+/* RFC 5576: what is sent to a side, whatever is said about it later. */
+static void the_stream_of_a_webrtc_side_is_named_and_stays(void **state)
+{
+	struct party *caller = phone(MEDIA_LEG_WEBRTC, &tone_440);
+	struct party *callee = phone(MEDIA_LEG_WEBRTC, &tone_600);
+	struct party *relay = party_create(MEDIA_LEG_WEBRTC, MEDIA_LEG_WEBRTC, NULL);
+	char told[2][512];
+	unsigned ssrc;
+
+	(void)state;
+	connect_through(caller, relay, callee);
+	strcpy(told[0], line_of(relay->sdp[MEDIA_EV_ANSWER][MEDIA_A], "a=ssrc:"));
+	strcpy(told[1], line_of(relay->sdp[MEDIA_EV_OFFER][MEDIA_B], "a=ssrc:"));
+	assert_int_equal(sscanf(told[0], "a=ssrc:%u cname:", &ssrc), 1);
+	assert_string_not_equal(told[0], told[1]);
+	connect_through(caller, relay, callee);
+	assert_string_equal(line_of(relay->sdp[MEDIA_EV_ANSWER][MEDIA_A], "a=ssrc:"), told[0]);
+	assert_string_equal(line_of(relay->sdp[MEDIA_EV_OFFER][MEDIA_B], "a=ssrc:"), told[1]);
+	party_destroy(caller);
+	party_destroy(callee);
+	party_destroy(relay);
+	relay = party_create(MEDIA_LEG_RTP, MEDIA_LEG_SDES, NULL);
+	assert_int_equal(media_offer(relay->session, MEDIA_A, OFFER_OF(AUDIO)), 0);
+	await_event(relay, MEDIA_EV_OFFER, MEDIA_B, 1);
+	assert_null(strstr(relay->sdp[MEDIA_EV_OFFER][MEDIA_B], "a=ssrc"));
+	party_destroy(relay);
+}
+
 static void a_stream_that_is_taken_away_is_hold_for_the_other_side(void **state)
 {
 	struct party *relay = party_create(MEDIA_LEG_RTP, MEDIA_LEG_RTP, NULL);
@@ -2463,6 +2491,7 @@ int main(void)
 		cmocka_unit_test(who_never_sends_is_not_sent_to_for_long),
 		cmocka_unit_test(header_extensions_cross_if_both_sides_take_them),
 		cmocka_unit_test(the_mid_is_told_each_webrtc_side_by_itself),
+		cmocka_unit_test(the_stream_of_a_webrtc_side_is_named_and_stays),
 		cmocka_unit_test(a_stream_that_is_taken_away_is_hold_for_the_other_side),
 		cmocka_unit_test(every_legal_change_of_a_dialog_is_answered),
 	};
