@@ -44,6 +44,7 @@ static void connected(struct call *call)
 {
 	call->ahead = false;
 	call->connected_ms = clock_now();
+	verdict_look_anew(call);
 	record_answered(call); /* more is known of it */
 }
 

@@ -413,8 +413,9 @@ struct verdict_facts {
 };
 enum call_verdict verdict_judge(const struct verdict_facts *facts, struct str *why);
 timer_fn verdict_on_timer;
-void verdict_begin(struct call *call); /* A is answered */
-void verdict_end(struct call *call);   /* before the session goes; fine without a beginning */
+void verdict_begin(struct call *call);     /* A is answered */
+void verdict_look_anew(struct call *call); /* whom A talks to has only now been found */
+void verdict_end(struct call *call);       /* before the session goes; fine without a beginning */
 
 /* question.c: somebody else says how the call goes on */
 void question_start(struct call *call, const struct call_step *step);

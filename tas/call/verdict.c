@@ -234,10 +234,15 @@ void verdict_on_timer(struct timer *timer, void *arg)
 	timer_start(call->room->wheel, timer, clock_now() + LOOK_MS);
 }
 
+void verdict_look_anew(struct call *call)
+{
+	timer_start(call->room->wheel, &call->look, clock_now() + FIRST_LOOK_MS);
+}
+
 void verdict_begin(struct call *call)
 {
 	metric_add(&running[VERDICT_NONE], 1);
-	timer_start(call->room->wheel, &call->look, clock_now() + FIRST_LOOK_MS);
+	verdict_look_anew(call);
 }
 
 void verdict_end(struct call *call)

@@ -284,6 +284,29 @@ static void nobody_is_said_to_be_silent_while_it_rings(void **state)
 	fake_leg_end(rig->a, LEG_END_BYE, 200);
 }
 
+/* The looks at A alone, two and seven seconds after its answer, do not set the pace. */
+static void the_verdict_stands_two_seconds_after_somebody_is_found(void **state)
+{
+	struct rig *rig = *state;
+	static const struct media_receipt silent = { .kind = MEDIA_LEG_RTP,
+						     .agreed = true,
+						     .sends = true };
+	struct media_session *session =
+		answered(rig, RIG_PLAN(rig_announce_ahead(), rig_dial("dial pbx")));
+
+	fake_media_reply(session, "offer-for-b");
+	fake_media_receipt(MEDIA_B, &silent);
+	rig_advance(rig, 3000);
+	fake_leg_event(fake_leg_last(), LEG_EV_ANSWERED, 200, "answer-b");
+	fake_media_reply(session, "told");
+	rig_advance(rig, 1900);
+	assert_int_equal(call_room_verdict_count(VERDICT_ONE_WAY), 0);
+	rig_advance(rig, 200);
+	assert_int_equal(call_room_verdict_count(VERDICT_ONE_WAY), 1);
+	fake_media_receipt(MEDIA_B, NULL);
+	fake_leg_end(rig->a, LEG_END_BYE, 200);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 
 int main(void)
@@ -304,6 +327,7 @@ int main(void)
 		T(an_announcement_that_cannot_be_made_is_passed_over),
 		T(one_that_has_no_media_is_passed_over),
 		T(nobody_is_said_to_be_silent_while_it_rings),
+		T(the_verdict_stands_two_seconds_after_somebody_is_found),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
