@@ -183,6 +183,7 @@ struct config_trunk_auth {
 };
 
 /* How digits reach a trunk and come from it. */
+enum trunk_latching { LATCHING_SIGNALLED, LATCHING_OFF, LATCHING_ANY };
 enum trunk_dtmf { TRUNK_DTMF_AUTO, TRUNK_DTMF_RFC4733, TRUNK_DTMF_INFO, TRUNK_DTMF_INBAND };
 
 struct config_trunk {
@@ -212,8 +213,9 @@ struct config_trunk {
 	enum media_kind media; /* default rtp */
 	bool keys_in_clear;    /* SDES keys may go over SIP without TLS */
 	bool shared_port;      /* it sends media from where its SDP says: one port for all */
-	char *media_address;   /* one of media.address; NULL: the one on the way to it */
-	char **codecs;         /* names, most wanted first; none: all, as the other side orders */
+	enum trunk_latching latching;
+	char *media_address; /* one of media.address; NULL: the one on the way to it */
+	char **codecs;       /* names, most wanted first; none: all, as the other side orders */
 	size_t codec_count;
 	enum trunk_dtmf dtmf; /* default auto */
 	/* Heard by whom it holds or transfers; NULL: only a ring-back tone in a transfer. */

@@ -63,6 +63,18 @@ static void read_codec(struct reader *reader, const struct value *value)
 		kind_text.read(reader, value);
 }
 
+static void read_latching(struct reader *reader, const struct value *value)
+{
+	static const char *const words[] = {
+		[LATCHING_SIGNALLED] = "signalled", [LATCHING_OFF] = "off", [LATCHING_ANY] = "any"
+	};
+	int word = value_word(reader, value, words, ARRAY_SIZE(words));
+
+	if (word >= 0)
+		*(enum trunk_latching *)value->target = (enum trunk_latching)word;
+}
+
+static const struct kind kind_latching = { "signalled, off or any", NODE_SCALAR, read_latching };
 static const struct kind kind_dtmf = { "auto, rfc4733, info or inband", NODE_SCALAR, read_dtmf };
 static const struct kind kind_codec = { "name of a codec", NODE_SCALAR, read_codec };
 const struct kind kind_media = { "rtp, sdes, sdes_or_rtp, dtls or webrtc", NODE_SCALAR,
@@ -272,6 +284,13 @@ static const struct key trunk_keys[] = {
 	  .offset = offsetof(struct config_trunk, shared_port),
 	  .fallback = "false",
 	  .help = "one port for its calls: it sends from where its SDP says" },
+	{ .name = "latching",
+	  .kind = &kind_latching,
+	  .offset = offsetof(struct config_trunk, latching),
+	  .fallback = "signalled",
+	  .help = "whence its media is believed, besides the addresses of its SDP: signalled, that "
+		  "host, or if it is private the one its SIP comes from; off; any, if it is "
+		  "private from anywhere" },
 	{ .name = "media_address",
 	  .kind = &kind_address,
 	  .offset = offsetof(struct config_trunk, media_address),

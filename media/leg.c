@@ -126,8 +126,11 @@ int leg_init(struct leg *leg, const struct leg_setup *setup)
 				   &setup->local, setup->recording, &local);
 	if (!err && setup->kind != MEDIA_LEG_LOCAL)
 		err = sender_init(&leg->path.sender);
-	if (leg->path.plain)
+	if (leg->path.plain) {
 		plain_set_host(leg->path.plain, leg->host);
+		plain_set_latching(leg->path.plain, setup->latching);
+		plain_set_near(leg->path.plain, setup->near);
+	}
 	if (!err && setup->kind == MEDIA_LEG_DTLS)
 		plain_set_dtls(leg->path.plain, leg_take_dtls, leg);
 	if (!err && getrandom(&leg->session_id, sizeof(leg->session_id), 0) < 0)
@@ -259,6 +262,12 @@ int leg_apply(struct leg *leg, struct media_desc *take_remote, bool we_offered)
 	sdp_free(leg->remote);
 	leg->remote = take_remote;
 	return 0;
+}
+
+void leg_near(struct leg *leg, const char *near)
+{
+	if (leg->path.plain)
+		plain_set_near(leg->path.plain, near);
 }
 
 void leg_established(struct leg *leg)

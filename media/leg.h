@@ -39,7 +39,9 @@ struct leg_setup {
 	const struct net_hosts *hosts; /* ours, borrowed */
 	unsigned host;                 /* the one to begin with */
 	bool stays;                    /* there, for a peer of its family */
-	int fds[NET_HOSTS_MAX][2];     /* with sockets: the bound pairs */
+	enum media_latching latching;
+	const char *near;          /* as media_codecs has it; borrowed for the time of the call */
+	int fds[NET_HOSTS_MAX][2]; /* with sockets: the bound pairs */
 	struct media_local local;
 	struct recording *recording;    /* of a local side: taken; NULL: none */
 	struct dtls_identity *identity; /* borrowed, outlives the leg */
@@ -102,6 +104,9 @@ bool leg_judge(struct leg *leg, struct media_desc *remote, bool is_offer,
 /* Puts the judged description in force; we_offered: it is an answer. Takes
  * `remote` also on failure. 0, -ENOMEM, -EIO. */
 int leg_apply(struct leg *leg, struct media_desc *take_remote, bool we_offered) MUST_CHECK;
+
+/* As media_near(). */
+void leg_near(struct leg *leg, const char *near);
 
 /* From now on a peer without ICE has to send something: media_established(). */
 void leg_established(struct leg *leg);

@@ -141,6 +141,16 @@ void media_on_record(struct mail *mail, void *receiver)
 	media_request_free(request);
 }
 
+void media_on_near(struct mail *mail, void *receiver)
+{
+	struct request *request = CONTAINER_OF(mail, struct request, mail);
+
+	(void)receiver;
+	if (request->shared->session)
+		session_near(request->shared->session, request->side, request->sdp);
+	media_request_free(request);
+}
+
 void media_on_established(struct mail *mail, void *receiver)
 {
 	struct request *request = CONTAINER_OF(mail, struct request, mail);

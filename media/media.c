@@ -335,6 +335,11 @@ int media_record(struct media_session *session, const struct media_recording *re
 	return 0;
 }
 
+int media_near(struct media_session *session, enum media_side side, const char *near)
+{
+	return post(session, media_on_near, side, near);
+}
+
 void media_established(struct media_session *session)
 {
 	if (post(session, media_on_established, MEDIA_A, NULL))

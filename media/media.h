@@ -80,6 +80,14 @@ enum media_dtmf {
 	MEDIA_DTMF_INFO,    /* by signalling: MEDIA_EV_DIGIT and media_digit() */
 	MEDIA_DTMF_INBAND   /* tones in its speech, both ways */
 };
+
+/* From where a side without ICE may send, besides the addresses of its SDP (plain.h). */
+enum media_latching {
+	MEDIA_LATCHING_SIGNALLED, /* that host; if it is private, the one its SIP comes from */
+	MEDIA_LATCHING_OFF,       /* from nowhere else */
+	MEDIA_LATCHING_ANY        /* that host; if it is private, from any */
+};
+
 #define MEDIA_CODECS_MAX   12
 #define MEDIA_ADDRESS_ROOM 46 /* bytes of a literal address, IPv6 included, with NUL */
 
@@ -94,9 +102,11 @@ struct media_codecs {
 	/* Without ICE: its peer sends from the addresses its SDP names, so that a pair of
 	 * ports of the media thread serves all such sides (hub.h). */
 	bool shared_port;
+	enum media_latching latching;
 	/* Of several addresses of ours, the one that is in our c= and that a side without ICE
 	 * sends from: this one, ""; else that on the way to the media address of its peer, or
-	 * as long as no SDP has told that, to `near`, where the peer's signalling is; "". */
+	 * as long as no SDP has told that, to `near`, where the peer's signalling is; "". The
+	 * latter is also for `latching`; media_near() tells it where it is known only later. */
 	char address[MEDIA_ADDRESS_ROOM], near[MEDIA_ADDRESS_ROOM];
 };
 
@@ -246,6 +256,9 @@ void media_rollback(struct media_session *session);
  * or RTCP, for PLAIN_ANSWER_MS is sent nothing until it does: its SDP may name somebody
  * who has not asked for any of this. Before, early media may well be one-way. */
 void media_established(struct media_session *session);
+/* Where the peer's signalling turned out to be, "address" or "address:port", "[v6]:port":
+ * media_codecs.near of this side; before its SDP. 0 or -ENOMEM. */
+int media_near(struct media_session *session, enum media_side side, const char *near) MUST_CHECK;
 /* A digit for the peer of `to`, in the way agreed with it: telephone-event, or a tone
  * where speech is converted anyway. 0, -EINVAL (no digit), -ENOMEM. */
 int media_digit(struct media_session *session, enum media_side to, char digit,

@@ -134,7 +134,7 @@ void media_tell(const struct media_event *event, bool offered, void *arg);
 
 /* What a media thread does with a request. */
 mail_fn media_on_create, media_on_offer, media_on_answer, media_on_start, media_on_record,
-	media_on_established, media_on_rollback, media_on_digit, media_on_wait, media_on_turn,
-	media_on_destroy;
+	media_on_established, media_on_near, media_on_rollback, media_on_digit, media_on_wait,
+	media_on_turn, media_on_destroy;
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "media/plain.h"
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -11,6 +12,10 @@
 #define CANDIDATE_SILENT_MS 200 /* then another address may apply */
 #define CANDIDATE_GAP       25  /* packets: half a second */
 #define RTP_HEADER          12  /* bytes, RFC 3550 5.1 */
+
+/* Packets that a stream may have lost, or be late by. Source: RFC 3550 A.1. */
+#define MAX_DROPOUT  3000
+#define MAX_MISORDER 100
 
 /* Its own sockets on one of our addresses. */
 struct door {
@@ -37,11 +42,15 @@ struct plain {
 void plain_latch_set(struct plain_latch *latch, const union net_address *rtp,
 		     const union net_address *rtcp, bool mux, mono_ms now)
 {
+	const struct plain_latch before = *latch;
+
 	latch->mux = mux;
 	latch->named_rtcp = *rtcp;
 	if (net_equal(rtp, &latch->named))
 		return; /* a re-offer that moves nothing keeps what is locked */
 	memset(latch, 0, sizeof(*latch));
+	latch->learns = before.learns;
+	latch->near = before.near;
 	latch->named = *rtp;
 	latch->named_rtcp = *rtcp;
 	latch->mux = mux;
@@ -50,26 +59,55 @@ void plain_latch_set(struct plain_latch *latch, const union net_address *rtp,
 
 static bool may_learn(const struct plain_latch *latch, const union net_address *from, mono_ms now)
 {
-	if (latch->lock != PLAIN_OPEN || now > latch->open_until ||
-	    latch->named.any.sa_family == AF_UNSPEC)
+	if (latch->learns == MEDIA_LATCHING_OFF || latch->lock != PLAIN_OPEN ||
+	    now > latch->open_until || latch->named.any.sa_family == AF_UNSPEC)
 		return false;
-	return net_same_host(from, &latch->named) || net_is_private(&latch->named);
+	if (net_same_host(from, &latch->named))
+		return true;
+	return net_is_private(&latch->named) &&
+	       (latch->learns == MEDIA_LATCHING_ANY || net_same_host(from, &latch->near));
+}
+
+static struct plain_place place_of(const uint8_t *packet)
+{
+	return (struct plain_place){ .ssrc = relay_word_at(packet + 8),
+				     .sequence = (uint16_t)(packet[2] << 8 | packet[3]) };
 }
 
 /* Of one sender, without more of a gap than a moment on a radio network makes:
  * what a sprayer without an eye on the line cannot go on with. */
 static bool goes_on(struct plain_latch *latch, const union net_address *from, const uint8_t *packet)
 {
-	uint32_t ssrc = relay_word_at(packet + 8);
-	uint16_t sequence = (uint16_t)(packet[2] << 8 | packet[3]);
-	uint16_t ahead = (uint16_t)(sequence - latch->candidate_sequence);
-	bool same = net_equal(from, &latch->candidate) && ssrc == latch->candidate_ssrc &&
+	struct plain_place here = place_of(packet);
+	uint16_t ahead = (uint16_t)(here.sequence - latch->applicant.sequence);
+	bool same = net_equal(from, &latch->candidate) && here.ssrc == latch->applicant.ssrc &&
 		    ahead > 0 && ahead <= CANDIDATE_GAP;
 
 	latch->candidate = *from;
-	latch->candidate_ssrc = ssrc;
-	latch->candidate_sequence = sequence;
+	latch->applicant = here;
 	return same;
+}
+
+/* While another one applies. Whoever is where the peer's SIP comes from goes before others;
+ * else of two neither is believed. */
+static bool stands_back(struct plain_latch *latch, const union net_address *from, mono_ms now)
+{
+	bool here = net_same_host(from, &latch->near);
+	bool there = net_same_host(&latch->candidate, &latch->near);
+
+	if (latch->candidate.any.sa_family == AF_UNSPEC || net_equal(from, &latch->candidate) ||
+	    now - latch->candidate_last >= CANDIDATE_SILENT_MS || (here && !there))
+		return false;
+	if (here == there)
+		latch->candidate_first = now;
+	return true;
+}
+
+static void lock(struct plain_latch *latch, enum plain_lock how, const union net_address *source)
+{
+	latch->lock = how;
+	latch->source = *source;
+	latch->streams = false; /* whatever it sends first */
 }
 
 bool plain_latch_rtp(struct plain_latch *latch, const union net_address *from,
@@ -78,37 +116,71 @@ bool plain_latch_rtp(struct plain_latch *latch, const union net_address *from,
 	if (latch->lock != PLAIN_OPEN && net_equal(from, &latch->source))
 		return true;
 	if (net_equal(from, &latch->named)) {
-		latch->lock = PLAIN_NAMED;
-		latch->source = *from;
+		lock(latch, PLAIN_NAMED, from);
 		return true;
 	}
 	if (!may_learn(latch, from, now))
 		return false;
-	if (!net_equal(from, &latch->candidate) && latch->candidate.any.sa_family != AF_UNSPEC &&
-	    now - latch->candidate_last < CANDIDATE_SILENT_MS)
+	if (stands_back(latch, from, now))
 		return false;
 	if (!goes_on(latch, from, packet))
 		latch->candidate_first = now;
 	latch->candidate_last = now;
 	if (now - latch->candidate_first < PLAIN_PROBATION_MS)
 		return false;
-	latch->lock = PLAIN_LEARNED;
-	latch->source = *from;
+	lock(latch, PLAIN_LEARNED, from);
 	return true;
+}
+
+/* Its numbers go on from where the stream in force is: RFC 3550 A.1. */
+static bool goes_with(const struct plain_latch *latch, struct plain_place here)
+{
+	uint16_t ahead = (uint16_t)(here.sequence - latch->stream.sequence);
+
+	return here.ssrc == latch->stream.ssrc &&
+	       (ahead < MAX_DROPOUT || ahead > UINT16_MAX - MAX_MISORDER);
+}
+
+static bool keep_stream(struct plain_latch *latch, struct plain_place here)
+{
+	if ((int16_t)(here.sequence - latch->stream.sequence) > 0 || !latch->streams)
+		latch->stream = here;
+	latch->streams = true;
+	latch->sequential = 0;
+	return true;
+}
+
+bool plain_latch_stream(struct plain_latch *latch, const uint8_t *packet)
+{
+	struct plain_place here = place_of(packet);
+
+	if (!latch->streams || goes_with(latch, here))
+		return keep_stream(latch, here);
+	if (latch->sequential > 0 && here.ssrc == latch->applicant.ssrc &&
+	    here.sequence == (uint16_t)(latch->applicant.sequence + 1))
+		latch->sequential++;
+	else
+		latch->sequential = 1;
+	latch->applicant = here;
+	if (latch->sequential < PLAIN_SEQUENTIAL)
+		return false;
+	latch->streams = false; /* in the place of the one that has ended */
+	return keep_stream(latch, here);
 }
 
 bool plain_latch_admits(const struct plain_latch *latch, const union net_address *from, mono_ms now)
 {
 	if (net_equal(from, &latch->named))
 		return true;
-	return latch->lock == PLAIN_OPEN ? now <= latch->open_until
-					 : net_equal(from, &latch->source);
+	return latch->lock == PLAIN_OPEN
+		       ? latch->learns != MEDIA_LATCHING_OFF && now <= latch->open_until
+		       : net_equal(from, &latch->source);
 }
 
 void plain_latch_proven(struct plain_latch *latch, const union net_address *from)
 {
-	latch->lock = net_equal(from, &latch->named) ? PLAIN_NAMED : PLAIN_LEARNED;
-	latch->source = *from;
+	if (!net_equal(from, &latch->source) || latch->lock == PLAIN_OPEN)
+		lock(latch, net_equal(from, &latch->named) ? PLAIN_NAMED : PLAIN_LEARNED, from);
 }
 
 bool plain_latch_rtcp(const struct plain_latch *latch, const union net_address *from)
@@ -225,6 +297,10 @@ static void receive(struct plain *plain, bool rtcp_socket, const union net_addre
 	}
 	if (!plain_latch_rtp(&plain->latch, from, packet, worker_now(plain->worker))) {
 		receipt_add(&leg->receipt->dropped_source, 1);
+		return;
+	}
+	if (!plain_latch_stream(&plain->latch, packet)) {
+		receipt_add(&leg->receipt->dropped_other, 1);
 		return;
 	}
 	hear(plain);
@@ -403,6 +479,26 @@ struct plain *plain_destroy(struct plain *plain)
 	close_own(plain);
 	free(plain);
 	return NULL;
+}
+
+void plain_set_latching(struct plain *plain, enum media_latching learns)
+{
+	plain->latch.learns = learns;
+}
+
+void plain_set_near(struct plain *plain, const char *host)
+{
+	char text[NET_TEXT_ROOM];
+	const char *colon = strchr(host, ':');
+	size_t length = strlen(host);
+
+	if (*host == '[') /* "[v6]:port" */
+		length = strcspn(++host, "]");
+	else if (colon && colon == strrchr(host, ':')) /* "v4:port" */
+		length = (size_t)(colon - host);
+	(void)snprintf(text, sizeof(text), "%.*s", (int)length, host);
+	if (net_parse(text, 0, &plain->latch.near))
+		plain->latch.near.any.sa_family = AF_UNSPEC;
 }
 
 void plain_set_host(struct plain *plain, unsigned host)

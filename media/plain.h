@@ -6,10 +6,16 @@
  * from there is taken. A peer behind NAT sends from elsewhere; its address is
  * learned when it has been the only sender for PLAIN_PROBATION_MS, of one stream
  * whose sequence numbers go on, without a packet from the named address, within PLAIN_WINDOW_MS of
- * the agreement, and it is on the named host (or the named host is a private address). Until then
+ * the agreement, and it is on the named host; or, if that is a private address, on the one its SIP
+ * comes from (MEDIA_LATCHING_ANY: on any; MEDIA_LATCHING_OFF: none is learned). Until then
  * nothing of it is relayed and nothing is sent to it, so that neither spraying nor injecting before
  * the legitimate party pays (the "RTP bleed" class, CVE-2025-53399). The named address overrules a
  * learned one.
+ *
+ * From the address in force one stream is taken (RFC 3550 A.1): another SSRC, or numbers far from
+ * where it is, count once PLAIN_SEQUENTIAL packets in a row have gone on from each other with none
+ * of the stream between them. So who can forge the address, but not see the stream, is not heard
+ * while it goes on.
  *
  * With SRTP a packet proves who sent it. Within the window one that does so from
  * another address is believed at once; afterwards, or from a stranger, it is dropped
@@ -25,25 +31,38 @@
 #define BREAKOUT_MEDIA_PLAIN_H
 
 #include "media/hub.h"
+#include "media/media.h"
 #include "media/net.h"
 #include "media/relay.h"
 #include "media/worker.h"
 
 #define PLAIN_PROBATION_MS 500
 #define PLAIN_WINDOW_MS    10000
+/* One more than MIN_SEQUENTIAL of RFC 3550 A.1: a late packet of the old stream at the change. */
+#define PLAIN_SEQUENTIAL 3
 /* RTCP of one that only listens comes first after 1.25 to 3.75 s (RFC 3550 6.3.1). */
 #define PLAIN_ANSWER_MS 5000
 
 enum plain_lock { PLAIN_OPEN, PLAIN_LEARNED, PLAIN_NAMED };
 
+/* Where a stream is. */
+struct plain_place {
+	uint32_t ssrc;
+	uint16_t sequence;
+};
+
 /* Whom the leg believes; separate from the sockets for its tests. */
 struct plain_latch {
+	enum media_latching learns;
 	enum plain_lock lock;
+	union net_address near;              /* where its SIP comes from; AF_UNSPEC: not known */
 	union net_address named, named_rtcp; /* by SDP; AF_UNSPEC: none */
 	union net_address source;            /* LEARNED, NAMED: RTP from and to here */
 	union net_address candidate;
-	uint32_t candidate_ssrc;
-	uint16_t candidate_sequence;
+	struct plain_place stream;    /* in force, if */
+	bool streams;                 /* there is one */
+	struct plain_place applicant; /* what may become it: the candidate's, or of the source */
+	unsigned sequential;          /* packets of the applicant in a row, of the source */
 	mono_ms candidate_first, candidate_last, open_until;
 	bool mux;
 };
@@ -52,6 +71,8 @@ void plain_latch_set(struct plain_latch *latch, const union net_address *rtp,
 /* packet: with a whole RTP header. */
 bool plain_latch_rtp(struct plain_latch *latch, const union net_address *from,
 		     const uint8_t *packet, mono_ms now);
+/* Whether one that plain_latch_rtp() takes is of the stream in force. */
+bool plain_latch_stream(struct plain_latch *latch, const uint8_t *packet);
 /* With SRTP: whether a packet may prove itself, and that it has. */
 bool plain_latch_admits(const struct plain_latch *latch, const union net_address *from,
 			mono_ms now);
@@ -67,6 +88,11 @@ struct plain; /* opaque */
 int plain_create(struct plain **ret_plain, struct worker *worker, struct relay_leg *leg,
 		 struct hub *hub, int (*take_fds)[2], unsigned count) MUST_CHECK;
 struct plain *plain_destroy(struct plain *plain);
+
+/* Whether sources are learned, and at which address its SIP is: with or without a port; a
+ * name, or "": not known. */
+void plain_set_latching(struct plain *plain, enum media_latching learns);
+void plain_set_near(struct plain *plain, const char *host);
 
 /* From which of our addresses it sends; at first 0. It takes packets on each. */
 void plain_set_host(struct plain *plain, unsigned host);

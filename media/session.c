@@ -279,6 +279,8 @@ static int start_leg(struct session *session, enum media_side side)
 		.hosts = setup->hosts,
 		.host = setup->host[side],
 		.stays = setup->stays[side],
+		.latching = setup->rules.side[side].latching,
+		.near = setup->rules.side[side].near,
 		.local = setup->local,
 		.recording = is_local(session, side) ? setup->recording : NULL,
 		.identity = setup->identity,
@@ -916,6 +918,11 @@ static struct media_desc *agreed_offer(const struct session *session)
 	bool known = false;
 
 	if (!current->offer || current->offerer != MEDIA_A)
+void session_near(struct session *session, enum media_side side, const char *near)
+{
+	leg_near(&session->legs[side], near);
+}
+
 		return NULL;
 	if (current->settled)
 		return sdp_copy(current->offer);

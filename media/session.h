@@ -55,6 +55,7 @@ void session_start(struct session *session, enum media_side to);
 /* Takes the recording. */
 void session_record(struct session *session, struct recording *take_recording);
 void session_rollback(struct session *session);
+void session_near(struct session *session, enum media_side side, const char *near);
 void session_established(struct session *session); /* media_established() */
 void session_digit(struct session *session, enum media_side to, char digit, unsigned ms);
 /* See media_wait(); takes the sound, NULL: nothing is played from now on. */

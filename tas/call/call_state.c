@@ -77,6 +77,15 @@ void call_timer_stop(struct call *call, enum call_timer timer)
 	timer_cancel(&call->timer[timer]);
 }
 
+void call_tell_near(const struct call *call, struct media_session *session, enum media_side side,
+		    const struct leg *leg)
+{
+	const char *source = leg ? leg_info(leg)->source : NULL;
+
+	if (source && *source && session && media_near(session, side, source) < 0)
+		log_debug("call", "call=%s no memory for where its media may come from", call->id);
+}
+
 int call_remember_sdp(char **text, const char *sdp)
 {
 	char *copy = strdup(sdp);

@@ -243,6 +243,9 @@ void call_expect(struct call *call, enum media_event_type type, enum media_side 
 bool call_expected(struct call *call, const struct media_event *event);
 void call_timer_begin(struct call *call, enum call_timer timer, mono_ms ms); /* 0: its default */
 void call_timer_stop(struct call *call, enum call_timer timer);
+/* Media of who is behind this leg may come from where its SIP does. */
+void call_tell_near(const struct call *call, struct media_session *session, enum media_side side,
+		    const struct leg *leg);
 int call_remember_sdp(char **text, const char *sdp) MUST_CHECK; /* replaces by a copy */
 void call_drop_session(struct call *call); /* and what was said of it; fine without one */
 leg_event_fn call_on_leg;

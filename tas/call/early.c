@@ -143,6 +143,7 @@ static bool ask_media(struct call *call, int *ret_err)
 {
 	struct early *head = call->early;
 
+	call_tell_near(call, call->session, MEDIA_B, call->leg[MEDIA_B]);
 	if (call->delayed) { /* B's SDP is the offer: RFC 3261 section 13.2.1 */
 		*ret_err = media_offer(call->session, MEDIA_B, head->sdp);
 		if (!*ret_err)

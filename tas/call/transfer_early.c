@@ -39,6 +39,7 @@ void transfer_hear(struct call *call, const char *sdp)
 		return;
 	transfer->hearing = true;
 	media_rollback(transfer->session); /* our offer, unless it is taken back already */
+	call_tell_near(call, transfer->session, transfer->by, transfer->target);
 	if (media_offer(transfer->session, transfer->by, sdp) < 0) {
 		transfer_unheard(call);
 		return;

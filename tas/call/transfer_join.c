@@ -18,6 +18,7 @@ int transfer_open_session(struct transfer *transfer)
 		.on_event = call_on_media,
 		.arg = call,
 	};
+	int err;
 
 	options.kind[transfer_stays(transfer)] = transfer_kind_of(call, transfer_stays(transfer));
 	options.kind[transfer->by] = transfer->kind;
@@ -29,7 +30,11 @@ int transfer_open_session(struct transfer *transfer)
 		options.before[transfer->by] = transfer->lender->sent[transfer->lent];
 	else if (transfer->back)
 		options.before[transfer->by] = call->sent[transfer->by];
-	return media_session_create(&transfer->session, call->room->media, &options);
+	err = media_session_create(&transfer->session, call->room->media, &options);
+	if (!err)
+		call_tell_near(call, transfer->session, transfer_stays(transfer),
+			       call->leg[transfer_stays(transfer)]);
+	return err;
 }
 
 void transfer_offered(struct call *call, const char *sdp)
@@ -46,8 +51,10 @@ void transfer_offered(struct call *call, const char *sdp)
 	} else if (sdp) {
 		err = transfer_open_session(transfer);
 	}
-	if (!err)
+	if (!err) {
+		call_tell_near(call, transfer->session, transfer->by, transfer->target);
 		err = media_offer(transfer->session, transfer->by, sdp);
+	}
 	if (err) {
 		transfer_fail_for(call, CAUSE_NOT_ACCEPTABLE, err == -EPROTO ? 488 : 500);
 		return;

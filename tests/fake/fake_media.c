@@ -248,6 +248,12 @@ int media_record(struct media_session *session, const struct media_recording *re
 	return 0;
 }
 
+int media_near(struct media_session *session, enum media_side side, const char *near)
+{
+	snprintf(session->near[side], sizeof(session->near[side]), "%s", near);
+	return 0;
+}
+
 void media_established(struct media_session *session)
 {
 	session->established++;

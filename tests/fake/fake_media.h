@@ -21,6 +21,7 @@ struct media_session {
 
 	unsigned offers, answers, starts, rollbacks, turns, records, established;
 	bool settled;   /* the last turn was */
+	char near[2][64];
 	char digits[2]; /* last given to each side */
 	unsigned digit_ms;
 	enum media_wait waits[2];     /* each side, */

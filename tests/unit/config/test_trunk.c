@@ -206,6 +206,22 @@ static void dialling_an_unknown_trunk_gets_the_likely_one(void **state)
 	       ERROR(5, 30, "no trunk is called `pbx`. None is defined"));
 }
 
+static void whence_media_is_learned_is_one_of_three_words(void **state)
+{
+	struct config *config = expect_config(BASE "trunks: [{ name: a, uris: sip:pbx },\n"
+					    "         { name: b, uris: sip:pbx, latching: off },\n"
+					    "         { name: c, uris: sip:pbx, latching: any }]\n");
+
+	(void)state;
+	assert_int_equal(config->trunks[0].latching, LATCHING_SIGNALLED);
+	assert_int_equal(config->trunks[1].latching, LATCHING_OFF);
+	assert_int_equal(config->trunks[2].latching, LATCHING_ANY);
+	config_destroy(config);
+	expect(BASE "trunks: [{ name: a, uris: sip:pbx, latching: on }]\n",
+	       ERROR(5, 46,
+		     "`trunks[].latching`: `on` is not known here. Known: signalled, off, any"));
+}
+
 static void the_media_address_of_a_trunk_is_one_of_ours(void **state)
 {
 	struct config *config = expect_config(
@@ -226,6 +242,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		IN_FOLDER(a_trunk_is_read_with_its_defaults),
+		IN_FOLDER(whence_media_is_learned_is_one_of_three_words),
 		IN_FOLDER(the_media_address_of_a_trunk_is_one_of_ours),
 		IN_FOLDER(mistakes_of_trunks_are_found),
 		IN_FOLDER(keys_in_the_sdp_need_tls_unless_the_way_is_said_to_be_safe),

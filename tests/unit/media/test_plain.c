@@ -41,6 +41,15 @@ static bool rtp_from(const union net_address *from, mono_ms now)
 	return plain_latch_rtp(&latch, from, packet, now);
 }
 
+/* One of another stream, of whoever may send. */
+static bool taken(const union net_address *from, uint32_t ssrc, uint16_t sequence)
+{
+	uint8_t packet[12] = { 0x80, 8, (uint8_t)(sequence >> 8), (uint8_t)sequence };
+
+	memcpy(packet + 8, &ssrc, sizeof(ssrc));
+	return plain_latch_rtp(&latch, from, packet, 1) && plain_latch_stream(&latch, packet);
+}
+
 static void the_named_address_is_believed_at_once(void **state)
 {
 	(void)state;
@@ -111,6 +120,49 @@ static void a_sprayer_gets_nothing_and_injects_nothing(void **state)
 	}
 }
 
+/* Behind a NAT, and a sprayer was there before: by the address alone nobody can tell who is
+ * who, unless one of them is where the SIP comes from. */
+static void of_two_that_apply_the_one_beside_its_sip_is_learned(void **state)
+{
+	union net_address inside, late = other_port;
+	mono_ms now = 0;
+
+	(void)state;
+	assert_int_equal(net_parse("192.168.1.7", 4000, &inside), 0);
+	latch.learns = MEDIA_LATCHING_ANY;
+	latch.near = other_port;
+	plain_latch_set(&latch, &inside, &inside, true, 0);
+	for (; now < 200; now += 5)
+		assert_false(rtp_from(&attacker, now));
+	for (; latch.lock == PLAIN_OPEN && now < 2000; now += 5) {
+		assert_false(rtp_from(&attacker, now));
+		(void)rtp_from(&late, now);
+	}
+	assert_int_equal(now, 200 + PLAIN_PROBATION_MS + 5);
+	assert_true(sends_to(&late, false));
+	assert_false(rtp_from(&attacker, now));
+}
+
+static void of_two_that_apply_from_anywhere_neither_is_learned(void **state)
+{
+	union net_address inside;
+	mono_ms now = 0;
+
+	(void)state;
+	assert_int_equal(net_parse("192.168.1.7", 4000, &inside), 0);
+	latch.learns = MEDIA_LATCHING_ANY;
+	plain_latch_set(&latch, &inside, &inside, true, 0);
+	for (; now < 200; now += 5)
+		assert_false(rtp_from(&attacker, now));
+	for (; now < 5000; now += 5) {
+		assert_false(rtp_from(&attacker, now));
+		assert_false(rtp_from(&other_port, now));
+	}
+	while (!rtp_from(&other_port, now) && now < 6000) /* the sprayer has gone */
+		now += 5;
+	assert_true(sends_to(&other_port, false));
+}
+
 static void the_named_address_overrules_a_learned_one(void **state)
 {
 	(void)state;
@@ -129,18 +181,100 @@ static void the_window_closes(void **state)
 		assert_false(rtp_from(&other_port, now));
 }
 
-static void a_peer_that_names_a_private_address_is_learned_from_anywhere(void **state)
+/* Whether what comes from there is learned, of a peer whose SDP says 192.168.1.7. */
+static bool learned_inside(enum media_latching learns, const union net_address *from)
 {
 	union net_address inside;
-	bool taken = false;
+	bool learned = false;
 
-	(void)state;
+	memset(&latch, 0, sizeof(latch));
+	latch.learns = learns;
+	assert_int_equal(net_parse("198.51.100.1", 0, &latch.near), 0);
 	assert_int_equal(net_parse("192.168.1.7", 4000, &inside), 0);
 	plain_latch_set(&latch, &inside, &inside, true, 0);
 	for (mono_ms now = 0; now <= PLAIN_PROBATION_MS; now += 20)
-		taken = rtp_from(&attacker, now);
-	assert_true(taken);
-	assert_true(sends_to(&attacker, true)); /* rtcp-mux: the same port */
+		learned = rtp_from(from, now);
+	assert_int_equal(learned, sends_to(from, true)); /* rtcp-mux: the same port */
+	return learned;
+}
+
+static void a_private_address_is_learned_from_where_its_sip_comes_from(void **state)
+{
+	(void)state;
+	assert_true(learned_inside(MEDIA_LATCHING_SIGNALLED, &other_port));
+	assert_false(learned_inside(MEDIA_LATCHING_SIGNALLED, &attacker));
+	assert_true(learned_inside(MEDIA_LATCHING_ANY, &other_port));
+	assert_true(learned_inside(MEDIA_LATCHING_ANY, &attacker));
+	assert_false(learned_inside(MEDIA_LATCHING_OFF, &other_port));
+}
+
+static void without_latching_only_the_named_address_is_believed(void **state)
+{
+	(void)state;
+	latch.learns = MEDIA_LATCHING_OFF;
+	for (mono_ms now = 0; now < 2000; now += 20)
+		assert_false(rtp_from(&other_port, now));
+	assert_false(plain_latch_admits(&latch, &other_port, 10)); /* with SRTP either */
+	assert_true(plain_latch_admits(&latch, &named, 10));
+	assert_true(rtp_from(&named, 2000));
+}
+
+/* RFC 3550 A.1: a source is valid once some packets of it are in sequence. */
+static void another_ssrc_is_on_probation_while_the_stream_goes_on(void **state)
+{
+	(void)state;
+	for (uint16_t i = 0; i < 500; i++) {
+		assert_true(taken(&named, 1, (uint16_t)(65400 + i)));
+		assert_false(taken(&named, 2, i)); /* it can forge the address */
+	}
+	for (uint16_t i = 0; i < PLAIN_SEQUENTIAL - 1; i++)
+		assert_false(taken(&named, 3, i));
+	assert_true(taken(&named, 3, PLAIN_SEQUENTIAL - 1));
+	assert_true(taken(&named, 3, PLAIN_SEQUENTIAL));
+	assert_false(taken(&named, 1, 364)); /* which is the foreign one then */
+	assert_true(taken(&named, 3, PLAIN_SEQUENTIAL + 1));
+}
+
+static void random_numbers_never_become_the_stream(void **state)
+{
+	(void)state;
+	assert_true(taken(&named, 1, 100));
+	for (unsigned i = 0; i < 10000; i++) {
+		uint16_t sequence = (uint16_t)(10000 + i * 40503u % 40000u);
+
+		assert_false(taken(&named, 1, sequence)); /* the SSRC is guessed */
+		assert_false(taken(&named, i + 2, sequence));
+	}
+	assert_true(taken(&named, 1, 101));
+}
+
+static void a_jump_counts_once_it_goes_on(void **state)
+{
+	(void)state;
+	assert_true(taken(&named, 1, 100));
+	assert_true(taken(&named, 1, 102));
+	assert_true(taken(&named, 1, 101));  /* reordered, */
+	assert_true(taken(&named, 1, 2900)); /* or after much was lost */
+	assert_true(taken(&named, 1, 2850));
+	assert_false(taken(&named, 1, 30000));
+	assert_false(taken(&named, 1, 30001));
+	assert_true(taken(&named, 1, 30002));
+	assert_false(taken(&named, 1, 2901));
+}
+
+static void the_stream_of_a_learned_address_is_bound_too(void **state)
+{
+	mono_ms now = 0;
+
+	(void)state;
+	while (!rtp_from(&other_port, now))
+		now += 20;
+	assert_true(taken(&other_port, 7, 100));
+	assert_false(taken(&other_port, 8, 100));
+	assert_true(taken(&named, 9, 5)); /* the named one begins with any */
+	assert_false(taken(&named, 7, 101));
+	assert_false(taken(&other_port, 7, 101));
+	assert_false(taken(&attacker, 9, 6));
 }
 
 static void an_unchanged_re_offer_keeps_the_lock_and_a_moved_one_opens_it(void **state)
@@ -196,10 +330,18 @@ int main(void)
 		cmocka_unit_test_setup(
 			another_port_of_the_named_host_is_learned_after_its_probation, set_up),
 		cmocka_unit_test_setup(a_sprayer_gets_nothing_and_injects_nothing, set_up),
+		cmocka_unit_test_setup(of_two_that_apply_the_one_beside_its_sip_is_learned, set_up),
+		cmocka_unit_test_setup(of_two_that_apply_from_anywhere_neither_is_learned, set_up),
 		cmocka_unit_test_setup(the_named_address_overrules_a_learned_one, set_up),
 		cmocka_unit_test_setup(the_window_closes, set_up),
-		cmocka_unit_test_setup(a_peer_that_names_a_private_address_is_learned_from_anywhere,
+		cmocka_unit_test_setup(a_private_address_is_learned_from_where_its_sip_comes_from,
 				       set_up),
+		cmocka_unit_test_setup(without_latching_only_the_named_address_is_believed, set_up),
+		cmocka_unit_test_setup(another_ssrc_is_on_probation_while_the_stream_goes_on,
+				       set_up),
+		cmocka_unit_test_setup(random_numbers_never_become_the_stream, set_up),
+		cmocka_unit_test_setup(a_jump_counts_once_it_goes_on, set_up),
+		cmocka_unit_test_setup(the_stream_of_a_learned_address_is_bound_too, set_up),
 		cmocka_unit_test_setup(
 			an_unchanged_re_offer_keeps_the_lock_and_a_moved_one_opens_it, set_up),
 		cmocka_unit_test_setup(a_hold_address_gets_nothing, set_up),

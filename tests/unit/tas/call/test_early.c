@@ -27,6 +27,7 @@ static void answer_waits_behind_an_early_one_in_the_media_room(void **state)
 	fake_leg_event(b, LEG_EV_PROVISIONAL, 183, "early-b");
 	fake_leg_event(b, LEG_EV_ANSWERED, 200, "other-b");
 	assert_true(b->acked);
+	assert_string_equal(fake_media_last()->near[MEDIA_B], "192.0.2.1:5061"); /* its SIP is */
 	fake_media_reply(fake_media_last(), "early-for-a");
 	assert_did(rig->a, FAKE_LEG_PROVISIONAL, 183, "early-for-a");
 	fake_media_reply(fake_media_last(), "other-for-a");

@@ -58,13 +58,16 @@ static void a_trunks_codecs_and_digits_are_the_steps(void **state)
 	rig->config.trunks[0].codecs = names;
 	rig->config.trunks[0].codec_count = 2;
 	rig->config.trunks[0].dtmf = TRUNK_DTMF_INBAND;
+	rig->config.trunks[0].latching = LATCHING_OFF;
 	step = rig_decide(rig, "+004712345678", "+4799000001")->steps;
 	assert_true(step->codecs.convert);
 	assert_int_equal(step->codecs.count, 2);
 	assert_string_equal(step->codecs.names[1], "opus");
 	assert_int_equal(step->codecs.dtmf, MEDIA_DTMF_INBAND);
+	assert_int_equal(step->codecs.latching, MEDIA_LATCHING_OFF);
 	rig->config.trunks[0].codec_count = 0;
 	rig->config.trunks[0].dtmf = TRUNK_DTMF_AUTO;
+	rig->config.trunks[0].latching = LATCHING_SIGNALLED;
 	step = rig_decide(rig, "+004712345678", "+4799000001")->steps;
 	assert_int_equal(step->codecs.count, 0);
 	assert_false(step[2].codecs.convert); /* leg 3: as the caller's side has it */
