@@ -192,6 +192,21 @@ void codecs_restrict(const struct media_codecs *rules, struct media_desc *desc)
 	}
 }
 
+bool codecs_allow(const struct media_codecs *rules, const struct media_desc *desc)
+{
+	bool speaks = false;
+
+	for (unsigned i = 0; i < desc->codec_count; i++) {
+		if (!codecs_is_speech(&desc->codecs[i]))
+			continue;
+		speaks = true;
+		for (unsigned name = 0; name < rules->count; name++)
+			if (is_named(&desc->codecs[i], rules->names[name]))
+				return true;
+	}
+	return !speaks || rules->count == 0;
+}
+
 static uint8_t free_type(const struct media_desc *offer, const struct media_desc *onward,
 			 uint8_t wanted)
 {
@@ -507,15 +522,41 @@ bool codecs_way_same(const struct codecs_way *a, const struct codecs_way *b)
 	       a->event_rate == b->event_rate;
 }
 
+/* One more name behind those that are there. What has no room in whole is an ellipsis,
+ * which is the end. */
+static size_t list_more(char *text, size_t used, size_t room, const char *name)
+{
+	static const char more[] = ", ...";
+	size_t left = room - used;
+	int n;
+
+	if (left < sizeof(more))
+		return used;
+	n = snprintf(text + used, left, "%s%s", used ? ", " : "", name);
+	if (n >= 0 && (size_t)n + sizeof(more) <= left)
+		return used + (size_t)n;
+	(void)snprintf(text + used, left, "%s", used ? more : more + 2);
+	return room;
+}
+
 void codecs_list(const struct media_desc *desc, char *ret_text, size_t room)
 {
+	char name[sizeof(desc->codecs[0].name) + 12];
 	size_t used = 0;
 
 	(void)snprintf(ret_text, room, "none");
 	for (unsigned i = 0; i < desc->codec_count && used < room; i++) {
-		int n = snprintf(ret_text + used, room - used, "%s%s/%u", i ? ", " : "",
-				 desc->codecs[i].name, desc->codecs[i].rate);
-
-		used += n > 0 ? (size_t)n : room;
+		(void)snprintf(name, sizeof(name), "%s/%u", desc->codecs[i].name,
+			       desc->codecs[i].rate);
+		used = list_more(ret_text, used, room, name);
 	}
+}
+
+void codecs_list_allowed(const struct media_codecs *rules, char *ret_text, size_t room)
+{
+	size_t used = 0;
+
+	(void)snprintf(ret_text, room, "any");
+	for (unsigned i = 0; i < rules->count && used < room; i++)
+		used = list_more(ret_text, used, room, rules->names[i]);
 }

@@ -25,6 +25,8 @@ struct codecs_rules {
 
 /* Leaves of what a peer named what its side's rules let it use, in their order. */
 void codecs_restrict(const struct media_codecs *rules, struct media_desc *desc);
+/* Whether any of its speech is among what is left then; true if it has none. */
+bool codecs_allow(const struct media_codecs *rules, const struct media_desc *desc);
 
 /* What may be offered on: all but RED, whose payload carries payload type
  * numbers inside (RFC 2198 3) that a relay does not translate; behind it, what
@@ -92,7 +94,11 @@ const struct sdp_codec *codecs_first_speech(const struct media_desc *desc); /* o
 /* The number behind "name=" in "name=1;other=2". */
 unsigned codecs_fmtp_number(const char *fmtp, const char *name, unsigned fallback);
 
+#define CODECS_LIST_ROOM 320 /* 24 usual names; more of them, or longer, end with "..." */
+
 /* "PCMA/8000, opus/48000" */
 void codecs_list(const struct media_desc *desc, char *ret_text, size_t room);
+/* What codecs_restrict() leaves: "PCMA, opus", or "any". */
+void codecs_list_allowed(const struct media_codecs *rules, char *ret_text, size_t room);
 
 #endif

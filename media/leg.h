@@ -16,7 +16,8 @@
 #include "media/relay.h"
 #include "media/worker.h"
 
-#define LEG_REASON_ROOM 512 /* bytes of a sentence for REFUSED or FAILED */
+/* Bytes of a sentence for REFUSED or FAILED; two lists of codecs fit. */
+#define LEG_REASON_ROOM 768
 
 /* ICE finds a pair within this or the leg has failed: 7 transmissions of RFC
  * 8445 14.3 with room for a peer that is late. */

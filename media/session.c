@@ -427,16 +427,34 @@ static struct codecs_rules rules_of(const struct session *session)
 	return rules;
 }
 
+static void refuse_lists(struct session *session, enum media_side side, const char *one,
+			 const char *another)
+{
+	char reason[LEG_REASON_ROOM];
+
+	(void)snprintf(reason, sizeof(reason),
+		       "no common codec: one side offers %s; the other has %s", one, another);
+	refuse(session, side, 488, reason);
+}
+
 static void refuse_codecs(struct session *session, enum media_side side,
 			  const struct media_desc *offer, const struct media_desc *answer)
 {
-	char offered[200], answered[200], reason[LEG_REASON_ROOM];
+	char offered[CODECS_LIST_ROOM], answered[CODECS_LIST_ROOM];
 
 	codecs_list(offer, offered, sizeof(offered));
 	codecs_list(answer, answered, sizeof(answered));
-	(void)snprintf(reason, sizeof(reason),
-		       "no common codec: one side offers %s; the other has %s", offered, answered);
-	refuse(session, side, 488, reason);
+	refuse_lists(session, side, offered, answered);
+}
+
+static void refuse_by_rules(struct session *session, enum media_side side,
+			    const struct media_desc *said, const struct media_codecs *rules)
+{
+	char offered[CODECS_LIST_ROOM], allowed[CODECS_LIST_ROOM];
+
+	codecs_list(said, offered, sizeof(offered));
+	codecs_list_allowed(rules, allowed, sizeof(allowed));
+	refuse_lists(session, side, offered, allowed);
 }
 
 /* ours: all but codecs and transport. */
@@ -446,7 +464,7 @@ static void offer_codecs(struct session *session, const struct media_desc *offer
 	const struct codecs_rules rules = rules_of(session);
 
 	if (!codecs_offer(offer, &rules, to, ours)) {
-		refuse_codecs(session, other(to), offer, ours);
+		refuse_by_rules(session, other(to), offer, &rules.side[to]);
 		exchange_clear(&session->pending);
 		return;
 	}
@@ -501,6 +519,7 @@ static struct media_desc *take_sdp(struct session *session, enum media_side from
 				   bool is_offer)
 {
 	struct media_desc *remote = NULL;
+	const struct media_codecs *rules = &session->setup.rules.side[from];
 	char reason[LEG_REASON_ROOM];
 	const char *why;
 	int err = sdp_parse_for(sdp, leg_protos(session->setup.kind[from]), &remote, &why);
@@ -520,7 +539,12 @@ static struct media_desc *take_sdp(struct session *session, enum media_side from
 		refuse(session, from, 488, reason);
 		return NULL;
 	}
-	codecs_restrict(&session->setup.rules.side[from], remote);
+	if (!codecs_allow(rules, remote)) {
+		refuse_by_rules(session, from, remote, rules);
+		sdp_free(remote);
+		return NULL;
+	}
+	codecs_restrict(rules, remote);
 	read_old_hold(session, from, remote);
 	return sdp_trim(remote);
 }
@@ -894,6 +918,11 @@ void session_wait(struct session *session, enum media_side to, enum media_wait w
 	agree_waiting(session, to);
 }
 
+void session_near(struct session *session, enum media_side side, const char *near)
+{
+	leg_near(&session->legs[side], near);
+}
+
 void session_established(struct session *session)
 {
 	leg_established(&session->legs[MEDIA_A]);
@@ -918,11 +947,6 @@ static struct media_desc *agreed_offer(const struct session *session)
 	bool known = false;
 
 	if (!current->offer || current->offerer != MEDIA_A)
-void session_near(struct session *session, enum media_side side, const char *near)
-{
-	leg_near(&session->legs[side], near);
-}
-
 		return NULL;
 	if (current->settled)
 		return sdp_copy(current->offer);

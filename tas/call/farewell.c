@@ -9,6 +9,8 @@
 #include "base/str.h"
 #include "tas/call/call_state.h"
 
+#define WARNING_ROOM 1024 /* bytes: the longest sentence of media's is whole */
+
 struct cause_reason farewell_read(const struct sip_headers *headers)
 {
 	struct cause_reason said = { 0 };
@@ -59,7 +61,7 @@ static const char *reason_for(const struct call *call, const struct ending *endi
 /* Warning: 399, RFC 3261 20.43; the text is a quoted-string. */
 static int add_warning(struct sip_headers *headers, const char *sentence)
 {
-	char text[256];
+	char text[WARNING_ROOM];
 	size_t used = (size_t)snprintf(text, sizeof(text), "399 breakout \"");
 
 	for (; *sentence && used < sizeof(text) - 2; sentence++)

@@ -13,6 +13,7 @@ import time
 
 from harness import Daemon, Pki, Tally
 from sipwire import Message, Sbc, parse
+from talk import webrtc_sdp
 
 RTP_OFFER = ("v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
              "m=audio 40000 RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n")
@@ -139,6 +140,27 @@ def plain_rtp_towards_webrtc(daemon):
     assert answer.get("warning"), "488 without a Warning that says why"
 
 
+FOREIGN = ["AMR-WB/16000", "AMR/8000", "EVS/16000", "iLBC/8000", "speex/8000", "speex/16000",
+           "G726-32/8000", "G726-24/8000", "G726-40/8000", "SILK/16000", "SILK/24000", "L16/44100",
+           "GSM-EFR/8000", "GSM-HR-08/8000", "QCELP/8000", "VMR-WB/16000"]
+
+
+def nothing_in_common(daemon):
+    """What the caller has and what the other side has, whole: of ourselves (a tone), and
+    of a trunk that may use two codecs only."""
+    types = range(96, 96 + len(FOREIGN))
+    offer = webrtc_sdp(0, "actpass").replace(
+        "SAVPF 8\r\na=rtpmap:8 PCMA/8000\r\n", f"SAVPF {' '.join(map(str, types))}\r\n" +
+        "".join(f"a=rtpmap:{t} {name}\r\n" for t, name in zip(types, FOREIGN)))
+    for callee, others in (("+4799000002", "PCMA/8000"), ("+4799000003", "G722, PCMA")):
+        answer = expect(daemon, request("INVITE", f"sips:+01{callee[1:]}@127.0.0.1", offer,
+                                        [("content-type", "application/sdp")]).encode(), 488)
+        warning = answer.get("warning")
+        assert f"one side offers {', '.join(FOREIGN)}; the other has " in warning, warning
+        assert others in warning.split("the other has ")[1], warning
+        assert warning.endswith('"'), warning
+
+
 def no_hops_left(daemon):
     data = request("INVITE", NUMBER, RTP_OFFER, [("content-type", "application/sdp")]).encode()
     expect(daemon, data.replace(b"max-forwards: 70", b"max-forwards: 0"), 483)
@@ -215,7 +237,16 @@ def main():
         with Daemon(sbc.port, pki) as daemon:
             config = daemon.config()
             config["core"]["sbc"]["trusted"] = ["127.0.0.1/32"]
-            daemon.changes = {"core": config["core"]}
+            daemon.changes = {
+                "core": config["core"],
+                "trunks": [{"name": "pbx", "uris": ["sip:127.0.0.2:9;transport=tcp"],
+                            "codecs": ["G722", "PCMA"]}],
+                "services": {"tone": [{"do": {"answer": {"tone": 425}}}],
+                             "office": {"on_failure": "reject",
+                                        "rules": [{"do": {"dial": "pbx"}}]}},
+                "registrations": config["registrations"] + [
+                    {"number": "+4799000002", "route_type": "loop", "service": "tone"},
+                    {"number": "+4799000003", "route_type": "loop", "service": "office"}]}
             daemon.start()
             for name, test in [
                     ("random bytes", garbage),
@@ -229,6 +260,8 @@ def main():
                     ("a body of another type gets 415", body_of_another_kind),
                     ("plain RTP offered on the WebRTC side gets 488 and a Warning",
                      plain_rtp_towards_webrtc),
+                    ("an offer without a codec in common gets 488 and a Warning with both lists",
+                     nothing_in_common),
                     ("an INVITE without hops left gets 483", no_hops_left),
                     ("an unknown required extension gets 420", required_extension),
                     ("an INVITE from an untrusted address gets 403", stranger),

@@ -125,8 +125,43 @@ static void a_long_list_is_cut_not_overrun(void **state)
 
 	(void)state;
 	codecs_list(offer, list, sizeof(list));
-	assert_int_equal(strlen(list), sizeof(list) - 1);
+	assert_string_equal(list, "..."); /* no half name */
 	free(offer);
+}
+
+static void a_list_that_is_cut_ends_with_a_whole_name(void **state)
+{
+	struct media_desc *offer = with("m=audio 9 RTP/AVP 0 8 9\r\na=rtpmap:9 G722/8000\r\n");
+	char list[24];
+
+	(void)state;
+	codecs_list(offer, list, sizeof(list));
+	assert_string_equal(list, "PCMU/8000, ...");
+	free(offer);
+}
+
+static void what_a_side_may_use_is_listed_and_looked_for(void **state)
+{
+	static const struct media_codecs two = { .names = { "G729", "pcma" }, .count = 2 };
+	static const struct media_codecs one = { .names = { "G729" }, .count = 1 };
+	static const struct media_codecs all = { .count = 0 };
+	struct media_desc *offer = with("m=audio 9 RTP/AVP 0 8 101\r\n"
+					"a=rtpmap:101 telephone-event/8000\r\n");
+	struct media_desc *events = with("m=audio 9 RTP/AVP 101\r\n"
+					 "a=rtpmap:101 telephone-event/8000\r\n");
+	char list[32];
+
+	(void)state;
+	codecs_list_allowed(&two, list, sizeof(list));
+	assert_string_equal(list, "G729, pcma");
+	codecs_list_allowed(&all, list, sizeof(list));
+	assert_string_equal(list, "any");
+	assert_true(codecs_allow(&two, offer));
+	assert_true(codecs_allow(&all, offer));
+	assert_false(codecs_allow(&one, offer));
+	assert_true(codecs_allow(&one, events));
+	free(offer);
+	free(events);
 }
 
 #define OPUS_ONLY                                                                                  \
@@ -388,6 +423,8 @@ int main(void)
 		cmocka_unit_test(amr_passes_only_where_its_payload_is_laid_out_the_same),
 		cmocka_unit_test(numbers_are_read_from_parameters),
 		cmocka_unit_test(a_long_list_is_cut_not_overrun),
+		cmocka_unit_test(a_list_that_is_cut_ends_with_a_whole_name),
+		cmocka_unit_test(what_a_side_may_use_is_listed_and_looked_for),
 	};
 
 	return cmocka_run_group_tests_name("media/codecs", tests, NULL, NULL);

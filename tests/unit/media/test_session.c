@@ -1710,7 +1710,8 @@ static void an_answer_without_a_common_codec_names_both_lists(void **state)
 			 0);
 	await_event(relay, MEDIA_EV_REFUSED, MEDIA_B, 1);
 	assert_int_equal(relay->status, 488);
-	assert_non_null(strstr(relay->reason, "offers PCMA/8000; the other has PCMU/8000"));
+	assert_non_null(
+		strstr(relay->reason, "one side offers PCMA/8000; the other has PCMU/8000"));
 	/* A better one may follow, as from another branch of a fork. */
 	memset(relay->count, 0, sizeof(relay->count));
 	assert_int_equal(media_answer(relay->session, MEDIA_B,
@@ -1805,6 +1806,25 @@ static void a_hello_that_is_faster_than_its_answer_waits_for_it(void **state)
 	party_destroy(callee);
 	media_engine_destroy(engines[1]);
 	engines[1] = before;
+}
+
+/* Whatever they are: what the rules of a side leave out is named too. */
+static void an_offer_of_what_may_not_be_used_names_both_lists(void **state)
+{
+	struct party *relay;
+
+	(void)state;
+	allowed = "G722";
+	relay = party_create(MEDIA_LEG_RTP, MEDIA_LEG_RTP, NULL);
+	allowed = NULL;
+	assert_int_equal(media_offer(relay->session, MEDIA_A,
+				     "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 30000 RTP/AVP 8 3\r\n"),
+			 0);
+	await_event(relay, MEDIA_EV_REFUSED, MEDIA_A, 1);
+	assert_int_equal(relay->status, 488);
+	assert_non_null(
+		strstr(relay->reason, "one side offers PCMA/8000, GSM/8000; the other has G722"));
+	party_destroy(relay);
 }
 
 /* Binds every port of the range that nobody has. Returns how many. */
@@ -2508,3 +2528,4 @@ int main(void)
 
 	return cmocka_run_group_tests_name("media/session", tests, start_engines, stop_engines);
 }
+		cmocka_unit_test(an_offer_of_what_may_not_be_used_names_both_lists),
