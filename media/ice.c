@@ -208,7 +208,7 @@ static void on_packet(NiceAgent *agent, guint stream, guint component, guint len
 	if (length > 0 && (uint8_t)buffer[0] < 4) /* STUN: RFC 7983 7 */
 		hear_consent(ice, (const uint8_t *)buffer, length);
 	else
-		ice->handlers.packet((uint8_t *)buffer, length, ice->handlers.arg);
+		(void)ice->handlers.packet((uint8_t *)buffer, length, ice->handlers.arg);
 }
 
 static void tell_connected(struct ice *ice)

@@ -29,8 +29,9 @@ struct ice;           /* opaque */
 struct _GMainContext; /* GLib's */
 
 struct ice_handlers {
-	/* The buffer is libnice's and may be written to within `length`. */
-	void (*packet)(uint8_t *packet, size_t length, void *arg);
+	/* The buffer is libnice's and may be written to within `length`. True: the packet has
+	 * proven who sent it, which to a lite one is consent. */
+	bool (*packet)(uint8_t *packet, size_t length, void *arg);
 	void (*connected)(const char *remote, void *arg); /* "address:port"; also when it moves */
 	void (*failed)(void *arg);
 	void (*lost)(void *arg); /* consent has ended: nothing is sent any more */

@@ -17,21 +17,22 @@ static struct metric gathered_part = METRIC_COUNTER_INIT(
 	"Times that STUN and TURN servers were asked for candidates of a call's side.");
 
 /* In a buffer of RELAY_BUFFER if it is RTP or RTCP. */
-static void on_packet(uint8_t *packet, size_t length, void *arg)
+static bool on_packet(uint8_t *packet, size_t length, void *arg)
 {
 	struct leg *leg = arg;
 	enum wire wire = length > 0 ? wire_of(packet[0]) : WIRE_OTHER;
 
 	if (wire == WIRE_RTP && length <= RELAY_PACKET_MAX)
-		(void)relay_srtp(&leg->path, packet, length); /* ICE has said who sent it */
-	else if (wire == WIRE_DTLS)
+		return relay_srtp(&leg->path, packet, length);
+	if (wire == WIRE_DTLS)
 		leg_take_dtls(packet, length, leg);
 	else
 		receipt_add(&leg->path.receipt->dropped_other, 1);
+	return false;
 }
 
 /* Of libnice's: protecting needs room behind it. */
-static void on_ice_packet(uint8_t *packet, size_t length, void *arg)
+static bool on_ice_packet(uint8_t *packet, size_t length, void *arg)
 {
 	struct leg *leg = arg;
 	uint8_t buffer[RELAY_BUFFER];
@@ -40,7 +41,7 @@ static void on_ice_packet(uint8_t *packet, size_t length, void *arg)
 		memcpy(buffer, packet, length);
 		packet = buffer;
 	}
-	on_packet(packet, length, leg);
+	return on_packet(packet, length, leg);
 }
 
 static void on_ice_look(unsigned step, const void *arg)

@@ -356,14 +356,12 @@ static void on_datagram(const union net_address *from, uint8_t *packet, size_t l
 	if (length == 0 || length > RELAY_PACKET_MAX)
 		return;
 	binding = still_there(door, from, found);
-	if (binding)
-		binding->heard_ms = worker_now(door->lite->worker);
 	if (wire_of(packet[0]) == WIRE_STUN)
 		on_stun(door, from, packet, length);
-	else if (binding)
-		binding->leg->handlers.packet(packet, length, binding->leg->handlers.arg);
-	else
+	else if (!binding)
 		metric_add(&strangers, 1);
+	else if (binding->leg->handlers.packet(packet, length, binding->leg->handlers.arg))
+		binding->heard_ms = worker_now(door->lite->worker); /* anybody can forge the rest */
 }
 
 static void on_readable(struct watch *watch)

@@ -22,8 +22,8 @@
 #include "media/ice.h"
 #include "media/worker.h"
 
-/* Full agents check every few seconds (RFC 7675 5.1); of one that neither checks nor
- * sends for this long nothing more is sent to. */
+/* Full agents check every few seconds (RFC 7675 5.1); one of which for this long neither a
+ * check with our password has come nor a packet that authenticates is sent nothing more. */
 #define LITE_CONSENT_MS 30000
 /* An address is another call's to have when its former one has been silent so long:
  * speech comes every 20 ms, checks every few seconds. */

@@ -36,11 +36,11 @@ static sem_t done;
 
 /* ---- on the media thread ---- */
 
-static void on_packet(uint8_t *packet, size_t length, void *arg)
+static bool on_packet(uint8_t *packet, size_t length, void *arg)
 {
 	(void)packet;
-	(void)length;
 	(void)arg;
+	return length % 2 == 0;
 }
 
 static void on_connected(const char *remote, void *arg)

@@ -32,12 +32,13 @@ static uint16_t next_port = 22400;
 static unsigned gone;
 static struct net_hosts hosts; /* 127.0.0.1 unless a test says otherwise */
 
-static void on_packet(uint8_t *packet, size_t length, void *arg)
+static bool on_packet(uint8_t *packet, size_t length, void *arg)
 {
 	struct end *end = arg;
 
 	end->packets++;
 	memcpy(end->last, packet, length < sizeof(end->last) ? length : sizeof(end->last));
+	return true;
 }
 
 static void on_connected(const char *remote, void *arg)

@@ -27,6 +27,7 @@
 struct end {
 	struct lite_leg *leg;
 	_Atomic unsigned packets, connected, failed;
+	_Atomic bool forged; /* what comes does not authenticate */
 	char remote[NET_TEXT_ROOM];
 	struct media_desc desc;
 };
@@ -76,12 +77,14 @@ static void nothing(void *arg)
 	(void)arg;
 }
 
-static void on_packet(uint8_t *packet, size_t length, void *arg)
+static bool on_packet(uint8_t *packet, size_t length, void *arg)
 {
 	struct end *end = arg;
 
 	end->packets++;
-	(void)lite_leg_send(end->leg, packet, length); /* an echo, from its slot */
+	if (!end->forged)
+		(void)lite_leg_send(end->leg, packet, length); /* an echo, from its slot */
+	return !end->forged;
 }
 
 static void on_connected(const char *remote, void *arg)
@@ -466,6 +469,43 @@ static void a_silent_peer_is_sent_nothing_until_it_checks_again(void **state)
 	close(fd);
 }
 
+/* RFC 7675 5.1: only what the peer alone can send is consent. Whoever forges its address
+ * sends RTP that does not authenticate, checks without our password, or what is nothing. */
+static void forged_packets_are_no_consent(void **state)
+{
+	static const uint8_t rubbish[] = { 22, 0xfe, 0xfd, 0, 0 };
+	struct check check = check_of(&ends[0]);
+	int fd = peer_open();
+
+	(void)state;
+	prove(fd, &ends[0], true);
+	check.password = "of somebody else, 24 long";
+	ends[0].forged = true;
+	for (mono_ms gone = 0; gone < LITE_CONSENT_MS + 5000; gone += 1000) {
+		pass(1000);
+		assert_int_equal(peer_check(fd, &check), UNANSWERED);
+		assert_int_equal(send(fd, rubbish, sizeof(rubbish), 0), sizeof(rubbish));
+		(void)echoes(fd);
+	}
+	assert_int_equal(ends[0].failed, 1);
+	on_worker(send_hello, &ends[0]);
+	assert_false(hears(fd));
+	close(fd);
+}
+
+static void checks_alone_are_consent(void **state)
+{
+	int fd = peer_open();
+
+	(void)state;
+	for (unsigned i = 0; i < 12; i++) {
+		prove(fd, &ends[0], true);
+		pass(LITE_CONSENT_MS / 2);
+	}
+	assert_int_equal(ends[0].failed, 0);
+	close(fd);
+}
+
 static void a_live_call_does_not_lose_its_peer_to_another(void **state)
 {
 	struct check check = check_of(&ends[1]);
@@ -477,8 +517,10 @@ static void a_live_call_does_not_lose_its_peer_to_another(void **state)
 	assert_true(echoes(fd));
 	assert_int_equal(ends[0].packets, 1);
 	assert_int_equal(ends[1].connected, 0);
-	pass(LITE_CLAIM_MS + 1000);
-	assert_int_equal(peer_check(fd, &check), UNANSWERED); /* that it asks keeps it alive */
+	pass(LITE_CLAIM_MS - 1000);
+	assert_int_equal(peer_check(fd, &check), UNANSWERED);
+	pass(2000); /* what is asked of another call is no sign of this one's life */
+	assert_int_equal(peer_check(fd, &check), ANSWERED);
 	close(fd);
 }
 
@@ -619,6 +661,8 @@ int main(void)
 		T(a_nomination_decides_where_packets_go),
 		T(a_restart_keeps_the_old_path_until_the_new_one_is_proven),
 		T(a_silent_peer_is_sent_nothing_until_it_checks_again),
+		T(forged_packets_are_no_consent),
+		T(checks_alone_are_consent),
 		T(a_live_call_does_not_lose_its_peer_to_another),
 		T(a_lite_peer_is_believed),
 		T(rubbish_is_dropped),
