@@ -33,6 +33,9 @@ static struct metric handshakes_ready = METRIC_COUNTER_INIT(
 static struct metric handshakes_failed = METRIC_COUNTER_INIT(
 	"breakout_media_dtls_total", "result=\"failed\"", "DTLS handshakes by how they ended.");
 
+/* Bytes of a sealed alert: header, explicit nonce, alert, tag (RFC 6347 4.1, RFC 5288 3). */
+#define FAREWELL_ROOM (13 + 8 + 2 + 16)
+
 struct dtls_identity {
 	atomic_uint references;
 	SSL_CTX *context;
@@ -80,6 +83,11 @@ struct dtls {
 	/* For the sentence about a failure; texts are OpenSSL's, static. */
 	const char *step, *alert_in, *alert_out;
 	unsigned sent, received, repeats;
+
+	/* The SSL's last record, sealed when it is freed, for the end. */
+	uint8_t farewell[FAREWELL_ROOM];
+	uint8_t farewell_length;
+	bool keeps; /* what the SSL sends is not for the peer yet, but for `farewell` */
 };
 
 /* The only writer of the state. */
@@ -92,13 +100,23 @@ static void enter(struct dtls *dtls, enum dtls_state next)
 	dtls->state = next;
 }
 
+static void keep_farewell(struct dtls *dtls, const char *bytes, int length)
+{
+	if (length <= 0 || (size_t)length > sizeof(dtls->farewell))
+		return; /* of a suite that needs more: it goes without saying so */
+	memcpy(dtls->farewell, bytes, (size_t)length);
+	dtls->farewell_length = (uint8_t)length;
+}
+
 /* A datagram BIO: one read gets one datagram, one write sends one. A memory
  * BIO would join datagrams. */
 static int bio_write(BIO *bio, const char *bytes, int length)
 {
 	struct dtls *dtls = BIO_get_data(bio);
 
-	if (length > 0) {
+	if (dtls->keeps) {
+		keep_farewell(dtls, bytes, length);
+	} else if (length > 0) {
 		dtls->sent++;
 		dtls->handlers.send((const uint8_t *)bytes, (size_t)length, dtls->handlers.arg);
 	}
@@ -500,7 +518,7 @@ static void shake(struct dtls *dtls)
 /* After the handshake the SSL only answers a repeated last flight (RFC 6347
  * 4.2.4); data is not for us. OpenSSL drops a new ClientHello itself: it is of
  * epoch 0, and an encrypted one would be a renegotiation. A peer that has said
- * close_notify will ask for nothing more. */
+ * close_notify gets ours (RFC 5246 7.2.1), and will ask for nothing more. */
 static void absorb(struct dtls *dtls)
 {
 	uint8_t ignored[256];
@@ -509,8 +527,10 @@ static void absorb(struct dtls *dtls)
 	while (SSL_read(dtls->ssl, ignored, sizeof(ignored)) > 0)
 		;
 	ERR_clear_error();
-	if (SSL_get_shutdown(dtls->ssl) & SSL_RECEIVED_SHUTDOWN)
+	if (SSL_get_shutdown(dtls->ssl) & SSL_RECEIVED_SHUTDOWN) {
+		(void)SSL_shutdown(dtls->ssl);
 		dtls_settled(dtls);
+	}
 }
 
 static void take(struct dtls *dtls, const uint8_t *datagram, size_t length)
@@ -613,9 +633,6 @@ struct dtls *dtls_destroy(struct dtls *dtls)
 {
 	if (!dtls)
 		return NULL;
-	if (dtls->state == DTLS_READY)
-		(void)SSL_shutdown(dtls->ssl); /* a courtesy; nobody waits for an answer */
-	ERR_clear_error();
 	enter(dtls, DTLS_SETTLED);
 	drop_waiting(dtls);
 	drop_ssl(dtls);
@@ -681,10 +698,23 @@ void dtls_receive(struct dtls *dtls, const uint8_t *datagram, size_t length)
 		queue_add(dtls->queue, dtls);
 }
 
+void dtls_farewell(struct dtls *dtls)
+{
+	dtls_settled(dtls);
+	if (dtls->state == DTLS_SETTLED && dtls->farewell_length > 0)
+		dtls->handlers.send(dtls->farewell, dtls->farewell_length, dtls->handlers.arg);
+	dtls->farewell_length = 0; /* a courtesy; nobody waits for an answer */
+}
+
+/* The SSL sends nothing after this, so that its last record can be sealed now. */
 void dtls_settled(struct dtls *dtls)
 {
 	if (dtls->state != DTLS_READY)
 		return;
+	dtls->keeps = true;
+	(void)SSL_shutdown(dtls->ssl);
+	dtls->keeps = false;
+	ERR_clear_error();
 	enter(dtls, DTLS_SETTLED);
 	drop_waiting(dtls);
 	drop_ssl(dtls);

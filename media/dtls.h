@@ -71,8 +71,7 @@ struct dtls_setup {
 
 /* 0, -ENOMEM. */
 int dtls_create(struct dtls **ret_dtls, const struct dtls_setup *setup) MUST_CHECK;
-/* Says goodbye (close_notify) where there is still somebody to say it: `send`
- * may be called. Not from inside a handler. NULL is fine; returns NULL. */
+/* Says nothing. Not from inside a handler. NULL is fine; returns NULL. */
 struct dtls *dtls_destroy(struct dtls *dtls);
 
 void dtls_start(struct dtls *dtls); /* ICE is connected; again is fine */
@@ -80,8 +79,11 @@ void dtls_start(struct dtls *dtls); /* ICE is connected; again is fine */
  * say hello, earlier than we are. */
 void dtls_receive(struct dtls *dtls, const uint8_t *datagram, size_t length);
 /* An SRTP packet has authenticated: the peer has our last flight. Frees the
- * handshake's memory (70 KB). */
+ * handshake's memory (70 KB). What is left of it is our close_notify, sealed: the peer's,
+ * which only the freed keys could read, is not heard from here on. */
 void dtls_settled(struct dtls *dtls);
+/* The call is over: says close_notify, if keys were agreed, by `send`. */
+void dtls_farewell(struct dtls *dtls);
 
 bool dtls_is_client(const struct dtls *dtls);
 

@@ -149,6 +149,8 @@ void leg_done(struct leg *leg)
 {
 	timer_cancel(&leg->ice_deadline);
 	leg->path.ops = &relay_ops_closed;
+	if (leg->dtls)
+		dtls_farewell(leg->dtls);
 	dtls_destroy(leg->dtls);
 	free(leg->early);
 	leg->path.ice = ice_destroy(leg->path.ice);

@@ -17,6 +17,9 @@ def pcma_call(page, sbc, daemon):
                                       ["audio/PCMA", "audio/telephone-event"], names, tones)
     expect_tones(page, names, tones)
     hang_up(sbc, flow, leg2, ok2, leg3, flow3)
+    for name in names:  # by our close_notify, whichever of us was the DTLS client
+        assert page.wait("return peers[args[0]].getSenders()[0].transport.state === 'closed'",
+                         name), "no close_notify came"
 
 
 def opus_call(page, sbc, daemon):

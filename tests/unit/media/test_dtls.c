@@ -474,18 +474,63 @@ static void an_agreed_association_gives_its_memory_back(void **state)
 	test_free(pairs);
 }
 
-static void goodbye_is_said_and_heard(void **state)
+/* By this end, to the other: one alert. */
+static void expect_farewell(struct end *from, struct end *to)
 {
+	unsigned before = from->head;
+
+	dtls_farewell(from->dtls);
+	dtls_farewell(from->dtls); /* said once */
+	assert_int_equal(from->head, before + 1);
+	assert_int_equal(from->sent[before % QUEUE].bytes[0], 21); /* alert */
+	deliver_all();
+	assert_int_equal(to->failed, 0);
+}
+
+static void goodbye_is_said_before_the_memory_is_freed_and_after(void **state)
+{
+	(void)state;
+	for (unsigned settled = 0; settled < 2; settled++) {
+		make(print_of(1), print_of(0));
+		run();
+		if (settled)
+			dtls_settled(ends[1].dtls);
+		expect_farewell(&ends[0], &ends[1]); /* the client, which is always settled */
+		destroy();
+		make(print_of(1), print_of(0));
+		run();
+		if (settled)
+			dtls_settled(ends[1].dtls);
+		expect_farewell(&ends[1], &ends[0]);
+		destroy();
+	}
+}
+
+static void a_goodbye_that_is_heard_is_answered(void **state)
+{
+	unsigned before;
+
 	(void)state;
 	make(print_of(1), print_of(0));
 	run();
-	ends[1].head = ends[1].tail = 0;
-	dtls_destroy(ends[1].dtls); /* the server has not heard media yet */
-	ends[1].dtls = NULL;
-	assert_int_equal(ends[1].head, 1);
-	assert_int_equal(ends[1].sent[0].bytes[0], 21); /* alert */
-	dtls_receive(ends[0].dtls, ends[1].sent[0].bytes, ends[1].sent[0].length);
-	assert_int_equal(ends[0].failed, 0);
+	before = ends[1].head;
+	expect_farewell(&ends[0], &ends[1]); /* the server has not heard media yet */
+	assert_int_equal(ends[1].head, before + 1);
+	assert_int_equal(ends[1].sent[before % QUEUE].bytes[0], 21);
+	dtls_farewell(ends[1].dtls);
+	assert_int_equal(ends[1].head, before + 1); /* it has been said */
+	destroy();
+}
+
+static void without_keys_there_is_nothing_to_say(void **state)
+{
+	(void)state;
+	make(print_of(1), print_of(0));
+	dtls_farewell(ends[0].dtls);
+	dtls_start(ends[0].dtls);
+	ends[0].head = ends[0].tail = 0;
+	dtls_farewell(ends[0].dtls);
+	assert_int_equal(ends[0].head, 0);
 	destroy();
 }
 
@@ -528,6 +573,30 @@ static void run_against(SSL *ssl)
 			(void)BIO_write(SSL_get_rbio(ssl), sent->bytes, (int)sent->length);
 		}
 	}
+}
+
+static void a_foreign_peer_hears_our_goodbye(void **state)
+{
+	struct sdp_fingerprint print;
+	SSL_CTX *context;
+	SSL *ssl = foreign_client(&context, "SRTP_AEAD_AES_128_GCM");
+	uint8_t byte;
+
+	(void)state;
+	assert_true(certificate_fingerprint(foreign.x509, "sha-256", &print));
+	make_end(&ends[1], 1, false, &print, 1);
+	run_against(ssl);
+	assert_int_equal(ends[1].ready, 1);
+	dtls_settled(ends[1].dtls);
+	(void)SSL_read(ssl, &byte, 1);
+	assert_false(SSL_get_shutdown(ssl) & SSL_RECEIVED_SHUTDOWN);
+	dtls_farewell(ends[1].dtls);
+	run_against(ssl);
+	assert_true(SSL_read(ssl, &byte, 1) <= 0);
+	assert_true(SSL_get_shutdown(ssl) & SSL_RECEIVED_SHUTDOWN);
+	dtls_destroy(ends[1].dtls);
+	SSL_free(ssl);
+	SSL_CTX_free(context);
 }
 
 static void our_order_of_profiles_wins(void **state)
@@ -676,7 +745,10 @@ int main(void)
 		cmocka_unit_test(the_strongest_hash_decides_and_any_of_its_prints_may_match),
 		cmocka_unit_test(a_failure_names_role_step_alert_and_datagrams),
 		cmocka_unit_test(an_agreed_association_gives_its_memory_back),
-		cmocka_unit_test(goodbye_is_said_and_heard),
+		cmocka_unit_test(goodbye_is_said_before_the_memory_is_freed_and_after),
+		cmocka_unit_test(a_goodbye_that_is_heard_is_answered),
+		cmocka_unit_test(without_keys_there_is_nothing_to_say),
+		cmocka_unit_test(a_foreign_peer_hears_our_goodbye),
 		cmocka_unit_test(our_order_of_profiles_wins),
 		cmocka_unit_test(without_a_common_profile_there_are_no_keys),
 		cmocka_unit_test(a_hello_with_nothing_usable_gets_an_alert_and_a_name),
