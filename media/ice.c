@@ -539,16 +539,11 @@ static NiceCandidate *make_candidate(const struct ice *ice, const struct sdp_can
 	return candidate;
 }
 
-int ice_set_remote(struct ice *ice, const struct media_desc *remote)
+int ice_add_remote(struct ice *ice, const struct media_desc *remote)
 {
 	GSList *list = NULL;
 	int added = 0;
 
-	if (!nice_agent_set_remote_credentials(ice->agent, ice->stream, remote->ufrag,
-					       remote->password))
-		return -EINVAL;
-	memcpy(ice->peer_ufrag, remote->ufrag, sizeof(ice->peer_ufrag));
-	memcpy(ice->peer_password, remote->password, sizeof(ice->peer_password));
 	for (unsigned i = 0; i < remote->candidate_count; i++)
 		list = g_slist_append(list, make_candidate(ice, &remote->candidates[i]));
 	/* Without any, the peer's checks will tell its address (peer-reflexive). */
@@ -556,6 +551,16 @@ int ice_set_remote(struct ice *ice, const struct media_desc *remote)
 		added = nice_agent_set_remote_candidates(ice->agent, ice->stream, COMPONENT, list);
 	g_slist_free_full(list, (GDestroyNotify)nice_candidate_free);
 	return added < 0 ? -EINVAL : 0;
+}
+
+int ice_set_remote(struct ice *ice, const struct media_desc *remote)
+{
+	if (!nice_agent_set_remote_credentials(ice->agent, ice->stream, remote->ufrag,
+					       remote->password))
+		return -EINVAL;
+	memcpy(ice->peer_ufrag, remote->ufrag, sizeof(ice->peer_ufrag));
+	memcpy(ice->peer_password, remote->password, sizeof(ice->peer_password));
+	return ice_add_remote(ice, remote);
 }
 
 int ice_restart(struct ice *ice, bool new_credentials)

@@ -73,6 +73,9 @@ void ice_describe(const struct ice *ice, struct media_desc *desc);
 void ice_set_controlling(struct ice *ice, bool controlling);
 /* Credentials and candidates of the peer. 0 or -EINVAL. */
 int ice_set_remote(struct ice *ice, const struct media_desc *remote) MUST_CHECK;
+/* More candidates of the peer, under the credentials it has; those it has told before may be
+ * among them. 0 or -EINVAL. */
+int ice_add_remote(struct ice *ice, const struct media_desc *remote) MUST_CHECK;
 /* A new ICE session on the same port (RFC 8839 4.4.1.1), with new credentials
  * of ours unless they were already promised. The selected pair carries packets
  * until a new one is found. 0 or -EIO. */

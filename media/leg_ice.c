@@ -207,6 +207,32 @@ static bool is_connected(const struct leg *leg)
 			      : ice_is_connected(leg->path.ice);
 }
 
+static bool tells_more(const struct media_desc *before, const struct media_desc *remote)
+{
+	for (unsigned i = 0; i < remote->candidate_count; i++) {
+		const union net_address *address = &remote->candidates[i].address;
+		unsigned known = 0;
+
+		while (known < before->candidate_count &&
+		       !net_equal(address, &before->candidates[known].address))
+			known++;
+		if (known == before->candidate_count)
+			return true;
+	}
+	return false;
+}
+
+/* A peer that found candidates after its first SDP may tell them in a later one, under the
+ * same credentials (RFC 8839 4.4.1.2, RFC 8840). A lite agent finds them by the checks. */
+static int add_candidates(struct leg *leg, const struct media_desc *remote)
+{
+	if (!leg->path.ice || !tells_more(leg->remote, remote))
+		return 0;
+	leg_tell_step(leg, "ICE goes on: the peer has %u candidate%s now", remote->candidate_count,
+		      remote->candidate_count == 1 ? "" : "s");
+	return ice_add_remote(leg->path.ice, remote);
+}
+
 /* Credentials as before: ICE goes on undisturbed. New ones: ICE restart. */
 static int apply_ice(struct leg *leg, const struct media_desc *remote, bool we_offered)
 {
@@ -215,7 +241,7 @@ static int apply_ice(struct leg *leg, const struct media_desc *remote, bool we_o
 
 	if (!first && strcmp(leg->remote->ufrag, remote->ufrag) == 0 &&
 	    strcmp(leg->remote->password, remote->password) == 0)
-		return 0;
+		return add_candidates(leg, remote);
 	if (!first) {
 		err = restart_ice(leg, /* new_credentials= */ !we_offered);
 		if (err)

@@ -15,6 +15,7 @@ def pcma_call(page, sbc, daemon):
     names, tones = ("a1", "b1"), (500, 900)
     leg2, ok2, leg3, _, flow3 = place(page, sbc, flow,
                                       ["audio/PCMA", "audio/telephone-event"], names, tones)
+    assert " tcptype active" in leg2.body and "tcptype" not in leg3.body, leg2.body
     expect_tones(page, names, tones)
     hang_up(sbc, flow, leg2, ok2, leg3, flow3)
     for name in names:  # by our close_notify, whichever of us was the DTLS client
@@ -78,11 +79,35 @@ def wrong_fingerprint(page, sbc, daemon):
     assert "fingerprint" in daemon.log(), daemon.log()
 
 
+def hidden_addresses(page, sbc, daemon):
+    """Its candidates are mDNS names: only its own checks tell where it is."""
+    flow = sbc.connect(daemon.port)
+    names, tones = ("a5", "b5"), (600, 1000)
+    leg2, ok2, leg3, ok3, flow3 = place(page, sbc, flow, ["audio/PCMA"], names, tones)
+    for sdp in (leg2.body, ok3.body):
+        told = [line.split() for line in sdp.splitlines() if line.startswith("a=candidate:")]
+        assert told and all(line[4].endswith(".local") for line in told), told
+    assert ".local" not in leg3.body + ok2.body, leg3.body
+    expect_tones(page, names, tones)
+    hang_up(sbc, flow, leg2, ok2, leg3, flow3)
+
+
 TESTS = [
     ("PCMA call between two Chromium peers, tones heard both ways", pcma_call),
     ("Opus passes through between two Chromium peers", opus_call),
     ("Chromium's ICE restart keeps the call", ice_restart),
     ("a fingerprint that does not fit ends the call without media", wrong_fingerprint)]
+
+
+def run(tally, page, sbc, pki, tests):
+    page.run(PEERS)
+    for ice in ("full", "lite"):
+        media = {"address": "127.0.0.1", "ports": "20000-29999", "ice": ice}
+        with Daemon(sbc.port, pki, {"media": media}) as daemon:
+            daemon.start()
+            for name, test in tests:
+                if not tally.run(f"{ice} ICE: {name}", test, page, sbc, daemon):
+                    print(daemon.log())
 
 
 def main():
@@ -93,14 +118,10 @@ def main():
         pki = Pki(pathlib.Path(folder))
         sbc = Sbc(pki.cert, pki.key, pki.ca)
         with Browser() as page:
-            page.run(PEERS)
-            for ice in ("full", "lite"):
-                media = {"address": "127.0.0.1", "ports": "20000-29999", "ice": ice}
-                with Daemon(sbc.port, pki, {"media": media}) as daemon:
-                    daemon.start()
-                    for name, test in TESTS:
-                        if not tally.run(f"{ice} ICE: {name}", test, page, sbc, daemon):
-                            print(daemon.log())
+            run(tally, page, sbc, pki, TESTS)
+        with Browser(mdns=True) as page:
+            run(tally, page, sbc, pki, [("a browser that hides its addresses is found by its checks",
+                                         hidden_addresses)])
         sbc.close()
     return tally.close()
 

@@ -17,16 +17,17 @@ FLAGS = [
     "--disable-dev-shm-usage",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--autoplay-policy=no-user-gesture-required",
-    # Loopback is where the tests live; host candidates in clear, since nothing resolves mDNS.
+    # Loopback is where the tests live.
     "--allow-loopback-in-peer-connection",
-    "--disable-features=WebRtcHideLocalIpsWithMdns",
 ]
+HIDE_LOCAL_IPS = "WebRtcHideLocalIpsWithMdns"
 
 
 class Browser:
-    """One Chromium with an empty page. Use as a context manager."""
+    """One Chromium with an empty page. Use as a context manager. `mdns`: its host
+    candidates are names that nothing here resolves, else they are in clear."""
 
-    def __init__(self):
+    def __init__(self, mdns=False):
         self.profile = tempfile.TemporaryDirectory(prefix="breakout-chromium-")
         self.driver = subprocess.Popen(
             ["chromedriver", "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -34,11 +35,16 @@ class Browser:
         self.port = self._port()
         self.session = None
         options = {"binary": "/usr/bin/chromium",
-                   "args": FLAGS + [f"--user-data-dir={self.profile.name}"]}
+                   "args": FLAGS + [f"--{'enable' if mdns else 'disable'}-features={HIDE_LOCAL_IPS}",
+                                    f"--user-data-dir={self.profile.name}"]}
         answer = self._post("/session", {"capabilities": {"alwaysMatch": {
             "browserName": "chrome", "goog:chromeOptions": options,
             "timeouts": {"script": 30000}}}})
         self.session = answer["sessionId"]
+        for name in ("microphone", "camera") if mdns else ():
+            # A page that may use either shows addresses all the same.
+            self._post(f"/session/{self.session}/permissions",
+                       {"descriptor": {"name": name}, "state": "denied"})
 
     def _port(self):
         for line in self.driver.stdout:

@@ -190,6 +190,36 @@ static void a_peer_without_candidates_is_found_by_its_checks(void **state)
 	run_until(&ends[1].packets, 1);
 }
 
+/* One that trickles: nothing it has told so far leads anywhere, and it does not know us yet. */
+static void candidates_that_come_later_are_tried(void **state)
+{
+	static struct media_desc desc, later;
+
+	(void)state;
+	memset(&desc, 0, sizeof(desc));
+	ice_describe(ends[1].ice, &desc);
+	later = desc;
+	desc.candidate_count = 0;
+	ice_set_controlling(ends[0].ice, true);
+	ice_set_controlling(ends[1].ice, false);
+	assert_int_equal(ice_set_remote(ends[0].ice, &desc), 0);
+	memset(&desc, 0, sizeof(desc));
+	ice_describe(ends[0].ice, &desc);
+	desc.candidate_count = 0;
+	assert_int_equal(ice_set_remote(ends[1].ice, &desc), 0);
+	for (unsigned i = 0; i < 100; i++) {
+		(void)g_main_context_iteration(context, FALSE);
+		(void)poll(NULL, 0, 1);
+	}
+	assert_int_equal(ends[0].connected, 0);
+	assert_int_equal(ice_add_remote(ends[0].ice, &later), 0);
+	run_until(&ends[0].connected, 1);
+	run_until(&ends[1].connected, 1);
+	assert_int_equal(ice_add_remote(ends[0].ice, &later), 0); /* once more: no harm */
+	assert_true(ice_send(ends[0].ice, (const uint8_t *)"\x80", 1));
+	run_until(&ends[1].packets, 1);
+}
+
 static void a_restart_changes_credentials_and_carries_on(void **state)
 {
 	static struct media_desc before, after;
@@ -629,6 +659,7 @@ int main(void)
 						unmake),
 		cmocka_unit_test_setup_teardown(a_peer_without_candidates_is_found_by_its_checks,
 						make, unmake),
+		cmocka_unit_test_setup_teardown(candidates_that_come_later_are_tried, make, unmake),
 		cmocka_unit_test_setup_teardown(a_restart_changes_credentials_and_carries_on, make,
 						unmake),
 		cmocka_unit_test_setup_teardown(credentials_promised_before_can_be_kept, make,

@@ -154,6 +154,15 @@ static void await_packets(struct party *relay, uint64_t count)
 		turn(deadline);
 }
 
+static void await_packets_in(struct party *party, enum media_side side, uint64_t more)
+{
+	uint64_t before = receipt(party, side).packets_in;
+	mono_ms deadline = clock_now() + PATIENCE_MS;
+
+	while (receipt(party, side).packets_in < before + more)
+		turn(deadline);
+}
+
 static const struct media_local tone_440 = { .tone_hz = 440, .detect = true };
 static const struct media_local tone_600 = { .tone_hz = 600, .detect = true };
 static const struct media_codecs no_rules = { .count = 0 };
@@ -762,6 +771,84 @@ static void a_peer_that_moves_gets_a_new_association(void **state)
 	await_tone(moved, MEDIA_B, 600);
 	party_destroy(caller);
 	party_destroy(moved);
+	party_destroy(relay);
+}
+
+/* RFC 8842 4: an association is one of fingerprints and tls-id, whichever is new. */
+static void another_tls_id_alone_is_a_new_association(void **state)
+{
+	struct party *caller = phone(MEDIA_LEG_WEBRTC, &tone_440), *moved;
+	struct party *relay = party_create(MEDIA_LEG_WEBRTC, MEDIA_LEG_LOCAL, &tone_600);
+	static const struct media_local tone_1000 = { .tone_hz = 1000, .detect = true };
+	const char *first, *fingerprint;
+
+	(void)state;
+	connect_directly(caller, relay);
+	await_tone(relay, MEDIA_B, 440);
+	first = line_of(relay->sdp[MEDIA_EV_ANSWER][0], "a=tls-id:");
+	fingerprint = line_of(caller->sdp[MEDIA_EV_OFFER][0], "a=fingerprint:");
+	moved = phone(MEDIA_LEG_WEBRTC, &tone_1000); /* of the same engine: the same certificate */
+	assert_string_equal(fingerprint, line_of(offer_of(moved), "a=fingerprint:"));
+	assert_int_equal(media_offer(relay->session, MEDIA_A, moved->sdp[MEDIA_EV_OFFER][0]), 0);
+	await_event(relay, MEDIA_EV_ANSWER, MEDIA_A, 2);
+	assert_string_not_equal(first, line_of(relay->sdp[MEDIA_EV_ANSWER][0], "a=tls-id:"));
+	assert_int_equal(media_answer(moved->session, MEDIA_A, relay->sdp[MEDIA_EV_ANSWER][0]), 0);
+	await_tone(relay, MEDIA_B, 1000); /* with the old keys nothing would authenticate */
+	await_tone(moved, MEDIA_B, 600);
+	party_destroy(caller);
+	party_destroy(moved);
+	party_destroy(relay);
+}
+
+static void the_same_tls_id_keeps_the_association(void **state)
+{
+	struct party *caller = phone(MEDIA_LEG_WEBRTC, &tone_440);
+	struct party *relay = party_create(MEDIA_LEG_WEBRTC, MEDIA_LEG_LOCAL, &tone_600);
+	const char *first;
+
+	(void)state;
+	connect_directly(caller, relay);
+	await_tone(relay, MEDIA_B, 440);
+	await_tone(caller, MEDIA_B, 600);
+	first = line_of(relay->sdp[MEDIA_EV_ANSWER][0], "a=tls-id:");
+	/* Its ICE begins anew (RFC 8842 4 needs that for a new association, and is none). */
+	assert_int_equal(media_offer(relay->session, MEDIA_A,
+				     edited(caller->sdp[MEDIA_EV_OFFER][0],
+					    line_of(caller->sdp[MEDIA_EV_OFFER][0], "a=ice-ufrag:"),
+					    "a=ice-ufrag:newnew")),
+			 0);
+	await_event(relay, MEDIA_EV_ANSWER, MEDIA_A, 2);
+	assert_string_equal(first, line_of(relay->sdp[MEDIA_EV_ANSWER][0], "a=tls-id:"));
+	await_packets_in(relay, MEDIA_A, 20);
+	assert_int_equal(receipt(relay, MEDIA_A).dropped_auth, 0);
+	party_destroy(caller);
+	party_destroy(relay);
+}
+
+/* A peer that trickles, by offers: its first one has no candidate, and it is not told ours,
+ * so that only the candidate of its second one can connect the two. */
+static void candidates_of_a_later_offer_are_tried(void **state)
+{
+	struct party *caller = phone(MEDIA_LEG_WEBRTC, &tone_440);
+	struct party *relay = party_create(MEDIA_LEG_WEBRTC, MEDIA_LEG_LOCAL, &tone_600);
+	const char *offer = offer_of(caller), *bare = without(offer, "a=candidate:");
+	char whole[16384];
+
+	(void)state;
+	assert_int_equal(media_offer(relay->session, MEDIA_A, bare), 0);
+	await_event(relay, MEDIA_EV_ANSWER, MEDIA_A, 1);
+	assert_int_equal(media_answer(caller->session, MEDIA_A,
+				      without(relay->sdp[MEDIA_EV_ANSWER][0], "a=candidate:")),
+			 0);
+	for (unsigned i = 0; i < 5; i++)
+		turn(clock_now() + PATIENCE_MS);
+	assert_false(receipt(relay, MEDIA_A).ice_ok);
+	(void)snprintf(whole, sizeof(whole), "%sa=end-of-candidates\r\n", offer);
+	assert_int_equal(media_offer(relay->session, MEDIA_A, whole), 0);
+	await_event(relay, MEDIA_EV_ANSWER, MEDIA_A, 2);
+	await_tone(relay, MEDIA_B, 440);
+	await_tone(caller, MEDIA_B, 600);
+	party_destroy(caller);
 	party_destroy(relay);
 }
 
@@ -1402,7 +1489,9 @@ static void who_cannot_reach_the_advertised_address_is_reached_by_us(void **stat
 	(void)state;
 	assert_non_null(before);
 	talk_on(engines[1], MEDIA_LEG_WEBRTC, MEDIA_LEG_WEBRTC);
+	latching = MEDIA_LATCHING_ANY;
 	talk_on(engines[1], MEDIA_LEG_WEBRTC, MEDIA_LEG_RTP);
+	latching = MEDIA_LATCHING_SIGNALLED;
 	put_back(1, before);
 }
 
@@ -1489,9 +1578,7 @@ static void an_offer_without_usable_keys_is_refused_where_they_are_required(void
 	(void)state;
 	refused(MEDIA_LEG_SDES, "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 4000 RTP/AVP 8\r\n",
 		"no a=crypto");
-	latching = MEDIA_LATCHING_ANY;
 	refused(MEDIA_LEG_SDES,
-	latching = MEDIA_LATCHING_SIGNALLED;
 		"v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 4000 UDP/TLS/RTP/SAVP 8\r\n"
 		"a=crypto:1 AES_CM_128_HMAC_SHA1_80 " KEY "\r\n",
 		"keys in the SDP (RTP/SAVP)");
@@ -1721,6 +1808,25 @@ static void an_answer_without_a_common_codec_names_both_lists(void **state)
 	party_destroy(relay);
 }
 
+/* Whatever they are: what the rules of a side leave out is named too. */
+static void an_offer_of_what_may_not_be_used_names_both_lists(void **state)
+{
+	struct party *relay;
+
+	(void)state;
+	allowed = "G722";
+	relay = party_create(MEDIA_LEG_RTP, MEDIA_LEG_RTP, NULL);
+	allowed = NULL;
+	assert_int_equal(media_offer(relay->session, MEDIA_A,
+				     "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 30000 RTP/AVP 8 3\r\n"),
+			 0);
+	await_event(relay, MEDIA_EV_REFUSED, MEDIA_A, 1);
+	assert_int_equal(relay->status, 488);
+	assert_non_null(
+		strstr(relay->reason, "one side offers PCMA/8000, GSM/8000; the other has G722"));
+	party_destroy(relay);
+}
+
 static void video_is_answered_with_port_zero(void **state)
 {
 	struct party *callee = phone(MEDIA_LEG_RTP, &tone_440);
@@ -1806,25 +1912,6 @@ static void a_hello_that_is_faster_than_its_answer_waits_for_it(void **state)
 	party_destroy(callee);
 	media_engine_destroy(engines[1]);
 	engines[1] = before;
-}
-
-/* Whatever they are: what the rules of a side leave out is named too. */
-static void an_offer_of_what_may_not_be_used_names_both_lists(void **state)
-{
-	struct party *relay;
-
-	(void)state;
-	allowed = "G722";
-	relay = party_create(MEDIA_LEG_RTP, MEDIA_LEG_RTP, NULL);
-	allowed = NULL;
-	assert_int_equal(media_offer(relay->session, MEDIA_A,
-				     "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 30000 RTP/AVP 8 3\r\n"),
-			 0);
-	await_event(relay, MEDIA_EV_REFUSED, MEDIA_A, 1);
-	assert_int_equal(relay->status, 488);
-	assert_non_null(
-		strstr(relay->reason, "one side offers PCMA/8000, GSM/8000; the other has G722"));
-	party_destroy(relay);
 }
 
 /* Binds every port of the range that nobody has. Returns how many. */
@@ -2478,6 +2565,9 @@ int main(void)
 		cmocka_unit_test(a_key_ends_a_message),
 		cmocka_unit_test(an_ice_restart_is_answered_with_new_credentials),
 		cmocka_unit_test(a_peer_that_moves_gets_a_new_association),
+		cmocka_unit_test(another_tls_id_alone_is_a_new_association),
+		cmocka_unit_test(the_same_tls_id_keeps_the_association),
+		cmocka_unit_test(candidates_of_a_later_offer_are_tried),
 		cmocka_unit_test(hold_is_carried_to_the_other_side_and_back),
 		cmocka_unit_test(who_waits_hears_music_while_nothing_comes),
 		cmocka_unit_test(music_on_hold_is_heard_on_hold_only),
@@ -2505,6 +2595,7 @@ int main(void)
 		cmocka_unit_test(loopback_is_refused_where_we_are_not_on_it),
 		cmocka_unit_test(an_offer_that_points_at_ourselves_is_refused),
 		cmocka_unit_test(an_answer_without_a_common_codec_names_both_lists),
+		cmocka_unit_test(an_offer_of_what_may_not_be_used_names_both_lists),
 		cmocka_unit_test(video_is_answered_with_port_zero),
 		cmocka_unit_test(no_event_follows_destroy),
 		cmocka_unit_test(a_full_port_range_says_so_and_recovers_nothing_half_taken),
@@ -2528,4 +2619,3 @@ int main(void)
 
 	return cmocka_run_group_tests_name("media/session", tests, start_engines, stop_engines);
 }
-		cmocka_unit_test(an_offer_of_what_may_not_be_used_names_both_lists),
