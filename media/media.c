@@ -162,7 +162,7 @@ int media_session_create(struct media_session **ret_session, struct media_engine
 	choose_worker(session, create->setup);
 	err = fill_setup(create->setup, engine, session->shared, options);
 	if (!err)
-		err = media_take_ports(session, create->setup);
+		err = media_take_ports(session, create->setup, options->replaces);
 	if (!err)
 		err = ticket_issue(engine->tickets, session, &session->ticket);
 	if (err)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* media_ports.c - where packets of a side come in: a port of its own, or one for many; and
  * which of our addresses is told first. */
+#include <errno.h>
 #include "media/media_private.h"
 
 static int start_hub(struct media_engine *engine, struct worker *worker, struct hub **ret_hub)
@@ -55,6 +56,18 @@ unsigned media_engine_address(const struct media_engine *engine, const struct me
 	return host;
 }
 
+unsigned media_engine_ports_percent(const struct media_engine *engine)
+{
+	return ports_used_percent(engine->ports);
+}
+
+static unsigned own_ports(const struct session_setup *setup, enum media_side side)
+{
+	if (setup->kind[side] == MEDIA_LEG_WEBRTC)
+		return setup->lite ? 0 : 1;
+	return leg_has_sockets(setup->kind[side]) && !setup->rules.side[side].shared_port ? 2 : 0;
+}
+
 int media_take_port(struct media_session *session, struct session_setup *setup,
 		    enum media_side side, uint16_t *ret_port)
 {
@@ -78,10 +91,14 @@ int media_take_port(struct media_session *session, struct session_setup *setup,
 	return err;
 }
 
-int media_take_ports(struct media_session *session, struct session_setup *setup)
+int media_take_ports(struct media_session *session, struct session_setup *setup, bool in_progress)
 {
 	struct shared *shared = session->shared;
+	unsigned wanted = own_ports(setup, MEDIA_A) + own_ports(setup, MEDIA_B);
 	int err = 0;
+
+	if (wanted > 0 && !in_progress && !ports_spare(session->engine->ports, wanted))
+		return -ENOSPC;
 
 	for (unsigned side = 0; side < 2 && !err; side++) {
 		shared->pair[side] = leg_has_sockets(setup->kind[side]);

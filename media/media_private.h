@@ -113,7 +113,9 @@ void media_renew_identity(struct media_engine *engine);
 /* For one side; behind a port for all there is none to take. 0 or an error of ports.h. */
 int media_take_port(struct media_session *session, struct session_setup *setup,
 		    enum media_side side, uint16_t *ret_port) MUST_CHECK;
-int media_take_ports(struct media_session *session, struct session_setup *setup) MUST_CHECK;
+/* Of a new call only while some are left for those in progress. */
+int media_take_ports(struct media_session *session, struct session_setup *setup,
+		     bool in_progress) MUST_CHECK;
 void media_give_ports(struct media_engine *engine, const uint16_t ports[2], const bool pair[2]);
 /* What no session has taken. */
 void media_give_back(struct media_engine *engine, struct shared *shared,

@@ -8,7 +8,8 @@
 #include <unistd.h>
 #include "base/metrics.h"
 
-#define TAKEN INT64_MAX
+#define TAKEN        INT64_MAX
+#define KEPT_PERCENT 2
 
 #define GAUGE(state)                                                                               \
 	METRIC_GAUGE_INIT("breakout_media_ports", "state=\"" state "\"",                           \
@@ -236,4 +237,20 @@ void ports_give(struct ports *ports, uint16_t first, unsigned count)
 	ports->used -= count;
 	metric_add(&used_gauge, -(int64_t)count);
 	metric_add(&resting_gauge, count);
+}
+
+static uint32_t unavailable(struct ports *ports)
+{
+	end_rest(ports, clock_now());
+	return ports->used + ports->rest_count;
+}
+
+unsigned ports_used_percent(struct ports *ports)
+{
+	return unavailable(ports) * 100 / ports->count;
+}
+
+bool ports_spare(struct ports *ports, unsigned wanted)
+{
+	return ports->count - unavailable(ports) >= wanted + ports->count * KEPT_PERCENT / 100;
 }

@@ -7,6 +7,7 @@
 #ifndef BREAKOUT_MEDIA_PORTS_H
 #define BREAKOUT_MEDIA_PORTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "base/clock.h"
 #include "base/macros.h"
@@ -30,5 +31,10 @@ int ports_take_pair(struct ports *ports, const union net_address *addresses, uns
 		    uint16_t *ret_port, int (*ret_fds)[2]) MUST_CHECK;
 void ports_close(int (*fds)[2], unsigned count); /* such sockets */
 void ports_give(struct ports *ports, uint16_t first, unsigned count);
+/* Those that cannot be had now, in use or at rest, in percent of the range. */
+unsigned ports_used_percent(struct ports *ports);
+/* Whether so many can be had and 2 % of the range is left for calls in progress. Of a range
+ * below 50 none is kept. */
+bool ports_spare(struct ports *ports, unsigned wanted);
 
 #endif

@@ -84,6 +84,13 @@ static unsigned load_percent(void *arg)
 
 	return (unsigned)(calls * 100 / daemon->config->max_calls);
 }
+static unsigned ports_percent(void *arg)
+{
+	const struct daemon *daemon = arg;
+
+	return media_engine_ports_percent(daemon->media);
+}
+
 static void on_hooks(int fd, void *arg)
 {
 	const struct daemon *daemon = arg;
@@ -189,6 +196,7 @@ static int start_rooms(struct daemon *daemon)
 							    .shed_percent = config->max_busy,
 							    .idle_ns = idle_ns,
 							    .calls_percent = load_percent,
+							    .ports_percent = ports_percent,
 							    .arg = daemon });
 	if (err)
 		return daemon_failed("load", err);

@@ -286,13 +286,14 @@ static json_t *load_json(const struct load_room *room)
 	if (!room)
 		return json_null();
 	load_room_info(room, &info);
-	return json_pack("{s:s, s:i, s:I, s:i, s:i, s:i, s:i, s:i, s:i}", "level",
+	return json_pack("{s:s, s:i, s:I, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "level",
 			 load_level_name(info.level), "admitted_percent",
 			 (int)info.admitted_percent, "turned_away", (json_int_t)info.shed,
 			 "sip_percent", (int)info.value[LOAD_SIP], "media_percent",
 			 (int)info.value[LOAD_MEDIA], "lag_ms", (int)info.value[LOAD_LAG],
 			 "memory_percent", (int)info.value[LOAD_MEMORY], "files_percent",
-			 (int)info.value[LOAD_FILES], "calls_percent", (int)info.value[LOAD_CALLS]);
+			 (int)info.value[LOAD_FILES], "calls_percent", (int)info.value[LOAD_CALLS],
+			 "ports_percent", (int)info.value[LOAD_PORTS]);
 }
 
 static json_t *answers_json(const struct admin_options *options, size_t tenant)

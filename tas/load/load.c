@@ -49,6 +49,7 @@ static struct metric part_gauges[LOAD_PART_COUNT] = {
 	[LOAD_MEMORY] = USED("memory"),
 	[LOAD_FILES] = USED("files"),
 	[LOAD_CALLS] = USED("calls"),
+	[LOAD_PORTS] = USED("ports"),
 };
 
 static void publish(const struct load_room *room)
@@ -108,6 +109,7 @@ static void on_tick(struct timer *timer, void *arg)
 		     &value[LOAD_MEDIA]);
 	value[LOAD_LAG] = late > 0 ? (unsigned)late : 0;
 	value[LOAD_CALLS] = room->options.calls_percent(room->options.arg);
+	value[LOAD_PORTS] = room->options.ports_percent(room->options.arg);
 	if (room->ticks++ % SLOW_TICKS == 0) {
 		value[LOAD_MEMORY] = machine_memory(&room->machine);
 		value[LOAD_FILES] = machine_files();

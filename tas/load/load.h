@@ -25,8 +25,8 @@ enum load_level {
 };
 const char *load_level_name(enum load_level level); /* "light" */
 
-enum load_part { LOAD_SIP, LOAD_MEDIA, LOAD_LAG, LOAD_MEMORY, LOAD_FILES, LOAD_CALLS };
-#define LOAD_PART_COUNT (LOAD_CALLS + 1)
+enum load_part { LOAD_SIP, LOAD_MEDIA, LOAD_LAG, LOAD_MEMORY, LOAD_FILES, LOAD_CALLS, LOAD_PORTS };
+#define LOAD_PART_COUNT (LOAD_PORTS + 1)
 const char *load_part_name(enum load_part part); /* "the SIP thread" */
 const char *load_part_unit(enum load_part part); /* "% busy" */
 
@@ -39,6 +39,7 @@ struct load_room_options {
 	unsigned shed_percent;                /* as config.limits.busy; 0: nothing is shed */
 	uint64_t (*idle_ns)(void *arg);       /* how long the SIP thread has waited so far */
 	unsigned (*calls_percent)(void *arg); /* of their limit */
+	unsigned (*ports_percent)(void *arg); /* of media.ports, that cannot be had */
 	void *arg;
 };
 /* The media threads run already. 0 or -ENOMEM. */

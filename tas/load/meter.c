@@ -21,6 +21,8 @@ static const struct {
 	[LOAD_FILES] = { "file descriptors", "% used", 80, 85, 95, false },
 	/* limits.calls itself turns away what is beyond 100 %. */
 	[LOAD_CALLS] = { "limits.calls", "% used", 85, 90, 101, false },
+	/* The last ones are kept for calls in progress: media_session_create(). */
+	[LOAD_PORTS] = { "media.ports", "% used", 85, 90, 101, false },
 };
 
 const char *load_part_name(enum load_part part)

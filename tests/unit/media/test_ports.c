@@ -240,11 +240,45 @@ static void a_pair_is_on_all_addresses_or_not_taken(void **state)
 	close(fd);
 }
 
+static void some_are_kept_of_a_wide_range(void **state)
+{
+	struct ports *ports;
+	uint16_t taken[98];
+
+	(void)state;
+	assert_int_equal(ports_create(&ports, 22200, 22299), 0);
+	for (unsigned i = 0; i < 90; i++)
+		assert_int_equal(ports_take(ports, &loopback, 1, &taken[i]), 0);
+	assert_int_equal(ports_used_percent(ports), 90);
+	assert_true(ports_spare(ports, 8));
+	assert_false(ports_spare(ports, 9)); /* two are kept */
+	ports_give(ports, taken[0], 1);
+	assert_int_equal(ports_used_percent(ports), 90); /* it rests */
+	assert_false(ports_spare(ports, 9));
+	clock_fake_advance(PORTS_QUARANTINE_MS);
+	assert_int_equal(ports_used_percent(ports), 89);
+	assert_true(ports_spare(ports, 9));
+	ports_destroy(ports);
+}
+
+static void none_is_kept_of_a_narrow_one(void **state)
+{
+	struct ports *ports;
+
+	(void)state;
+	assert_int_equal(ports_create(&ports, 22300, 22303), 0);
+	assert_true(ports_spare(ports, 4));
+	assert_false(ports_spare(ports, 5));
+	ports_destroy(ports);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(a_pair_is_on_all_addresses_or_not_taken, set_up),
 		cmocka_unit_test_setup(pairs_are_even_and_bound, set_up),
+		cmocka_unit_test_setup(some_are_kept_of_a_wide_range, set_up),
+		cmocka_unit_test_setup(none_is_kept_of_a_narrow_one, set_up),
 		cmocka_unit_test_setup(an_empty_range_says_so_and_a_port_given_back_rests, set_up),
 		cmocka_unit_test_setup(a_port_somebody_else_holds_is_passed_over, set_up),
 		cmocka_unit_test_setup(searches_in_one_range_begin_at_different_places, set_up),

@@ -1874,6 +1874,31 @@ static void a_full_port_range_says_so_and_recovers_nothing_half_taken(void **sta
 	media_engine_destroy(small);
 }
 
+static void the_last_ports_are_for_calls_in_progress(void **state)
+{
+	const struct media_engine_options options = {
+		.address = "127.0.0.1", .port_min = 22800, .port_max = 22899, .threads = 1
+	};
+	struct media_session_options wanted = { .kind = { MEDIA_LEG_RTP, MEDIA_LEG_RTP },
+						.on_event = on_event };
+	struct media_session *sessions[25] = { NULL };
+	struct media_engine *small;
+	unsigned count = 0;
+
+	(void)state;
+	assert_int_equal(media_engine_create(&small, &options), 0);
+	while (count < 25 && media_session_create(&sessions[count], small, &wanted) == 0)
+		count++;
+	assert_int_equal(count, 24); /* 96 ports; four more would leave none */
+	assert_int_equal(media_engine_ports_percent(small), 96);
+	wanted.replaces = true;
+	assert_int_equal(media_session_create(&sessions[count], small, &wanted), 0);
+	assert_int_equal(media_engine_ports_percent(small), 100);
+	for (unsigned i = 0; i <= count; i++)
+		media_session_destroy(sessions[i]);
+	media_engine_destroy(small);
+}
+
 static struct media_engine *lite_engine(void)
 {
 	const struct media_engine_options options = { .address = "127.0.0.1",
@@ -2599,6 +2624,7 @@ int main(void)
 		cmocka_unit_test(video_is_answered_with_port_zero),
 		cmocka_unit_test(no_event_follows_destroy),
 		cmocka_unit_test(a_full_port_range_says_so_and_recovers_nothing_half_taken),
+		cmocka_unit_test(the_last_ports_are_for_calls_in_progress),
 		cmocka_unit_test(a_hello_that_is_faster_than_its_answer_waits_for_it),
 		cmocka_unit_test(an_offer_is_not_sent_on_before_both_sides_have_their_transport),
 		cmocka_unit_test(an_engine_needs_an_address_of_ours_and_a_range),

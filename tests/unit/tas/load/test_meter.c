@@ -60,6 +60,7 @@ static void what_each_part_leads_to(void **state)
 		{ LOAD_FILES, 84, LOAD_NORMAL },   { LOAD_FILES, 90, LOAD_LIGHT },
 		{ LOAD_FILES, 96, LOAD_SHEDDING }, { LOAD_CALLS, 89, LOAD_NORMAL },
 		{ LOAD_CALLS, 100, LOAD_LIGHT }, /* the limit itself does the rest */
+		{ LOAD_PORTS, 89, LOAD_NORMAL },   { LOAD_PORTS, 100, LOAD_LIGHT },
 	};
 
 	(void)state;
