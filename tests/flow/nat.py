@@ -54,6 +54,9 @@ class Mapping:
 
 
 def put_behind(config, first, **media):
-    """`config`, as YAML has it, with its media behind the mapping of these ports."""
+    """`config`, as YAML has it, with its media behind the mapping of these ports, which
+    carries no SIP: packets come from elsewhere than the trunk's signalling."""
     config["media"].update(address=INSIDE, advertised_address=OUTSIDE,
                            ports=f"{first}-{first + PORTS - 1}", **media)
+    for trunk in config["trunks"]:
+        trunk["latching"] = "any"

@@ -18,8 +18,6 @@ LOOP, FORK = tas.numbers[0], tas.numbers[3]
 def restart(ice):
     config = yaml.safe_load(tas.config.read_text())
     put_behind(config, first_port, ice=ice)
-    for trunk in config["trunks"]:
-        trunk["latching"] = "any"  # our NAT carries media, but not SIP
     tas.config.write_text(yaml.safe_dump(config, sort_keys=False))
     tas.close()
     tas.start()
