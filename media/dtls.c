@@ -25,6 +25,16 @@
 #define TIMEOUT_MOST_US  1600000
 #define TURN_US          1000 /* a handshake's part in ours and the peer's processor */
 
+/* A handshake takes two or three steps. Who takes many more waits behind who began
+ * later: junk must not keep the others out. */
+#define STEPS_IN_PLACE 8
+
+/* Of a thread's turn. A tenth of a packet's period; a whole one. */
+#define TURN_MIN_MS 2
+#define TURN_MAX_MS 20
+
+#define RECORD_HEADER 13 /* bytes of DTLS, RFC 6347 4.1; the sequence number is in it */
+
 static struct metric handshakes_alive =
 	METRIC_GAUGE_INIT("breakout_media_dtls_handshakes", NULL,
 			  "DTLS associations that hold memory for a handshake.");
@@ -73,7 +83,9 @@ struct dtls {
 	unsigned waiting_count;
 	struct dtls_queue *queue; /* NULL: none */
 	struct dtls *next;        /* in the queue, */
-	bool queued;              /* if it is */
+	bool queued;              /* if it is, */
+	uint64_t place;           /* by this: lower ones first */
+	unsigned steps;           /* taken in this place */
 
 	struct sdp_fingerprint fingerprints[SDP_FINGERPRINTS_MAX];
 	unsigned fingerprint_count;
@@ -295,17 +307,23 @@ const struct sdp_fingerprint *dtls_identity_fingerprint(const struct dtls_identi
 
 /* ---- what waits ---- */
 
+/* By place: who began first is done first. With a turn for each the last steps of all
+ * would come at the same time, which in a crowd is too late for each of them. */
 static void queue_add(struct dtls_queue *queue, struct dtls *dtls)
 {
+	struct dtls **link = &queue->first;
+
 	if (dtls->queued)
 		return;
+	if (queue->last && queue->last->place < dtls->place)
+		link = &queue->last->next;
+	while (*link && (*link)->place < dtls->place)
+		link = &(*link)->next;
 	dtls->queued = true;
-	dtls->next = NULL;
-	if (queue->last)
-		queue->last->next = dtls;
-	else
-		queue->first = dtls;
-	queue->last = dtls;
+	dtls->next = *link;
+	*link = dtls;
+	if (!dtls->next)
+		queue->last = dtls;
 }
 
 static void queue_remove(struct dtls_queue *queue, struct dtls *dtls)
@@ -322,12 +340,24 @@ static void queue_remove(struct dtls_queue *queue, struct dtls *dtls)
 	dtls->queued = false;
 }
 
+/* What a peer repeats while we have no time for it: a record with another number. */
+static bool is_kept(const struct dtls *dtls, const uint8_t *datagram, size_t length)
+{
+	for (const struct waiting *kept = dtls->first; kept; kept = kept->next)
+		if (kept->length == length && length > RECORD_HEADER &&
+		    memcmp(kept->bytes + RECORD_HEADER, datagram + RECORD_HEADER,
+			   length - RECORD_HEADER) == 0)
+			return true;
+	return false;
+}
+
 /* More than a flight's worth, or no memory: lost, as on the network. */
 static void keep(struct dtls *dtls, const uint8_t *datagram, size_t length)
 {
 	struct waiting *kept;
 
-	if (dtls->waiting_count == DTLS_WAITING_MAX || length > DTLS_DATAGRAM_MAX)
+	if (dtls->waiting_count == DTLS_WAITING_MAX || length > DTLS_DATAGRAM_MAX ||
+	    is_kept(dtls, datagram, length))
 		return;
 	kept = malloc(sizeof(*kept) + length);
 	if (!kept)
@@ -557,17 +587,43 @@ static bool take_waiting(struct dtls *dtls)
 	return true;
 }
 
+static void take_place(struct dtls *dtls)
+{
+	dtls->place = ++dtls->queue->last_place;
+	dtls->steps = 0;
+}
+
 bool dtls_queue_run(struct dtls_queue *queue, unsigned steps)
 {
 	for (; queue->first && steps > 0; steps--) {
 		struct dtls *dtls = queue->first;
 
 		queue_remove(queue, dtls);
+		if (++dtls->steps > STEPS_IN_PLACE)
+			take_place(dtls);
 		(void)take_waiting(dtls); /* it was queued with one */
 		if (dtls->first)
 			queue_add(queue, dtls);
 	}
 	return queue->first != NULL;
+}
+
+bool dtls_queue_turn(struct dtls_queue *queue, mono_ms now)
+{
+	mono_ms due = queue->left_at > 0 ? (now - queue->left_at) / 2 : 0;
+	uint64_t until_ns;
+	bool more;
+
+	if (due < TURN_MIN_MS)
+		due = TURN_MIN_MS;
+	if (due > TURN_MAX_MS)
+		due = TURN_MAX_MS;
+	until_ns = clock_now_ns() + (uint64_t)due * 1000000u;
+	do
+		more = dtls_queue_run(queue, 1);
+	while (more && clock_now_ns() < until_ns);
+	queue->left_at = more ? now : 0;
+	return more;
 }
 
 static void on_retransmit(struct timer *timer, void *arg)
@@ -676,6 +732,8 @@ void dtls_start(struct dtls *dtls)
 		return;
 	}
 	enter(dtls, DTLS_HANDSHAKING);
+	if (dtls->queue)
+		take_place(dtls);
 	timer_start(dtls->wheel, &dtls->deadline, clock_now() + DTLS_HANDSHAKE_MS);
 	if (dtls->client)
 		shake(dtls);

@@ -7,7 +7,9 @@
  * are no keys.
  *
  * A step of a handshake costs as much as a hundred packets, so the steps of a
- * media thread wait in its queue, which the thread runs a few at a time.
+ * media thread wait in its queue, which the thread runs a few at a time: those of the
+ * association that started first come first, so that when there are more than ten
+ * seconds can serve, as many as possible end in time.
  *
  * Threads: an identity is never changed after its creation and shared by all;
  * an association and a queue belong to one media thread.
@@ -27,7 +29,6 @@
 #define DTLS_LINGER_MS    30000 /* how long the last flight can be repeated */
 #define DTLS_DATAGRAM_MAX 1500  /* bytes; a longer one is dropped */
 #define DTLS_WAITING_MAX  16    /* datagrams of one association in the queue */
-#define DTLS_STEPS_A_TURN 4     /* 2 ms: a tenth of a packet's period */
 
 struct certificate;
 struct dtls_identity; /* opaque: our certificate and rules; counted references */
@@ -46,10 +47,15 @@ struct dtls; /* opaque: one association */
 struct dtls_queue {
 	struct dtls *first, *last;
 	unsigned shaking; /* associations between their start and their keys */
+	uint64_t last_place;
+	mono_ms left_at; /* the last turn began then and left some; 0: none */
 };
-/* Takes up to `steps` datagrams, one of each association in turn. True: more
- * wait, call again soon. */
+/* Takes up to `steps` datagrams. True: more wait, call again soon. */
 bool dtls_queue_run(struct dtls_queue *queue, unsigned steps);
+/* A thread's turn, which began at `now`: steps for 2 ms, and if the last one left some, for
+ * half of the time since then, 20 ms at most: packets, agents and set-ups may make turns
+ * long, and handshakes have ten seconds. */
+bool dtls_queue_turn(struct dtls_queue *queue, mono_ms now);
 
 struct dtls_handlers {
 	void (*send)(const uint8_t *datagram, size_t length, void *arg);

@@ -102,7 +102,7 @@ static void turn(struct worker *worker, int timeout_ms, int rounds)
 
 	for (int round = 1; round < rounds && served > 0 && !worker->has_mail; round++)
 		served = serve_sockets(worker, 0);
-	(void)dtls_queue_run(&worker->handshakes, DTLS_STEPS_A_TURN);
+	(void)dtls_queue_turn(&worker->handshakes, worker->now);
 	(void)timer_wheel_advance(worker->wheel, clock_now(), 0);
 	if (worker->has_mail) {
 		worker->has_mail = false; /* the set tells again while there is more */

@@ -159,7 +159,7 @@ static void step(struct script *script)
 		dtls_settled(ends[from].dtls);
 	else
 		carry(script, how, &ends[from], ends[!from].dtls);
-	(void)dtls_queue_run(&queue, DTLS_STEPS_A_TURN);
+	(void)dtls_queue_turn(&queue, clock_now());
 }
 
 static void judge(void)

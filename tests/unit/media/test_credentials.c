@@ -7,25 +7,50 @@
 #include <string.h>
 #include "media/credentials.h"
 
-#define MADE     20000
+#ifndef MADE
+#define MADE 1000000
+#endif
 #define ALPHABET 64 /* ice-char, RFC 8839 5.4: 6 bits each */
 
 /* Chi-squared of 63 degrees of freedom: beyond this once in a billion runs. */
 #define CHI_SQUARED_MAX 150.0
+#define OF_PAIRS_MAX    4680.0 /* the same of 4095 */
+
+/* Of what follows what. */
+static double of_pairs(unsigned (*pairs)[256])
+{
+	const double expected = (double)MADE * (CREDENTIALS_PASSWORD - 1) / (ALPHABET * ALPHABET);
+	double chi_squared = 0;
+
+	for (unsigned a = 0; a < 256; a++) {
+		for (unsigned b = 0; b < 256; b++) {
+			double off = pairs[a][b] - expected;
+
+			if (pairs[a][b] > 0)
+				chi_squared += off * off / expected;
+		}
+	}
+	return chi_squared;
+}
 
 static void at_every_place_all_characters_are_as_likely(void **state)
 {
-	static unsigned seen[CREDENTIALS_PASSWORD][256];
+	static unsigned seen[CREDENTIALS_PASSWORD][256], pairs[256][256];
 	const double expected = (double)MADE / ALPHABET;
 	struct credentials made;
 
 	(void)state;
 	for (unsigned i = 0; i < MADE; i++) {
+		const uint8_t *text = (const uint8_t *)made.password;
+
 		assert_int_equal(credentials_make(&made), 0);
 		assert_int_equal(strlen(made.password), CREDENTIALS_PASSWORD);
 		for (unsigned place = 0; place < CREDENTIALS_PASSWORD; place++)
-			seen[place][(uint8_t)made.password[place]]++;
+			seen[place][text[place]]++;
+		for (unsigned place = 1; place < CREDENTIALS_PASSWORD; place++)
+			pairs[text[place - 1]][text[place]]++;
 	}
+	assert_true(of_pairs(pairs) < OF_PAIRS_MAX);
 	for (unsigned place = 0; place < CREDENTIALS_PASSWORD; place++) {
 		double chi_squared = 0;
 		unsigned kinds = 0;

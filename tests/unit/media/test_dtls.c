@@ -55,6 +55,8 @@ static void on_send(const uint8_t *bytes, size_t length, void *arg)
 	}
 }
 
+static void (*sends)(const uint8_t *bytes, size_t length, void *arg) = on_send;
+
 static void on_ready(const struct srtp_keys *keys, void *arg)
 {
 	struct end *end = arg;
@@ -81,7 +83,7 @@ static void make_end(struct end *end, unsigned identity, bool client,
 		.client = client,
 		.fingerprints = believed,
 		.fingerprint_count = count,
-		.handlers = { on_send, on_ready, on_failed, end },
+		.handlers = { sends, on_ready, on_failed, end },
 	};
 
 	memset(end, 0, sizeof(*end));
@@ -304,13 +306,15 @@ static void a_hello_before_the_start_waits_for_it(void **state)
 
 static void a_flood_before_the_start_is_kept_up_to_a_limit(void **state)
 {
-	static const uint8_t big[2000] = { 22 };
+	static uint8_t big[2000] = { 22 };
 
 	(void)state;
 	make(print_of(1), print_of(0));
 	dtls_receive(ends[1].dtls, big, sizeof(big));
-	for (unsigned i = 0; i < 1000; i++)
+	for (unsigned i = 0; i < 1000; i++) {
+		memcpy(big + 14, &i, sizeof(i)); /* none is another one's repetition */
 		dtls_receive(ends[1].dtls, big, 20);
+	}
 	run();
 	assert_agreed();
 	destroy();
@@ -359,6 +363,137 @@ static void an_association_that_ends_leaves_the_queue(void **state)
 	assert_false(dtls_queue_run(queue, 8));
 	destroy();
 	queue = NULL;
+}
+
+/* Servers wait in the queue, their clients do not; all have started, and each server has
+ * the first datagram of its client, `repeats` times more. */
+static struct end *crowd_of(unsigned count, unsigned repeats)
+{
+	struct end *crowd = test_calloc(2 * count, sizeof(*crowd));
+
+	for (unsigned i = 0; i < count; i++) {
+		struct end *client = &crowd[2 * i], *server = client + 1;
+
+		queue = NULL;
+		make_end(client, 0, true, print_of(1), 1);
+		queue = &steps;
+		make_end(server, 1, false, print_of(0), 1);
+		dtls_start(server->dtls);
+		dtls_start(client->dtls);
+		for (unsigned k = 0; k <= repeats; k++, client->sent[0].bytes[10]++)
+			dtls_receive(server->dtls, client->sent[0].bytes, client->sent[0].length);
+		client->tail = client->head;
+	}
+	queue = NULL;
+	return crowd;
+}
+
+static void crowd_leaves(struct end *crowd, unsigned count)
+{
+	for (unsigned i = 0; i < 2 * count; i++)
+		dtls_destroy(crowd[i].dtls);
+	test_free(crowd);
+	assert_int_equal(steps.shaking, 0);
+	memset(&steps, 0, sizeof(steps));
+}
+
+/* A step takes 75 ms here, so ten seconds have 66 handshakes of two steps, and a hundred
+ * want one. With a turn for each, and with what they repeat, none would have keys in time. */
+static void of_a_crowd_as_many_as_possible_have_keys_in_time(void **state)
+{
+	enum { CROWD = 100, STEP_MS = 75 };
+	struct timer_wheel *shared = wheel;
+	mono_ms began = (clock_now() | 0xffff) + 1;
+	unsigned ready = 0, failed = 0;
+	struct end *crowd;
+
+	(void)state;
+	clock_fake_set(began);
+	assert_int_equal(timer_wheel_create(&wheel, began), 0);
+	crowd = crowd_of(CROWD, 3);
+	while (steps.first) {
+		(void)dtls_queue_run(&steps, 1);
+		clock_fake_advance(STEP_MS);
+		for (unsigned i = 0; i < CROWD; i++) {
+			(void)deliver_one(&crowd[2 * i + 1], &crowd[2 * i]);
+			(void)deliver_one(&crowd[2 * i], &crowd[2 * i + 1]);
+		}
+		(void)timer_wheel_advance(wheel, clock_now(), 0);
+	}
+	assert_true(clock_now() - began < DTLS_HANDSHAKE_MS + 1000);
+	for (unsigned i = 0; i < CROWD; i++) {
+		ready += crowd[2 * i + 1].ready;
+		failed += crowd[2 * i + 1].failed;
+		if (i < DTLS_HANDSHAKE_MS / STEP_MS / 2)
+			assert_int_equal(crowd[2 * i + 1].ready, 1); /* who came first */
+	}
+	print_message("%u have keys after ten seconds, %u have not\n", ready, failed);
+	assert_int_equal(ready + failed, CROWD);
+	crowd_leaves(crowd, CROWD);
+	clock_real();
+	timer_wheel_destroy(wheel);
+	wheel = shared;
+}
+
+static unsigned answered(const struct end *crowd, unsigned count)
+{
+	unsigned answers = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		answers += crowd[2 * i + 1].head > 0;
+	return answers;
+}
+
+static void take_a_millisecond(const uint8_t *bytes, size_t length, void *arg)
+{
+	on_send(bytes, length, arg);
+	clock_fake_advance(1);
+}
+
+/* Each answer takes a millisecond here. */
+static void a_long_turn_is_followed_by_more_steps(void **state)
+{
+	enum { CROWD = 60 };
+	mono_ms now = clock_now();
+	struct end *crowd;
+
+	(void)state;
+	sends = take_a_millisecond;
+	crowd = crowd_of(CROWD, 0);
+	clock_fake_set(now);
+	assert_true(dtls_queue_turn(&steps, now));
+	assert_int_equal(answered(crowd, CROWD), 2);
+	assert_true(dtls_queue_turn(&steps, now += 3));
+	assert_int_equal(answered(crowd, CROWD), 4);
+	assert_true(dtls_queue_turn(&steps, now += 22));
+	assert_int_equal(answered(crowd, CROWD), 4 + 11);
+	assert_true(dtls_queue_turn(&steps, now += 1000));
+	assert_int_equal(answered(crowd, CROWD), 15 + 20);
+	assert_true(dtls_queue_turn(&steps, now += 1000));
+	assert_false(dtls_queue_turn(&steps, now += 20));
+	assert_int_equal(answered(crowd, CROWD), CROWD);
+	clock_real();
+	crowd_leaves(crowd, CROWD);
+	sends = on_send;
+}
+
+/* The one that began first says much that leads nowhere. */
+static void who_says_too_much_waits_behind_the_others(void **state)
+{
+	struct end *crowd = crowd_of(3, 0);
+	uint8_t junk[40] = { 22, 0xfe, 0xfd };
+
+	(void)state;
+	for (unsigned i = 0; i < 2 * DTLS_WAITING_MAX; i++) {
+		junk[20] = (uint8_t)i;
+		dtls_receive(crowd[1].dtls, junk, sizeof(junk));
+	}
+	assert_true(dtls_queue_run(&steps, DTLS_WAITING_MAX / 2));
+	assert_int_equal(answered(crowd, 3), 1);
+	assert_true(dtls_queue_run(&steps, 3));
+	assert_int_equal(answered(crowd, 3), 3);
+	assert_false(dtls_queue_run(&steps, DTLS_WAITING_MAX));
+	crowd_leaves(crowd, 3);
 }
 
 /* Where the crowd is, answers wait: the last to come has 50 ms and one for each other. */
@@ -741,6 +876,9 @@ int main(void)
 		cmocka_unit_test(a_flood_before_the_start_is_kept_up_to_a_limit),
 		cmocka_unit_test(steps_wait_in_the_queue_until_it_is_run),
 		cmocka_unit_test(an_association_that_ends_leaves_the_queue),
+		cmocka_unit_test(of_a_crowd_as_many_as_possible_have_keys_in_time),
+		cmocka_unit_test(a_long_turn_is_followed_by_more_steps),
+		cmocka_unit_test(who_says_too_much_waits_behind_the_others),
 		cmocka_unit_test(a_crowd_has_longer_before_anything_is_repeated),
 		cmocka_unit_test(the_strongest_hash_decides_and_any_of_its_prints_may_match),
 		cmocka_unit_test(a_failure_names_role_step_alert_and_datagrams),
