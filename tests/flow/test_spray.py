@@ -138,8 +138,11 @@ def _calls():
         while caller := next_caller():
             result = core.ask("call", **{"from": caller, "to": tas.numbers[0],
                                          "talk_ms": TALK_MS})
+            verdict = result.get("verdict") or str(result)
+            if verdict != "two-way":
+                print(caller, verdict, result.get("caller"), result.get("callee"))
             with counting:
-                verdicts[result.get("verdict") or str(result)] += 1
+                verdicts[verdict] += 1
 
     threads = [threading.Thread(target=place) for _ in range(AT_ONCE)]
     for thread in threads:
