@@ -401,7 +401,8 @@ static void crowd_leaves(struct end *crowd, unsigned count)
 
 /* A step takes 75 ms here, so ten seconds have 66 handshakes of two steps, and a hundred
  * want one. With a turn for each, and with what they repeat, none would have keys in time.
- * The wheel stands: OpenSSL would repeat flights by the real time of this test. */
+ * Nothing else is repeated, as that would go by the real time of this test: the wheel
+ * stands, and of what a client says the last is delivered, its flight. */
 static void of_a_crowd_as_many_as_possible_have_keys_in_time(void **state)
 {
 	enum { CROWD = 100, STEP_MS = 75 };
@@ -415,10 +416,15 @@ static void of_a_crowd_as_many_as_possible_have_keys_in_time(void **state)
 	while (steps.first) {
 		(void)dtls_queue_run(&steps, 1);
 		clock_fake_advance(STEP_MS);
-		for (unsigned i = 0; i < CROWD; i++)
-			while (deliver_one(&crowd[2 * i + 1], &crowd[2 * i]) ||
-			       deliver_one(&crowd[2 * i], &crowd[2 * i + 1]))
+		for (unsigned i = 0; i < CROWD; i++) {
+			struct end *client = &crowd[2 * i], *server = client + 1;
+
+			while (deliver_one(server, client))
 				;
+			if (client->tail != client->head)
+				client->tail = client->head - 1;
+			(void)deliver_one(client, server);
+		}
 	}
 	for (unsigned i = 0; i < CROWD; i++) {
 		const struct end *server = &crowd[2 * i + 1];
