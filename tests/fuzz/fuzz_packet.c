@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Datagrams of a peer through the packet path into a listening local leg:
- * plain, and once more as SRTP that cannot authenticate; and through the stream that is
- * ours to a peer, which gets sound packets of one SSRC. */
+ * plain, once more as SRTP that cannot authenticate, and as what a peer that has the keys
+ * sends, so that each of these reaches what is behind the keys; and through the stream that
+ * is ours to a peer, which gets sound packets of one SSRC. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -63,11 +64,35 @@ static void relay(const uint8_t *data, size_t size)
 	}
 }
 
+/* Two directions of one key: each can open what the other has sealed. Inputs have the same
+ * numbers again and again, so each begins anew. */
+static const struct srtp_keys keys = { .suite = SRTP_SUITE_AEAD_AES_128_GCM };
+
+static void say_sealed(const uint8_t *data, size_t size)
+{
+	struct srtp_pair *peer, *ours;
+	uint8_t packet[RELAY_BUFFER];
+	size_t length = size;
+
+	if (srtp_pair_create(&peer, &keys) || srtp_pair_create(&ours, &keys))
+		abort();
+	memcpy(packet, data, size);
+	if ((wire_is_rtcp(packet) ? srtp_pair_protect_rtcp(peer, packet, &length)
+				  : srtp_pair_protect(peer, packet, &length)) == 0 &&
+	    length <= RELAY_PACKET_MAX) {
+		legs[0].srtp = ours;
+		relay_look(&legs[0], 0);
+		if (!relay_srtp(&legs[0], packet, length))
+			abort(); /* it was authentic */
+	}
+	srtp_pair_destroy(peer);
+	srtp_pair_destroy(ours);
+}
+
 static void set_up(void)
 {
 	static const struct media_local options = { .echo = true, .detect = true };
 	static const struct local_handlers nobody; /* nothing is played to its end */
-	static const struct srtp_keys keys = { .suite = SRTP_SUITE_AEAD_AES_128_GCM };
 	static struct media_desc desc;
 	struct timer_wheel *wheel;
 	const char *why;
@@ -103,6 +128,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		relay_rtp(&legs[0], packet, size);
 	legs[0].srtp = pair;
 	memcpy(packet, data, size);
-	relay_srtp(&legs[0], packet, size);
+	if (relay_srtp(&legs[0], packet, size))
+		abort(); /* nobody has sealed it */
+	say_sealed(data, size);
 	return 0;
 }

@@ -1,45 +1,149 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SDP of a peer: whatever it says, what we write from it is good SDP again. */
+/* Two peers' SDP, an offer and behind a NUL its answer, through what a session makes of them.
+ * Whatever they say, what we write from it is good SDP again, names no number twice and lets
+ * through what both sides know. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include "media/codecs.h"
+#include "media/sdes.h"
 #include "tests/fuzz/fuzz.h"
+
+static void must(bool good)
+{
+	if (!good)
+		abort();
+}
+
+/* NULL: it is refused. */
+static struct media_desc *read_text(const char *text)
+{
+	struct media_desc *desc;
+	const char *why;
+	char list[100];
+
+	if (sdp_parse(text, &desc, &why))
+		return NULL;
+	codecs_list(desc, list, sizeof(list));
+	return desc;
+}
+
+static bool is_ours_to_write(const struct media_desc *desc)
+{
+	return desc->proto != SDP_PROTO_OTHER && desc->codec_count > 0;
+}
+
+/* No line is smuggled in or lost. */
+static void write_and_read(const struct media_desc *desc)
+{
+	struct media_desc *again;
+	const char *why;
+	char *written = sdp_write(desc, 1, 1);
+
+	must(written && !sdp_parse(written, &again, &why));
+	must(again->section_count == desc->section_count);
+	must(again->codec_count == desc->codec_count);
+	for (unsigned i = 0; i < desc->codec_count; i++)
+		must(codecs_equal(&again->codecs[i], &desc->codecs[i]));
+	sdp_free(again);
+	free(written);
+}
+
+static bool has_number(const struct media_desc *desc, uint8_t type)
+{
+	for (unsigned i = 0; i < desc->codec_count; i++)
+		if (desc->codecs[i].type == type)
+			return true;
+	return false;
+}
+
+/* A packet gets a number that the side it goes to knows, or none. */
+static void judge_way(const struct codecs_way *way, const struct media_desc *to)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(way->types); i++)
+		must(way->types[i] == CODECS_DROP ||
+		     (way->types[i] == CODECS_CONVERT && way->converts) ||
+		     has_number(to, way->types[i]));
+}
+
+/* A's offer, on to B in our words, and what B answered, back to A. */
+static void negotiate(const struct media_desc *offer, const struct media_desc *answer,
+		      const struct codecs_rules *rules)
+{
+	struct media_desc *onward = sdp_copy(offer), *back = sdp_copy(offer);
+	struct codecs_way there, other_way;
+	struct extensions_map map;
+
+	must(onward && back);
+	if (codecs_offer(offer, rules, MEDIA_B, onward) && is_ours_to_write(onward))
+		write_and_read(onward);
+	if (answer && codecs_answer(offer, answer, rules, MEDIA_B, back)) {
+		codecs_ways(&(struct codecs_agreement){ offer, answer, back, MEDIA_A }, rules,
+			    &there, &other_way);
+		judge_way(&there, answer);
+		judge_way(&other_way, offer);
+		extensions_restrict(&back->extensions, &answer->extensions);
+		extensions_agree(&map, &offer->extensions, &answer->extensions);
+		if (is_ours_to_write(back))
+			write_and_read(back);
+	}
+	sdp_free(onward);
+	sdp_free(back);
+}
+
+/* Keys: what the offer wants of us, and what the answer takes of ours. */
+static void exchange_keys(const struct media_desc *offer, const struct media_desc *answer)
+{
+	struct sdes sdes = { .made = false };
+	const struct sdes_crypto *taken;
+	enum sdes_change change;
+	struct srtp_keys keys;
+
+	must(!sdes_make(&sdes));
+	taken = sdes_choose(&sdes, offer->cryptos, offer->crypto_count, /* is_offer= */ true);
+	if (taken)
+		must(!sdes_agree(&sdes, taken, /* we_offered= */ false, &change));
+	if (answer) {
+		taken = sdes_choose(&sdes, answer->cryptos, answer->crypto_count, false);
+		if (taken)
+			must(!sdes_agree(&sdes, taken, /* we_offered= */ true, &change));
+	}
+	if (sdes.agreed)
+		sdes_keys(&sdes, &keys);
+	sdes_wipe(&sdes);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct media_desc *desc, *again;
-	struct media_desc onward = { .codec_count = 0 };
-	static const struct codecs_rules rules = { .transcode = true };
-	struct media_desc back = { .codec_count = 0 };
-	struct codecs_way there, other_way;
-	const char *why;
-	char list[100], *text, *written;
+	static const struct codecs_rules rules[] = {
+		{ .transcode = false },
+		{ .transcode = true,
+		  .side = { { .dtmf = MEDIA_DTMF_RFC4733, .convert = true },
+			    { .names = { "PCMA", "opus", "AMR-WB" },
+			      .count = 3,
+			      .dtmf = MEDIA_DTMF_INBAND,
+			      .convert = true } } },
+	};
+	struct media_desc *offer, *answer = NULL;
+	char *text = malloc(size + 2);
 
-	text = malloc(size + 1);
 	if (!text)
 		return 0;
 	memcpy(text, data, size);
-	text[size] = '\0';
-	if (sdp_parse(text, &desc, &why) == 0) {
-		codecs_list(desc, list, sizeof(list));
-		(void)codecs_offer(desc, &rules, MEDIA_B, &onward);
-		if (codecs_answer(desc, &onward, &rules, MEDIA_B, &back))
-			codecs_ways(&(struct codecs_agreement){ desc, &onward, &back, MEDIA_A },
-				    &rules, &there, &other_way);
-		written = sdp_write(desc, 1, 1);
-		if (desc->proto != SDP_PROTO_OTHER && desc->codec_count > 0) {
-			if (!written || sdp_parse(written, &again, &why))
-				abort();
-			if (again->section_count != desc->section_count ||
-			    again->codec_count != desc->codec_count)
-				abort(); /* a line was smuggled in or lost */
-			free(again);
-		}
-		free(written);
-		free(desc);
+	text[size] = text[size + 1] = '\0';
+	offer = read_text(text);
+	if (offer && strlen(text) < size)
+		answer = read_text(text + strlen(text) + 1);
+	if (offer) {
+		if (is_ours_to_write(offer))
+			write_and_read(offer);
+		for (unsigned i = 0; i < ARRAY_SIZE(rules); i++)
+			negotiate(offer, answer, &rules[i]);
+		exchange_keys(offer, answer);
 	}
+	sdp_free(offer);
+	sdp_free(answer);
 	free(text);
 	return 0;
 }
