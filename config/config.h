@@ -479,6 +479,7 @@ struct config_recordings {
 	char *dir;          /* path */
 	char *key;          /* PEM file: who has its private key can hear them; NULL: anybody who
 			     * can read the files */
+	bool opus;          /* instead of WAV */
 	unsigned keep_days; /* then they are removed; 0: never */
 };
 

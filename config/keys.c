@@ -507,12 +507,26 @@ static const struct key media_keys[] = {
 };
 static const struct schema media_schema = { "media", media_keys, ARRAY_SIZE(media_keys) };
 
+static void read_sound_format(struct reader *reader, const struct value *value)
+{
+	static const char *const words[] = { "wav", "opus" };
+
+	*(bool *)value->target = value_word(reader, value, words, ARRAY_SIZE(words)) == 1;
+}
+
+static const struct kind kind_sound_format = { "wav or opus", NODE_SCALAR, read_sound_format };
+
 static const struct key recording_keys[] = {
 	{ .name = "dir",
 	  .kind = &kind_path,
 	  AT(recordings.dir),
 	  .fallback = "/var/lib/breakout/recordings",
 	  .help = "the folder of recorded calls" },
+	{ .name = "format",
+	  .kind = &kind_sound_format,
+	  AT(recordings.opus),
+	  .fallback = "wav",
+	  .help = "wav: 32 kB a second; opus: 4 kB, in an Ogg file" },
 	{ .name = "key",
 	  .kind = &kind_path,
 	  AT(recordings.key),

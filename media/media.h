@@ -53,12 +53,18 @@ enum media_leg_kind {
  * once the files could be made; else it is refused with 503. */
 struct media_recording {
 	const char *folder; /* made if need be */
-	const char *name;   /* of the file, without .wav; not longer than 200 bytes */
+	const char *name;   /* of the file, without its ending; not longer than 200 bytes */
 	const char *about;  /* the JSON file up to what only the end knows: "{\"to\":\"...\"" */
 	bool beep;
 	unsigned max_ms, silence_ms; /* it ends after; silence 0: never by it */
 	const char *public_key;      /* PEM file: only who has its private key can hear it; NULL */
+	bool opus;                   /* instead of WAV */
 };
+/* How its file is called behind the name: ".wav", ".opus.sealed" ... A literal. */
+static inline const char *media_recording_ending(bool opus, bool sealed)
+{
+	return opus ? sealed ? ".opus.sealed" : ".opus" : sealed ? ".wav.sealed" : ".wav";
+}
 #define MEDIA_RECORDING_SHORTEST_MS 1000 /* less, or nothing heard, is no message */
 
 struct media_local {

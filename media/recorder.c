@@ -115,9 +115,9 @@ static void open_recording(struct recording *recording)
 			  recording->shown, recording->options.public_key, why);
 	else
 		log_error("media",
-			  "recording=%s/%s.wav cannot be made: %s: mend path, rights or space of "
-			  "the folder",
-			  recording->folder, recording->name, strerror(-err));
+			  "recording=%s cannot be made: %s: mend path, rights or space of the "
+			  "folder",
+			  recording->shown, strerror(-err));
 	metric_add(&broken_total, 1);
 	recording_file_throw_away(&recording->file);
 	set_state(recording, RECORDING_FAILED);
@@ -324,15 +324,16 @@ int recorder_keep(struct recorder *recorder, const char *folder, unsigned days)
 	return post(recorder, &(struct recorder_mail){ .folder = copy, .days = days });
 }
 
-static char *shown_path(const char *folder, const char *name)
+static char *shown_path(const struct media_recording *options)
 {
-	const char *slash = strrchr(folder, '/');
+	const char *folder = options->folder, *slash = strrchr(folder, '/');
 	const char *box = slash ? slash + 1 : folder;
 	char masked[80];
 	struct str path = { 0 };
 
 	e164_mask_name(box, masked, sizeof(masked));
-	str_addf(&path, "%.*s%s/%s.wav", (int)(box - folder), folder, masked, name);
+	str_addf(&path, "%.*s%s/%s%s", (int)(box - folder), folder, masked, options->name,
+		 media_recording_ending(options->opus, options->public_key));
 	return str_take(&path);
 }
 
@@ -341,7 +342,7 @@ static int copy_options(struct recording *recording, const struct media_recordin
 	recording->folder = strdup(options->folder);
 	recording->name = strdup(options->name);
 	recording->about = strdup(options->about);
-	recording->shown = shown_path(options->folder, options->name);
+	recording->shown = shown_path(options);
 	recording->options = *options;
 	recording->options.folder = recording->folder;
 	recording->options.name = recording->name;

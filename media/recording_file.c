@@ -16,10 +16,13 @@
 #define SAMPLE_BYTES    2
 #define FRAMES_MAX      4096 /* in one chunk of a sealed file */
 #define SEALED_CHANNELS 2    /* what is sealed are calls */
-#define NAME_ROOM       (NAME_MAX + sizeof(".wav.sealed.part"))
+#define NAME_ROOM       (NAME_MAX + sizeof(".opus.sealed.part"))
 #define DAY_MS          (24 * 3600 * (wall_ms)1000)
 
-static const char plain_ending[] = ".wav", sealed_ending[] = ".wav.sealed";
+/* What a sound file can be. */
+static const struct form {
+	bool opus, sealed;
+} forms[] = { { false, false }, { false, true }, { true, false }, { true, true } };
 
 _Static_assert(FRAMES_MAX * 2 * SAMPLE_BYTES <= SEAL_CHUNK_MAX, "a chunk holds two channels");
 
@@ -140,11 +143,6 @@ static int give_names(int directory, const char *name, const char *sound_ending)
 	return err;
 }
 
-static const char *ending_of(const struct recording_file *file)
-{
-	return file->seal ? sealed_ending : plain_ending;
-}
-
 unsigned recording_file_ms(const struct recording_file *file)
 {
 	return (unsigned)(file->frames / (TONE_RATE / 1000));
@@ -197,14 +195,60 @@ static int begin_sealed(struct recording_file *file)
 	return write_at(file->sound, header, length, 0);
 }
 
-static int end_sealed(struct recording_file *file)
+/* Of a chunk or a page that the disk took in part nothing stays. */
+static int cut_to_size(const struct recording_file *file)
 {
-	int err = write_chunk(file, "", 0, /* last= */ true);
+	if (ftruncate(file->sound, file->size) < 0 || fsync(file->sound) < 0)
+		return -errno;
+	return 0;
+}
 
-	/* Of a chunk that the disk took in part nothing stays. */
-	if (!err && ftruncate(file->sound, file->size) < 0)
-		err = -errno;
-	return !err && fsync(file->sound) < 0 ? -errno : err;
+/* Pages of an Opus file; sealed, each is a chunk. */
+static int take_pages(void *arg, const uint8_t *pages, size_t length)
+{
+	struct recording_file *file = arg;
+	int err;
+
+	if (file->seal)
+		return write_chunk(file, pages, length, /* last= */ false);
+	err = write_at(file->sound, pages, length, file->size);
+	if (!err)
+		file->size += (off_t)length;
+	return err;
+}
+
+static int write_opus(struct recording_file *file, const int16_t *samples, size_t frames)
+{
+	int err = file->broken ? -EIO : ogg_opus_write(file->opus, samples, frames);
+
+	file->frames += frames;
+	if (err) {
+		file->broken = true;
+		file->frames = ogg_opus_taken(file->opus);
+	}
+	return err;
+}
+
+static int begin(struct recording_file *file)
+{
+	int err = file->seal ? begin_sealed(file) : 0;
+
+	if (file->opus)
+		return err ? err : ogg_opus_begin(file->opus);
+	return file->seal ? err : write_header(file);
+}
+
+static int end(struct recording_file *file)
+{
+	int err = 0;
+
+	if (!file->seal && !file->opus)
+		return end_wav(file);
+	if (file->opus && !file->broken)
+		err = ogg_opus_end(file->opus);
+	if (!err && file->seal)
+		err = write_chunk(file, "", 0, /* last= */ true);
+	return err ? err : cut_to_size(file);
 }
 
 void recording_file_init(struct recording_file *file)
@@ -221,12 +265,13 @@ int recording_file_make(struct recording_file *file, const struct media_recordin
 
 	*ret_why = NULL;
 	file->name = options->name;
+	file->ending = media_recording_ending(options->opus, options->public_key);
 	file->channels = channels;
-	if (options->public_key) {
+	err = options->opus ? ogg_opus_create(&file->opus, channels, take_pages, file) : 0;
+	if (!err && options->public_key)
 		err = seal_create(&file->seal, options->public_key, ret_why);
-		if (err)
-			return err;
-	}
+	if (err)
+		return err;
 	file->directory = err = open_folder(options->folder);
 	if (err >= 0)
 		file->json = err = make_file(file->directory, file->name, ".json");
@@ -235,10 +280,8 @@ int recording_file_make(struct recording_file *file, const struct media_recordin
 	if (err >= 0)
 		err = write_at(file->json, options->about, strlen(options->about), 0);
 	if (err >= 0)
-		file->sound = err = make_file(file->directory, file->name, ending_of(file));
-	if (err >= 0)
-		err = file->seal ? begin_sealed(file) : write_header(file);
-	return err;
+		file->sound = err = make_file(file->directory, file->name, file->ending);
+	return err < 0 ? err : begin(file);
 }
 
 static void close_fd(int *fd)
@@ -254,12 +297,13 @@ void recording_file_done(struct recording_file *file)
 	close_fd(&file->json);
 	close_fd(&file->directory);
 	file->seal = seal_destroy(file->seal);
+	file->opus = ogg_opus_destroy(file->opus);
 }
 
 void recording_file_throw_away(struct recording_file *file)
 {
 	if (file->sound >= 0)
-		remove_part(file->directory, file->name, ending_of(file));
+		remove_part(file->directory, file->name, file->ending);
 	if (file->json >= 0)
 		remove_part(file->directory, file->name, ".json");
 }
@@ -286,6 +330,8 @@ int recording_file_write(struct recording_file *file, const int16_t *samples, si
 	size_t block = file->channels * SAMPLE_BYTES, done;
 	int err;
 
+	if (file->opus)
+		return write_opus(file, samples, frames);
 	if (file->seal)
 		return write_sealed(file, samples, frames);
 	err = write_some(file->sound, samples, frames * block,
@@ -296,33 +342,46 @@ int recording_file_write(struct recording_file *file, const int16_t *samples, si
 
 int recording_file_complete(struct recording_file *file, uint64_t dropped_ms, const char *why)
 {
-	int err = file->seal ? end_sealed(file) : end_wav(file);
+	int err = end(file);
 
 	if (!err)
 		err = end_json(file->json, recording_file_ms(file), dropped_ms, why);
-	return err ? err : give_names(file->directory, file->name, ending_of(file));
+	return err ? err : give_names(file->directory, file->name, file->ending);
 }
 
-static int unseal_frames(struct unseal *unseal, struct recording_file *to)
+/* Whether this begins an Ogg file, and no samples of a WAV file: one that holds these
+ * bytes begins with a click such as no line gives. */
+static bool begins_ogg(const uint8_t *bytes, size_t length)
+{
+	return length >= 4 && memcmp(bytes, "OggS", 4) == 0;
+}
+
+static int unseal_sound(struct unseal *unseal, struct recording_file *to)
 {
 	static const size_t block = SEALED_CHANNELS * SAMPLE_BYTES;
 	int16_t samples[SEAL_CHUNK_MAX / SAMPLE_BYTES];
-	bool last = false;
+	uint8_t *bytes = (uint8_t *)samples;
+	bool last = false, ogg = false;
 	size_t length;
 	int err = 0;
 
 	while (!err && !last) {
-		err = unseal_next(unseal, (uint8_t *)samples, &length, &last);
-		if (!err)
-			err = recording_file_write(to, samples, length / block);
+		err = unseal_next(unseal, bytes, &length, &last);
+		if (err)
+			break;
+		ogg = ogg || (to->size == 0 && to->frames == 0 && begins_ogg(bytes, length));
+		err = ogg ? take_pages(to, bytes, length)
+			  : recording_file_write(to, samples, length / block);
 	}
+	if (ogg)
+		to->frames = ogg_opus_measure(to->sound, &to->size);
 	return err;
 }
 
 int recording_file_unseal(const char *path, const char *private_key, const char *to,
 			  unsigned *ret_ms, const char **ret_why)
 {
-	struct recording_file out = { .directory = -1, .json = -1, .channels = SEALED_CHANNELS };
+	struct recording_file out;
 	struct unseal *unseal = NULL;
 	FILE *in = fopen(path, "re");
 	int err;
@@ -330,11 +389,12 @@ int recording_file_unseal(const char *path, const char *private_key, const char 
 	*ret_why = NULL;
 	if (!in)
 		return -errno;
-	out.sound = -1;
+	recording_file_init(&out);
+	out.channels = SEALED_CHANNELS;
 	err = unseal_create(&unseal, in, private_key, ret_why);
 	if (!err) {
-		out.sound = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-		err = out.sound < 0 ? -errno : unseal_frames(unseal, &out);
+		out.sound = open(to, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		err = out.sound < 0 ? -errno : unseal_sound(unseal, &out);
 	}
 	*ret_ms = recording_file_ms(&out);
 	unseal_destroy(unseal);
@@ -355,44 +415,59 @@ static bool json_ended(int json)
 	       pread(json, &last, 1, st.st_size - 1) == 1 && last == '\n';
 }
 
-/* How much there is, by the sound file itself. */
-static void measure(struct recording_file *file, bool sealed)
+static void measure_wav(struct recording_file *file)
 {
 	uint8_t channels = 0;
 	off_t size = lseek(file->sound, 0, SEEK_END);
 	uint64_t bytes = size > HEADER_BYTES ? (uint64_t)(size - HEADER_BYTES) : 0;
 
-	if (sealed) {
-		file->channels = SEALED_CHANNELS;
-		bytes = seal_measure(file->sound);
-	} else if (pread(file->sound, &channels, 1, 22) == 1) {
-		file->channels = channels;
-	}
-	if (file->channels == 0)
-		file->channels = 1;
+	file->channels = pread(file->sound, &channels, 1, 22) == 1 && channels ? channels : 1;
 	file->frames = bytes / (file->channels * SAMPLE_BYTES);
 }
 
-static int recover_files(struct recording_file *file, bool sealed)
+static void measure_sealed(struct recording_file *file, bool opus)
 {
-	const char *ending = sealed ? sealed_ending : plain_ending;
-	int err = 0;
+	size_t chunks;
+	uint64_t bytes = seal_measure(file->sound, &chunks);
 
-	measure(file, sealed);
+	file->channels = SEALED_CHANNELS;
+	if (!opus)
+		file->frames = bytes / (SEALED_CHANNELS * SAMPLE_BYTES);
+	else if (chunks > OGG_OPUS_HEAD_PAGES) /* the others hold a second each */
+		file->frames =
+			(chunks - OGG_OPUS_HEAD_PAGES) * (OGG_OPUS_PAGE_MS * TONE_RATE / 1000);
+}
+
+/* Makes the sound file whole, as far as it goes, and says how far. */
+static int mend_sound(struct recording_file *file, const struct form *form)
+{
+	if (form->sealed) {
+		measure_sealed(file, form->opus);
+		return 0; /* unseal bears a broken end */
+	}
+	if (!form->opus) {
+		measure_wav(file);
+		return end_wav(file);
+	}
+	file->frames = ogg_opus_measure(file->sound, &file->size);
+	return cut_to_size(file);
+}
+
+static int recover_files(struct recording_file *file, const struct form *form)
+{
+	int err = mend_sound(file, form);
+
 	if (recording_file_ms(file) < MEDIA_RECORDING_SHORTEST_MS) {
-		remove_part(file->directory, file->name, ending);
-		remove_part(file->directory, file->name, ".json");
+		recording_file_throw_away(file);
 		return 0;
 	}
-	if (!sealed)
-		err = end_wav(file);
 	if (!err && !json_ended(file->json))
 		err = end_json(file->json, recording_file_ms(file), 0, "interrupted");
 	if (!err)
-		err = give_names(file->directory, file->name, ending);
+		err = give_names(file->directory, file->name, file->ending);
 	if (!err)
-		log_notice("media", "recording=%s%s length_ms=%u recovered", file->name, ending,
-			   recording_file_ms(file));
+		log_notice("media", "recording=%s%s length_ms=%u recovered", file->name,
+			   file->ending, recording_file_ms(file));
 	return err;
 }
 
@@ -412,27 +487,44 @@ static bool is_whole(const struct recording_file *file, const char *ending)
 			 F_OK, 0) == 0;
 }
 
+/* The form of the sound file that is there in part; NULL: none. */
+static const struct form *open_sound(struct recording_file *file)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
+		file->ending = media_recording_ending(forms[i].opus, forms[i].sealed);
+		file->sound = open_part(file, file->ending);
+		if (file->sound >= 0)
+			return &forms[i];
+	}
+	return NULL;
+}
+
+static bool is_any_whole(const struct recording_file *file)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(forms); i++)
+		if (is_whole(file, media_recording_ending(forms[i].opus, forms[i].sealed)))
+			return true;
+	return false;
+}
+
 static void recover_one(int directory, const char *name)
 {
 	struct recording_file file = { .directory = directory, .name = name };
-	bool sealed;
+	const struct form *form;
 	int err = 0;
 
 	file.json = open_part(&file, ".json");
-	file.sound = open_part(&file, plain_ending);
-	sealed = file.sound < 0;
-	if (sealed)
-		file.sound = open_part(&file, sealed_ending);
+	form = open_sound(&file);
 	if (file.json < 0 || flock(file.json, LOCK_EX | LOCK_NB) < 0)
 		; /* somebody is at it */
-	else if (file.sound >= 0)
-		err = recover_files(&file, sealed);
-	else if (is_whole(&file, plain_ending) || is_whole(&file, sealed_ending))
+	else if (form)
+		err = recover_files(&file, form);
+	else if (is_any_whole(&file))
 		err = give_names(directory, name, NULL);
 	else
 		remove_part(directory, name, ".json");
 	if (err)
-		log_error("media", "recording=%s.wav.part cannot be completed: %s", name,
+		log_error("media", "recording=%s%s.part cannot be completed: %s", name, file.ending,
 			  strerror(-err));
 	close_fd(&file.json);
 	close_fd(&file.sound);
@@ -493,8 +585,9 @@ static void visit_whole(int directory, const char *name, void *arg)
 	if (fstatat(directory, room, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode) ||
 	    (wall_ms)st.st_mtime * 1000 >= *oldest)
 		return;
-	remove_whole(directory, name, plain_ending);
-	remove_whole(directory, name, sealed_ending);
+	for (size_t i = 0; i < ARRAY_SIZE(forms); i++)
+		remove_whole(directory, name,
+			     media_recording_ending(forms[i].opus, forms[i].sealed));
 	remove_whole(directory, name, ".json");
 	log_info("media", "recording=%s removed: too old", name);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* recording_file.h - a recording on disk: a WAV file of 8000 Hz and 16 bit, plain or
- * sealed (seal.h), and a JSON file beside it.
+/* recording_file.h - a recording on disk: a WAV file of 8000 Hz and 16 bit or an Opus
+ * file (ogg_opus.h), plain or sealed (seal.h), and a JSON file beside it.
  *
- * While it grows it is called NAME.wav.part (NAME.wav.sealed.part), with
+ * While it grows it is called NAME.wav.part (NAME.opus.sealed.part ...), with
  * NAME.json.part beside it; both get their final names when they are complete and on
  * disk, the JSON file last. Threads: an object belongs to one thread, which may wait
  * for the disk.
@@ -12,15 +12,19 @@
 
 #include <sys/types.h>
 #include "media/media.h"
+#include "media/ogg_opus.h"
 #include "media/seal.h"
 
 struct recording_file {
 	int directory, json, sound; /* -1: not open */
 	const char *name;           /* borrowed */
+	const char *ending;         /* .wav ...; a literal */
 	unsigned channels;
-	struct seal *seal; /* NULL: it can be read by who may read the file */
-	off_t size;        /* of a sealed one */
-	uint64_t frames;   /* on disk */
+	struct seal *seal;     /* NULL: it can be read by who may read the file */
+	struct ogg_opus *opus; /* NULL: WAV */
+	bool broken;           /* an Opus file of which a page was not taken: no more follow */
+	off_t size;            /* of what is whole, if it is sealed or Opus */
+	uint64_t frames;       /* on disk, or in the page to come */
 };
 
 void recording_file_init(struct recording_file *file);
@@ -41,7 +45,7 @@ unsigned recording_file_ms(const struct recording_file *file);
 
 /* Completes in a folder what no living process works on. */
 void recording_files_recover(const char *folder);
-/* The WAV file in a sealed one, into a new file. 0; -ENODATA: it ends early, all
+/* What is in a sealed file, WAV or Opus, into a new file. 0; -ENODATA: it ends early, all
  * before that was written; else -errno, and ret_why says more if it is not NULL. */
 int recording_file_unseal(const char *path, const char *private_key, const char *to,
 			  unsigned *ret_ms, const char **ret_why) MUST_CHECK;

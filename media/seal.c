@@ -254,12 +254,13 @@ int unseal_next(struct unseal *unseal, uint8_t *ret_plain, size_t *ret_length, b
 	return 0;
 }
 
-uint64_t seal_measure(int fd)
+uint64_t seal_measure(int fd, size_t *ret_chunks)
 {
 	uint8_t head[LENGTH_AT + 2], word[4];
 	uint64_t plain = 0;
 	off_t at, end = lseek(fd, 0, SEEK_END);
 
+	*ret_chunks = 0;
 	if (pread(fd, head, sizeof(head), 0) != sizeof(head))
 		return 0;
 	at = (off_t)sizeof(head) + (head[LENGTH_AT] << 8 | head[LENGTH_AT + 1]);
@@ -270,6 +271,7 @@ uint64_t seal_measure(int fd)
 		if (length > SEAL_CHUNK_MAX || at > end)
 			break;
 		plain += length;
+		*ret_chunks += length > 0;
 	}
 	return plain;
 }

@@ -48,7 +48,8 @@ struct unseal *unseal_destroy(struct unseal *unseal);
 int unseal_next(struct unseal *unseal, uint8_t *ret_plain, size_t *ret_length,
 		bool *ret_last) MUST_CHECK;
 
-/* Bytes of plain text in a file's whole chunks, without a key; at: behind its header. */
-uint64_t seal_measure(int fd);
+/* Bytes of plain text in a file's whole chunks, and how many of those hold any, without
+ * a key. */
+uint64_t seal_measure(int fd, size_t *ret_chunks);
 
 #endif

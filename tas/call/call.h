@@ -71,6 +71,7 @@ struct call_mailbox {
 	char *name; /* NULL: the recording of a call */
 	char *folder;
 	char *public_key;      /* of a recording: as in struct media_recording; NULL: none */
+	bool opus;             /* the same */
 	char *caller, *called; /* "" for a caller that hides */
 	bool beep;
 	unsigned max_ms, silence_ms; /* as in struct media_recording */

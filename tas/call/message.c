@@ -48,8 +48,8 @@ int message_init(struct message *message, struct call *call, const struct call_m
 	snprintf(message->name + strlen(message->name), sizeof(message->name) - 20, "%s", call->id);
 	strftime(time_text, sizeof(time_text), "%Y-%m-%dT%H:%M:%SZ", &tm);
 	message->about = about_text(call, mailbox, time_text);
-	str_addf(&path, "%s/%s.wav%s", mailbox->folder, message->name,
-		 mailbox->public_key ? ".sealed" : "");
+	str_addf(&path, "%s/%s%s", mailbox->folder, message->name,
+		 media_recording_ending(mailbox->opus, mailbox->public_key));
 	free(call->message_path);
 	call->message_path = str_take(&path);
 	if (!message->about || !call->message_path)
@@ -58,6 +58,7 @@ int message_init(struct message *message, struct call *call, const struct call_m
 						       .name = message->name,
 						       .about = message->about,
 						       .public_key = mailbox->public_key,
+						       .opus = mailbox->opus,
 						       .beep = mailbox->beep,
 						       .max_ms = mailbox->max_ms,
 						       .silence_ms = mailbox->silence_ms };

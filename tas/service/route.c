@@ -173,6 +173,7 @@ static void record_call(struct decision *decision)
 		decision->failed = true;
 		return;
 	}
+	recording->opus = config->opus;
 	recording->folder = decision_text(decision, strdup(config->dir));
 	if (config->key)
 		recording->public_key = decision_text(decision, strdup(config->key));

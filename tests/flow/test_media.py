@@ -134,6 +134,40 @@ def a_sealed_call_is_heard_by_the_private_key():
     assert again.returncode == 1, "it would write over a file"
 
 
+def decoded(path):
+    wav = path.with_suffix(".decoded.wav")
+    subprocess.run(["opusdec", "--quiet", "--rate", "8000", path, wav], check=True,
+                   capture_output=True)
+    return wav
+
+
+def a_call_is_recorded_as_opus():
+    reload(f"{{ dir: {CALLS}, format: opus }}")
+    result, about = recorded_call()
+    path = about.with_suffix(".opus")
+    assert record()["recording"] == str(path), record()
+    sides_are_heard(result, decoded(path))
+    seconds = json.loads(about.read_text())["length_ms"] / 1000
+    assert path.stat().st_size < 6000 * seconds, (path.stat().st_size, seconds)
+    decoded_s = len(channel(decoded(path), True)) / 8000
+    assert abs(decoded_s - seconds) < 0.002, (decoded_s, seconds)
+
+
+def a_killed_process_leaves_opus_that_can_be_heard():
+    core.phone(ECHO, "answer")
+    known = set(CALLS.glob("*.json"))
+    core.call(OUT, ECHO, talk_ms=3000, hangup="keep")
+    wait_until(lambda: [p for p in CALLS.glob("*.opus.part") if p.stat().st_size > 5000],
+               5, "a second of the call")
+    tas.kill()
+    tas.start()
+    about = wait_until(lambda: set(CALLS.glob("*.json")) - known, 5, "it is completed").pop()
+    assert json.loads(about.read_text())["ended"] == "interrupted"
+    sides_are_heard(core.last, decoded(about.with_suffix(".opus")))
+    core.must("hangup", id=core.last["id"])
+    tas.wait_registered()
+
+
 def a_killed_process_leaves_a_call_that_can_be_heard():
     reload(f"{{ dir: {CALLS} }}")
     core.phone(ECHO, "answer")
@@ -159,6 +193,7 @@ def a_call_that_cannot_be_recorded_goes_on():
 
 
 TESTS = [a_running_call_shows_what_is_heard, the_record_says_it_too, a_call_is_recorded_in_stereo,
-         a_sealed_call_is_heard_by_the_private_key,
+         a_sealed_call_is_heard_by_the_private_key, a_call_is_recorded_as_opus,
+         a_killed_process_leaves_opus_that_can_be_heard,
          a_killed_process_leaves_a_call_that_can_be_heard, a_call_that_cannot_be_recorded_goes_on]
 finish(run_tests(TESTS, core), core, tas)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* unseal.c - a sealed recording as a WAV file beside it. */
+/* unseal.c - a sealed recording in clear beside it. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

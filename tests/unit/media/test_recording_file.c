@@ -7,7 +7,9 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/log.h"
@@ -171,6 +173,116 @@ static void a_sealed_call_of_a_killed_process_says_that_it_ends_early(void **sta
 	assert_call("c1.wav", 1990);
 }
 
+static void assert_opus(const char *name, unsigned ms)
+{
+	char text[SOUND_FILE_WHY_ROOM];
+	int16_t *samples;
+	size_t count;
+
+	assert_int_equal(sound_file_read(in_box(name), &samples, &count, text), 0);
+	assert_int_equal(count / 8, ms);
+	free(samples);
+}
+
+static void a_call_can_be_opus(void **state)
+{
+	struct recording_file file;
+	struct stat st;
+
+	(void)state;
+	options.opus = true;
+	write_call(&file, 1510);
+	assert_true(there("c1.opus.part"));
+	assert_int_equal(recording_file_complete(&file, 40, "hangup"), 0);
+	recording_file_done(&file);
+	text_is(in_box("c1.json"),
+		ABOUT ",\"length_ms\":1510,\"dropped_ms\":40,\"ended\":\"hangup\"}\n");
+	assert_opus("c1.opus", 1510);
+	assert_int_equal(stat(in_box("c1.opus"), &st), 0);
+	assert_true(st.st_size < 8000);
+}
+
+static void a_killed_process_leaves_opus_of_whole_pages(void **state)
+{
+	struct recording_file file;
+
+	(void)state;
+	options.opus = true;
+	write_call(&file, 2500);
+	assert_int_equal(pwrite(file.sound, "OggS\0\0half a page", 17, file.size), 17);
+	recording_file_done(&file);
+	recording_files_recover(box);
+	assert_opus("c1.opus", 1993); /* the coder is 6.5 ms behind */
+	text_is(in_box("c1.json"),
+		ABOUT ",\"length_ms\":1993,\"dropped_ms\":0,\"ended\":\"interrupted\"}\n");
+}
+
+static void opus_can_be_sealed(void **state)
+{
+	struct recording_file file;
+	unsigned ms;
+
+	(void)state;
+	assert_int_equal(rsa_write(own, public, 2048), 0);
+	options.public_key = public;
+	options.opus = true;
+	write_call(&file, 1500);
+	assert_int_equal(recording_file_complete(&file, 0, "hangup"), 0);
+	recording_file_done(&file);
+	assert_int_equal(
+		recording_file_unseal(in_box("c1.opus.sealed"), own, in_box("c1.opus"), &ms, &why),
+		0);
+	assert_int_equal(ms, 1500);
+	assert_opus("c1.opus", 1500);
+}
+
+static void sealed_opus_of_a_killed_process_counts_its_seconds(void **state)
+{
+	struct recording_file file;
+	unsigned ms;
+
+	(void)state;
+	assert_int_equal(rsa_write(own, public, 2048), 0);
+	options.public_key = public;
+	options.opus = true;
+	write_call(&file, 2500);
+	recording_file_done(&file);
+	recording_files_recover(box);
+	text_is(in_box("c1.json"),
+		ABOUT ",\"length_ms\":2000,\"dropped_ms\":0,\"ended\":\"interrupted\"}\n");
+	assert_int_equal(
+		recording_file_unseal(in_box("c1.opus.sealed"), own, in_box("c1.opus"), &ms, &why),
+		-ENODATA);
+	assert_int_equal(ms, 1993);
+	assert_opus("c1.opus", 1993);
+}
+
+/* It takes a second, and a piece of the next page. */
+static void opus_on_a_full_disk_keeps_its_whole_pages(void **state)
+{
+	struct rlimit had, limit;
+	struct recording_file file;
+	int16_t frames[80][2] = { 0 };
+	int err = 0;
+
+	(void)state;
+	options.opus = true;
+	write_call(&file, 1000);
+	(void)signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &had), 0);
+	limit = had;
+	limit.rlim_cur = (rlim_t)file.size + 20;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	for (unsigned i = 0; i < 200 && !err; i++)
+		err = recording_file_write(&file, frames[0], 80);
+	assert_int_equal(err, -EFBIG);
+	assert_int_equal(recording_file_ms(&file), 993);
+	assert_int_equal(recording_file_complete(&file, 0, "disk"), 0);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &had), 0);
+	recording_file_done(&file);
+	assert_opus("c1.opus", 993);
+}
+
 static void a_key_that_is_none_is_named(void **state)
 {
 	struct recording_file file;
@@ -220,6 +332,11 @@ int main(void)
 		T(a_killed_process_leaves_a_call_that_is_completed),
 		T(a_sealed_call_is_heard_by_who_has_the_key),
 		T(a_sealed_call_of_a_killed_process_says_that_it_ends_early),
+		T(a_call_can_be_opus),
+		T(a_killed_process_leaves_opus_of_whole_pages),
+		T(opus_can_be_sealed),
+		T(sealed_opus_of_a_killed_process_counts_its_seconds),
+		T(opus_on_a_full_disk_keeps_its_whole_pages),
 		T(a_key_that_is_none_is_named),
 		T(what_is_old_is_removed_and_nothing_else),
 	};
