@@ -348,7 +348,7 @@ void reg_say_again(struct reg *reg, mono_ms now)
 		reg->state = REG_NEW;
 	reg->failures = 0;
 	reg->flags &= (uint8_t)~REG_REFUSING;
-	reg->due_ms = now;
+	reg_set_due(reg, now);
 }
 
 bool reg_gone(const struct reg *reg)
