@@ -36,8 +36,8 @@
 #define RECORD_HEADER 13 /* bytes of DTLS, RFC 6347 4.1; the sequence number is in it */
 
 static struct metric handshakes_alive =
-	METRIC_GAUGE_INIT("breakout_media_dtls_handshakes", NULL,
-			  "DTLS associations that hold memory for a handshake.");
+	METRIC_GAUGE_SUM_INIT("breakout_media_dtls_handshakes", NULL,
+			      "DTLS associations that hold memory for a handshake.");
 static struct metric handshakes_ready = METRIC_COUNTER_INIT(
 	"breakout_media_dtls_total", "result=\"ready\"", "DTLS handshakes by how they ended.");
 static struct metric handshakes_failed = METRIC_COUNTER_INIT(

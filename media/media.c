@@ -13,7 +13,7 @@
 #include "media/sounds.h"
 
 static struct metric sessions_gauge =
-	METRIC_GAUGE_INIT("breakout_media_sessions", NULL, "Media sessions that exist.");
+	METRIC_GAUGE_SUM_INIT("breakout_media_sessions", NULL, "Media sessions that exist.");
 
 static uint8_t read_mid_number(const char *sdp)
 {
