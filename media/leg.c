@@ -116,6 +116,7 @@ int leg_init(struct leg *leg, const struct leg_setup *setup)
 	leg->path.on_convert = on_convert;
 	leg->path.clock = clock_of;
 	atomic_store_explicit(&setup->receipt->kind, (unsigned)setup->kind, memory_order_relaxed);
+	leg->path.sender = setup->sender;
 	leg_init_ice(leg);
 	leg->host = setup->host;
 	if (leg_has_sockets(setup->kind))
@@ -124,8 +125,8 @@ int leg_init(struct leg *leg, const struct leg_setup *setup)
 	else if (setup->kind == MEDIA_LEG_LOCAL)
 		err = local_create(&leg->path.local, worker_wheel(setup->worker), &leg->path,
 				   &setup->local, setup->recording, &local);
-	if (!err && setup->kind != MEDIA_LEG_LOCAL)
-		err = sender_init(&leg->path.sender);
+	if (!err && setup->kind != MEDIA_LEG_LOCAL && !leg->path.sender)
+		err = sender_create(&leg->path.sender);
 	if (leg->path.plain) {
 		plain_set_host(leg->path.plain, leg->host);
 		plain_set_latching(leg->path.plain, setup->latching);
@@ -158,6 +159,7 @@ void leg_done(struct leg *leg)
 	leg->path.srtp = srtp_pair_destroy(leg->path.srtp);
 	leg->path.plain = plain_destroy(leg->path.plain);
 	leg->path.local = local_destroy(leg->path.local);
+	leg->path.sender = sender_unref(leg->path.sender);
 	sdes_wipe(&leg->sdes);
 	leg->remote = sdp_free(leg->remote);
 	leg_forget_text(leg);
@@ -258,7 +260,8 @@ int leg_apply(struct leg *leg, struct media_desc *take_remote, bool we_offered)
 		return err;
 	}
 	leg->host = host;
-	sender_avoid(&leg->path.sender, take_remote->ssrc);
+	if (leg->path.sender)
+		sender_avoid(leg->path.sender, take_remote->ssrc);
 	if (leg->path.plain)
 		plain_set_host(leg->path.plain, host);
 	sdp_free(leg->remote);

@@ -50,6 +50,7 @@ struct leg_setup {
 	struct worker *worker;
 	struct lite *lite;           /* WebRTC: the port to be behind; NULL: a full agent */
 	struct hub *hub;             /* without ICE: the ports to be behind; NULL: `fds` */
+	struct sender *sender;       /* taken: the stream that goes on; NULL: a new one */
 	struct ice_servers *servers; /* of a full agent, borrowed; NULL: none */
 	struct relay_leg *peer_path;
 	struct receipt *receipt;
@@ -85,7 +86,7 @@ struct leg {
 	char *written;
 };
 
-/* Takes setup->fds and recording, also on failure. 0, -ENOMEM, -EIO. */
+/* Takes setup->fds, recording and sender, also on failure. 0, -ENOMEM, -EIO. */
 int leg_init(struct leg *leg, const struct leg_setup *setup) MUST_CHECK;
 void leg_done(struct leg *leg);
 

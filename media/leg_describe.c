@@ -84,8 +84,8 @@ static void describe_stream(const struct leg *leg, struct media_desc *ours)
 {
 	bool webrtc = leg->setup.kind == MEDIA_LEG_WEBRTC;
 
-	ours->ssrc = webrtc ? leg->path.sender.ssrc : 0;
-	ours->cname = webrtc ? leg->path.sender.cname : NULL;
+	ours->ssrc = webrtc ? leg->path.sender->ssrc : 0;
+	ours->cname = webrtc ? leg->path.sender->cname : NULL;
 }
 
 static void describe_sdes(const struct leg *leg, const struct media_desc *offer,

@@ -31,7 +31,7 @@ int leg_install_keys(struct leg *leg, const struct srtp_keys *keys)
 		return err;
 	srtp_pair_destroy(leg->path.srtp);
 	leg->path.srtp = pair;
-	sender_new_keys(&leg->path.sender);
+	sender_new_keys(leg->path.sender);
 	if (leg->path.plain)
 		plain_seal(leg->path.plain);
 	else

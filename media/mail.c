@@ -14,9 +14,15 @@ void media_shared_free(struct shared *shared)
 	free(shared);
 }
 
+struct shared *media_shared_ref(struct shared *shared)
+{
+	atomic_fetch_add_explicit(&shared->references, 1, memory_order_relaxed);
+	return shared;
+}
+
 void media_shared_unref(struct shared *shared)
 {
-	if (atomic_fetch_sub_explicit(&shared->references, 1, memory_order_acq_rel) == 1)
+	if (shared && atomic_fetch_sub_explicit(&shared->references, 1, memory_order_acq_rel) == 1)
 		media_shared_free(shared);
 }
 
@@ -54,6 +60,8 @@ static void wipe(char *text)
 void media_request_free(struct request *request)
 {
 	wipe(request->sdp);
+	media_shared_unref(request->goes_on[MEDIA_A]);
+	media_shared_unref(request->goes_on[MEDIA_B]);
 	free(request->sdp);
 	free(request->setup);
 	free(request);
@@ -71,12 +79,25 @@ struct request *media_request_create(struct shared *shared, mail_fn *deliver, en
 	return request;
 }
 
+/* Streams of another session of this thread. */
+static void take_streams(const struct request *request)
+{
+	for (unsigned side = 0; side < 2; side++) {
+		const struct shared *other = request->goes_on[side];
+
+		if (other && other->session && request->setup->kind[side] != MEDIA_LEG_LOCAL)
+			request->setup->sender[side] =
+				session_sender(other->session, request->goes_on_side[side]);
+	}
+}
+
 void media_on_create(struct mail *mail, void *receiver)
 {
 	struct request *request = CONTAINER_OF(mail, struct request, mail);
 	int err;
 
 	(void)receiver;
+	take_streams(request);
 	err = session_create(&request->shared->session, request->setup);
 	if (err)
 		log_error("media", "session=%s not created err=%d", request->setup->name, err);

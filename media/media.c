@@ -114,14 +114,41 @@ static bool options_fine(const struct media_session_options *options)
 				     options->kind[MEDIA_B] != MEDIA_LEG_LOCAL);
 }
 
-static void choose_worker(struct media_session *session, struct session_setup *setup)
+/* In turn; with the session whose stream goes on, as that belongs to its thread. */
+static unsigned next_worker(struct media_engine *engine,
+			    const struct media_session_options *options)
+{
+	for (unsigned side = 0; side < 2; side++)
+		for (unsigned i = 0; options->streams[side].session && i < engine->worker_count;
+		     i++)
+			if (engine->workers[i] == options->streams[side].session->worker)
+				return i;
+	return engine->next_worker++ % engine->worker_count;
+}
+
+static void choose_worker(struct media_session *session, struct session_setup *setup,
+			  const struct media_session_options *options)
 {
 	struct media_engine *engine = session->engine;
-	unsigned index = engine->next_worker++ % engine->worker_count;
+	unsigned index = next_worker(engine, options);
 
 	session->worker = setup->worker = engine->workers[index];
 	session->lite = setup->lite = engine->lites[index];
 	session->hub = &engine->hubs[index];
+}
+
+/* Of two sessions on two threads only one stream can. */
+static void let_streams_go_on(const struct media_session *session, struct request *create,
+			      const struct media_session_options *options)
+{
+	for (unsigned side = 0; side < 2; side++) {
+		const struct media_stream *stream = &options->streams[side];
+
+		if (!stream->session || stream->session->worker != session->worker)
+			continue;
+		create->goes_on[side] = media_shared_ref(stream->session->shared);
+		create->goes_on_side[side] = stream->side;
+	}
 }
 
 /* Sends the session to its thread; what can fail has been done before. */
@@ -159,7 +186,8 @@ int media_session_create(struct media_session **ret_session, struct media_engine
 		create->setup = calloc(1, sizeof(*create->setup));
 	if (!session->shared || !session->farewell || !create || !create->setup)
 		goto fail;
-	choose_worker(session, create->setup);
+	choose_worker(session, create->setup, options);
+	let_streams_go_on(session, create, options);
 	err = fill_setup(create->setup, engine, session->shared, options);
 	if (!err)
 		err = media_take_ports(session, create->setup, options->replaces);

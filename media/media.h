@@ -237,6 +237,12 @@ struct media_session_options {
 	 * association instead of keeping the old one's keys (RFC 8842 section 4). */
 	const char *before[2];
 	bool replaces;
+	/* What the peer of a side is sent goes on in the stream of that side of another
+	 * session, borrowed for the call: SSRC, numbers, time. NULL: a new stream. */
+	struct media_stream {
+		const struct media_session *session;
+		enum media_side side;
+	} streams[2];
 	bool steps; /* MEDIA_EV_STEP is wanted */
 	media_event_fn *on_event;
 	void *arg;

@@ -84,7 +84,9 @@ struct request {
 	enum media_side side;
 	char *sdp;                   /* owned */
 	struct session_setup *setup; /* owned; only to create and to turn */
-	uint16_t port;               /* of the new side B; only to turn */
+	struct shared *goes_on[2];   /* a reference; only to create: whose streams; NULL: none's, */
+	enum media_side goes_on_side[2]; /* and of which side */
+	uint16_t port;                   /* of the new side B; only to turn */
 	char digit;
 	unsigned digit_ms;
 	struct recording *recording; /* taken; only to record */
@@ -124,7 +126,8 @@ void media_give_back(struct media_engine *engine, struct shared *shared,
 /* ---- mail.c ---- */
 
 void media_shared_free(struct shared *shared); /* NULL is fine */
-void media_shared_unref(struct shared *shared);
+struct shared *media_shared_ref(struct shared *shared);
+void media_shared_unref(struct shared *shared);     /* NULL is fine */
 void media_drop_local(struct session_setup *setup); /* what of a setup its local side takes */
 
 /* NULL: no memory. */

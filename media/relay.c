@@ -92,15 +92,17 @@ void relay_look(const struct relay_leg *leg, unsigned step)
 
 	switch (step) {
 	case 0:
-		look_ahead(leg, offsetof(struct relay_leg, sender.before));
+		look_ahead(leg, sizeof(*leg));
 		break;
 	case 1:
 		look_ahead(leg->receipt, offsetof(struct receipt, texts));
-		look_ahead(peer, offsetof(struct relay_leg, sender.before));
+		look_ahead(peer, sizeof(*peer));
 		srtp_pair_look(leg->srtp, 0);
 		break;
 	case 2:
 		look_ahead(peer->receipt, 2 * CACHE_LINE);
+		look_ahead(leg->sender, 1);
+		look_ahead(peer->sender, offsetof(struct sender, before));
 		srtp_pair_look(leg->srtp, 1);
 		srtp_pair_look(peer->srtp, 0);
 		if (peer->lite)
@@ -146,9 +148,9 @@ static uint32_t clock_of(const struct relay_leg *leg, uint8_t type)
 
 void relay_send_rtp(struct relay_leg *to, uint8_t *packet, size_t length, uint64_t now_ns)
 {
-	struct sender *sender = &to->sender;
+	struct sender *sender = to->sender;
 
-	if (sender->ssrc == 0 || to->ops == &relay_ops_closed ||
+	if (!sender || to->ops == &relay_ops_closed ||
 	    sender_goes_on(sender, packet, length, now_ns) ||
 	    sender_weigh(sender, packet, length, now_ns, clock_of(to, packet[1] & 0x7f)))
 		to->ops->send_rtp(to, packet, length);
@@ -162,7 +164,7 @@ static void leave_ssrc(struct relay_leg *leg, const uint8_t *theirs)
 	static const uint8_t empty[] = { 0x80, 201, 0, 1, 0, 0, 0, 0, 0x81, 203, 0, 1 };
 	uint8_t bye[RELAY_BUFFER];
 
-	if (!sender_collides(&leg->sender, half_at(theirs + 2)))
+	if (!sender_collides(leg->sender, half_at(theirs + 2)))
 		return;
 	memcpy(bye, empty, sizeof(empty));
 	memcpy(bye + 4, theirs + 8, 4);
@@ -180,7 +182,7 @@ void relay_rtp(struct relay_leg *from, uint8_t *packet, size_t length)
 		return;
 	}
 	count_in(from, packet, length, now_ns);
-	if (relay_word_at(packet + 8) == from->sender.ssrc)
+	if (from->sender && relay_word_at(packet + 8) == from->sender->ssrc)
 		leave_ssrc(from, packet);
 	if (from->tape)
 		tape_hear(from->tape, from->side, packet, length, clock_now());
@@ -202,7 +204,7 @@ void relay_rtp(struct relay_leg *from, uint8_t *packet, size_t length)
  * fed by something else now. */
 static bool stream_of(const struct relay_leg *from, struct reports_stream *ret_stream)
 {
-	const struct sender *sender = &from->peer->sender;
+	const struct sender *sender = from->peer->sender;
 	const struct sender_source *source = &sender->now;
 	bool made = from->transcoder && transcoder_stream(from->transcoder, ret_stream);
 
@@ -232,12 +234,12 @@ static size_t rewrite_reports(struct relay_leg *from, uint8_t *packet, size_t le
 {
 	struct relay_leg *to = from->peer;
 	struct reports_stream own, other;
-	struct reports_way way = { .ssrc = to->sender.ssrc,
-				   .cname = to->sender.cname,
+	struct reports_way way = { .ssrc = to->sender->ssrc,
+				   .cname = to->sender->cname,
 				   .own = stream_of(from, &own) ? &own : NULL,
-				   .other_ssrc = from->sender.ssrc,
+				   .other_ssrc = from->sender->ssrc,
 				   .other = stream_of(to, &other) ? &other : NULL,
-				   .lost = &from->sender.lost };
+				   .lost = &from->sender->lost };
 
 	return reports_rewrite(packet, length, &way);
 }
@@ -249,9 +251,9 @@ void relay_rtcp(struct relay_leg *from, uint8_t *packet, size_t length)
 		return;
 	}
 	receipt_add(&from->receipt->rtcp_in, 1);
-	quality_reports(&from->quality, &from->peer->quality, from->receipt, from->sender.ssrc,
-			packet, length, clock_now_ns());
-	if (from->peer->sender.ssrc != 0)
+	quality_reports(&from->quality, &from->peer->quality, from->receipt,
+			from->sender ? from->sender->ssrc : 0, packet, length, clock_now_ns());
+	if (from->sender && from->peer->sender)
 		length = rewrite_reports(from, packet, length);
 	if (length > 0)
 		from->peer->ops->send_rtcp(from->peer, packet, length);

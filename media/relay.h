@@ -50,19 +50,20 @@ extern const struct relay_ops relay_ops_srtp;   /* WebRTC, once keys are there *
 
 /* What the packet path needs of a leg. */
 struct relay_leg {
-	const struct relay_ops *ops;      /* never NULL: starts as relay_ops_closed */
-	struct relay_leg *peer;           /* borrowed; same session, same thread */
-	struct receipt *receipt;          /* borrowed */
-	struct srtp_pair *srtp;           /* WebRTC: NULL without keys */
-	struct ice *ice;                  /* WebRTC, as a full agent */
-	struct lite_leg *lite;            /* WebRTC, as a lite one */
-	struct plain *plain;              /* plain RTP */
-	struct local *local;              /* local */
-	bool first_pending;               /* tell on_first about the next authenticated packet */
-	struct quality quality;           /* of what arrives from its peer */
-	struct tape *tape;                /* the call is recorded: borrowed; NULL: it is not */
-	enum media_side side;             /* for the tape */
-	codecs_map types;                 /* inbound payload type -> the peer's */
+	const struct relay_ops *ops; /* never NULL: starts as relay_ops_closed */
+	struct relay_leg *peer;      /* borrowed; same session, same thread */
+	struct receipt *receipt;     /* borrowed */
+	struct srtp_pair *srtp;      /* WebRTC: NULL without keys */
+	struct ice *ice;             /* WebRTC, as a full agent */
+	struct lite_leg *lite;       /* WebRTC, as a lite one */
+	struct plain *plain;         /* plain RTP */
+	struct local *local;         /* local */
+	struct sender *sender;       /* of what its peer gets; NULL: packets pass as they are */
+	bool first_pending;          /* tell on_first about the next authenticated packet */
+	struct quality quality;      /* of what arrives from its peer */
+	struct tape *tape;           /* the call is recorded: borrowed; NULL: it is not */
+	enum media_side side;        /* for the tape */
+	codecs_map types;            /* inbound payload type -> the peer's */
 	struct extensions_map extensions; /* of what passes */
 	struct mid mid;                   /* WebRTC: in what is sent to its peer */
 	struct transcoder *transcoder;    /* of what says CODECS_CONVERT; NULL: nothing does */
@@ -71,7 +72,6 @@ struct relay_leg {
 	uint32_t (*clock)(const struct relay_leg *leg, uint8_t type);
 	/* The first packet that says CODECS_CONVERT, if `transcoder` is not there. */
 	void (*on_convert)(struct relay_leg *leg);
-	struct sender sender; /* of what its peer gets; not in use: it is local */
 };
 
 void relay_leg_init(struct relay_leg *leg, struct relay_leg *peer, struct receipt *receipt);

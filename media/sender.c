@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "media/sender.h"
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/random.h>
 
 #define NO_NUMBER   0x10000u /* more than a sequence number can be */
@@ -30,11 +31,10 @@ static int draw_cname(char cname[SENDER_CNAME + 1])
 	return 0;
 }
 
-int sender_init(struct sender *sender)
+static int draw(struct sender *sender)
 {
 	uint32_t drawn[4];
 
-	memset(sender, 0, sizeof(*sender));
 	if (getrandom(drawn, sizeof(drawn), 0) != (ssize_t)sizeof(drawn) ||
 	    draw_cname(sender->cname))
 		return -EIO;
@@ -45,6 +45,32 @@ int sender_init(struct sender *sender)
 	sender->next = SENDER_CYCLE + SENDER_WINDOW + drawn[2] % 0x7000;
 	sender->now.timestamp = drawn[3];
 	return 0;
+}
+
+int sender_create(struct sender **ret_sender)
+{
+	struct sender *sender = calloc(1, sizeof(*sender));
+	int err = sender ? draw(sender) : -ENOMEM;
+
+	if (err)
+		free(sender);
+	else
+		*ret_sender = sender;
+	return err;
+}
+
+struct sender *sender_ref(struct sender *sender)
+{
+	if (sender)
+		sender->others++;
+	return sender;
+}
+
+struct sender *sender_unref(struct sender *sender)
+{
+	if (sender && sender->others-- == 0)
+		free(sender);
+	return NULL;
 }
 
 static void change_ssrc(struct sender *sender)
@@ -64,7 +90,7 @@ bool sender_collides(struct sender *sender, uint16_t number)
 {
 	uint16_t behind = (uint16_t)((uint16_t)sender->next - number - 1);
 
-	if (sender->ssrc == 0 || !sender->spare || (sender->packets > 0 && behind < LOOP))
+	if (!sender->spare || (sender->packets > 0 && behind < LOOP))
 		return false;
 	change_ssrc(sender);
 	return true;

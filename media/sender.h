@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sender.h - the one RTP stream that a leg sends, whatever feeds it.
+/* sender.h - the one RTP stream that a peer is sent, whatever feeds it.
  *
  * Sources come and go: who sends at the other end, their next SSRC, a transcoder, music,
  * digits between speech. Each has an SSRC, numbers and time of its own; what leaves has
@@ -12,7 +12,8 @@
  * what does not, libsrtp2 refuses the second, and that is all that keeps a key stream from
  * being used twice (RFC 3711 section 9.1): srtp.h.
  *
- * Nothing here allocates or locks. Threads: the media thread of the leg.
+ * It outlives a leg whose place another takes in the same dialog, with keys of its own.
+ * Nothing allocates after creation or locks. Threads: the media thread of the leg.
  */
 #ifndef BREAKOUT_MEDIA_SENDER_H
 #define BREAKOUT_MEDIA_SENDER_H
@@ -47,7 +48,7 @@ struct sender_source {
 };
 
 struct sender {
-	uint32_t ssrc; /* 0: it is not in use, packets pass as they are */
+	uint32_t ssrc;
 	uint32_t next; /* extended number */
 	uint32_t packets, octets;
 	uint32_t packet_ticks; /* of the last packet that was as long as the one before */
@@ -55,11 +56,15 @@ struct sender {
 	struct sender_source now;
 	/* Seldom looked at. */
 	struct sender_source before;
-	uint32_t spare; /* for a collision; 0: it was used */
+	uint32_t spare;  /* for a collision; 0: it was used */
+	unsigned others; /* references besides the first: sender_ref() */
 	char cname[SENDER_CNAME + 1];
 };
 
-int sender_init(struct sender *sender) MUST_CHECK; /* 0 or -EIO (no randomness) */
+int sender_create(struct sender **ret_sender) MUST_CHECK; /* 0, -ENOMEM, -EIO (no randomness) */
+/* Of another leg to the same peer, on the same thread: what that sends goes on from there. */
+struct sender *sender_ref(struct sender *sender);   /* NULL fine */
+struct sender *sender_unref(struct sender *sender); /* NULL fine; returns NULL */
 
 /* The peer will say that this SSRC is its own: ours is another from here on, if nothing
  * has been sent. */

@@ -288,6 +288,7 @@ static int start_leg(struct session *session, enum media_side side)
 		.worker = setup->worker,
 		.lite = setup->lite,
 		.hub = setup->hub[side],
+		.sender = setup->sender[side],
 		.servers = setup->servers,
 		.peer_path = &session->legs[other(side)].path,
 		.receipt = &setup->receipts[side],
@@ -303,6 +304,7 @@ static int start_leg(struct session *session, enum media_side side)
 	};
 
 	memcpy(leg.fds, setup->fds[side], sizeof(leg.fds));
+	session->setup.sender[side] = NULL; /* another peer's stream is another */
 	end->session = session;
 	end->side = side;
 	(void)snprintf(end->label, sizeof(end->label), "session=%s side=%c", setup->name,
@@ -326,6 +328,8 @@ int session_create(struct session **ret_session, struct session_setup *setup)
 	if (!session) {
 		session_close_fds(setup, MEDIA_A);
 		session_close_fds(setup, MEDIA_B);
+		sender_unref(setup->sender[MEDIA_A]);
+		sender_unref(setup->sender[MEDIA_B]);
 		free(setup->local_offer);
 		media_sound_unref(setup->local.sound);
 		recording_close(setup->recording, /* keep= */ false, "");
@@ -342,6 +346,11 @@ int session_create(struct session **ret_session, struct session_setup *setup)
 	}
 	*ret_session = session;
 	return 0;
+}
+
+struct sender *session_sender(const struct session *session, enum media_side side)
+{
+	return sender_ref(session->legs[side].path.sender);
 }
 
 static void drop_transcoders(struct session *session)

@@ -24,6 +24,7 @@ struct session_setup {
 	bool stays[2];                 /* and for good if it can be */
 	int fds[2][NET_HOSTS_MAX][2];
 	struct sdp_origin origin[2]; /* 0: a new one */
+	struct sender *sender[2];    /* taken: it goes on; NULL: a new one */
 	char name[48];
 	struct worker *worker;
 	struct lite *lite;           /* its port; NULL: full agents */
@@ -47,6 +48,9 @@ void session_close_fds(struct session_setup *setup, enum media_side side);
 
 /* 0, -ENOMEM or -EIO. What is taken is so also on failure. */
 int session_create(struct session **ret_session, struct session_setup *setup) MUST_CHECK;
+/* The stream that the peer of a side is sent: a reference of the caller's own. NULL: the
+ * side is local. */
+struct sender *session_sender(const struct session *session, enum media_side side) MUST_CHECK;
 struct session *session_destroy(struct session *session);
 
 void session_offer(struct session *session, enum media_side from, const char *sdp);

@@ -11,6 +11,7 @@
 int transfer_open_session(struct transfer *transfer)
 {
 	struct call *call = transfer->call;
+	enum media_side stays = transfer_stays(transfer);
 	struct media_session_options options = {
 		.name = call->id,
 		.replaces = true,
@@ -20,20 +21,25 @@ int transfer_open_session(struct transfer *transfer)
 	};
 	int err;
 
-	options.kind[transfer_stays(transfer)] = transfer_kind_of(call, transfer_stays(transfer));
+	options.kind[stays] = transfer_kind_of(call, stays);
 	options.kind[transfer->by] = transfer->kind;
 	/* Who is called for it is a peer of who asked. */
 	options.rules[MEDIA_A] = *call_codecs(call, MEDIA_A);
 	options.rules[MEDIA_B] = *call_codecs(call, MEDIA_B);
-	options.before[transfer_stays(transfer)] = call->sent[transfer_stays(transfer)];
-	if (transfer->lender)
+	options.before[stays] = call->sent[stays];
+	options.streams[stays] = (struct media_stream){ call->session, stays };
+	if (transfer->lender) {
 		options.before[transfer->by] = transfer->lender->sent[transfer->lent];
-	else if (transfer->back)
+		options.streams[transfer->by] =
+			(struct media_stream){ transfer->lender->session, transfer->lent };
+	} else if (transfer->back) {
 		options.before[transfer->by] = call->sent[transfer->by];
+		options.streams[transfer->by] =
+			(struct media_stream){ call->session, transfer->by };
+	}
 	err = media_session_create(&transfer->session, call->room->media, &options);
 	if (!err)
-		call_tell_near(call, transfer->session, transfer_stays(transfer),
-			       call->leg[transfer_stays(transfer)]);
+		call_tell_near(call, transfer->session, stays, call->leg[stays]);
 	return err;
 }
 

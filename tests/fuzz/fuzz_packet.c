@@ -17,7 +17,7 @@ static struct srtp_pair *pair;
 
 static void check_rtp(struct relay_leg *leg, uint8_t *packet, size_t length)
 {
-	if (!relay_rtp_is_sound(packet, length) || relay_word_at(packet + 8) != leg->sender.ssrc)
+	if (!relay_rtp_is_sound(packet, length) || relay_word_at(packet + 8) != leg->sender->ssrc)
 		abort();
 }
 
@@ -25,7 +25,7 @@ static void check_rtcp(struct relay_leg *leg, uint8_t *packet, size_t length)
 {
 	/* A source that chose our SSRC is told good-bye in the words of the one before. */
 	if (!relay_rtcp_is_sound(packet, length) || length > RELAY_PACKET_MAX ||
-	    (relay_word_at(packet + 4) != leg->sender.ssrc && leg->sender.spare))
+	    (relay_word_at(packet + 4) != leg->sender->ssrc && leg->sender->spare))
 		abort();
 }
 
@@ -36,11 +36,11 @@ static void set_up_relayed(void)
 	for (unsigned i = 0; i < 2; i++) {
 		relay_leg_init(&relayed[i], &relayed[!i], &receipts[i]);
 		relayed[i].ops = &checks;
-		if (sender_init(&relayed[i].sender))
+		if (sender_create(&relayed[i].sender))
 			abort();
-		relayed[i].sender.ssrc = i + 1; /* input can have it too; and a wrap is near */
-		relayed[i].sender.spare = i + 256;
-		relayed[i].sender.next = SENDER_CYCLE + 65530;
+		relayed[i].sender->ssrc = i + 1; /* input can have it too; and a wrap is near */
+		relayed[i].sender->spare = i + 256;
+		relayed[i].sender->next = SENDER_CYCLE + 65530;
 		for (unsigned type = 0; type < 128; type++)
 			relayed[i].types[type] = (uint8_t)type;
 	}
@@ -62,6 +62,8 @@ static void relay(const uint8_t *data, size_t size)
 			relay_rtp(&relayed[data[at] & 1], packet, length);
 		at += 2 + length;
 	}
+	for (unsigned i = 0; i < 2; i++)
+		relayed[i].sender = sender_unref(relayed[i].sender);
 }
 
 /* Two directions of one key: each can open what the other has sealed. Inputs have the same

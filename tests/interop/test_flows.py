@@ -316,6 +316,8 @@ def reinvited(call):
     sbc = call.sbc
     back, offer = sbc.wait(lambda m: m.start.startswith("INVITE") and call.mine(m))
     assert "SAVPF" in offer.body and "a=setup:actpass" in offer.body, offer.body
+    named = re.search("a=ssrc:.*", call.ok2.body).group()
+    assert named in offer.body, f"{named} is another stream now: {offer.body}"
     back.send(sbc.reply(offer, 200, "OK", webrtc_sdp(0, "active")))
     sbc.wait(lambda m: m.start.startswith("ACK") and call.mine(m))
 

@@ -50,6 +50,14 @@ static int set_up(void **state)
 	return 0;
 }
 
+static int tear_down(void **state)
+{
+	(void)state;
+	legs[0].sender = sender_unref(legs[0].sender);
+	legs[1].sender = sender_unref(legs[1].sender);
+	return 0;
+}
+
 static size_t rtp(uint8_t *packet, uint8_t type, uint16_t sequence)
 {
 	memset(packet, 0, 172);
@@ -164,8 +172,8 @@ static void put(uint8_t *bytes, uint32_t word)
 
 static void own_streams(void)
 {
-	assert_int_equal(sender_init(&legs[0].sender), 0);
-	assert_int_equal(sender_init(&legs[1].sender), 0);
+	assert_int_equal(sender_create(&legs[0].sender), 0);
+	assert_int_equal(sender_create(&legs[1].sender), 0);
 	legs[0].ops = &ops;
 }
 
@@ -190,11 +198,11 @@ static void what_leaves_is_one_stream_of_ours(void **state)
 	own_streams();
 	assert_true(speak(7, 100));
 	first = (uint16_t)(arrived[2] << 8 | arrived[3]);
-	assert_int_equal(relay_word_at(arrived + 8), legs[1].sender.ssrc);
+	assert_int_equal(relay_word_at(arrived + 8), legs[1].sender->ssrc);
 	assert_int_equal(arrived[1], 96);
 	assert_true(speak(8, 9000));
 	assert_int_equal((uint16_t)((arrived[2] << 8 | arrived[3]) - first), 1);
-	assert_int_equal(relay_word_at(arrived + 8), legs[1].sender.ssrc);
+	assert_int_equal(relay_word_at(arrived + 8), legs[1].sender->ssrc);
 	assert_int_equal(arrived[1], 0x80 | 96);
 	assert_false(speak(7, 99)); /* of the one before */
 	assert_int_equal(receipts[1].dropped_other, 1);
@@ -213,20 +221,20 @@ static void reports_find_the_stream_that_is_sent_there_now(void **state)
 	(void)state;
 	own_streams();
 	assert_true(speak(7, 100));
-	put(report + 8, legs[1].sender.ssrc);
+	put(report + 8, legs[1].sender->ssrc);
 	put(report + 16, (uint32_t)(arrived[2] << 8 | arrived[3]));
 	relay_rtcp(&legs[1], report, 32);
 	assert_int_equal(arrived_rtcp, 1);
 	assert_int_equal(arrived_length, 32);
-	assert_int_equal(relay_word_at(arrived + 4), legs[0].sender.ssrc);
+	assert_int_equal(relay_word_at(arrived + 4), legs[0].sender->ssrc);
 	assert_int_equal(relay_word_at(arrived + 8), 7);
 	assert_int_equal(relay_word_at(arrived + 16), 100);
 	assert_true(receipts[1].reported);
 
 	assert_true(speak(8, 9000)); /* the same report comes again, about the one before */
 	memcpy(report, (const uint8_t[]){ 0x81, 201, 0, 7 }, 4);
-	put(report + 8, legs[1].sender.ssrc);
-	put(report + 16, legs[1].sender.next - 2);
+	put(report + 8, legs[1].sender->ssrc);
+	put(report + 16, legs[1].sender->next - 2);
 	relay_rtcp(&legs[1], report, 32);
 	assert_int_equal(arrived_length, 8);
 }
@@ -246,7 +254,7 @@ static void a_senders_report_tells_of_our_stream(void **state)
 	put(report + 20, 5000);
 	relay_rtcp(&legs[0], report, 28);
 	assert_int_equal(arrived_length, 28);
-	assert_int_equal(relay_word_at(arrived + 4), legs[1].sender.ssrc);
+	assert_int_equal(relay_word_at(arrived + 4), legs[1].sender->ssrc);
 	assert_int_equal(relay_word_at(arrived + 16), out + 50);
 	assert_int_equal(relay_word_at(arrived + 20), 2);
 	assert_int_equal(relay_word_at(arrived + 24), 2 * 160);
@@ -261,10 +269,10 @@ static void an_ssrc_that_the_peer_has_too_is_left_with_a_bye(void **state)
 
 	(void)state;
 	own_streams();
-	before = legs[0].sender.ssrc;
+	before = legs[0].sender->ssrc;
 	assert_true(speak(before, 100));
 	assert_int_equal(arrived_rtcp, 1);
-	assert_int_not_equal(legs[0].sender.ssrc, before);
+	assert_int_not_equal(legs[0].sender->ssrc, before);
 	assert_int_equal(arrived_rtcp, 1);
 }
 
@@ -312,22 +320,22 @@ static void random_packets_never_leave_their_buffer(void **state)
 	assert_true(arrived_rtp > 0); /* one in 128 has the number that is agreed */
 }
 
+#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(first_bytes_fall_into_their_classes, set_up),
-		cmocka_unit_test_setup(
-			a_packet_gets_the_other_sides_payload_number_and_keeps_its_marker, set_up),
-		cmocka_unit_test_setup(a_payload_number_that_was_not_agreed_is_dropped_and_counted,
-				       set_up),
-		cmocka_unit_test_setup(lying_lengths_are_dropped, set_up),
-		cmocka_unit_test_setup(rtcp_compounds_must_fill_their_datagram, set_up),
-		cmocka_unit_test_setup(a_closed_leg_and_a_leg_without_keys_drop, set_up),
-		cmocka_unit_test_setup(what_leaves_is_one_stream_of_ours, set_up),
-		cmocka_unit_test_setup(reports_find_the_stream_that_is_sent_there_now, set_up),
-		cmocka_unit_test_setup(a_senders_report_tells_of_our_stream, set_up),
-		cmocka_unit_test_setup(an_ssrc_that_the_peer_has_too_is_left_with_a_bye, set_up),
-		cmocka_unit_test_setup(random_packets_never_leave_their_buffer, set_up),
+		T(first_bytes_fall_into_their_classes),
+		T(a_packet_gets_the_other_sides_payload_number_and_keeps_its_marker),
+		T(a_payload_number_that_was_not_agreed_is_dropped_and_counted),
+		T(lying_lengths_are_dropped),
+		T(rtcp_compounds_must_fill_their_datagram),
+		T(a_closed_leg_and_a_leg_without_keys_drop),
+		T(what_leaves_is_one_stream_of_ours),
+		T(reports_find_the_stream_that_is_sent_there_now),
+		T(a_senders_report_tells_of_our_stream),
+		T(an_ssrc_that_the_peer_has_too_is_left_with_a_bye),
+		T(random_packets_never_leave_their_buffer),
 	};
 
 	return cmocka_run_group_tests_name("media/relay", tests, NULL, NULL);

@@ -15,7 +15,7 @@
 #define CLOCK 8000
 #define TICKS 160 /* of a packet of 20 ms */
 
-static struct sender sender;
+static struct sender *sender;
 static uint64_t now_ns;
 static struct packet {
 	uint8_t bytes[RELAY_BUFFER];
@@ -35,7 +35,15 @@ static int set_up(void **state)
 	now_ns = 1000 * MS;
 	one = (struct phone){ .ssrc = 1, .timestamp = 5000, .number = 500 };
 	two = (struct phone){ .ssrc = 2, .timestamp = 0xffffff00, .number = 65000 };
-	return sender_init(&sender);
+	sender = sender_unref(sender);
+	return sender_create(&sender);
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	sender = sender_unref(sender);
+	return 0;
 }
 
 static bool put(uint32_t ssrc, uint16_t number, uint32_t timestamp)
@@ -45,8 +53,8 @@ static bool put(uint32_t ssrc, uint16_t number, uint32_t timestamp)
 	stream_header(&stream, out.bytes, 8, timestamp);
 	memset(out.bytes + STREAM_HEADER, (int)number, TICKS);
 	out.length = STREAM_HEADER + TICKS;
-	return sender_goes_on(&sender, out.bytes, out.length, now_ns) ||
-	       sender_weigh(&sender, out.bytes, out.length, now_ns, CLOCK);
+	return sender_goes_on(sender, out.bytes, out.length, now_ns) ||
+	       sender_weigh(sender, out.bytes, out.length, now_ns, CLOCK);
 }
 
 static void speak(struct phone *phone)
@@ -73,18 +81,35 @@ static bool marked(void)
 
 static void an_ssrc_is_ours_and_begins_where_a_wrap_is_far(void **state)
 {
-	struct sender other;
+	struct sender *other;
 
 	for (unsigned i = 0; i < 1000; i++) {
 		(void)set_up(state);
-		assert_int_not_equal(sender.ssrc, 0);
-		assert_int_not_equal(sender.ssrc, sender.spare);
-		assert_in_range(sender.next, SENDER_CYCLE + SENDER_WINDOW, SENDER_CYCLE + 0x7fff);
+		assert_int_not_equal(sender->ssrc, 0);
+		assert_int_not_equal(sender->ssrc, sender->spare);
+		assert_in_range(sender->next, SENDER_CYCLE + SENDER_WINDOW, SENDER_CYCLE + 0x7fff);
 	}
-	assert_int_equal(sender_init(&other), 0);
-	assert_int_not_equal(other.ssrc, sender.ssrc);
-	assert_string_not_equal(other.cname, sender.cname);
-	assert_int_equal(strlen(sender.cname), SENDER_CNAME);
+	assert_int_equal(sender_create(&other), 0);
+	assert_int_not_equal(other->ssrc, sender->ssrc);
+	assert_string_not_equal(other->cname, sender->cname);
+	assert_int_equal(strlen(sender->cname), SENDER_CNAME);
+	sender_unref(other);
+}
+
+static void it_goes_on_for_the_leg_that_takes_anothers_place(void **state)
+{
+	struct sender *second = sender_ref(sender);
+	uint16_t last;
+
+	(void)state;
+	speak(&one);
+	last = number();
+	assert_null(sender_unref(sender));
+	sender = second;
+	speak(&two);
+	assert_int_equal((uint16_t)(number() - last), 1);
+	assert_null(sender_ref(NULL));
+	assert_null(sender_unref(NULL));
 }
 
 static void one_source_keeps_all_but_three_offsets(void **state)
@@ -94,7 +119,7 @@ static void one_source_keeps_all_but_three_offsets(void **state)
 
 	(void)state;
 	one.number = 65500; /* over its wrap, and over that of ours */
-	sender.next = SENDER_CYCLE + 65400;
+	sender->next = SENDER_CYCLE + 65400;
 	one.timestamp = 0xfffffff0;
 	speak(&one);
 	assert_false(marked());
@@ -104,12 +129,12 @@ static void one_source_keeps_all_but_three_offsets(void **state)
 		speak(&one);
 		assert_int_equal(number(), (uint16_t)(65500 + i + shift));
 		assert_int_equal(timestamp(), 0xfffffff0 + i * TICKS + time_shift);
-		assert_int_equal(relay_word_at(out.bytes + 8), sender.ssrc);
+		assert_int_equal(relay_word_at(out.bytes + 8), sender->ssrc);
 		assert_int_equal(out.bytes[1], 8);
 		assert_int_equal(out.bytes[STREAM_HEADER], (uint8_t)(65500 + i));
 	}
-	assert_int_equal(sender.packets, 400);
-	assert_int_equal(sender.octets, 400 * TICKS);
+	assert_int_equal(sender->packets, 400);
+	assert_int_equal(sender->octets, 400 * TICKS);
 }
 
 static void loss_order_and_copies_stay_as_they_are(void **state)
@@ -157,7 +182,7 @@ static void another_source_goes_on_in_numbers_and_in_time(void **state)
 	assert_int_equal((uint16_t)(number() - last), 1);
 	assert_int_equal(timestamp() - time, 3020 * 8);
 	assert_true(marked());
-	assert_int_equal(relay_word_at(out.bytes + 8), sender.ssrc);
+	assert_int_equal(relay_word_at(out.bytes + 8), sender->ssrc);
 	speak(&two);
 	assert_int_equal((uint16_t)(number() - last), 2);
 	assert_int_equal(timestamp() - time, 3040 * 8);
@@ -313,11 +338,11 @@ static void new_keys_do_not_begin_just_before_a_wrap(void **state)
 {
 	(void)state;
 	speak(&one);
-	sender_new_keys(&sender);
-	assert_int_equal((uint16_t)sender.next, (uint16_t)(number() + 1));
-	sender.now.shift += 65530 - sender.next;
-	sender.next = 65530;
-	sender_new_keys(&sender);
+	sender_new_keys(sender);
+	assert_int_equal((uint16_t)sender->next, (uint16_t)(number() + 1));
+	sender->now.shift += 65530 - sender->next;
+	sender->next = 65530;
+	sender_new_keys(sender);
 	assert_false(put(1, 500, 5000)); /* a copy, under other keys */
 	speak(&one);
 	assert_int_equal(number(), 0);
@@ -327,25 +352,25 @@ static void new_keys_do_not_begin_just_before_a_wrap(void **state)
 
 static void another_one_with_our_ssrc_makes_us_choose_again_but_an_echo_does_not(void **state)
 {
-	uint32_t before = sender.ssrc;
+	uint32_t before = sender->ssrc;
 
 	(void)state;
 	speak(&one);
-	assert_false(sender_collides(&sender, number()));
-	assert_int_equal(sender.ssrc, before);
-	assert_true(sender_collides(&sender, (uint16_t)(number() + 10)));
-	assert_int_not_equal(sender.ssrc, before);
-	assert_int_equal(sender.packets, 0);
-	assert_false(sender_collides(&sender, (uint16_t)(number() + 10)));
+	assert_false(sender_collides(sender, number()));
+	assert_int_equal(sender->ssrc, before);
+	assert_true(sender_collides(sender, (uint16_t)(number() + 10)));
+	assert_int_not_equal(sender->ssrc, before);
+	assert_int_equal(sender->packets, 0);
+	assert_false(sender_collides(sender, (uint16_t)(number() + 10)));
 	speak(&one);
-	assert_int_equal(relay_word_at(out.bytes + 8), sender.ssrc);
+	assert_int_equal(relay_word_at(out.bytes + 8), sender->ssrc);
 
 	(void)set_up(state);
-	before = sender.ssrc;
-	sender_avoid(&sender, before + 1);
-	assert_int_equal(sender.ssrc, before);
-	sender_avoid(&sender, before);
-	assert_int_not_equal(sender.ssrc, before);
+	before = sender->ssrc;
+	sender_avoid(sender, before + 1);
+	assert_int_equal(sender->ssrc, before);
+	sender_avoid(sender, before);
+	assert_int_not_equal(sender->ssrc, before);
 }
 
 /* ---- sources that do as they like ---- */
@@ -398,7 +423,7 @@ static uint32_t misbehave(struct phone *phone, uint32_t *epoch, uint16_t *ret_nu
 
 static uint32_t extended(uint16_t ours)
 {
-	return sender.next - 1 - (uint16_t)((uint16_t)(sender.next - 1) - ours);
+	return sender->next - 1 - (uint16_t)((uint16_t)(sender->next - 1) - ours);
 }
 
 static void no_number_is_sealed_twice_whatever_sources_do(void **state)
@@ -414,7 +439,7 @@ static void no_number_is_sealed_twice_whatever_sources_do(void **state)
 	assert_int_equal(srtp_pair_create(&pair, &keys), 0);
 	assert_int_equal(srtp_pair_create(&peer, &keys), 0);
 	memset(sent, 0, sizeof(sent));
-	for (unsigned n = 0; n < 50000 && sender.next < SENT_MAX + SENDER_CYCLE - 4000; n++) {
+	for (unsigned n = 0; n < 50000 && sender->next < SENT_MAX + SENDER_CYCLE - 4000; n++) {
 		unsigned which = any(50) < 5;
 		struct phone *phone = which ? &two : &one;
 		uint16_t theirs;
@@ -465,29 +490,28 @@ static void roll_over_goes_on_through_wraps_and_sources(void **state)
 	srtp_pair_destroy(peer);
 }
 
+#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(an_ssrc_is_ours_and_begins_where_a_wrap_is_far, set_up),
-		cmocka_unit_test_setup(one_source_keeps_all_but_three_offsets, set_up),
-		cmocka_unit_test_setup(loss_order_and_copies_stay_as_they_are, set_up),
-		cmocka_unit_test_setup(what_comes_before_the_first_packet_has_a_number_too, set_up),
-		cmocka_unit_test_setup(another_source_goes_on_in_numbers_and_in_time, set_up),
-		cmocka_unit_test_setup(the_next_source_does_not_begin_within_the_last_packet,
-				       set_up),
-		cmocka_unit_test_setup(what_comes_late_of_the_source_before_is_dropped, set_up),
-		cmocka_unit_test_setup(a_source_that_returns_keeps_its_time_if_that_went_on,
-				       set_up),
-		cmocka_unit_test_setup(a_digit_between_packets_of_speech_stays_one, set_up),
-		cmocka_unit_test_setup(numbers_that_begin_anew_go_on, set_up),
-		cmocka_unit_test_setup(a_long_silence_of_the_network_stays_loss, set_up),
-		cmocka_unit_test_setup(a_stray_packet_changes_nothing, set_up),
-		cmocka_unit_test_setup(new_keys_do_not_begin_just_before_a_wrap, set_up),
-		cmocka_unit_test_setup(
-			another_one_with_our_ssrc_makes_us_choose_again_but_an_echo_does_not,
-			set_up),
-		cmocka_unit_test_setup(no_number_is_sealed_twice_whatever_sources_do, set_up),
-		cmocka_unit_test_setup(roll_over_goes_on_through_wraps_and_sources, set_up),
+		T(an_ssrc_is_ours_and_begins_where_a_wrap_is_far),
+		T(it_goes_on_for_the_leg_that_takes_anothers_place),
+		T(one_source_keeps_all_but_three_offsets),
+		T(loss_order_and_copies_stay_as_they_are),
+		T(what_comes_before_the_first_packet_has_a_number_too),
+		T(another_source_goes_on_in_numbers_and_in_time),
+		T(the_next_source_does_not_begin_within_the_last_packet),
+		T(what_comes_late_of_the_source_before_is_dropped),
+		T(a_source_that_returns_keeps_its_time_if_that_went_on),
+		T(a_digit_between_packets_of_speech_stays_one),
+		T(numbers_that_begin_anew_go_on),
+		T(a_long_silence_of_the_network_stays_loss),
+		T(a_stray_packet_changes_nothing),
+		T(new_keys_do_not_begin_just_before_a_wrap),
+		T(another_one_with_our_ssrc_makes_us_choose_again_but_an_echo_does_not),
+		T(no_number_is_sealed_twice_whatever_sources_do),
+		T(roll_over_goes_on_through_wraps_and_sources),
 	};
 
 	return cmocka_run_group_tests_name("media/sender", tests, NULL, NULL);

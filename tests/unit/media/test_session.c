@@ -2375,6 +2375,69 @@ static unsigned packets_within(int fd, mono_ms ms)
 	return count;
 }
 
+struct heard {
+	uint32_t ssrc, timestamp;
+	uint16_t number;
+};
+
+/* So many more packets of the one stream, of which `last` was the newest (ssrc 0: none was). */
+static void hear_stream(int fd, unsigned count, struct heard *last)
+{
+	uint8_t packet[300];
+
+	for (; count > 0; count--) {
+		struct pollfd wait = { .fd = fd, .events = POLLIN };
+		struct heard now;
+
+		assert_int_equal(poll(&wait, 1, PATIENCE_MS), 1);
+		assert_true(recv(fd, packet, sizeof(packet), 0) > 12);
+		now.number = (uint16_t)(packet[2] << 8 | packet[3]);
+		memcpy(&now.timestamp, packet + 4, 4);
+		memcpy(&now.ssrc, packet + 8, 4);
+		now.timestamp = ntohl(now.timestamp);
+		if (last->ssrc != 0) {
+			assert_int_equal(now.ssrc, last->ssrc);
+			assert_int_equal((uint16_t)(now.number - last->number), 1);
+			assert_true((int32_t)(now.timestamp - last->timestamp) >= 0);
+		}
+		*last = now;
+	}
+}
+
+/* As a transfer has it: another port of ours, and for a moment both send. */
+static void who_stays_hears_one_stream_through_two_sessions(void **state)
+{
+	struct media_session_options options = { .kind = { MEDIA_LEG_RTP, MEDIA_LEG_LOCAL },
+						 .local = tone_600,
+						 .name = "test",
+						 .replaces = true,
+						 .on_event = on_event };
+	struct party *first = party_create(MEDIA_LEG_RTP, MEDIA_LEG_LOCAL, &tone_440);
+	struct party *second = test_calloc(1, sizeof(*second));
+	struct heard last = { .ssrc = 0 };
+	char offer[200];
+	uint16_t own;
+	int fd = open_phone(&own);
+
+	(void)state;
+	(void)snprintf(offer, sizeof(offer),
+		       "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\n"
+		       "m=audio %u RTP/AVP 8\r\n",
+		       own);
+	(void)answered(first, offer);
+	hear_stream(fd, 10, &last);
+	options.before[MEDIA_A] = first->sdp[MEDIA_EV_ANSWER][MEDIA_A];
+	options.streams[MEDIA_A] = (struct media_stream){ first->session, MEDIA_A };
+	options.arg = second;
+	assert_int_equal(media_session_create(&second->session, engines[0], &options), 0);
+	(void)answered(second, offer);
+	hear_stream(fd, 20, &last);
+	party_destroy(first);
+	hear_stream(fd, 20, &last);
+	party_destroy(second);
+	close(fd);
+}
+
 static void who_never_sends_is_not_sent_to_for_long(void **state)
 {
 	struct party *player = party_create(MEDIA_LEG_RTP, MEDIA_LEG_LOCAL, &tone_440);
@@ -2489,6 +2552,11 @@ static void the_stream_of_a_webrtc_side_is_named_and_stays(void **state)
 	struct party *caller = phone(MEDIA_LEG_WEBRTC, &tone_440);
 	struct party *callee = phone(MEDIA_LEG_WEBRTC, &tone_600);
 	struct party *relay = party_create(MEDIA_LEG_WEBRTC, MEDIA_LEG_WEBRTC, NULL);
+	struct media_session_options options = { .kind = { MEDIA_LEG_WEBRTC, MEDIA_LEG_WEBRTC },
+						 .name = "test",
+						 .replaces = true,
+						 .on_event = on_event };
+	struct party *heir;
 	char told[2][512];
 	unsigned ssrc;
 
@@ -2501,9 +2569,16 @@ static void the_stream_of_a_webrtc_side_is_named_and_stays(void **state)
 	connect_through(caller, relay, callee);
 	assert_string_equal(line_of(relay->sdp[MEDIA_EV_ANSWER][MEDIA_A], "a=ssrc:"), told[0]);
 	assert_string_equal(line_of(relay->sdp[MEDIA_EV_OFFER][MEDIA_B], "a=ssrc:"), told[1]);
+	options.streams[MEDIA_B] = (struct media_stream){ relay->session, MEDIA_A };
+	options.arg = heir = test_calloc(1, sizeof(*heir)); /* the peer of A stays, as its B */
+	assert_int_equal(media_session_create(&heir->session, engines[0], &options), 0);
+	party_destroy(relay);
+	assert_int_equal(media_offer(heir->session, MEDIA_A, offer_of(callee)), 0);
+	await_event(heir, MEDIA_EV_OFFER, MEDIA_B, 1);
+	assert_string_equal(line_of(heir->sdp[MEDIA_EV_OFFER][MEDIA_B], "a=ssrc:"), told[0]);
+	party_destroy(heir);
 	party_destroy(caller);
 	party_destroy(callee);
-	party_destroy(relay);
 	relay = party_create(MEDIA_LEG_RTP, MEDIA_LEG_SDES, NULL);
 	assert_int_equal(media_offer(relay->session, MEDIA_A, OFFER_OF(AUDIO)), 0);
 	await_event(relay, MEDIA_EV_OFFER, MEDIA_B, 1);
@@ -2667,6 +2742,7 @@ int main(void)
 		cmocka_unit_test(header_extensions_cross_if_both_sides_take_them),
 		cmocka_unit_test(the_mid_is_told_each_webrtc_side_by_itself),
 		cmocka_unit_test(the_stream_of_a_webrtc_side_is_named_and_stays),
+		cmocka_unit_test(who_stays_hears_one_stream_through_two_sessions),
 		cmocka_unit_test(a_stream_that_is_taken_away_is_hold_for_the_other_side),
 		cmocka_unit_test(every_legal_change_of_a_dialog_is_answered),
 	};

@@ -60,7 +60,7 @@ static int set_up(void **state)
 	relay_leg_init(&legs[0], &legs[1], &receipts[0]);
 	relay_leg_init(&legs[1], &legs[0], &receipts[1]);
 	legs[1].ops = &ops;
-	assert_int_equal(sender_init(&legs[1].sender), 0);
+	assert_int_equal(sender_create(&legs[1].sender), 0);
 	got_count = 0;
 	told = 0;
 	memset(&way, 0, sizeof(way));
@@ -73,6 +73,7 @@ static int tear_down(void **state)
 {
 	(void)state;
 	legs[0].transcoder = transcoder = transcoder_destroy(transcoder);
+	legs[1].sender = sender_unref(legs[1].sender);
 	wheel = timer_wheel_destroy(wheel);
 	return 0;
 }
