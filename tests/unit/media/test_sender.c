@@ -439,6 +439,7 @@ static void no_number_is_sealed_twice_whatever_sources_do(void **state)
 	assert_int_equal(srtp_pair_create(&pair, &keys), 0);
 	assert_int_equal(srtp_pair_create(&peer, &keys), 0);
 	memset(sent, 0, sizeof(sent));
+	sender->next = SENDER_CYCLE + 1000; /* all of them have a place in `sent` */
 	for (unsigned n = 0; n < 50000 && sender->next < SENT_MAX + SENDER_CYCLE - 4000; n++) {
 		unsigned which = any(50) < 5;
 		struct phone *phone = which ? &two : &one;
@@ -460,7 +461,7 @@ static void no_number_is_sealed_twice_whatever_sources_do(void **state)
 		assert_int_equal(out.length, STREAM_HEADER + TICKS);
 		assert_int_equal(out.bytes[STREAM_HEADER], (uint8_t)theirs);
 	}
-	assert_true(opened > 15000);
+	assert_true(opened > 10000);
 	assert_true(refused < opened / 20);
 	srtp_pair_destroy(pair);
 	srtp_pair_destroy(peer);
