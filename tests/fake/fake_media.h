@@ -20,7 +20,7 @@ struct media_session {
 	void *arg;
 
 	unsigned offers, answers, starts, rollbacks, turns, records, established;
-	bool settled;   /* the last turn was */
+	bool settled; /* the last turn was */
 	char near[2][64];
 	char digits[2]; /* last given to each side */
 	unsigned digit_ms;

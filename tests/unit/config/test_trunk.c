@@ -208,9 +208,10 @@ static void dialling_an_unknown_trunk_gets_the_likely_one(void **state)
 
 static void whence_media_is_learned_is_one_of_three_words(void **state)
 {
-	struct config *config = expect_config(BASE "trunks: [{ name: a, uris: sip:pbx },\n"
-					    "         { name: b, uris: sip:pbx, latching: off },\n"
-					    "         { name: c, uris: sip:pbx, latching: any }]\n");
+	struct config *config =
+		expect_config(BASE "trunks: [{ name: a, uris: sip:pbx },\n"
+				   "         { name: b, uris: sip:pbx, latching: off },\n"
+				   "         { name: c, uris: sip:pbx, latching: any }]\n");
 
 	(void)state;
 	assert_int_equal(config->trunks[0].latching, LATCHING_SIGNALLED);
