@@ -46,9 +46,11 @@ class Peer:
         try:
             while True:
                 while b"\r\n\r\n" in data:
-                    head, _, data = data.partition(b"\r\n\r\n")
-                    message = parse(head, b"")
-                    data = data[int(message.get("content-length") or 0):]
+                    head, _, rest = data.partition(b"\r\n\r\n")
+                    size = int(parse(head, b"").get("content-length") or 0)
+                    if len(rest) < size:
+                        break
+                    message, data = parse(head, rest[:size]), rest[size:]
                     if message.status >= (200 if final else 100):
                         return message
                 chunk = self.sock.recv(65536)
