@@ -3,13 +3,17 @@
  * phones through one media thread, over loopback, paced as speech is (50
  * packets a second and direction). The phones run on another thread; only the
  * relay's thread is measured (its CPU time from the kernel's scheduler). Beside a
- * call's set-up stand two bare handshakes, beside transcoding the codecs alone. */
+ * call's set-up stand two bare handshakes, beside transcoding the codecs alone. And what a
+ * stranger's STUN costs. */
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <malloc.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include "bare_dtls.h"
 #include "base/log.h"
 #include "codec_cost.h"
@@ -35,7 +39,16 @@ struct way {
 	const char *codecs[2]; /* NULL: the usual ones */
 };
 
+/* What a stranger sends: RFC 8489 5. */
+struct stranger {
+	const char *name;
+	uint16_t type;
+	bool integrity;     /* of 20 made-up bytes; else there is none */
+	uint16_t user_room; /* the length that USERNAME says it has; 0: the right one */
+};
+
 static unsigned call_count = 200;
+static char told[8192]; /* the last answer of the relay */
 static struct media_engine *relay_engine, *phone_engine;
 static int relay_thread;
 
@@ -62,8 +75,10 @@ static void on_event(struct media_session *session, const struct media_event *ev
 		must(media_offer(self->callee->session, MEDIA_A, event->sdp), "offer");
 	else if (event->type == MEDIA_EV_ANSWER && self == self->callee)
 		must(media_answer(self->relay->session, MEDIA_B, event->sdp), "answer");
-	else if (event->type == MEDIA_EV_ANSWER)
+	else if (event->type == MEDIA_EV_ANSWER) {
+		(void)snprintf(told, sizeof(told), "%s", event->sdp);
 		must(media_answer(self->caller->session, MEDIA_A, event->sdp), "answer");
+	}
 }
 
 static void make(struct call *call, struct party *party, struct media_engine *engine,
@@ -255,6 +270,105 @@ static void compare_codecs(double ns, double passed_ns)
 	(void)fflush(stdout);
 }
 
+static size_t add_attribute(uint8_t *packet, size_t at, uint16_t type, const void *value,
+			    uint16_t length, uint16_t says)
+{
+	const uint16_t head[] = { htons(type), htons(says) };
+
+	memcpy(packet + at, head, sizeof(head));
+	memcpy(packet + at + sizeof(head), value, length);
+	return at + sizeof(head) + (length + 3u) / 4 * 4;
+}
+
+/* A check as a peer would send it, with our user name. */
+static size_t make_check(const struct stranger *stranger, uint8_t packet[static 512])
+{
+	const uint32_t cookie = htonl(0x2112a442);
+	const char *ufrag = strstr(told, "a=ice-ufrag:") + strlen("a=ice-ufrag:");
+	char user[300];
+	uint16_t length, kind = htons(stranger->type);
+	size_t at = 20;
+
+	(void)snprintf(user, sizeof(user), "%.*s:peer", (int)strcspn(ufrag, "\r\n"), ufrag);
+	length = (uint16_t)strlen(user);
+	memset(packet, 0, 512);
+	memcpy(packet, &kind, sizeof(kind));
+	memcpy(packet + 4, &cookie, sizeof(cookie));
+	at = add_attribute(packet, at, /* USERNAME */ 6, user, length,
+			   stranger->user_room > 0 ? stranger->user_room : length);
+	if (stranger->integrity)
+		at = add_attribute(packet, at, /* MESSAGE-INTEGRITY */ 8, told, 20, 20);
+	length = htons((uint16_t)(at - 20));
+	memcpy(packet + 2, &length, sizeof(length));
+	return at;
+}
+
+/* ns of the relay's thread a packet, at 1 MB a second; nobody answers one. */
+static double flood(const struct stranger *stranger, size_t *ret_length)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	unsigned sent = 0, due, each;
+	uint8_t packet[512], answer[512];
+	uint64_t idle, cpu;
+	mono_ms began;
+
+	*ret_length = make_check(stranger, packet);
+	each = (unsigned)(1000 / *ret_length); /* a millisecond */
+	to.sin_port = htons((uint16_t)atoi(strstr(told, "m=audio ") + strlen("m=audio ")));
+	idle = cpu_ns(relay_thread);
+	run_for(1000);
+	idle = cpu_ns(relay_thread) - idle;
+	began = clock_now();
+	cpu = cpu_ns(relay_thread);
+	while (clock_now() - began < 1000) {
+		due = (unsigned)(clock_now() - began + 1) * each;
+		for (; sent < due; sent++) {
+			packet[12] = (uint8_t)sent; /* of the transaction's number */
+			packet[13] = (uint8_t)(sent >> 8);
+			must(sendto(fd, packet, *ret_length, 0, (struct sockaddr *)&to,
+				    sizeof(to)) < 0,
+			     "sendto");
+		}
+		turn(1);
+	}
+	run_for(100);
+	cpu = cpu_ns(relay_thread) - cpu;
+	must(recv(fd, answer, sizeof(answer), MSG_DONTWAIT) >= 0, "a stranger was answered");
+	close(fd);
+	return cpu > idle ? (double)(cpu - idle) / sent : 0;
+}
+
+static void measure_strangers(const char *ice)
+{
+	static const struct stranger strangers[] = {
+		{ .name = "no integrity", .type = 0x0001 },
+		{ .name = "wrong integrity", .type = 0x0001, .integrity = true },
+		{ .name = "lying lengths", .type = 0x0001, .integrity = true, .user_room = 0xfff0 },
+		{ .name = "spoofed response", .type = 0x0101, .integrity = true },
+	};
+	const struct way way = { .a = MEDIA_LEG_WEBRTC, .b = MEDIA_LEG_RTP };
+	unsigned before = call_count;
+	struct call *call = calloc(1, sizeof(*call));
+
+	must(call ? 0 : -1, "memory");
+	call_count = 1;
+	place(call, &way);
+	await_flow(call);
+	for (size_t i = 0; i < ARRAY_SIZE(strangers); i++) {
+		size_t length;
+		double ns = flood(&strangers[i], &length);
+
+		(void)printf("STUN of a stranger, %s ICE, %-16s %5.2f us CPU per packet of %zu "
+			     "bytes, at 1 MB/s, no answer\n",
+			     ice, strangers[i].name, ns / 1000, length);
+		(void)fflush(stdout);
+	}
+	end(call);
+	call_count = before;
+}
+
 static void start(const struct media_engine_options *options)
 {
 	must(media_engine_create(&relay_engine, options), "engine");
@@ -273,6 +387,7 @@ static void measure_full(const struct media_engine_options *options)
 	start(options);
 	for (size_t i = 0; i < ARRAY_SIZE(ways); i++)
 		(void)measure(&ways[i], &set_up);
+	measure_strangers("full");
 	relay_engine = media_engine_destroy(relay_engine);
 }
 
@@ -295,6 +410,7 @@ static void measure_lite(const struct media_engine_options *options)
 	(void)measure(&to_ice, &set_up);
 	compare_set_up(set_up);
 	compare_codecs(measure(&opus, &set_up), passed);
+	measure_strangers("lite");
 	relay_engine = media_engine_destroy(relay_engine);
 }
 
