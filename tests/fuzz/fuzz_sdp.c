@@ -37,11 +37,12 @@ static bool is_ours_to_write(const struct media_desc *desc)
 /* No line is smuggled in or lost. */
 static void write_and_read(const struct media_desc *desc)
 {
-	struct media_desc *again;
+	struct media_desc *again = NULL;
 	const char *why;
 	char *written = sdp_write(desc, 1, 1);
 
-	must(written && !sdp_parse(written, &again, &why));
+	must(written);
+	must(!sdp_parse(written, &again, &why));
 	must(again->section_count == desc->section_count);
 	must(again->codec_count == desc->codec_count);
 	for (unsigned i = 0; i < desc->codec_count; i++)
