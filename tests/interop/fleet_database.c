@@ -179,6 +179,9 @@ static void tables_of_version_1_are_brought_up_to_date(void **state)
 	assert_int_equal(fleet_sql_prepare(pg, soon(), &version), 0);
 	assert_int_equal(version, 3);
 	assert_int_equal(value("SELECT count(*) FROM breakout.told WHERE tenant = ''"), 1);
+	must("ALTER TABLE breakout.told DROP COLUMN core");
+	assert_int_equal(fleet_sql_prepare(pg, soon(), &version), 0);
+	assert_int_equal(value("SELECT core FROM breakout.told"), 0);
 }
 
 static void tables_of_version_2_get_those_of_added_numbers(void **state)
@@ -863,7 +866,7 @@ static const struct deed {
 	int (*work)(void);
 	unsigned statements;
 } deeds[] = {
-	{ "prepare", do_prepare, 3 },
+	{ "prepare", do_prepare, 4 },
 	{ "join", do_join, 7 },
 	{ "beat", do_beat, 1 },
 	{ "look", do_look, 3 },
