@@ -222,7 +222,7 @@ bool fleet_reaches_store(const struct fleet *fleet)
 	mono_ms doubted = atomic_load(&fleet->doubted);
 
 	return atomic_load(&fleet->reaches) &&
-	       (!doubted || atomic_load(&fleet->answered) > doubted);
+	       (!doubted || atomic_load(&fleet->answered) >= doubted);
 }
 
 void fleet_doubt(struct fleet *fleet)

@@ -89,8 +89,10 @@ static const char migrate[] =
 	" UPDATE breakout.fleet SET tables = 3 WHERE tables IN (1, 2); END $$;";
 
 /* At which core, since there may be others: 0, not known. Nodes that do not know of it go on
- * beside those that do. */
+ * beside those that do. Behind somebody who reads the table for long (a dump) it does not wait:
+ * the server would go on with that when we are gone, and let all nodes wait behind us. */
 static const char add_core[] =
+	"SET LOCAL lock_timeout = 500;"
 	"SELECT pg_advisory_xact_lock(7367628);"
 	"ALTER TABLE breakout.told ADD COLUMN IF NOT EXISTS core bigint NOT NULL DEFAULT 0;";
 

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include "base/log.h"
 #include "registrar/upsert.h"
 
 #define FLUSH_MS 100 /* how long the store may lag behind */

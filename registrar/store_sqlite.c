@@ -145,16 +145,30 @@ static int make_tables(sqlite3 *db, int version)
 }
 
 /* An SQLite code. */
-static int make_column(sqlite3 *db)
+static int look_for_column(sqlite3 *db, bool *ret_there)
 {
 	sqlite3_stmt *statement = NULL;
 	int code = sqlite3_prepare_v2(db, has_core, -1, &statement, NULL);
-	bool there = false;
 
-	if (code == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW)
-		there = sqlite3_column_int(statement, 0) > 0;
+	if (code == SQLITE_OK)
+		code = sqlite3_step(statement);
+	*ret_there = code == SQLITE_ROW && sqlite3_column_int(statement, 0) > 0;
 	sqlite3_finalize(statement);
-	return code == SQLITE_OK && !there ? sqlite3_exec(db, add_core, NULL, NULL, NULL) : code;
+	return code == SQLITE_ROW ? SQLITE_OK : code;
+}
+
+/* An SQLite code. The daemon and its watchdog may both be about it. */
+static int make_column(sqlite3 *db)
+{
+	bool there;
+	int code = look_for_column(db, &there);
+
+	if (code == SQLITE_OK && !there) {
+		code = sqlite3_exec(db, add_core, NULL, NULL, NULL);
+		if (code != SQLITE_OK && look_for_column(db, &there) == SQLITE_OK && there)
+			code = SQLITE_OK;
+	}
+	return code;
 }
 
 /* An SQLite code. */

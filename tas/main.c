@@ -46,7 +46,8 @@ static void guard_process(void)
 }
 
 /* A reload takes as much memory again as a million numbers need, for a moment. glibc's own
- * rule would, from the first such moment on, keep it for the next one. */
+ * rule would, from the first such moment on, keep it for the next one. jemalloc, where it is
+ * linked, has rules of its own: allocator.c. */
 static void give_memory_back(void)
 {
 	(void)mallopt(M_MMAP_THRESHOLD, 256 * 1024); /* only advice: what is refused costs memory */

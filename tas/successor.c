@@ -2,6 +2,7 @@
 /* successor.c - the old process: starts the new one, hands over, and ends with its last
  * call. See handover.h. */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -404,6 +405,14 @@ static void on_link(int fd, void *arg)
 	}
 }
 
+/* One that hangs is not waited for, as our calls would wait too: it hears it once it reads. */
+static bool listens(const struct successor *successor)
+{
+	struct pollfd room = { .fd = successor->link, .events = POLLOUT };
+
+	return poll(&room, 1, 0) > 0;
+}
+
 static void on_tick(struct timer *timer, void *arg)
 {
 	struct successor *successor = arg;
@@ -413,9 +422,9 @@ static void on_tick(struct timer *timer, void *arg)
 	reap(successor);
 	if (successor->phase == RESTING && registrar_rests(daemon->registrar))
 		send_store(successor);
-	else if (successor->phase == SERVING)
+	else if (successor->phase == SERVING && listens(successor))
 		tell_calls(successor);
-	else if (now >= successor->give_up_at)
+	else if (successor->phase != SERVING && now >= successor->give_up_at)
 		fail(successor, "the new program is not ready within 30 seconds");
 	if (daemon->successor)
 		timer_start(sip_loop_wheel(daemon->loop), timer,

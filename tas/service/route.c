@@ -4,7 +4,6 @@
  * Whatever is in doubt loops: an unknown number, a service without a rule for
  * this direction, and, as a last step, a call our own trouble would break.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>

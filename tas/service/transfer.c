@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/log.h"
-#include "base/str.h"
 #include "tas/service/decision.h"
 
 /* Who is going to talk to the target, as the new INVITE's caller. */

@@ -133,6 +133,7 @@ static void note_source(struct leg *leg, const sip_t *sip, msg_t *msg)
 	if (!msg || !sip || !sip->sip_via || *leg->info.source)
 		return;
 	memcpy(&address, msg_addr(msg), sizeof(su_sockaddr_t));
+	free(leg->source); /* of sofia's own 408, if any */
 	leg->source = str_dup_or_null(leg_source_text(home, &address));
 	su_home_deinit(home);
 	if (!leg->source || !*leg->source)
