@@ -182,8 +182,9 @@ struct config_trunk_auth {
 	bool md5;                       /* MD5 will do where nothing better is offered */
 };
 
-/* How digits reach a trunk and come from it. */
+/* From where a trunk's media may come besides the address of its SDP. */
 enum trunk_latching { LATCHING_SIGNALLED, LATCHING_OFF, LATCHING_ANY };
+/* How digits reach a trunk and come from it. */
 enum trunk_dtmf { TRUNK_DTMF_AUTO, TRUNK_DTMF_RFC4733, TRUNK_DTMF_INFO, TRUNK_DTMF_INBAND };
 
 struct config_trunk {

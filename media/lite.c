@@ -347,6 +347,14 @@ static struct binding *still_there(const struct door *door, const union net_addr
 	return binding_find(door, from);
 }
 
+/* Also again: who does without checks may have been on hold. */
+static void consents(struct binding *binding)
+{
+	binding->heard_ms = worker_now(binding->door->lite->worker);
+	if (binding->leg->silent && binding->leg->selected == binding)
+		use(binding->leg, binding);
+}
+
 static void on_datagram(const union net_address *from, uint8_t *packet, size_t length, void *found,
 			void *arg)
 {
@@ -361,7 +369,7 @@ static void on_datagram(const union net_address *from, uint8_t *packet, size_t l
 	else if (!binding)
 		metric_add(&strangers, 1);
 	else if (binding->leg->handlers.packet(packet, length, binding->leg->handlers.arg))
-		binding->heard_ms = worker_now(door->lite->worker); /* anybody can forge the rest */
+		consents(binding); /* anybody can forge the rest */
 }
 
 static void on_readable(struct watch *watch)

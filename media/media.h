@@ -204,9 +204,9 @@ int media_engine_create(struct media_engine **ret_engine,
 void media_engine_use_identity(struct media_engine *engine, struct dtls_identity *identity);
 /* The same; from here on it looks after these and no more after those before. NULL: none. */
 void media_engine_use_servers(struct media_engine *engine, struct ice_servers *servers);
-/* At which address of ours such a peer is offered media: the same number, the same address. */
 /* How much of media.ports cannot be had now, for the load (tas/load). */
 unsigned media_engine_ports_percent(const struct media_engine *engine);
+/* At which address of ours such a peer is offered media: the same number, the same address. */
 unsigned media_engine_address(const struct media_engine *engine, const struct media_codecs *rules);
 /* When the slowest of its threads was last seen at work; they turn at least once a
  * second. Any thread, while the engine lives. */

@@ -99,7 +99,6 @@ int media_take_ports(struct media_session *session, struct session_setup *setup,
 
 	if (wanted > 0 && !in_progress && !ports_spare(session->engine->ports, wanted))
 		return -ENOSPC;
-
 	for (unsigned side = 0; side < 2 && !err; side++) {
 		shared->pair[side] = leg_has_sockets(setup->kind[side]);
 		err = media_take_port(session, setup, (enum media_side)side, &shared->ports[side]);

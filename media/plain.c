@@ -57,6 +57,12 @@ void plain_latch_set(struct plain_latch *latch, const union net_address *rtp,
 	latch->open_until = now + PLAIN_WINDOW_MS;
 }
 
+void plain_latch_answered(struct plain_latch *latch, mono_ms now)
+{
+	if (latch->lock == PLAIN_OPEN)
+		latch->open_until = now + PLAIN_WINDOW_MS;
+}
+
 static bool may_learn(const struct plain_latch *latch, const union net_address *from, mono_ms now)
 {
 	if (latch->learns == MEDIA_LATCHING_OFF || latch->lock != PLAIN_OPEN ||
@@ -352,6 +358,7 @@ void plain_expect(struct plain *plain)
 		return;
 	plain->expected = true;
 	plain->answer_by = clock_now() + PLAIN_ANSWER_MS;
+	plain_latch_answered(&plain->latch, clock_now());
 }
 
 bool plain_is_mute(const struct plain *plain)

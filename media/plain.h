@@ -6,11 +6,11 @@
  * from there is taken. A peer behind NAT sends from elsewhere; its address is
  * learned when it has been the only sender for PLAIN_PROBATION_MS, of one stream
  * whose sequence numbers go on, without a packet from the named address, within PLAIN_WINDOW_MS of
- * the agreement, and it is on the named host; or, if that is a private address, on the one its SIP
- * comes from (MEDIA_LATCHING_ANY: on any; MEDIA_LATCHING_OFF: none is learned). Until then
- * nothing of it is relayed and nothing is sent to it, so that neither spraying nor injecting before
- * the legitimate party pays (the "RTP bleed" class, CVE-2025-53399). The named address overrules a
- * learned one.
+ * the agreement or the call's answer, and it is on the named host; or, if that is a private
+ * address, on the one its SIP comes from (MEDIA_LATCHING_ANY: on any; MEDIA_LATCHING_OFF: none is
+ * learned). Until then nothing of it is relayed and nothing is sent to it, so that neither spraying
+ * nor injecting before the legitimate party pays (the "RTP bleed" class, CVE-2025-53399). The named
+ * address overrules a learned one.
  *
  * From the address in force one stream is taken (RFC 3550 A.1): another SSRC, or numbers far from
  * where it is, count once PLAIN_SEQUENTIAL packets in a row have gone on from each other with none
@@ -68,6 +68,8 @@ struct plain_latch {
 };
 void plain_latch_set(struct plain_latch *latch, const union net_address *rtp,
 		     const union net_address *rtcp, bool mux, mono_ms now);
+/* The call is answered, perhaps long after an SDP in a 183: only now some begin to send. */
+void plain_latch_answered(struct plain_latch *latch, mono_ms now);
 /* packet: with a whole RTP header. */
 bool plain_latch_rtp(struct plain_latch *latch, const union net_address *from,
 		     const uint8_t *packet, mono_ms now);

@@ -49,7 +49,7 @@ static bool newest_received(const struct reports_stream *other, uint32_t ours, u
 }
 
 /* 24 bits with a sign: RFC 3550 6.4.1. */
-static uint32_t lost_of(const struct reports_stream *other, int32_t lost)
+static uint32_t lost_of(const struct reports_stream *other, int64_t lost)
 {
 	lost -= other->lost_of_others;
 	if (lost > 0x7fffff)

@@ -98,13 +98,21 @@ bool sender_collides(struct sender *sender, uint16_t number)
 
 void sender_new_keys(struct sender *sender)
 {
-	uint32_t left = SENDER_CYCLE - sender->next % SENDER_CYCLE;
+	uint32_t past = sender->next % SENDER_CYCLE, left = SENDER_CYCLE - past;
 
-	if (left > KEYS_MARGIN)
+	if (left <= KEYS_MARGIN) {
+		sender->next += left;
+		sender->now.shift += left;
+	} else if (past >= SENDER_WINDOW) {
 		return;
-	sender->next += left;
-	sender->now.shift += left;
-	sender->now.oldest = sender->now.newest + 1;
+	}
+	sender->now.oldest = sender->now.newest + 1; /* none from before the wrap */
+}
+
+/* Modulo 2^32: what peers report may be anything. */
+static void add_lost(struct sender_source *source, uint32_t lost)
+{
+	source->lost_of_others = (int32_t)((uint32_t)source->lost_of_others + lost);
 }
 
 /* ---- what a packet is to its source ---- */
@@ -214,7 +222,7 @@ static bool start(struct sender *sender, uint8_t *packet, size_t length, uint64_
 		packet[1] |= 0x80;
 		if (ssrc != sender->now.ssrc) {
 			sender->before = sender->now;
-			sender->before.lost_of_others -= sender->lost;
+			add_lost(&sender->before, 0 - (uint32_t)sender->lost);
 			sender->now.lost_of_others = sender->lost;
 		}
 	}
@@ -236,9 +244,9 @@ static bool resume(struct sender *sender, uint8_t *packet, size_t length, uint64
 	int32_t off;
 
 	*source = sender->before;
-	source->lost_of_others += sender->lost;
+	add_lost(source, (uint32_t)sender->lost);
 	sender->before = last;
-	sender->before.lost_of_others -= sender->lost;
+	add_lost(&sender->before, 0 - (uint32_t)sender->lost);
 	own = timestamp + source->time_shift;
 	off = (int32_t)(own - time);
 	ahead = (uint16_t)(number_of(packet) - (uint16_t)source->newest);

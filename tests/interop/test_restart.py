@@ -92,7 +92,7 @@ def thrice_under_load(folder, pki):
         for number in range(18):
             kind = ("loop", "trunk", "ingress")[number // 2 % 3]
             load.at(begin + number * 0.15, lambda kind=kind, number=number:
-                    load.start(kind, 4.0, by_callee=number % 2 == 1))
+                    load.start(kind, 7.0, by_callee=number % 2 == 1))
         for number in range(RATE * TOTAL_S):
             load.at(begin + 0.5 + number / RATE, lambda number=number: more(number))
         load.keep_connecting(0.01, begin + TOTAL_S)

@@ -469,6 +469,21 @@ static void a_silent_peer_is_sent_nothing_until_it_checks_again(void **state)
 	close(fd);
 }
 
+/* It was on hold, say, and keeps its NAT open by indications (RFC 8445 11) alone. */
+static void a_silent_peer_that_does_not_check_is_back_by_what_authenticates(void **state)
+{
+	int fd = peer_open();
+
+	(void)state;
+	prove(fd, &ends[0], true);
+	pass(LITE_CONSENT_MS + 5000);
+	assert_int_equal(ends[0].failed, 1);
+	(void)echoes(fd);
+	assert_true(echoes(fd));
+	assert_int_equal(ends[0].connected, 2);
+	close(fd);
+}
+
 /* RFC 7675 5.1: only what the peer alone can send is consent. Whoever forges its address
  * sends RTP that does not authenticate, checks without our password, or what is nothing. */
 static void forged_packets_are_no_consent(void **state)
@@ -661,6 +676,7 @@ int main(void)
 		T(a_nomination_decides_where_packets_go),
 		T(a_restart_keeps_the_old_path_until_the_new_one_is_proven),
 		T(a_silent_peer_is_sent_nothing_until_it_checks_again),
+		T(a_silent_peer_that_does_not_check_is_back_by_what_authenticates),
 		T(forged_packets_are_no_consent),
 		T(checks_alone_are_consent),
 		T(a_live_call_does_not_lose_its_peer_to_another),

@@ -181,6 +181,18 @@ static void the_window_closes(void **state)
 		assert_false(rtp_from(&other_port, now));
 }
 
+static void it_opens_again_for_who_sends_only_once_the_call_is_answered(void **state)
+{
+	const mono_ms answered = 6 * PLAIN_WINDOW_MS; /* it rang for a minute */
+
+	(void)state;
+	assert_false(rtp_from(&other_port, answered - 20));
+	plain_latch_answered(&latch, answered);
+	for (mono_ms now = answered; now <= answered + PLAIN_PROBATION_MS; now += 20)
+		(void)rtp_from(&other_port, now);
+	assert_int_equal(latch.lock, PLAIN_LEARNED);
+}
+
 /* Whether what comes from there is learned, of a peer whose SDP says 192.168.1.7. */
 static bool learned_inside(enum media_latching learns, const union net_address *from)
 {
@@ -334,6 +346,8 @@ int main(void)
 		cmocka_unit_test_setup(of_two_that_apply_from_anywhere_neither_is_learned, set_up),
 		cmocka_unit_test_setup(the_named_address_overrules_a_learned_one, set_up),
 		cmocka_unit_test_setup(the_window_closes, set_up),
+		cmocka_unit_test_setup(it_opens_again_for_who_sends_only_once_the_call_is_answered,
+				       set_up),
 		cmocka_unit_test_setup(a_private_address_is_learned_from_where_its_sip_comes_from,
 				       set_up),
 		cmocka_unit_test_setup(without_latching_only_the_named_address_is_believed, set_up),

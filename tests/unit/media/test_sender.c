@@ -350,6 +350,24 @@ static void new_keys_do_not_begin_just_before_a_wrap(void **state)
 	assert_int_equal(number(), 1);
 }
 
+static void new_keys_just_after_a_wrap_are_not_for_what_came_before_it(void **state)
+{
+	uint32_t left;
+
+	(void)state;
+	speak(&one);
+	left = SENDER_CYCLE - 1 - sender->next % SENDER_CYCLE;
+	sender->now.shift += left;
+	sender->next += left;
+	one.number++; /* 65535 comes late */
+	speak(&one);
+	assert_int_equal(number(), 0);
+	sender_new_keys(sender);
+	assert_false(put(1, (uint16_t)(one.number - 2), one.timestamp - 2 * TICKS));
+	speak(&one);
+	assert_int_equal(number(), 1);
+}
+
 static void another_one_with_our_ssrc_makes_us_choose_again_but_an_echo_does_not(void **state)
 {
 	uint32_t before = sender->ssrc;
@@ -510,6 +528,7 @@ int main(void)
 		T(a_long_silence_of_the_network_stays_loss),
 		T(a_stray_packet_changes_nothing),
 		T(new_keys_do_not_begin_just_before_a_wrap),
+		T(new_keys_just_after_a_wrap_are_not_for_what_came_before_it),
 		T(another_one_with_our_ssrc_makes_us_choose_again_but_an_echo_does_not),
 		T(no_number_is_sealed_twice_whatever_sources_do),
 		T(roll_over_goes_on_through_wraps_and_sources),
