@@ -11,6 +11,7 @@
 
 #define CANDIDATE_SILENT_MS 200 /* then another address may apply */
 #define CANDIDATE_GAP       25  /* packets: half a second */
+#define CANDIDATE_PACKETS   5   /* that go on, at least: of the longest there are 8 */
 #define RTP_HEADER          12  /* bytes, RFC 3550 5.1 */
 
 /* Packets that a stream may have lost, or be late by. Source: RFC 3550 A.1. */
@@ -80,17 +81,19 @@ static struct plain_place place_of(const uint8_t *packet)
 				     .sequence = (uint16_t)(packet[2] << 8 | packet[3]) };
 }
 
-/* Of one sender, without more of a gap than a moment on a radio network makes:
- * what a sprayer without an eye on the line cannot go on with. */
+/* Of one sender, without more of a gap than a moment on a radio network makes, late by no
+ * more and any number of times: what a sprayer without an eye on the line cannot go on with. */
 static bool goes_on(struct plain_latch *latch, const union net_address *from, const uint8_t *packet)
 {
 	struct plain_place here = place_of(packet);
-	uint16_t ahead = (uint16_t)(here.sequence - latch->applicant.sequence);
+	int16_t ahead = (int16_t)(here.sequence - latch->applicant.sequence);
 	bool same = net_equal(from, &latch->candidate) && here.ssrc == latch->applicant.ssrc &&
-		    ahead > 0 && ahead <= CANDIDATE_GAP;
+		    ahead >= -CANDIDATE_GAP && ahead <= CANDIDATE_GAP;
 
 	latch->candidate = *from;
-	latch->applicant = here;
+	latch->sequential = same ? latch->sequential + (ahead > 0) : 0;
+	if (!same || ahead > 0)
+		latch->applicant = here;
 	return same;
 }
 
@@ -114,6 +117,7 @@ static void lock(struct plain_latch *latch, enum plain_lock how, const union net
 	latch->lock = how;
 	latch->source = *source;
 	latch->streams = false; /* whatever it sends first */
+	latch->sequential = 0;
 }
 
 bool plain_latch_rtp(struct plain_latch *latch, const union net_address *from,
@@ -132,7 +136,8 @@ bool plain_latch_rtp(struct plain_latch *latch, const union net_address *from,
 	if (!goes_on(latch, from, packet))
 		latch->candidate_first = now;
 	latch->candidate_last = now;
-	if (now - latch->candidate_first < PLAIN_PROBATION_MS)
+	if (now - latch->candidate_first < PLAIN_PROBATION_MS ||
+	    latch->sequential < CANDIDATE_PACKETS)
 		return false;
 	lock(latch, PLAIN_LEARNED, from);
 	return true;

@@ -62,7 +62,7 @@ struct plain_latch {
 	struct plain_place stream;    /* in force, if */
 	bool streams;                 /* there is one */
 	struct plain_place applicant; /* what may become it: the candidate's, or of the source */
-	unsigned sequential;          /* packets of the applicant in a row, of the source */
+	unsigned sequential; /* packets of the applicant in a row, of the source; or that went on */
 	mono_ms candidate_first, candidate_last, open_until;
 	bool mux;
 };

@@ -106,6 +106,25 @@ static void a_stream_that_does_not_go_on_is_not_learned(void **state)
 	assert_true(sends_to(&named, false));
 }
 
+/* On its way packets are lost, repeated, and overtaken. */
+static void a_stream_in_bad_weather_is_learned(void **state)
+{
+	uint16_t sequence = 65530;
+	mono_ms now = 0;
+
+	(void)state;
+	for (; latch.lock == PLAIN_OPEN && now < 2000; now += 20, sequence++) {
+		if (sequence % 5 == 0)
+			continue;
+		(void)spray(7, sequence, now);
+		if (sequence % 3 == 0)
+			(void)spray(7, sequence, now);
+		if (sequence % 4 == 0)
+			(void)spray(7, (uint16_t)(sequence - 3), now);
+	}
+	assert_in_range(now, PLAIN_PROBATION_MS, PLAIN_PROBATION_MS + 60);
+}
+
 /* The RTP bleed: spray from the start, the legitimate party comes later. */
 static void a_sprayer_gets_nothing_and_injects_nothing(void **state)
 {
@@ -341,6 +360,7 @@ int main(void)
 			a_foreign_host_is_never_believed_when_the_named_one_is_public, set_up),
 		cmocka_unit_test_setup(
 			another_port_of_the_named_host_is_learned_after_its_probation, set_up),
+		cmocka_unit_test_setup(a_stream_in_bad_weather_is_learned, set_up),
 		cmocka_unit_test_setup(a_sprayer_gets_nothing_and_injects_nothing, set_up),
 		cmocka_unit_test_setup(of_two_that_apply_the_one_beside_its_sip_is_learned, set_up),
 		cmocka_unit_test_setup(of_two_that_apply_from_anywhere_neither_is_learned, set_up),

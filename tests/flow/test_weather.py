@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whole calls over a path that loses, repeats, delays and overtakes packets, both ways and
+from the first check on: they are set up, both ends hear each other, and the receipts say
+what the weather was."""
+
+import random
+
+import yaml
+
+from core import Core, Daemon, expect, finish, last_record, run_tests
+from nat import Mapping, put_behind
+
+LOSS, REPEATED, LATE = 0.05, 0.02, 0.10  # of all packets
+LATE_MS, SPREAD_MS = 45, 15  # it is overtaken; or only not in step
+TALK_MS = 6000
+core = Core()
+tas = Daemon(core)
+LOOPED, OUT = tas.numbers[0], "+4790000098"
+PBX = tas.numbers[3]
+first_port = int(core.daemon_media.split("-")[0])
+dice = random.Random(7)
+
+
+def fate(packet):
+    """Of media and handshakes; a path that loses STUN as well takes its time."""
+    luck = dice.random()
+    if luck < LOSS:
+        return []
+    if luck < LOSS + REPEATED:
+        return [0, 0.001]
+    if luck < LOSS + REPEATED + LATE:
+        return [LATE_MS / 1000]
+    return [dice.uniform(0, SPREAD_MS / 1000)]
+
+
+def behind(ice):
+    config = yaml.safe_load(tas.config.read_text())
+    put_behind(config, first_port, ice=ice)
+    tas.config.write_text(yaml.safe_dump(config, sort_keys=False))
+    tas.close()
+    tas.start()
+    tas.wait_registered()
+
+
+def seen(side):
+    """The share of packets that was lost, and whether the rest of the weather was seen too."""
+    lost = side["lost"] / (side["packets_in"] + side["lost"])
+    assert LOSS / 3 < lost < LOSS * 3, f"{lost:.3f} of them lost: {side}"
+    # SRTP drops what is repeated before anybody else sees it.
+    assert side["duplicates"] + side["dropped"] > 0 and side["reordered"] > 0, side
+    assert 1 < side["jitter_ms"] < LATE_MS and 2 < side["mos"] < 4.4, side
+
+
+def call(number, **wanted):
+    expect(core.call(OUT, number, talk_ms=TALK_MS), outcome="answered", verdict="two-way", **wanted)
+    record = last_record(core)
+    assert record["verdict"] == "ok", record
+    seen(record["a"])
+    seen(record["b"])
+
+
+def a_loop_with_ice_lite_bears_it():
+    behind("lite")
+    core.phone(LOOPED, "answer")
+    call(LOOPED, legs="1234")
+
+
+def a_loop_with_full_ice_bears_it():
+    behind("full")
+    core.phone(LOOPED, "answer")
+    expect(core.call(OUT, LOOPED, talk_ms=TALK_MS), outcome="answered", verdict="two-way",
+           legs="1234")  # some packets find a shorter way, without weather
+
+
+def plain_rtp_of_a_pbx_bears_it():
+    behind("lite")
+    core.pbx("answer")
+    call(PBX, answered_by="pbx")
+
+
+Mapping(first_port, fate=fate)
+TESTS = [a_loop_with_ice_lite_bears_it, a_loop_with_full_ice_bears_it,
+         plain_rtp_of_a_pbx_bears_it]
+finish(run_tests(TESTS, core), core, tas)
