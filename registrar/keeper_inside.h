@@ -167,7 +167,8 @@ void moves_arrived(struct keeper *keeper, const struct reg *reg, mono_ms now);
 /* The same of all, after any of them may be wanted, held or told another way. */
 void moves_settle(struct keeper *keeper, mono_ms now);
 /* Whether a number that the tenant's core shall have from now on has to be kept here yet. */
-bool moves_must_wait(const struct keeper *keeper, const struct reg *reg, unsigned tenant);
+bool moves_must_wait(const struct keeper *keeper, const struct reg *reg, unsigned tenant,
+		     mono_ms now);
 /* Whether some other core shall have the number from now on. */
 bool moves_away(const struct keeper *keeper, const struct reg *reg);
 /* The one record that speaks for its number: where it is wanted, else where it is. */

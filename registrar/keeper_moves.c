@@ -25,24 +25,27 @@ void moves_linger(struct keeper *keeper, struct reg *reg, bool linger, mono_ms n
 	keeper_file(keeper, reg);
 }
 
-/* What lingers may go: the core has this one as it is wanted, or must not have it. */
-static bool has_arrived(const struct reg *reg)
+/* What lingers may go: the core has this one as it is wanted, or must not have it. It has
+ * it too while a refresh is out, or has failed and there is time left. */
+static bool has_arrived(const struct reg *reg, mono_ms now)
 {
 	if (!reg->wanted)
 		return false;
-	return reg->flags & REG_HELD || (reg->state == REG_ACTIVE && reg->told == reg->wanted);
+	return reg->flags & REG_HELD ||
+	       (reg->told == reg->wanted && keeper_certain(reg) && reg->expires_ms > now);
 }
 
 void moves_arrived(struct keeper *keeper, const struct reg *reg, mono_ms now)
 {
-	if (!keeper->lingering || !has_arrived(reg))
+	if (!keeper->lingering || !has_arrived(reg, now))
 		return;
 	for (size_t i = reg_table_from(&keeper->table, reg->number);
 	     same_number(keeper, i, reg->number); i++)
 		moves_linger(keeper, keeper_reg(keeper, i), false, now);
 }
 
-bool moves_must_wait(const struct keeper *keeper, const struct reg *reg, unsigned tenant)
+bool moves_must_wait(const struct keeper *keeper, const struct reg *reg, unsigned tenant,
+		     mono_ms now)
 {
 	const struct reg *there =
 		tenant < keeper->lane_count
@@ -51,7 +54,7 @@ bool moves_must_wait(const struct keeper *keeper, const struct reg *reg, unsigne
 
 	/* What was on its way out here is not brought back. */
 	return reg->told && (reg->wanted || reg->linger) && !(reg->flags & REG_HELD) &&
-	       !(there && has_arrived(there));
+	       !(there && has_arrived(there, now));
 }
 
 void moves_settle(struct keeper *keeper, mono_ms now)

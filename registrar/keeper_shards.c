@@ -408,10 +408,6 @@ static void own_one(struct keeper *keeper, struct reg *reg, const struct store_r
 		reg->flags |= REG_UNSURE;
 	end_change(keeper, reg);
 	restrict_one(keeper, reg, shard_of(keeper, reg)->held, now);
-	begin_change(keeper, reg);
-	if (reg->state == REG_WITHDRAWING) /* a row may lag behind: its time is not over */
-		reg->expires_ms = 0;
-	end_change(keeper, reg);
 }
 
 static void take(struct keeper *keeper, const struct fleet_news *news, const struct own_rows *rows,

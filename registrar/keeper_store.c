@@ -279,25 +279,18 @@ void keeper_take_row(struct keeper *keeper, const struct keeper_row *row, bool t
 	soon = now + (mono_ms)((double)SOON_MS * reg_random(&keeper->options.seed));
 	if (left > 0 && !trusted && (!keeper->shards.on || soon < reg->due_ms))
 		reg_set_due(reg, soon);
-	if (!row->ttl_s) /* what the last process sent may be on its way yet */
-		reg->flags |= REG_UNSURE;
+	/* What the last process sent may be on its way yet, or else have been a refresh that
+	 * the row does not tell of. */
+	reg->flags |= row->ttl_s ? REG_LAGGING : REG_UNSURE;
 	keeper_count(keeper, reg, +1);
 	pthread_mutex_unlock(&keeper->lock);
 	if (row->ttl_s)
 		keeper_lane(keeper, reg)->ttl_s = row->ttl_s;
 }
 
-/* After the wanted set is known, in order of expiry. A row may lag behind by one
- * refresh: what is not wanted is deleted even if its time is over. */
-static void settle_row(struct keeper *keeper, struct reg *reg)
-{
-	if (reg->state == REG_WITHDRAWING)
-		reg->expires_ms = 0;
-	keeper_file(keeper, reg);
-}
-
-/* What is only to be refreshed is filed by its times, whatever comes first. */
-static void settle_rows(struct keeper *keeper, struct loaded *loaded)
+/* After the wanted set is known, in order of expiry. What is only to be refreshed is filed
+ * by its times, whatever comes first. */
+static void file_rows(struct keeper *keeper, struct loaded *loaded)
 {
 	size_t others = 0;
 
@@ -305,14 +298,14 @@ static void settle_rows(struct keeper *keeper, struct loaded *loaded)
 		struct reg *reg = reg_at(&keeper->table, loaded->rows[i].handle);
 
 		if (reg->state == REG_ACTIVE && reg_wish(reg) == reg->told)
-			settle_row(keeper, reg);
+			keeper_file(keeper, reg);
 		else
 			loaded->rows[others++] = loaded->rows[i];
 	}
 	if (others)
 		qsort(loaded->rows, others, sizeof(*loaded->rows), compare_expiries);
 	for (size_t i = 0; i < others; i++)
-		settle_row(keeper, reg_at(&keeper->table, loaded->rows[i].handle));
+		keeper_file(keeper, reg_at(&keeper->table, loaded->rows[i].handle));
 }
 
 /* True: the store's times go by the clock that runs since. */
@@ -357,7 +350,7 @@ int keeper_load(struct keeper *keeper, const struct wanted *wanted, mono_ms now)
 	}
 	wanted_destroy(all);
 	if (!err)
-		settle_rows(keeper, &loaded);
+		file_rows(keeper, &loaded);
 	free(loaded.rows);
 	return err;
 }

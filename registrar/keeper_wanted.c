@@ -251,8 +251,8 @@ static void want_there(struct keeper *keeper, struct reg *reg, const struct want
 	bool here = wanted && number->tenant == reg->tenant;
 
 	if (!here)
-		moves_linger(keeper, reg, wanted && moves_must_wait(keeper, reg, number->tenant),
-			     now);
+		moves_linger(keeper, reg,
+			     wanted && moves_must_wait(keeper, reg, number->tenant, now), now);
 	want_one(keeper, reg, here ? id_of(ids, number) : 0, here ? number : NULL, now);
 	if (here)
 		moves_linger(keeper, reg, false, now);

@@ -103,7 +103,7 @@ static void accepted(struct reg *reg, const struct reg_input *input)
 		reg_set_due(reg, sent + between(0.10, REG_DUE_TO, ttl_ms, input->random));
 	else
 		reg_set_due(reg, reg_refresh_due(sent, ttl_s, input->random));
-	reg->flags &= (uint8_t) ~(REG_SPREAD | REG_REFUSING);
+	reg->flags &= (uint8_t) ~(REG_SPREAD | REG_REFUSING | REG_LAGGING);
 }
 
 static void retry_soon(struct reg *reg, const struct reg_input *input)
@@ -184,8 +184,8 @@ static void forgotten(struct reg *reg, const struct reg_input *input)
 	reg->told = 0;
 	reg->expires_ms = 0;
 	reg->failures = 0;
-	reg->flags &=
-		(uint8_t) ~(REG_SPREAD | REG_REFUSING | REG_UNSURE | REG_CONFLICT | REG_SETTLING);
+	reg->flags &= (uint8_t) ~(REG_SPREAD | REG_REFUSING | REG_UNSURE | REG_CONFLICT |
+				  REG_SETTLING | REG_LAGGING);
 	reg_set_due(reg, input->now);
 }
 
@@ -259,8 +259,8 @@ static void settle(struct reg *reg, mono_ms now)
 	    (away && next == reg->state) || (!away && next == REG_NEW))
 		return;
 	reg->state = next & 0xfu;
-	if (reg->flags & REG_UNSURE)
-		reg->expires_ms = 0; /* an upsert without an answer may have extended it */
+	if (reg->flags & (REG_UNSURE | REG_LAGGING))
+		reg->expires_ms = 0; /* an upsert that is not known of may have extended it */
 	reg->failures = 0;
 	reg->flags &= (uint8_t)~REG_REFUSING;
 	reg_set_due(reg, now);

@@ -39,6 +39,7 @@ enum reg_flag {
 	REG_CONFLICT = 16, /* it said something else than is wanted: it may arrive yet */
 	REG_SETTLING = 32, /* UNSURE, and one request has been answered since */
 	REG_HELD = 64,     /* wanted, but the core shall not be told: gate.h */
+	REG_LAGGING = 128, /* expires_ms is a row's, which may lag behind by one refresh */
 };
 
 /* More than a configuration of 16 MiB can name. */

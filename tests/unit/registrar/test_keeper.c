@@ -875,6 +875,32 @@ static void a_restart_while_they_are_withheld_finds_nothing_to_take_back(void **
 	end(keeper);
 }
 
+/* A row may be of the refresh before the last: its time being over says nothing. */
+static void a_row_that_lags_behind_does_not_keep_a_sick_one_from_deleting(void **state)
+{
+	struct keeper *keeper = start_stored(10, "a");
+
+	(void)state;
+	pass(keeper, 1000);
+	end(keeper);
+	for (unsigned i = 1; i <= 10; i++)
+		core.expires[i] += 1200000; /* as was heard, and not written down */
+	clock_fake_advance(3500000);
+	clock_fake_wall_set(WALL + 3501000);
+	keeper = start_stored(10, "a");
+	assert_int_equal(in_state(keeper, REG_ACTIVE), 10);
+	core.down = true;
+	judge(keeper, sick());
+	pass(keeper, 200000);
+	assert_int_equal(in_state(keeper, REG_WITHHELD), 0);
+	core.down = false;
+	pass(keeper, 120000);
+	assert_int_equal(in_state(keeper, REG_WITHHELD), 10);
+	for (unsigned i = 1; i <= 10; i++)
+		assert_int_equal(core.expires[i], 0);
+	end(keeper);
+}
+
 /* ---- what an operator pauses ---- */
 
 static struct pauses *pauses;
@@ -1175,6 +1201,7 @@ int main(void)
 		KEEPER(what_becomes_wanted_while_sick_waits),
 		KEEPER(a_member_of_a_fleet_that_serves_deletes_nothing),
 		KEEPER(a_restart_while_they_are_withheld_finds_nothing_to_take_back),
+		KEEPER(a_row_that_lags_behind_does_not_keep_a_sick_one_from_deleting),
 		KEEPER(a_paused_number_is_deleted_and_stays_away_until_resumed),
 		KEEPER(a_pause_outlives_restarts_and_other_configurations),
 		KEEPER(a_pause_ends_when_its_time_is_over),

@@ -322,6 +322,29 @@ static void what_is_on_its_way_out_is_not_brought_back_by_a_move(void **state)
 	end(keeper);
 }
 
+static void one_that_its_core_has_yet_after_a_failed_refresh_is_kept_nowhere_else(void **state)
+{
+	struct keeper *keeper = start_two(NULL, 10, 10);
+
+	(void)state;
+	pass(keeper, 60000);
+	core.down = core.second_down = true;
+	rewant_two(keeper, 9, 10); /* the tenth is asked for in vain at the other one */
+	pass(keeper, 1900000);     /* and its refresh here has failed, with time left */
+	assert_true(core.expires[10] > clock_now());
+	rewant_two(keeper, 10, 10);
+	core.second_down = false;
+	pass(keeper, 60000);
+	assert_int_equal(core.second_expires[10], 0);
+	core.second_upserts[10] = 0;
+	core.down = false;
+	pass(keeper, 120000);
+	assert_int_equal(core.second_upserts[10], 0);
+	assert_true(core.second_deletes[10] > 0);
+	assert_int_equal(core.lapses + lapsed_now(10), 0);
+	end(keeper);
+}
+
 static void a_number_waits_for_the_new_core_of_a_tenant_that_has_moved(void **state)
 {
 	struct keeper *keeper = start_two(NULL, 10, 20);
@@ -634,6 +657,7 @@ int main(void)
 		KEEPER(one_without_a_token_goes_when_its_ttl_is_over),
 		KEEPER(one_that_comes_back_before_it_has_gone_stays),
 		KEEPER(what_is_on_its_way_out_is_not_brought_back_by_a_move),
+		KEEPER(one_that_its_core_has_yet_after_a_failed_refresh_is_kept_nowhere_else),
 		KEEPER(a_number_waits_for_the_new_core_of_a_tenant_that_has_moved),
 		KEEPER(another_account_is_told_everything_at_once),
 		KEEPER(the_rate_of_a_tenant_may_change),
