@@ -339,15 +339,17 @@ void keeper_pause(struct keeper *keeper, mono_ms now)
 
 void keeper_refresh(struct keeper *keeper, uint64_t number, mono_ms now)
 {
-	struct reg_input input = { .now = now };
-
 	for (size_t i = reg_table_from(&keeper->table, number); i < keeper->table.count; i++) {
 		struct reg *reg = keeper_reg(keeper, i);
 
 		if (number && reg->number != number)
 			break;
-		if (reg->wanted)
-			keeper_handle(keeper, reg, REG_EV_CHANGED, &input);
+		if (!reg->wanted)
+			continue;
+		pthread_mutex_lock(&keeper->lock);
+		reg_hasten(reg, now);
+		pthread_mutex_unlock(&keeper->lock);
+		keeper_file(keeper, reg);
 	}
 }
 

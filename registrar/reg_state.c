@@ -351,6 +351,13 @@ void reg_say_again(struct reg *reg, mono_ms now)
 	reg_set_due(reg, now);
 }
 
+void reg_hasten(struct reg *reg, mono_ms now)
+{
+	if (reg->state == REG_NEW || reg->state == REG_ACTIVE || reg->state == REG_BACKOFF ||
+	    reg->state == REG_REFUSED)
+		reg_set_due(reg, now);
+}
+
 bool reg_gone(const struct reg *reg)
 {
 	return !reg->wanted && !reg->told && !(reg->flags & REG_IN_FLIGHT);

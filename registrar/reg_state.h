@@ -133,6 +133,10 @@ void reg_linger(struct reg *reg, bool linger, mono_ms now);
  * once, and is not known to be held. The caller files the record anew. */
 void reg_say_again(struct reg *reg, mono_ms now);
 
+/* What is wanted is said at once, though nothing is new; what is out or on its way out stays
+ * as it is. The caller files the record anew. */
+void reg_hasten(struct reg *reg, mono_ms now);
+
 /* Nobody wants it, the core has forgotten it: the record can go. */
 bool reg_gone(const struct reg *reg);
 

@@ -63,7 +63,7 @@ bool daemon_lingers(const struct number *number)
 {
 	const struct number *other;
 
-	if (number->wanted || number->leaving || number->abandoned)
+	if (number->wanted || number->leaving || number->abandoned || number->open)
 		return false;
 	other = wanted_place(number);
 	return other && !other->confirmed && !other->perhaps;
@@ -83,7 +83,7 @@ void daemon_want(struct number *number, terms wanted)
 		return;
 	if (!number->wanted && !daemon_may_linger(number))
 		number->confirmed = false;
-	number->leaving = false;
+	number->leaving = number->open = false;
 	number->wanted = wanted;
 	number->wanted_since = clock_now();
 	number->wrong_since = 0;

@@ -84,8 +84,9 @@ void judge_sent(struct node *node, struct number *number, enum upsert_kind kind,
 	else if (kind == UPSERT_DELETE && daemon_wish(number))
 		fail("number %td is deleted though it is wanted and all is well",
 		     number - world.numbers);
+	number->stray = false;
 	if (kind == UPSERT)
-		number->abandoned = false;
+		number->abandoned = number->open = false;
 	if (kind == UPSERT && number->wanted)
 		number->leaving = false;
 	if (kind == UPSERT && world.comings && !number->wanted && !daemon_may_linger(number))

@@ -292,6 +292,14 @@ static void judge_left(const struct node *node, unsigned tenant, unsigned core)
 	}
 }
 
+/* Whether what the rows say of it was believed at the start, and so whether others gave it
+ * up then, has not been seen, and will not be. */
+static void leave_open(unsigned i)
+{
+	for (unsigned core = 0; core < CORES; core++)
+		place_of(FIRST_NUMBER + i, core)->open |= !place_of(FIRST_NUMBER + i, core)->wanted;
+}
+
 /* What is said goes elsewhere from now on. */
 static void serve(struct node *node, unsigned tenant, unsigned core)
 {
@@ -303,12 +311,15 @@ static void serve(struct node *node, unsigned tenant, unsigned core)
 	for (unsigned i = 0; served->core != NO_CORE && i < phones(); i++) {
 		struct number *from = place_of(FIRST_NUMBER + i, served->core);
 
+		if (from->perhaps && from->wanted)
+			leave_open(i);
 		from->abandoned = true;
 		from->confirmed = from->perhaps = false;
 		if (core == NO_CORE)
 			continue;
 		/* What was kept there for a while may be here. */
 		place_of(FIRST_NUMBER + i, core)->leaving = from->leaving;
+		place_of(FIRST_NUMBER + i, core)->open = from->open;
 		place_of(FIRST_NUMBER + i, core)->confirmed = false;
 	}
 	served->core = core;
@@ -344,12 +355,12 @@ static void want_at(const struct node *node, unsigned i, unsigned core, bool her
 {
 	struct number *number = place_of(FIRST_NUMBER + i, core);
 
-	if (here)
-		number->abandoned = false;
-	if (node->plan.numbers[i].type == ROUTE_TYPE_NONE)
-		number->leaving = true;
+	/* What nobody knows of stays so if nothing is said while it is wanted. */
+	number->stray |= here && number->abandoned;
+	number->abandoned = !here && (number->abandoned || number->stray);
+	number->stray &= here;
 	daemon_want(number, here ? node->plan.domain * 8 + (terms)node->plan.numbers[i].type : 0);
-	number->leaving |= node->sick;
+	number->leaving |= node->sick || node->plan.numbers[i].type == ROUTE_TYPE_NONE;
 }
 
 /* After the configuration is another, or the way to a core. */
@@ -438,7 +449,8 @@ static void believe_rows(const struct node *node)
 			terms stored = row_of(FIRST_NUMBER + i, tenant)->stored;
 
 			if (stored)
-				number->leaving = false;
+				number->leaving = number->stray = false;
+			number->open = false;
 			number->confirmed &= stored != 0;
 			number->perhaps = stored != 0;
 		}

@@ -54,6 +54,8 @@ struct number {
 	bool perhaps;          /* or it found so in the store */
 	bool leaving;          /* it was given up for another core, or for being sick */
 	bool abandoned;        /* its tenant is served elsewhere, or by nobody, since */
+	bool stray;            /* so it was, and it is wanted again, and nothing was said yet */
+	bool open;             /* whether it was given up is not known here */
 	mono_ms wanted_since;  /* the configuration says so */
 	mono_ms held_until;    /* by the core's clock */
 	uint32_t held_ttl_s;   /* as the core gave it */

@@ -351,6 +351,43 @@ static void one_released_during_its_delete_starts_anew_after_it(void **state)
 	assert_int_equal(reg.state, REG_NEW);
 }
 
+static void one_that_is_hastened_says_nothing_new(void **state)
+{
+	struct reg reg = wanted_reg(REG_NEW);
+
+	(void)state;
+	step(&reg, REG_EV_DUE, NOW);
+	reg_hasten(&reg, NOW + 1); /* it is out */
+	assert_int_equal(reg.due_ms, NOW);
+	step(&reg, REG_EV_FAILED, NOW + 2);
+	reg_hasten(&reg, NOW + 3);
+	assert_int_equal(reg.due_ms, NOW + 3);
+	assert_int_equal(reg.flags & REG_CONFLICT, 0);
+	hold(&reg, true, NOW + 4);
+	assert_int_equal(reg.state, REG_WITHDRAWING);
+	reg_hasten(&reg, NOW + 5);
+	assert_int_equal(reg.state, REG_WITHDRAWING);
+	assert_int_equal(reg.due_ms, NOW + 4);
+}
+
+static void what_a_lagging_row_says_ends_no_withdrawal(void **state)
+{
+	struct reg reg = wanted_reg(REG_ACTIVE);
+
+	(void)state;
+	reg.told = 1;
+	reg.expires_ms = NOW + 1000;
+	reg.flags = REG_LAGGING;
+	reg.wanted = 0;
+	step(&reg, REG_EV_REMOVED, NOW);
+	assert_int_equal(reg.state, REG_WITHDRAWING);
+	assert_int_equal(reg.expires_ms, 0);
+	step(&reg, REG_EV_DUE, NOW + 1);
+	step(&reg, REG_EV_OK, NOW + 2);
+	assert_true(reg_gone(&reg));
+	assert_int_equal(reg.flags, 0);
+}
+
 static void failures_are_counted_without_overflow(void **state)
 {
 	struct reg reg = wanted_reg(REG_NEW);
@@ -464,6 +501,8 @@ int main(void)
 		cmocka_unit_test(one_held_before_it_was_told_is_kept_at_once),
 		cmocka_unit_test(one_held_while_a_request_is_out_is_deleted_after_the_answer),
 		cmocka_unit_test(one_released_during_its_delete_starts_anew_after_it),
+		cmocka_unit_test(one_that_is_hastened_says_nothing_new),
+		cmocka_unit_test(what_a_lagging_row_says_ends_no_withdrawal),
 		cmocka_unit_test(failures_are_counted_without_overflow),
 		cmocka_unit_test(disowned_it_forgets_and_owned_it_begins_anew),
 		cmocka_unit_test(an_answer_after_it_was_disowned_changes_nothing),
