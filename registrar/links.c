@@ -274,6 +274,32 @@ static void change_token(struct link *link, bool anew)
 			 link->name);
 }
 
+static void has_renewed(struct link *link, struct keeper *keeper, mono_ms now)
+{
+	link->renewing_since = 0;
+	if (link->moved && link->core)
+		has_moved(link, keeper, now);
+	else
+		log_info("registrar", "tenant=%s the connection to the core has been renewed",
+			 link->name);
+}
+
+static void follow(struct link *link, struct keeper *keeper, mono_ms now)
+{
+	if (!link->renewing_since)
+		return;
+	if (!api_client_renewing(link->client)) {
+		has_renewed(link, keeper, now);
+	} else if (!link->said && now - link->renewing_since >= RENEW_SAY_MS) {
+		link->said = true;
+		log_error("registrar",
+			  "tenant=%s the core cannot be reached as it is configured now: the "
+			  "connection of before is used while it lasts; check target, ca_file and "
+			  "server_name",
+			  link->name);
+	}
+}
+
 /* For the same account what serves does so until there is something better. A token must
  * not be seen by whom it is not meant for. */
 static void change(struct link *link, const struct core *core, struct keeper *keeper, mono_ms now)
@@ -296,6 +322,7 @@ static void change(struct link *link, const struct core *core, struct keeper *ke
 		change_token(link, !rights);
 	if (!account)
 		keeper_token_void(keeper, index);
+	follow(link, keeper, now); /* what the old one has counts no more for what is wanted now */
 }
 
 static void let_go(struct link *link, struct keeper *keeper, mono_ms now)
@@ -347,32 +374,6 @@ void links_map(const struct links *links, uint8_t ret_tenants[CONFIG_TENANTS])
 }
 
 /* ---- time passes ---- */
-
-static void has_renewed(struct link *link, struct keeper *keeper, mono_ms now)
-{
-	link->renewing_since = 0;
-	if (link->moved && link->core)
-		has_moved(link, keeper, now);
-	else
-		log_info("registrar", "tenant=%s the connection to the core has been renewed",
-			 link->name);
-}
-
-static void follow(struct link *link, struct keeper *keeper, mono_ms now)
-{
-	if (!link->renewing_since)
-		return;
-	if (!api_client_renewing(link->client)) {
-		has_renewed(link, keeper, now);
-	} else if (!link->said && now - link->renewing_since >= RENEW_SAY_MS) {
-		link->said = true;
-		log_error("registrar",
-			  "tenant=%s the core cannot be reached as it is configured now: the "
-			  "connection of before is used while it lasts; check target, ca_file and "
-			  "server_name",
-			  link->name);
-	}
-}
 
 void links_run(struct links *links, struct keeper *keeper, mono_ms now)
 {
