@@ -153,6 +153,9 @@ void keeper_set_token(struct keeper *keeper, struct lane *lane, char *take_token
 
 /* At the place that lane_count names. */
 int tenants_add(struct keeper *keeper, mono_ms now) MUST_CHECK;
+/* An upsert is sent there: what lingers at one that leaves, which may hold it for another
+ * TTL, answered or not. */
+void tenants_registers(struct lane *lane, mono_ms now);
 /* Looks after those that leave. */
 void tenants_run(struct keeper *keeper, mono_ms now);
 mono_ms tenants_next(const struct keeper *keeper); /* for tenants_run() */

@@ -250,7 +250,7 @@ static bool write_ahead(struct keeper *keeper, struct reg *reg, mono_ms now)
 
 static void send_one(struct keeper *keeper, struct reg *reg, mono_ms now)
 {
-	const struct lane *lane = keeper_lane(keeper, reg);
+	struct lane *lane = keeper_lane(keeper, reg);
 	struct reg_input input = { .now = now, .random = &keeper->options.seed };
 	struct api_call_options options = { .token = lane->token,
 					    .deadline_ms = lane->options->deadline_ms,
@@ -269,6 +269,8 @@ static void send_one(struct keeper *keeper, struct reg *reg, mono_ms now)
 	request = make_request(keeper, reg);
 	input.asked = request ? request->asked : reg_wish(reg);
 	keeper_handle(keeper, reg, REG_EV_DUE, &input);
+	if (reg->state == REG_PENDING)
+		tenants_registers(lane, now);
 	if (request)
 		err = upsert_send(&request->call, lane->options->client, reg->number,
 				  &keeper->table.params[request->asked], &options);

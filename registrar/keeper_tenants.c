@@ -117,17 +117,27 @@ void keeper_tenant_repeat(struct keeper *keeper, unsigned index, mono_ms now)
 
 /* ---- one that goes ---- */
 
+static mono_ms a_ttl_from(const struct lane *lane, mono_ms now)
+{
+	return now + (mono_ms)(lane->ttl_s ? lane->ttl_s : REG_TTL_DEFAULT_S) * 1000;
+}
+
+void tenants_registers(struct lane *lane, mono_ms now)
+{
+	if (lane->leaving)
+		lane->leave_by = a_ttl_from(lane, now + lane->options->deadline_ms);
+}
+
 void keeper_tenant_leave(struct keeper *keeper, unsigned index, mono_ms now)
 {
 	struct lane *lane = &keeper->lanes[index];
-	uint32_t ttl_s = lane->ttl_s ? lane->ttl_s : REG_TTL_DEFAULT_S;
 
 	if (lane->leaving || lane->left)
 		return;
 	pthread_mutex_lock(&keeper->lock);
 	lane->leaving = true;
 	pthread_mutex_unlock(&keeper->lock);
-	lane->leave_by = now + (mono_ms)ttl_s * 1000;
+	lane->leave_by = a_ttl_from(lane, now);
 	lane->look_at = now;
 	lane->pass_at = now + FORGET_MS;
 }

@@ -256,6 +256,29 @@ static void one_that_cannot_be_told_goes_when_its_ttl_is_over(void **state)
 	end(keeper);
 }
 
+static void what_was_refreshed_while_its_tenant_left_is_not_forgotten(void **state)
+{
+	struct keeper *keeper = start_two(NULL, 10, 20);
+
+	(void)state;
+	pass(keeper, 60000);
+	core.down = true;
+	keeper_tenant_leave(keeper, 1, clock_now());
+	rewant_two(keeper, 20, 20); /* they linger for two TTLs */
+	pass(keeper, 7200000);
+	core.second_down = true;
+	pass(keeper, 1900000); /* refreshes fail, and may have been done */
+	rewant_two(keeper, 10, 10);
+	pass(keeper, 60000);
+	assert_false(keeper_tenant_left(keeper, 1));
+	core.second_down = false;
+	pass(keeper, 120000);
+	assert_true(keeper_tenant_left(keeper, 1));
+	for (unsigned i = 11; i <= 20; i++)
+		assert_int_equal(core.second_expires[i], 0);
+	end(keeper);
+}
+
 static void one_without_a_token_goes_when_its_ttl_is_over(void **state)
 {
 	struct keeper_options options = two_tenants;
@@ -654,6 +677,7 @@ int main(void)
 		KEEPER(one_that_goes_takes_its_registrations_back_first),
 		KEEPER(one_that_goes_keeps_what_has_not_arrived_elsewhere),
 		KEEPER(one_that_cannot_be_told_goes_when_its_ttl_is_over),
+		KEEPER(what_was_refreshed_while_its_tenant_left_is_not_forgotten),
 		KEEPER(one_without_a_token_goes_when_its_ttl_is_over),
 		KEEPER(one_that_comes_back_before_it_has_gone_stays),
 		KEEPER(what_is_on_its_way_out_is_not_brought_back_by_a_move),
