@@ -195,6 +195,7 @@ void core_answer(uint32_t index)
 		world.numbers[request->number].in_flight--;
 		if (request->kind == UPSERT && request->answer.verdict == UPSERT_OK) {
 			world.numbers[request->number].confirmed = true;
+			world.numbers[request->number].perhaps = false;
 			if (world.comings)
 				reload_confirmed(&world.numbers[request->number]);
 		}

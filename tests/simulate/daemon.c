@@ -81,8 +81,15 @@ void daemon_want(struct number *number, terms wanted)
 {
 	if (number->wanted == wanted)
 		return;
-	if (!number->wanted && !daemon_may_linger(number))
+	if (!number->wanted && !daemon_may_linger(number)) {
+		/* What was to be deleted, and is there yet, may be taken for what is wanted. */
+		number->perhaps |= number->confirmed && number->held == wanted;
 		number->confirmed = false;
+	}
+	if (!number->wanted && number->held != wanted)
+		number->confirmed = false; /* as it is wanted now */
+	if (world.comings && number->wanted && (number->confirmed || number->perhaps))
+		reload_leave_open(number);
 	number->leaving = number->open = false;
 	number->wanted = wanted;
 	number->wanted_since = clock_now();

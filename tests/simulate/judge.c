@@ -209,6 +209,8 @@ void judge_lapse(struct number *number)
 	mono_ms from = at - ttl / 2, calm;
 
 	number->held = 0;
+	if (world.comings && number->wanted && (number->confirmed || number->perhaps))
+		reload_leave_open(number);
 	number->confirmed = false;
 	if (number->abandoned || (!daemon_wish(number) && !daemon_lingers(number)))
 		return;

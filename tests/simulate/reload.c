@@ -292,12 +292,13 @@ static void judge_left(const struct node *node, unsigned tenant, unsigned core)
 	}
 }
 
-/* Whether what the rows say of it was believed at the start, and so whether others gave it
- * up then, has not been seen, and will not be. */
-static void leave_open(unsigned i)
+void reload_leave_open(const struct number *number)
 {
-	for (unsigned core = 0; core < CORES; core++)
-		place_of(FIRST_NUMBER + i, core)->open |= !place_of(FIRST_NUMBER + i, core)->wanted;
+	for (unsigned core = 0; core < CORES; core++) {
+		struct number *other = place_of(phone_of(number), core);
+
+		other->open |= !other->wanted;
+	}
 }
 
 /* What is said goes elsewhere from now on. */
@@ -311,8 +312,8 @@ static void serve(struct node *node, unsigned tenant, unsigned core)
 	for (unsigned i = 0; served->core != NO_CORE && i < phones(); i++) {
 		struct number *from = place_of(FIRST_NUMBER + i, served->core);
 
-		if (from->perhaps && from->wanted)
-			leave_open(i);
+		if (from->wanted && (from->confirmed || from->perhaps))
+			reload_leave_open(from);
 		from->abandoned = true;
 		from->confirmed = from->perhaps = false;
 		if (core == NO_CORE)
@@ -332,8 +333,10 @@ static void look(struct node *node, unsigned tenant)
 	unsigned ignored, core = NO_CORE;
 
 	if (link) {
-		if (link->core)
+		if (link->core) {
 			served->account = node->plan.tenants[tenant].account;
+			served->secret = node->plan.tenants[tenant].secret;
+		}
 		core = tenant * SPOTS + wires_target(link->client, &ignored) * 2 + served->account;
 	} else if (node->keeper && served->core != NO_CORE) {
 		judge_left(node, tenant, served->core);
@@ -385,10 +388,15 @@ void reload_moved(struct node *node)
 	settle(node);
 }
 
-/* Its tenant's core has it: nobody else needs to keep it, whatever comes. */
+/* Its tenant's core has it: nobody else needs to keep it, whatever comes. Or the one has it
+ * that was that until a moment ago, of which the keeper may not have heard yet. */
 void reload_confirmed(const struct number *number)
 {
-	place_of(phone_of(number), core_of(number))->perhaps = false;
+	const struct served *served = &world.nodes[0].served[core_of(number) / SPOTS];
+
+	if (served->core != core_of(number) && served->core != NO_CORE &&
+	    place_of(phone_of(number), served->core)->wanted)
+		reload_leave_open(number);
 	for (unsigned core = 0; number->wanted && core < CORES; core++) {
 		struct number *other = place_of(phone_of(number), core);
 
@@ -519,8 +527,7 @@ static bool has_rights(struct node *node, unsigned tenant)
 	struct served *served = &node->served[tenant];
 	const struct account *account = &world.accounts[tenant * 2 + served->account];
 	const struct link *link = link_of(node, tenant);
-	bool good = link && node->plan.tenants[tenant].secret >= account->secret_from &&
-		    !world.weather.tokens_down;
+	bool good = link && served->secret >= account->secret_from && !world.weather.tokens_down;
 	unsigned index = link ? (unsigned)(link - node->links.list) : 0;
 
 	if (!good)

@@ -165,7 +165,8 @@ struct node {
 	struct served {        /* each tenant */
 		unsigned core; /* what is said now goes there; NO_CORE: nowhere */
 		unsigned account;
-		mono_ms rights; /* when its secret was good for something again; 0: it is not */
+		unsigned secret; /* the last one it was given */
+		mono_ms rights;  /* when its secret was good for something again; 0: it is not */
 	} served[TENANTS];
 	struct keeper *keeper; /* NULL: the daemon is down */
 	bool frozen;           /* killed: nothing it does has an effect any more */
@@ -374,6 +375,9 @@ void reload_run(struct node *node);   /* after keeper_run() */
 void reload_destroy(struct node *node);
 void reload_moved(struct node *node); /* a connection leads elsewhere */
 void reload_confirmed(const struct number *number);
+/* That it is where it is wanted has been taken for true, or may have been, and counts no
+ * more: whether others gave it up meanwhile is open. */
+void reload_leave_open(const struct number *number);
 void reload_judge(void);
 void reload_judge_end(void);
 const char *tenant_name(unsigned tenant);
