@@ -95,6 +95,8 @@ struct keeper {
 	size_t by_source[REG_SOURCE_COUNT]; /* of those that are wanted */
 	/* Of them, those that begin like a prefix, as of the last look. */
 	size_t prefix_like[REG_SOURCE_COUNT];
+	size_t left_behind;     /* rows of tenants that are not configured, in a fleet: of */
+	mono_ms left_behind_by; /* shards that are ours; when the last of them has lapsed */
 	struct history history;
 };
 
@@ -131,6 +133,9 @@ void keeper_mark_dirty(struct keeper *keeper, struct reg *reg, uint32_t ttl_s, u
 		       mono_ms now, mono_ms lag);
 /* False: a write has just failed, the next try has its time. */
 bool keeper_may_write(const struct keeper *keeper, mono_ms now);
+/* What the core holds, for up to ttl_s (0: not known) from now, of tenants that nobody has
+ * configured. */
+void keeper_leave_behind(struct keeper *keeper, size_t count, uint32_t ttl_s, mono_ms now);
 /* Writes what the store has yet to hear, at most store_batch() rows of it. */
 void keeper_flush(struct keeper *keeper, mono_ms now);
 /* The first of what it has yet to hear is written, or of no concern any more. */

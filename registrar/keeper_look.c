@@ -518,6 +518,8 @@ void keeper_summary(struct keeper *keeper, struct registrar_summary *ret_summary
 	pthread_mutex_lock(&keeper->lock);
 	summarize_lanes(keeper, ret_summary);
 	ret_summary->first_expiry_ms = earliest_expiry(keeper, &ret_summary->lapsed);
+	if (clock_now() < keeper->left_behind_by)
+		ret_summary->left_behind = keeper->left_behind;
 	ret_summary->store_ok = !keeper->store_failed;
 	memcpy(ret_summary->by_source, keeper->by_source, sizeof(keeper->by_source));
 	memcpy(ret_summary->prefix_like, keeper->prefix_like, sizeof(keeper->prefix_like));

@@ -211,6 +211,16 @@ void shards_count(struct keeper *keeper)
 			       keeper->lanes[i].ttl_s);
 }
 
+static size_t strangers(const struct keeper *keeper)
+{
+	size_t count = 0;
+
+	for (unsigned i = 0; i < LEASE_SHARDS; i++)
+		if (keeper->shards.at[i].mine)
+			count += keeper->shards.at[i].strangers;
+	return count;
+}
+
 static void disown(struct keeper *keeper, const bool which[LEASE_SHARDS])
 {
 	for (unsigned i = 0; i < LEASE_SHARDS; i++)
@@ -227,6 +237,9 @@ static void disown(struct keeper *keeper, const bool which[LEASE_SHARDS])
 		reg_disown(reg);
 		end_change(keeper, reg);
 	}
+	pthread_mutex_lock(&keeper->lock);
+	keeper->left_behind = strangers(keeper);
+	pthread_mutex_unlock(&keeper->lock);
 	shards_count(keeper);
 }
 
@@ -317,6 +330,33 @@ bool shards_closed(const struct keeper *keeper, mono_ms now)
 		if (keeper->shards.at[i].open_until > now)
 			return false;
 	return true;
+}
+
+/* ---- what nobody here can withdraw ---- */
+
+/* Of shards that are ours from now on. */
+static void look_for_strangers(struct keeper *keeper, const struct fleet_news *news, mono_ms now)
+{
+	size_t count = 0;
+	uint32_t ttl_s = 0;
+
+	for (size_t i = 0; i < news->row_count; i++) {
+		const struct store_row *row = &news->rows[i];
+
+		if (keeper_tenant_of(keeper, row->tenant) >= 0)
+			continue;
+		keeper->shards.at[lease_shard_of(row->number)].strangers++;
+		count++;
+		if (row->ttl_s > ttl_s)
+			ttl_s = row->ttl_s;
+	}
+	keeper_leave_behind(keeper, strangers(keeper), ttl_s, now);
+	if (count)
+		log_notice("registrar",
+			   "the shards taken over have %zu registrations of tenants that are not "
+			   "configured: they are left to lapse; a start with the tenant put back "
+			   "withdraws them",
+			   count);
 }
 
 /* ---- taking over ---- */
@@ -440,6 +480,7 @@ static void take(struct keeper *keeper, const struct fleet_news *news, const str
 			own_one(keeper, reg, row, clean[shard], now);
 	}
 	shards_count(keeper);
+	look_for_strangers(keeper, news, now);
 	if (keeper->shards.leaving_all)
 		begin_leaving(keeper, NULL);
 }

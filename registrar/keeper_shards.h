@@ -48,6 +48,7 @@ struct shards {
 		mono_ms hold_until; /* 0: no hold */
 		unsigned in_flight; /* requests */
 		mono_ms open_until; /* one that was given up may reach the core yet */
+		unsigned strangers; /* rows of tenants that are not configured, when it was taken */
 		bool mine, leaving, held;
 	} at[LEASE_SHARDS];
 };

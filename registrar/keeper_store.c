@@ -151,7 +151,19 @@ struct loaded {
 	struct keeper_row *rows;
 	size_t count, room;
 	size_t strangers; /* rows of tenants that are not configured */
+	uint32_t strangers_ttl_s;
 };
+
+void keeper_leave_behind(struct keeper *keeper, size_t count, uint32_t ttl_s, mono_ms now)
+{
+	mono_ms by = now + (mono_ms)(ttl_s ? ttl_s : REG_TTL_DEFAULT_S) * 1000;
+
+	pthread_mutex_lock(&keeper->lock);
+	keeper->left_behind = count;
+	if (count && by > keeper->left_behind_by)
+		keeper->left_behind_by = by;
+	pthread_mutex_unlock(&keeper->lock);
+}
 
 static int loaded_reserve(struct loaded *loaded)
 {
@@ -177,6 +189,8 @@ static int on_row(const struct store_row *row, void *arg)
 		return 0; /* nothing we wrote; the configuration says what is wanted */
 	if (tenant < 0) {
 		loaded->strangers++;
+		if (row->ttl_s > loaded->strangers_ttl_s)
+			loaded->strangers_ttl_s = row->ttl_s;
 		return 0;
 	}
 	/* A file opened anew after damage starts again: keep to number order. */
@@ -342,6 +356,7 @@ int keeper_load(struct keeper *keeper, const struct wanted *wanted, mono_ms now)
 			"store %s has %zu registrations of tenants that are not configured: they "
 			"are left to lapse; a start with the tenant put back withdraws them",
 			keeper->options.store, loaded.strangers);
+	keeper_leave_behind(keeper, loaded.strangers, loaded.strangers_ttl_s, now);
 	if (!err) {
 		same_boot = set_offset(keeper, now);
 		for (size_t i = 0; i < loaded.count; i++)

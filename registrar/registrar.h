@@ -131,6 +131,7 @@ struct registrar_summary {
 	size_t by_state[REG_STATE_COUNT];
 	mono_ms first_expiry_ms; /* earliest expiry of an active one; 0: none */
 	size_t lapsed;           /* have been registered, and the core has forgotten them */
+	size_t left_behind;      /* of tenants that are not configured: they lapse by themselves */
 	mono_ms margin_ms;       /* the core may be away so long until somebody lapses */
 	bool api_asked;          /* since the start; else nobody knows whether it answers */
 	bool api_up;             /* last request was answered */

@@ -597,6 +597,9 @@ static json_t *summary_json(struct registrar *registrar)
 	if (json)
 		json_object_set_new(json, "lapsed", json_integer((json_int_t)summary.lapsed));
 	if (json)
+		json_object_set_new(json, "left_behind",
+				    json_integer((json_int_t)summary.left_behind));
+	if (json)
 		json_object_set_new(json, "prefix_like", sources_json(summary.prefix_like));
 	if (json && summary.consents.wanted)
 		json_object_set_new(json, "consents", consents_json(&summary.consents));

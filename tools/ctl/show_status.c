@@ -245,6 +245,10 @@ void show_status(const json_t *status)
 	if (number_of(status, "lapsed"))
 		printf("lapsed     %lld: the core has forgotten them, their calls go past us\n",
 		       number_of(status, "lapsed"));
+	if (number_of(status, "left_behind"))
+		printf("left       %lld of tenants that are not configured: they lapse by "
+		       "themselves\n",
+		       number_of(status, "left_behind"));
 	if (json_array_size(json_object_get(status, "tenants")) > 1)
 		show_table(json_object_get(status, "tenants"), tenant_titles, tenant_row);
 	if (json_object_get(status, "fleet"))

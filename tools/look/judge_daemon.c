@@ -146,6 +146,7 @@ bool judge_registrations(const struct look *look, struct finding *finding)
 	long long paused = look_number(look->status, "paused");
 	long long first_s = look_number(look->status, "first_expiry_s");
 	long long stranded = look_number(json_object_get(look->status, "sources"), "api_stranded");
+	long long left_behind = look_number(look->status, "left_behind");
 	long long margin_s = look_number(look->status, "margin_s");
 	char expiry[32], margin[32];
 
@@ -175,6 +176,11 @@ bool judge_registrations(const struct look *look, struct finding *finding)
 			    "%lld that were added by the API are not registered: their service or "
 			    "tenant is not configured, the log names it",
 			    stranded);
+	if (left_behind)
+		finding_say(finding, LOOK_WARNING, "journalctl -u breakout | grep 'left to lapse'",
+			    "%lld of tenants that are not configured are left to lapse; a start "
+			    "with the tenant put back withdraws them",
+			    left_behind);
 	judge_prefixes(look->status, finding);
 	if (refused)
 		finding_say(finding, LOOK_WARNING, "breakoutctl regs | grep refused",

@@ -459,6 +459,25 @@ static void the_store_knows_which_tenant_has_gone(void **state)
 	end(keeper);
 }
 
+static void what_a_tenant_that_is_not_configured_has_is_counted_until_it_lapses(void **state)
+{
+	struct keeper *keeper = start_two(store_path, 10, 20);
+	struct registrar_summary summary;
+
+	(void)state;
+	pass(keeper, 60000);
+	end(keeper);
+	keeper = start_with((struct keeper_options){ .store = store_path, .boot = "this one" }, 10,
+			    "tas.example.com");
+	keeper_summary(keeper, &summary);
+	assert_int_equal(summary.left_behind, 10);
+	assert_int_equal(said("10 registrations of tenants that are not configured"), 1);
+	pass(keeper, 3700000);
+	keeper_summary(keeper, &summary);
+	assert_int_equal(summary.left_behind, 0);
+	end(keeper);
+}
+
 static void each_core_has_a_token_of_its_own(void **state)
 {
 	struct keeper_options options = two_tenants;
@@ -665,6 +684,7 @@ int main(void)
 		KEEPER(a_dead_core_makes_no_others_numbers_lapse),
 		KEEPER(one_that_is_wanted_back_with_another_type_changes_at_once),
 		KEEPER(one_that_throttles_slows_down_no_other),
+		KEEPER(what_a_tenant_that_is_not_configured_has_is_counted_until_it_lapses),
 		KEEPER(each_core_has_a_token_of_its_own),
 		KEEPER(a_number_that_moves_is_at_one_core_or_both_at_every_moment),
 		KEEPER(until_the_new_core_has_it_the_old_one_keeps_it),

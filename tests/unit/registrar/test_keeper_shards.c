@@ -334,6 +334,43 @@ static void a_row_that_nobody_wants_is_withdrawn(void **state)
 	assert_string_equal(written.uri[COUNT], "");
 }
 
+static void rows_of_tenants_that_have_gone_are_counted_and_said(void **state)
+{
+	struct taken_shard taken[LEASE_SHARDS];
+	struct store_row rows[2] = { { .number = FIRST + 1, .tenant = "", .params = &before },
+				     { .number = FIRST + 2, .tenant = "gone", .params = &before } };
+	const struct fleet_news news = { .kind = FLEET_TAKEN,
+					 .asked = clock_now(),
+					 .taken = taken,
+					 .taken_count = LEASE_SHARDS,
+					 .rows = rows,
+					 .row_count = 2 };
+	struct registrar_summary summary;
+
+	(void)state;
+	for (unsigned i = 0; i < LEASE_SHARDS; i++)
+		taken[i] = (struct taken_shard){ i, EPOCH, true, 0 };
+	for (int i = 0; i < 2; i++) {
+		rows[i].ttl_s = 3600;
+		rows[i].expires = clock_now() + 3600000;
+	}
+	join();
+	keeper_news(keeper, &news, clock_now());
+	assert_int_equal(said("have 1 registrations of tenants that are not configured"), 1);
+	live(60000);
+	keeper_summary(keeper, &summary);
+	assert_int_equal(summary.left_behind, 1);
+	live(3600000);
+	keeper_summary(keeper, &summary);
+	assert_int_equal(summary.left_behind, 0);
+	keeper_news(keeper, &news, clock_now());
+	keeper_summary(keeper, &summary);
+	assert_int_equal(summary.left_behind, 1);
+	hear(FLEET_PUT_OUT); /* another node's to tell of */
+	keeper_summary(keeper, &summary);
+	assert_int_equal(summary.left_behind, 0);
+}
+
 /* ---- holds ---- */
 
 static void during_a_hold_rows_are_repeated_and_nothing_is_withdrawn(void **state)
@@ -822,6 +859,7 @@ int main(void)
 		SHARDS(after_an_unclean_end_all_are_repeated_soon),
 		SHARDS(what_changes_after_an_unclean_end_is_said_twice),
 		SHARDS(a_row_that_nobody_wants_is_withdrawn),
+		SHARDS(rows_of_tenants_that_have_gone_are_counted_and_said),
 		SHARDS(during_a_hold_rows_are_repeated_and_nothing_is_withdrawn),
 		SHARDS(a_hold_that_is_lifted_is_over),
 		SHARDS(what_the_last_owner_never_heard_of_needs_no_wait),

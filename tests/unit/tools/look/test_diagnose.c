@@ -179,6 +179,15 @@ static void numbers_that_begin_like_a_prefix_are_told_by_source(void **state)
 	assert_string_equal(of("registrations", "next"), "breakoutctl config prefixes");
 }
 
+static void registrations_of_tenants_that_have_gone_are_told(void **state)
+{
+	(void)state;
+	json_object_set_new(documents[0], "left_behind", json_integer(3));
+	says("registrations", "WARNING",
+	     "3 of tenants that are not configured are left to lapse; a start with the tenant put "
+	     "back withdraws them");
+}
+
 static void registrations_that_have_lapsed_are_told_and_since_when(void **state)
 {
 	json_t *states = json_object_get(documents[0], "registrations");
@@ -436,6 +445,7 @@ int main(void)
 		TEST(registrations_that_do_not_hold_are_told_before_they_lapse),
 		TEST(numbers_that_wait_for_what_they_name_are_told),
 		TEST(numbers_that_begin_like_a_prefix_are_told_by_source),
+		TEST(registrations_of_tenants_that_have_gone_are_told),
 		TEST(registrations_that_have_lapsed_are_told_and_since_when),
 		TEST(a_pause_is_no_outage_but_is_told),
 		TEST(the_worst_of_several_reasons_stands_alone),
