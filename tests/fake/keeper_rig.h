@@ -35,7 +35,7 @@ struct sent {
 	bool wait_for_ready, with_token;
 };
 
-static struct core {
+static struct fake_core {
 	bool down;
 	uint32_t ttl_s;
 	enum upsert_verdict verdict;           /* for everybody */
