@@ -22,6 +22,7 @@
 #define MEASURE_MS  3000
 #define PATIENCE_MS 30000
 #define BARE_COUNT  200
+#define OPUS_CALLS  60 /* with phones that code too: more are too much for a slow processor */
 
 struct party {
 	struct media_session *session;
@@ -403,13 +404,17 @@ static void measure_lite(const struct media_engine_options *options)
 					 .a = MEDIA_LEG_WEBRTC,
 					 .b = MEDIA_LEG_RTP,
 					 .codecs = { "opus", "PCMA" } };
+	unsigned asked = call_count;
 	double set_up, passed;
 
 	start(options);
 	passed = measure(&to_rtp, &set_up);
 	(void)measure(&to_ice, &set_up);
 	compare_set_up(set_up);
+	if (call_count > OPUS_CALLS)
+		call_count = OPUS_CALLS;
 	compare_codecs(measure(&opus, &set_up), passed);
+	call_count = asked;
 	measure_strangers("lite");
 	relay_engine = media_engine_destroy(relay_engine);
 }
