@@ -15,7 +15,9 @@
 #include "media/sdp.h"
 
 #define PERIOD_MS 20
-#define BATCH     8
+#define BATCH     16 /* packets of a system call */
+#define GROUP_MAX 64 /* legs of a socket */
+#define LEGS_NET  0x7f010000u
 #define HEADER    12
 #define QUIET_MS  100
 
@@ -37,24 +39,56 @@ static uint64_t now_ns(void)
 
 static struct codec_speech speeches[VOICE_KINDS];
 
-static void open_leg(struct load *load, struct load_leg *leg, unsigned index,
+/* Bound to every address, so that it speaks for each of its legs. */
+static void open_socket(struct load *load, struct load_group *group)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = group };
+	union net_address address = { .v4 = { .sin_family = AF_INET } };
+	socklen_t size = sizeof(address);
+	int on = 1, bytes = 1 << 20;
+
+	group->fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	must(group->fd >= 0 && bind(group->fd, &address.any, net_size(&address)) == 0 &&
+		     setsockopt(group->fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on)) == 0 &&
+		     setsockopt(group->fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes)) == 0 &&
+		     getsockname(group->fd, &address.any, &size) == 0 &&
+		     epoll_ctl(load->epoll_fd, EPOLL_CTL_ADD, group->fd, &event) == 0,
+	     "the phones' socket");
+	group->port = net_port(&address);
+}
+
+unsigned load_index(const union net_address *address)
+{
+	return ntohl(address->v4.sin_addr.s_addr) & 0xffff;
+}
+
+static void open_leg(struct load_leg *leg, unsigned index, struct load_group *group,
 		     const struct load_side *side)
 {
-	struct epoll_event event = { .events = EPOLLIN, .data.ptr = leg };
-	union net_address address;
-	socklen_t size = sizeof(address);
-
-	must(net_parse("127.0.0.1", 0, &address) == 0, "address");
-	leg->fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	must(leg->fd >= 0 && bind(leg->fd, &address.any, net_size(&address)) == 0 &&
-		     getsockname(leg->fd, &address.any, &size) == 0 &&
-		     epoll_ctl(load->epoll_fd, EPOLL_CTL_ADD, leg->fd, &event) == 0,
-	     "a phone's socket");
-	leg->port = net_port(&address);
+	leg->group = group;
+	leg->address.v4 = (struct sockaddr_in){ .sin_family = AF_INET,
+						.sin_port = htons(group->port),
+						.sin_addr.s_addr = htonl(LEGS_NET | index) };
+	group->legs[group->count++] = leg;
 	leg->ssrc = 0x10000000 + index;
 	leg->secure = side->secure;
 	leg->voice = side->voice;
 	must(!leg->secure || sdes_make(&leg->sdes) == 0, "keys");
+}
+
+/* Every group is of one millisecond out of PERIOD_MS: a leg's slice is its number's rest. */
+static void open_groups(struct load *load)
+{
+	unsigned in_slice = (load->calls * 2 + PERIOD_MS - 1) / PERIOD_MS;
+
+	load->of_slice = (in_slice + GROUP_MAX - 1) / GROUP_MAX;
+	load->groups = calloc(load->of_slice * PERIOD_MS, sizeof(load->groups[0]));
+	must(load->groups != NULL, "load");
+	for (unsigned i = 0; i < load->of_slice * PERIOD_MS; i++) {
+		load->groups[i].legs = calloc(GROUP_MAX, sizeof(struct load_leg *));
+		must(load->groups[i].legs != NULL, "load");
+		open_socket(load, &load->groups[i]);
+	}
 }
 
 void load_open(struct load *load, unsigned calls, const struct load_side sides[static 2])
@@ -65,8 +99,11 @@ void load_open(struct load *load, unsigned calls, const struct load_side sides[s
 	load->delays = calloc(LOAD_LATENESS_US + 1, sizeof(load->delays[0]));
 	load->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	must(load->legs && load->delays && load->epoll_fd >= 0, "load");
+	open_groups(load);
 	for (unsigned i = 0; i < calls * 2; i++)
-		open_leg(load, &load->legs[i], i, &sides[i % 2]);
+		open_leg(&load->legs[i], i,
+			 &load->groups[i % PERIOD_MS * load->of_slice + i / PERIOD_MS / GROUP_MAX],
+			 &sides[i % 2]);
 	for (unsigned i = 0; i < 2; i++)
 		if (sides[i].voice != VOICE_NONE && speeches[sides[i].voice].lengths[0] == 0)
 			codec_speech_make(&speeches[sides[i].voice], sides[i].voice,
@@ -78,9 +115,13 @@ void load_close(struct load *load)
 	for (unsigned i = 0; i < load->calls * 2; i++) {
 		srtp_pair_destroy(load->legs[i].srtp);
 		sdes_wipe(&load->legs[i].sdes);
-		close(load->legs[i].fd);
+	}
+	for (unsigned i = 0; i < load->of_slice * PERIOD_MS; i++) {
+		close(load->groups[i].fd);
+		free(load->groups[i].legs);
 	}
 	close(load->epoll_fd);
+	free(load->groups);
 	free(load->legs);
 	free(load->delays);
 }
@@ -125,13 +166,16 @@ uint8_t load_type(enum voice_kind voice)
 char *load_describe(struct load_leg *leg, const char *offer)
 {
 	struct sdes_crypto lines[SDES_LINES_MAX];
+	char host[NET_TEXT_ROOM];
 	struct str text = { 0 };
 	char *whole;
 
+	net_host(&leg->address, host);
 	str_addf(&text,
-		 "v=0\r\no=- %u 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+		 "v=0\r\no=- %u 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 %s\r\nt=0 0\r\n"
 		 "m=audio %u %s %u\r\n%s\r\n",
-		 leg->ssrc, leg->port, leg->secure ? "RTP/SAVP" : "RTP/AVP", load_type(leg->voice),
+		 leg->ssrc, host, leg->group->port, leg->secure ? "RTP/SAVP" : "RTP/AVP",
+		 load_type(leg->voice),
 		 leg->voice == VOICE_OPUS ? "a=rtpmap:96 opus/48000/2\r\na=fmtp:96 useinbandfec=1"
 					  : "a=rtpmap:8 PCMA/8000");
 	if (leg->secure && offer)
@@ -147,21 +191,19 @@ char *load_describe(struct load_leg *leg, const char *offer)
 	return whole;
 }
 
-void load_aim_at(struct load_leg *leg, uint16_t port)
+void load_aim_at(struct load_leg *leg, const union net_address *to)
 {
-	union net_address to;
-
-	must(net_parse("127.0.0.1", port, &to) == 0 &&
-		     connect(leg->fd, &to.any, net_size(&to)) == 0,
-	     "connect");
+	leg->to = *to;
 }
 
 void load_aim(struct load_leg *leg, const char *sdp, bool we_offered)
 {
 	struct media_desc *desc = NULL;
+	union net_address to;
 
 	(void)choose(leg, sdp, !we_offered, &desc);
-	load_aim_at(leg, desc->port);
+	must(net_parse("127.0.0.1", desc->port, &to) == 0, "address");
+	load_aim_at(leg, &to);
 	sdp_free(desc);
 	if (we_offered)
 		agree(leg, sdp, we_offered);
@@ -186,13 +228,15 @@ static size_t fill_speech(const struct load_leg *leg, uint8_t *payload)
 	return speech->lengths[at];
 }
 
-static void send_one(struct load *load, struct load_leg *leg)
+/* Returns the packet's length. */
+static size_t make_packet(struct load_leg *leg, uint8_t *packet)
 {
 	uint32_t step = leg->voice == VOICE_OPUS ? 960 : 160;
-	uint8_t packet[RELAY_BUFFER] = { 0x80, load_type(leg->voice) };
 	uint32_t fields[2] = { htonl(leg->sent * step), htonl(leg->ssrc) };
 	size_t length = HEADER;
 
+	packet[0] = 0x80;
+	packet[1] = load_type(leg->voice);
 	packet[2] = (uint8_t)(leg->sent >> 8);
 	packet[3] = (uint8_t)leg->sent;
 	memcpy(packet + 4, fields, sizeof(fields));
@@ -200,7 +244,59 @@ static void send_one(struct load *load, struct load_leg *leg)
 					   : fill_speech(leg, packet + HEADER);
 	leg->sent++;
 	must(!leg->srtp || srtp_pair_protect(leg->srtp, packet, &length) == 0, "protect");
-	load->sent += send(leg->fd, packet, length, 0) == (ssize_t)length;
+	return length;
+}
+
+/* Room for the address of this machine that a packet is from or to. */
+struct local {
+	_Alignas(struct cmsghdr) uint8_t room[CMSG_SPACE(sizeof(struct in_pktinfo))];
+};
+
+/* Some packets and where they are from and to. */
+struct batch {
+	struct mmsghdr messages[BATCH];
+	struct iovec parts[BATCH];
+	struct local locals[BATCH];
+	uint8_t packets[BATCH][RELAY_BUFFER];
+};
+
+static void prepare(struct batch *batch, unsigned i, size_t length)
+{
+	batch->parts[i] = (struct iovec){ batch->packets[i], length };
+	batch->messages[i].msg_hdr = (struct msghdr){ .msg_iov = &batch->parts[i],
+						      .msg_iovlen = 1,
+						      .msg_control = batch->locals[i].room,
+						      .msg_controllen = sizeof(struct local) };
+}
+
+static void address_one(struct batch *batch, unsigned i, struct load_leg *leg)
+{
+	struct in_pktinfo from = { .ipi_spec_dst = leg->address.v4.sin_addr };
+	struct msghdr *header = &batch->messages[i].msg_hdr;
+	struct cmsghdr *control = CMSG_FIRSTHDR(header);
+
+	header->msg_name = &leg->to;
+	header->msg_namelen = sizeof(leg->to.v4);
+	*control = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(from)),
+				     .cmsg_level = IPPROTO_IP,
+				     .cmsg_type = IP_PKTINFO };
+	memcpy(CMSG_DATA(control), &from, sizeof(from));
+}
+
+static void send_some(struct load *load, const struct load_group *group, unsigned from,
+		      unsigned count)
+{
+	static struct batch batch;
+	int sent;
+
+	for (unsigned i = 0; i < count; i++) {
+		struct load_leg *leg = group->legs[from + i];
+
+		prepare(&batch, i, make_packet(leg, batch.packets[i]));
+		address_one(&batch, i, leg);
+	}
+	sent = sendmmsg(group->fd, batch.messages, count, 0);
+	load->sent += sent > 0 ? (uint64_t)sent : 0;
 }
 
 /* As the other leg of the call sent it. */
@@ -232,20 +328,43 @@ static void take(struct load *load, const struct load_leg *leg, uint8_t *packet,
 	load->delays[us < LOAD_LATENESS_US ? us : LOAD_LATENESS_US]++;
 }
 
+/* Whose the packet is: the leg of the address it was sent to. */
+static struct load_leg *addressee(struct load *load, struct msghdr *header)
+{
+	struct cmsghdr *control = CMSG_FIRSTHDR(header);
+	union net_address to = { .v4 = { .sin_family = AF_INET } };
+	struct in_pktinfo info;
+
+	must(control && control->cmsg_type == IP_PKTINFO, "to whom a packet was sent");
+	memcpy(&info, CMSG_DATA(control), sizeof(info));
+	to.v4.sin_addr = info.ipi_addr;
+	must(load_index(&to) < load->calls * 2, "a packet for no phone");
+	return &load->legs[load_index(&to)];
+}
+
+static void receive_group(struct load *load, const struct load_group *group)
+{
+	static struct batch batch;
+	int count;
+
+	do {
+		for (unsigned i = 0; i < BATCH; i++)
+			prepare(&batch, i, sizeof(batch.packets[i]));
+		count = recvmmsg(group->fd, batch.messages, BATCH, 0, NULL);
+		for (int i = 0; i < count; i++)
+			take(load, addressee(load, &batch.messages[i].msg_hdr), batch.packets[i],
+			     batch.messages[i].msg_len);
+	} while (count == BATCH);
+}
+
 /* Returns how many sockets had something. */
 static int receive(struct load *load, int wait_ms)
 {
 	struct epoll_event events[64];
 	int count = epoll_wait(load->epoll_fd, events, 64, wait_ms);
 
-	for (int i = 0; i < count; i++) {
-		struct load_leg *leg = events[i].data.ptr;
-		uint8_t packet[RELAY_BUFFER];
-		ssize_t length;
-
-		while ((length = recv(leg->fd, packet, sizeof(packet), 0)) > 0)
-			take(load, leg, packet, (size_t)length);
-	}
+	for (int i = 0; i < count; i++)
+		receive_group(load, events[i].data.ptr);
 	return count;
 }
 
@@ -253,12 +372,15 @@ static int receive(struct load *load, int wait_ms)
  * the delay of a packet must not be that of the generator's own queue. */
 static void send_slice(struct load *load, unsigned slice)
 {
-	unsigned since = 0;
+	for (unsigned i = 0; i < load->of_slice; i++) {
+		const struct load_group *group = &load->groups[slice * load->of_slice + i];
 
-	for (unsigned i = slice; i < load->calls * 2; i += PERIOD_MS) {
-		send_one(load, &load->legs[i]);
-		if (++since % BATCH == 0)
+		for (unsigned from = 0; from < group->count; from += BATCH) {
+			unsigned left = group->count - from;
+
+			send_some(load, group, from, left < BATCH ? left : BATCH);
 			(void)receive(load, 0);
+		}
 	}
 }
 

@@ -22,6 +22,8 @@
 #include "media/media.h"
 
 #define BATCH    64
+#define PORT_MIN 12000 /* below those the kernel gives away */
+#define PORT_MAX 31999
 #define TEXT_MAX 4096 /* bytes of a message to or from a subject */
 
 static void pin(int cpu)
@@ -37,14 +39,14 @@ static void pin(int cpu)
 /* ---- the floor: batched UDP on one socket, the cipher and codecs, nothing else ---- */
 
 struct floor {
-	uint16_t to[65536]; /* by the port a packet comes from */
+	struct sockaddr_in to[65536]; /* by the number of the leg a packet comes from */
 	EVP_CIPHER_CTX *in[65536], *out[65536];
 	struct voice_decoder *decoder[65536]; /* NULL: nothing is transcoded */
 	struct voice_encoder *encoder[65536];
 	uint8_t type[65536]; /* of what is encoded */
 	struct mmsghdr messages[BATCH];
 	struct iovec parts[BATCH];
-	struct sockaddr_in addresses[BATCH];
+	union net_address addresses[BATCH];
 	uint8_t packets[BATCH][256];
 };
 
@@ -77,7 +79,7 @@ static void seal(EVP_CIPHER_CTX *cipher, const uint8_t *packet, size_t length)
 static void make_codecs(struct floor *floor, const struct load_leg *leg,
 			const struct load_leg *other)
 {
-	unsigned rate = voice_rate(leg->voice, other->voice);
+	unsigned rate = voice_rate(leg->voice, other->voice), index = load_index(&leg->address);
 	const struct voice_encoding encoding = { .kind = other->voice,
 						 .rate = rate,
 						 .complexity = CODEC_COST_COMPLEXITY,
@@ -85,14 +87,14 @@ static void make_codecs(struct floor *floor, const struct load_leg *leg,
 
 	if (leg->voice == other->voice)
 		return;
-	must(voice_decoder_create(&floor->decoder[leg->port], leg->voice, rate) == 0 &&
-		     voice_encoder_create(&floor->encoder[leg->port], &encoding) == 0,
+	must(voice_decoder_create(&floor->decoder[index], leg->voice, rate) == 0 &&
+		     voice_encoder_create(&floor->encoder[index], &encoding) == 0,
 	     "codecs");
-	floor->type[leg->port] = load_type(other->voice);
+	floor->type[index] = load_type(other->voice);
 }
 
 /* Returns the packet's new length. */
-static size_t transcode(struct floor *floor, uint16_t from, uint8_t *packet, size_t length)
+static size_t transcode(struct floor *floor, unsigned from, uint8_t *packet, size_t length)
 {
 	int16_t samples[VOICE_FRAME_MAX];
 	uint8_t payload[VOICE_PAYLOAD_MAX];
@@ -113,13 +115,13 @@ static void pass(struct floor *floor, int fd)
 		floor->parts[i] = (struct iovec){ floor->packets[i], sizeof(floor->packets[i]) };
 		floor->messages[i].msg_hdr =
 			(struct msghdr){ .msg_name = &floor->addresses[i],
-					 .msg_namelen = sizeof(struct sockaddr_in),
+					 .msg_namelen = sizeof(floor->addresses[i]),
 					 .msg_iov = &floor->parts[i],
 					 .msg_iovlen = 1 };
 	}
 	count = recvmmsg(fd, floor->messages, BATCH, MSG_WAITFORONE, NULL);
 	for (int i = 0; i < count; i++) {
-		uint16_t from = ntohs(floor->addresses[i].sin_port);
+		unsigned from = load_index(&floor->addresses[i]);
 		size_t length = floor->messages[i].msg_len;
 
 		seal(floor->in[from], floor->packets[i], length);
@@ -127,7 +129,7 @@ static void pass(struct floor *floor, int fd)
 			length = transcode(floor, from, floor->packets[i], length);
 		seal(floor->out[from], floor->packets[i], length);
 		floor->parts[i].iov_len = length;
-		floor->addresses[i].sin_port = htons(floor->to[from]);
+		floor->addresses[i].v4 = floor->to[from];
 	}
 	while (done < count) {
 		int sent = sendmmsg(fd, floor->messages + done, (unsigned)(count - done), 0);
@@ -144,9 +146,9 @@ static void floor_main(int fd, const struct load *load)
 	for (unsigned i = 0; i < load->calls * 2; i++) {
 		const struct load_leg *leg = &load->legs[i], *other = &load->legs[i ^ 1];
 
-		floor->to[leg->port] = other->port;
-		floor->in[leg->port] = make_cipher(leg->secure);
-		floor->out[leg->port] = make_cipher(other->secure);
+		floor->to[i] = other->address.v4;
+		floor->in[i] = make_cipher(leg->secure);
+		floor->out[i] = make_cipher(other->secure);
 		make_codecs(floor, leg, other);
 	}
 	for (;;)
@@ -238,8 +240,8 @@ static void relay_main(int fd, bool shared_port, const struct load *load)
 {
 	const struct media_engine_options options = {
 		.address = "127.0.0.1",
-		.port_min = 20000,
-		.port_max = 29999,
+		.port_min = PORT_MIN,
+		.port_max = PORT_MAX,
 		.threads = 1,
 		.opus_complexity = CODEC_COST_COMPLEXITY,
 	};
@@ -335,15 +337,17 @@ static char *ask_rtpengine(const struct subject *subject, unsigned call, bool is
 
 static void exec_rtpengine(uint16_t port)
 {
-	char listen[32];
+	char listen[32], first[32], last[32];
 	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
 	(void)snprintf(listen, sizeof(listen), "127.0.0.1:%u", port);
+	(void)snprintf(first, sizeof(first), "--port-min=%d", PORT_MIN);
+	(void)snprintf(last, sizeof(last), "--port-max=%d", PORT_MAX);
 	(void)dup2(null, STDOUT_FILENO);
 	(void)dup2(null, STDERR_FILENO);
 	(void)execlp("rtpengine", "rtpengine", "--table=-1", "--foreground", "--log-stderr",
-		     "--log-level=2", "--interface=127.0.0.1", "--num-threads=1",
-		     "--port-min=20000", "--port-max=29999", "--listen-ng", listen, NULL);
+		     "--log-level=2", "--interface=127.0.0.1", "--num-threads=1", first, last,
+		     "--listen-ng", listen, NULL);
 	_exit(127);
 }
 
@@ -377,13 +381,14 @@ static void start_direct(struct subject *subject, const struct load *load)
 {
 	*subject = (struct subject){ .kind = SUBJECT_DIRECT, .fd = -1 };
 	for (unsigned i = 0; i < load->calls * 2; i++)
-		load_aim_at(&load->legs[i], load->legs[i ^ 1].port);
+		load_aim_at(&load->legs[i], &load->legs[i ^ 1].address);
 }
 
 bool subject_start(struct subject *subject, enum subject_kind kind, const struct load *load,
 		   int cpu)
 {
 	int ends[2] = { -1, -1 };
+	union net_address at;
 	uint16_t port = 0;
 
 	if (kind == SUBJECT_DIRECT) {
@@ -409,8 +414,9 @@ bool subject_start(struct subject *subject, enum subject_kind kind, const struct
 	}
 	if (ends[1] >= 0)
 		close(ends[1]);
+	must(net_parse("127.0.0.1", port, &at) == 0, "address");
 	for (unsigned i = 0; kind == SUBJECT_FLOOR && i < load->calls * 2; i++)
-		load_aim_at(&load->legs[i], port);
+		load_aim_at(&load->legs[i], &at);
 	if (kind != SUBJECT_RTPENGINE || await_rtpengine(subject, port))
 		return true;
 	subject_stop(subject);
