@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define PIECE 32768 /* bytes of a piece, and one more value */
+
 int fd_link_pair(int ret_fds[static 2])
 {
 	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ret_fds) < 0
@@ -105,6 +107,28 @@ void pack_bytes(struct str *frame, const void *bytes, size_t length)
 void pack_text(struct str *frame, const char *text)
 {
 	pack_bytes(frame, text ? text : "", text ? strlen(text) : 0);
+}
+
+static void send_piece(struct packing *packing)
+{
+	if (!packing->err)
+		packing->err = packing->piece.failed ? -ENOMEM
+						     : packing->send(&packing->piece, packing->arg);
+	packing->piece.length = 0;
+}
+
+void packing_next(struct packing *packing)
+{
+	if (packing->piece.failed || packing->piece.length >= PIECE)
+		send_piece(packing);
+}
+
+int packing_end(struct packing *packing)
+{
+	if (packing->piece.failed || packing->piece.length)
+		send_piece(packing);
+	str_done(&packing->piece);
+	return packing->err;
 }
 
 struct unpack unpack_begin(const struct fd_frame *frame)

@@ -46,6 +46,18 @@ void pack_number(struct str *frame, uint64_t number);
 void pack_bytes(struct str *frame, const void *bytes, size_t length);
 void pack_text(struct str *frame, const char *text); /* NULL as "" */
 
+/* Values of which there may be more than a frame holds, in as many pieces as it takes: each
+ * is packed into `piece`, then packing_next() sees whether it is full. Zero-initialise. */
+struct packing {
+	int (*send)(const struct str *packed, void *arg);
+	void *arg;
+	struct str piece;
+	int err; /* the first; nothing is sent from there on */
+};
+void packing_next(struct packing *packing);
+/* Sends the rest and frees. 0, -ENOMEM or what `send` returned. */
+int packing_end(struct packing *packing) MUST_CHECK;
+
 struct unpack {
 	const char *at, *end;
 	bool failed; /* something was missing: what was taken then is 0 or "" */

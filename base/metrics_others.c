@@ -7,8 +7,6 @@
 #include <string.h>
 #include "base/hash.h"
 
-#define PIECE 32768 /* bytes, and one more metric */
-
 /* A metric that others have; we may have it too. */
 struct row {
 	struct row *next;
@@ -145,40 +143,26 @@ int64_t metric_sum(const struct metric *metric)
 
 struct telling {
 	bool all;
-	int (*send)(const struct str *packed, void *arg);
-	void *arg;
-	struct str piece, key;
-	int err;
+	struct packing packing;
+	struct str key;
 };
-
-static void end_piece(struct telling *telling)
-{
-	if (!telling->err)
-		telling->err = telling->piece.failed ? -ENOMEM
-						     : telling->send(&telling->piece, telling->arg);
-	telling->piece.length = 0;
-}
 
 static void tell(struct telling *telling, const struct metric_sum *sum)
 {
-	struct str *piece = &telling->piece;
+	struct str *piece = &telling->packing.piece;
 
 	pack_text(piece, sum->name);
 	pack_text(piece, sum->labels);
 	pack_text(piece, sum->help);
 	pack_number(piece, sum->kind == METRIC_COUNTER);
 	pack_number(piece, (uint64_t)sum->value);
-	if (piece->failed || piece->length >= PIECE)
-		end_piece(telling);
+	packing_next(&telling->packing);
 }
 
 static int tell_end(struct telling *telling)
 {
-	if (telling->piece.length)
-		end_piece(telling);
-	str_done(&telling->piece);
 	str_done(&telling->key);
-	return telling->err;
+	return packing_end(&telling->packing);
 }
 
 static void tell_ours(struct metric *metric, void *arg)
@@ -208,7 +192,7 @@ static void tell_row(struct telling *telling, const struct row *row, int64_t val
 
 int metrics_tell(bool all, int (*send)(const struct str *packed, void *arg), void *arg)
 {
-	struct telling telling = { .all = all, .send = send, .arg = arg };
+	struct telling telling = { .all = all, .packing = { .send = send, .arg = arg } };
 
 	pthread_mutex_lock(&lock);
 	for (struct row *row = rows; row; row = row->next)
@@ -232,7 +216,7 @@ static int place_of(int process)
 
 int metrics_tell_of(int process, int (*send)(const struct str *packed, void *arg), void *arg)
 {
-	struct telling telling = { .send = send, .arg = arg };
+	struct telling telling = { .packing = { .send = send, .arg = arg } };
 	int place;
 
 	pthread_mutex_lock(&lock);

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include "base/hash.h"
 
-#define PIECE 32768 /* bytes, and one more name */
-
 struct shared_count {
 	struct str_map *here;    /* name -> how many, as a number */
 	struct str_map *changed; /* since it was told; NULL: nobody is told */
@@ -95,35 +93,23 @@ size_t shared_count_of_all(const struct shared_count *count, const char *name)
 
 struct telling {
 	const struct shared_count *count;
-	int (*send)(const struct str *packed, void *arg);
-	void *arg;
-	struct str piece;
-	int err;
+	struct packing packing;
 };
-
-static void end_piece(struct telling *telling)
-{
-	if (!telling->err)
-		telling->err = telling->piece.failed ? -ENOMEM
-						     : telling->send(&telling->piece, telling->arg);
-	telling->piece.length = 0;
-}
 
 static void tell(const char *name, void *value, void *arg)
 {
 	struct telling *telling = arg;
 
 	(void)value;
-	pack_text(&telling->piece, name);
-	pack_number(&telling->piece, look(telling->count->here, name));
-	if (telling->piece.failed || telling->piece.length >= PIECE)
-		end_piece(telling);
+	pack_text(&telling->packing.piece, name);
+	pack_number(&telling->packing.piece, look(telling->count->here, name));
+	packing_next(&telling->packing);
 }
 
 int shared_count_tell(struct shared_count *count, bool all,
 		      int (*send)(const struct str *packed, void *arg), void *arg)
 {
-	struct telling telling = { .count = count, .send = send, .arg = arg };
+	struct telling telling = { .count = count, .packing = { .send = send, .arg = arg } };
 	struct str_map *fresh;
 
 	if (!all && count->changed && !str_map_count(count->changed))
@@ -134,12 +120,14 @@ int shared_count_tell(struct shared_count *count, bool all,
 		str_map_each(count->changed, tell, &telling);
 	else
 		str_map_each(count->here, tell, &telling);
-	if (telling.piece.length)
-		end_piece(&telling);
-	str_done(&telling.piece);
 	str_map_destroy(count->changed);
 	count->changed = fresh;
-	return telling.err;
+	return packing_end(&telling.packing);
+}
+
+void shared_count_tell_nobody(struct shared_count *count)
+{
+	count->changed = str_map_destroy(count->changed);
 }
 
 /* ---- from those whose place we have ---- */

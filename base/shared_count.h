@@ -31,6 +31,9 @@ size_t shared_count_of_all(const struct shared_count *count, const char *name);
  * last. 0, -ENOMEM or what `send` returned: then the next one has to be of all. */
 int shared_count_tell(struct shared_count *count, bool all,
 		      int (*send)(const struct str *packed, void *arg), void *arg) MUST_CHECK;
+/* There is nobody to be told any more: what changes is not kept, and the next telling is of
+ * all. */
+void shared_count_tell_nobody(struct shared_count *count);
 /* A piece that it told. 0, -EPROTO, -ENOMEM, or -ENOSPC: there are too many. */
 int shared_count_take(struct shared_count *count, int process, struct unpack *from) MUST_CHECK;
 void shared_count_forget(struct shared_count *count, int process);

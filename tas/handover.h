@@ -120,6 +120,8 @@ int share_tell(const struct daemon *daemon, int link, bool all) MUST_CHECK;
 int share_pass_on(int process, int link) MUST_CHECK;
 /* Of all those, and of ourselves. 0 or -errno. */
 int share_hand_over(const struct daemon *daemon, int link) MUST_CHECK;
+/* It does not take our place, or has died in it: nobody has to hear of us. */
+void share_tell_nobody(const struct daemon *daemon);
 int share_hear(struct daemon *daemon, struct unpack *from); /* whose it is */
 /* It is gone: what it has counted stays, what it had in progress does not count. */
 void share_end(struct daemon *daemon, int process);

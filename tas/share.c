@@ -59,6 +59,12 @@ int share_hand_over(const struct daemon *daemon, int link)
 	return err ? err : share_tell(daemon, link, true);
 }
 
+void share_tell_nobody(const struct daemon *daemon)
+{
+	shared_count_tell_nobody(call_room_numbers(daemon->calls));
+	shared_count_tell_nobody(service_target_calls(daemon->service));
+}
+
 int share_hear(struct daemon *daemon, struct unpack *from)
 {
 	int process = (int)unpack_number(from), err = 0;

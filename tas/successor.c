@@ -82,6 +82,7 @@ static void fail(struct successor *successor, const char *why)
 	(void)handover_send(successor->link, HANDOVER_CANCEL, NULL, -1);
 	if (successor->pid)
 		(void)kill(successor->pid, SIGKILL);
+	share_tell_nobody(daemon);
 	if (successor->phase != STARTING)
 		take_back(daemon);
 	forget(successor);
@@ -326,6 +327,7 @@ static void on_death(struct successor *successor)
 	}
 	log_error("main", "restart: pid=%d has died, and this process only ends its calls=%zu",
 		  (int)successor->pid, call_room_count(successor->daemon->calls));
+	share_tell_nobody(successor->daemon);
 	sip_endpoint_each_socket(successor->daemon->endpoint, shut_socket, NULL);
 	forget(successor);
 }

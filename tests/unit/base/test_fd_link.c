@@ -111,6 +111,66 @@ static void a_text_that_does_not_fit_fails(void **state)
 	str_done(&out);
 }
 
+#define VALUES 10000
+
+struct counted {
+	unsigned pieces;
+	uint64_t next;
+	unsigned refuse_from; /* this piece on; 0: none */
+};
+
+static int count_piece(const struct str *packed, void *arg)
+{
+	struct counted *counted = arg;
+	struct unpack from = { .at = packed->text, .end = packed->text + packed->length };
+
+	assert_true(packed->length && packed->length < FD_LINK_ROOM / 2);
+	counted->pieces++;
+	while (from.at < from.end)
+		assert_int_equal(unpack_number(&from), counted->next++);
+	return counted->refuse_from && counted->pieces >= counted->refuse_from ? -EPIPE : 0;
+}
+
+static int pack_all(struct counted *counted)
+{
+	struct packing packing = { .send = count_piece, .arg = counted };
+
+	for (uint64_t i = 0; i < VALUES; i++) {
+		pack_number(&packing.piece, i);
+		packing_next(&packing);
+	}
+	return packing_end(&packing);
+}
+
+static void many_values_go_in_pieces_in_order(void **state)
+{
+	struct counted counted = { 0 };
+
+	(void)state;
+	assert_int_equal(pack_all(&counted), 0);
+	assert_int_equal(counted.next, VALUES);
+	assert_true(counted.pieces > 2);
+}
+
+static void after_a_piece_that_fails_none_is_sent(void **state)
+{
+	struct counted counted = { .refuse_from = 2 };
+
+	(void)state;
+	assert_int_equal(pack_all(&counted), -EPIPE);
+	assert_int_equal(counted.pieces, 2);
+}
+
+static void nothing_is_no_piece(void **state)
+{
+	struct counted counted = { 0 };
+	struct packing packing = { .send = count_piece, .arg = &counted };
+
+	(void)state;
+	assert_int_equal(packing_end(&packing), 0);
+	assert_int_equal(counted.pieces, 0);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -120,6 +180,9 @@ int main(void)
 		T(an_end_that_is_gone_is_known),
 		T(what_is_missing_is_nothing),
 		T(a_text_that_does_not_fit_fails),
+		T(many_values_go_in_pieces_in_order),
+		T(after_a_piece_that_fails_none_is_sent),
+		T(nothing_is_no_piece),
 	};
 
 	return cmocka_run_group_tests_name("base/fd_link", tests, NULL, NULL);

@@ -74,6 +74,21 @@ static void only_what_has_changed_is_told_again(void **state)
 	assert_int_equal(shared_count_of_all(ours, "+45"), 1);
 }
 
+/* A restart that failed: what was to be told meanwhile is of no use to the next one. */
+static void who_tells_nobody_begins_anew(void **state)
+{
+	(void)state;
+	assert_true(shared_count_add(theirs, "+47"));
+	tell(true);
+	shared_count_tell_nobody(theirs);
+	shared_count_tell_nobody(theirs);
+	assert_true(shared_count_add(theirs, "+46"));
+	shared_count_forget(ours, OLD);
+	tell(false);
+	assert_int_equal(shared_count_of_all(ours, "+47"), 1);
+	assert_int_equal(shared_count_of_all(ours, "+46"), 1);
+}
+
 static void one_that_is_gone_has_nothing(void **state)
 {
 	(void)state;
@@ -141,6 +156,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_others_have_counts_too, setup, teardown),
 		cmocka_unit_test_setup_teardown(only_what_has_changed_is_told_again, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(who_tells_nobody_begins_anew, setup, teardown),
 		cmocka_unit_test_setup_teardown(one_that_is_gone_has_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(many_names_are_told_in_pieces, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_fails_and_what_is_broken_is_said, setup,
