@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hash.c - SipHash-2-4 and an open-addressed map from text to a pointer. */
+/* hash.c - SipHash-2-4, and a map from text to a pointer. */
 #include "base/hash.h"
 
 #include <endian.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
 #include "base/hash_siphash.h"
+#include "base/hash_slots.h"
 
 static uint64_t key[2];
 static pthread_once_t key_once = PTHREAD_ONCE_INIT;
@@ -88,16 +90,25 @@ uint64_t hash_u64(uint64_t value)
 	return hash_bytes(&value, sizeof(value));
 }
 
-/* Linear probing; at most 3/4 full; removal shifts back, so no tombstones. */
-struct str_map {
-	struct slot {
-		uint64_t hash;
-		char *key; /* NULL: empty */
-		void *value;
-	} * slots;
-	size_t room; /* power of two */
-	size_t count;
+/* Its key stands behind it. */
+struct entry {
+	void *value;
+	char key[];
 };
+
+struct str_map {
+	struct hash_slots slots;
+};
+
+static uint64_t hash_text(const char *text)
+{
+	return hash_bytes(text, strlen(text));
+}
+
+static bool has_key(const void *item, const void *text)
+{
+	return strcmp(((const struct entry *)item)->key, text) == 0;
+}
 
 int str_map_create(struct str_map **ret_map)
 {
@@ -105,120 +116,71 @@ int str_map_create(struct str_map **ret_map)
 
 	if (!map)
 		return -ENOMEM;
-	map->room = 16;
-	map->slots = calloc(map->room, sizeof(*map->slots));
-	if (!map->slots) {
-		free(map);
-		return -ENOMEM;
-	}
 	*ret_map = map;
 	return 0;
 }
 
 struct str_map *str_map_destroy(struct str_map *map)
 {
+	struct entry *entry;
+	size_t at = 0;
+
 	if (!map)
 		return NULL;
-	for (size_t i = 0; i < map->room; i++)
-		free(map->slots[i].key);
-	free(map->slots);
+	while ((entry = hash_slots_next(&map->slots, &at)))
+		free(entry);
+	hash_slots_done(&map->slots);
 	free(map);
 	return NULL;
 }
 
-/* The slot that holds the text, or the empty one where it would go. */
-static size_t slot_of(const struct str_map *map, const char *text, uint64_t hash)
-{
-	size_t at = hash & (map->room - 1);
-
-	while (map->slots[at].key &&
-	       (map->slots[at].hash != hash || strcmp(map->slots[at].key, text) != 0))
-		at = (at + 1) & (map->room - 1);
-	return at;
-}
-
-static int grow(struct str_map *map)
-{
-	size_t room = map->room * 2;
-	struct slot *slots = calloc(room, sizeof(*slots));
-
-	if (!slots)
-		return -ENOMEM;
-	for (size_t i = 0; i < map->room; i++) {
-		size_t at = map->slots[i].hash & (room - 1);
-
-		if (!map->slots[i].key)
-			continue;
-		while (slots[at].key)
-			at = (at + 1) & (room - 1);
-		slots[at] = map->slots[i];
-	}
-	free(map->slots);
-	map->slots = slots;
-	map->room = room;
-	return 0;
-}
-
 int str_map_put(struct str_map *map, const char *text, void *value)
 {
-	uint64_t hash = hash_bytes(text, strlen(text));
-	size_t at = slot_of(map, text, hash);
-	char *copy;
+	uint64_t hash = hash_text(text);
+	struct entry *entry = hash_slots_find(&map->slots, hash, has_key, text);
+	size_t size = strlen(text) + 1;
 
-	if (map->slots[at].key) {
-		map->slots[at].value = value;
+	if (entry) {
+		entry->value = value;
 		return 0;
 	}
-	if (map->count + 1 > map->room / 4 * 3) {
-		if (grow(map))
-			return -ENOMEM;
-		at = slot_of(map, text, hash);
-	}
-	copy = strdup(text);
-	if (!copy)
+	entry = malloc(sizeof(*entry) + size);
+	if (!entry || hash_slots_add(&map->slots, hash, entry)) {
+		free(entry);
 		return -ENOMEM;
-	map->slots[at] = (struct slot){ .hash = hash, .key = copy, .value = value };
-	map->count++;
+	}
+	entry->value = value;
+	memcpy(entry->key, text, size);
 	return 0;
 }
 
 void *str_map_find(const struct str_map *map, const char *text)
 {
-	return map->slots[slot_of(map, text, hash_bytes(text, strlen(text)))].value;
+	const struct entry *entry = hash_slots_find(&map->slots, hash_text(text), has_key, text);
+
+	return entry ? entry->value : NULL;
 }
 
 void *str_map_remove(struct str_map *map, const char *text)
 {
-	size_t mask = map->room - 1;
-	size_t hole = slot_of(map, text, hash_bytes(text, strlen(text)));
-	void *value = map->slots[hole].value;
+	struct entry *entry = hash_slots_remove(&map->slots, hash_text(text), has_key, text);
+	void *value = entry ? entry->value : NULL;
 
-	if (!map->slots[hole].key)
-		return NULL;
-	free(map->slots[hole].key);
-	map->count--;
-	for (size_t at = (hole + 1) & mask; map->slots[at].key; at = (at + 1) & mask) {
-		size_t home = map->slots[at].hash & mask;
-
-		/* An entry may move back to the hole unless its home lies after it. */
-		if (((at - home) & mask) < ((at - hole) & mask))
-			continue;
-		map->slots[hole] = map->slots[at];
-		hole = at;
-	}
-	map->slots[hole] = (struct slot){ 0 };
+	free(entry);
 	return value;
 }
 
 size_t str_map_count(const struct str_map *map)
 {
-	return map->count;
+	return map->slots.count;
 }
 
 void str_map_each(const struct str_map *map,
 		  void (*visit)(const char *text, void *value, void *arg), void *arg)
 {
-	for (size_t i = 0; i < map->room; i++)
-		if (map->slots[i].key)
-			visit(map->slots[i].key, map->slots[i].value, arg);
+	const struct entry *entry;
+	size_t at = 0;
+
+	while ((entry = hash_slots_next(&map->slots, &at)))
+		visit(entry->key, entry->value, arg);
 }

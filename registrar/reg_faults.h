@@ -7,21 +7,14 @@
 #define BREAKOUT_REGISTRAR_REG_FAULTS_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
+#include "base/hash_slots.h"
 
 #define REG_FAULT_ROOM 96 /* longer ones are cut */
 
-struct reg_fault {
-	uint32_t handle; /* 0: a free place */
-	char *text;      /* own */
-};
-
 /* Zero-initialise. */
 struct reg_faults {
-	struct reg_fault *places;
-	size_t room; /* a power of two, or 0 */
-	size_t count;
+	struct hash_slots slots; /* of struct reg_fault, own */
 };
 void reg_faults_done(struct reg_faults *faults);
 

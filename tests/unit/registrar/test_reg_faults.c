@@ -45,8 +45,8 @@ static void what_was_put_last_is_found_whatever_came_and_went(void **state)
 	}
 	for (uint32_t k = 1; k <= HANDLES; k++)
 		assert_false(reg_faults_put(&faults, k, NULL));
-	assert_int_equal(faults.count, 0);
-	assert_null(faults.places); /* after an outage the memory is given back */
+	assert_int_equal(faults.slots.count, 0);
+	assert_null(faults.slots.slots); /* after an outage the memory is given back */
 	reg_faults_done(&faults);
 }
 

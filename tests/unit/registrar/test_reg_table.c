@@ -101,7 +101,7 @@ static void records_that_are_gone_leave_and_their_places_are_used_again(void **s
 		assert_int_equal(reg_table_merge(&table, numbers, 3000), 0);
 		want_all(&table);
 		assert_int_equal(table.count, 3000);
-		assert_int_equal(table.faults.count, 0);
+		assert_int_equal(table.faults.slots.count, 0);
 	}
 	assert_true(table.used <= 6000);
 	reg_table_done(&table);
