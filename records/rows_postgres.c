@@ -18,7 +18,6 @@
 
 #define TABLES_VERSION 1
 #define PATIENCE_MS    3000 /* for one statement; the thread has other things to do */
-#define INT_ROOM       24
 
 struct rows {
 	struct pg *pg;
@@ -41,12 +40,6 @@ static int fail(const struct rows *rows, int err, char error[static ROWS_ERROR_R
 		return err;
 	snprintf(error, ROWS_ERROR_ROOM, "%s", pg_error(rows->pg));
 	return -EIO;
-}
-
-static const char *number(char to[static INT_ROOM], int64_t value)
-{
-	snprintf(to, INT_ROOM, "%" PRId64, value);
-	return to;
 }
 
 /* ---- the statements ---- */
@@ -333,11 +326,11 @@ static int rows_open(struct rows **ret_rows, const struct rows_where *where,
 static int add(struct rows *rows, const struct row *added, size_t count,
 	       const struct cursor_position *position)
 {
-	char offset[INT_ROOM], changed[INT_ROOM];
+	char offset[PG_INT_ROOM], changed[PG_INT_ROOM];
 	char *json = rows_json(added, count, rows->source);
 	const char *const params[] = { json, rows->source, position->head,
-				       number(offset, position->offset),
-				       number(changed, position->changed) };
+				       pg_number(offset, position->offset),
+				       pg_number(changed, position->changed) };
 	int err = -ENOMEM;
 
 	if (json)
@@ -385,8 +378,8 @@ static int rows_write(struct rows *rows, const struct row *added, size_t count,
 static int rows_expire(struct rows *rows, wall_ms before, unsigned limit,
 		       char ret_error[static ROWS_ERROR_ROOM])
 {
-	char text[CLOCK_TEXT_ROOM], most[INT_ROOM];
-	const char *const params[] = { text, number(most, limit) };
+	char text[CLOCK_TEXT_ROOM], most[PG_INT_ROOM];
+	const char *const params[] = { text, pg_number(most, limit) };
 	struct pg_rows *answer;
 	int err, count;
 
@@ -443,8 +436,8 @@ static int mask_all(struct rows *rows, const struct pg_rows *unmasked)
 static int rows_mask(struct rows *rows, wall_ms before, unsigned limit,
 		     char ret_error[static ROWS_ERROR_ROOM])
 {
-	char text[CLOCK_TEXT_ROOM], most[INT_ROOM];
-	const char *const params[] = { text, number(most, limit) };
+	char text[CLOCK_TEXT_ROOM], most[PG_INT_ROOM];
+	const char *const params[] = { text, pg_number(most, limit) };
 	struct pg_rows *unmasked;
 	int err, count = 0;
 

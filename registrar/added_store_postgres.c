@@ -7,12 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/e164.h"
-#include "base/log.h"
-#include "sql/postgres.h"
+#include "registrar/order_share.h"
 
 #define WRITE_MS  30000 /* for the rows of a large order; whoever gave it waits meanwhile */
 #define PAGE_ROWS "10000"
-#define INT_ROOM  24
 
 /* The tables are fleet_sql.c's. One statement, one transaction: the row of added_head is held
  * until it is over, so that serials are seen in their order. */
@@ -51,46 +49,31 @@ enum column {
 
 struct added_share {
 	struct added_store store;
-	struct pg *pg; /* connected for as long as an order takes: they are rare */
+	struct order_share orders;
 };
-
-static const char *number_text(char to[static INT_ROOM], int64_t value)
-{
-	snprintf(to, INT_ROOM, "%" PRId64, value);
-	return to;
-}
-
-static int failed(struct added_share *share, const char *doing)
-{
-	log_error(
-		"registrar",
-		"numbers that are added cannot be %s in the fleet's database (store.postgres): %s",
-		doing, pg_error(share->pg));
-	return -EIO;
-}
 
 static struct added_store *share_close(struct added_store *base)
 {
 	struct added_share *share = CONTAINER_OF(base, struct added_share, store);
 
-	pg_destroy(share->pg);
+	order_share_done(&share->orders);
 	free(share);
 	return NULL;
 }
 
 static int share_connect(struct added_store *base, mono_ms deadline, struct pg **ret_pg)
 {
-	struct added_share *share = CONTAINER_OF(base, struct added_share, store);
+	struct order_share *orders = &CONTAINER_OF(base, struct added_share, store)->orders;
 
-	if (!pg_connected(share->pg) && pg_connect(share->pg, deadline))
-		return failed(share, "looked up");
-	*ret_pg = share->pg;
+	if (!pg_connected(orders->pg) && pg_connect(orders->pg, deadline))
+		return order_share_failed(orders, "looked up");
+	*ret_pg = orders->pg;
 	return 0;
 }
 
 static void share_leave(struct added_store *base)
 {
-	pg_drop(CONTAINER_OF(base, struct added_share, store)->pg);
+	pg_drop(CONTAINER_OF(base, struct added_share, store)->orders.pg);
 }
 
 /* ---- writing ---- */
@@ -109,7 +92,7 @@ static void add_step(const struct added_batch *batch, const struct added_step *s
 	pg_array_text(&columns[TYPE_NAMES], route_type_name((enum route_type)terms->route_type));
 }
 
-static int ask(struct added_share *share, const struct str columns[COLUMN_COUNT])
+static int ask(struct order_share *orders, const struct str columns[COLUMN_COUNT])
 {
 	const char *params[COLUMN_COUNT];
 	struct pg_rows *answer;
@@ -120,26 +103,16 @@ static int ask(struct added_share *share, const struct str columns[COLUMN_COUNT]
 			return -ENOMEM;
 		params[i] = columns[i].text;
 	}
-	if (pg_exec(share->pg, write_all, params, COLUMN_COUNT, clock_now() + WRITE_MS, &answer))
-		return failed(share, "written");
+	if (pg_exec(orders->pg, write_all, params, COLUMN_COUNT, clock_now() + WRITE_MS, &answer))
+		return order_share_failed(orders, "written");
 	done = pg_bool(answer, 0, 0);
 	pg_rows_destroy(answer);
 	return done ? 0 : -EAGAIN;
 }
 
-/* Neither may fail the order, which is written. */
-static void follow_up(struct added_share *share, const struct added_batch *batch)
-{
-	char old[INT_ROOM];
-	const char *params[] = { number_text(old, batch->at - ADDED_KEEP_MS) };
-
-	if (!pg_exec(share->pg, "NOTIFY breakout", NULL, 0, clock_now() + WRITE_MS, NULL))
-		(void)!pg_exec(share->pg, drop_old, params, 1, clock_now() + WRITE_MS, NULL);
-}
-
 static int share_write(struct added_store *base, const struct added_batch *batch)
 {
-	struct added_share *share = CONTAINER_OF(base, struct added_share, store);
+	struct order_share *orders = &CONTAINER_OF(base, struct added_share, store)->orders;
 	struct str columns[COLUMN_COUNT] = { 0 };
 	int err;
 
@@ -150,11 +123,12 @@ static int share_write(struct added_store *base, const struct added_batch *batch
 		add_step(batch, &batch->steps[i], columns);
 	for (int i = NUMBERS; i < COLUMN_COUNT; i++)
 		pg_array_end(&columns[i]);
-	err = ask(share, columns);
+	err = ask(orders, columns);
 	for (int i = 0; i < COLUMN_COUNT; i++)
 		str_done(&columns[i]);
 	if (!err)
-		follow_up(share, batch);
+		order_share_follow_up(orders, drop_old, batch->at - ADDED_KEEP_MS,
+				      clock_now() + WRITE_MS);
 	return err;
 }
 
@@ -170,7 +144,7 @@ int added_store_share(struct added_store **ret_store, const struct config_postgr
 	if (!share)
 		return -ENOMEM;
 	share->store.ops = &share_ops;
-	err = pg_create(&share->pg, config->conninfo, config->password_file);
+	err = order_share_init(&share->orders, "numbers that are added", config);
 	if (err)
 		free(share);
 	else
@@ -189,9 +163,9 @@ static const char select_page[] =
 int added_page_read(struct pg *pg, mono_ms deadline, const struct added_cursor *after,
 		    struct added_page *ret_page)
 {
-	char serial[INT_ROOM], number[INT_ROOM];
-	const char *params[] = { number_text(serial, after->serial),
-				 number_text(number, after->number) };
+	char serial[PG_INT_ROOM], number[PG_INT_ROOM];
+	const char *params[] = { pg_number(serial, after->serial),
+				 pg_number(number, after->number) };
 	struct pg_rows *rows;
 	int err = pg_exec(pg, select_page, params, 2, deadline, &rows);
 

@@ -11,7 +11,6 @@
 
 #define WRITE_MS  1500 /* the registrar waits meanwhile */
 #define LOOK_ROWS "10000"
-#define INT_ROOM  24
 
 struct consent_share {
 	struct pg *pg;
@@ -24,12 +23,6 @@ struct consent_share {
 	bool failed;         /* no memory for some of it */
 	char error[256];
 };
-
-static const char *number(char to[static INT_ROOM], int64_t value)
-{
-	snprintf(to, INT_ROOM, "%" PRId64, value);
-	return to;
-}
 
 /* ---- create and destroy ---- */
 
@@ -273,8 +266,8 @@ static int execute(struct consent_share *share, const char *statement, const cha
 
 int consent_share_note_deleted(struct consent_share *share, uint64_t of)
 {
-	char text[INT_ROOM], now[INT_ROOM];
-	const char *params[] = { number(text, (int64_t)of), number(now, clock_wall()) };
+	char text[PG_INT_ROOM], now[PG_INT_ROOM];
+	const char *params[] = { pg_number(text, (int64_t)of), pg_number(now, clock_wall()) };
 
 	return execute(share,
 		       "INSERT INTO breakout.consent_record(written_ms, number, subscription, what,"
@@ -287,8 +280,8 @@ int consent_share_note_deleted(struct consent_share *share, uint64_t of)
 /* What is not dropped now is with the next list. */
 void consent_share_forget(struct consent_share *share, wall_ms before)
 {
-	char text[INT_ROOM];
-	const char *params[] = { number(text, before) };
+	char text[PG_INT_ROOM];
+	const char *params[] = { pg_number(text, before) };
 
 	if (!execute(share, "DELETE FROM breakout.consent WHERE given = 0 AND seen_ms < $1", params,
 		     1))
@@ -331,8 +324,8 @@ static struct consent_news *news_of(const struct pg_rows *rows)
 
 int consent_look(struct pg *pg, mono_ms deadline, int64_t serial, struct consent_news **ret_news)
 {
-	char text[INT_ROOM];
-	const char *params[] = { number(text, serial) };
+	char text[PG_INT_ROOM];
+	const char *params[] = { pg_number(text, serial) };
 	struct pg_rows *rows;
 	bool any;
 	int err =

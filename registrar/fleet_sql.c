@@ -9,7 +9,6 @@
 #include "base/e164.h"
 
 #define TABLES_VERSION 3
-#define INT_ROOM       24
 
 #define RELEASE_OURS   FLEET_RELEASE("$1::text")
 #define HOLD_FOR_DEAD  FLEET_HOLD_FOR("dead.node")
@@ -95,12 +94,6 @@ static const char add_core[] =
 	"SET LOCAL lock_timeout = 500;"
 	"SELECT pg_advisory_xact_lock(7367628);"
 	"ALTER TABLE breakout.told ADD COLUMN IF NOT EXISTS core bigint NOT NULL DEFAULT 0;";
-
-static const char *number(char to[static INT_ROOM], int64_t value)
-{
-	snprintf(to, INT_ROOM, "%" PRId64, value);
-	return to;
-}
 
 static int command(struct pg *pg, const char *statement, mono_ms deadline)
 {
@@ -195,11 +188,11 @@ static const char drop_writers[] = "DELETE FROM breakout.writer w WHERE NOT EXIS
 static int insert_node(struct pg *pg, const struct fleet_self *self, bool again, mono_ms deadline,
 		       uint64_t *ret_session)
 {
-	char version[INT_ROOM], digest[INT_ROOM], alone[INT_ROOM], session[INT_ROOM];
-	const char *params[] = { self->name, number(version, self->wish.version),
-				 number(digest, (int64_t)self->wish.digest),
-				 number(alone, self->alone_ms),
-				 number(session, (int64_t)self->session) };
+	char version[PG_INT_ROOM], digest[PG_INT_ROOM], alone[PG_INT_ROOM], session[PG_INT_ROOM];
+	const char *params[] = { self->name, pg_number(version, self->wish.version),
+				 pg_number(digest, (int64_t)self->wish.digest),
+				 pg_number(alone, self->alone_ms),
+				 pg_number(session, (int64_t)self->session) };
 	struct pg_rows *rows;
 	int err = pg_exec(pg, again ? join_again : join_first, params, again ? 5 : 4, deadline,
 			  &rows);
@@ -217,7 +210,7 @@ static int insert_node(struct pg *pg, const struct fleet_self *self, bool again,
 int fleet_sql_join(struct pg *pg, const struct fleet_self *self, bool again, mono_ms deadline,
 		   uint64_t *ret_session)
 {
-	char text[INT_ROOM];
+	char text[PG_INT_ROOM];
 	const char *params[] = { self->name, text, self->trusts ? "t" : "f" };
 	uint64_t session = 0;
 	int err = command(pg, "BEGIN", deadline), end;
@@ -225,7 +218,7 @@ int fleet_sql_join(struct pg *pg, const struct fleet_self *self, bool again, mon
 	if (err)
 		return err;
 	err = insert_node(pg, self, again, deadline, &session);
-	number(text, (int64_t)session);
+	pg_number(text, (int64_t)session);
 	if (!err)
 		err = pg_exec(pg, inherit, params, 3, deadline, NULL);
 	if (!err)
@@ -248,10 +241,10 @@ static const char beat[] =
 
 int fleet_sql_beat(struct pg *pg, const struct fleet_self *self, mono_ms deadline)
 {
-	char session[INT_ROOM], version[INT_ROOM], digest[INT_ROOM];
-	const char *params[] = { self->name, number(session, (int64_t)self->session),
-				 self->draining ? "t" : "f", number(version, self->wish.version),
-				 number(digest, (int64_t)self->wish.digest) };
+	char session[PG_INT_ROOM], version[PG_INT_ROOM], digest[PG_INT_ROOM];
+	const char *params[] = { self->name, pg_number(session, (int64_t)self->session),
+				 self->draining ? "t" : "f", pg_number(version, self->wish.version),
+				 pg_number(digest, (int64_t)self->wish.digest) };
 	struct pg_rows *rows;
 	int err = pg_exec(pg, beat, params, 5, deadline, &rows);
 
@@ -270,8 +263,8 @@ static const char abandon[] =
 
 int fleet_sql_leave(struct pg *pg, const struct fleet_self *self, mono_ms deadline)
 {
-	char session[INT_ROOM];
-	const char *params[] = { number(session, (int64_t)self->session) };
+	char session[PG_INT_ROOM];
+	const char *params[] = { pg_number(session, (int64_t)self->session) };
 	int err = pg_exec(pg, abandon, params, 1, deadline, NULL);
 
 	if (!err)
@@ -344,9 +337,9 @@ int fleet_sql_look(struct pg *pg, struct lease_view *ret_view, mono_ms deadline)
 
 int fleet_sql_claim(struct pg *pg, const struct fleet_self *self, mono_ms deadline)
 {
-	char version[INT_ROOM], digest[INT_ROOM];
-	const char *params[] = { number(version, self->wish.version),
-				 number(digest, (int64_t)self->wish.digest), self->name };
+	char version[PG_INT_ROOM], digest[PG_INT_ROOM];
+	const char *params[] = { pg_number(version, self->wish.version),
+				 pg_number(digest, (int64_t)self->wish.digest), self->name };
 
 	return pg_exec(pg,
 		       "UPDATE breakout.fleet SET version = $1, digest = $2, set_by = $3"
@@ -368,9 +361,9 @@ static const char put_out[] =
 int fleet_sql_put_out(struct pg *pg, const struct lease_node *node, mono_ms deadline,
 		      size_t *ret_shards)
 {
-	char session[INT_ROOM], beat_text[INT_ROOM];
-	const char *params[] = { node->name, number(session, (int64_t)node->session),
-				 number(beat_text, (int64_t)node->beat) };
+	char session[PG_INT_ROOM], beat_text[PG_INT_ROOM];
+	const char *params[] = { node->name, pg_number(session, (int64_t)node->session),
+				 pg_number(beat_text, (int64_t)node->beat) };
 	struct pg_rows *rows;
 	int err = pg_exec(pg, put_out, params, 3, deadline, &rows);
 
@@ -389,8 +382,8 @@ static const char free_orphans[] =
 
 int fleet_sql_free_orphans(struct pg *pg, const struct fleet_self *self, mono_ms deadline)
 {
-	char hold[INT_ROOM];
-	const char *params[] = { number(hold, lease_hold(self->alone_ms)) };
+	char hold[PG_INT_ROOM];
+	const char *params[] = { pg_number(hold, lease_hold(self->alone_ms)) };
 
 	return pg_exec(pg, free_orphans, params, 1, deadline, NULL);
 }
@@ -406,8 +399,8 @@ int fleet_sql_take(struct pg *pg, const struct fleet_self *self, const unsigned 
 		   size_t count, mono_ms deadline)
 {
 	struct str list = { 0 };
-	char session[INT_ROOM];
-	const char *params[] = { self->name, number(session, (int64_t)self->session), NULL };
+	char session[PG_INT_ROOM];
+	const char *params[] = { self->name, pg_number(session, (int64_t)self->session), NULL };
 	int err = -ENOMEM;
 
 	for (size_t i = 0; i < count; i++)
@@ -432,8 +425,9 @@ int fleet_sql_give(struct pg *pg, const struct fleet_self *self, const struct fl
 		   mono_ms deadline)
 {
 	struct str shard = { 0 }, epoch = { 0 }, hold = { 0 }, clean = { 0 };
-	char session[INT_ROOM];
-	const char *params[] = { number(session, (int64_t)self->session), NULL, NULL, NULL, NULL };
+	char session[PG_INT_ROOM];
+	const char *params[] = { pg_number(session, (int64_t)self->session), NULL, NULL, NULL,
+				 NULL };
 	int err = -ENOMEM;
 
 	for (unsigned i = 0; i < LEASE_SHARDS; i++) {
@@ -556,8 +550,8 @@ static int load_rows(struct pg *pg, const char *list, mono_ms deadline, struct f
 static int load_shards(struct pg *pg, const struct fleet_self *self, const char *list,
 		       mono_ms deadline, struct fleet_news *news)
 {
-	char session[INT_ROOM];
-	const char *params[] = { list, number(session, (int64_t)self->session) };
+	char session[PG_INT_ROOM];
+	const char *params[] = { list, pg_number(session, (int64_t)self->session) };
 	struct pg_rows *rows;
 	int err = pg_exec(pg,
 			  "SELECT shard, epoch, clean, hold_ms FROM breakout.shard"

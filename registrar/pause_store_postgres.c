@@ -5,12 +5,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include "base/log.h"
-#include "sql/postgres.h"
+#include "registrar/order_share.h"
 
 #define ORDER_MS 5000     /* whoever gave the order waits meanwhile */
 #define OLD_MS   86400000 /* over for so long, by our clock: nobody's clock is that wrong */
-#define INT_ROOM 24
 
 /* The table is fleet_sql.c's. */
 static const char put[] =
@@ -23,65 +21,54 @@ static const char drop_old[] = "DELETE FROM breakout.pause WHERE until_ms > 0 AN
 
 struct pause_share {
 	struct pause_store store;
-	struct pg *pg; /* connected for as long as an order takes: they are rare */
+	struct order_share orders;
 };
 
-static const char *number(char to[static INT_ROOM], int64_t value)
-{
-	snprintf(to, INT_ROOM, "%" PRId64, value);
-	return to;
-}
-
 /* One statement, told to the other nodes at once. */
-static int carry_out(struct pause_share *share, const char *statement, const char *const *params,
+static int carry_out(struct order_share *orders, const char *statement, const char *const *params,
 		     size_t count)
 {
 	mono_ms deadline = clock_now() + ORDER_MS;
-	char old[INT_ROOM];
-	const char *old_params[] = { number(old, clock_wall() - OLD_MS) };
-	int err = pg_connect(share->pg, deadline);
+	int err = pg_connect(orders->pg, deadline);
 
 	if (!err)
-		err = pg_exec(share->pg, statement, params, count, deadline, NULL);
-	/* Neither may fail the order, which is written. */
-	if (!err && !pg_exec(share->pg, drop_old, old_params, 1, deadline, NULL))
-		(void)!pg_exec(share->pg, "NOTIFY breakout", NULL, 0, deadline, NULL);
+		err = pg_exec(orders->pg, statement, params, count, deadline, NULL);
 	if (err)
-		log_error("registrar",
-			  "pauses cannot be written in the fleet's database (store.postgres): %s",
-			  pg_error(share->pg));
-	pg_drop(share->pg);
-	return err ? -EIO : 0;
+		err = order_share_failed(orders, "written");
+	else
+		order_share_follow_up(orders, drop_old, clock_wall() - OLD_MS, deadline);
+	pg_drop(orders->pg);
+	return err;
 }
 
 static int share_put(struct pause_store *base, const struct reg_pause *pause)
 {
 	struct pause_share *share = CONTAINER_OF(base, struct pause_share, store);
-	char scope[INT_ROOM], since[INT_ROOM], until[INT_ROOM];
-	const char *params[] = { number(scope, (int)pause->scope),
+	char scope[PG_INT_ROOM], since[PG_INT_ROOM], until[PG_INT_ROOM];
+	const char *params[] = { pg_number(scope, (int)pause->scope),
 				 pause->what,
 				 pause->who,
 				 pause->why,
-				 number(since, pause->since),
-				 number(until, pause->until) };
+				 pg_number(since, pause->since),
+				 pg_number(until, pause->until) };
 
-	return carry_out(share, put, params, ARRAY_SIZE(params));
+	return carry_out(&share->orders, put, params, ARRAY_SIZE(params));
 }
 
 static int share_drop(struct pause_store *base, enum pause_scope scope, const char *what)
 {
 	struct pause_share *share = CONTAINER_OF(base, struct pause_share, store);
-	char text[INT_ROOM];
-	const char *params[] = { number(text, (int)scope), what };
+	char text[PG_INT_ROOM];
+	const char *params[] = { pg_number(text, (int)scope), what };
 
-	return carry_out(share, drop, params, ARRAY_SIZE(params));
+	return carry_out(&share->orders, drop, params, ARRAY_SIZE(params));
 }
 
 static struct pause_store *share_close(struct pause_store *base)
 {
 	struct pause_share *share = CONTAINER_OF(base, struct pause_share, store);
 
-	pg_destroy(share->pg);
+	order_share_done(&share->orders);
 	free(share);
 	return NULL;
 }
@@ -98,7 +85,7 @@ int pause_store_share(struct pause_store **ret_store, const struct config_postgr
 	if (!share)
 		return -ENOMEM;
 	share->store.ops = &share_ops;
-	err = pg_create(&share->pg, config->conninfo, config->password_file);
+	err = order_share_init(&share->orders, "pauses", config);
 	if (err)
 		free(share);
 	else

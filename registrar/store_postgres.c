@@ -11,7 +11,6 @@
 
 #define WRITE_MS 1500 /* the registrar waits meanwhile */
 #define BATCH    2048 /* rows: some 30 ms */
-#define INT_ROOM 24
 
 struct fleet_store {
 	struct store store;
@@ -49,7 +48,7 @@ static const char take_token[] =
 
 static int become_writer(struct fleet_store *store, uint64_t session, mono_ms deadline)
 {
-	char text[INT_ROOM];
+	char text[PG_INT_ROOM];
 	const char *params[] = { text };
 	struct pg_rows *rows;
 	int err;

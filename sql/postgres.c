@@ -339,28 +339,3 @@ bool pg_notified(struct pg *pg)
 	}
 	return any;
 }
-
-/* ---- arrays ---- */
-
-void pg_array_int(struct str *array, int64_t value)
-{
-	str_addf(array, "%s%lld", array->length ? "," : "{", (long long)value);
-}
-
-/* Quoted, with \ before what would end it.
- * https://www.postgresql.org/docs/15/arrays.html section 8.15.6 */
-void pg_array_text(struct str *array, const char *text)
-{
-	str_add(array, array->length ? ",\"" : "{\"");
-	for (; *text; text++) {
-		if (*text == '"' || *text == '\\')
-			str_add(array, "\\");
-		str_add_n(array, text, 1);
-	}
-	str_add(array, "\"");
-}
-
-void pg_array_end(struct str *array)
-{
-	str_add(array, array->length ? "}" : "{}");
-}

@@ -60,6 +60,10 @@ size_t pg_affected(const struct pg_rows *rows);
 int pg_fd(const struct pg *pg);
 bool pg_notified(struct pg *pg);
 
+/* A number as a parameter; returns `to`. */
+#define PG_INT_ROOM 24
+const char *pg_number(char to[static PG_INT_ROOM], int64_t value);
+
 /* Array parameters: "{1,2}" or "{"a","b"}" under construction, closed by pg_array_end(). */
 void pg_array_int(struct str *array, int64_t value);
 void pg_array_text(struct str *array, const char *text);

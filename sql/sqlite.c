@@ -59,6 +59,13 @@ int sql_each(sqlite3 *db, const char *text, int (*visit)(sqlite3_stmt *row, void
 	return err;
 }
 
+const char *sql_text(sqlite3_stmt *row, int column)
+{
+	const char *text = (const char *)sqlite3_column_text(row, column);
+
+	return text ? text : "";
+}
+
 int sql_version(sqlite3 *db, int *ret_version)
 {
 	sqlite3_stmt *statement = NULL;

@@ -29,6 +29,9 @@ int sql_run(sqlite3_stmt *statement, sqlite3_int64 *ret_id);
 int sql_each(sqlite3 *db, const char *text, int (*visit)(sqlite3_stmt *row, void *arg), void *arg,
 	     int *ret_code) MUST_CHECK;
 
+/* A row's text; null: "". Borrowed until the next step. */
+const char *sql_text(sqlite3_stmt *row, int column);
+
 /* The version of the tables, as PRAGMA user_version keeps it. An SQLite code. */
 int sql_version(sqlite3 *db, int *ret_version) MUST_CHECK;
 

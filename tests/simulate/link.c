@@ -468,21 +468,6 @@ struct pg_rows *pg_rows_destroy(struct pg_rows *rows)
 	return NULL;
 }
 
-void pg_array_int(struct str *array, int64_t value)
-{
-	str_addf(array, "%s%lld", array->length ? "," : "{", (long long)value);
-}
-
-void pg_array_text(struct str *array, const char *text)
-{
-	str_addf(array, "%s\"%s\"", array->length ? "," : "{", text);
-}
-
-void pg_array_end(struct str *array)
-{
-	str_addf(array, "%s", array->length ? "}" : "{}");
-}
-
 /* ---- begin and end ---- */
 
 void link_done(void)
