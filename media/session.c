@@ -436,34 +436,34 @@ static struct codecs_rules rules_of(const struct session *session)
 	return rules;
 }
 
-static void refuse_lists(struct session *session, enum media_side side, const char *one,
-			 const char *another)
+/* has: what there is instead of what was offered. */
+static void refuse_offered(struct session *session, enum media_side side,
+			   const struct media_desc *offer, const char *has)
 {
-	char reason[LEG_REASON_ROOM];
+	char offered[CODECS_LIST_ROOM], reason[LEG_REASON_ROOM];
 
+	codecs_list(offer, offered, sizeof(offered));
 	(void)snprintf(reason, sizeof(reason),
-		       "no common codec: one side offers %s; the other has %s", one, another);
+		       "no common codec: one side offers %s; the other has %s", offered, has);
 	refuse(session, side, 488, reason);
 }
 
 static void refuse_codecs(struct session *session, enum media_side side,
 			  const struct media_desc *offer, const struct media_desc *answer)
 {
-	char offered[CODECS_LIST_ROOM], answered[CODECS_LIST_ROOM];
+	char answered[CODECS_LIST_ROOM];
 
-	codecs_list(offer, offered, sizeof(offered));
 	codecs_list(answer, answered, sizeof(answered));
-	refuse_lists(session, side, offered, answered);
+	refuse_offered(session, side, offer, answered);
 }
 
 static void refuse_by_rules(struct session *session, enum media_side side,
 			    const struct media_desc *said, const struct media_codecs *rules)
 {
-	char offered[CODECS_LIST_ROOM], allowed[CODECS_LIST_ROOM];
+	char allowed[CODECS_LIST_ROOM];
 
-	codecs_list(said, offered, sizeof(offered));
 	codecs_list_allowed(rules, allowed, sizeof(allowed));
-	refuse_lists(session, side, offered, allowed);
+	refuse_offered(session, side, said, allowed);
 }
 
 /* ours: all but codecs and transport. */
