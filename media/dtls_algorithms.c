@@ -23,7 +23,7 @@ struct choice {
 	OSSL_ALGORITHM kept[KEPT_MAX + 1]; /* ends with a zeroed one */
 };
 
-/* What the cipher suites, groups and SRTP profiles of dtls.c and the certificates
+/* What the cipher suites, groups and SRTP profiles of dtls_identity.c and the certificates
  * that can sign for them need. SHA-1 is no part of that: OpenSSL names every
  * certificate by it. */
 static struct choice choices[] = {

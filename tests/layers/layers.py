@@ -57,7 +57,7 @@ FOREIGN = {
     "libnice": (["nice/", "stun/"], ["media/ice.c", "media/lite.c", "media/server_check.c"]),
     "GLib": (["glib", "gio/"], ["media/ice.c", "media/worker.c", "config/zone.c"]),
     "libsrtp2": (["srtp2/"], ["media/srtp.c", "media/srtp_openssl.c"]),
-    "OpenSSL": (["openssl/"], ["media/dtls.c", "media/dtls_algorithms.c", "media/certificate.c", "media/srtp_openssl.c", "media/credentials.c", "media/ice.c",
+    "OpenSSL": (["openssl/"], ["media/dtls.c", "media/dtls_algorithms.c", "media/dtls_identity.c", "media/certificate.c", "media/srtp_openssl.c", "media/credentials.c", "media/ice.c",
                                "media/seal.c", "tas/sip/tls_", "tas/sip/digest_hash.c", "proto/pem_check.c",
                                "hook/sign.c", "tools/core/book.c",
                                "tools/core/core.c", "tools/core/pki.c", "tools/core/sbc.c"]),
