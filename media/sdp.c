@@ -1,31 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The lines are read here rather than by sofia's sdp module: the one in Debian
+/* sdp.c - from text to struct media_desc.
+ *
+ * The lines are read here rather than by sofia's sdp module: the one in Debian
  * 12 does not know UDP/TLS/RTP/SAVPF (RFC 5764), drops what ICE needs into
  * untyped attribute lists, and its parser has a history of overflows
  * (CVE-2022-31001 to -31003). */
-#include "media/sdp.h"
 #include <ctype.h>
 #include <errno.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/str.h"
+#include "media/sdp_words.h"
 
 #define LINE_ROOM 1024 /* longer lines are skipped: none we need comes near */
-
-static const char *const proto_names[] = {
-	[SDP_PROTO_OTHER] = "",
-	[SDP_PROTO_RTP_AVP] = "RTP/AVP",
-	[SDP_PROTO_RTP_AVPF] = "RTP/AVPF",
-	[SDP_PROTO_RTP_SAVP] = "RTP/SAVP",
-	[SDP_PROTO_RTP_SAVPF] = "RTP/SAVPF",
-	[SDP_PROTO_DTLS_SAVP] = "UDP/TLS/RTP/SAVP",
-	[SDP_PROTO_DTLS_SAVPF] = "UDP/TLS/RTP/SAVPF",
-};
-static const char *const setup_names[] = { "", "actpass", "active", "passive", "holdconn" };
-static const char *const direction_names[] = { "inactive", "sendonly", "recvonly", "sendrecv" };
-static const char *const candidate_names[] = { "host", "srflx", "prflx", "relay" };
 
 /* Payload types that need no a=rtpmap. Source: RFC 3551 table 4. */
 static const struct sdp_codec static_codecs[] = {
@@ -56,11 +44,6 @@ struct parser {
 	uint16_t rtcp_port;
 	char bundle[256]; /* mids of the first BUNDLE group, " 0 1 " */
 };
-
-enum sdp_direction sdp_direction_reverse(enum sdp_direction direction)
-{
-	return (enum sdp_direction)((direction & 1) << 1 | (direction & 2) >> 1);
-}
 
 /* token of RFC 8866 9 and '/', so that it can be written into another text. */
 static bool is_token(const char *text)
@@ -115,7 +98,7 @@ static void copy_if(bool fine, char *to, size_t room, const char *text)
 static enum sdp_proto proto_of(const char *name)
 {
 	for (enum sdp_proto proto = SDP_PROTO_RTP_AVP; proto <= SDP_PROTO_DTLS_SAVPF; proto++)
-		if (str_equal_nocase(name, proto_names[proto]))
+		if (str_equal_nocase(name, sdp_proto_words[proto]))
 			return proto;
 	return SDP_PROTO_OTHER;
 }
@@ -247,8 +230,8 @@ static void read_candidate(struct media_desc *desc, const char *value)
 	    net_parse(host, (uint16_t)port, &candidate.address))
 		return;
 	candidate.priority = (uint32_t)number;
-	for (unsigned i = 0; i < ARRAY_SIZE(candidate_names); i++) {
-		if (strcmp(type, candidate_names[i]) != 0)
+	for (unsigned i = 0; i < ARRAY_SIZE(sdp_candidate_words); i++) {
+		if (strcmp(type, sdp_candidate_words[i]) != 0)
 			continue;
 		candidate.type = (enum sdp_candidate_type)i;
 		desc->candidates[desc->candidate_count++] = candidate;
@@ -335,7 +318,7 @@ static bool read_common(struct parser *parser, const char *name, const char *val
 	else if (strcmp(name, "fingerprint") == 0)
 		read_fingerprint(parser, value);
 	else if (strcmp(name, "setup") == 0) {
-		if (read_word(value, setup_names, ARRAY_SIZE(setup_names), &index))
+		if (read_word(value, sdp_setup_words, ARRAY_SIZE(sdp_setup_words), &index))
 			desc->setup = (enum sdp_setup)index;
 	} else
 		return false;
@@ -400,7 +383,7 @@ static void read_attribute(struct parser *parser, char *line)
 			sizeof(parser->desc->sections[0].mid), value);
 	if (parser->section >= 0 && !parser->audio)
 		return;
-	if (read_word(line, direction_names, ARRAY_SIZE(direction_names), &index))
+	if (read_word(line, sdp_direction_words, ARRAY_SIZE(sdp_direction_words), &index))
 		parser->desc->direction = (enum sdp_direction)index;
 	else if (read_common(parser, line, value))
 		return;
@@ -566,167 +549,4 @@ int sdp_parse_for(const char *text, unsigned wanted, struct media_desc **ret_des
 bad:
 	sdp_free(desc);
 	return -EINVAL;
-}
-
-struct media_desc *sdp_free(struct media_desc *desc)
-{
-	if (!desc || desc->others-- > 0)
-		return NULL;
-	explicit_bzero(desc, offsetof(struct media_desc, codecs)); /* in codecs is no secret */
-	free(desc);
-	return NULL;
-}
-
-struct media_desc *sdp_ref(struct media_desc *desc)
-{
-	desc->others++;
-	return desc;
-}
-
-static size_t trimmed_size(const struct media_desc *desc)
-{
-	return offsetof(struct media_desc, codecs) + desc->codec_count * sizeof(desc->codecs[0]);
-}
-
-struct media_desc *sdp_trim(struct media_desc *take_desc)
-{
-	struct media_desc *trimmed = realloc(take_desc, trimmed_size(take_desc));
-
-	return trimmed ? trimmed : take_desc; /* still whole: no smaller block was to be had */
-}
-
-struct media_desc *sdp_copy(const struct media_desc *desc)
-{
-	struct media_desc *copy = calloc(1, sizeof(*copy));
-
-	if (!copy)
-		return NULL;
-	memcpy(copy, desc, trimmed_size(desc));
-	copy->others = 0;
-	return copy;
-}
-
-void sdp_copy_codecs(struct media_desc *to, const struct media_desc *from)
-{
-	memcpy(to->codecs, from->codecs, from->codec_count * sizeof(from->codecs[0]));
-	to->codec_count = from->codec_count;
-}
-
-void sdp_fingerprint_format(const struct sdp_fingerprint *fingerprint,
-			    char ret_text[static SDP_FINGERPRINT_ROOM])
-{
-	char *to = ret_text + sprintf(ret_text, "%s ", fingerprint->hash);
-
-	for (unsigned i = 0; i < fingerprint->length; i++)
-		to += sprintf(to, i ? ":%02X" : "%02X", fingerprint->bytes[i]);
-}
-
-static void write_codecs(struct str *out, const struct media_desc *desc)
-{
-	for (unsigned i = 0; i < desc->codec_count; i++) {
-		const struct sdp_codec *codec = &desc->codecs[i];
-
-		str_addf(out, "a=rtpmap:%u %s/%u", codec->type, codec->name, codec->rate);
-		if (codec->channels > 1)
-			str_addf(out, "/%u", codec->channels);
-		str_add(out, "\r\n");
-		if (codec->fmtp[0] != '\0')
-			str_addf(out, "a=fmtp:%u %s\r\n", codec->type, codec->fmtp);
-	}
-	if (desc->ptime)
-		str_addf(out, "a=ptime:%u\r\n", desc->ptime);
-	if (desc->maxptime)
-		str_addf(out, "a=maxptime:%u\r\n", desc->maxptime);
-}
-
-static void write_extensions(struct str *out, const struct extensions *extensions)
-{
-	for (enum extension i = 0; i < EXTENSION_COUNT; i++)
-		if (extensions->numbers[i] != 0)
-			str_addf(out, "a=extmap:%u %s\r\n", extensions->numbers[i],
-				 extension_uri(i));
-}
-
-static void write_candidates(struct str *out, const struct media_desc *desc)
-{
-	char host[NET_TEXT_ROOM];
-
-	for (unsigned i = 0; i < desc->candidate_count; i++) {
-		const struct sdp_candidate *candidate = &desc->candidates[i];
-
-		net_host(&candidate->address, host);
-		str_addf(out, "a=candidate:%s 1 UDP %u %s %u typ %s", candidate->foundation,
-			 candidate->priority, host, net_port(&candidate->address),
-			 candidate_names[candidate->type]);
-		/* What it stands for is nobody's business, and must be said: RFC 8839 5.1. */
-		if (candidate->type != SDP_HOST)
-			str_addf(out, " raddr %s rport 9",
-				 candidate->address.any.sa_family == AF_INET6 ? "::" : "0.0.0.0");
-		str_add(out, "\r\n");
-	}
-}
-
-static void write_security(struct str *out, const struct media_desc *desc)
-{
-	char text[SDP_FINGERPRINT_ROOM];
-
-	if (desc->ufrag[0] != '\0')
-		str_addf(out, "a=ice-ufrag:%s\r\na=ice-pwd:%s\r\n", desc->ufrag, desc->password);
-	for (unsigned i = 0; i < desc->fingerprint_count; i++) {
-		sdp_fingerprint_format(&desc->fingerprints[i], text);
-		str_addf(out, "a=fingerprint:%s\r\n", text);
-	}
-	if (desc->setup != SDP_SETUP_NONE)
-		str_addf(out, "a=setup:%s\r\n", setup_names[desc->setup]);
-	for (unsigned i = 0; i < desc->crypto_count; i++)
-		sdes_write(out, &desc->cryptos[i]);
-	if (desc->tls_id[0] != '\0')
-		str_addf(out, "a=tls-id:%s\r\n", desc->tls_id);
-	write_candidates(out, desc);
-}
-
-static void write_audio(struct str *out, const struct media_desc *desc)
-{
-	const char *mid = desc->sections[desc->audio].mid;
-
-	str_addf(out, "m=audio %u %s", desc->port, proto_names[desc->proto]);
-	for (unsigned i = 0; i < desc->codec_count; i++)
-		str_addf(out, " %u", desc->codecs[i].type);
-	str_add(out, "\r\n");
-	if (mid[0] != '\0')
-		str_addf(out, "a=mid:%s\r\n", mid);
-	write_codecs(out, desc);
-	write_extensions(out, &desc->extensions);
-	str_addf(out, "a=%s\r\n", direction_names[desc->direction]);
-	if (desc->rtcp_mux)
-		str_add(out, "a=rtcp-mux\r\n");
-	if (desc->cname && desc->port != 0)
-		str_addf(out, "a=ssrc:%u cname:%s\r\n", desc->ssrc, desc->cname);
-	write_security(out, desc);
-}
-
-char *sdp_write(const struct media_desc *desc, uint64_t session_id, uint64_t version)
-{
-	struct str out = { .text = NULL };
-	const char *family = desc->rtp.any.sa_family == AF_INET6 ? "IP6" : "IP4";
-	char host[NET_TEXT_ROOM];
-
-	net_host(&desc->rtp, host);
-	str_addf(&out, "v=0\r\no=- %llu %llu IN %s %s\r\ns=-\r\nc=IN %s %s\r\nt=0 0\r\n",
-		 (unsigned long long)session_id, (unsigned long long)version, family, host, family,
-		 host);
-	if (desc->ice_lite) /* for all sections, RFC 8839 5.3 */
-		str_add(&out, "a=ice-lite\r\n");
-	if (desc->bundle)
-		str_addf(&out, "a=group:BUNDLE %s\r\n", desc->sections[desc->audio].mid);
-	for (unsigned i = 0; i < desc->section_count; i++) {
-		const struct sdp_section *section = &desc->sections[i];
-
-		if (i == desc->audio)
-			write_audio(&out, desc);
-		else /* refused: RFC 3264 6 */
-			str_addf(&out, "m=%s 0 %s %s\r\n", section->media, section->proto,
-				 section->format);
-	}
-	return str_take(&out);
 }
