@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <stun/stunagent.h>
+#include <sys/random.h>
 #include "media/credentials.h"
 
 #define COMPONENT 1
@@ -73,7 +74,9 @@ static uint8_t own_mark[4];
 
 static void find_validate(void)
 {
-	(void)RAND_bytes(own_mark, sizeof(own_mark)); /* 0 would do */
+	/* 0 would do. Not from OpenSSL: who asks first may be a thread that outlives what that
+	 * keeps for threads, as the one of servers.c does at the end. */
+	(void)!getrandom(own_mark, sizeof(own_mark), 0);
 	*(void **)&real_validate = dlsym(RTLD_NEXT, "stun_agent_validate");
 	if (!real_validate)
 		abort(); /* not the libnice this was linked with */
