@@ -274,6 +274,7 @@ int fleet_create(struct fleet **ret_fleet, const struct fleet_options *options)
 	fleet->lease_ms = config->lease_ms;
 	fleet->alone_ms = (mono_ms)config->alone_s * 1000;
 	fleet->wish = options->wish;
+	fleet->drain = options->stands_in;
 	fleet->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	fleet->name = config->node ? strdup(config->node) : machine_name();
 	err = fleet->name && fleet->wake_fd >= 0 ? 0 : -ENOMEM;

@@ -59,6 +59,9 @@ struct fleet_news *fleet_news_destroy(struct fleet_news *news);
 struct fleet_options {
 	const struct config_postgres *config; /* copied; no node: this machine's name */
 	struct lease_wish wish;
+	/* Takes what is free while no other node would, and gives it to the first that does. Its
+	 * wish is what is in force. */
+	bool stands_in;
 	/* Fleet thread. */
 	void (*news)(struct fleet_news *take_news, void *arg);
 	/* With each look, before what it brings: looks at what else the database has. 0,

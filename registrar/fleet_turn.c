@@ -356,6 +356,14 @@ static int act(struct fleet *fleet, mono_ms asked, mono_ms deadline)
 	return err;
 }
 
+/* Nothing of ours is ever put in force. */
+static void wish_what_is_in_force(struct fleet *fleet)
+{
+	pthread_mutex_lock(&fleet->lock);
+	fleet->self.wish = fleet->wish = fleet->view.in_force;
+	pthread_mutex_unlock(&fleet->lock);
+}
+
 static int beat(struct fleet *fleet, mono_ms asked, mono_ms deadline)
 {
 	int err = fleet_sql_beat(fleet->pg, &fleet->self, deadline);
@@ -368,6 +376,8 @@ static int beat(struct fleet *fleet, mono_ms asked, mono_ms deadline)
 		return err;
 	if (robbed(fleet))
 		return -ESTALE;
+	if (fleet->options.stands_in)
+		wish_what_is_in_force(fleet);
 	lease_look(&fleet->watch, &fleet->view, fleet->lease_ms, clock_now());
 	lease_decide(&fleet->watch, &fleet->view, fleet->self.session, fleet->lease_ms, clock_now(),
 		     &fleet->plan);

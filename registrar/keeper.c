@@ -289,6 +289,7 @@ struct keeper *keeper_destroy(struct keeper *keeper)
 		refresh_destroy(keeper->lanes[i].refresh);
 	reg_table_done(&keeper->table);
 	free(keeper->dirty);
+	free(keeper->left);
 	free((char *)keeper->options.store);
 	pthread_mutex_destroy(&keeper->lock);
 	free(keeper);

@@ -57,9 +57,12 @@ struct keeper_tenant {
 
 struct keeper_options {
 	struct keeper_tenant tenants[CONFIG_TENANTS];
-	size_t tenant_count;                    /* 0: one */
-	const char *store;                      /* path; NULL: nothing is remembered */
-	struct fleet *fleet;                    /* borrowed; NULL: all numbers are ours */
+	size_t tenant_count; /* 0: one */
+	const char *store;   /* path; NULL: nothing is remembered */
+	struct fleet *fleet; /* borrowed; NULL: all numbers are ours */
+	/* For daemons that are dead: what they left is withdrawn, the most affected first, and
+	 * nothing else is said. */
+	bool stands_in;
 	const struct config_postgres *postgres; /* of the fleet; borrowed */
 	const char *boot;                       /* names this run of the machine; NULL: not known */
 	/* A tenant's core refused the token in use: another one, please. */

@@ -9,6 +9,7 @@
  *   keeper_store.c   the rows: written, and read at the start
  *   keeper_send.c    requests and their answers
  *   keeper_shards.c  the same in a fleet: which numbers, and what may be said of them
+ *   keeper_order.c   in which order a dead daemon's are withdrawn
  *   keeper_look.c    gauges and questions
  */
 #ifndef BREAKOUT_REGISTRAR_KEEPER_INSIDE_H
@@ -69,6 +70,13 @@ struct lane {
 	struct refresh_load load; /* as of the last look */
 };
 
+/* One of a dead daemon's, as its row had it. */
+struct left_one {
+	wall_ms expires;
+	uint32_t handle;
+	uint8_t rank; /* gate_rank() */
+};
+
 struct keeper {
 	struct keeper_options options;
 	struct lane lanes[CONFIG_TENANTS];
@@ -83,6 +91,8 @@ struct keeper {
 	mono_ms gauge_at, pause_at;
 	bool stopping, resting, withdrawing, deaf;
 	struct shards shards;
+	struct left_one *left; /* own; only of one that stands in */
+	size_t left_count, left_room;
 	char prefixes[2 * CONFIG_TENANTS + 1][PREFIX_ROOM]; /* like which numbers can begin; ""
 							     * ends them */
 
@@ -153,6 +163,12 @@ void keeper_put_back(struct keeper *keeper, struct reg *reg, mono_ms due, mono_m
 bool keeper_certain(const struct reg *reg);
 /* NULL: none in hand, nothing is sent until there is. */
 void keeper_set_token(struct keeper *keeper, struct lane *lane, char *take_token);
+
+/* ---- keeper_order.c: for one that stands in ---- */
+
+/* A record taken from a row; and when all there are for now have been, they are filed. */
+void order_add(struct keeper *keeper, const struct keeper_row *row);
+void order_file(struct keeper *keeper);
 
 /* ---- keeper_tenants.c ---- */
 

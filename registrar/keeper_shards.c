@@ -44,7 +44,9 @@ bool shards_mine(const struct keeper *keeper, const struct reg *reg)
 {
 	const struct shard *shard = &keeper->shards.at[lease_shard_of(reg->number)];
 
-	return !keeper->shards.on || (shard->mine && !shard->leaving);
+	/* Who stands in has nothing to repeat. */
+	return !keeper->shards.on ||
+	       (shard->mine && !shard->leaving && !(shard->held && keeper->options.stands_in));
 }
 
 /* ---- holds ---- */
@@ -448,6 +450,8 @@ static void own_one(struct keeper *keeper, struct reg *reg, const struct store_r
 		reg->flags |= REG_UNSURE;
 	end_change(keeper, reg);
 	restrict_one(keeper, reg, shard_of(keeper, reg)->held, now);
+	if (keeper->options.stands_in)
+		order_add(keeper, &taken);
 }
 
 static void take(struct keeper *keeper, const struct fleet_news *news, const struct own_rows *rows,
@@ -479,6 +483,8 @@ static void take(struct keeper *keeper, const struct fleet_news *news, const str
 		if (taken[shard])
 			own_one(keeper, reg, row, clean[shard], now);
 	}
+	if (keeper->options.stands_in)
+		order_file(keeper);
 	shards_count(keeper);
 	look_for_strangers(keeper, news, now);
 	if (keeper->shards.leaving_all)
@@ -507,6 +513,8 @@ static void renewed(struct keeper *keeper, const struct fleet_news *news, mono_m
 
 	lease_renewed(&shards->own, news->asked);
 	shards->in_force = news->in_force;
+	if (keeper->options.stands_in) /* wants nothing, whatever the others want */
+		shards->wish = news->in_force;
 	for (unsigned i = 0; i < LEASE_SHARDS; i++) {
 		if (!news->lifted[i])
 			continue;

@@ -8,6 +8,8 @@
  *   the database is away      repeat what the database says the core was told
  *   away for too long         nothing: others may have gone on
  *
+ * Who stands in for dead nodes only withdraws: where others would repeat, it says nothing.
+ *
  * What is new to the core is written to the database first, under the epoch of the
  * shard; what cannot be written is not said. So two nodes may say the same at the
  * same time, never different things.

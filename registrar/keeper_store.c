@@ -308,6 +308,12 @@ static void file_rows(struct keeper *keeper, struct loaded *loaded)
 {
 	size_t others = 0;
 
+	for (size_t i = 0; keeper->options.stands_in && i < loaded->count; i++)
+		order_add(keeper, &loaded->rows[i]);
+	if (keeper->options.stands_in) {
+		order_file(keeper);
+		return;
+	}
 	for (size_t i = 0; i < loaded->count; i++) {
 		struct reg *reg = reg_at(&keeper->table, loaded->rows[i].handle);
 

@@ -184,6 +184,7 @@ static int create_keeper(struct registrar *registrar, const struct config *confi
 		.deleted = on_deleted,
 		.arg = registrar,
 		.pauses = registrar->pauses,
+		.stands_in = config->no_numbers,
 	};
 	struct wanted *wanted;
 	struct lease_wish wish;

@@ -125,6 +125,7 @@ int registrar_create_fleet(struct registrar *registrar, const struct config *con
 			   const struct wanted *wanted)
 {
 	struct fleet_options options = { .config = &config->postgres,
+					 .stands_in = config->no_numbers,
 					 .news = on_fleet_news,
 					 .look = on_look,
 					 .arg = registrar };

@@ -47,7 +47,8 @@ static struct fake_core {
 	mono_ms expires[MAX + 1]; /* 0: not registered */
 	unsigned lapses;
 	int send_error;
-	struct sent box[512]; /* on their way, in order */
+	unsigned order[MAX + 1]; /* the numbers of the first requests */
+	struct sent box[512];    /* on their way, in order */
 	unsigned first, count;
 	char refused_token[32];
 	/* A second one, of the tenant whose client is `second_client`. */
@@ -98,6 +99,8 @@ int upsert_send(struct upsert_call *call, struct api_client *client, uint64_t nu
 	snprintf(core.uri, sizeof(core.uri), "%s", params->sip_uri);
 	core.route_type = params->route_type;
 	core.count++;
+	if (core.total <= MAX)
+		core.order[core.total] = (unsigned)(number - FIRST);
 	core.total++;
 	if (clock_now() - core.second >= 1000) {
 		core.second = clock_now();

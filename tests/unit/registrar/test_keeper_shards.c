@@ -81,9 +81,11 @@ static void on_news(struct fleet_news *take_news, void *arg)
 	fleet_news_destroy(take_news);
 }
 
-static int begin_with(void **state, bool needs_token)
+static int begin_with(void **state, bool needs_token, bool stands_in)
 {
-	const struct fleet_options options = { .config = &postgres, .wish = wish, .news = on_news };
+	const struct fleet_options options = {
+		.config = &postgres, .wish = wish, .news = on_news, .stands_in = stands_in
+	};
 
 	memset(&written, 0, sizeof(written));
 	if (set_up(state) || fleet_create(&fleet, &options))
@@ -92,20 +94,26 @@ static int begin_with(void **state, bool needs_token)
 	keeper = start_with((struct keeper_options){ .store = "store.postgres",
 						     .fleet = fleet,
 						     .postgres = &postgres,
-						     .tenants[0].needs_token = needs_token },
-			    COUNT, "tas.example.com");
+						     .tenants[0].needs_token = needs_token,
+						     .stands_in = stands_in },
+			    stands_in ? 0 : COUNT, "tas.example.com");
 	keeper_wish(keeper, &wish, clock_now());
 	return 0;
 }
 
 static int begin(void **state)
 {
-	return begin_with(state, false);
+	return begin_with(state, false, false);
 }
 
 static int begin_without_token(void **state)
 {
-	return begin_with(state, true);
+	return begin_with(state, true, false);
+}
+
+static int begin_standing_in(void **state)
+{
+	return begin_with(state, false, true);
 }
 
 static int finish(void **state)
@@ -845,6 +853,115 @@ static void who_keeps_shard_0_under_a_good_lease_leads(void **state)
 	assert_int_equal(keeper_lead_epoch(keeper), 0);
 }
 
+/* ---- for dead nodes ---- */
+
+static struct lease_wish theirs = { .version = 9, .digest = 99 };
+
+static void live_under(const struct lease_wish *in_force, mono_ms ms)
+{
+	for (mono_ms end = clock_now() + ms; clock_now() < end;) {
+		renew_with(in_force, false, false);
+		pass(keeper, LEASE_MS / 4);
+	}
+}
+
+static void who_stands_in_withdraws_all_whatever_is_in_force(void **state)
+{
+	(void)state;
+	hear(FLEET_JOINED);
+	renew_with(&theirs, false, false);
+	take_all(&before, COUNT, 3600, false, 0);
+	live_under(&theirs, 90000);
+	for (unsigned i = 1; i <= COUNT; i++) {
+		assert_int_equal(core.upserts[i], 0);
+		assert_true(core.deletes[i] >= 1);
+		assert_string_equal(written.uri[i], "");
+	}
+	assert_int_equal(written.epoch[1], EPOCH);
+	assert_true(written.ahead > 0);
+}
+
+static void who_stands_in_repeats_nothing_while_a_node_may(void **state)
+{
+	(void)state;
+	hear(FLEET_JOINED);
+	renew_with(&theirs, false, false);
+	take_all(&before, COUNT, 3600, false, HOUR_MS);
+	live_under(&theirs, HOUR_MS - 10000);
+	assert_int_equal(core.total, 0);
+	live_under(&theirs, 90000);
+	assert_true(core.deletes[COUNT] >= 1);
+	assert_int_equal(core.upserts[COUNT], 0);
+}
+
+static void who_stands_in_says_nothing_without_the_database(void **state)
+{
+	(void)state;
+	core.down = true;
+	hear(FLEET_JOINED);
+	renew_with(&theirs, false, false);
+	take_all(&before, COUNT, 3600, false, 0);
+	live_under(&theirs, 5000);
+	live_alone(LEASE_MS);
+	core.down = false;
+	core.total = 0;
+	live_alone(2 * HOUR_MS);
+	for (unsigned i = 1; i <= COUNT; i++)
+		assert_int_equal(core.upserts[i], 0);
+	assert_int_equal(core.total, 0);
+}
+
+/* A first number of a shard, an hour of whose TTL is left less `ago` minutes. */
+static struct store_row row_of(unsigned index, const struct reg_params *params, unsigned ago)
+{
+	return (struct store_row){ .number = FIRST + index,
+				   .tenant = "",
+				   .params = params,
+				   .expires = clock_now() + HOUR_MS - ago * (mono_ms)60000,
+				   .ttl_s = 3600 };
+}
+
+static void take_rows(const struct store_row *rows, size_t count)
+{
+	struct taken_shard taken[COUNT];
+	const struct fleet_news news = { .kind = FLEET_TAKEN,
+					 .asked = clock_now(),
+					 .taken = taken,
+					 .taken_count = count,
+					 .rows = (struct store_row *)rows,
+					 .row_count = count };
+
+	for (size_t i = 0; i < count; i++)
+		taken[i] = (struct taken_shard){ lease_shard_of(rows[i].number), EPOCH, true, 0 };
+	keeper_news(keeper, &news, clock_now());
+}
+
+static void the_most_affected_go_first_of_all_shards_that_were_taken(void **state)
+{
+	struct reg_params fork = before, ingress = before;
+	const unsigned right[] = { 4, 3, 5, 6, 2, 1 };
+	struct store_row first[3], more[3];
+
+	(void)state;
+	fork.route_type = ROUTE_TYPE_FORK;
+	ingress.route_type = ROUTE_TYPE_INGRESS;
+	first[0] = row_of(1, &ingress, 0);
+	first[1] = row_of(2, &fork, 0);
+	first[2] = row_of(3, &before, 20);
+	more[0] = row_of(4, &before, 5);
+	more[1] = row_of(5, &before, 40);
+	more[2] = row_of(6, &before, 41);
+	hear(FLEET_JOINED);
+	renew_with(&theirs, false, false);
+	take_rows(first, 3);
+	take_rows(more, 3);
+	live_under(&theirs, 10000);
+	assert_int_equal(core.total, 6);
+	for (size_t i = 0; i < 6; i++)
+		assert_int_equal(core.order[i], right[i]);
+}
+
+#define STANDS_IN(test) cmocka_unit_test_setup_teardown(test, begin_standing_in, finish)
 #define SHARDS(test)    cmocka_unit_test_setup_teardown(test, begin, finish)
 #define TOKENLESS(test) cmocka_unit_test_setup_teardown(test, begin_without_token, finish)
 
@@ -885,6 +1002,10 @@ int main(void)
 		TOKENLESS(a_token_that_came_late_is_no_reason_to_leave),
 		TOKENLESS(who_gets_no_token_leaves),
 		SHARDS(who_keeps_shard_0_under_a_good_lease_leads),
+		STANDS_IN(who_stands_in_withdraws_all_whatever_is_in_force),
+		STANDS_IN(who_stands_in_repeats_nothing_while_a_node_may),
+		STANDS_IN(who_stands_in_says_nothing_without_the_database),
+		STANDS_IN(the_most_affected_go_first_of_all_shards_that_were_taken),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
