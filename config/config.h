@@ -609,8 +609,9 @@ struct config_health {
 	unsigned self_call_timeout_ms;
 	char **dns_addresses; /* literal */
 	size_t dns_address_count;
-	unsigned watchdog_after_ms; /* dead for so long */
-	bool watchdog_kills;        /* one that hangs */
+	unsigned watchdog_after_ms;        /* dead for so long */
+	unsigned watchdog_unseen_after_ms; /* a fleet's node that nobody can look at */
+	bool watchdog_kills;               /* one that hangs */
 };
 
 /* What was said lately, for `breakoutctl trace`. */

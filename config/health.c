@@ -127,7 +127,15 @@ static const struct key watchdog_keys[] = {
 	  .fallback = "30s",
 	  .min = 200,
 	  .max = HOUR_MS,
-	  .help = "the daemon is dead for so long before breakout-watchdog withdraws" },
+	  .help = "the daemon, or all nodes of a fleet, are dead for so long before "
+		  "breakout-watchdog withdraws; a fleet's at least store.lease" },
+	{ .name = "unseen_after",
+	  .kind = &kind_ms,
+	  AT(watchdog_unseen_after_ms),
+	  .fallback = "10m",
+	  .max = DAY_MS,
+	  .help = "a silent node of a fleet that no breakout-watchdog on its machine says is dead "
+		  "counts for so long as cut off from the database, serving calls; then as dead" },
 	{ .name = "kill_hung",
 	  .kind = &kind_bool,
 	  AT(watchdog_kills),

@@ -8,7 +8,6 @@
 #include <string.h>
 #include "base/e164.h"
 
-#define TABLES_VERSION 3
 
 #define RELEASE_OURS   FLEET_RELEASE("$1::text")
 #define HOLD_FOR_DEAD  FLEET_HOLD_FOR("dead.node")
@@ -100,7 +99,7 @@ static int command(struct pg *pg, const char *statement, mono_ms deadline)
 	return pg_exec(pg, statement, NULL, 0, deadline, NULL);
 }
 
-static int read_version(struct pg *pg, mono_ms deadline, int *ret_version)
+int fleet_sql_version(struct pg *pg, mono_ms deadline, int *ret_version)
 {
 	struct pg_rows *rows;
 	int err = pg_exec(pg, "SELECT tables FROM breakout.fleet", NULL, 0, deadline, &rows);
@@ -142,18 +141,18 @@ int fleet_sql_prepare(struct pg *pg, mono_ms deadline, int *ret_version)
 	if (!there)
 		err = pg_script(pg, tables, deadline);
 	if (!err)
-		err = read_version(pg, deadline, ret_version);
+		err = fleet_sql_version(pg, deadline, ret_version);
 	if (!err && (*ret_version == 1 || *ret_version == 2)) {
 		err = pg_script(pg, migrate, deadline);
 		if (!err)
-			err = read_version(pg, deadline, ret_version);
+			err = fleet_sql_version(pg, deadline, ret_version);
 	}
-	if (!err && *ret_version == TABLES_VERSION)
+	if (!err && *ret_version == FLEET_TABLES_VERSION)
 		err = make_column(pg, deadline);
 	if (err)
 		return err;
-	return *ret_version == TABLES_VERSION ? command(pg, "LISTEN breakout", deadline)
-					      : -EMEDIUMTYPE;
+	return *ret_version == FLEET_TABLES_VERSION ? command(pg, "LISTEN breakout", deadline)
+						    : -EMEDIUMTYPE;
 }
 
 /* ---- members ---- */

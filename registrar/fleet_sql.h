@@ -9,6 +9,7 @@
  *   breakout.pause   one an order: pause_store_postgres.c's
  *   breakout.consent and more: consent_share.h's
  *   breakout.added and more: added_store.h's
+ *   breakout.watchdog: fleet_watch.h's
  *
  * Who changes a node's session or a shard's owner raises the epoch of the shard; each
  * write of rows names the epochs it was made under (store_postgres.c).
@@ -32,6 +33,10 @@ struct fleet_self {
 	bool trusts; /* who had the name before said its last word, and wrote it down */
 };
 
+#define FLEET_TABLES_VERSION 3
+
+/* Of tables that are there. */
+int fleet_sql_version(struct pg *pg, mono_ms deadline, int *ret_version) MUST_CHECK;
 /* Makes the tables if there are none, and brings older ones up to date. Also -EMEDIUMTYPE: they are
  * of another version (ret_version). */
 int fleet_sql_prepare(struct pg *pg, mono_ms deadline, int *ret_version) MUST_CHECK;

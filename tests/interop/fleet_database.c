@@ -13,6 +13,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "registrar/fleet_inside.h"
+#include "registrar/fleet_watch.h"
 #include "registrar/store_postgres.h"
 #include "tests/fake/folder.h"
 #include "tests/fake/pg_relay.h"
@@ -1066,6 +1067,140 @@ static void an_answer_larger_than_the_pipe_comes_whole(void **state)
 	free(large);
 }
 
+/* ---- a watchdog ---- */
+
+static struct fleet_watch *watch_at(const char *socket)
+{
+	const struct config_postgres config = { .conninfo = direct, .node = (char *)"a" };
+	struct fleet_watch *watch;
+
+	assert_int_equal(fleet_watch_create(&watch, &config, socket), 0);
+	return watch;
+}
+
+static struct fleet_sights sights;
+
+static void see(struct fleet_watch *watch, bool answers, const char *node)
+{
+	assert_int_equal(fleet_watch_look(watch, answers, node, &sights), 0);
+}
+
+static void where_there_is_no_fleet_there_is_nothing_to_see(void **state)
+{
+	struct fleet_watch *watch = watch_at("/run/a");
+	const struct config config = { .postgres = { .version = 0 } };
+	size_t count = 7;
+
+	(void)state;
+	must("DROP SCHEMA breakout CASCADE");
+	see(watch, true, "a");
+	assert_int_equal(sights.count, 0);
+	assert_int_equal(fleet_watch_count(watch, &config, &count), 0);
+	assert_int_equal(count, 0);
+	assert_int_equal(fleet_watch_bury(watch, &sights, true), 0);
+	assert_int_equal(value("SELECT count(*) FROM pg_namespace WHERE nspname = 'breakout'"), 0);
+	fleet_watch_destroy(watch);
+}
+
+static void what_one_watchdog_sees_the_others_read(void **state)
+{
+	struct fleet_watch *here = watch_at("/run/a"), *there = watch_at("/run/b");
+	struct fleet_self a = join("a");
+
+	(void)state;
+	assert_string_not_equal(fleet_watch_member(here), fleet_watch_member(there));
+	see(here, true, "a");
+	see(here, true, "a");
+	see(there, false, NULL);
+	assert_int_equal(sights.count, 2); /* a, and a place where nobody was ever seen */
+	assert_string_equal(sights.list[0].name, "a");
+	assert_true(sights.list[0].member && sights.list[0].answers);
+	assert_int_equal(sights.list[0].session, a.session);
+	assert_int_equal(sights.list[0].watch_beat, 2);
+	see(here, false, NULL);
+	assert_false(sights.list[0].answers); /* and it stays the one that looks at a */
+	assert_int_equal(sights.list[0].watch_beat, 3);
+
+	see(there, true, "a"); /* it was started at another place */
+	see(here, false, NULL);
+	assert_int_equal(sights.count, 2);
+	assert_true(sights.list[0].answers);
+	fleet_watch_destroy(here);
+	fleet_watch_destroy(there);
+}
+
+static void a_member_that_only_withdraws_is_no_node(void **state)
+{
+	struct fleet_watch *watch = watch_at("/run/a");
+
+	(void)state;
+	see(watch, false, NULL);
+	(void)join(fleet_watch_member(watch));
+	see(watch, false, NULL);
+	assert_int_equal(sights.count, 1);
+	assert_false(sights.list[0].member);
+	fleet_watch_destroy(watch);
+}
+
+static void for_the_sake_of_who_is_buried_nobody_waits(void **state)
+{
+	struct fleet_watch *watch = watch_at("/run/a");
+	struct fleet_self a = join("a"), b = join("b"), late = join("late");
+
+	(void)state;
+	take_some(&a, 0, 16);
+	take_some(&b, 16, 16);
+	take_some(&late, 32, 16);
+	assert_int_equal(put_out("b"), 16);
+	assert_int_equal(held(), 16);
+	must("UPDATE breakout.shard SET hold_ms = 5, held_for = 'nobody' WHERE shard = 200");
+	see(watch, false, NULL);
+	assert_int_equal(fleet_sql_beat(pg, &late, soon()), 0); /* it is back */
+	assert_int_equal(fleet_watch_bury(watch, &sights, false), 0);
+	assert_int_equal(value("SELECT count(*) FROM breakout.node"), 1);
+	assert_int_equal(held(), 0);
+	assert_int_equal(owned_by(a.session), 0);
+	assert_int_equal(owned_by(late.session), 16);
+	assert_int_equal(value("SELECT count(*) FROM breakout.shard WHERE shard < 16 AND clean"),
+			 0);
+	assert_int_equal(fleet_sql_beat(pg, &a, soon()), -ESTALE);
+	fleet_watch_destroy(watch);
+}
+
+static void what_is_buried_long_after_its_death_needs_no_second_word(void **state)
+{
+	struct fleet_watch *watch = watch_at("/run/a");
+	struct fleet_self a = join("a");
+
+	(void)state;
+	take_some(&a, 0, 16);
+	see(watch, false, NULL);
+	assert_int_equal(fleet_watch_bury(watch, &sights, true), 0);
+	assert_int_equal(value("SELECT count(*) FROM breakout.shard WHERE NOT clean"), 0);
+	fleet_watch_destroy(watch);
+}
+
+static void what_can_be_withdrawn_is_counted(void **state)
+{
+	struct fleet_watch *watch = watch_at("/run/a");
+	const struct config config = { .postgres = { .version = 0 } };
+	size_t count = 0;
+
+	(void)state;
+	must("INSERT INTO breakout.told(shard, number, sip_uri, prefix_mo, prefix_mt, route_type,"
+	     " expires_ms, ttl_s, tenant) VALUES (7, 4799000001, 'sips:a', '00', '', 1, 5, 3600, "
+	     "''),"
+	     " (7, 4799000002, 'sips:a', '00', '', 1, 5, 3600, 'gone')");
+	assert_int_equal(fleet_watch_count(watch, &config, &count), 0);
+	assert_int_equal(count, 1);
+	must("UPDATE breakout.fleet SET tables = 99");
+	fleet_watch_destroy(watch);
+	watch = watch_at("/run/a");
+	assert_int_equal(fleet_watch_look(watch, false, NULL, &sights), -EMEDIUMTYPE);
+	assert_non_null(strstr(fleet_watch_error(watch), "version"));
+	fleet_watch_destroy(watch);
+}
+
 #define BASE(test)  cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 #define STORE(test) cmocka_unit_test_setup_teardown(test, set_up_store, tear_down_store)
 
@@ -1077,6 +1212,12 @@ int main(int argc, char **argv)
 		BASE(a_backend_that_is_ended_is_noticed_at_rest_and_at_work),
 		BASE(news_of_others_is_heard_without_asking),
 		BASE(an_answer_larger_than_the_pipe_comes_whole),
+		BASE(where_there_is_no_fleet_there_is_nothing_to_see),
+		BASE(what_one_watchdog_sees_the_others_read),
+		BASE(a_member_that_only_withdraws_is_no_node),
+		BASE(for_the_sake_of_who_is_buried_nobody_waits),
+		BASE(what_is_buried_long_after_its_death_needs_no_second_word),
+		BASE(what_can_be_withdrawn_is_counted),
 		BASE(tables_are_made_once_by_whoever_comes_first),
 		BASE(tables_of_version_1_are_brought_up_to_date),
 		BASE(tables_of_version_2_get_those_of_added_numbers),

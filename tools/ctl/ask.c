@@ -34,6 +34,16 @@ static int dial(const char *path, unsigned wait_s)
 	return fd;
 }
 
+bool ask_reaches(const char *socket_path)
+{
+	int fd = dial(socket_path, WAIT_S);
+
+	if (fd < 0)
+		return fd == -EAGAIN; /* it has too many questions */
+	close(fd);
+	return true;
+}
+
 static int send_all(int fd, const char *bytes, size_t length)
 {
 	while (length) {

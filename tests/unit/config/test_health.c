@@ -20,6 +20,7 @@ static void the_defaults_withdraw_what_is_certain_and_report_the_rest(void **sta
 	assert_int_equal(health->store.does, HEALTH_DOES_REPORT);
 	assert_int_equal(health->trunks.does, HEALTH_DOES_REPORT);
 	assert_int_equal(health->watchdog_after_ms, 30000);
+	assert_int_equal(health->watchdog_unseen_after_ms, 600000);
 	assert_true(health->watchdog_kills);
 	config_destroy(config);
 }
@@ -32,7 +33,7 @@ static void each_check_can_be_set(void **state)
 				   "to: \"tas.example.com:5061\" }\n"
 				   "  dns: { addresses: [ 192.0.2.7, \"2001:db8::7\" ] }\n"
 				   "  trunks: { do: off, well_after: 0s }\n"
-				   "  watchdog: { after: 1s, kill_hung: false }\n");
+				   "  watchdog: { after: 1s, kill_hung: false, unseen_after: 0s }\n");
 	const struct config_health *health = &config->health;
 
 	(void)state;
@@ -47,6 +48,7 @@ static void each_check_can_be_set(void **state)
 	assert_int_equal(health->trunks.does, HEALTH_DOES_NOTHING);
 	assert_int_equal(health->trunks.well_after_ms, 0);
 	assert_int_equal(health->watchdog_after_ms, 1000);
+	assert_int_equal(health->watchdog_unseen_after_ms, 0);
 	assert_false(health->watchdog_kills);
 	config_destroy(config);
 }
