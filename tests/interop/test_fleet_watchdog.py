@@ -4,6 +4,7 @@ through a real PostgreSQL server; while one lives, and once one is back, it does
 
 import contextlib
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -68,9 +69,12 @@ class Watched(Node):
             stderr=(self.folder / "watchdog.log").open("ab"))
         return self
 
-    def said(self, text):
+    def watchdog_log(self):
         path = self.folder / "watchdog.log"
-        return text in (path.read_text(errors="replace") if path.exists() else "")
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def said(self, text):
+        return text in self.watchdog_log()
 
     def again(self):
         self.killed = False
@@ -105,9 +109,8 @@ def fleet(pki, folder, server, watched="ab", api=(), **health):
             yield scene, a, b
         except BaseException:
             for node in (a, b):
-                log = node.folder / "watchdog.log"
                 print(f"--- {node.name}", node.log()[-3000:], "--- its watchdog",
-                      log.read_text(errors="replace")[-5000:] if log.exists() else "", sep="\n")
+                      node.watchdog_log()[-5000:], sep="\n")
             raise
 
 
@@ -161,6 +164,10 @@ def when_all_nodes_are_dead_all_is_withdrawn_and_not_before(pki, folder, server)
         # What a node had said last may have been on its way: all is said twice, and no more.
         wait_for("the end", lambda: a.said("all withdrawn to_native_ms=")
                  and b.said("all withdrawn to_native_ms="), 45)
+        held_ms = (time.monotonic() - begun) * 1000
+        for node in (a, b):
+            said = int(re.search(r"to_native_ms=(\d+)", node.watchdog_log()).group(1))
+            assert AFTER_S * 1000 <= said < held_ms + 500, f"{said} of {held_ms:.0f} ms"
         assert server.query("SELECT count(*) FROM breakout.told") == ["0"]
         assert len(scene.api.of(kind="delete")) == 2 * COUNT
         assert not scene.api.of(since=begun), "something was registered"
@@ -178,8 +185,7 @@ def who_comes_back_in_the_middle_is_yielded_to(pki, folder, server):
         registered_again(scene, server, a)
         assert len(deleted(scene)) < COUNT, "it did not come in the middle"
         wait_for("both watchdogs see it", lambda: all(
-            (n.folder / "watchdog.log").read_text().count("the fleet is there") == 2
-            for n in (a, b)))
+            n.watchdog_log().count("the fleet is there") == 2 for n in (a, b)))
 
 
 def a_node_that_is_only_cut_off_keeps_all(pki, folder, server):

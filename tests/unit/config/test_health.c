@@ -27,13 +27,13 @@ static void the_defaults_withdraw_what_is_certain_and_report_the_rest(void **sta
 
 static void each_check_can_be_set(void **state)
 {
-	struct config *config =
-		expect_config(BASE "health:\n  gate: report\n  rate: 50\n"
-				   "  self_call: { do: withdraw, every: 100ms, sick_after: 300ms, "
-				   "to: \"tas.example.com:5061\" }\n"
-				   "  dns: { addresses: [ 192.0.2.7, \"2001:db8::7\" ] }\n"
-				   "  trunks: { do: off, well_after: 0s }\n"
-				   "  watchdog: { after: 1s, kill_hung: false, unseen_after: 0s }\n");
+	struct config *config = expect_config(
+		BASE "health:\n  gate: report\n  rate: 50\n"
+		     "  self_call: { do: withdraw, every: 100ms, sick_after: 300ms, "
+		     "to: \"tas.example.com:5061\" }\n"
+		     "  dns: { addresses: [ 192.0.2.7, \"2001:db8::7\" ] }\n"
+		     "  trunks: { do: off, well_after: 0s }\n"
+		     "  watchdog: { after: 1s, kill_hung: false, unseen_after: 0s }\n");
 	const struct config_health *health = &config->health;
 
 	(void)state;
