@@ -145,16 +145,57 @@ static void remember(struct keeper *keeper, const struct request *request,
 	pthread_mutex_unlock(&keeper->lock);
 }
 
+static void step(struct keeper *keeper, const struct request *request, enum reg_event event,
+		 const struct reg_input *input)
+{
+	keeper_handle(keeper, request->reg, event, input);
+	if (!request->reg->told)
+		keeper_mark_dirty(keeper, request->reg, 0, request->before, input->now, FLUSH_MS);
+}
+
+/* The lane's core has become another meanwhile: what the one before says, or that it says
+ * nothing, is no word about the number, the token or the core that is asked from now on. */
+static void answered_by_former(struct keeper *keeper, const struct request *request,
+			       const struct reg_input *input)
+{
+	struct reg *reg = request->reg;
+
+	refresh_answered(keeper_lane(keeper, reg)->refresh, reg, REFRESH_VOID, input->now);
+	step(keeper, request, REG_EV_POSTPONED, input);
+}
+
+static void judge_answer(struct keeper *keeper, const struct request *request,
+			 const struct upsert_answer *answer, const struct reg_input *input)
+{
+	const struct upsert_call *call = &request->call;
+	struct reg *reg = request->reg;
+	struct lane *lane = keeper_lane(keeper, reg);
+	bool needs_token = lane->options->needs_token, was_refused = reg->flags & REG_REFUSING;
+	bool repeated = call->kind == UPSERT && reg->expires_ms && reg->told == request->asked;
+
+	set_error(keeper, reg, answer->text);
+	note_gate(keeper, request, answer, input->now);
+	step(keeper, request, event_of(answer->verdict, needs_token), input);
+	if (answer->verdict == UPSERT_OK && call->kind == UPSERT_DELETE && keeper->options.deleted)
+		keeper->options.deleted(reg->number, keeper->options.arg);
+	if (answer->verdict == UPSERT_OK)
+		note_success(keeper, request, answer, repeated, input->now);
+	if (answer->verdict == UPSERT_UNAUTHENTICATED && needs_token) {
+		token_refused(keeper, lane, request->token_serial, answer->text);
+		keeper_file_first(keeper, reg);
+	} else {
+		trouble_reg(&lane->trouble, reg, was_refused, answer, refresh_down(lane->refresh),
+			    input->now);
+	}
+}
+
 static void on_answer(struct upsert_call *call, const struct upsert_answer *answer)
 {
 	struct request *request = CONTAINER_OF(call, struct request, call);
 	struct keeper *keeper = request->keeper;
 	struct reg *reg = request->reg;
 	struct lane *lane = keeper_lane(keeper, reg);
-	bool needs_token = lane->options->needs_token, moved = request->moves != lane->moves;
-	bool done = answer->verdict == UPSERT_OK && !moved;
-	bool was_refused = reg->flags & REG_REFUSING;
-	bool repeated = call->kind == UPSERT && reg->expires_ms && reg->told == request->asked;
+	bool moved = request->moves != lane->moves;
 	mono_ms now = clock_now();
 	struct reg_input input = { .now = now,
 				   .random = &keeper->options.seed,
@@ -168,25 +209,12 @@ static void on_answer(struct upsert_call *call, const struct upsert_answer *answ
 	if (call->kind == UPSERT)
 		lane_answered(lane, verdict_names[answer->verdict]);
 	remember(keeper, request, answer, now);
-	set_error(keeper, reg, answer->text);
-	note_gate(keeper, request, answer, now);
-	keeper_handle(keeper, reg,
-		      moved ? REG_EV_POSTPONED : event_of(answer->verdict, needs_token), &input);
-	if (!reg->told)
-		keeper_mark_dirty(keeper, reg, 0, request->before, now, FLUSH_MS);
-	if (done && call->kind == UPSERT_DELETE && keeper->options.deleted)
-		keeper->options.deleted(reg->number, keeper->options.arg);
-	if (done)
-		note_success(keeper, request, answer, repeated, now);
-	else if (answer->verdict == UPSERT_UNAUTHENTICATED && needs_token) {
-		token_refused(keeper, lane, request->token_serial, answer->text);
-		keeper_file_first(keeper, reg);
-	}
-	if (answer->verdict != UPSERT_UNAUTHENTICATED || !needs_token)
-		trouble_reg(&lane->trouble, reg, was_refused, answer, refresh_down(lane->refresh),
-			    now);
+	if (moved)
+		answered_by_former(keeper, request, &input);
+	else
+		judge_answer(keeper, request, answer, &input);
 	shards_answered(keeper, reg, request->before, answer->verdict != UPSERT_FAILED, now);
-	if (done)
+	if (answer->verdict == UPSERT_OK && !moved)
 		moves_arrived(keeper, reg, now);
 	free(request);
 }

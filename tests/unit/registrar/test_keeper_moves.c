@@ -411,6 +411,42 @@ static void another_account_is_told_everything_at_once(void **state)
 	end(keeper);
 }
 
+/* What is on its way to acme's core when that becomes another is answered so. */
+static void the_former_core_answers(enum upsert_verdict verdict)
+{
+	struct keeper *keeper = start_two(NULL, 10, 60);
+	struct registrar_summary summary;
+
+	pass(keeper, 60000);
+	keeper_tenant_repeat(keeper, 1, clock_now());
+	pass(keeper, LATENCY_MS - 5);
+	assert_true(core.count >= 20);
+	log_text[0] = '\0';
+	keeper_tenant_repeat(keeper, 1, clock_now());
+	core.verdict = verdict;
+	pass(keeper, LATENCY_MS - 1); /* none of the new one's yet */
+	core.verdict = UPSERT_OK;
+	keeper_summary(keeper, &summary);
+	assert_true(summary.tenants[1].api_up && !summary.tenants[1].down);
+	assert_int_equal(summary.tenants[1].by_state[REG_REFUSED], 0);
+	pass(keeper, 2000);
+	assert_int_equal(in_state(keeper, REG_ACTIVE), 60);
+	assert_string_equal(log_text, "");
+	end(keeper);
+}
+
+static void the_silence_of_the_former_core_does_not_brake_the_new_one(void **state)
+{
+	(void)state;
+	the_former_core_answers(UPSERT_FAILED);
+}
+
+static void what_the_former_core_refuses_is_not_refused_by_the_new_one(void **state)
+{
+	(void)state;
+	the_former_core_answers(UPSERT_REFUSED);
+}
+
 static void the_rate_of_a_tenant_may_change(void **state)
 {
 	struct keeper_tenant slow = acme;
@@ -704,6 +740,8 @@ int main(void)
 		KEEPER(one_that_its_core_has_yet_after_a_failed_refresh_is_kept_nowhere_else),
 		KEEPER(a_number_waits_for_the_new_core_of_a_tenant_that_has_moved),
 		KEEPER(another_account_is_told_everything_at_once),
+		KEEPER(the_silence_of_the_former_core_does_not_brake_the_new_one),
+		KEEPER(what_the_former_core_refuses_is_not_refused_by_the_new_one),
 		KEEPER(the_rate_of_a_tenant_may_change),
 		KEEPER(a_core_that_was_not_asked_yet_is_not_said_to_be_silent),
 		KEEPER(the_store_knows_which_tenant_has_gone),
