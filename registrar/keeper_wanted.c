@@ -128,7 +128,7 @@ static void want_one(struct keeper *keeper, struct reg *reg, uint16_t wanted,
 	pthread_mutex_lock(&keeper->lock);
 	keeper_count(keeper, reg, -1);
 	reg->wanted = wanted;
-	reg->service = service & REG_SERVICE_MAX;
+	reg->service = service;
 	reg->source = source & 3u;
 	shards_adopt(keeper, reg, now);
 	keeper_count(keeper, reg, +1);

@@ -42,9 +42,6 @@ enum reg_flag {
 	REG_LAGGING = 128, /* expires_ms is a row's, which may lag behind by one refresh */
 };
 
-/* More than a configuration of 16 MiB can name. */
-#define REG_SERVICE_MAX ((1u << 27) - 1)
-
 /* The latest time a record can name: 4,400 years after the machine came up. */
 #define REG_MS_MAX ((1ll << 47) - 1)
 
