@@ -14,8 +14,12 @@
 #define HOLD_FOR_OWNER FLEET_HOLD_FOR("s.node")
 
 /* A script is one transaction; the lock lets one node at a time make the tables. */
-static const char tables[] =
-	"SELECT pg_advisory_xact_lock(7367628);"
+#define ONE_AT_A_TIME "SELECT pg_advisory_xact_lock(7367628);"
+/* For what alters a table. Behind somebody who reads it for long (a dump) nothing waits: the
+ * server would go on with that when we are gone, and let all nodes wait behind us. */
+#define WAIT_SHORTLY "SET LOCAL lock_timeout = 500;"
+
+static const char tables[] = ONE_AT_A_TIME
 	"DO $$ BEGIN IF to_regnamespace('breakout') IS NULL THEN CREATE SCHEMA breakout;"
 	" END IF; END $$;"
 	"CREATE SEQUENCE IF NOT EXISTS breakout.session;"
@@ -76,8 +80,7 @@ _Static_assert(LEASE_SHARDS == 256, "the tables above have a row for each");
 /* Before version 2 there was one core: nodes of then cannot write any more, they refresh. A
  * node from before version 3 would withdraw the numbers that were added while we run: it
  * is not let in any more. */
-static const char migrate[] =
-	"SELECT pg_advisory_xact_lock(7367628);"
+static const char migrate[] = WAIT_SHORTLY ONE_AT_A_TIME
 	"DO $$ BEGIN IF (SELECT tables FROM breakout.fleet) = 1 THEN"
 	" ALTER TABLE breakout.told ADD COLUMN tenant text NOT NULL DEFAULT '';"
 	" ALTER TABLE breakout.told ALTER COLUMN tenant DROP DEFAULT;"
@@ -87,11 +90,8 @@ static const char migrate[] =
 	" UPDATE breakout.fleet SET tables = 3 WHERE tables IN (1, 2); END $$;";
 
 /* At which core, since there may be others: 0, not known. Nodes that do not know of it go on
- * beside those that do. Behind somebody who reads the table for long (a dump) it does not wait:
- * the server would go on with that when we are gone, and let all nodes wait behind us. */
-static const char add_core[] =
-	"SET LOCAL lock_timeout = 500;"
-	"SELECT pg_advisory_xact_lock(7367628);"
+ * beside those that do. */
+static const char add_core[] = WAIT_SHORTLY ONE_AT_A_TIME
 	"ALTER TABLE breakout.told ADD COLUMN IF NOT EXISTS core bigint NOT NULL DEFAULT 0;";
 
 static int command(struct pg *pg, const char *statement, mono_ms deadline)

@@ -185,6 +185,33 @@ static void tables_of_version_1_are_brought_up_to_date(void **state)
 	assert_int_equal(value("SELECT core FROM breakout.told"), 0);
 }
 
+/* Somebody reads the table for long, and others shall not wait behind us meanwhile. */
+static void prepares_beside_a_dump(void)
+{
+	mono_ms began = clock_now();
+	int version = 0;
+
+	must("BEGIN; SELECT count(*) FROM breakout.told");
+	assert_int_equal(fleet_sql_prepare(pg, soon(), &version), -EPROTO);
+	assert_true(clock_now() - began < PATIENCE / 2);
+	assert_int_equal(value("SELECT count(*) FROM pg_stat_activity"
+			       " WHERE wait_event_type = 'Lock'"),
+			 0);
+	must("ROLLBACK");
+	assert_int_equal(fleet_sql_prepare(pg, soon(), &version), 0);
+	assert_int_equal(version, 3);
+}
+
+static void tables_are_not_changed_behind_a_dump(void **state)
+{
+	(void)state;
+	must("ALTER TABLE breakout.told DROP CONSTRAINT told_pkey, DROP COLUMN tenant,"
+	     " ADD PRIMARY KEY (shard, number); UPDATE breakout.fleet SET tables = 1");
+	prepares_beside_a_dump();
+	must("ALTER TABLE breakout.told DROP COLUMN core");
+	prepares_beside_a_dump();
+}
+
 static void tables_of_version_2_get_those_of_added_numbers(void **state)
 {
 	int version = 0;
@@ -1220,6 +1247,7 @@ int main(int argc, char **argv)
 		BASE(what_can_be_withdrawn_is_counted),
 		BASE(tables_are_made_once_by_whoever_comes_first),
 		BASE(tables_of_version_1_are_brought_up_to_date),
+		BASE(tables_are_not_changed_behind_a_dump),
 		BASE(tables_of_version_2_get_those_of_added_numbers),
 		BASE(tables_of_another_version_are_left_alone),
 		BASE(who_may_not_make_tables_is_told_so),
