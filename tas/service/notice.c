@@ -341,9 +341,31 @@ struct call_notice *notice_new(struct decision *decision, const struct config_ac
 
 /* ---- what a stop left ---- */
 
+#define ORPHAN_DAYS 30 /* what nobody is to be told of any more is kept for so long */
+#define DAY_S       86400
+
+typedef bool mailbox_fn(const struct config_action *action, void *arg);
+
+/* Whether some step that takes messages is as it says: it is asked of each until one is. */
+static bool any_mailbox(const struct config *config, mailbox_fn *is, void *arg)
+{
+	for (size_t i = 0; i < config->service_count; i++)
+		for (size_t j = 0; j < config->services[i].rule_count; j++) {
+			const struct config_rule *rule = &config->services[i].rules[j];
+
+			for (size_t k = 0; k < rule->action_count; k++)
+				if (rule->actions[k].kind == ACTION_VOICEMAIL &&
+				    is(&rule->actions[k], arg))
+					return true;
+		}
+	return false;
+}
+
 struct taking {
 	struct service_room *room;
 	const struct config_action *action;
+	const struct untold *untold;       /* the one in question */
+	const struct config_action *first; /* that has the action's folder */
 };
 
 static int take_untold(const struct untold *untold, void *arg)
@@ -369,20 +391,71 @@ static int take_untold(const struct untold *untold, void *arg)
 	return 1;
 }
 
-static void take_of(struct service_room *room, const struct config_service *service)
+static bool take_up(const struct config_action *action, void *arg)
 {
-	for (size_t i = 0; i < service->rule_count; i++)
-		for (size_t k = 0; k < service->rules[i].action_count; k++) {
-			const struct config_action *action = &service->rules[i].actions[k];
+	struct taking taking = { .room = arg, .action = action };
 
-			if (action->kind == ACTION_VOICEMAIL && action->notify)
-				untold_each(action->voicemail_dir, take_untold,
-					    &(struct taking){ room, action });
-		}
+	if (action->notify)
+		untold_each(action->voicemail_dir, take_untold, &taking);
+	return false;
+}
+
+static bool tells_it(const struct config_action *action, void *arg)
+{
+	const struct taking *taking = arg;
+
+	return action->notify && !strcmp(action->notify->url, taking->untold->url) &&
+	       !strcmp(action->voicemail_dir, taking->action->voicemail_dir);
+}
+
+/* Nobody is told of it by any step that there is now. */
+static int judge_orphan(const struct untold *untold, void *arg)
+{
+	struct taking *taking = arg;
+	long long left = ORPHAN_DAYS - untold->kept_s / DAY_S;
+
+	taking->untold = untold;
+	if (any_mailbox(taking->room->config, tells_it, taking))
+		return 0;
+	if (left <= 0) {
+		log_error("service",
+			  "call=%s its notice is dropped after %d days: no voicemail.notify with "
+			  "this folder has its url. The message itself is kept",
+			  untold->call, ORPHAN_DAYS);
+		return 1;
+	}
+	log_error("service",
+		  "call=%s no voicemail.notify with this folder has the url that is told of its "
+		  "message, the second line of %s: put it back and restart, or remove that file. "
+		  "It is dropped in %lld days",
+		  untold->call, untold->path, left);
+	return 0;
+}
+
+static bool has_its_dir(const struct config_action *action, void *arg)
+{
+	struct taking *taking = arg;
+	bool has = !strcmp(action->voicemail_dir, taking->action->voicemail_dir);
+
+	if (has)
+		taking->first = action;
+	return has;
+}
+
+static bool look_for_orphans(const struct config_action *action, void *arg)
+{
+	struct taking taking = { .room = arg, .action = action };
+
+	(void)any_mailbox(taking.room->config, has_its_dir, &taking); /* there is this one */
+	if (taking.first == action)
+		untold_each(action->voicemail_dir, judge_orphan, &taking);
+	return false;
 }
 
 void service_take_up_notices(struct service_room *room)
 {
-	for (size_t i = 0; room->hooks && i < room->config->service_count; i++)
-		take_of(room, &room->config->services[i]);
+	if (!room->hooks)
+		return;
+	(void)any_mailbox(room->config, take_up, room);
+	(void)any_mailbox(room->config, look_for_orphans, room);
 }

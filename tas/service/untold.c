@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
 
@@ -64,12 +65,16 @@ int untold_keep(const char *dir, const struct untold *notice)
 }
 
 /* NULL: there is no such file, or it is none of ours. */
-static char *read_file(const char *path)
+static char *read_file(const char *path, long long *ret_kept_s)
 {
 	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	char *text = fd < 0 ? NULL : malloc(BYTES_MAX);
 	ssize_t n = text ? read(fd, text, BYTES_MAX - 1) : -1;
+	struct stat about;
 
+	*ret_kept_s = fd >= 0 && fstat(fd, &about) == 0
+			      ? (long long)(clock_wall() / 1000 - about.st_mtime)
+			      : 0;
 	if (fd >= 0)
 		close(fd);
 	if (n > 0)
@@ -93,7 +98,8 @@ static char *next_line(char *line)
 
 static void offer(const char *path, int (*take)(const struct untold *notice, void *arg), void *arg)
 {
-	char *text = read_file(path), *url, *call, *body;
+	long long kept_s;
+	char *text = read_file(path, &kept_s), *url, *call, *body;
 	int taken;
 
 	if (!text) {
@@ -107,7 +113,12 @@ static void offer(const char *path, int (*take)(const struct untold *notice, voi
 	if (!*body)
 		taken = -EBADMSG; /* the machine went down while it was written */
 	else
-		taken = take(&(struct untold){ .url = url, .call = call, .body = body }, arg);
+		taken = take(&(struct untold){ .url = url,
+					       .call = call,
+					       .body = body,
+					       .path = path,
+					       .kept_s = kept_s },
+			     arg);
 	if (taken < 0)
 		log_error("service", "call=%s nobody is told of its message now: %s", call,
 			  strerror(-taken));

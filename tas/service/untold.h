@@ -15,6 +15,9 @@ struct untold {
 	const char *url;  /* whose it is */
 	const char *call; /* our id */
 	const char *body; /* one line */
+	/* Of those that are kept: */
+	const char *path;
+	long long kept_s; /* for so long, by the wall clock */
 };
 
 /* On disk when it returns. 0 or -errno. */

@@ -2,10 +2,12 @@
 #include "tests/fake/service_rig.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/fd_link.h"
+#include "base/log.h"
 #include "base/timer_wheel.h"
 
 static char secret_path[] = "/tmp/breakout-secret-XXXXXX";
@@ -197,6 +199,63 @@ static void another_servers_notice_and_one_without_its_secret_wait_on(void **sta
 	fake_hook_reply(HOOK_ANSWERED, 200, "");
 }
 
+static char orphan_log[4096];
+
+static void on_log(enum log_level level, const char *area, const char *line, void *arg)
+{
+	(void)area, (void)arg;
+	if (level == LOG_LEVEL_ERROR)
+		strncat(orphan_log, line, sizeof(orphan_log) - strlen(orphan_log) - 1);
+}
+
+static void restart_listening(struct service_rig *rig)
+{
+	orphan_log[0] = '\0';
+	log_set_sink(on_log, NULL);
+	restart(rig);
+	log_set_sink(NULL, NULL);
+}
+
+static void let_it_be_old(unsigned days)
+{
+	struct timespec then = { .tv_sec = clock_wall() / 1000 - (time_t)days * 86400 };
+
+	assert_int_equal(utimensat(AT_FDCWD, kept(), (struct timespec[]){ then, then }, 0), 0);
+}
+
+/* The file stays as long as a month, and the log says what to do. */
+static void one_that_nobody_is_to_be_told_of_any_more_is_named_and_dropped_when_old(void **state)
+{
+	struct config_action both[2] = { action, action };
+	struct service_rig *rig = *state;
+	char *url = server.url, *said;
+
+	leave(rig);
+	rule.actions = both;
+	rule.action_count = 2; /* one folder is looked through once */
+	server.url = TEXT("https://other.example.com/");
+	restart_listening(rig);
+	said = strstr(orphan_log, "put it back and restart");
+	assert_non_null(said);
+	assert_null(strstr(said + 1, "put it back and restart"));
+	assert_non_null(strstr(orphan_log, kept()));
+	both[0].notify = both[1].notify = NULL;
+	let_it_be_old(29);
+	restart_listening(rig);
+	assert_non_null(strstr(orphan_log, "It is dropped in 1 days"));
+	assert_int_equal(access(kept(), F_OK), 0);
+	let_it_be_old(30);
+	restart_listening(rig);
+	assert_non_null(strstr(orphan_log, "dropped after 30 days"));
+	assert_int_equal(access(kept(), F_OK), -1);
+	restart_listening(rig);
+	assert_string_equal(orphan_log, "");
+	server.url = url;
+	rule.actions = &action;
+	rule.action_count = 1;
+	assert_int_equal(fake_posts, 1);
+}
+
 static void write_kept(const char *text)
 {
 	FILE *file = fopen(kept(), "w");
@@ -326,6 +385,7 @@ int main(void)
 		T(a_full_queue_is_an_attempt_too),
 		T(what_waits_when_we_stop_is_told_after_the_next_start),
 		T(another_servers_notice_and_one_without_its_secret_wait_on),
+		T(one_that_nobody_is_to_be_told_of_any_more_is_named_and_dropped_when_old),
 		T(half_a_file_and_a_strange_one_tell_nothing),
 		T(without_a_folder_it_is_lost),
 		T(another_process_goes_on_where_we_were),
