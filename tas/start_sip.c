@@ -217,10 +217,16 @@ void daemon_keep_alive(struct daemon *daemon)
 	const struct config *config = daemon->config;
 	const char *uris[CONFIG_TENANTS];
 	size_t count = 0;
+	int err;
 
 	for (size_t i = 0; i < config_tenants(config) && i < CONFIG_TENANTS; i++)
 		uris[count++] = config_tenant_sbc(config, i);
-	if (sip_endpoint_keep_alive(daemon->endpoint, uris, count) < 0)
+	err = sip_endpoint_keep_alive(daemon->endpoint, uris, count);
+	if (err == -EINVAL)
+		log_error("sip", "an SBC is not asked whether it answers: core.sbc.uri or a "
+				 "tenants[].sbc.uri is none that requests can be sent to. Write "
+				 "for example sips:sbc.example.net");
+	else if (err)
 		log_error("sip",
 			  "no memory to ask every SBC whether it answers: reload to try again");
 }
