@@ -313,14 +313,16 @@ static json_t *answers_json(const struct admin_options *options, size_t tenant)
 	return json_null();
 }
 
-/* By the names of further tenants. */
+/* By the names of tenants. */
 static json_t *sbcs_json(const struct admin_options *options)
 {
 	const struct config *config = options->service ? service_config(options->service) : NULL;
 	json_t *sbcs = json_object();
 
-	for (size_t i = 1; config && i < config_tenants(config); i++)
-		json_object_set_new(sbcs, config->tenants[i - 1].name, answers_json(options, i));
+	for (size_t i = 0; config && i < config_tenants(config); i++)
+		json_object_set_new(sbcs, config_tenant_name(config, i),
+				    json_pack("{s:s, s:o}", "sbc", config_tenant_sbc(config, i),
+					      "sbc_ok", answers_json(options, i)));
 	return sbcs;
 }
 
@@ -333,10 +335,8 @@ static void join_sbcs(json_t *status)
 	json_array_foreach(json_object_get(status, "tenants"), i, tenant)
 	{
 		const char *name = json_string_value(json_object_get(tenant, "name"));
-		json_t *ok = json_object_get(i ? sbcs : status, i ? name : "sbc_ok");
 
-		if (ok)
-			json_object_set(tenant, "sbc_ok", ok);
+		(void)json_object_update(tenant, json_object_get(sbcs, name)); /* NULL: not one */
 	}
 	json_object_del(status, "tenant_sbcs");
 }

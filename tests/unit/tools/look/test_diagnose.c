@@ -368,6 +368,26 @@ static void a_silent_sbc_is_named_by_its_tenant(void **state)
 	assert_null(strstr(of("core sbc", "reason"), "idle"));
 }
 
+static void an_sbc_that_tenants_share_is_named_once(void **state)
+{
+	json_t *status = documents[0];
+
+	(void)state;
+	documents[0] = NULL;
+	json_object_set_new(status, "sbc_ok", json_false());
+	json_object_set(status, "tenants",
+			parse(0, "[{'name': 'default', 'sbc': 'sips:a', 'sbc_ok': false}, "
+				 "{'name': 'acme', 'sbc': 'sips:a', 'sbc_ok': false}, "
+				 "{'name': 'mine', 'sbc': 'sips:b', 'sbc_ok': false}, "
+				 "{'name': 'yours', 'sbc': 'sips:b', 'sbc_ok': false}]"));
+	json_decref(documents[0]);
+	documents[0] = status;
+	says("core sbc", "CRITICAL", "the core's SBC does not answer OPTIONS");
+	assert_null(strstr(of("core sbc", "reason"), "acme"));
+	assert_non_null(strstr(of("core sbc", "reason"), "mine"));
+	assert_null(strstr(of("core sbc", "reason"), "yours"));
+}
+
 static void a_core_that_was_not_asked_yet_is_no_trouble(void **state)
 {
 	json_t *status = documents[0];
@@ -440,6 +460,7 @@ int main(void)
 		TEST(a_healthy_system_is_ok_in_every_line),
 		TEST(each_tenants_core_is_judged_alone),
 		TEST(a_silent_sbc_is_named_by_its_tenant),
+		TEST(an_sbc_that_tenants_share_is_named_once),
 		TEST(a_core_that_was_not_asked_yet_is_no_trouble),
 		TEST(one_address_down_is_a_warning_the_last_one_is_critical),
 		TEST(registrations_that_do_not_hold_are_told_before_they_lapse),
