@@ -265,6 +265,7 @@ int keeper_create(struct keeper **ret_keeper, const struct keeper_options *optio
 	if (!err)
 		err = keeper_load(keeper, wanted, now);
 	keeper->options.boot = NULL; /* borrowed until here */
+	keeper->options.loaded = NULL;
 	keeper->options.postgres = NULL;
 	if (err) {
 		keeper_destroy(keeper);

@@ -76,6 +76,7 @@ struct keeper_options {
 	uint64_t seed;
 	bool (*peers_serve)(void *arg); /* as gate.h says; NULL: we are alone */
 	struct pauses *pauses;          /* borrowed; loaded when the store is; NULL: none */
+	atomic_size_t *loaded;          /* rows that keeper_create() has read; NULL: nobody looks */
 };
 
 struct keeper; /* opaque */

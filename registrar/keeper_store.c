@@ -185,6 +185,8 @@ static int on_row(const struct store_row *row, void *arg)
 	struct loaded *loaded = arg;
 	int err, tenant = keeper_tenant_of(loaded->keeper, row->tenant);
 
+	if (loaded->keeper->options.loaded)
+		atomic_fetch_add_explicit(loaded->keeper->options.loaded, 1, memory_order_relaxed);
 	if (!e164_packed(row->number) || row->params->route_type >= ROUTE_TYPE_COUNT)
 		return 0; /* nothing we wrote; the configuration says what is wanted */
 	if (tenant < 0) {

@@ -12,6 +12,7 @@
 #ifndef BREAKOUT_REGISTRAR_REGISTRAR_H
 #define BREAKOUT_REGISTRAR_REGISTRAR_H
 
+#include <stdatomic.h>
 #include "base/clock.h"
 #include "base/macros.h"
 #include "base/str.h"
@@ -234,9 +235,11 @@ int registrar_cores_read(struct registrar_cores **ret_cores, const struct config
 struct registrar_cores *registrar_cores_destroy(struct registrar_cores *cores);
 
 /* Opens the store and takes the wanted set from `config` (kept by reference). sip_uri is what the
- * core is told: sips:domain[:port]. Returns 0, -ENOMEM, or, with the reason logged, -EIO (store) or
+ * core is told: sips:domain[:port]. loaded: NULL, or is counted up meanwhile by what is read from
+ * the store, for other threads. Returns 0, -ENOMEM, or, with the reason logged, -EIO (store) or
  * -EINVAL. */
-int registrar_create(struct registrar **ret_registrar, const struct config *config) MUST_CHECK;
+int registrar_create(struct registrar **ret_registrar, const struct config *config,
+		     atomic_size_t *loaded) MUST_CHECK;
 
 /* Each verdict that registrar_judge() brings is told on as a sign of life: it says that
  * the thread that judges and the one that deletes both run. Borrowed until

@@ -173,7 +173,8 @@ static const char *boot_id(char *text, size_t room)
 	return there ? text : NULL;
 }
 
-static int create_keeper(struct registrar *registrar, const struct config *config)
+static int create_keeper(struct registrar *registrar, const struct config *config,
+			 atomic_size_t *loaded)
 {
 	struct keeper_options options = {
 		.tenant_count = registrar->links.count,
@@ -185,6 +186,7 @@ static int create_keeper(struct registrar *registrar, const struct config *confi
 		.arg = registrar,
 		.pauses = registrar->pauses,
 		.stands_in = config->no_numbers,
+		.loaded = loaded,
 	};
 	struct wanted *wanted;
 	struct lease_wish wish;
@@ -249,7 +251,8 @@ static int keep_postgres(struct registrar *registrar, const struct config_postgr
 		       : -ENOMEM;
 }
 
-int registrar_create(struct registrar **ret_registrar, const struct config *config)
+int registrar_create(struct registrar **ret_registrar, const struct config *config,
+		     atomic_size_t *loaded)
 {
 	struct registrar *registrar = calloc(1, sizeof(*registrar));
 	int err;
@@ -272,7 +275,7 @@ int registrar_create(struct registrar **ret_registrar, const struct config *conf
 	if (!err)
 		err = name_services(registrar, config);
 	if (!err)
-		err = create_keeper(registrar, config);
+		err = create_keeper(registrar, config, loaded);
 	if (!err)
 		err = links_fetch(&registrar->links);
 	if (err) {

@@ -8,6 +8,7 @@
 #define BREAKOUT_TAS_DAEMON_H
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include "base/errand.h"
 #include "base/macros.h"
@@ -57,6 +58,9 @@ struct daemon {
 	struct service_room *service;
 	struct vitals *vitals;
 	struct admin *admin;
+	struct admin_herald *herald; /* in its place while it starts; NULL: none */
+	_Atomic(const char *) step;  /* of the start, for the herald */
+	atomic_size_t loaded;        /* registrations of the store */
 	struct errand *errand;       /* a reading under way; NULL: none */
 	struct reading reading;      /* the errand's until it is done */
 	unsigned reloads;            /* asked for, ever: the number of the last one */

@@ -151,18 +151,55 @@ void daemon_start_records(struct daemon *daemon)
 		log_error("main", "start: nothing is made of call records: %s", strerror(-err));
 }
 
+/* Herald's thread. */
+static void say_start(struct str *to, void *arg)
+{
+	struct daemon *daemon = arg;
+
+	str_addf(to,
+		 "breakoutd starts: %s; %zu registrations have come from the store, %zu are "
+		 "configured. Ask again in a moment",
+		 atomic_load(&daemon->step), atomic_load(&daemon->loaded),
+		 daemon->config->registration_count);
+}
+
+/* Without one the operator asks in vain for a while, and then start_admin() says why. */
+static void raise_herald(struct daemon *daemon)
+{
+	const char *path = daemon->config->admin_socket;
+
+	atomic_store(&daemon->step, "it waits for whoever has the store");
+	if (path && !predecessor_lives(daemon))
+		(void)!admin_herald_create(&daemon->herald, path, say_start, daemon);
+}
+
+static int inherit_admin_socket(const char *name, void *arg)
+{
+	struct daemon *daemon = arg;
+	struct admin_herald *herald = daemon->herald;
+
+	if (!herald || !str_starts(name, "unix:"))
+		return predecessor_admin_socket(name, arg);
+	daemon->herald = NULL;
+	return admin_herald_end(herald);
+}
+
 static int start_rooms(struct daemon *daemon)
 {
 	const struct config *config = daemon->config;
-	int err = take_vigil(daemon);
+	int err;
 
+	raise_herald(daemon);
+	err = take_vigil(daemon);
 	if (err)
 		return err;
-	err = registrar_create(&daemon->registrar, config);
+	atomic_store(&daemon->step, "it reads the store");
+	err = registrar_create(&daemon->registrar, config, &daemon->loaded);
 	if (err == -ENOMEM) /* the rest is logged where it happened */
 		return daemon_failed("registrar", err);
 	if (err)
 		return err;
+	atomic_store(&daemon->step, "the store is read");
 	registrar_keep_vigil(daemon->registrar, daemon->vigil);
 	if (daemon->trusts)
 		registrar_trust(daemon->registrar);
@@ -260,7 +297,7 @@ static struct admin_options admin_options(struct daemon *daemon)
 				       .drain = daemon_drain,
 				       .undrain = daemon_undrain,
 				       .draining = daemon_draining,
-				       .inherit = predecessor_admin_socket,
+				       .inherit = inherit_admin_socket,
 				       .restart = successor_start,
 				       .reload = daemon_reload,
 				       .view = show_admin,
@@ -418,6 +455,7 @@ void daemon_take_down(struct daemon *daemon)
 	if (daemon->vigil && !daemon->left) /* from here on it is quiet, and not hung */
 		vigil_beat(daemon->vigil, VIGIL_STOPPING, clock_now());
 	daemon->admin = admin_destroy(daemon->admin);
+	daemon->herald = admin_herald_destroy(daemon->herald);
 	daemon->errand = errand_destroy(daemon->errand);
 	reading_done(&daemon->reading);
 	reload_report_done(&daemon->report);

@@ -34,6 +34,7 @@
 
 #include <stdbool.h>
 #include "base/macros.h"
+#include "base/str.h"
 #include "config/config.h"
 #include "registrar/registrar.h"
 #include "tas/admin/reload.h"
@@ -118,5 +119,16 @@ void admin_reconfigure(struct admin *admin, const struct config *config);
 /* The certificate of https, if its files changed. 0, or why the old one stays, which the
  * log says. NULL is fine. Threads: the SIP thread. */
 int admin_renew_certificate(struct admin *admin, const struct config *config) MUST_CHECK;
+
+/* The socket while the daemon starts: whatever is asked is answered by what `say` adds, as an
+ * error. */
+struct admin_herald; /* opaque */
+
+/* say: called on a thread of its own. 0, or as admin_create(). */
+int admin_herald_create(struct admin_herald **ret_herald, const char *path,
+			void (*say)(struct str *to, void *arg), void *arg) MUST_CHECK;
+/* The socket, which listens on, for admin_options.inherit to give. */
+int admin_herald_end(struct admin_herald *take_herald);
+struct admin_herald *admin_herald_destroy(struct admin_herald *herald);
 
 #endif

@@ -218,7 +218,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	config = load(argv[1]);
-	if (!config || registrar_create(&registrar, config)) {
+	if (!config || registrar_create(&registrar, config, NULL)) {
 		config_destroy(config);
 		return 1;
 	}

@@ -3,6 +3,7 @@
 dead next hops, reload, stop, breakoutctl, the call record and the log."""
 
 import contextlib
+import fcntl
 import json
 import pathlib
 import re
@@ -19,7 +20,7 @@ import warnings
 import yaml
 
 from fake_api import FakeApi, FakeTokens
-from harness import BIN, Daemon, Pki, Tally, free_port, openssl
+from harness import BIN, Daemon, Pki, Tally, free_port, openssl, wait_until
 from sipwire import Message, Sbc
 from talk import CALLEE, ICE_PASSWORDS, RTP_OFFER, STRANGER, Talk, session, talk, webrtc_sdp
 
@@ -185,6 +186,19 @@ def a_second_daemon_on_the_same_files(place):
         first.start()
         second = place.daemon(admin={"socket": str(first.folder / "ctl.sock")})
         refuses(second, FAILED, "admin.socket")
+
+
+def the_socket_answers_while_it_starts(place):
+    """Something has the store, as a watchdog may: the start waits for it."""
+    with place.daemon() as daemon, open(daemon.folder / "store.db.alive", "w+b") as alive:
+        fcntl.lockf(alive, fcntl.LOCK_EX, 1, 1)
+        daemon.start()
+        wait_until("it says that it starts", lambda: "breakoutd starts" in
+                   daemon.ctl("status").stderr)
+        done = daemon.ctl("-o", "json", "status")
+        assert done.returncode == 1 and "1 are configured" in done.stderr, done
+        fcntl.lockf(alive, fcntl.LOCK_UN, 1, 1)
+        wait_until("it has started", lambda: daemon.ctl("status").returncode == 0)
 
 
 # ---- TLS seen from outside ----
@@ -758,6 +772,8 @@ def start_up(tally, place):
             ("a CA file without certificates", an_unreadable_ca),
             ("a second daemon on the same admin socket", a_second_daemon_on_the_same_files)]:
         tally.run(f"{name} ends the start with one line that says what to mend", test, place)
+    tally.run("breakoutctl is answered while the daemon starts", the_socket_answers_while_it_starts,
+              place)
     tally.run("several mistakes are all named in one run", several_mistakes_are_all_named, place)
 
 

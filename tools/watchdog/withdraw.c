@@ -74,7 +74,7 @@ int withdraw_begin(struct watchdog *watchdog, const char *member)
 		nothing.postgres.node = (char *)member;
 		nothing.postgres.alone_s = 0;
 	}
-	err = registrar_create(&watchdog->registrar, &nothing);
+	err = registrar_create(&watchdog->registrar, &nothing, NULL);
 	return err ? err : registrar_start(watchdog->registrar);
 }
 

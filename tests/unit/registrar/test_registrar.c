@@ -48,7 +48,7 @@ static struct registrar *start(void)
 	struct registrar *registrar;
 
 	config = make_config(2);
-	assert_int_equal(registrar_create(&registrar, &config), 0);
+	assert_int_equal(registrar_create(&registrar, &config, NULL), 0);
 	assert_int_equal(registrar_start(registrar), 0);
 	return registrar;
 }
@@ -81,7 +81,7 @@ static void a_number_is_known_from_the_start(void **state)
 	struct reg_info info;
 
 	(void)state;
-	assert_int_equal(registrar_create(&registrar, &config), 0);
+	assert_int_equal(registrar_create(&registrar, &config, NULL), 0);
 	assert_int_equal(registrar_lookup(registrar, "+4799000001", &info), 0);
 	assert_string_equal(info.number, "+4799000001");
 	assert_int_equal(info.route_type, ROUTE_TYPE_LOOP);
@@ -152,19 +152,19 @@ static void what_cannot_work_is_refused_with_a_reason(void **state)
 	(void)state;
 	config.core.api.plaintext = false;
 	config.core.api.ca_file = (char *)"/nonexistent/ca.pem";
-	assert_int_equal(registrar_create(&registrar, &config), -EINVAL);
+	assert_int_equal(registrar_create(&registrar, &config, NULL), -EINVAL);
 	assert_non_null(strstr(log_text, "/nonexistent/ca.pem"));
 
 	config = make_config(2);
 	config.store_sqlite = (char *)"/nonexistent/db";
-	assert_int_equal(registrar_create(&registrar, &config), -EIO);
+	assert_int_equal(registrar_create(&registrar, &config, NULL), -EIO);
 	assert_non_null(strstr(log_text, "/nonexistent/db"));
 
 	config = make_config(2);
 	config.core.api.token_url = (char *)"http://id.example.com/token";
 	config.core.api.client_id = (char *)"me";
 	config.core.api.client_secret_file = (char *)"/dev/null";
-	assert_int_equal(registrar_create(&registrar, &config), -EINVAL);
+	assert_int_equal(registrar_create(&registrar, &config, NULL), -EINVAL);
 	assert_non_null(strstr(log_text, "https://"));
 	assert_null(registrar);
 }
@@ -179,7 +179,7 @@ static void waiting_for_a_token_nothing_is_sent(void **state)
 	config.core.api.token_url = (char *)"http://127.0.0.1:9/token";
 	config.core.api.client_id = (char *)"me";
 	config.core.api.client_secret_file = (char *)"/nonexistent/secret";
-	assert_int_equal(registrar_create(&registrar, &config), 0);
+	assert_int_equal(registrar_create(&registrar, &config, NULL), 0);
 	assert_int_equal(registrar_start(registrar), 0);
 	registrar_summary(registrar, &summary);
 	assert_false(summary.token_ok);

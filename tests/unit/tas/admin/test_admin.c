@@ -846,6 +846,59 @@ static void impossible_path_is_an_error(void **state)
 	assert_null(other);
 }
 
+static void say_start(struct str *to, void *arg)
+{
+	str_addf(to, "starts: %s", (const char *)arg);
+}
+
+static int inherit_from_herald(const char *name, void *arg)
+{
+	struct admin_herald **herald = arg;
+	int fd = admin_herald_end(*herald);
+
+	assert_true(str_starts(name, "unix:/tmp/breakout-admin-"));
+	*herald = NULL;
+	return fd;
+}
+
+/* Who asks while one takes the other's place is answered by that one. */
+static void before_the_rooms_are_there_the_socket_says_so(void **state)
+{
+	static const char *const questions[] = { "status\n", "import {\"length\":3}\nabc", "?\n" };
+	struct admin_options wanted = options();
+	struct admin_herald *herald = NULL, *other = NULL;
+	json_t *json;
+
+	(void)state;
+	admin = admin_destroy(admin);
+	assert_int_equal(admin_herald_create(&herald, path, say_start, (char[]){ "reads" }), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(questions); i++) {
+		json = ask(questions[i]);
+		assert_text(json, "error", "starts: reads");
+		json_decref(json);
+	}
+	assert_int_equal(admin_herald_create(&other, path, say_start, NULL), -EADDRINUSE);
+	wanted.inherit = inherit_from_herald;
+	wanted.arg = &herald;
+	assert_int_equal(admin_create(&admin, &wanted), 0);
+	assert_null(herald);
+	json = ask("status\n");
+	assert_text(json, "domain", "tas.example.com");
+	json_decref(json);
+}
+
+static void a_start_that_fails_leaves_no_socket(void **state)
+{
+	struct admin_herald *herald = NULL;
+
+	(void)state;
+	admin = admin_destroy(admin);
+	assert_int_equal(admin_herald_create(&herald, path, say_start, (char[]){ "x" }), 0);
+	assert_null(admin_herald_destroy(herald));
+	assert_int_equal(access(path, F_OK), -1);
+	assert_null(admin_herald_destroy(NULL));
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -874,6 +927,8 @@ int main(void)
 		T(live_socket_is_left_alone),
 		T(stale_socket_is_replaced),
 		T(impossible_path_is_an_error),
+		T(before_the_rooms_are_there_the_socket_says_so),
+		T(a_start_that_fails_leaves_no_socket),
 	};
 
 	return cmocka_run_group_tests_name("tas/admin/admin", tests, NULL, NULL);
