@@ -493,6 +493,19 @@ static void choose_way(const struct direction *direction, bool transcode, struct
 				       direction->timing->maxptime);
 }
 
+/* Under which numbers digits come, where both descriptions name one that of the offer. */
+static void mark_events(const struct media_desc *offer, const struct media_desc *desc,
+			struct codecs_way *way)
+{
+	for (unsigned i = 0; i < desc->codec_count; i++) {
+		const struct sdp_codec *codec = &desc->codecs[i];
+
+		if (is_event(codec) && way->types[codec->type] != CODECS_DROP &&
+		    (desc == offer || !has_type(offer, codec->type)))
+			way->events[codec->type / 64] |= UINT64_C(1) << codec->type % 64;
+	}
+}
+
 void codecs_ways(const struct codecs_agreement *agreement, const struct codecs_rules *rules,
 		 struct codecs_way *ret_from_offerer, struct codecs_way *ret_from_answerer)
 {
@@ -509,6 +522,9 @@ void codecs_ways(const struct codecs_agreement *agreement, const struct codecs_r
 		  ret_from_answerer->types);
 	choose_way(&there, rules->transcode, ret_from_offerer);
 	choose_way(&back, rules->transcode, ret_from_answerer);
+	mark_events(agreement->offer, agreement->offer, ret_from_offerer);
+	mark_events(agreement->offer, agreement->offer, ret_from_answerer);
+	mark_events(agreement->offer, agreement->answer, ret_from_answerer);
 }
 
 bool codecs_way_same(const struct codecs_way *a, const struct codecs_way *b)

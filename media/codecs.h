@@ -16,6 +16,7 @@
 
 /* By inbound payload type: what it is called on the other side. */
 typedef uint8_t codecs_map[128];
+typedef uint64_t codecs_set[2]; /* of payload types, a bit each */
 
 /* What a session may do; the rules of a side by enum media_side. */
 struct codecs_rules {
@@ -63,6 +64,7 @@ struct codecs_way {
 	bool lazy;                 /* it is from the first digit on, to put tones into it */
 	uint8_t kinds[128];        /* enum voice_kind of what is converted */
 	uint32_t event_rates[128]; /* of the telephone-event types; 0: another type */
+	codecs_set events;         /* types of telephone-event, as they come */
 	struct sdp_codec to;       /* of speech */
 	unsigned pcm_rate, frame_ms;
 	enum codecs_digits digits;
@@ -82,6 +84,11 @@ struct codecs_agreement {
 };
 void codecs_ways(const struct codecs_agreement *agreement, const struct codecs_rules *rules,
 		 struct codecs_way *ret_from_offerer, struct codecs_way *ret_from_answerer);
+static inline bool codecs_set_has(const codecs_set set, uint8_t type)
+{
+	return set[type / 64 % 2] >> type % 64 & 1;
+}
+
 /* Nothing changes from one to the other. */
 bool codecs_way_same(const struct codecs_way *a, const struct codecs_way *b);
 

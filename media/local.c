@@ -51,6 +51,7 @@ struct local {
 	struct stream out;
 	/* Echo: their timestamps moved into our time line. */
 	uint32_t echo_ssrc, echo_shift;
+	uint32_t echo_digit, echo_digit_at; /* of a digit under another SSRC */
 };
 
 static const struct sdp_codec known[] = {
@@ -193,16 +194,29 @@ static void on_frame(struct timer *timer, void *arg)
 		    next + 10 * LOCAL_FRAME_MS < now ? now + LOCAL_FRAME_MS : next);
 }
 
-static void echo(struct local *local, uint8_t *packet, size_t length)
+/* All packets of one digit have the time at which it began (RFC 4733 2.3). */
+static uint32_t echo_time(struct local *local, const uint8_t *packet)
 {
 	uint32_t ssrc = relay_word_at(packet + 8), timestamp = relay_word_at(packet + 4);
+	bool other = ssrc != local->echo_ssrc;
 
-	if (ssrc != local->echo_ssrc) {
+	if (other && local->kinds[packet[1] & 0x7f] == KIND_EVENT) {
+		if (timestamp != local->echo_digit)
+			local->echo_digit_at = local->out.timestamp;
+		local->echo_digit = timestamp;
+		return local->echo_digit_at;
+	}
+	if (other) {
 		local->echo_ssrc = ssrc;
 		local->echo_shift = local->out.timestamp - timestamp;
 	}
+	return timestamp + local->echo_shift;
+}
+
+static void echo(struct local *local, uint8_t *packet, size_t length)
+{
 	local->out.marker = (packet[1] & 0x80) != 0;
-	stream_header(&local->out, packet, packet[1] & 0x7f, timestamp + local->echo_shift);
+	stream_header(&local->out, packet, packet[1] & 0x7f, echo_time(local, packet));
 	relay_rtp(local->leg, packet, length);
 }
 

@@ -12,6 +12,7 @@
 #define CANDIDATE_SILENT_MS 200 /* then another address may apply */
 #define CANDIDATE_GAP       25  /* packets: half a second */
 #define CANDIDATE_PACKETS   5   /* that go on, at least: of the longest there are 8 */
+#define DIGITS_GAP          25  /* packets: they may share the numbers of the speech */
 #define RTP_HEADER          12  /* bytes, RFC 3550 5.1 */
 
 /* Packets that a stream may have lost, or be late by. Source: RFC 3550 A.1. */
@@ -86,14 +87,15 @@ static struct plain_place place_of(const uint8_t *packet)
 static bool goes_on(struct plain_latch *latch, const union net_address *from, const uint8_t *packet)
 {
 	struct plain_place here = place_of(packet);
-	int16_t ahead = (int16_t)(here.sequence - latch->applicant.sequence);
-	bool same = net_equal(from, &latch->candidate) && here.ssrc == latch->applicant.ssrc &&
+	struct plain_stream *stream = &latch->speech;
+	int16_t ahead = (int16_t)(here.sequence - stream->applicant.sequence);
+	bool same = net_equal(from, &latch->candidate) && here.ssrc == stream->applicant.ssrc &&
 		    ahead >= -CANDIDATE_GAP && ahead <= CANDIDATE_GAP;
 
 	latch->candidate = *from;
-	latch->sequential = same ? latch->sequential + (ahead > 0) : 0;
+	stream->sequential = same ? stream->sequential + (ahead > 0) : 0;
 	if (!same || ahead > 0)
-		latch->applicant = here;
+		stream->applicant = here;
 	return same;
 }
 
@@ -116,8 +118,8 @@ static void lock(struct plain_latch *latch, enum plain_lock how, const union net
 {
 	latch->lock = how;
 	latch->source = *source;
-	latch->streams = false; /* whatever it sends first */
-	latch->sequential = 0;
+	latch->speech.known = latch->digits.known = false; /* whatever it sends first */
+	latch->speech.sequential = latch->digits.sequential = 0;
 }
 
 bool plain_latch_rtp(struct plain_latch *latch, const union net_address *from,
@@ -137,46 +139,62 @@ bool plain_latch_rtp(struct plain_latch *latch, const union net_address *from,
 		latch->candidate_first = now;
 	latch->candidate_last = now;
 	if (now - latch->candidate_first < PLAIN_PROBATION_MS ||
-	    latch->sequential < CANDIDATE_PACKETS)
+	    latch->speech.sequential < CANDIDATE_PACKETS)
 		return false;
 	lock(latch, PLAIN_LEARNED, from);
 	return true;
 }
 
 /* Its numbers go on from where the stream in force is: RFC 3550 A.1. */
-static bool goes_with(const struct plain_latch *latch, struct plain_place here)
+static bool goes_with(const struct plain_stream *stream, struct plain_place here)
 {
-	uint16_t ahead = (uint16_t)(here.sequence - latch->stream.sequence);
+	uint16_t ahead = (uint16_t)(here.sequence - stream->newest.sequence);
 
-	return here.ssrc == latch->stream.ssrc &&
+	return stream->known && here.ssrc == stream->newest.ssrc &&
 	       (ahead < MAX_DROPOUT || ahead > UINT16_MAX - MAX_MISORDER);
 }
 
-static bool keep_stream(struct plain_latch *latch, struct plain_place here)
+static bool keep_stream(struct plain_stream *stream, struct plain_place here)
 {
-	if ((int16_t)(here.sequence - latch->stream.sequence) > 0 || !latch->streams)
-		latch->stream = here;
-	latch->streams = true;
-	latch->sequential = 0;
+	if ((int16_t)(here.sequence - stream->newest.sequence) > 0 || !stream->known)
+		stream->newest = here;
+	stream->known = true;
+	stream->sequential = 0;
 	return true;
 }
 
-bool plain_latch_stream(struct plain_latch *latch, const uint8_t *packet)
+/* most: so far ahead the next packet of one in a row may be. */
+static bool takes(struct plain_stream *stream, struct plain_place here, uint16_t most)
 {
+	uint16_t ahead = (uint16_t)(here.sequence - stream->applicant.sequence);
+
+	if (goes_with(stream, here))
+		return keep_stream(stream, here);
+	if (stream->sequential > 0 && here.ssrc == stream->applicant.ssrc && ahead > 0 &&
+	    ahead <= most)
+		stream->sequential++;
+	else
+		stream->sequential = 1;
+	stream->applicant = here;
+	if (stream->sequential < PLAIN_SEQUENTIAL)
+		return false;
+	stream->known = false; /* in the place of the one that has ended */
+	return keep_stream(stream, here);
+}
+
+bool plain_latch_stream(struct plain_latch *latch, const uint8_t *packet, bool event)
+{
+	struct plain_stream *speech = &latch->speech, *digits = &latch->digits;
 	struct plain_place here = place_of(packet);
 
-	if (!latch->streams || goes_with(latch, here))
-		return keep_stream(latch, here);
-	if (latch->sequential > 0 && here.ssrc == latch->applicant.ssrc &&
-	    here.sequence == (uint16_t)(latch->applicant.sequence + 1))
-		latch->sequential++;
-	else
-		latch->sequential = 1;
-	latch->applicant = here;
-	if (latch->sequential < PLAIN_SEQUENTIAL)
-		return false;
-	latch->streams = false; /* in the place of the one that has ended */
-	return keep_stream(latch, here);
+	if (event && !(speech->known && here.ssrc == speech->newest.ssrc)) {
+		if (!speech->known && !digits->known)
+			return keep_stream(digits, here);
+		return takes(digits, here, DIGITS_GAP);
+	}
+	if (!speech->known)
+		return keep_stream(speech, here);
+	return takes(speech, here, /* most= */ 1);
 }
 
 bool plain_latch_admits(const struct plain_latch *latch, const union net_address *from, mono_ms now)
@@ -310,7 +328,7 @@ static void receive(struct plain *plain, bool rtcp_socket, const union net_addre
 		receipt_add(&leg->receipt->dropped_source, 1);
 		return;
 	}
-	if (!plain_latch_stream(&plain->latch, packet)) {
+	if (!plain_latch_stream(&plain->latch, packet, relay_is_event(leg, packet))) {
 		receipt_add(&leg->receipt->dropped_other, 1);
 		return;
 	}

@@ -15,7 +15,8 @@
  * From the address in force one stream is taken (RFC 3550 A.1): another SSRC, or numbers far from
  * where it is, count once PLAIN_SEQUENTIAL packets in a row have gone on from each other with none
  * of the stream between them. So who can forge the address, but not see the stream, is not heard
- * while it goes on.
+ * while it goes on. Digits may come under another SSRC beside the stream, as some gateways send
+ * them: those that are telephone-events by the agreed number, from the third of their SSRC on.
  *
  * With SRTP a packet proves who sent it. Within the window one that does so from
  * another address is believed at once; afterwards, or from a stranger, it is dropped
@@ -51,6 +52,14 @@ struct plain_place {
 	uint16_t sequence;
 };
 
+/* One stream that is taken. */
+struct plain_stream {
+	struct plain_place newest;
+	bool known;                   /* there is one */
+	struct plain_place applicant; /* what may take its place */
+	unsigned sequential;          /* packets of the applicant in a row */
+};
+
 /* Whom the leg believes; separate from the sockets for its tests. */
 struct plain_latch {
 	enum media_latching learns;
@@ -59,10 +68,10 @@ struct plain_latch {
 	union net_address named, named_rtcp; /* by SDP; AF_UNSPEC: none */
 	union net_address source;            /* LEARNED, NAMED: RTP from and to here */
 	union net_address candidate;
-	struct plain_place stream;    /* in force, if */
-	bool streams;                 /* there is one */
-	struct plain_place applicant; /* what may become it: the candidate's, or of the source */
-	unsigned sequential; /* packets of the applicant in a row, of the source; or that went on */
+	/* The source's; until there is one the applicant is the candidate's, and `sequential`
+	 * counts those that went on. */
+	struct plain_stream speech;
+	struct plain_stream digits; /* beside it, if they have an SSRC of their own */
 	mono_ms candidate_first, candidate_last, open_until;
 	bool mux;
 };
@@ -73,8 +82,9 @@ void plain_latch_answered(struct plain_latch *latch, mono_ms now);
 /* packet: with a whole RTP header. */
 bool plain_latch_rtp(struct plain_latch *latch, const union net_address *from,
 		     const uint8_t *packet, mono_ms now);
-/* Whether one that plain_latch_rtp() takes is of the stream in force. */
-bool plain_latch_stream(struct plain_latch *latch, const uint8_t *packet);
+/* Whether one that plain_latch_rtp() takes is of a stream in force. event: it is of a type that
+ * was agreed for digits. */
+bool plain_latch_stream(struct plain_latch *latch, const uint8_t *packet, bool event);
 /* With SRTP: whether a packet may prove itself, and that it has. */
 bool plain_latch_admits(const struct plain_latch *latch, const union net_address *from,
 			mono_ms now);

@@ -116,6 +116,11 @@ void quality_packet(struct quality *quality, struct receipt *receipt, const uint
 	count_gap(quality, receipt, now_ns);
 }
 
+void quality_beside(struct quality *quality, struct receipt *receipt, uint64_t now_ns)
+{
+	count_gap(quality, receipt, now_ns);
+}
+
 static void measure_round_trip(const struct quality *from, struct receipt *receipt,
 			       const struct rtcp_block *block, uint64_t now_ns)
 {

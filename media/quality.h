@@ -43,6 +43,9 @@ struct quality {
 void quality_packet(struct quality *quality, struct receipt *receipt, const uint8_t *packet,
 		    uint64_t now_ns);
 
+/* One that is not of its stream of speech. */
+void quality_beside(struct quality *quality, struct receipt *receipt, uint64_t now_ns);
+
 /* A sound RTCP compound of the peer `from`, as it came, passes to the peer `to`; the receipt is
  * that of `from`, the SSRC ours towards it. */
 void quality_reports(struct quality *from, struct quality *to, struct receipt *receipt,

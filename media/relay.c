@@ -111,6 +111,13 @@ void relay_look(const struct relay_leg *leg, unsigned step)
 	}
 }
 
+/* A digit in a stream of its own beside that of the speech: its numbers are no loss there. */
+static bool is_beside(const struct relay_leg *from, const uint8_t *packet)
+{
+	return from->quality.started && relay_word_at(packet + 8) != from->quality.ssrc &&
+	       relay_is_event(from, packet);
+}
+
 static void count_in(struct relay_leg *from, const uint8_t *packet, size_t length, uint64_t now_ns)
 {
 	struct receipt *receipt = from->receipt;
@@ -118,7 +125,10 @@ static void count_in(struct relay_leg *from, const uint8_t *packet, size_t lengt
 
 	receipt_add(&receipt->packets_in, 1);
 	receipt_add(&receipt->bytes_in, length);
-	quality_packet(&from->quality, receipt, packet, now_ns);
+	if (is_beside(from, packet))
+		quality_beside(&from->quality, receipt, now_ns);
+	else
+		quality_packet(&from->quality, receipt, packet, now_ns);
 	atomic_store_explicit(&receipt->last_in_ms, now, memory_order_relaxed);
 	if (!from->first_pending)
 		return;

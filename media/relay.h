@@ -64,6 +64,7 @@ struct relay_leg {
 	struct tape *tape;           /* the call is recorded: borrowed; NULL: it is not */
 	enum media_side side;        /* for the tape */
 	codecs_map types;            /* inbound payload type -> the peer's */
+	codecs_set events;           /* inbound payload types of telephone-event */
 	struct extensions_map extensions; /* of what passes */
 	struct mid mid;                   /* WebRTC: in what is sent to its peer */
 	struct transcoder *transcoder;    /* of what says CODECS_CONVERT; NULL: nothing does */
@@ -73,6 +74,11 @@ struct relay_leg {
 	/* The first packet that says CODECS_CONVERT, if `transcoder` is not there. */
 	void (*on_convert)(struct relay_leg *leg);
 };
+
+static inline bool relay_is_event(const struct relay_leg *leg, const uint8_t *packet)
+{
+	return codecs_set_has(leg->events, packet[1] & 0x7f);
+}
 
 void relay_leg_init(struct relay_leg *leg, struct relay_leg *peer, struct receipt *receipt);
 

@@ -232,15 +232,16 @@ static bool start(struct sender *sender, uint8_t *packet, size_t length, uint64_
 	return true;
 }
 
-/* The time of a source that was heard before has gone on, as a rule; and all packets of one
+/* The time of a source that was heard before has gone on, as a rule, and no talk spurt begins
+ * if it was hardly away; and all packets of one
  * digit have the same (RFC 4733 2.3), also if speech comes between them. */
 static bool resume(struct sender *sender, uint8_t *packet, size_t length, uint64_t now_ns,
 		   uint32_t clock)
 {
 	uint32_t time = time_now(sender, now_ns, clock), timestamp = sender_word(packet + 4);
 	struct sender_source last = sender->now, *source = &sender->now;
+	uint32_t kept = clock * KEPT_MS / 1000, own;
 	uint16_t ahead;
-	uint32_t own;
 	int32_t off;
 
 	*source = sender->before;
@@ -255,10 +256,11 @@ static bool resume(struct sender *sender, uint8_t *packet, size_t length, uint64
 
 		begin(sender, source->newest + ahead, timestamp, own, at_ns);
 	} else {
-		packet[1] |= 0x80;
-		if ((uint32_t)(off < 0 ? -off : off) <= clock * KEPT_MS / 1000 &&
+		if ((uint32_t)(off < 0 ? -off : off) <= kept &&
 		    (int32_t)(own - last.timestamp - last.time_shift) >= 0)
 			time = own;
+		if (time != own || timestamp - source->timestamp > kept)
+			packet[1] |= 0x80;
 		begin(sender, source->newest + ahead, timestamp, time, now_ns);
 	}
 	sender_write(sender, packet, length, source->newest);

@@ -656,6 +656,7 @@ static void open_way(struct session *session, enum media_side from, const struct
 {
 	struct relay_leg *path = &session->legs[from].path;
 
+	memcpy(path->events, way->events, sizeof(path->events));
 	if (path->transcoder && transcoder_serves(path->transcoder, way))
 		return;
 	path->transcoder = transcoder_destroy(path->transcoder);

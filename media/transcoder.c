@@ -346,7 +346,9 @@ void transcoder_take(struct transcoder *transcoder, uint8_t *packet, size_t leng
 	uint8_t type = packet[1] & 0x7f;
 	uint32_t event_rate = transcoder->way.event_rates[type];
 
-	if (transcoder->path)
+	/* Digits in a stream of their own have no place among the packets of the speech. */
+	if (transcoder->path &&
+	    !(event_rate && transcoder->heard && relay_word_at(packet + 8) != transcoder->in_ssrc))
 		take_speech(transcoder, packet, length);
 	if (event_rate)
 		take_event(transcoder, packet, length, event_rate);

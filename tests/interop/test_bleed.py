@@ -31,8 +31,9 @@ def udp(host):
     return sock
 
 
-def rtp(ssrc, sequence, payload):
-    return struct.pack("!BBHII", 0x80, 8, sequence & 0xffff, 160 * sequence & 0xffffffff,
+def rtp(ssrc, sequence, payload, kind=8, timestamp=None):
+    timestamp = 160 * sequence if timestamp is None else timestamp
+    return struct.pack("!BBHII", 0x80, kind, sequence & 0xffff, timestamp & 0xffffffff,
                        ssrc) + payload
 
 
@@ -96,7 +97,8 @@ class Call:
     def __init__(self, daemon, sbc, address):
         self.peer, self.sbc = TrunkPeer(daemon), sbc
         sdp = (f"v=0\r\no=- 1 1 IN IP4 {PBX}\r\ns=-\r\nc=IN IP4 {address[0]}\r\nt=0 0\r\n"
-               f"m=audio {address[1]} RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n")
+               f"m=audio {address[1]} RTP/AVP 8 101\r\na=rtpmap:8 PCMA/8000\r\n"
+               "a=rtpmap:101 telephone-event/8000\r\n")
         self.invite = self.over_tcp(sbc.invite(
             "sip:echo@127.0.0.1", f"sip:{STRANGER}@pbx.example", "sip:echo@pbx.example", sdp))
         self.peer.send(self.invite.encode())
@@ -183,6 +185,34 @@ def the_stream_of_a_forged_address(daemon, sbc):
     assert receipt["packets_in"] <= 200, receipt
 
 
+def digits_under_another_ssrc(daemon, sbc):
+    """A gateway that sends them as a stream of their own, while the speech goes on: our echo
+    sends all but the first two packets of the first back, in the one stream that it is."""
+    party, stranger = udp(PBX), udp(ELSEWHERE)
+    call = Call(daemon, sbc, party.getsockname())
+    to, heard, number = (MEDIA, call.port()), [], 0
+    for i in range(60):
+        party.sendto(rtp(0x11111111, i, OWN), to)
+        event = bytes([7 if i < 30 else 8, 10]) + struct.pack("!H", 160 * (i % 30 + 1))
+        if i % 30 < 10:  # two keys, 200 ms each
+            party.sendto(rtp(0x22222222, number, event, 101, 777 + i // 30 * 4800), to)
+            stranger.sendto(rtp(0x33333333, number, bytes([3]) + event[1:], 101), to)
+            number += 1
+        if select.select([party], [], [], PERIOD_S)[0]:
+            heard.append(party.recv(2048))
+    while select.select([party], [], [], 0.5)[0] and len(heard) < 78:
+        heard.append(party.recv(2048))
+    call.end()
+    stranger.close()
+    fields = [struct.unpack("!BBHII", packet[:12]) for packet in heard]
+    assert len({ssrc for *_, ssrc in fields}) == 1, fields
+    assert all((b[2] - a[2]) & 0xffff == 1 for a, b in zip(fields, fields[1:])), fields
+    digits = [(packet[12], field[3]) for packet, field in zip(heard, fields)
+              if field[1] & 0x7f == 101]
+    assert [key for key, _ in digits] == 8 * [7] + 10 * [8], digits
+    assert len(set(digits)) == 2, digits  # all packets of one have its time
+
+
 def daemon_for(sbc, pki):
     daemon = Daemon(sbc.port, pki)
     config = daemon.config()
@@ -209,7 +239,9 @@ def main():
                      a_party_where_its_sdp_says),
                     ("nor beside a party behind a NAT", a_party_behind_a_nat),
                     ("who forges the address is not heard while the stream goes on",
-                     the_stream_of_a_forged_address)]:
+                     the_stream_of_a_forged_address),
+                    ("a gateway's digits under another SSRC are heard beside its speech",
+                     digits_under_another_ssrc)]:
                 if not tally.run(name, test, daemon, sbc):
                     print(daemon.log()[-3000:])
             daemon.reload({"trunks": [daemon.changes["trunks"][0] | {"latching": "any"}]})

@@ -3,7 +3,8 @@
  *
  * Both parties of the session are sockets of this test, with the keys of their own: so an
  * attacker can have a party's very address, or even its keys. Whatever he does, each packet
- * of the right one arrives at the other end, no other does, and no line is logged. */
+ * of the right one arrives at the other end, no other does, and no line is logged. And what is
+ * unusual but right, digits under an SSRC of their own, arrives too. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -115,7 +116,8 @@ static const char *text_of(struct end *end, const char *host, const char *proto,
 
 	(void)snprintf(text, sizeof(text),
 		       "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 %s\r\nt=0 0\r\n"
-		       "m=audio %u %s 8\r\na=rtpmap:8 PCMA/8000\r\na=rtcp-mux\r\n%s",
+		       "m=audio %u %s 8 101\r\na=rtpmap:8 PCMA/8000\r\n"
+		       "a=rtpmap:101 telephone-event/8000\r\na=rtcp-mux\r\n%s",
 		       host ? host : "127.0.0.1", ntohs(end->own.sin_port), proto, keys);
 	return text;
 }
@@ -474,6 +476,94 @@ static void a_thief_who_is_there_first_hears_nothing_and_is_not_heard(void **sta
 	bled("10.255.255.254", &heard);
 }
 
+/* A packet of a digit under that SSRC, whose payload type is `type`. */
+static void press(int fd, struct end *end, uint8_t type, uint32_t ssrc, uint16_t sequence,
+		  unsigned duration)
+{
+	uint8_t packet[RELAY_BUFFER];
+	size_t length = 16;
+
+	(void)make(packet, sequence, ssrc, 0);
+	packet[1] = type;
+	packet[7] = 99; /* its time */
+	memcpy(packet + 12, (uint8_t[]){ 5, 10, (uint8_t)(duration >> 8), (uint8_t)duration }, 4);
+	if (end->srtp && fd == end->fd)
+		assert_int_equal(srtp_pair_protect(end->srtp, packet, &length), 0);
+	send_from(fd, end, packet, length);
+}
+
+/* Up to speech with that number B hears one stream, ours: so many packets of one digit. */
+static unsigned digits_until(uint32_t number)
+{
+	struct pollfd wait = { .fd = ends[MEDIA_B].fd, .events = POLLIN };
+	uint8_t first[12], packet[RELAY_BUFFER];
+	uint32_t said = 0, digit_at = 0;
+	unsigned digits = 0;
+
+	for (uint16_t i = 0; said != number; i++) {
+		assert_int_equal(poll(&wait, 1, PATIENCE_MS), 1);
+		bool digit = recv(wait.fd, packet, sizeof(packet), 0) == 16;
+
+		if (i == 0)
+			memcpy(first, packet, sizeof(first));
+		assert_memory_equal(packet + 8, first + 8, 4);
+		assert_int_equal((uint16_t)(packet[2] << 8 | packet[3]),
+				 (uint16_t)((first[2] << 8 | first[3]) + i));
+		if (!digit) {
+			memcpy(&said, packet + 12, sizeof(said));
+			continue;
+		}
+		assert_int_equal(packet[1] & 0x7f, 101);
+		if (digits++ == 0)
+			digit_at = relay_word_at(packet + 4);
+		assert_int_equal(relay_word_at(packet + 4), digit_at);
+	}
+	return digits;
+}
+
+/* Gateways do so while the speech goes on. Somebody elsewhere does the same, and one that can
+ * forge the very address does it with what was not agreed for digits. */
+static unsigned pressed_beside_the_speech(bool sealed)
+{
+	enum { PACKETS = 40 };
+	struct sockaddr_in own;
+	int thief = open_socket(&own);
+	uint8_t packet[RELAY_BUFFER];
+	unsigned digits;
+
+	begin(sealed, NULL);
+	for (uint16_t i = 0; i < PACKETS; i++) {
+		mono_ms until = deadline();
+		uint64_t sent = 4u * (i + 1), dropped = 0;
+
+		(void)say(&ends[MEDIA_A], 77, 1, packet);
+		press(ends[MEDIA_A].fd, &ends[MEDIA_A], 101, 78, i, 160u * i);
+		press(thief, &ends[MEDIA_A], 101, 79, i, 160u * i);
+		press(ends[MEDIA_A].fd, &ends[MEDIA_A], 100, 80, i, 160u * i);
+		while (receipt(MEDIA_A).packets_in + dropped < sent) {
+			struct media_receipt now = receipt(MEDIA_A);
+
+			/* Under SRTP the last of them is authentic, and then of no use. */
+			dropped = now.dropped_source + (sealed ? 0 : now.dropped_other);
+			turn(until);
+		}
+	}
+	(void)say(&ends[MEDIA_A], 77, 2, packet);
+	digits = digits_until(2);
+	assert_int_equal(receipt(MEDIA_A).dropped_source, PACKETS);
+	assert_int_equal(receipt(MEDIA_A).lost, 0);
+	close(thief);
+	finish();
+	return digits;
+}
+
+static void digits_of_another_ssrc_arrive_in_our_one_stream(void **state)
+{
+	(void)state;
+	assert_int_equal(pressed_beside_the_speech(/* sealed= */ false), 38);
+	assert_int_equal(pressed_beside_the_speech(/* sealed= */ true), 40);
+}
+
 static void hostile_addresses_get_no_packet(void **state)
 {
 	static const char *const addresses[] = {
@@ -553,6 +643,7 @@ int main(void)
 		cmocka_unit_test(of_65536_sources_few_pass_and_nothing_grows),
 		cmocka_unit_test(short_and_lying_rtcp_is_dropped_and_counted),
 		cmocka_unit_test(a_thief_who_is_there_first_hears_nothing_and_is_not_heard),
+		cmocka_unit_test(digits_of_another_ssrc_arrive_in_our_one_stream),
 		cmocka_unit_test(hostile_addresses_get_no_packet),
 	};
 

@@ -73,6 +73,10 @@ static void an_answer_comes_back_in_the_offers_numbers(void **state)
 	assert_int_equal(again.types[111], 111); /* by our offer */
 	assert_int_equal(again.types[96], 111);  /* by its own answer */
 	assert_int_equal(again.types[97], 110);
+	assert_true(codecs_set_has(there.events, 110) && !codecs_set_has(there.events, 111));
+	assert_false(codecs_set_has(there.events, 101)); /* that was not agreed on */
+	assert_true(codecs_set_has(again.events, 110) && codecs_set_has(again.events, 97));
+	assert_false(codecs_set_has(again.events, 96));
 	assert_int_equal(again.types[8], 8); /* offered, not answered: still understood */
 	assert_int_equal(again.types[63], CODECS_DROP);
 	assert_false(works(&there));
@@ -267,6 +271,7 @@ static void digits_change_their_clock_while_speech_passes(void **state)
 	assert_false(there.converts);
 	assert_int_equal(there.event_rates[110], 48000);
 	assert_int_equal(again.types[101], CODECS_CONVERT);
+	assert_true(codecs_set_has(there.events, 110) && codecs_set_has(again.events, 101));
 	free(offer);
 	free(answer);
 }

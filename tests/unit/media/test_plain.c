@@ -47,7 +47,17 @@ static bool taken(const union net_address *from, uint32_t ssrc, uint16_t sequenc
 	uint8_t packet[12] = { 0x80, 8, (uint8_t)(sequence >> 8), (uint8_t)sequence };
 
 	memcpy(packet + 8, &ssrc, sizeof(ssrc));
-	return plain_latch_rtp(&latch, from, packet, 1) && plain_latch_stream(&latch, packet);
+	return plain_latch_rtp(&latch, from, packet, 1) &&
+	       plain_latch_stream(&latch, packet, /* event= */ false);
+}
+
+static bool pressed(const union net_address *from, uint32_t ssrc, uint16_t sequence)
+{
+	uint8_t packet[12] = { 0x80, 101, (uint8_t)(sequence >> 8), (uint8_t)sequence };
+
+	memcpy(packet + 8, &ssrc, sizeof(ssrc));
+	return plain_latch_rtp(&latch, from, packet, 1) &&
+	       plain_latch_stream(&latch, packet, /* event= */ true);
 }
 
 static void the_named_address_is_believed_at_once(void **state)
@@ -308,6 +318,62 @@ static void the_stream_of_a_learned_address_is_bound_too(void **state)
 	assert_false(taken(&attacker, 9, 6));
 }
 
+/* As some gateways send them: an SSRC of their own, and the speech goes on. */
+static void digits_of_another_ssrc_are_taken_beside_the_speech(void **state)
+{
+	(void)state;
+	for (uint16_t i = 0; i < 100; i++) {
+		assert_true(taken(&named, 1, (uint16_t)(500 + i)));
+		assert_int_equal(pressed(&named, 2, (uint16_t)(65534 + i)),
+				 i >= PLAIN_SEQUENTIAL - 1);
+	}
+	assert_true(pressed(&named, 1, 600)); /* or under that of the speech */
+	assert_true(taken(&named, 1, 601));
+	assert_false(pressed(&attacker, 2, 98));
+	assert_false(taken(&named, 2, 98)); /* which makes it no speech */
+	assert_true(taken(&named, 1, 602));
+}
+
+static void digits_may_share_the_numbers_of_the_speech(void **state)
+{
+	(void)state;
+	for (uint16_t i = 0; i < 20; i += 2) {
+		assert_true(taken(&named, 1, (uint16_t)(500 + i)));
+		assert_int_equal(pressed(&named, 2, (uint16_t)(501 + i)),
+				 i >= 2 * (PLAIN_SEQUENTIAL - 1));
+	}
+}
+
+static void other_digits_wait_while_those_in_force_go_on(void **state)
+{
+	(void)state;
+	assert_true(taken(&named, 1, 500));
+	for (uint16_t i = 0; i < 3; i++)
+		(void)pressed(&named, 2, i);
+	for (uint16_t i = 3; i < 50; i++) {
+		assert_true(pressed(&named, 2, i));
+		assert_false(pressed(&named, 3, i));
+		assert_false(pressed(&named, 10u + i, i)); /* never the same twice */
+	}
+	for (uint16_t i = 0; i < PLAIN_SEQUENTIAL; i++)
+		assert_int_equal(pressed(&named, 4, i), i == PLAIN_SEQUENTIAL - 1);
+	assert_true(taken(&named, 1, 501)); /* nothing of it touches the speech */
+}
+
+static void who_begins_with_a_digit_is_heard_from_the_first_packet_on(void **state)
+{
+	(void)state;
+	assert_true(pressed(&named, 2, 100));
+	assert_false(pressed(&named, 3, 100));
+	assert_true(pressed(&named, 2, 101));
+	assert_true(taken(&named, 1, 7)); /* the speech has another SSRC, */
+	assert_true(pressed(&named, 2, 102));
+	plain_latch_set(&latch, &other_port, &other_port, true, 0);
+	assert_true(pressed(&other_port, 2, 100));
+	assert_true(taken(&other_port, 2, 101)); /* or the same */
+	assert_true(pressed(&other_port, 2, 102));
+}
+
 static void an_unchanged_re_offer_keeps_the_lock_and_a_moved_one_opens_it(void **state)
 {
 	(void)state;
@@ -376,6 +442,11 @@ int main(void)
 		cmocka_unit_test_setup(random_numbers_never_become_the_stream, set_up),
 		cmocka_unit_test_setup(a_jump_counts_once_it_goes_on, set_up),
 		cmocka_unit_test_setup(the_stream_of_a_learned_address_is_bound_too, set_up),
+		cmocka_unit_test_setup(digits_of_another_ssrc_are_taken_beside_the_speech, set_up),
+		cmocka_unit_test_setup(digits_may_share_the_numbers_of_the_speech, set_up),
+		cmocka_unit_test_setup(other_digits_wait_while_those_in_force_go_on, set_up),
+		cmocka_unit_test_setup(who_begins_with_a_digit_is_heard_from_the_first_packet_on,
+				       set_up),
 		cmocka_unit_test_setup(
 			an_unchanged_re_offer_keeps_the_lock_and_a_moved_one_opens_it, set_up),
 		cmocka_unit_test_setup(a_hold_address_gets_nothing, set_up),

@@ -213,6 +213,39 @@ static void what_leaves_is_one_stream_of_ours(void **state)
 	assert_int_equal((uint16_t)((arrived[2] << 8 | arrived[3]) - first), 2);
 }
 
+static void digits_of_another_ssrc_are_no_loss_of_the_speech(void **state)
+{
+	uint8_t packet[RELAY_BUFFER];
+	uint16_t first = 0;
+
+	(void)state;
+	own_streams();
+	legs[0].types[101] = 97;
+	legs[0].events[101 / 64] = UINT64_C(1) << 101 % 64;
+	quality_agree(&legs[0].quality, &receipts[0], 8000, /* sends= */ true);
+	clock_fake_set(1000);
+	for (uint16_t i = 0; i < 50; i++, clock_fake_advance(20)) {
+		assert_true(speak(7, (uint16_t)(100 + i)));
+		assert_int_equal(arrived[1], 96); /* no talk spurt begins */
+		if (i == 0)
+			first = (uint16_t)(arrived[2] << 8 | arrived[3]);
+		assert_int_equal((uint16_t)((arrived[2] << 8 | arrived[3]) - first), 2 * i);
+		(void)rtp(packet, 101, (uint16_t)(30000 + i));
+		put(packet + 4, 777);
+		put(packet + 8, 8);
+		relay_rtp(&legs[0], packet, 16);
+		assert_int_equal(arrived[1], i == 0 ? 0x80 | 97 : 97);
+		assert_int_equal(relay_word_at(arrived + 8), legs[1].sender->ssrc);
+		assert_int_equal((uint16_t)((arrived[2] << 8 | arrived[3]) - first), 2 * i + 1);
+	}
+	assert_int_equal(legs[0].quality.ssrc, 7);
+	assert_int_equal(receipts[0].packets_in, 100);
+	assert_int_equal(receipts[0].lost + receipts[0].reordered + receipts[0].duplicates, 0);
+	assert_true(speak(7, 151)); /* one is lost, and counted once */
+	assert_int_equal(receipts[0].lost, 1);
+	clock_real();
+}
+
 /* The report of leg 1's peer about what it got of leg 0's. */
 static void reports_find_the_stream_that_is_sent_there_now(void **state)
 {
@@ -336,6 +369,7 @@ int main(void)
 		T(rtcp_compounds_must_fill_their_datagram),
 		T(a_closed_leg_and_a_leg_without_keys_drop),
 		T(what_leaves_is_one_stream_of_ours),
+		T(digits_of_another_ssrc_are_no_loss_of_the_speech),
 		T(reports_find_the_stream_that_is_sent_there_now),
 		T(a_senders_report_tells_of_our_stream),
 		T(an_ssrc_that_the_peer_has_too_is_left_with_a_bye),

@@ -268,6 +268,7 @@ static void a_digit_between_packets_of_speech_stays_one(void **state)
 		assert_int_equal(timestamp(), digit);
 		speak(&one);
 		assert_int_equal(timestamp() - digit, i * TICKS);
+		assert_false(marked()); /* it has not been away */
 	}
 }
 

@@ -274,6 +274,38 @@ static void a_digit_is_carried_in_the_other_clock(void **state)
 	assert_one_stream(48);
 }
 
+/* Its numbers and its SSRC are nothing to the jitter buffer of the speech, which goes on. */
+static void a_digit_of_another_ssrc_does_not_begin_the_speech_anew(void **state)
+{
+	struct stream speech, digit = { .ssrc = 99, .sequence = 30000 };
+	struct reports_stream stream;
+	unsigned events = 0, spoken = 0;
+
+	(void)state;
+	convert_to(VOICE_G722, 20);
+	begin();
+	run(20);
+	for (unsigned n = 1; n <= 5; n++) {
+		put_speech();
+		speech = in;
+		in = digit;
+		put_event(555, n * 160, n == 1, n == 5);
+		digit = in;
+		in = speech;
+		assert_true(transcoder_stream(transcoder, &stream));
+		assert_int_equal(stream.in_ssrc, in.ssrc);
+		advance(20);
+	}
+	spoken = got_count;
+	run(20);
+	spoken = got_count - spoken;
+	for (unsigned i = 0; i < got_count; i++)
+		events += got[i].bytes[1] % 128 == 97;
+	assert_int_equal(events, 5);
+	assert_in_range(spoken, 19, 20); /* at once, not after another wait for the first */
+	assert_one_stream(8);
+}
+
 static void a_digit_of_ours_goes_between_packets_that_pass(void **state)
 {
 	unsigned events = 0, ends = 0;
@@ -442,6 +474,7 @@ int main(void)
 		T(packets_get_the_length_the_other_side_wants),
 		T(time_goes_on_while_nothing_is_sent),
 		T(a_digit_is_carried_in_the_other_clock),
+		T(a_digit_of_another_ssrc_does_not_begin_the_speech_anew),
 		T(a_digit_of_ours_goes_between_packets_that_pass),
 		T(a_digit_becomes_a_tone_where_the_other_side_has_no_events),
 		T(a_digit_of_ours_becomes_a_tone_even_in_silence),
