@@ -182,8 +182,8 @@ struct config_trunk_auth {
 	bool md5;                       /* MD5 will do where nothing better is offered */
 };
 
-/* From where a trunk's media may come besides the address of its SDP. */
-enum trunk_latching { LATCHING_SIGNALLED, LATCHING_OFF, LATCHING_ANY };
+/* From where a peer's media may come besides the address of its SDP. */
+enum latching { LATCHING_SIGNALLED, LATCHING_OFF, LATCHING_ANY };
 /* How digits reach a trunk and come from it. */
 enum trunk_dtmf { TRUNK_DTMF_AUTO, TRUNK_DTMF_RFC4733, TRUNK_DTMF_INFO, TRUNK_DTMF_INBAND };
 
@@ -214,7 +214,7 @@ struct config_trunk {
 	enum media_kind media; /* default rtp */
 	bool keys_in_clear;    /* SDES keys may go over SIP without TLS */
 	bool shared_port;      /* it sends media from where its SDP says: one port for all */
-	enum trunk_latching latching;
+	enum latching latching;
 	char *media_address; /* one of media.address; NULL: the one on the way to it */
 	char **codecs;       /* names, most wanted first; none: all, as the other side orders */
 	size_t codec_count;
@@ -243,6 +243,7 @@ struct config_device {
 	char *number; /* an ingress registration, which it calls as; NULL: it cannot call */
 	enum media_kind media; /* default rtp */
 	bool keys_in_clear;    /* SDES keys may go over SIP without TLS */
+	enum latching latching;
 	unsigned max_contacts; /* phones at the same time: 3 */
 };
 

@@ -58,6 +58,13 @@ static const struct key device_keys[] = {
 	  AT(keys_in_clear),
 	  .fallback = "false",
 	  .help = "let sdes be used over SIP without TLS, where the keys can be read" },
+	{ .name = "latching",
+	  .kind = &kind_latching,
+	  AT(latching),
+	  .fallback = "signalled",
+	  .help = "whence its media is believed, besides the addresses of its SDP: signalled, that "
+		  "host, or if it is private the one it is registered from; off; any, if it is "
+		  "private from anywhere" },
 	{ .name = "max_contacts",
 	  .kind = &kind_number,
 	  AT(max_contacts),

@@ -71,10 +71,10 @@ static void read_latching(struct reader *reader, const struct value *value)
 	int word = value_word(reader, value, words, ARRAY_SIZE(words));
 
 	if (word >= 0)
-		*(enum trunk_latching *)value->target = (enum trunk_latching)word;
+		*(enum latching *)value->target = (enum latching)word;
 }
 
-static const struct kind kind_latching = { "signalled, off or any", NODE_SCALAR, read_latching };
+const struct kind kind_latching = { "signalled, off or any", NODE_SCALAR, read_latching };
 static const struct kind kind_dtmf = { "auto, rfc4733, info or inband", NODE_SCALAR, read_dtmf };
 static const struct kind kind_codec = { "name of a codec", NODE_SCALAR, read_codec };
 const struct kind kind_media = { "rtp, sdes, sdes_or_rtp, dtls or webrtc", NODE_SCALAR,

@@ -6,6 +6,7 @@
 #include "config/schema.h"
 
 extern const struct kind kind_media;      /* enum media_kind */
+extern const struct kind kind_latching;   /* enum latching */
 extern const struct kind kind_trunk;      /* one trunk, defined */
 extern const struct schema trunk_schema;  /* what it may say */
 extern const struct kind kind_trunk_name; /* one of them, named; a size_t index */

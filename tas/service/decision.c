@@ -75,6 +75,16 @@ enum media_leg_kind decision_media(enum media_kind media)
 	return MEDIA_LEG_RTP;
 }
 
+enum media_latching decision_latching(enum latching latching)
+{
+	static const enum media_latching words[] = { [LATCHING_SIGNALLED] =
+							     MEDIA_LATCHING_SIGNALLED,
+						     [LATCHING_OFF] = MEDIA_LATCHING_OFF,
+						     [LATCHING_ANY] = MEDIA_LATCHING_ANY };
+
+	return words[latching];
+}
+
 bool decision_keys_fine(enum media_kind media, bool keys_in_clear, enum sip_transport transport)
 {
 	return (media != MEDIA_SDES && media != MEDIA_SDES_OR_RTP) || keys_in_clear ||

@@ -99,6 +99,7 @@ struct call_step *decision_reject(struct decision *decision, int status, const c
 				  enum cause cause);
 
 enum media_leg_kind decision_media(enum media_kind media);
+enum media_latching decision_latching(enum latching latching);
 /* Whether SDP of this kind may go over this transport: keys in it need TLS (RFC
  * 4568 section 7), unless the operator says that the way is safe. */
 bool decision_keys_fine(enum media_kind media, bool keys_in_clear, enum sip_transport transport);
@@ -176,6 +177,8 @@ void ring_fold(struct decision *decision, size_t first, bool in_sequence, unsign
  * ring together, or have a step each. */
 void device_add(struct decision *decision, size_t index, unsigned ring_s);
 void device_add_each(struct decision *decision, size_t index, unsigned ring_s);
+/* device.c: what it may use */
+void device_codecs(const struct config_device *device, struct media_codecs *ret_codecs);
 
 /* route.c: a call from the core */
 void route_core(struct decision *decision);

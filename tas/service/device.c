@@ -11,6 +11,12 @@
 /* As a trunk that is not trusted and gets no headers but the standard ones. */
 static const struct config_trunk told;
 
+void device_codecs(const struct config_device *device, struct media_codecs *ret_codecs)
+{
+	ret_codecs->convert = true;
+	ret_codecs->latching = decision_latching(device->latching);
+}
+
 static void add_contact(struct decision *decision, const struct config_device *device,
 			const struct device_contact *contact, size_t index, unsigned ring_s)
 {
@@ -37,7 +43,7 @@ static void add_contact(struct decision *decision, const struct config_device *d
 	identity_allow_responses(step, &told, true);
 	step->max_forwards = decision->info->max_forwards - 1;
 	step->media = decision_media(device->media);
-	step->codecs.convert = true;
+	device_codecs(device, &step->codecs);
 	step->ring_ms = ring_s * 1000;
 }
 

@@ -24,15 +24,11 @@ void dial_codecs(const struct config_trunk *trunk, struct media_codecs *ret_code
 						[TRUNK_DTMF_RFC4733] = MEDIA_DTMF_RFC4733,
 						[TRUNK_DTMF_INFO] = MEDIA_DTMF_INFO,
 						[TRUNK_DTMF_INBAND] = MEDIA_DTMF_INBAND };
-	static const enum media_latching latching[] = { [LATCHING_SIGNALLED] =
-								MEDIA_LATCHING_SIGNALLED,
-							[LATCHING_OFF] = MEDIA_LATCHING_OFF,
-							[LATCHING_ANY] = MEDIA_LATCHING_ANY };
 
 	memset(ret_codecs, 0, sizeof(*ret_codecs));
 	ret_codecs->convert = true;
 	ret_codecs->shared_port = trunk->shared_port;
-	ret_codecs->latching = latching[trunk->latching];
+	ret_codecs->latching = decision_latching(trunk->latching);
 	if (trunk->media_address) /* a checked address: it fits */
 		(void)snprintf(ret_codecs->address, sizeof(ret_codecs->address), "%s",
 			       trunk->media_address);

@@ -129,7 +129,7 @@ void ingress_device(struct decision *decision, size_t index)
 	struct call_step *step;
 	bool fine = begin(decision, device->media, device->keys_in_clear);
 
-	decision->plan->codecs_a.convert = true;
+	device_codecs(device, &decision->plan->codecs_a);
 	find_number(decision);
 	name_service(decision);
 	if (!fine)

@@ -16,6 +16,7 @@ static void a_device_has_defaults(void **state)
 	assert_non_null(strstr(device->password_file, "/anna"));
 	assert_null(device->number);
 	assert_int_equal(device->media, MEDIA_RTP);
+	assert_int_equal(device->latching, LATCHING_SIGNALLED);
 	assert_int_equal(device->max_contacts, 3);
 	assert_int_equal(config->device_attempts, 30);
 	assert_int_equal(config->sip.device_digest, DEVICE_DIGEST_MD5);
@@ -30,7 +31,7 @@ static void a_device_in_full_can_be_dialled_and_rung(void **state)
 		"limits: { device_attempts: 5 }\n" INGRESS "devices:\n"
 		"  - { name: anna, password_file: anna }\n"
 		"  - { name: bert, username: b, password_file: b, number: \"+4799000005\", "
-		"media: webrtc, max_contacts: 1 }\n"
+		"media: webrtc, latching: any, max_contacts: 1 }\n"
 		"services:\n"
 		"  s:\n"
 		"    - do: [ { dial: { device: bert, ring: 20s } }, { ring: [ { device: anna } ] } "
@@ -41,6 +42,7 @@ static void a_device_in_full_can_be_dialled_and_rung(void **state)
 	assert_string_equal(config->devices[1].username, "b");
 	assert_string_equal(config->devices[1].number, "+4799000005");
 	assert_int_equal(config->devices[1].media, MEDIA_WEBRTC);
+	assert_int_equal(config->devices[1].latching, LATCHING_ANY);
 	assert_int_equal(config->devices[1].max_contacts, 1);
 	assert_int_equal(config->device_attempts, 5);
 	assert_int_equal(config->sip.device_digest, DEVICE_DIGEST_SHA256);
@@ -82,6 +84,9 @@ static void mistakes_are_named(void **state)
 	       ERROR(6, 5,
 		     "`devices[].number`: `+4799000001` is no ingress registration. Add one with "
 		     "`route_type: ingress`, or leave the key out if the device shall not call"));
+	expect(BASE "devices:\n  - { name: a, password_file: x, latching: on }\n",
+	       ERROR(6, 44,
+		     "`devices[].latching`: `on` is not known here. Known: signalled, off, any"));
 	expect(BASE "devices: [ { name: anna, password_file: x } ]\n"
 		    "services: { s: [ { do: { dial: { device: ana } } } ] }\n",
 	       ERROR(6, 42, "no device is called `ana`. Did you mean `anna`?"));

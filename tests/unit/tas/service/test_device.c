@@ -113,6 +113,28 @@ static void a_device_gets_no_keys_over_a_way_without_tls(void **state)
 	devices[1].media = MEDIA_RTP;
 }
 
+static void whence_its_media_is_learned_is_its_own_in_both_directions(void **state)
+{
+	struct service_rig *rig = *state;
+
+	register_at(1);
+	rig_decide(rig, "+014799000001", "x");
+	assert_int_equal(rig->plan->steps[0].codecs.latching, MEDIA_LATCHING_SIGNALLED);
+	assert_string_equal(rig->plan->steps[0].codecs.near, "192.0.2.1"); /* its NAT's */
+	devices[1].latching = LATCHING_ANY;
+	rig_decide(rig, "+014799000001", "x");
+	assert_int_equal(rig->plan->steps[0].codecs.latching, MEDIA_LATCHING_ANY);
+	assert_true(rig->plan->steps[0].codecs.convert);
+	devices[1].latching = LATCHING_SIGNALLED;
+
+	devices[0].latching = LATCHING_OFF;
+	rig->info.peer = DEVICE_PEER;
+	rig_decide(rig, "+4799000005", "anna");
+	assert_int_equal(rig->plan->codecs_a.latching, MEDIA_LATCHING_OFF);
+	assert_true(rig->plan->codecs_a.convert);
+	devices[0].latching = LATCHING_SIGNALLED;
+}
+
 static void a_device_that_is_nowhere_is_passed_over(void **state)
 {
 	struct service_rig *rig = *state;
@@ -189,6 +211,7 @@ int main(void)
 		T(a_hidden_caller_stays_hidden),
 		T(all_its_phones_ring_together),
 		T(a_device_gets_no_keys_over_a_way_without_tls),
+		T(whence_its_media_is_learned_is_its_own_in_both_directions),
 		T(a_device_that_is_nowhere_is_passed_over),
 		T(a_device_rings_in_a_group),
 		T(a_device_calls_an_ingress_number_as_its_own),
