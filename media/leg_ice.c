@@ -75,10 +75,17 @@ static void on_ice_failed(void *arg)
 	struct leg *leg = arg;
 
 	/* libnice gives up on the candidates it was told; a peer whose address
-	 * only its own checks will tell has until the deadline. */
-	atomic_store_explicit(&leg->path.receipt->ice_ok, false, memory_order_relaxed);
-	leg_tell_step(leg, "ICE: none of the candidates it was told works; the peer's own checks "
-			   "may still come");
+	 * only its own checks will tell has until the deadline. So has one of a lite
+	 * agent's that has fallen silent. */
+	if (leg->path.lite)
+		leg_tell_step(leg,
+			      "ICE consent has ended: %s has sent neither a check with our "
+			      "password nor a packet that authenticates for %d s, and is sent "
+			      "nothing until one comes",
+			      leg->path.receipt->texts.remote, LITE_CONSENT_MS / 1000);
+	else
+		leg_tell_step(leg, "ICE: none of the candidates it was told works; the peer's own "
+				   "checks may still come");
 	if (!timer_active(&leg->ice_deadline))
 		timer_start(worker_wheel(leg->setup.worker), &leg->ice_deadline,
 			    clock_now() + LEG_ICE_MS);
@@ -96,18 +103,44 @@ static void on_ice_lost(void *arg)
 	leg_fail(leg, reason);
 }
 
+/* What there was of the peer's candidates. */
+static unsigned first_candidate(const struct leg *leg, char ret_text[static NET_TEXT_ROOM])
+{
+	const struct media_desc *remote = leg->remote;
+
+	(void)snprintf(ret_text, NET_TEXT_ROOM, "none");
+	if (!remote || remote->candidate_count == 0)
+		return 0;
+	net_format(&remote->candidates[0].address, ret_text);
+	return remote->candidate_count;
+}
+
 static void on_ice_deadline(struct timer *timer, void *arg)
 {
 	struct leg *leg = arg;
-	char reason[LEG_REASON_ROOM], text[NET_TEXT_ROOM] = "none";
-	const struct media_desc *remote = leg->remote;
+	char reason[LEG_REASON_ROOM], first[NET_TEXT_ROOM];
+	unsigned count = first_candidate(leg, first);
 
 	(void)timer;
-	if (remote && remote->candidate_count > 0)
-		net_format(&remote->candidates[0].address, text);
-	(void)snprintf(reason, sizeof(reason),
-		       "ICE found no path to the peer within %d s (%u candidates, first %s)",
-		       LEG_ICE_MS / 1000, remote ? remote->candidate_count : 0, text);
+	if (!leg->path.lite)
+		(void)snprintf(reason, sizeof(reason),
+			       "ICE found no path to the peer within %d s (%u candidates, first "
+			       "%s)",
+			       LEG_ICE_MS / 1000, count, first);
+	else if (lite_leg_is_silent(leg->path.lite))
+		(void)snprintf(reason, sizeof(reason),
+			       "ICE consent ended: %s has sent neither a check with our password "
+			       "nor a packet that authenticates for more than %d s (RFC 7675). "
+			       "`media.ice: lite` asks for none; if the peer does not either, set "
+			       "`media.ice: full`",
+			       leg->path.receipt->texts.remote,
+			       (LITE_CONSENT_MS + LEG_ICE_MS) / 1000);
+	else
+		(void)snprintf(reason, sizeof(reason),
+			       "ICE: no check with our password came within %d s from the peer (%u "
+			       "candidates, first %s), and `media.ice: lite` sends none. Let UDP "
+			       "through to media.address, or set `media.ice: full`",
+			       LEG_ICE_MS / 1000, count, first);
 	leg_fail(leg, reason);
 }
 

@@ -390,6 +390,11 @@ bool lite_leg_is_connected(const struct lite_leg *leg)
 	return leg->selected && !leg->silent;
 }
 
+bool lite_leg_is_silent(const struct lite_leg *leg)
+{
+	return leg->selected && leg->silent;
+}
+
 bool lite_leg_send(struct lite_leg *leg, const uint8_t *packet, size_t length)
 {
 	const struct binding *to = leg->selected;

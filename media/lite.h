@@ -56,6 +56,8 @@ int lite_leg_restart(struct lite_leg *leg, bool new_credentials) MUST_CHECK;
 /* It is sent by soon: brought into the cache. */
 void lite_leg_look(const struct lite_leg *leg);
 bool lite_leg_is_connected(const struct lite_leg *leg);
+/* It was, and nothing that is consent has come for LITE_CONSENT_MS. */
+bool lite_leg_is_silent(const struct lite_leg *leg);
 bool lite_leg_send(struct lite_leg *leg, const uint8_t *packet, size_t length);
 
 #endif

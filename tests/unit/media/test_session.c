@@ -2094,6 +2094,112 @@ static void spray(int fd, const struct sockaddr_in *to, uint16_t sequence)
 	(void)sendto(fd, packet, sizeof(packet), 0, (const struct sockaddr *)to, sizeof(*to));
 }
 
+/* A side behind a lite port, in an engine of its own. */
+static struct party *lite_side(struct media_engine **ret_before)
+{
+	*ret_before = engines[1];
+	engines[1] = lite_engine();
+	return party_create_on(engines[1], MEDIA_LEG_WEBRTC, MEDIA_LEG_LOCAL, &tone_600);
+}
+
+static void end_lite_side(struct party *party, struct media_engine *before)
+{
+	party_destroy(party);
+	media_engine_destroy(engines[1]);
+	engines[1] = before;
+}
+
+static void a_lite_side_that_nobody_checks_says_so_and_what_to_mend(void **state)
+{
+	struct party *caller = phone(MEDIA_LEG_WEBRTC, &tone_440);
+	struct media_engine *before;
+	struct party *relay = lite_side(&before);
+
+	(void)state;
+	assert_int_equal(media_offer(relay->session, MEDIA_A, offer_of(caller)), 0);
+	await_event(relay, MEDIA_EV_ANSWER, MEDIA_A, 1); /* of which the caller hears nothing */
+	clock_fake_set(clock_now());
+	for (unsigned s = 0; relay->count[MEDIA_EV_FAILED][MEDIA_A] == 0 && s < 300; s++) {
+		clock_fake_advance(1000);
+		turn(clock_now() + PATIENCE_MS);
+	}
+	clock_real();
+	assert_non_null(strstr(relay->reason, "no check with our password came within 30 s"));
+	assert_non_null(strstr(relay->reason, " candidates, first 127.0.0.1:"));
+	assert_non_null(strstr(relay->reason, "or set `media.ice: full`"));
+	party_destroy(caller);
+	end_lite_side(relay, before);
+}
+
+/* The address of a peer that has gone; its socket is closed on its own thread. */
+static int take_address(const char *remote)
+{
+	mono_ms deadline = clock_now() + PATIENCE_MS;
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	address.sin_port = htons((uint16_t)atoi(strchr(remote, ':') + 1));
+	while (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		turn(deadline);
+	return fd;
+}
+
+/* What needs no key: a check without a password, a ClientHello, RTP that does not
+ * authenticate. The last has been read when this returns. */
+static void forge(int fd, const struct sockaddr_in *to, struct party *relay)
+{
+	static const uint8_t check[28] = {
+		0, 1, 0, 8, 0x21, 0x12, 0xa4, 0x42, [20] = 0x80, 0x28, 0, 4, 1, 2, 3, 4
+	};
+	static const uint8_t hello[115] = { 22, 0xfe, 0xff, [12] = 102, 1, [24] = 90, 0xfe, 0xfd };
+	uint64_t before = receipt(relay, MEDIA_A).dropped_auth;
+	const struct sockaddr *address = (const struct sockaddr *)to;
+
+	assert_int_equal(sendto(fd, check, sizeof(check), 0, address, sizeof(*to)), sizeof(check));
+	assert_int_equal(sendto(fd, hello, sizeof(hello), 0, address, sizeof(*to)), sizeof(hello));
+	spray(fd, to, 1);
+	while (receipt(relay, MEDIA_A).dropped_auth == before)
+		turn(clock_now() + PATIENCE_MS);
+}
+
+/* RFC 7675 5.1. It has gone without a word, and somebody has its address. */
+static void a_peer_of_a_lite_side_that_is_only_forged_is_sent_nothing(void **state)
+{
+	struct party *caller = phone(MEDIA_LEG_WEBRTC, &tone_440);
+	struct media_engine *before;
+	struct party *relay = lite_side(&before);
+	uint64_t sent[100] = { 0 };
+	struct sockaddr_in to;
+	unsigned seconds = 0;
+	int fd;
+
+	(void)state;
+	connect_directly(caller, relay);
+	await_tone(caller, MEDIA_B, 600);
+	to = port_of(relay->sdp[MEDIA_EV_ANSWER][MEDIA_A]);
+	party_destroy(caller);
+	fd = take_address(receipt(relay, MEDIA_A).remote);
+	clock_fake_set(clock_now());
+	for (; relay->count[MEDIA_EV_FAILED][MEDIA_A] == 0 && seconds < 100; seconds++) {
+		clock_fake_advance(1000);
+		forge(fd, &to, relay);
+		turn(clock_now() + PATIENCE_MS);
+		sent[seconds] = receipt(relay, MEDIA_A).packets_out;
+	}
+	clock_real();
+	assert_in_range(seconds, 60, 75);
+	assert_true(sent[25] > sent[15]);              /* our sound goes on, */
+	assert_int_equal(sent[40], sent[seconds - 1]); /* and ends with the consent: 30 s, and 5
+							* between two looks */
+	assert_non_null(strstr(relay->reason, "ICE consent ended: 127.0.0.1:"));
+	assert_non_null(strstr(relay->reason, "has sent neither a check with our password nor a "
+					      "packet that authenticates for more than 60 s"));
+	assert_non_null(strstr(relay->reason, "set `media.ice: full`"));
+	close(fd);
+	end_lite_side(relay, before);
+}
+
 /* A ClientHello of somebody else, as it resets rtpengine 10.5 (CVE-2023-51275). */
 static void greet(struct party *relay, int fd, const struct sockaddr_in *to, mono_ms deadline)
 {
@@ -2729,6 +2835,8 @@ int main(void)
 		cmocka_unit_test(a_full_port_range_says_so_and_recovers_nothing_half_taken),
 		cmocka_unit_test(the_last_ports_are_for_calls_in_progress),
 		cmocka_unit_test(a_hello_that_is_faster_than_its_answer_waits_for_it),
+		cmocka_unit_test(a_lite_side_that_nobody_checks_says_so_and_what_to_mend),
+		cmocka_unit_test(a_peer_of_a_lite_side_that_is_only_forged_is_sent_nothing),
 		cmocka_unit_test(an_offer_is_not_sent_on_before_both_sides_have_their_transport),
 		cmocka_unit_test(an_engine_needs_an_address_of_ours_and_a_range),
 		cmocka_unit_test(a_peer_that_never_sends_is_reported_silent),
