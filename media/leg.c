@@ -148,6 +148,7 @@ int leg_init(struct leg *leg, const struct leg_setup *setup)
 
 void leg_done(struct leg *leg)
 {
+	reporter_done(&leg->reporter);
 	timer_cancel(&leg->ice_deadline);
 	leg->path.ops = &relay_ops_closed;
 	if (leg->dtls)
@@ -266,6 +267,9 @@ int leg_apply(struct leg *leg, struct media_desc *take_remote, bool we_offered)
 		plain_set_host(leg->path.plain, host);
 	sdp_free(leg->remote);
 	leg->remote = take_remote;
+	if (leg->path.sender)
+		reporter_start(&leg->reporter, worker_wheel(leg->setup.worker), &leg->path,
+			       !(take_remote->rtcp_silent[0] && take_remote->rtcp_silent[1]));
 	return 0;
 }
 

@@ -14,6 +14,7 @@
 #include "media/dtls.h"
 #include "media/net_hosts.h"
 #include "media/relay.h"
+#include "media/reporter.h"
 #include "media/worker.h"
 
 /* Bytes of a sentence for REFUSED or FAILED; two lists of codecs fit. */
@@ -72,6 +73,7 @@ struct leg {
 	uint8_t *early; /* a datagram for the first association; NULL: none */
 	size_t early_length;
 	char tls_id[33]; /* of our end of it, RFC 8842 4 */
+	struct reporter reporter;
 	struct timer ice_deadline;
 	mono_ms ice_began, dtls_began;
 	struct media_desc *remote; /* as last applied; NULL before */

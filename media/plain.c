@@ -389,6 +389,13 @@ bool plain_is_mute(const struct plain *plain)
 	return plain->expected && !plain->heard && clock_now() > plain->answer_by;
 }
 
+bool plain_reaches(const struct plain *plain)
+{
+	union net_address to;
+
+	return !plain_is_mute(plain) && plain_latch_to(&plain->latch, /* rtcp= */ true, &to);
+}
+
 static bool send_to(const struct plain *plain, bool rtcp, const uint8_t *packet, size_t length)
 {
 	enum hub_port port = rtcp && !plain->latch.mux ? HUB_RTCP : HUB_RTP;

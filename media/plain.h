@@ -120,6 +120,7 @@ void plain_seal(struct plain *plain);
 /* From now on, and again from each new address, the peer has PLAIN_ANSWER_MS to send. */
 void plain_expect(struct plain *plain);
 bool plain_is_mute(const struct plain *plain); /* it did not, and is sent nothing */
+bool plain_reaches(const struct plain *plain); /* its RTCP has somewhere to go */
 
 /* DTLS without ICE: datagrams of the named address go to the handler; false: there
  * is no address to send to. */

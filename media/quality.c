@@ -11,7 +11,7 @@
 #define NS_PER_S    1000000000u
 #define NS_PER_MS   1000000u
 
-static uint64_t lost_so_far(const struct quality *quality)
+uint64_t quality_lost(const struct quality *quality)
 {
 	uint64_t expected = (uint64_t)quality->highest - quality->first + 1;
 
@@ -22,7 +22,11 @@ static uint64_t lost_so_far(const struct quality *quality)
 static void start(struct quality *quality, uint32_t ssrc, uint16_t number)
 {
 	if (quality->started)
-		quality->lost_before = lost_so_far(quality);
+		quality->lost_before = quality_lost(quality);
+	if (!quality->started || ssrc != quality->ssrc) {
+		quality->last_sr.at_ns = 0;
+		quality->told_lost = quality->lost_before;
+	}
 	quality->started = true;
 	quality->ssrc = ssrc;
 	quality->first = quality->highest = CYCLE + number;
@@ -110,7 +114,7 @@ void quality_packet(struct quality *quality, struct receipt *receipt, const uint
 {
 	bool newest = count_number(quality, receipt, packet);
 
-	atomic_store_explicit(&receipt->lost, lost_so_far(quality), memory_order_relaxed);
+	atomic_store_explicit(&receipt->lost, quality_lost(quality), memory_order_relaxed);
 	if (newest && quality->rate)
 		count_time(quality, receipt, relay_word_at(packet + 4), now_ns);
 	count_gap(quality, receipt, now_ns);
@@ -140,6 +144,12 @@ static void measure_round_trip(const struct quality *from, struct receipt *recei
 	}
 }
 
+static void note_sender(struct quality *quality, const struct rtcp_report *report, uint64_t now_ns)
+{
+	if (quality->started && report->ssrc == quality->ssrc)
+		quality->last_sr = (struct quality_passed){ report->ntp, now_ns };
+}
+
 static void note_block(struct receipt *receipt, const struct rtcp_block *block)
 {
 	atomic_store_explicit(&receipt->reported_lost, block->lost, memory_order_relaxed);
@@ -148,21 +158,40 @@ static void note_block(struct receipt *receipt, const struct rtcp_block *block)
 	atomic_store_explicit(&receipt->reported, true, memory_order_relaxed);
 }
 
+void quality_reported(struct quality *quality, uint32_t ntp, uint64_t now_ns)
+{
+	quality->passed[quality->passed_next++ % QUALITY_PASSED_MAX] =
+		(struct quality_passed){ ntp, now_ns };
+}
+
+int32_t quality_lost_untold(const struct quality *quality)
+{
+	return (int32_t)(quality_lost(quality) - quality->told_lost);
+}
+
+void quality_told(struct quality *quality)
+{
+	quality->told_lost = quality_lost(quality);
+}
+
 void quality_reports(struct quality *from, struct quality *to, struct receipt *receipt,
-		     uint32_t ssrc, const uint8_t *packet, size_t length, uint64_t now_ns)
+		     uint32_t ssrc, const uint8_t *packet, size_t length, uint64_t now_ns,
+		     int32_t *lost)
 {
 	struct rtcp_report report;
 	size_t at = 0;
 
 	while (rtcp_next_report(packet, length, &at, &report)) {
-		if (report.sender)
-			to->passed[to->passed_next++ % QUALITY_PASSED_MAX] =
-				(struct quality_passed){ report.ntp, now_ns };
+		if (report.sender) {
+			note_sender(from, &report, now_ns);
+			quality_reported(to, report.ntp, now_ns);
+		}
 		for (unsigned i = 0; i < report.count; i++) {
 			if (report.blocks[i].ssrc != ssrc)
 				continue;
 			measure_round_trip(from, receipt, &report.blocks[i], now_ns);
 			note_block(receipt, &report.blocks[i]);
+			*lost = report.blocks[i].lost;
 		}
 	}
 }

@@ -37,6 +37,8 @@ struct quality {
 		uint64_t at_ns;
 	} passed[QUALITY_PASSED_MAX];
 	unsigned passed_next;
+	struct quality_passed last_sr; /* its own, of this stream; at_ns 0: none yet */
+	uint64_t told_lost;            /* of the stream, when it was last told of some */
 };
 
 /* A sound RTP packet of this peer came. */
@@ -47,9 +49,19 @@ void quality_packet(struct quality *quality, struct receipt *receipt, const uint
 void quality_beside(struct quality *quality, struct receipt *receipt, uint64_t now_ns);
 
 /* A sound RTCP compound of the peer `from`, as it came, passes to the peer `to`; the receipt is
- * that of `from`, the SSRC ours towards it. */
+ * that of `from`, the SSRC ours towards it. `lost` is set to the lost packets that are reported
+ * of that, if any are. */
 void quality_reports(struct quality *from, struct quality *to, struct receipt *receipt,
-		     uint32_t ssrc, const uint8_t *packet, size_t length, uint64_t now_ns);
+		     uint32_t ssrc, const uint8_t *packet, size_t length, uint64_t now_ns,
+		     int32_t *lost);
+
+/* A sender report of our own making goes to this peer; ntp: the middle of its time. */
+void quality_reported(struct quality *quality, uint32_t ntp, uint64_t now_ns);
+
+/* Lost since the beginning; and of the stream, since its peer was last told of some. */
+uint64_t quality_lost(const struct quality *quality);
+int32_t quality_lost_untold(const struct quality *quality);
+void quality_told(struct quality *quality);
 
 /* What was agreed: the peer's RTP clock, and whether it sends at all. */
 void quality_agree(struct quality *quality, struct receipt *receipt, uint32_t rate, bool sends);

@@ -249,20 +249,27 @@ static size_t rewrite_reports(struct relay_leg *from, uint8_t *packet, size_t le
 				   .own = stream_of(from, &own) ? &own : NULL,
 				   .other_ssrc = from->sender->ssrc,
 				   .other = stream_of(to, &other) ? &other : NULL,
-				   .lost = &from->sender->lost };
+				   .told = &to->sender->told };
+	unsigned blocks = way.told->blocks;
 
-	return reports_rewrite(packet, length, &way);
+	length = reports_rewrite(packet, length, &way);
+	if (way.told->blocks != blocks)
+		quality_told(&to->quality);
+	return length;
 }
 
 void relay_rtcp(struct relay_leg *from, uint8_t *packet, size_t length)
 {
+	int32_t nobody; /* a local side reads no reports */
+
 	if (!relay_rtcp_is_sound(packet, length)) {
 		receipt_add(&from->receipt->dropped_other, 1);
 		return;
 	}
 	receipt_add(&from->receipt->rtcp_in, 1);
 	quality_reports(&from->quality, &from->peer->quality, from->receipt,
-			from->sender ? from->sender->ssrc : 0, packet, length, clock_now_ns());
+			from->sender ? from->sender->ssrc : 0, packet, length, clock_now_ns(),
+			from->sender ? &from->sender->lost : &nobody);
 	if (from->sender && from->peer->sender)
 		length = rewrite_reports(from, packet, length);
 	if (length > 0)

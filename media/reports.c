@@ -3,8 +3,6 @@
 #include <string.h>
 #include "media/relay.h"
 
-/* RFC 3550 6.4 to 6.7, RFC 3611. */
-enum { REPORT_SR = 200, REPORT_RR, REPORT_SDES, REPORT_BYE, REPORT_APP, REPORT_XR = 207 };
 #define HEADER     4  /* bytes before the SSRC */
 #define REPORTS    8  /* bytes before the blocks of an RR, or the sender's part of an SR */
 #define SENDER     20 /* of that part */
@@ -48,15 +46,46 @@ static bool newest_received(const struct reports_stream *other, uint32_t ours, u
 	return other->made || (int32_t)(number - other->oldest) >= 0;
 }
 
-/* 24 bits with a sign: RFC 3550 6.4.1. */
-static uint32_t lost_of(const struct reports_stream *other, int64_t lost)
+uint32_t reports_lost(const struct sender_told *told)
 {
-	lost -= other->lost_of_others;
+	int32_t lost = told->lost;
+
 	if (lost > 0x7fffff)
 		lost = 0x7fffff;
 	if (lost < -0x800000)
 		lost = -0x800000;
 	return (uint32_t)lost & 0xffffff;
+}
+
+/* Each author counts cycles from where it began; the newest goes back by what is on its way
+ * from the one to the other only. */
+void reports_tell(struct sender_told *told, uint32_t ssrc, uint32_t number, int32_t more)
+{
+	int16_t step = (int16_t)(number - told->number);
+
+	if (!told->known || told->ssrc != ssrc) {
+		told->known = true;
+		told->ssrc = ssrc;
+		told->number = number;
+		told->lost = 0;
+	} else if (step > 0 || step < -SENDER_LEAP) {
+		told->number += (uint32_t)step;
+	}
+	told->lost = (int32_t)((uint32_t)told->lost + (uint32_t)more);
+}
+
+/* The far side's count of it, modulo 2^32: what peers report may be anything. */
+static void tell_far(struct sender_told *told, const struct reports_stream *other, uint32_t number,
+		     int32_t lost)
+{
+	uint32_t count = (uint32_t)lost - (uint32_t)other->lost_of_others;
+	bool goes_on = told->known && told->ssrc == other->in_ssrc && told->far == other->out_ssrc;
+
+	reports_tell(told, other->in_ssrc, number,
+		     (int32_t)(goes_on ? count - (uint32_t)told->far_lost : count));
+	told->far = other->out_ssrc;
+	told->far_lost = (int32_t)count;
+	told->blocks++;
 }
 
 /* What is lost between us and its author is told to who sends. False: it is about no
@@ -69,12 +98,12 @@ static bool rewrite_block(uint8_t *block, const struct reports_way *way)
 
 	if (relay_word_at(block) != way->other_ssrc)
 		return false;
-	*way->lost = lost;
 	if (!other || !newest_received(other, relay_word_at(block + 8), &number))
 		return false;
 	sender_put_word(block, other->in_ssrc);
-	sender_put_word(block + 4, fraction | lost_of(other, lost));
-	sender_put_word(block + 8, number);
+	tell_far(way->told, other, number, lost);
+	sender_put_word(block + 4, fraction | reports_lost(way->told));
+	sender_put_word(block + 8, way->told->number);
 	sender_put_word(block + 12,
 			scale(relay_word_at(block + 12), other->in_clock, other->out_clock));
 	return true;
@@ -93,6 +122,7 @@ static size_t rewrite_report(uint8_t *part, size_t size, const struct reports_wa
 	sends = sends && way->own && relay_word_at(part + HEADER) == way->own->in_ssrc;
 	if (sends) {
 		rewrite_sender(part + REPORTS, way->own);
+		way->told->senders++;
 		end += SENDER;
 	}
 	for (; count > 0 && at + BLOCK <= size; count--, at += BLOCK) {
@@ -182,10 +212,9 @@ static size_t rewrite_one(uint8_t *part, size_t size, const struct reports_way *
 	}
 }
 
-/* Whose it is, in our words. Returns the new length. */
-static size_t add_description(uint8_t *packet, size_t length, const struct reports_way *way)
+size_t reports_describe(uint8_t *packet, size_t length, uint32_t ssrc, const char *cname)
 {
-	size_t name = strlen(way->cname);
+	size_t name = strlen(cname);
 	size_t size = (HEADER + 4 + 2 + name + 1 + 3) / 4 * 4; /* it ends with a zero or more */
 	uint8_t *part = packet + length;
 
@@ -195,10 +224,10 @@ static size_t add_description(uint8_t *packet, size_t length, const struct repor
 	part[0] = 0x81;
 	part[1] = REPORT_SDES;
 	write_length(part, size);
-	sender_put_word(part + HEADER, way->ssrc);
+	sender_put_word(part + HEADER, ssrc);
 	part[HEADER + 4] = SDES_CNAME;
 	part[HEADER + 5] = (uint8_t)name;
-	memcpy(part + HEADER + 6, way->cname, name);
+	memcpy(part + HEADER + 6, cname, name);
 	return length + size;
 }
 
@@ -217,5 +246,7 @@ size_t reports_rewrite(uint8_t *packet, size_t length, const struct reports_way 
 		kept += left;
 		at += size;
 	}
-	return described && kept > 0 ? add_description(packet, kept, way) : kept;
+	if (described && kept > 0) /* whose it is, in our words */
+		kept = reports_describe(packet, kept, way->ssrc, way->cname);
+	return kept;
 }

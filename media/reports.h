@@ -13,6 +13,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "media/sender.h"
+
+/* RFC 3550 6.4 to 6.7, RFC 3611. */
+enum { REPORT_SR = 200, REPORT_RR, REPORT_SDES, REPORT_BYE, REPORT_APP, REPORT_XR = 207 };
 
 /* A stream as it came in, and as it goes out. */
 struct reports_stream {
@@ -34,8 +38,16 @@ struct reports_way {
 	uint32_t other_ssrc; /* ours, towards its author, and */
 	/* what feeds that; NULL: nothing of who will read this. */
 	const struct reports_stream *other;
-	int32_t *lost; /* set to the lost packets that are reported of it, if any are */
+	struct sender_told *told; /* who will read this, of its stream */
 };
+
+/* Of the stream `ssrc` this number and so many more lost are told: what is to be said of it
+ * stands in `told` then. */
+void reports_tell(struct sender_told *told, uint32_t ssrc, uint32_t number, int32_t more);
+/* 24 bits with a sign: RFC 3550 6.4.1. */
+uint32_t reports_lost(const struct sender_told *told);
+/* An SDES with a CNAME, behind a compound of that length; returns the new one. */
+size_t reports_describe(uint8_t *packet, size_t length, uint32_t ssrc, const char *cname);
 
 /* A sound compound in a buffer of RELAY_BUFFER. What says nothing over there is left out:
  * reports about other streams, the sender's part of one that is not sent there, feedback,

@@ -7,6 +7,7 @@
 #define SR_HEADER    28 /* bytes up to the first block: RFC 3550 6.4.1 */
 #define RR_HEADER    8  /* 6.4.2 */
 #define BLOCK_LENGTH 24
+#define SSRC_AT      4
 #define NTP_AT       8 /* 64 bits in an SR */
 
 static void read_block(const uint8_t *bytes, struct rtcp_block *ret_block)
@@ -32,6 +33,7 @@ static bool read_report(const uint8_t *packet, size_t length, struct rtcp_report
 	if ((!sender && packet[1] != TYPE_RR) || length < header + (size_t)count * BLOCK_LENGTH)
 		return false;
 	ret_report->sender = sender;
+	ret_report->ssrc = relay_word_at(packet + SSRC_AT);
 	ret_report->ntp = sender ? relay_word_at(packet + NTP_AT + 2) : 0;
 	ret_report->count = count;
 	for (unsigned i = 0; i < count; i++)

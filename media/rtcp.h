@@ -20,8 +20,9 @@ struct rtcp_block {
 };
 
 struct rtcp_report {
-	bool sender;  /* SR, else RR */
-	uint32_t ntp; /* SR: the middle of its NTP time, as last_sr will repeat it */
+	bool sender;   /* SR, else RR */
+	uint32_t ssrc; /* of its author */
+	uint32_t ntp;  /* SR: the middle of its NTP time, as last_sr will repeat it */
 	uint8_t count;
 	struct rtcp_block blocks[RTCP_BLOCKS_MAX];
 };

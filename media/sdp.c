@@ -412,6 +412,15 @@ static void start_section(struct parser *parser, const char *value)
 	read_formats(desc, formats);
 }
 
+/* What a section says goes before what all have said: it comes behind it. */
+static void read_bandwidth(struct media_desc *desc, const char *value)
+{
+	if (str_starts(value, "RS:"))
+		desc->rtcp_silent[0] = number_of(value + 3, UINT32_MAX) == 0;
+	else if (str_starts(value, "RR:"))
+		desc->rtcp_silent[1] = number_of(value + 3, UINT32_MAX) == 0;
+}
+
 static int read_line(char *line, void *arg)
 {
 	struct parser *parser = arg;
@@ -420,6 +429,8 @@ static int read_line(char *line, void *arg)
 		start_section(parser, line + 2);
 	else if (line[0] == 'c' && (parser->audio || parser->section < 0))
 		read_connection(line + 2, &parser->connection);
+	else if (line[0] == 'b' && (parser->audio || parser->section < 0))
+		read_bandwidth(parser->desc, line + 2);
 	else if (line[0] == 'a')
 		read_attribute(parser, line + 2);
 	return 0;

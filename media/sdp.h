@@ -86,7 +86,8 @@ struct media_desc {
 	uint32_t ssrc;     /* of its stream, the first that is named; 0: none is */
 	const char *cname; /* of that, to be written: borrowed; NULL: it is not */
 	bool rtcp_mux;
-	bool sdes; /* there was an a=crypto, of use or not */
+	bool rtcp_silent[2]; /* b=RS:0; b=RR:0 (RFC 3556): with both it wants no RTCP */
+	bool sdes;           /* there was an a=crypto, of use or not */
 	struct sdes_crypto cryptos[SDES_LINES_MAX];
 	uint8_t crypto_count;
 

@@ -178,6 +178,15 @@ static uint32_t ticks_since(uint64_t then_ns, uint64_t now_ns, uint32_t clock)
 	return (uint32_t)((now_ns - then_ns) / 1000u * clock / 1000000u);
 }
 
+uint32_t sender_time(const struct sender *sender, uint64_t now_ns, uint32_t clock)
+{
+	const struct sender_source *last = &sender->now;
+
+	if (!last->known)
+		return last->timestamp;
+	return last->timestamp + last->time_shift + ticks_since(last->at_ns, now_ns, clock);
+}
+
 /* Our timestamp for what begins now: later than the newest by the time since, and not
  * within the sound that the last packet carries. */
 static uint32_t time_now(const struct sender *sender, uint64_t now_ns, uint32_t clock)

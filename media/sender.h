@@ -47,6 +47,19 @@ struct sender_source {
 	bool known;
 };
 
+/* What the peer was told of its own stream, by whomever: one receiver's count, as all of it
+ * has our SSRC. */
+struct sender_told {
+	bool known;
+	uint32_t ssrc;   /* of that stream */
+	uint32_t number; /* extended: the newest that was told */
+	int32_t lost;
+	uint32_t far;     /* the stream whose receiver told last, and */
+	int32_t far_lost; /* what that had counted */
+	unsigned senders; /* reports of the far side that went there as a sender's, */
+	unsigned blocks;  /* and blocks */
+};
+
 struct sender {
 	uint32_t ssrc;
 	uint32_t next; /* extended number */
@@ -56,6 +69,7 @@ struct sender {
 	struct sender_source now;
 	/* Seldom looked at. */
 	struct sender_source before;
+	struct sender_told told;
 	uint32_t spare;  /* for a collision; 0: it was used */
 	unsigned others; /* references besides the first: sender_ref() */
 	char cname[SENDER_CNAME + 1];
@@ -65,6 +79,9 @@ int sender_create(struct sender **ret_sender) MUST_CHECK; /* 0, -ENOMEM, -EIO (n
 /* Of another leg to the same peer, on the same thread: what that sends goes on from there. */
 struct sender *sender_ref(struct sender *sender);   /* NULL fine */
 struct sender *sender_unref(struct sender *sender); /* NULL fine; returns NULL */
+
+/* Our timestamp of this moment; clock: Hz. */
+uint32_t sender_time(const struct sender *sender, uint64_t now_ns, uint32_t clock);
 
 /* The peer will say that this SSRC is its own: ours is another from here on, if nothing
  * has been sent. */

@@ -92,15 +92,15 @@ class TrunkPeer(Peer):
 
 
 class Call:
-    """From the PBX to our echo; its SDP names this address."""
+    """From the PBX to our echo, or a number; its SDP names this address."""
 
-    def __init__(self, daemon, sbc, address):
+    def __init__(self, daemon, sbc, address, to="echo"):
         self.peer, self.sbc = TrunkPeer(daemon), sbc
         sdp = (f"v=0\r\no=- 1 1 IN IP4 {PBX}\r\ns=-\r\nc=IN IP4 {address[0]}\r\nt=0 0\r\n"
                f"m=audio {address[1]} RTP/AVP 8 101\r\na=rtpmap:8 PCMA/8000\r\n"
                "a=rtpmap:101 telephone-event/8000\r\n")
         self.invite = self.over_tcp(sbc.invite(
-            "sip:echo@127.0.0.1", f"sip:{STRANGER}@pbx.example", "sip:echo@pbx.example", sdp))
+            f"sip:{to}@127.0.0.1", f"sip:{STRANGER}@pbx.example", f"sip:{to}@pbx.example", sdp))
         self.peer.send(self.invite.encode())
         self.ok = self.peer.answer()
         assert self.ok and self.ok.status == 200, self.ok and self.ok.start

@@ -151,6 +151,7 @@ static void the_longest_gap_leaves_hold_out(void **state)
 
 #define OUR_SSRC 9
 static uint8_t about = OUR_SSRC; /* what a report is about */
+static int32_t told_lost;
 
 /* What the peer 1 sends passes to peer 0, which answers by a report. */
 static void pass(unsigned from, uint8_t type, uint32_t middle, uint32_t delay, uint64_t now_ms)
@@ -175,7 +176,7 @@ static void pass(unsigned from, uint8_t type, uint32_t middle, uint32_t delay, u
 			packet[10 + i] = (uint8_t)(middle >> (24 - 8 * i));
 	}
 	quality_reports(&qualities[from], &qualities[!from], &receipts[from], OUR_SSRC, packet,
-			length, (1000 + now_ms) * MS);
+			length, (1000 + now_ms) * MS, &told_lost);
 }
 
 static void the_round_trip_is_that_of_one_leg(void **state)
@@ -201,15 +202,49 @@ static void reports_about_what_never_passed_measure_nothing(void **state)
 static void what_the_peer_receives_is_told(void **state)
 {
 	(void)state;
+	told_lost = 0;
 	about = OUR_SSRC + 1; /* no stream of ours */
 	pass(0, 201, 0, 0, 10);
 	about = OUR_SSRC;
 	assert_false(receipt().reported);
+	assert_int_equal(told_lost, 0);
 	pass(0, 201, 1, 0, 10);
 	assert_true(receipt().reported);
 	assert_int_equal(receipt().reported_percent, 10);
 	assert_int_equal(receipt().reported_lost, 3);
+	assert_int_equal(told_lost, 3);
 	assert_int_equal(receipt().reported_jitter_us, 10000);
+}
+
+static void what_is_told_of_a_stream_begins_with_it(void **state)
+{
+	(void)state;
+	hear(1, 1, 160, 0);
+	hear(1, 4, 640, 60);
+	assert_int_equal(quality_lost_untold(&qualities[0]), 2);
+	quality_told(&qualities[0]);
+	hear(1, 6, 960, 100);
+	assert_int_equal(quality_lost_untold(&qualities[0]), 1);
+	hear(2, 700, 5, 120);
+	assert_int_equal(quality_lost_untold(&qualities[0]), 0);
+	hear(2, 702, 325, 160);
+	assert_int_equal(quality_lost_untold(&qualities[0]), 1);
+	assert_int_equal(quality_lost(&qualities[0]), 4);
+}
+
+static void the_sender_report_last_heard_is_of_the_stream(void **state)
+{
+	(void)state;
+	pass(0, 200, 0xabcd0001, 0, 10); /* of 0: it has no stream yet */
+	assert_int_equal(qualities[0].last_sr.at_ns, 0);
+	hear(1, 1, 160, 20);
+	pass(0, 200, 0xabcd0002, 0, 30); /* of another */
+	assert_int_equal(qualities[0].last_sr.at_ns, 0);
+	hear(0, 1, 160, 40);
+	pass(0, 200, 0xabcd0003, 0, 50);
+	assert_int_equal(qualities[0].last_sr.ntp, 0xabcd0003);
+	hear(1, 2, 320, 60);
+	assert_int_equal(qualities[0].last_sr.at_ns, 0);
 }
 
 static double mos(const char *codec, unsigned lost, unsigned rtt_ms)
@@ -250,6 +285,8 @@ int main(void)
 		T(the_round_trip_is_that_of_one_leg),
 		T(reports_about_what_never_passed_measure_nothing),
 		T(what_the_peer_receives_is_told),
+		T(what_is_told_of_a_stream_begins_with_it),
+		T(the_sender_report_last_heard_is_of_the_stream),
 		T(the_score_falls_with_loss_and_delay),
 	};
 
