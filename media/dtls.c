@@ -245,15 +245,22 @@ static void on_retransmit(struct timer *timer, void *arg)
 		arm_retransmit(dtls);
 }
 
+static const char *deadline_why(const struct dtls *dtls)
+{
+	if (dtls->received > 0)
+		return "handshake did not finish";
+	return dtls->greeted
+		       ? "nothing came from the peer but a ClientHello, though we are the client"
+		       : "nothing came from the peer";
+}
+
 static void on_deadline(struct timer *timer, void *arg)
 {
 	struct dtls *dtls = arg;
 
 	(void)timer;
 	if (dtls->state == DTLS_HANDSHAKING)
-		fail(dtls, "%s within %d s",
-		     dtls->received > 0 ? "handshake did not finish" : "nothing came from the peer",
-		     DTLS_HANDSHAKE_MS / 1000);
+		fail(dtls, "%s within %d s", deadline_why(dtls), DTLS_HANDSHAKE_MS / 1000);
 	else
 		dtls_settled(dtls);
 }
@@ -349,10 +356,24 @@ void dtls_start(struct dtls *dtls)
 		;
 }
 
+/* In the clear, as the first of an association is: RFC 6347 4.1, 4.2.2. */
+static bool is_hello(const uint8_t *datagram, size_t length)
+{
+	return length > DTLS_RECORD_HEADER && datagram[0] == 22 && datagram[3] == 0 &&
+	       datagram[4] == 0 && datagram[DTLS_RECORD_HEADER] == 1;
+}
+
+/* OpenSSL as a client ends a handshake in which somebody says hello to it. The server does
+ * not, so it is somebody else with its address, or both sides take themselves for the
+ * client; then nothing else comes. */
 void dtls_receive(struct dtls *dtls, const uint8_t *datagram, size_t length)
 {
 	bool waits = dtls->state == DTLS_IDLE || (dtls->queue && dtls->state == DTLS_HANDSHAKING);
 
+	if (dtls->client && is_hello(datagram, length)) {
+		dtls->greeted = true;
+		return;
+	}
 	if (!waits) {
 		take(dtls, datagram, length);
 		return;

@@ -15,6 +15,8 @@ struct ssl_st;
 struct ssl_ctx_st;
 struct bio_method_st;
 
+#define DTLS_RECORD_HEADER 13 /* bytes, RFC 6347 4.1; the sequence number is in it */
+
 /* Bytes of a sealed alert: header, explicit nonce, alert, tag (RFC 6347 4.1, RFC 5288 3). */
 #define DTLS_FAREWELL_ROOM (13 + 8 + 2 + 16)
 
@@ -67,6 +69,7 @@ struct dtls {
 	/* For the sentence about a failure; texts are OpenSSL's, static. */
 	const char *step, *alert_in, *alert_out;
 	unsigned sent, received, repeats;
+	bool greeted; /* a client was said hello to */
 
 	/* The SSL's last record, sealed when it is freed, for the end. */
 	uint8_t farewell[DTLS_FAREWELL_ROOM];

@@ -12,8 +12,6 @@
 #define TURN_MIN_MS 2
 #define TURN_MAX_MS 20
 
-#define RECORD_HEADER 13 /* bytes of DTLS, RFC 6347 4.1; the sequence number is in it */
-
 /* By place: who began first is done first. With a turn for each the last steps of all
  * would come at the same time, which in a crowd is too late for each of them. */
 void dtls_queue_add(struct dtls_queue *queue, struct dtls *dtls)
@@ -51,9 +49,9 @@ static void queue_remove(struct dtls_queue *queue, struct dtls *dtls)
 static bool is_kept(const struct dtls *dtls, const uint8_t *datagram, size_t length)
 {
 	for (const struct dtls_waiting *kept = dtls->first; kept; kept = kept->next)
-		if (kept->length == length && length > RECORD_HEADER &&
-		    memcmp(kept->bytes + RECORD_HEADER, datagram + RECORD_HEADER,
-			   length - RECORD_HEADER) == 0)
+		if (kept->length == length && length > DTLS_RECORD_HEADER &&
+		    memcmp(kept->bytes + DTLS_RECORD_HEADER, datagram + DTLS_RECORD_HEADER,
+			   length - DTLS_RECORD_HEADER) == 0)
 			return true;
 	return false;
 }

@@ -107,7 +107,16 @@ static bool judge_sdes(const struct leg *leg, const struct media_desc *remote, b
 	return judge_address(leg, remote, reason);
 }
 
-static bool judge_dtls(const struct leg *leg, const struct media_desc *remote, char *reason)
+/* Of the association that is there the roles are agreed (RFC 8842 4): an offer that says the
+ * other one could only be answered by a clash. */
+static bool changes_role(const struct leg *leg, const struct media_desc *remote, bool is_offer)
+{
+	return is_offer && leg->dtls && leg->remote && leg_same_association(leg->remote, remote) &&
+	       remote->setup == (dtls_is_client(leg->dtls) ? SDP_ACTIVE : SDP_PASSIVE);
+}
+
+static bool judge_dtls(const struct leg *leg, const struct media_desc *remote, bool is_offer,
+		       char *reason)
 {
 	if (remote->fingerprint_count == 0)
 		return refuse(reason,
@@ -116,6 +125,9 @@ static bool judge_dtls(const struct leg *leg, const struct media_desc *remote, c
 			      remote->sdes ? "; SDES keys (a=crypto) are not accepted here" : "");
 	if (remote->setup == SDP_HOLDCONN && !leg->dtls)
 		return refuse(reason, "the SDP says a=setup:holdconn before there is a connection");
+	if (changes_role(leg, remote, is_offer))
+		return refuse(reason, "a=setup changes the role in a DTLS association whose "
+				      "a=fingerprint and a=tls-id are the same");
 	if (leg->setup.kind == MEDIA_LEG_WEBRTC && leg->remote &&
 	    !leg_same_association(leg->remote, remote) &&
 	    strcmp(leg->remote->ufrag, remote->ufrag) == 0)
@@ -125,13 +137,13 @@ static bool judge_dtls(const struct leg *leg, const struct media_desc *remote, c
 }
 
 /* RTP/SAVP(F) too: what was written before RFC 5764 gave it a name of its own. */
-static bool judge_secure(const struct leg *leg, const struct media_desc *remote, const char *ours,
-			 char *reason)
+static bool judge_secure(const struct leg *leg, const struct media_desc *remote, bool is_offer,
+			 const char *ours, char *reason)
 {
 	if (!is_savp(remote) && remote->proto != SDP_PROTO_DTLS_SAVP &&
 	    remote->proto != SDP_PROTO_DTLS_SAVPF)
 		return refuse_proto(remote, ours, reason);
-	return judge_dtls(leg, remote, reason);
+	return judge_dtls(leg, remote, is_offer, reason);
 }
 
 /* Without a=rtcp-mux RTCP would need a handshake of its own (RFC 5764 3). */
@@ -140,15 +152,19 @@ static bool judge_mux(const struct media_desc *remote, char *reason)
 	return remote->rtcp_mux || refuse(reason, "the SDP has no a=rtcp-mux");
 }
 
-static bool judge_bare_dtls(const struct leg *leg, const struct media_desc *remote, char *reason)
+static bool judge_bare_dtls(const struct leg *leg, const struct media_desc *remote, bool is_offer,
+			    char *reason)
 {
-	return judge_secure(leg, remote, "requires DTLS-SRTP (UDP/TLS/RTP/SAVP)", reason) &&
+	return judge_secure(leg, remote, is_offer, "requires DTLS-SRTP (UDP/TLS/RTP/SAVP)",
+			    reason) &&
 	       judge_mux(remote, reason) && judge_address(leg, remote, reason);
 }
 
-static bool judge_webrtc(const struct leg *leg, const struct media_desc *remote, char *reason)
+static bool judge_webrtc(const struct leg *leg, const struct media_desc *remote, bool is_offer,
+			 char *reason)
 {
-	if (!judge_secure(leg, remote, "requires ICE and DTLS-SRTP (UDP/TLS/RTP/SAVPF)", reason))
+	if (!judge_secure(leg, remote, is_offer, "requires ICE and DTLS-SRTP (UDP/TLS/RTP/SAVPF)",
+			  reason))
 		return false;
 	if (remote->ufrag[0] == '\0' || remote->password[0] == '\0')
 		return refuse(reason, "the SDP has no valid a=ice-ufrag and a=ice-pwd");
@@ -172,11 +188,11 @@ static bool judge_transport(const struct leg *leg, const struct media_desc *remo
 {
 	switch (leg->setup.kind) {
 	case MEDIA_LEG_WEBRTC:
-		return judge_webrtc(leg, remote, reason);
+		return judge_webrtc(leg, remote, is_offer, reason);
 	case MEDIA_LEG_RTP:
 		return judge_rtp(leg, remote, reason);
 	case MEDIA_LEG_DTLS:
-		return judge_bare_dtls(leg, remote, reason);
+		return judge_bare_dtls(leg, remote, is_offer, reason);
 	case MEDIA_LEG_SDES:
 	case MEDIA_LEG_SDES_OR_RTP:
 		return judge_sdes(leg, remote, is_offer, reason);

@@ -4,9 +4,11 @@ rtpengine before a PBX in the clear. Audio must cross both ways."""
 
 import contextlib
 import json
+import os
 import pathlib
 import re
 import secrets
+import select
 import socket
 import subprocess
 import sys
@@ -136,6 +138,50 @@ def call_through_rtpengine(page, sbc, daemon, pbx):
     sbc.wait(lambda m: m.status == 200 and m.method == "BYE")
 
 
+class Stranger:
+    """Says hello to the media ports of a daemon, each time to all that are open, as it resets
+    rtpengine 10.5 (CVE-2023-51275)."""
+
+    HELLO = bytes([22, 0xfe, 0xff]) + bytes(9) + bytes([102, 1]) + bytes(10) + b"\x5a" + bytes(90)
+
+    def __init__(self, daemon):
+        self.pid, self.sent, self.over = daemon.process.pid, 0, threading.Event()
+        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.sock.bind(("127.0.0.66", 0))
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+
+    def ports(self):
+        files = [os.readlink(file.path) for file in os.scandir(f"/proc/{self.pid}/fd")]
+        table = [line.split() for line in pathlib.Path("/proc/net/udp").read_text().splitlines()]
+        ports = [int(row[1].split(":")[1], 16) for row in table[1:]
+                 if f"socket:[{row[9]}]" in files]
+        return [port for port in ports if 20000 <= port < 30000]
+
+    def run(self):
+        while not self.over.wait(0.005):
+            with contextlib.suppress(OSError):  # a file that was closed meanwhile
+                for port in self.ports():
+                    self.sock.sendto(self.HELLO, ("127.0.0.1", port))
+                    self.sent += 1
+
+    def close(self):
+        self.over.set()
+        self.thread.join()
+        self.sock.close()
+
+    def heard(self):
+        return bool(select.select([self.sock], [], [], 0)[0])
+
+
+def call_that_is_greeted(page, sbc, daemon, phone, number, hz):
+    """While somebody else says hello from before the INVITE on."""
+    with contextlib.closing(Stranger(daemon)) as stranger:
+        call_to_pbx(page, sbc, daemon, phone, "greeted", "audio/PCMA", number, hz)
+        assert stranger.sent > 200, f"only {stranger.sent} hellos"
+        assert not stranger.heard(), "the stranger was answered"
+
+
 def the_keys_are_in_no_log(daemon, pbx):
     keys = re.findall(r"inline:([^|\s]+)", pbx.offered + pbx.answered)
     assert len(keys) >= 4, keys
@@ -149,7 +195,7 @@ def the_keys_are_in_no_trace(daemon, pbx):
     files = [f for f in (daemon.folder / "trace").iterdir() if f.suffix == ".trace"]
     kept = b"".join(file.read_bytes() for file in files).decode()
     calls = [call["call"] for call in json.loads(daemon.ctl("-o", "json", "trace", "list").stdout)["kept"]]
-    assert len(calls) == len(files) == 4, (calls, files)
+    assert len(calls) == len(files) == 5, (calls, files)
     shown = "".join(daemon.ctl("-o", "text", "trace", call).stdout for call in calls)
     for text in (kept, shown):
         assert not [key for key in keys if key in text]
@@ -205,6 +251,10 @@ def main():
                 if not tally.run(f"{sentence}: audio both ways", call_to_pbx, page, sbc, daemon,
                                  phone, end, "audio/PCMA", numbers[end], hz):
                     print(daemon.log()[-3000:], phone.log()[-2000:])
+            if not tally.run("the same while a stranger says hello to all our ports",
+                             call_that_is_greeted, page, sbc, daemon, phones[2],
+                             numbers["dtls"], 700):
+                print(daemon.log()[-3000:], phones[2].log()[-2000:])
             if not tally.run("rtpengine with keys in the SDP, plain RTP behind it: audio both ways",
                              call_through_rtpengine, page, sbc, daemon, pbx):
                 print(daemon.log()[-4000:], pbx.answered)
