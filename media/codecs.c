@@ -242,14 +242,16 @@ static void add_converted(const struct media_desc *offer, const struct media_cod
 	}
 }
 
-/* One telephone-event for each clock that speech has (RFC 4733 2.1). */
-static void add_events(const struct media_desc *offer, const struct media_codecs *rules,
-		       struct media_desc *onward)
+/* One telephone-event for each clock that speech has (RFC 4733 2.1). Of who offers none
+ * digits come even so if they are tones in its speech, or told by its signalling. */
+static void add_events(const struct media_desc *offer, const struct media_codecs *sayer,
+		       const struct media_codecs *rules, struct media_desc *onward)
 {
+	bool come = find_event(offer, 0) || !takes_events(sayer);
 	unsigned count = onward->codec_count;
 	struct sdp_codec event = { .name = "telephone-event", .channels = 1, .fmtp = "0-15" };
 
-	if (!takes_events(rules) || (rules->dtmf != MEDIA_DTMF_RFC4733 && !find_event(offer, 0)))
+	if (!takes_events(rules) || (rules->dtmf != MEDIA_DTMF_RFC4733 && !come))
 		return;
 	for (unsigned i = 0; i < count; i++) {
 		const struct sdp_codec *codec = &onward->codecs[i], *there;
@@ -275,7 +277,7 @@ bool codecs_offer(const struct media_desc *offer, const struct codecs_rules *rul
 	codecs_restrict(&rules->side[to], ret_onward);
 	if (rules->transcode && first_convertible(offer)) {
 		add_converted(offer, &rules->side[to], ret_onward);
-		add_events(offer, &rules->side[to], ret_onward);
+		add_events(offer, &rules->side[!to], &rules->side[to], ret_onward);
 	}
 	return codecs_first_speech(ret_onward) != NULL;
 }

@@ -353,6 +353,41 @@ static void a_side_that_takes_digits_by_signalling_is_offered_no_events(void **s
 	free(answer);
 }
 
+/* It offers none, as its digits are tones or come by INFO: the other side may get them as
+ * events all the same. */
+static void who_says_digits_in_another_way_has_events_offered_for_it(void **state)
+{
+	struct media_desc *offer = with("m=audio 9 RTP/AVP 8\r\n");
+	static const enum media_dtmf ways[] = { MEDIA_DTMF_INBAND, MEDIA_DTMF_INFO };
+	struct media_desc onward;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct codecs_rules rules = converting;
+		struct media_desc *answer, back = { .codec_count = 0 };
+		struct codecs_agreement agreement = { .offer = offer, .offerer = MEDIA_A };
+		struct codecs_way there, again;
+
+		rules.side[MEDIA_A].dtmf = ways[i];
+		onward.codec_count = 0;
+		assert_true(codecs_offer(offer, &rules, MEDIA_B, &onward));
+		assert_string_equal(onward.codecs[onward.codec_count - 1].name, "telephone-event");
+		answer = with("m=audio 9 RTP/AVP 8 101\r\na=rtpmap:101 telephone-event/8000\r\n");
+		assert_true(codecs_answer(offer, answer, &rules, MEDIA_B, &back));
+		agreement.answer = answer;
+		agreement.back = &back;
+		codecs_ways(&agreement, &rules, &there, &again);
+		assert_int_equal(there.digits, CODECS_DIGITS_EVENTS);
+		assert_int_equal(there.hear_tones, ways[i] == MEDIA_DTMF_INBAND);
+		free(answer);
+	}
+	onward.codec_count = 0; /* of others none are */
+	assert_true(codecs_offer(offer, &converting, MEDIA_B, &onward));
+	for (unsigned i = 0; i < onward.codec_count; i++)
+		assert_string_not_equal(onward.codecs[i].name, "telephone-event");
+	free(offer);
+}
+
 static void tones_are_ready_for_a_side_that_is_said_to_want_digits(void **state)
 {
 	struct codecs_rules rules = { .transcode = true };
@@ -424,6 +459,7 @@ int main(void)
 		cmocka_unit_test(what_was_told_for_good_is_converted_where_it_is_not_spoken),
 		cmocka_unit_test(what_is_of_two_rates_is_converted_at_one_that_both_have),
 		cmocka_unit_test(a_side_that_takes_digits_by_signalling_is_offered_no_events),
+		cmocka_unit_test(who_says_digits_in_another_way_has_events_offered_for_it),
 		cmocka_unit_test(tones_are_ready_for_a_side_that_is_said_to_want_digits),
 		cmocka_unit_test(amr_passes_only_where_its_payload_is_laid_out_the_same),
 		cmocka_unit_test(numbers_are_read_from_parameters),
