@@ -38,7 +38,9 @@ uint64_t clock_now_ns(void)
 
 mono_ms clock_now(void)
 {
-	return (mono_ms)(clock_now_ns() / 1000000u);
+	if (atomic_load_explicit(&faked, memory_order_relaxed))
+		return atomic_load(&fake_now);
+	return (mono_ms)(real_ns(CLOCK_BOOTTIME) / 1000000u);
 }
 
 wall_ms clock_wall(void)

@@ -204,7 +204,7 @@ struct reg *moves_main(const struct keeper *keeper, uint64_t number);
 struct lane_metrics *lane_metrics_of(const char *name);
 void lane_metrics_hide(struct lane_metrics *metrics);
 void lane_count(struct lane *lane, enum reg_state state, int by);
-void lane_answered(struct lane *lane, const char *result);
+void lane_answered(struct lane *lane, enum upsert_verdict verdict);
 void source_count(struct keeper *keeper, const struct reg *reg, int by);
 void keeper_set_gauges(struct keeper *keeper, mono_ms now);
 /* The prefixes in force from now on. */

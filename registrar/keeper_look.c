@@ -13,7 +13,7 @@
 #define GAUGE_MS 10000 /* a pass over all records: not for every answer */
 
 #define LANE_NAME_ROOM 48
-#define ANSWER_COUNT   5
+#define ANSWER_COUNT   (UPSERT_UNAUTHENTICATED + 1)
 
 static struct metric registrations[REG_STATE_COUNT] = {
 #define REGISTRATIONS(state)                                                                       \
@@ -42,8 +42,11 @@ static struct metric upserts[ANSWER_COUNT] = {
 #define UPSERTS(result)                                                                            \
 	METRIC_COUNTER_INIT("breakout_upserts_total", "result=\"" result "\"",                     \
 			    "UpsertRegistration requests by result.")
-	UPSERTS("ok"),      UPSERTS("failed"),          UPSERTS("exhausted"),
-	UPSERTS("refused"), UPSERTS("unauthenticated"),
+	[UPSERT_OK] = UPSERTS("ok"),
+	[UPSERT_FAILED] = UPSERTS("failed"),
+	[UPSERT_EXHAUSTED] = UPSERTS("exhausted"),
+	[UPSERT_REFUSED] = UPSERTS("refused"),
+	[UPSERT_UNAUTHENTICATED] = UPSERTS("unauthenticated"),
 };
 
 static struct metric first_expiry = METRIC_GAUGE_INIT(
@@ -60,8 +63,13 @@ static struct metric margin_gauge = METRIC_GAUGE_INIT(
 
 /* ---- metrics ---- */
 
-static const char *const answers[ANSWER_COUNT] = { "ok", "failed", "exhausted", "refused",
-						   "unauthenticated" };
+static const char *const answers[ANSWER_COUNT] = {
+	[UPSERT_OK] = "ok",
+	[UPSERT_FAILED] = "failed",
+	[UPSERT_EXHAUSTED] = "exhausted",
+	[UPSERT_REFUSED] = "refused",
+	[UPSERT_UNAUTHENTICATED] = "unauthenticated",
+};
 
 /* Metrics are for good: a tenant that comes again finds its own. */
 struct lane_metrics {
@@ -158,15 +166,11 @@ void source_count(struct keeper *keeper, const struct reg *reg, int by)
 		keeper_lane(keeper, reg)->by_source[reg->source] += (size_t)(ssize_t)by;
 }
 
-void lane_answered(struct lane *lane, const char *result)
+void lane_answered(struct lane *lane, enum upsert_verdict verdict)
 {
-	for (int i = 0; i < ANSWER_COUNT; i++) {
-		if (strcmp(answers[i], result))
-			continue;
-		metric_add(&upserts[i], 1);
-		if (lane->metrics)
-			metric_add(&lane->metrics->upserts[i], 1);
-	}
+	metric_add(&upserts[verdict], 1);
+	if (lane->metrics)
+		metric_add(&lane->metrics->upserts[verdict], 1);
 }
 
 /* ---- gauges ---- */
@@ -184,7 +188,7 @@ static void show_lane(const struct lane *lane, mono_ms now)
 }
 
 /* It shall be registered, has been, and is no more. */
-static bool has_lapsed(const struct reg *reg, mono_ms now)
+static inline bool has_lapsed(const struct reg *reg, mono_ms now)
 {
 	return reg_wish(reg) && reg->expires_ms && reg->expires_ms <= now &&
 	       reg->state != REG_ELSEWHERE;

@@ -22,14 +22,6 @@ struct request {
 	uint16_t asked, before; /* reg_params: it says, the core was told */
 };
 
-static const char *const verdict_names[] = {
-	[UPSERT_OK] = "ok",
-	[UPSERT_FAILED] = "failed",
-	[UPSERT_EXHAUSTED] = "exhausted",
-	[UPSERT_REFUSED] = "refused",
-	[UPSERT_UNAUTHENTICATED] = "unauthenticated",
-};
-
 /* ---- answers ---- */
 
 static enum reg_event event_of(enum upsert_verdict verdict, bool needs_token)
@@ -65,6 +57,8 @@ static enum refresh_answer gate_answer(enum upsert_verdict verdict)
 
 static void set_error(struct keeper *keeper, struct reg *reg, const char *text)
 {
+	if (!reg->faulty && !text[0])
+		return; /* as nearly always */
 	pthread_mutex_lock(&keeper->lock);
 	reg_table_set_fault(&keeper->table, reg, text);
 	pthread_mutex_unlock(&keeper->lock);
@@ -133,13 +127,15 @@ static void remember(struct keeper *keeper, const struct request *request,
 		     const struct upsert_answer *answer, mono_ms now)
 {
 	const struct reg *reg = request->reg;
-	struct reg_attempt attempt = { .at = clock_wall(),
-				       .took_ms = (unsigned)(now - reg->due_ms),
-				       .lapsed_ms = lapsed_for(request, now),
-				       .withdrawal = request->call.kind == UPSERT_DELETE };
+	uint32_t lapsed_ms = lapsed_for(request, now);
+	struct reg_attempt attempt;
 
-	if (answer->verdict == UPSERT_OK && !reg->failures && !attempt.lapsed_ms)
+	if (answer->verdict == UPSERT_OK && !reg->failures && !lapsed_ms)
 		return;
+	attempt = (struct reg_attempt){ .at = clock_wall(),
+					.took_ms = (unsigned)(now - reg->due_ms),
+					.lapsed_ms = lapsed_ms,
+					.withdrawal = request->call.kind == UPSERT_DELETE };
 	pthread_mutex_lock(&keeper->lock);
 	history_add(&keeper->history, reg->number, &attempt, answer->text);
 	pthread_mutex_unlock(&keeper->lock);
@@ -207,7 +203,7 @@ static void on_answer(struct upsert_call *call, const struct upsert_answer *answ
 		return;
 	}
 	if (call->kind == UPSERT)
-		lane_answered(lane, verdict_names[answer->verdict]);
+		lane_answered(lane, answer->verdict);
 	remember(keeper, request, answer, now);
 	if (moved)
 		answered_by_former(keeper, request, &input);
@@ -310,16 +306,15 @@ static void send_one(struct keeper *keeper, struct reg *reg, mono_ms now)
 	}
 }
 
-static void send_due_of(struct keeper *keeper, struct lane *lane, mono_ms now)
+/* All that are due, of which this one is the first. */
+static void send_lot(struct keeper *keeper, struct lane *lane, struct reg *first, mono_ms now)
 {
-	struct reg *due[REFRESH_WINDOW];
-	size_t count = 0;
+	struct reg *due[REFRESH_WINDOW] = { first };
+	size_t count = 1;
 	bool ahead = false;
 
 	while (count < REFRESH_WINDOW && (due[count] = refresh_take(lane->refresh, now)))
 		count++;
-	if (!count)
-		return;
 	if (keeper->shards.on) {
 		count = shards_write_ahead(keeper, due, count, now);
 	} else {
@@ -334,6 +329,11 @@ static void send_due_of(struct keeper *keeper, struct lane *lane, mono_ms now)
 
 void keeper_send_due(struct keeper *keeper, mono_ms now)
 {
-	for (size_t i = 0; i < keeper->lane_count; i++)
-		send_due_of(keeper, &keeper->lanes[i], now);
+	for (size_t i = 0; i < keeper->lane_count; i++) {
+		struct lane *lane = &keeper->lanes[i];
+		struct reg *first = refresh_take(lane->refresh, now);
+
+		if (first)
+			send_lot(keeper, lane, first, now);
+	}
 }

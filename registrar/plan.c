@@ -31,19 +31,6 @@ void plan_left_init(struct plan_left *left, uint32_t ttl_s)
 	left->inverse = ((UINT64_C(1) << PLAN_SHIFT) - 1) / (uint64_t)left->width + 1;
 }
 
-/* A million times every few seconds, hence without a division: exact below 2^PLAN_SHIFT over
- * the width, so for any TTL of up to a day (Granlund, Montgomery 1994, theorem 4.2). */
-void plan_left_add(struct plan_left *left, mono_ms time_left, double count)
-{
-	uint64_t slot = 0;
-
-	if (time_left >= left->width * PLAN_SLOTS)
-		slot = PLAN_SLOTS - 1;
-	else if (time_left > 0)
-		slot = (uint64_t)time_left * left->inverse >> PLAN_SHIFT;
-	left->count[slot] += count;
-}
-
 mono_ms plan_margin(const struct plan_left *left, double rate)
 {
 	mono_ms margin = INT64_MAX, here;

@@ -23,7 +23,20 @@ struct plan_left {
 	double count[PLAN_SLOTS];
 };
 void plan_left_init(struct plan_left *left, uint32_t ttl_s);
-void plan_left_add(struct plan_left *left, mono_ms time_left, double count);
+
+/* A million times every few seconds, hence here, and without a division: exact below
+ * 2^PLAN_SHIFT over the width, so for any TTL of up to a day (Granlund, Montgomery 1994,
+ * theorem 4.2). */
+static inline void plan_left_add(struct plan_left *left, mono_ms time_left, double count)
+{
+	uint64_t slot = 0;
+
+	if (time_left >= left->width * PLAN_SLOTS)
+		slot = PLAN_SLOTS - 1;
+	else if (time_left > 0)
+		slot = (uint64_t)time_left * left->inverse >> PLAN_SHIFT;
+	left->count[slot] += count;
+}
 
 /* The longest outage, from now on, that lapses nobody; negative: somebody lapses
  * even without. `rate` is requests a second. */

@@ -28,6 +28,7 @@
  * further away than half a turn, back or ahead, waits at the end of it. */
 #define URGENT_MS    256
 #define URGENT_COUNT 32768 /* 140 minutes */
+#define URGENT_WORDS (URGENT_COUNT / 64)
 
 /* Repeated attempts: a share of what succeeds and of the rate, so that failure does
  * not double the load; and a share of the window, as each may hang. */
@@ -55,8 +56,9 @@ struct refresh {
 	uint32_t slots[SLOT_COUNT];
 	int64_t slot_now; /* slots up to and with this one have been emptied */
 	uint32_t urgent[URGENT_COUNT];
-	uint64_t urgent_used[URGENT_COUNT / 64]; /* a bit for each that is not empty */
-	size_t urgent_count;                     /* records there */
+	uint64_t urgent_used[URGENT_WORDS];       /* a bit for each that is not empty */
+	uint64_t urgent_words[URGENT_WORDS / 64]; /* a bit for each of these that is not 0 */
+	size_t urgent_count;                      /* records there */
 	uint32_t other_first, other_last;
 	unsigned turn;
 	/* Brakes: */
@@ -117,15 +119,22 @@ static uint32_t *head_of(struct refresh *refresh, enum queue queue, uint32_t slo
 	return queue == QUEUE_WHEEL ? &refresh->slots[slot] : &refresh->urgent[slot];
 }
 
+static void set_bit(uint64_t *word, uint32_t bit, uint64_t on)
+{
+	if (on)
+		*word |= (uint64_t)1 << bit;
+	else
+		*word &= ~((uint64_t)1 << bit);
+}
+
 /* After its slot may have become empty, or not empty any more. */
 static void note_urgent(struct refresh *refresh, uint32_t slot)
 {
-	uint64_t bit = (uint64_t)1 << (slot % 64);
+	uint64_t *used = &refresh->urgent_used[slot / 64];
+	uint64_t *words = &refresh->urgent_words[slot / 64 / 64];
 
-	if (refresh->urgent[slot])
-		refresh->urgent_used[slot / 64] |= bit;
-	else
-		refresh->urgent_used[slot / 64] &= ~bit;
+	set_bit(used, slot % 64, refresh->urgent[slot]);
+	set_bit(words, slot / 64 % 64, *used);
 }
 
 void refresh_unfile(struct refresh *refresh, struct reg *reg)
@@ -196,19 +205,31 @@ static void put_urgent(struct refresh *refresh, struct reg *reg)
 	put_first(refresh, reg, QUEUE_REFRESH, (uint32_t)((uint64_t)slot % URGENT_COUNT));
 }
 
-/* The one with the least time left, or (last) the most; 0: none. */
+static uint32_t end_bit(uint64_t word, bool last)
+{
+	return (uint32_t)(last ? 63 - __builtin_clzll(word) : __builtin_ctzll(word));
+}
+
+/* The one with the least time left, or (last) the most; 0: none. The ring may begin in the
+ * middle of a word of words: of that one the upper part comes first, the lower one last. */
 static uint32_t find_urgent(const struct refresh *refresh, bool last)
 {
-	size_t words = ARRAY_SIZE(refresh->urgent_used);
-	size_t start = (size_t)((uint64_t)ring_start(refresh) % URGENT_COUNT / 64);
+	uint32_t count = ARRAY_SIZE(refresh->urgent_words);
+	uint32_t start = (uint32_t)((uint64_t)ring_start(refresh) % URGENT_COUNT / 64);
+	uint64_t upper = ~(uint64_t)0 << (start % 64);
 
-	for (size_t i = 0; refresh->urgent_count && i < words; i++) {
-		size_t word = (start + (last ? words - 1 - i : i)) % words;
-		uint64_t used = refresh->urgent_used[word];
-		int bit = !used ? 0 : last ? 63 - __builtin_clzll(used) : __builtin_ctzll(used);
+	for (uint32_t i = 0; refresh->urgent_count && i <= count; i++) {
+		uint32_t step = last ? count - i : i, at = (start / 64 + step) % count, slot;
+		uint64_t words = refresh->urgent_words[at];
 
-		if (used)
-			return refresh->urgent[word * 64 + (size_t)bit];
+		if (step == 0)
+			words &= upper;
+		else if (step == count)
+			words &= ~upper;
+		if (!words)
+			continue;
+		slot = at * 64 + end_bit(words, last);
+		return refresh->urgent[slot * 64 + end_bit(refresh->urgent_used[slot], last)];
 	}
 	return 0;
 }

@@ -119,13 +119,15 @@ static void mask(const struct reg *reg, char ret_masked[E164_ROOM])
 	e164_mask(number, ret_masked, E164_ROOM);
 }
 
-static bool say_refused(struct trouble *trouble, const struct reg *reg, const char *number,
+static bool say_refused(struct trouble *trouble, const struct reg *reg,
 			const struct upsert_answer *answer, mono_ms now)
 {
+	char number[E164_ROOM];
 	unsigned suppressed;
 
 	if (!log_limit_pass(&trouble->refused, LINES, PERIOD_MS, &suppressed))
 		return false;
+	mask(reg, number);
 	log_error("registrar",
 		  "reg=%s refused by the core (%s), next_s=%lld: check that the "
 		  "number is yours and its route type allowed; others_unsaid=%u",
@@ -133,39 +135,47 @@ static bool say_refused(struct trouble *trouble, const struct reg *reg, const ch
 	return true;
 }
 
-static bool say_failed(struct trouble *trouble, const struct reg *reg, const char *number,
+static bool say_failed(struct trouble *trouble, const struct reg *reg,
 		       const struct upsert_answer *answer, mono_ms now)
 {
+	char number[E164_ROOM];
 	unsigned suppressed;
 
 	if (!log_limit_pass(&trouble->failed, LINES, PERIOD_MS, &suppressed))
 		return false;
+	mask(reg, number);
 	log_notice("registrar", "reg=%s failed why=\"%s\" next_s=%lld others_unsaid=%u", number,
 		   answer->text, seconds_until(reg, now), suppressed);
 	return true;
 }
 
-void trouble_reg(struct trouble *trouble, struct reg *reg, bool was_refused,
-		 const struct upsert_answer *answer, bool down, mono_ms now)
+static void say_accepted(struct reg *reg)
 {
 	char number[E164_ROOM];
 
-	mask(reg, number);
+	if (reg->said) {
+		mask(reg, number);
+		log_notice("registrar", "reg=%s accepted by the core", number);
+	}
+	reg->said = 0;
+}
+
+void trouble_reg(struct trouble *trouble, struct reg *reg, bool was_refused,
+		 const struct upsert_answer *answer, bool down, mono_ms now)
+{
 	switch (answer->verdict) {
 	case UPSERT_OK:
-		if (reg->said)
-			log_notice("registrar", "reg=%s accepted by the core", number);
-		reg->said = 0;
+		say_accepted(reg);
 		break;
 	case UPSERT_REFUSED:
 	case UPSERT_UNAUTHENTICATED:
 		if (!was_refused || !reg->said)
-			reg->said = say_refused(trouble, reg, number, answer, now);
+			reg->said = say_refused(trouble, reg, answer, now);
 		break;
 	case UPSERT_FAILED:
 	case UPSERT_EXHAUSTED:
 		if (!down && !reg->said) /* down: it is not this number's trouble */
-			reg->said = say_failed(trouble, reg, number, answer, now);
+			reg->said = say_failed(trouble, reg, answer, now);
 		break;
 	}
 }
