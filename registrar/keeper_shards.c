@@ -56,12 +56,24 @@ static bool is_held(const struct keeper *keeper, const struct shard *shard, mono
 	return keeper->shards.only_repeat || shard->hold_until > now;
 }
 
-/* Where a hold is our predecessor's, what it never heard of may be told. */
+/* What another core shall have is kept alive as it was told, until that has it. */
+static void let_linger(struct keeper *keeper, struct reg *reg)
+{
+	if (reg->linger || reg->wanted || !reg->told || !moves_away(keeper, reg))
+		return;
+	reg->linger = 1;
+	keeper->lingering++;
+}
+
+/* Where a hold is our predecessor's, what it never heard of may be told. What was repeated
+ * until now may have to wait for another core yet, or again. */
 static void restrict_one(struct keeper *keeper, struct reg *reg, bool held, mono_ms now)
 {
 	if (held && !keeper->shards.only_repeat && !reg->told)
 		held = false;
 	begin_change(keeper, reg);
+	if (reg->repeat && !held)
+		let_linger(keeper, reg);
 	reg_repeat(reg, held, now);
 	end_change(keeper, reg);
 }
@@ -96,6 +108,8 @@ static void apply_holds(struct keeper *keeper, mono_ms now)
 		if (changed[shard])
 			restrict_one(keeper, reg, keeper->shards.at[shard].held, now);
 	}
+	if (any)
+		moves_settle(keeper, now);
 }
 
 /* What the database has not heard did not happen: whoever takes over repeats what
@@ -180,7 +194,7 @@ static void stand(struct keeper *keeper, mono_ms now)
 			revert_all(keeper, now);
 		}
 	}
-	shards->only_repeat = shards->standing != LEASE_GOOD ||
+	shards->only_repeat = shards->standing != LEASE_GOOD || shards->renamed ||
 			      !lease_wish_equal(&shards->wish, &shards->in_force);
 	if (shards->standing == LEASE_GOOD || shards->standing == LEASE_ALONE)
 		apply_holds(keeper, now);
@@ -442,10 +456,7 @@ static void own_one(struct keeper *keeper, struct reg *reg, const struct store_r
 	begin_change(keeper, reg);
 	reg->wanted = wanted;
 	reg->repeat = 1; /* what is wanted now comes when it is free to be said */
-	if (!wanted && moves_away(keeper, reg)) {
-		reg->linger = 1;
-		keeper->lingering++;
-	}
+	let_linger(keeper, reg);
 	if (!clean) /* what its last owner sent may be on its way yet */
 		reg->flags |= REG_UNSURE;
 	end_change(keeper, reg);
@@ -483,6 +494,7 @@ static void take(struct keeper *keeper, const struct fleet_news *news, const str
 		if (taken[shard])
 			own_one(keeper, reg, row, clean[shard], now);
 	}
+	moves_settle(keeper, now); /* what is where it is wanted, by its row, needs no other */
 	if (keeper->options.stands_in)
 		order_file(keeper);
 	shards_count(keeper);
@@ -556,9 +568,22 @@ void keeper_news(struct keeper *keeper, const struct fleet_news *news, mono_ms n
 
 void keeper_wish(struct keeper *keeper, const struct lease_wish *wish, mono_ms now)
 {
-	if (!keeper->shards.on)
+	struct shards *shards = &keeper->shards;
+
+	if (!shards->on)
 		return;
-	keeper->shards.wish = *wish;
+	/* It may be in force already, and what is wanted yet is what an older one said. */
+	shards->renamed |= shards->named && !lease_wish_equal(&shards->wish, wish);
+	shards->named = true;
+	shards->wish = *wish;
+	stand(keeper, now);
+}
+
+void shards_want(struct keeper *keeper, mono_ms now)
+{
+	if (!keeper->shards.renamed)
+		return;
+	keeper->shards.renamed = false;
 	stand(keeper, now);
 }
 
@@ -576,7 +601,10 @@ void keeper_fleet(const struct keeper *keeper, struct registrar_fleet *ret_fleet
 
 void shards_adopt(const struct keeper *keeper, struct reg *reg, mono_ms now)
 {
-	if (!shards_mine(keeper, reg) && !reg->told)
+	const struct shard *shard = &keeper->shards.at[lease_shard_of(reg->number)];
+
+	/* Of one that leaves it waits: it may be taken back. */
+	if (keeper->shards.on && !shard->mine && !reg->told)
 		reg_disown(reg);
 	else if (keeper->shards.on && keeper->shards.only_repeat)
 		reg_repeat(reg, true, now);

@@ -29,6 +29,7 @@ struct shards {
 	bool on;
 	mono_ms lease_ms, alone_ms;
 	struct lease_wish wish, in_force; /* the keeper's numbers, the fleet's */
+	bool named, renamed;              /* renamed: and these numbers are still to come */
 	bool out, leaving_all;
 	bool only_repeat; /* for all shards */
 	bool applied;     /* only_repeat, as of the records */
@@ -56,7 +57,8 @@ struct shards {
 };
 
 void keeper_news(struct keeper *keeper, const struct fleet_news *news, mono_ms now);
-/* What the keeper's wanted set is called from now on; before keeper_want(). */
+/* What the keeper's wanted set is called from now on: before keeper_want(), and after
+ * keeper_create(). */
 void keeper_wish(struct keeper *keeper, const struct lease_wish *wish, mono_ms now);
 /* Standing, shards owned and held; any thread. */
 void keeper_fleet(const struct keeper *keeper, struct registrar_fleet *ret_fleet);
@@ -70,6 +72,8 @@ void keeper_leave(struct keeper *keeper, mono_ms now);
 
 /* Whether requests for it may go out at all. */
 bool shards_mine(const struct keeper *keeper, const struct reg *reg);
+/* The wanted set is the one that was named. */
+void shards_want(struct keeper *keeper, mono_ms now);
 /* A record that is wanted from now on, or not any more. Under the lock. */
 void shards_adopt(const struct keeper *keeper, struct reg *reg, mono_ms now);
 void shards_sent(struct keeper *keeper, const struct reg *reg);

@@ -283,6 +283,7 @@ int keeper_want(struct keeper *keeper, const struct wanted *wanted, mono_ms now)
 			   ids, now);
 	}
 	moves_settle(keeper, now);
+	shards_want(keeper, now);
 	shards_count(keeper);
 	return 0;
 }

@@ -563,6 +563,29 @@ static void a_new_number_that_waits_is_not_asked_for_by_a_configuration_out_of_f
 	assert_int_equal(core.route_type, ROUTE_TYPE_FORK);
 }
 
+/* Another node has put it in force and registered by it. What ours of before says of that
+ * counts at no moment. */
+static void a_configuration_that_was_in_force_before_it_came_withdraws_nothing(void **state)
+{
+	const struct lease_wish next = { .version = 5, .digest = 55 };
+	const struct reg_params told = { (char *)"sips:tas.example.com", (char *)"00", (char *)"",
+					 ROUTE_TYPE_LOOP };
+	unsigned total;
+
+	(void)state;
+	rewant(keeper, 3, COUNT - 2, ROUTE_TYPE_LOOP);
+	hear(FLEET_JOINED);
+	renew_with(&next, false, false);
+	take_all(&told, COUNT, 3600, true, 0);
+	pass(keeper, 1000);
+	total = core.total;
+	keeper_wish(keeper, &next, clock_now());
+	rewant(keeper, 1, COUNT, ROUTE_TYPE_LOOP);
+	pass(keeper, 1000);
+	assert_int_equal(core.total, total);
+	assert_int_equal(in_state(keeper, REG_ACTIVE), COUNT);
+}
+
 static void a_hold_delays_no_new_number_of_a_configuration_that_comes_into_force(void **state)
 {
 	const struct lease_wish next = { .version = 5, .digest = 55 };
@@ -746,6 +769,24 @@ static void nothing_is_let_go_while_the_database_is_away(void **state)
 	live_alone(5 * 60000);
 	assert_int_equal(core.lapses, 0);
 	assert_int_equal(in_state(keeper, REG_ELSEWHERE), 0);
+}
+
+static void a_number_that_comes_while_its_shard_leaves_is_ours_if_that_is_taken_back(void **state)
+{
+	(void)state;
+	set_up_all_active();
+	live(70000);
+	atomic_store(&fleet->reaches, false);
+	renew_with(&wish, true, false);
+	rewant(keeper, 1, COUNT + 1, ROUTE_TYPE_LOOP);
+	live_alone(60000);
+	assert_int_equal(in_state(keeper, REG_ELSEWHERE), 0);
+	assert_int_equal(in_state(keeper, REG_ACTIVE), COUNT);
+
+	atomic_store(&fleet->reaches, true);
+	live(30000);
+	assert_int_equal(in_state(keeper, REG_ACTIVE), COUNT + 1);
+	assert_int_equal(core.deletes[1], 0);
 }
 
 static void who_stops_lets_go_even_so(void **state)
@@ -987,6 +1028,7 @@ int main(void)
 		SHARDS(a_configuration_that_is_not_in_force_changes_nothing),
 		SHARDS(a_new_number_that_waits_is_not_asked_for_by_a_configuration_out_of_force),
 		SHARDS(a_hold_delays_no_new_number_of_a_configuration_that_comes_into_force),
+		SHARDS(a_configuration_that_was_in_force_before_it_came_withdraws_nothing),
 		SHARDS(a_shard_is_given_once_its_answers_are_in_and_its_rows_written),
 		SHARDS(what_was_not_written_is_not_given),
 		SHARDS(the_rest_of_a_hold_is_handed_on),
@@ -996,6 +1038,7 @@ int main(void)
 		SHARDS(a_shard_soon_given_on_is_as_unclean_as_it_came),
 		SHARDS(who_ends_a_hold_may_have_sent_something),
 		SHARDS(nothing_is_let_go_while_the_database_is_away),
+		SHARDS(a_number_that_comes_while_its_shard_leaves_is_ours_if_that_is_taken_back),
 		SHARDS(who_stops_lets_go_even_so),
 		SHARDS(who_was_put_out_says_nothing_and_says_when_it_has_forgotten),
 		SHARDS(who_hears_nothing_from_the_core_leaves_while_others_serve),
