@@ -39,7 +39,9 @@ static void answer_with(struct request *request, uint32_t index, enum upsert_ver
 			const char *text, mono_ms after)
 {
 	request->answer.verdict = verdict;
-	snprintf(request->answer.text, sizeof(request->answer.text), "%s", text);
+	request->answer.text[0] = '\0';
+	if (*text)
+		snprintf(request->answer.text, sizeof(request->answer.text), "%s", text);
 	request->answered = true;
 	world_event(after, EVENT_ANSWER, index);
 }
@@ -77,14 +79,14 @@ int upsert_send(struct upsert_call *call, struct api_client *client, uint64_t nu
 		const struct reg_params *params, const struct api_call_options *options)
 {
 	unsigned core;
-	struct node *node = world.comings ? wires_node(client) : daemon_of(client, &core);
+	struct node *node = world.links ? wires_node(client) : daemon_of(client, &core);
 	struct number *to;
 	struct request *request;
 	uint32_t index;
 
 	if (!take_effect(node))
 		return -ESHUTDOWN;
-	if (world.comings)
+	if (world.links)
 		core = reload_core(node, client, options->token);
 	to = place_of(number, core);
 	request = new_request(&index);
@@ -119,7 +121,7 @@ static const struct account *account_of(const struct request *request)
 {
 	unsigned core = core_of(&world.numbers[request->number]);
 
-	return &world.accounts[core / SPOTS * 2 + core % 2];
+	return &world.accounts[core / world.spots * 2 + core % world.spots % 2];
 }
 
 static enum upsert_verdict take_in(const struct request *request, struct number *number,
@@ -127,7 +129,7 @@ static enum upsert_verdict take_in(const struct request *request, struct number 
 {
 	*ret_text = "";
 	if (request->token < world.token_valid_from ||
-	    (world.comings && request->token < account_of(request)->token_from)) {
+	    (world.links && request->token < account_of(request)->token_from)) {
 		*ret_text = "UNAUTHENTICATED: token";
 		return UPSERT_UNAUTHENTICATED;
 	}
@@ -145,6 +147,8 @@ static enum upsert_verdict take_in(const struct request *request, struct number 
 	}
 	if (number->held && number->held_until <= clock_now())
 		judge_lapse(number);
+	if (number->held != (request->kind == UPSERT ? request->asked : 0))
+		judge_touched(number);
 	number->held = request->kind == UPSERT ? request->asked : 0;
 	number->held_until = clock_now() + (mono_ms)world.weather.ttl_s * SECOND;
 	number->untold = !request->call && world.weather.ttl_s < number->held_ttl_s;
@@ -195,8 +199,9 @@ void core_answer(uint32_t index)
 		world.numbers[request->number].in_flight--;
 		if (request->kind == UPSERT && request->answer.verdict == UPSERT_OK) {
 			world.numbers[request->number].confirmed = true;
+			world.numbers[request->number].arrived = true;
 			world.numbers[request->number].perhaps = false;
-			if (world.comings)
+			if (world.links)
 				reload_confirmed(&world.numbers[request->number]);
 		}
 		say("%s answer for %u: %s", request->node->name, request->number,
@@ -206,8 +211,14 @@ void core_answer(uint32_t index)
 	}
 	if (clock_now() - request->sent >= 3 * DEADLINE)
 		request->used = false;
-	else
+	else if (!request->closing)
 		world_event(request->sent + 3 * DEADLINE - clock_now(), EVENT_ANSWER, index);
+	request->closing = true;
+}
+
+bool core_is_awaited(uint32_t index)
+{
+	return world.requests[index].used && world.requests[index].call;
 }
 
 void core_drop_calls(const struct node *node, unsigned tenant, unsigned target)
@@ -219,7 +230,7 @@ void core_drop_calls(const struct node *node, unsigned tenant, unsigned target)
 		if (!request->used || !request->call || request->answered || request->node != node)
 			continue;
 		core = core_of(&world.numbers[request->number]);
-		if (core / SPOTS == tenant && core % SPOTS / 2 == target)
+		if (core / world.spots == tenant && core % world.spots / 2 == target)
 			answer_with(request, (uint32_t)i, UPSERT_FAILED, "CANCELLED", 0);
 	}
 }

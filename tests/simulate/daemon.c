@@ -14,9 +14,12 @@ static terms wanted_by(const struct node *node, size_t number)
 
 struct wanted *daemon_wanted(const struct node *node)
 {
-	struct wanted *wanted = calloc(1, sizeof(*wanted));
+	struct wanted *wanted;
 	char uri[32];
 
+	if (world.links)
+		return reload_wanted(&node->plan);
+	wanted = calloc(1, sizeof(*wanted));
 	snprintf(uri, sizeof(uri), "sips:v%u.example", node->wanted ? node->domain : world.version);
 	if (!wanted)
 		abort();
@@ -86,10 +89,12 @@ void daemon_want(struct number *number, terms wanted)
 		number->perhaps |= number->confirmed && number->held == wanted;
 		number->confirmed = false;
 	}
+	number->arrived = (number->wanted && number->arrived) || number->held == wanted;
 	if (!number->wanted && number->held != wanted)
 		number->confirmed = false; /* as it is wanted now */
 	if (world.comings && number->wanted && (number->confirmed || number->perhaps))
 		reload_leave_open(number);
+	judge_touched(number);
 	number->leaving = number->open = false;
 	number->wanted = wanted;
 	number->wanted_since = clock_now();
@@ -100,6 +105,8 @@ void daemon_configure(struct node *node)
 {
 	struct wanted *wanted = daemon_wanted(node);
 
+	if (world.links)
+		reload_map(node, wanted);
 	if (node->keeper && !node->frozen && keeper_want(node->keeper, wanted, clock_now()))
 		abort();
 	wanted_destroy(wanted);
@@ -196,6 +203,7 @@ void daemon_health(struct node *node)
 		world.numbers[i].leaving |= node->sick;
 		world.numbers[i].wanted_since = clock_now();
 		world.numbers[i].wrong_since = 0;
+		judge_touched(&world.numbers[i]);
 	}
 	daemon_judge(node);
 	if (node->sick)
@@ -240,6 +248,8 @@ void daemon_start(struct node *node)
 		options.postgres = member_config(node);
 		options.seed += (uint64_t)(node - world.nodes);
 	}
+	if (world.links)
+		reload_connect(node, &options);
 	wanted = daemon_wanted(node);
 	if (keeper_create(&node->keeper, &options, wanted, clock_now()))
 		abort();
@@ -247,7 +257,10 @@ void daemon_start(struct node *node)
 	if (world.is_fleet)
 		member_start(node);
 	daemon_judge(node);
-	fetch_token(node, between(50, 500));
+	if (!world.links)
+		fetch_token(node, between(50, 500));
+	else if (links_fetch(&node->links))
+		abort();
 }
 
 void daemon_end(struct node *node)
@@ -258,7 +271,7 @@ void daemon_end(struct node *node)
 	keeper_deafen(node->keeper);
 	core_drop_daemon(node);
 	node->keeper = keeper_destroy(node->keeper);
-	if (world.comings)
+	if (world.links)
 		reload_destroy(node);
 	if (world.is_fleet)
 		member_destroy(node);
@@ -290,11 +303,14 @@ mono_ms daemon_run(struct node *node)
 	if (world.is_fleet) {
 		next = member_run(node);
 	} else {
+		if (world.sleeps && clock_now() < node->registrar.wake)
+			return node->registrar.wake;
 		keeper_run(node->keeper, clock_now());
 		if (world.comings)
 			reload_run(node);
 		next = keeper_next(node->keeper, clock_now());
 		judge_turn(node, next);
+		node->registrar.wake = next;
 	}
 	if (node->frozen) {
 		daemon_kill(node, fault_down_time(node));

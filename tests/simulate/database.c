@@ -336,12 +336,13 @@ void database_load_rows(struct statement *st)
 	for (size_t i = 0; i < world.count; i++) {
 		const struct number *number = &world.numbers[i];
 
-		if (!number->stored || !st->named[lease_shard_of(FIRST_NUMBER + i)])
+		if (!number->stored || !st->named[lease_shard_of(phone_of(number))])
 			continue;
 		news->rows[news->row_count++] = (struct store_row){
-			.number = FIRST_NUMBER + i,
+			.number = phone_of(number),
 			.params = params_of(news, number->stored),
-			.tenant = "",
+			.tenant = core_of(number) ? tenant_name(core_of(number)) : "",
+			.core = number->stored_core,
 			.expires = (wall_ms)st->value + number->stored_until - wall(),
 			.ttl_s = number->stored_ttl_s,
 		};
@@ -380,6 +381,7 @@ void database_write_rows(struct statement *st)
 		if (number->stored != st->rows[i].told)
 			number->stored_version = db.in_force.version;
 		number->stored = st->rows[i].told;
+		number->stored_core = st->rows[i].core;
 		number->stored_ttl_s = st->rows[i].ttl_s;
 		number->stored_until = wall() + st->rows[i].left;
 	}
@@ -430,4 +432,11 @@ void database_forget(const char *name)
 size_t database_writers(void)
 {
 	return db.writer_count;
+}
+
+mono_ms database_row_left(const struct number *number)
+{
+	return number->stored && number->stored_ttl_s && number->stored_until > wall()
+		       ? number->stored_until - wall()
+		       : 0;
 }

@@ -12,6 +12,7 @@ struct row {
 	terms told; /* 0: forget it */
 	mono_ms left;
 	uint32_t ttl_s;
+	uint64_t core;
 };
 
 struct statement {

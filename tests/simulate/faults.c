@@ -193,14 +193,16 @@ static void cure_all(void)
 /* One of the cores; to who asks for none of them another one may be away. */
 static void one_is_away(uint32_t which)
 {
-	unsigned core = which ? which - 1 : below(TENANTS * 2) * 2;
+	unsigned core = which             ? which - 1
+			: world.spots > 1 ? below(TENANTS * 2) * 2
+					  : below(TENANTS);
 	bool away = !which && world.ways[core] == WAY_OPEN && clock_now() < world.calms;
 	mono_ms length = fault_length() * (1 + below(3));
 
 	if (which || away) {
-		world.ways[core] = world.ways[core + 1] = !away            ? WAY_OPEN
-							  : chance() < 0.5 ? WAY_REFUSED
-									   : WAY_SILENT;
+		world.ways[core] = !away ? WAY_OPEN : chance() < 0.5 ? WAY_REFUSED : WAY_SILENT;
+		if (world.spots > 1)
+			world.ways[core + 1] = world.ways[core];
 		say("core %u is %s", core, away ? "away" : "back");
 	}
 	if (away)
@@ -215,8 +217,10 @@ void fault_away(uint32_t which)
 	bool away = world.ways[1] == WAY_OPEN && clock_now() < world.calms;
 	mono_ms length;
 
-	if (world.comings) {
+	if (world.links) {
 		one_is_away(which);
+		if (world.is_fleet)
+			fleet_judge_state();
 		return;
 	}
 	length = between(SECOND, 3 * (mono_ms)world.weather.ttl_s * SECOND);

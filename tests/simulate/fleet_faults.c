@@ -161,12 +161,8 @@ void fleet_fault_end(uint32_t index)
 
 /* ---- what happens in a moment ---- */
 
-static void configure(void)
+static void change_numbers(unsigned from, unsigned many)
 {
-	unsigned from = below((unsigned)world.count), many = 1 + below((unsigned)world.count);
-	unsigned first = below(world.node_count);
-
-	world.store_version++;
 	if (chance() < 0.2)
 		world.version++;
 	for (unsigned i = 0; i < world.count; i++) {
@@ -177,12 +173,34 @@ static void configure(void)
 			type = below(3) * 2; /* none, fork, loop_mo */
 		daemon_want(number, type ? world.version * 8 + type : 0);
 	}
+}
+
+static void configure(void)
+{
+	unsigned from = below((unsigned)world.count), many = 1 + below((unsigned)world.count);
+	unsigned first = below(world.node_count);
+
+	world.store_version++;
+	if (world.links)
+		fleet_reload_draw();
+	else
+		change_numbers(from, many);
 	/* What is told of it is in a row a moment later. */
 	if (chance() < 0.5)
 		beside(DATABASE_REFUSES, FIRST_OF_MOMENT, 2 * SECOND);
 	for (unsigned i = 0; i < world.node_count; i++)
 		world_event(i == first ? 0 : between(0, chance() < 0.8 ? MINUTE : 10 * MINUTE),
 			    EVENT_RELOAD, i);
+}
+
+void fleet_fault_configure(void)
+{
+	if (clock_now() >= world.calms)
+		return;
+	say("another configuration");
+	configure();
+	world_event(between(0, chance() < 0.3 ? 20 * SECOND : 8 * world.fault_every), EVENT_PLAN,
+		    0);
 }
 
 /* One at a time; somebody knows, now and then. */

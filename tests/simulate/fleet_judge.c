@@ -47,9 +47,7 @@ static mono_ms time_to_rest(void)
 
 static uint64_t epoch_of(const struct node *node, const struct number *number)
 {
-	uint64_t packed = FIRST_NUMBER + (uint64_t)(number - world.numbers);
-
-	return node->keeper->shards.at[lease_shard_of(packed)].epoch;
+	return node->keeper->shards.at[lease_shard_of(phone_of(number))].epoch;
 }
 
 void fleet_judge_sent(struct node *node, struct number *number, enum upsert_kind kind, terms asked)
@@ -70,6 +68,10 @@ void fleet_judge_sent(struct node *node, struct number *number, enum upsert_kind
 		fail("%s with version %lld says %u of number %zu, which version %lld made %u",
 		     node->name, (long long)node->version, says, index,
 		     (long long)number->stored_version, number->stored);
+	if (says && !number->stored)
+		fail("%s registers number %zu, of which nothing is written", node->name, index);
+	if (world.links)
+		fleet_reload_judge_sent(node, number, kind);
 	if (!says && node->wanted[index])
 		fail("%s deletes number %zu though it wants it", node->name, index);
 }
@@ -83,7 +85,7 @@ void fleet_judge_given(const char *name, unsigned shard)
 		const struct request *request = &world.requests[i];
 
 		if (request->used && request->call && !strcmp(request->node->name, name) &&
-		    lease_shard_of(FIRST_NUMBER + request->number) == shard)
+		    lease_shard_of(phone_of(&world.numbers[request->number])) == shard)
 			fail("%s gives shard %u while a request for number %u is on its way", name,
 			     shard, request->number);
 	}
@@ -150,10 +152,23 @@ static bool is_fit(struct node *node)
 	       (reaches || clock_now() - node->database_lost < ALONE);
 }
 
-/* Once it knows that the database is away it lets go of nothing that nobody can take. */
-static bool is_kept(unsigned shard, const bool fit[NODES])
+/* To the core that the number is at, as far as it may be asked for its tenant. */
+static bool has_way(const struct node *node, const struct number *number)
 {
+	return world.ways[core_of(number)] == WAY_OPEN && reload_link(node, core_of(number));
+}
+
+/* Once it knows that the database is away it lets go of nothing that nobody can take. */
+static bool is_kept(const struct number *number, const bool fit[NODES])
+{
+	unsigned shard = lease_shard_of(phone_of(number));
 	const struct node *owner = owner_of(shard);
+
+	if (owner && world.links && !has_way(owner, number))
+		return false;
+	/* Nor of what it did not know when it took the shard, and does not want since. */
+	if (owner && !number->wanted && owner->keeper->shards.at[shard].strangers)
+		return false;
 
 	return owner && fit[owner - world.nodes] && owner->had[shard] &&
 	       owner->had_as == database_owner(shard);
@@ -191,20 +206,35 @@ void fleet_judge_state(void)
 	bool all = !weather && database, any = false, fit[NODES] = { false };
 
 	note_hands();
+	for (unsigned core = 0; world.links && core < world.tenants; core++) {
+		calm_note(&world.cores[core], world.ways[core] != WAY_OPEN);
+		all = all && world.ways[core] == WAY_OPEN;
+	}
 	for (unsigned i = 0; i < world.node_count; i++) {
 		struct node *node = &world.nodes[i];
-		bool well = is_well(node) && node->version == world.store_version;
+		bool current = node->version == world.store_version;
+		bool well = is_well(node) && current;
 
 		fit[i] = is_fit(node);
 		any |= well;
 		all = all && (well || is_gone(node));
-		calm_note(&node->well, weather || !database || !is_well(node));
+		/* Of an older one's tenants it may not have heard. */
+		calm_note(&node->well,
+			  weather || !database || !is_well(node) || (world.links && !current));
 	}
 	calm_note(&world.all_well, !all || !any);
 	calm_note(&world.lossless,
 		  world.weather.lose_request + world.weather.lose_answer + world.weather.late > 0);
 	for (size_t i = 0; i < world.count; i++)
-		calm_note(&world.kept[i], !is_kept(lease_shard_of(FIRST_NUMBER + i), fit));
+		calm_note(&world.kept[i], !is_kept(&world.numbers[i], fit));
+}
+
+/* Whoever takes it reaches its core: which was there all the time, of a tenant that each
+ * current node has. */
+static bool all_know(const struct number *number, mono_ms from, mono_ms to)
+{
+	return number->wanted && number->wanted_since < from &&
+	       calm_longest(&world.cores[core_of(number)], from, to) == to - from;
 }
 
 /* Time enough for a number that lapsed not to: who had it could keep it, or somebody all
@@ -213,6 +243,8 @@ mono_ms fleet_judge_calm(const struct number *number, mono_ms from, mono_ms to)
 {
 	mono_ms longest = calm_longest(&world.kept[number - world.numbers], from, to);
 
+	if (world.links && !all_know(number, from - HANDOVER, to))
+		return longest;
 	for (unsigned i = 0; i < world.node_count; i++) {
 		mono_ms calm = calm_longest(&world.nodes[i].well, from - HANDOVER, to) - HANDOVER;
 
@@ -296,6 +328,13 @@ static void judge_rest(void)
 		fail("one node has %u shards, another %u", most, least);
 	if (database_writers() > world.node_count + WRITERS_LATE)
 		fail("the database has %zu writers", database_writers());
+}
+
+bool fleet_judge_left(const struct number *number)
+{
+	const struct node *owner = owner_of(lease_shard_of(phone_of(number)));
+
+	return world.links && !number->wanted && owner && !reload_link(owner, core_of(number));
 }
 
 void fleet_judge_check(void)

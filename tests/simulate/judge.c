@@ -91,7 +91,7 @@ void judge_sent(struct node *node, struct number *number, enum upsert_kind kind,
 		number->leaving = false;
 	if (kind == UPSERT && world.comings && !number->wanted && !daemon_may_linger(number))
 		fail("number %td is registered where it is not wanted", number - world.numbers);
-	if (kind == UPSERT_DELETE && daemon_lingers(number))
+	if (kind == UPSERT_DELETE && !world.is_fleet && daemon_lingers(number))
 		fail("number %td is deleted before the other core has confirmed it",
 		     number - world.numbers);
 	if (kind == UPSERT_DELETE)
@@ -234,7 +234,8 @@ static void judge_number(struct number *number)
 
 	if (number->held && number->held_until <= now)
 		judge_lapse(number);
-	if (number->held == daemon_wish(number) || daemon_may_linger(number) || number->abandoned) {
+	if (number->held == daemon_wish(number) || daemon_may_linger(number) || number->abandoned ||
+	    (world.is_fleet && fleet_judge_left(number))) {
 		number->wrong_since = 0;
 		return;
 	}
@@ -247,6 +248,31 @@ static void judge_number(struct number *number)
 		return;
 	fail("number %td is wanted as %u, held as %u for %lld s", number - world.numbers,
 	     daemon_wish(number), number->held, (long long)((now - since) / SECOND));
+}
+
+/* While what is held is what is wanted, nothing can be wrong until it lapses. */
+static mono_ms quiet_until(const struct number *number)
+{
+	if (number->held != daemon_wish(number))
+		return 0;
+	return number->held ? number->held_until : INT64_MAX;
+}
+
+void judge_touched(const struct number *number)
+{
+	if (world.quiet)
+		world.quiet[number - world.numbers] = 0;
+}
+
+static void judge_numbers(void)
+{
+	for (size_t i = 0; i < world.count; i++) {
+		if (world.quiet && world.quiet[i] > clock_now())
+			continue;
+		judge_number(&world.numbers[i]);
+		if (world.quiet)
+			world.quiet[i] = quiet_until(&world.numbers[i]);
+	}
 }
 
 static void judge_counts(const struct node *node)
@@ -268,8 +294,7 @@ void judge_check(void)
 	world.checks++;
 	if (world.comings)
 		reload_judge();
-	for (size_t i = 0; i < world.count; i++)
-		judge_number(&world.numbers[i]);
+	judge_numbers();
 	if (world.is_fleet)
 		fleet_judge_check();
 	for (unsigned i = 0; i < world.node_count; i++)

@@ -366,6 +366,17 @@ static int64_t next_int(const char **list)
 	return value;
 }
 
+/* Of the tenant that the next item names, which is quoted. */
+static size_t next_places(const char **list)
+{
+	char name[16] = "";
+	const char *end = strchr(*list + 1, '"');
+
+	memcpy(name, *list + 1, (size_t)(end - *list - 1));
+	*list = end + 1 + (end[1] == ',');
+	return daemon_tenant(name) * phones();
+}
+
 static const char *items(const char *array)
 {
 	return array + 1; /* { */
@@ -373,14 +384,15 @@ static const char *items(const char *array)
 
 /* As it stands in write_rows of store_postgres.c: shards, epochs, session, token,
  * version, digest; shard, number, URI, prefixes, type, time left, TTL and tenant of each
- * row to put; shard, number and tenant of those to forget. There is one tenant. */
+ * row to put; shard, number and tenant of those to forget; core of each row to put. */
 static void read_write(struct statement *st, const char *const *params)
 {
 	const char *shards = items(params[0]), *epochs = items(params[1]);
 	const char *numbers = items(params[7]), *uris = items(params[8]),
 		   *types = items(params[11]);
 	const char *left = items(params[12]), *ttls = items(params[13]);
-	const char *gone = items(params[16]);
+	const char *tenants = items(params[14]), *cores = items(params[18]);
+	const char *gone = items(params[16]), *gone_tenants = items(params[17]);
 
 	st->rows = calloc(world.count + 1, sizeof(*st->rows));
 	if (!st->rows)
@@ -392,12 +404,15 @@ static void read_write(struct statement *st, const char *const *params)
 
 		uris = strstr(uris, "sips:v") + strlen("sips:v");
 		row->number = (unsigned)(next_int(&numbers) - FIRST_NUMBER);
+		row->number += (unsigned)next_places(&tenants);
+		row->core = (uint64_t)next_int(&cores);
 		row->told = (terms)strtoul(uris, NULL, 10) * 8 + (terms)next_int(&types);
 		row->left = next_int(&left);
 		row->ttl_s = (uint32_t)next_int(&ttls);
 	}
 	while (*gone != '}' && *gone)
-		st->rows[st->row_count++].number = (unsigned)(next_int(&gone) - FIRST_NUMBER);
+		st->rows[st->row_count++].number = (unsigned)(next_int(&gone) - FIRST_NUMBER) +
+						   (unsigned)next_places(&gone_tenants);
 	st->token = strtoll(params[3], NULL, 10);
 	st->ahead = params[4] != NULL;
 	if (st->ahead)

@@ -70,11 +70,30 @@ static void take_news(struct node *node)
 	node->inbox_count = 0;
 }
 
+/* What its configuration says now. */
+static void read_file(struct node *node)
+{
+	node->version = world.store_version;
+	node->domain = world.version;
+	node->plan = world.plan;
+	for (size_t i = 0; i < world.count; i++)
+		node->wanted[i] = world.numbers[i].wanted;
+	say("%s reads version %lld", node->name, (long long)node->version);
+}
+
 static void reload(struct node *node)
 {
-	struct lease_wish wish = wish_of(node);
+	struct lease_wish wish;
+
+	if (world.links)
+		read_file(node);
+	if (world.links && clock_now() < world.calms && chance() < 0.1) /* it may die over it */
+		node->kill_after = (int)below(12);
+	wish = wish_of(node);
 
 	node->reload = false;
+	if (world.links)
+		links_take(&node->links, reload_cores(&node->plan), node->keeper, clock_now());
 	keeper_wish(node->keeper, &wish, clock_now());
 	daemon_configure(node);
 	fleet_wish(node->fleet, &wish);
@@ -94,6 +113,10 @@ static void registrar_turn(void *arg)
 		keeper_stop(node->keeper, false, clock_now());
 	}
 	keeper_run(node->keeper, clock_now());
+	if (world.links) {
+		links_run(&node->links, node->keeper, clock_now());
+		fleet_reload_look(node);
+	}
 	if (node->stopping && (keeper_idle(node->keeper) || clock_now() >= node->stop_by)) {
 		fleet_end(node->fleet);
 		node->ended = true;
@@ -178,11 +201,8 @@ void member_reload(struct node *node)
 {
 	if (!node->wanted)
 		return;
-	node->version = world.store_version;
-	node->domain = world.version;
-	for (size_t i = 0; i < world.count; i++)
-		node->wanted[i] = world.numbers[i].wanted;
-	say("%s reads version %lld", node->name, (long long)node->version);
+	if (!world.links || !node->keeper)
+		read_file(node); /* else in its own time: its tenants are those it has links to */
 	node->reload = node->keeper != NULL;
 	wake(&node->registrar);
 	fleet_judge_state();
@@ -220,12 +240,13 @@ static void make_thread(struct thread *thread, void (*turn)(void *arg), struct n
 
 void member_create(struct node *node)
 {
-	struct fleet_options options = { .config = member_config(node),
-					 .wish = wish_of(node),
-					 .news = on_news,
-					 .look = on_look,
-					 .arg = node };
+	struct fleet_options options = {
+		.config = member_config(node), .news = on_news, .look = on_look, .arg = node
+	};
 
+	if (world.links && node->reload)
+		read_file(node);
+	options.wish = wish_of(node);
 	node->stopping = node->ended = node->reload = node->notified = false;
 	node->stop_by = 0;
 	if (fleet_create(&node->fleet, &options))
@@ -243,6 +264,8 @@ void member_start(struct node *node)
 	node->database_lost = node->database_back = 0;
 	memset(node->had, 0, sizeof(node->had));
 	calm_note(&world.all_well, true); /* it has to find its place */
+	for (unsigned tenant = 0; world.links && tenant < world.tenants; tenant++)
+		node->linked[tenant] = reload_link(node, tenant) != NULL;
 	make_thread(&node->registrar, registrar_turn, node);
 	make_thread(&node->beater, beater_turn, node);
 	fleet_judge_state();

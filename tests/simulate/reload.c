@@ -80,7 +80,7 @@ static void remove_tenant(unsigned tenant)
 		if (!all && chance() < 0.5)
 			world.plan.numbers[i].type = ROUTE_TYPE_NONE;
 	}
-	if (chance() < 0.15) /* so are its rights */
+	if (!world.is_fleet && chance() < 0.15) /* so are its rights */
 		world_event(between(0, MINUTE), EVENT_REVOKE, account_of(tenant, plan));
 }
 
@@ -91,9 +91,9 @@ static void add_tenant(unsigned tenant)
 	if (plan->there)
 		return;
 	plan->there = true;
-	if (chance() < 0.3)
+	if (world.spots > 1 && chance() < 0.3)
 		plan->target = below(2);
-	if (chance() < 0.3)
+	if (world.spots > 1 && chance() < 0.3)
 		plan->account = below(2);
 	new_secret(tenant);
 	move_numbers();
@@ -103,7 +103,7 @@ static void change_tenant(unsigned tenant)
 {
 	struct tenant_plan *plan = &world.plan.tenants[tenant];
 
-	switch (below(4)) {
+	switch (world.spots > 1 ? below(4) : 2 + below(2)) {
 	case 0:
 		plan->target = !plan->target;
 		break;
@@ -113,7 +113,7 @@ static void change_tenant(unsigned tenant)
 		break;
 	case 2:
 		new_secret(tenant);
-		if (chance() < 0.5)
+		if (!world.is_fleet && chance() < 0.5)
 			world_event(between(0, MINUTE), EVENT_REVOKE, account_of(tenant, plan));
 		break;
 	case 3:
@@ -122,7 +122,7 @@ static void change_tenant(unsigned tenant)
 	}
 }
 
-static void change_plan(void)
+static void change_one(void)
 {
 	unsigned tenant = below(TENANTS);
 
@@ -147,14 +147,19 @@ static void change_plan(void)
 	}
 }
 
+void reload_change(void)
+{
+	for (unsigned i = 1 + below(4); i > 0; i--)
+		change_one();
+}
+
 void reload_draw(bool soon)
 {
 	struct node *node = &world.nodes[0];
 
 	if (clock_now() >= world.calms)
 		return;
-	for (unsigned i = 1 + below(4); i > 0; i--)
-		change_plan();
+	reload_change();
 	say("another configuration");
 	if (node->keeper && chance() < 0.15) /* it may die over it */
 		node->kill_after = (int)below(12);
@@ -175,9 +180,9 @@ void reload_revoke(uint32_t index)
 
 void reload_begin(void)
 {
-	world.comings = true;
-	world.tenants = TENANTS;
-	world.spots = SPOTS;
+	world.links = true;
+	world.comings = !world.is_fleet;
+	world_cores(TENANTS, world.is_fleet ? 1 : SPOTS);
 	for (unsigned i = 0; i < CORES; i++)
 		world.cores[i].since = clock_now();
 	for (unsigned i = 0; i < TENANTS; i++) {
@@ -206,7 +211,7 @@ static char *digits(struct registrar_cores *cores, unsigned a, unsigned b)
 	return arena_dup(&cores->arena, text, (size_t)length);
 }
 
-static struct registrar_cores *make_cores(const struct plan *plan)
+struct registrar_cores *reload_cores(const struct plan *plan)
 {
 	struct registrar_cores *cores = calloc(1, sizeof(*cores));
 
@@ -227,6 +232,7 @@ static struct registrar_cores *make_cores(const struct plan *plan)
 			.client_id = digits(cores, i, from->account),
 			.client_secret_file = digits(cores, from->secret, 0),
 			.deadline_ms = from->deadline_ms,
+			.max_rate = world.max_rate,
 		};
 	}
 	if (cores->arena.failed)
@@ -235,7 +241,7 @@ static struct registrar_cores *make_cores(const struct plan *plan)
 }
 
 /* Tenants by their places in the configuration. */
-static struct wanted *make_wanted(const struct plan *plan)
+struct wanted *reload_wanted(const struct plan *plan)
 {
 	struct wanted *wanted = calloc(1, sizeof(*wanted));
 	uint8_t places[TENANTS] = { 0 }, count = 0;
@@ -268,7 +274,7 @@ static struct wanted *make_wanted(const struct plan *plan)
 
 /* ---- what is to be held where ---- */
 
-static const struct link *link_of(const struct node *node, unsigned tenant)
+const struct link *reload_link(const struct node *node, unsigned tenant)
 {
 	for (size_t i = 0; i < node->links.count; i++)
 		if (node->links.list[i].name && !strcmp(node->links.list[i].name, names[tenant]))
@@ -328,7 +334,7 @@ static void serve(struct node *node, unsigned tenant, unsigned core)
 
 static void look(struct node *node, unsigned tenant)
 {
-	const struct link *link = link_of(node, tenant);
+	const struct link *link = reload_link(node, tenant);
 	struct served *served = &node->served[tenant];
 	unsigned ignored, core = NO_CORE;
 
@@ -392,12 +398,12 @@ void reload_moved(struct node *node)
  * that was that until a moment ago, of which the keeper may not have heard yet. */
 void reload_confirmed(const struct number *number)
 {
-	const struct served *served = &world.nodes[0].served[core_of(number) / SPOTS];
+	const struct served *served = &world.nodes[0].served[core_of(number) / world.spots];
 
-	if (served->core != core_of(number) && served->core != NO_CORE &&
+	if (world.comings && served->core != core_of(number) && served->core != NO_CORE &&
 	    place_of(phone_of(number), served->core)->wanted)
 		reload_leave_open(number);
-	for (unsigned core = 0; number->wanted && core < CORES; core++) {
+	for (unsigned core = 0; number->wanted && core < world.tenants * world.spots; core++) {
 		struct number *other = place_of(phone_of(number), core);
 
 		other->leaving |= !other->wanted;
@@ -406,22 +412,28 @@ void reload_confirmed(const struct number *number)
 
 /* ---- a daemon ---- */
 
+void reload_map(const struct node *node, struct wanted *wanted)
+{
+	uint8_t map[CONFIG_TENANTS];
+
+	links_map(&node->links, map);
+	wanted_map(wanted, map);
+}
+
 void reload_read(struct node *node)
 {
 	struct wanted *wanted;
-	uint8_t map[CONFIG_TENANTS];
 
 	if (!node->keeper || node->frozen)
 		return; /* it will when it starts */
 	say("%s reads it", node->name);
 	node->plan = world.plan;
-	links_take(&node->links, make_cores(&node->plan), node->keeper, clock_now());
+	links_take(&node->links, reload_cores(&node->plan), node->keeper, clock_now());
 	settle(node);
 	if (node->frozen)
 		return;
-	wanted = make_wanted(&node->plan);
-	links_map(&node->links, map);
-	wanted_map(wanted, map);
+	wanted = reload_wanted(&node->plan);
+	reload_map(node, wanted);
 	if (keeper_want(node->keeper, wanted, clock_now()))
 		abort();
 	wanted_destroy(wanted);
@@ -464,10 +476,20 @@ static void believe_rows(const struct node *node)
 		}
 }
 
+void reload_connect(struct node *node, struct keeper_options *options)
+{
+	node->links = (struct links){ .on_token = wires_on_token };
+	if (links_create(&node->links, reload_cores(&node->plan)))
+		abort();
+	options->token_refused = on_token_refused;
+	options->tenant_count = node->links.count;
+	for (size_t i = 0; i < node->links.count; i++)
+		options->tenants[i] = link_as_tenant(&node->links.list[i]);
+}
+
 void reload_start(struct node *node)
 {
 	struct keeper_options options = { .store = "disk",
-					  .token_refused = on_token_refused,
 					  .arg = node,
 					  .seed = world.seed ^ (uint64_t)clock_now() };
 	unsigned said = world.strangers_said;
@@ -475,17 +497,12 @@ void reload_start(struct node *node)
 	char boot[16];
 
 	node->plan = world.plan;
-	node->links = (struct links){ .on_token = wires_on_token };
-	if (links_create(&node->links, make_cores(&node->plan)))
-		abort();
-	options.tenant_count = node->links.count;
-	for (size_t i = 0; i < node->links.count; i++)
-		options.tenants[i] = link_as_tenant(&node->links.list[i]);
+	reload_connect(node, &options);
 	snprintf(boot, sizeof(boot), "%u", node->boot);
 	options.boot = boot;
 	settle(node);
 	believe_rows(node);
-	wanted = make_wanted(&node->plan);
+	wanted = reload_wanted(&node->plan);
 	if (keeper_create(&node->keeper, &options, wanted, clock_now()))
 		abort();
 	wanted_destroy(wanted);
@@ -507,7 +524,7 @@ void reload_destroy(struct node *node)
 
 unsigned reload_core(struct node *node, const struct api_client *client, const char *token)
 {
-	unsigned tenant, target = wires_target(client, &tenant), owner, account;
+	unsigned tenant, target = wires_target(client, &tenant), owner, account, core;
 	char *end;
 
 	(void)strtoul(token, &end, 10);
@@ -515,10 +532,11 @@ unsigned reload_core(struct node *node, const struct api_client *client, const c
 	account = (unsigned)strtoul(end + 1, NULL, 10);
 	if (owner != tenant)
 		fail("a token of %s is shown to the core of %s", names[owner], names[tenant]);
-	if (tenant * SPOTS + target * 2 + account != node->served[tenant].core)
+	core = tenant * world.spots + target * 2 + account;
+	if (world.comings && core != node->served[tenant].core)
 		fail("a token of account %u.%u is shown to target %u.%u", tenant, account, tenant,
 		     target);
-	return tenant * SPOTS + target * 2 + account;
+	return core;
 }
 
 /* Its tenant can get tokens, or has one. */
@@ -526,7 +544,7 @@ static bool has_rights(struct node *node, unsigned tenant)
 {
 	struct served *served = &node->served[tenant];
 	const struct account *account = &world.accounts[tenant * 2 + served->account];
-	const struct link *link = link_of(node, tenant);
+	const struct link *link = reload_link(node, tenant);
 	bool good = link && served->secret >= account->secret_from && !world.weather.tokens_down;
 	unsigned index = link ? (unsigned)(link - node->links.list) : 0;
 
@@ -568,6 +586,6 @@ void reload_judge_end(void)
 	const struct node *node = &world.nodes[0];
 
 	for (unsigned i = 0; i < TENANTS && node->keeper; i++)
-		if (!node->plan.tenants[i].there && link_of(node, i))
+		if (!node->plan.tenants[i].there && reload_link(node, i))
 			fail("%s has not gone", names[i]);
 }

@@ -7,6 +7,7 @@
  *   simulate --tenants ...                        the same for two tenants' cores
  *   simulate --reloads ...                        the same with tenants that come, change and
  *                                                 go
+ *   simulate --fleet-reloads ...                  the same for both
  *   simulate --orders ...                         the same with numbers that come and go by
  *                                                 orders, many of which a kill -9 follows
  *   simulate [...] --twice --seeds N              whether a seed is the same run each time
@@ -45,7 +46,8 @@ static void begin(uint64_t seed, size_t count, uint32_t ttl_s, mono_ms length, F
 	world.numbers = calloc(count, sizeof(*world.numbers));
 	if (!world.numbers)
 		abort();
-	world.version = world.node_count = world.tenants = world.spots = 1;
+	world.version = world.node_count = 1;
+	world_cores(1, 1);
 	world.nodes[0].boot = 1;
 	world.token_valid_from = 1;
 	world.calm.since = START;
@@ -70,7 +72,8 @@ static void end(void)
 	link_done();
 	free(world.numbers);
 	free(world.kept);
-	free(world.events);
+	free(world.quiet);
+	world_forget();
 	free(world.requests);
 }
 
@@ -97,7 +100,8 @@ static void handle(const struct event *event)
 		world_event(daemon_deaf_until(listener) - clock_now(), event->kind, event->index);
 		return;
 	}
-	if (listener)
+	if (listener &&
+	    (!world.sleeps || event->kind != EVENT_ANSWER || core_is_awaited(event->index)))
 		listener->registrar.wake = clock_now();
 	switch (event->kind) {
 	case EVENT_ARRIVE:
@@ -130,6 +134,10 @@ static void handle(const struct event *event)
 		fault_away(event->index);
 		break;
 	case EVENT_PLAN:
+		if (world.is_fleet) {
+			fleet_fault_configure();
+			break;
+		}
 		reload_draw(false);
 		if (clock_now() < world.calms)
 			world_event(between(0, chance() < 0.3 ? 5 * SECOND : 4 * world.fault_every),
@@ -186,10 +194,10 @@ static void run(void)
 
 	while (clock_now() < world.ends && !world.failure[0]) {
 		next = run_nodes();
-		if (world.events[0].at < next)
-			next = world.events[0].at;
+		if (world_due() < next)
+			next = world_due();
 		clock_fake_advance(next - clock_now());
-		while (world.events[0].at <= clock_now()) {
+		while (world_due() <= clock_now()) {
 			struct event event = world_next();
 
 			handle(&event);
@@ -258,7 +266,7 @@ static void run_tenants(uint64_t seed, FILE *timeline)
 	uint32_t ttl_s = reg_random(&draw) < 0.7 ? 600 : 1200;
 
 	begin(seed, 2 * count, ttl_s, 8 * ttl_s * SECOND, timeline);
-	world.tenants = 2;
+	world_cores(2, 1);
 	for (size_t i = 0; i < world.count; i++) /* each at one of them */
 		if (i / count != i % count % 2)
 			daemon_want(&world.numbers[i], 0);
@@ -322,26 +330,55 @@ static void start_fleet(void)
 		daemon_start(&world.nodes[i]);
 }
 
-/* Two or three nodes with a database. */
+/* Two or three nodes; draws what they are. */
+static void make_fleet(uint64_t *draw, uint32_t ttl_s)
+{
+	double shift;
+
+	world.is_fleet = true;
+	world.node_count = reg_random(draw) < 0.5 ? 2 : 3;
+	if (reg_random(draw) < 0.3)
+		world.max_rate = 2 + (unsigned)(10 * reg_random(draw));
+	world.lease_ms = 4000 + (mono_ms)(16000 * reg_random(draw));
+	shift = reg_random(draw); /* short ones pass within a fault more often */
+	world.alone_ms = (mono_ms)((0.1 + 2.0 * shift * shift) * ttl_s) * SECOND;
+	world.fault_every = (mono_ms)((0.02 + 0.3 * reg_random(draw)) * ttl_s * SECOND);
+	world.ends = world.calms + 2 * ttl_s * SECOND + HOUR / 3;
+}
+
+/* With a database. */
 static void run_fleet(uint64_t seed, FILE *timeline)
 {
 	uint64_t draw = seed;
 	size_t count = (size_t)(1 + 60 * reg_random(&draw));
 	uint32_t ttl_s = reg_random(&draw) < 0.7 ? 600 : 1200;
-	double shift;
+
 	begin(seed, count, ttl_s, 4 * ttl_s * SECOND, timeline);
-	world.is_fleet = true;
-	world.node_count = reg_random(&draw) < 0.5 ? 2 : 3;
-	if (reg_random(&draw) < 0.3)
-		world.max_rate = 2 + (unsigned)(10 * reg_random(&draw));
-	world.lease_ms = 4000 + (mono_ms)(16000 * reg_random(&draw));
-	shift = reg_random(&draw); /* short ones pass within a fault more often */
-	world.alone_ms = (mono_ms)((0.1 + 2.0 * shift * shift) * ttl_s) * SECOND;
-	world.fault_every = (mono_ms)((0.02 + 0.3 * reg_random(&draw)) * ttl_s * SECOND);
-	world.ends = world.calms + 2 * ttl_s * SECOND + HOUR / 3;
+	make_fleet(&draw, ttl_s);
 	start_fleet();
 	world_event(MINUTE + between(0, world.fault_every), EVENT_FAULT, 0);
 	run();
+	end();
+}
+
+/* The same, and tenants come and go. */
+static void run_fleet_reloads(uint64_t seed, FILE *timeline)
+{
+	uint64_t draw = seed;
+	size_t count = (size_t)(1 + 30 * reg_random(&draw));
+	uint32_t ttl_s = reg_random(&draw) < 0.7 ? 600 : 1200;
+
+	begin(seed, TENANTS * count, ttl_s, 5 * ttl_s * SECOND, timeline);
+	for (size_t i = 0; i < world.count; i++)
+		world.numbers[i] = (struct number){ 0 };
+	make_fleet(&draw, ttl_s);
+	fleet_reload_begin();
+	start_fleet();
+	world_event(MINUTE + between(0, world.fault_every), EVENT_FAULT, 0);
+	world_event(MINUTE + between(0, ttl_s * SECOND), EVENT_PLAN, 0);
+	world_event(between(0, 2 * ttl_s * SECOND), EVENT_AWAY, 0);
+	run();
+	fleet_reload_judge_end();
 	end();
 }
 
@@ -351,6 +388,8 @@ static const struct sort {
 } alone = { "", "", run_alone }, fleet = { "--fleet ", " of a fleet", run_fleet },
   tenants = { "--tenants ", " of two tenants", run_tenants },
   reloads = { "--reloads ", " of tenants that come and go", run_reloads },
+  fleet_reloads = { "--fleet-reloads ", " of a fleet whose tenants come and go",
+		    run_fleet_reloads },
   orders = { "--orders ", " with orders", run_orders };
 
 static bool run_seed(uint64_t seed, const struct sort *sort, FILE *timeline)
@@ -425,6 +464,10 @@ static bool run_file(struct tally *tally, const char *path)
 static int run_week(size_t count)
 {
 	begin(1, count, 3600, 0, NULL);
+	world.sleeps = true; /* elsewhere each event is a chance to turn */
+	world.quiet = calloc(count, sizeof(*world.quiet));
+	if (!world.quiet)
+		abort();
 	daemon_start(&world.nodes[0]);
 	world.ends = START + 7 * 24 * HOUR;
 	for (int day = 0; day < 7 && !world.failure[0]; day++) {
@@ -478,6 +521,7 @@ int main(int argc, char **argv)
 						 { "fleet", no_argument, NULL, 'l' },
 						 { "tenants", no_argument, NULL, 't' },
 						 { "reloads", no_argument, NULL, 'r' },
+						 { "fleet-reloads", no_argument, NULL, 'x' },
 						 { "orders", no_argument, NULL, 'o' },
 						 { "week", no_argument, NULL, 'w' },
 						 { "twice", no_argument, NULL, '2' },
@@ -511,6 +555,9 @@ int main(int argc, char **argv)
 			break;
 		case 'r':
 			sort = &reloads;
+			break;
+		case 'x':
+			sort = &fleet_reloads;
 			break;
 		case 'o':
 			sort = &orders;

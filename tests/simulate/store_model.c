@@ -7,14 +7,16 @@
 #include "registrar/store.h"
 #include "tests/simulate/world.h"
 
-/* As of the last checkpoint. */
-struct saved {
+/* What was written since the last checkpoint, as it was before. */
+static struct saved {
+	struct number *of;
 	terms stored;
 	uint32_t ttl_s;
 	uint64_t core;
 	wall_ms until;
-};
-static struct saved *saved;
+} * saved;
+static size_t saved_count, saved_room;
+static bool checkpoint; /* there has been one */
 
 /* Equal parameters have one address, as the door says. */
 static const struct reg_params *params_of(terms stored)
@@ -94,6 +96,20 @@ size_t store_batch(const struct store *store)
 	return store->ops ? store->ops->batch : SIZE_MAX;
 }
 
+static void save(struct number *number)
+{
+	if (!checkpoint)
+		return;
+	if (saved_count == saved_room) {
+		saved_room = saved_room ? saved_room * 2 : 256;
+		saved = reallocarray(saved, saved_room, sizeof(*saved));
+		if (!saved)
+			abort();
+	}
+	saved[saved_count++] = (struct saved){ number, number->stored, number->stored_ttl_s,
+					       number->stored_core, number->stored_until };
+}
+
 int store_write(struct store *store, const struct store_row *rows, size_t count,
 		enum store_purpose purpose, const char **ret_error)
 {
@@ -109,6 +125,7 @@ int store_write(struct store *store, const struct store_row *rows, size_t count,
 		struct number *number = row_of(rows[i].number, daemon_tenant(rows[i].tenant));
 		const struct reg_params *params = rows[i].params;
 
+		save(number);
 		number->stored = 0;
 		if (params)
 			number->stored =
@@ -123,23 +140,19 @@ int store_write(struct store *store, const struct store_row *rows, size_t count,
 
 void store_checkpoint(void)
 {
-	if (!saved)
-		saved = calloc(world.count, sizeof(*saved));
-	if (!saved)
-		abort();
-	for (size_t i = 0; i < world.count; i++)
-		saved[i] = (struct saved){ world.numbers[i].stored, world.numbers[i].stored_ttl_s,
-					   world.numbers[i].stored_core,
-					   world.numbers[i].stored_until };
+	saved_count = 0;
+	checkpoint = true;
 }
 
 void store_lose_power(void)
 {
-	for (size_t i = 0; saved && i < world.count; i++) {
-		world.numbers[i].stored = saved[i].stored;
-		world.numbers[i].stored_ttl_s = saved[i].ttl_s;
-		world.numbers[i].stored_core = saved[i].core;
-		world.numbers[i].stored_until = saved[i].until;
+	while (saved_count) {
+		const struct saved *was = &saved[--saved_count];
+
+		was->of->stored = was->stored;
+		was->of->stored_ttl_s = was->ttl_s;
+		was->of->stored_core = was->core;
+		was->of->stored_until = was->until;
 	}
 }
 
@@ -147,5 +160,7 @@ void store_done(void)
 {
 	free(saved);
 	saved = NULL;
+	saved_count = saved_room = 0;
+	checkpoint = false;
 	anchor_boot = 0;
 }

@@ -65,7 +65,7 @@ static struct pair pair_of(const char *text)
 
 static enum way way_to(const struct node *node, const struct pair *target)
 {
-	enum way way = world.ways[target->tenant * SPOTS + target->which * 2];
+	enum way way = world.ways[target->tenant * world.spots + target->which * 2];
 
 	if (world.weather.refuse >= 1)
 		return WAY_REFUSED;
@@ -89,7 +89,8 @@ static void use(struct api_client *client, const struct pair *target)
 	client->renewing = false;
 	if (way_to(client->node, &before) == WAY_REFUSED)
 		core_drop_calls(client->node, before.tenant, before.which);
-	reload_moved(client->node);
+	if (world.comings)
+		reload_moved(client->node);
 }
 
 void wires_dial(uint32_t index)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* world.c - time's order, chance, and what is told of a run. */
+/* world.c - chance, and what is told of a run. */
 #include "tests/simulate/world.h"
 
 #include <stdarg.h>
@@ -7,53 +7,6 @@
 #include <string.h>
 
 struct world world;
-
-static bool earlier(const struct event *a, const struct event *b)
-{
-	return a->at != b->at ? a->at < b->at : a->order < b->order;
-}
-
-static void swap(struct event *a, struct event *b)
-{
-	struct event kept = *a;
-
-	*a = *b;
-	*b = kept;
-}
-
-void world_event(mono_ms after, enum event_kind kind, uint32_t index)
-{
-	struct event *events = world.events;
-	size_t i = world.event_count++;
-
-	if (world.event_count > world.event_room) {
-		world.event_room = world.event_room ? world.event_room * 2 : 256;
-		events = world.events =
-			reallocarray(world.events, world.event_room, sizeof(*world.events));
-		if (!events)
-			abort();
-	}
-	events[i] = (struct event){ clock_now() + after, world.order++, kind, index };
-	for (; i && earlier(&events[i], &events[(i - 1) / 2]); i = (i - 1) / 2)
-		swap(&events[i], &events[(i - 1) / 2]);
-}
-
-struct event world_next(void)
-{
-	struct event *events = world.events, first = events[0];
-	size_t i = 0, child;
-
-	events[0] = events[--world.event_count];
-	while ((child = 2 * i + 1) < world.event_count) {
-		if (child + 1 < world.event_count && earlier(&events[child + 1], &events[child]))
-			child++;
-		if (!earlier(&events[child], &events[i]))
-			break;
-		swap(&events[child], &events[i]);
-		i = child;
-	}
-	return first;
-}
 
 double chance(void)
 {
@@ -119,6 +72,13 @@ bool take_effect(struct node *node)
 struct node *node_at(uint32_t index)
 {
 	return &world.nodes[index];
+}
+
+void world_cores(unsigned tenants, unsigned spots)
+{
+	world.tenants = tenants;
+	world.spots = spots;
+	world.phones = world.count / (tenants * spots);
 }
 
 void world_core_is_dead(bool dead)

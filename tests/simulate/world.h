@@ -18,7 +18,8 @@
  *
  * Or tenants come, change and go by reloads: then the real links.c stands before wires.c,
  * which plays connections and tokens. Each tenant has had two cores and two accounts at
- * either, and a number four places for each tenant; reload.c says what is configured.
+ * either, and a number four places for each tenant; reload.c says what is configured. In a
+ * fleet each tenant has one of both; fleet_reload.c.
  */
 #ifndef BREAKOUT_TESTS_SIMULATE_WORLD_H
 #define BREAKOUT_TESTS_SIMULATE_WORLD_H
@@ -52,6 +53,7 @@ struct number {
 	terms wanted, held;    /* by the configuration; by the core */
 	bool confirmed;        /* the keeper was told that the core has it */
 	bool perhaps;          /* or it found so in the store */
+	bool arrived;          /* dito, at some time since it is wanted here */
 	bool leaving;          /* it was given up for another core, or for being sick */
 	bool abandoned;        /* its tenant is served elsewhere, or by nobody, since */
 	bool stray;            /* so it was, and it is wanted again, and nothing was said yet */
@@ -176,6 +178,7 @@ struct node {
 	mono_ms suspended_until;
 	bool sick; /* the core shall hold nothing */
 	struct thread registrar, beater;
+	bool linked[TENANTS]; /* of a fleet whose tenants come and go: as of the last turn */
 	unsigned in_flight;
 	mono_ms second;
 	unsigned in_second;
@@ -213,7 +216,7 @@ struct request {
 	unsigned number;
 	terms asked;
 	unsigned token;
-	bool answered, used;
+	bool answered, used, closing; /* closing: its end is planned */
 	enum upsert_kind kind;
 	struct upsert_answer answer;
 	mono_ms sent;
@@ -227,9 +230,6 @@ struct world {
 	mono_ms ends, calms; /* no new faults from `calms` on */
 	mono_ms fault_every;
 
-	struct event *events; /* a heap */
-	size_t event_count, event_room;
-	uint64_t order;
 	struct request *requests;
 	size_t request_count;
 	uint32_t free_request;
@@ -242,9 +242,12 @@ struct world {
 	struct node nodes[NODES];
 	unsigned node_count;
 
+	mono_ms *quiet;         /* NULL, or until when the judge need not look at each number */
+	bool sleeps;            /* the registrar's thread, until something comes for it */
 	bool orders;            /* some numbers come and go by orders, which the disk keeps */
 	unsigned tenants;       /* 1 or 2, or TENANTS that come and go */
 	unsigned spots;         /* of each: 1, or SPOTS */
+	size_t phones;          /* telephone numbers, each of which has that many places */
 	enum way ways[CORES];   /* to each core */
 	mono_ms second_excused; /* until then numbers of the second may be in a poor way */
 	unsigned troubles;      /* that last */
@@ -252,7 +255,8 @@ struct world {
 	mono_ms unsure_until;   /* the disk has forgotten what was promised */
 
 	/* Where tenants come and go: */
-	bool comings;
+	bool links;       /* the real links.c stands before wires.c */
+	bool comings;     /* of a single node */
 	struct plan plan; /* the newest */
 	struct calm cores[CORES];
 	struct account {
@@ -290,10 +294,10 @@ struct world {
 
 extern struct world world;
 
-/* Telephone numbers, places of one at a tenant's core, and back. */
+/* Places of a telephone number at a tenant's core, and back. */
 static inline size_t phones(void)
 {
-	return world.count / (world.tenants * world.spots);
+	return world.phones;
 }
 static inline struct number *place_of(uint64_t number, unsigned core)
 {
@@ -306,6 +310,8 @@ static inline struct number *row_of(uint64_t number, unsigned tenant)
 }
 static inline unsigned core_of(const struct number *number)
 {
+	if (world.phones == world.count)
+		return 0;
 	return (unsigned)((size_t)(number - world.numbers) / phones());
 }
 static inline uint64_t phone_of(const struct number *number)
@@ -313,12 +319,17 @@ static inline uint64_t phone_of(const struct number *number)
 	return FIRST_NUMBER + (uint64_t)((size_t)(number - world.numbers) % phones());
 }
 
+/* ---- agenda.c ---- */
+void world_event(mono_ms after, enum event_kind kind, uint32_t index);
+mono_ms world_due(void);       /* when the next one happens */
+struct event world_next(void); /* takes it off; there is one */
+void world_forget(void);       /* all of them */
+
 /* ---- world.c ---- */
+void world_cores(unsigned tenants, unsigned spots); /* once count is known */
 /* Whether anything gets through to the core; what nodes sent before counts no more. */
 void world_core_is_dead(bool dead);
-void world_event(mono_ms after, enum event_kind kind, uint32_t index);
-struct event world_next(void); /* takes it off */
-double chance(void);           /* [0, 1) */
+double chance(void); /* [0, 1) */
 mono_ms between(mono_ms from, mono_ms to);
 unsigned below(unsigned n);
 void say(const char *format, ...) PRINTF_LIKE(1, 2);
@@ -367,6 +378,13 @@ bool member_sleep(struct node *node, mono_ms until);
 
 /* ---- reload.c: tenants that come, change and go ---- */
 void reload_begin(void);
+void reload_change(void); /* the newest plan */
+struct registrar_cores *reload_cores(const struct plan *plan);
+struct wanted *reload_wanted(const struct plan *plan);           /* tenants by their places there */
+void reload_map(const struct node *node, struct wanted *wanted); /* by their links */
+const struct link *reload_link(const struct node *node, unsigned tenant); /* NULL: none */
+/* Links for what its plan says, and what a keeper is to know of them. */
+void reload_connect(struct node *node, struct keeper_options *options);
 void reload_draw(bool soon); /* another configuration; soon: it is read at once */
 void reload_revoke(uint32_t account);
 void reload_read(struct node *node);
@@ -384,6 +402,14 @@ const char *tenant_name(unsigned tenant);
 /* Where a request goes. */
 unsigned reload_core(struct node *node, const struct api_client *client, const char *token);
 
+/* ---- fleet_reload.c: the same in a fleet ---- */
+void fleet_reload_begin(void);
+void fleet_reload_draw(void);
+void fleet_reload_look(struct node *node); /* after a turn of its registrar's */
+void fleet_reload_judge_sent(const struct node *node, const struct number *number,
+			     enum upsert_kind kind);
+void fleet_reload_judge_end(void);
+
 /* ---- wires.c: connections and tokens under links.c ---- */
 void wires_dial(uint32_t index);
 void wires_fetch(uint32_t index);
@@ -394,6 +420,7 @@ unsigned wires_target(const struct api_client *client, unsigned *ret_tenant);
 struct node *wires_node(const struct api_client *client);
 
 /* ---- core_model.c ---- */
+bool core_is_awaited(uint32_t index); /* the answer */
 void core_arrive(uint32_t index);
 void core_answer(uint32_t index);
 void core_drop_daemon(struct node *node); /* it died: nobody waits for answers */
@@ -414,6 +441,8 @@ enum place { PLACE_NONE, PLACE_OUT, PLACE_MEMBER } database_place(const char *na
 /* An operator says that this node is dead: as fleet_forget.c. */
 void database_forget(const char *name);
 size_t database_writers(void);
+/* How long the core holds it yet, by its row; 0: the row does not say. */
+mono_ms database_row_left(const struct number *number);
 
 /* ---- link.c ---- */
 void link_late(uint32_t index); /* a statement that was given up arrives */
@@ -432,6 +461,7 @@ mono_ms fault_length(void);
 /* ---- fleet_faults.c ---- */
 void fleet_fault_begin(void);
 void fleet_fault_draw(void);
+void fleet_fault_configure(void);
 void fleet_fault_end(uint32_t index);
 void fleet_fault_beside(uint32_t index);
 void fleet_fault_forget(struct node *node);
@@ -441,6 +471,7 @@ void judge_sent(struct node *node, struct number *number, enum upsert_kind kind,
 void judge_lapse(struct number *number);
 void judge_turn(struct node *node, mono_ms next); /* after keeper_run() */
 void judge_check(void);
+void judge_touched(const struct number *number); /* what is wanted or held of it has changed */
 void trouble_begins(void);
 void trouble_ends(void);
 void calm_note(struct calm *calm, bool trouble);
@@ -455,5 +486,7 @@ void fleet_judge_given(const char *name, unsigned shard);
 void fleet_judge_joins(const struct node *node);
 mono_ms fleet_judge_calm(const struct number *number, mono_ms from, mono_ms to);
 void fleet_judge_check(void);
+/* Who keeps it knows its tenant no more: it is left to lapse. */
+bool fleet_judge_left(const struct number *number);
 
 #endif
