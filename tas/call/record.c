@@ -63,9 +63,9 @@ const char *call_bypass_name(enum call_bypass bypass)
 
 void record_bypass(struct call *call, enum call_bypass bypass)
 {
-	call->bypass = bypass;
-	if (bypass)
+	if (bypass && bypass != call->bypass) /* one that has another address to try counts once */
 		metric_add(&bypassed[bypass], 1);
+	call->bypass = bypass;
 }
 
 void record_result(enum cause cause)

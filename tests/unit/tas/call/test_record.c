@@ -54,6 +54,31 @@ static void a_bypassed_call_says_why(void **state)
 	assert_non_null(strstr(cdr, "\"media\":\"passed\",\"bypass\":\"untouched\",\"a\":"));
 }
 
+static void sum_overload(const struct metric *metric, void *arg)
+{
+	if (!strcmp(metric->name, "breakout_calls_bypassed_total") &&
+	    !strcmp(metric->labels, "why=\"overload\""))
+		*(int64_t *)arg += metric_get(metric);
+}
+
+static void a_bypassed_call_counts_once_however_many_addresses_it_takes(void **state)
+{
+	struct rig *rig = *state;
+	struct call_step first = rig_passed(), second = rig_passed();
+	int64_t before = 0, after = 0;
+
+	first.bypass = second.bypass = CALL_BYPASS_OVERLOAD;
+	second.other_address = true;
+	metrics_each(sum_overload, &before);
+	rig_start(rig, "offer-a", RIG_PLAN(first, second));
+	fake_leg_end(fake_leg_last(), LEG_END_TIMEOUT, 408);
+	fake_leg_event(fake_leg_last(), LEG_EV_ANSWERED, 200, "answer-b");
+	fake_leg_event(rig->a, LEG_EV_CONFIRMED, 0, NULL);
+	fake_leg_end(rig->a, LEG_END_BYE, 200);
+	metrics_each(sum_overload, &after);
+	assert_int_equal(after - before, 1);
+}
+
 static void a_loop_without_a_media_port_says_so(void **state)
 {
 	struct rig *rig = *state;
@@ -128,6 +153,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(cdr_tells_numbers_times_and_packets),
 		T(a_bypassed_call_says_why),
+		T(a_bypassed_call_counts_once_however_many_addresses_it_takes),
 		T(a_loop_without_a_media_port_says_so),
 		T(what_never_came_is_null),
 		T(hostile_texts_stay_inside_their_json_strings),
