@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "base/thread.h"
 #include "media/recording_file.h"
+#include "media/recording_folder.h"
 #include "media/tone.h"
 
 #define RING_SAMPLES 32768 /* 4 s: the disk may be slow for so long; a power of two */

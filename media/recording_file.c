@@ -1,28 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "media/recording_file.h"
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/log.h"
+#include "media/recording_names.h"
 #include "media/tone.h"
 
 #define HEADER_BYTES    44
 #define SAMPLE_BYTES    2
 #define FRAMES_MAX      4096 /* in one chunk of a sealed file */
 #define SEALED_CHANNELS 2    /* what is sealed are calls */
-#define NAME_ROOM       (NAME_MAX + sizeof(".opus.sealed.part"))
-#define DAY_MS          (24 * 3600 * (wall_ms)1000)
-
-/* What a sound file can be. */
-static const struct form {
-	bool opus, sealed;
-} forms[] = { { false, false }, { false, true }, { true, false }, { true, true } };
 
 _Static_assert(FRAMES_MAX * 2 * SAMPLE_BYTES <= SEAL_CHUNK_MAX, "a chunk holds two channels");
 
@@ -80,67 +72,6 @@ static int write_header(const struct recording_file *file)
 
 	wav_header(header, file->frames, file->channels);
 	return write_at(file->sound, header, sizeof(header), 0);
-}
-
-/* "NAME.wav.part"; a name is short: config and call see to it. */
-static const char *file_name(char room[NAME_ROOM], const char *name, const char *ending, bool part)
-{
-	(void)snprintf(room, NAME_ROOM, "%s%s%s", name, ending, part ? ".part" : "");
-	return room;
-}
-
-static int make_file(int directory, const char *name, const char *ending)
-{
-	char room[NAME_ROOM];
-	int fd = openat(directory, file_name(room, name, ending, /* part= */ true),
-			O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
-
-	return fd < 0 ? -errno : fd;
-}
-
-/* The folder and the one above it, as far as they are missing. */
-static int open_folder(const char *folder)
-{
-	const char *slash = strrchr(folder, '/');
-	char *parent = slash && slash > folder ? strndup(folder, (size_t)(slash - folder)) : NULL;
-	int fd;
-
-	if (parent)
-		(void)mkdir(parent, 0750); /* if it is not there then, opening says so */
-	free(parent);
-	(void)mkdir(folder, 0750);
-	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
-}
-
-static void remove_part(int directory, const char *name, const char *ending)
-{
-	char room[NAME_ROOM];
-
-	/* May not be there. */
-	(void)unlinkat(directory, file_name(room, name, ending, /* part= */ true), 0);
-}
-
-static int give_name(int directory, const char *name, const char *ending)
-{
-	char part[NAME_ROOM], whole[NAME_ROOM];
-
-	return renameat(directory, file_name(part, name, ending, /* part= */ true), directory,
-			file_name(whole, name, ending, /* part= */ false))
-		       ? -errno
-		       : 0;
-}
-
-/* The sound first: who finds the JSON file finds both. NULL: it has its name. */
-static int give_names(int directory, const char *name, const char *sound_ending)
-{
-	int err = sound_ending ? give_name(directory, name, sound_ending) : 0;
-
-	if (!err)
-		err = give_name(directory, name, ".json");
-	if (!err && fsync(directory) < 0)
-		err = -errno;
-	return err;
 }
 
 unsigned recording_file_ms(const struct recording_file *file)
@@ -272,15 +203,15 @@ int recording_file_make(struct recording_file *file, const struct media_recordin
 		err = seal_create(&file->seal, options->public_key, ret_why);
 	if (err)
 		return err;
-	file->directory = err = open_folder(options->folder);
+	file->directory = err = recording_make_folder(options->folder);
 	if (err >= 0)
-		file->json = err = make_file(file->directory, file->name, ".json");
+		file->json = err = recording_make_part(file->directory, file->name, ".json");
 	if (err >= 0)
 		err = flock(file->json, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
 	if (err >= 0)
 		err = write_at(file->json, options->about, strlen(options->about), 0);
 	if (err >= 0)
-		file->sound = err = make_file(file->directory, file->name, file->ending);
+		file->sound = err = recording_make_part(file->directory, file->name, file->ending);
 	return err < 0 ? err : begin(file);
 }
 
@@ -303,9 +234,9 @@ void recording_file_done(struct recording_file *file)
 void recording_file_throw_away(struct recording_file *file)
 {
 	if (file->sound >= 0)
-		remove_part(file->directory, file->name, file->ending);
+		recording_remove_part(file->directory, file->name, file->ending);
 	if (file->json >= 0)
-		remove_part(file->directory, file->name, ".json");
+		recording_remove_part(file->directory, file->name, ".json");
 }
 
 static int write_sealed(struct recording_file *file, const int16_t *samples, size_t frames)
@@ -346,7 +277,7 @@ int recording_file_complete(struct recording_file *file, uint64_t dropped_ms, co
 
 	if (!err)
 		err = end_json(file->json, recording_file_ms(file), dropped_ms, why);
-	return err ? err : give_names(file->directory, file->name, file->ending);
+	return err ? err : recording_give_names(file->directory, file->name, file->ending);
 }
 
 /* Whether this begins an Ogg file, and no samples of a WAV file: one that holds these
@@ -439,13 +370,13 @@ static void measure_sealed(struct recording_file *file, bool opus)
 }
 
 /* Makes the sound file whole, as far as it goes, and says how far. */
-static int mend_sound(struct recording_file *file, const struct form *form)
+static int mend_sound(struct recording_file *file, bool opus, bool sealed)
 {
-	if (form->sealed) {
-		measure_sealed(file, form->opus);
+	if (sealed) {
+		measure_sealed(file, opus);
 		return 0; /* unseal bears a broken end */
 	}
-	if (!form->opus) {
+	if (!opus) {
 		measure_wav(file);
 		return end_wav(file);
 	}
@@ -453,9 +384,9 @@ static int mend_sound(struct recording_file *file, const struct form *form)
 	return cut_to_size(file);
 }
 
-static int recover_files(struct recording_file *file, const struct form *form)
+int recording_file_recover(struct recording_file *file, bool opus, bool sealed)
 {
-	int err = mend_sound(file, form);
+	int err = mend_sound(file, opus, sealed);
 
 	if (recording_file_ms(file) < MEDIA_RECORDING_SHORTEST_MS) {
 		recording_file_throw_away(file);
@@ -464,139 +395,9 @@ static int recover_files(struct recording_file *file, const struct form *form)
 	if (!err && !json_ended(file->json))
 		err = end_json(file->json, recording_file_ms(file), 0, "interrupted");
 	if (!err)
-		err = give_names(file->directory, file->name, file->ending);
+		err = recording_give_names(file->directory, file->name, file->ending);
 	if (!err)
 		log_notice("media", "recording=%s%s length_ms=%u recovered", file->name,
 			   file->ending, recording_file_ms(file));
 	return err;
-}
-
-static int open_part(const struct recording_file *file, const char *ending)
-{
-	char room[NAME_ROOM];
-
-	return openat(file->directory, file_name(room, file->name, ending, /* part= */ true),
-		      O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-}
-
-static bool is_whole(const struct recording_file *file, const char *ending)
-{
-	char room[NAME_ROOM];
-
-	return faccessat(file->directory, file_name(room, file->name, ending, /* part= */ false),
-			 F_OK, 0) == 0;
-}
-
-/* The form of the sound file that is there in part; NULL: none. */
-static const struct form *open_sound(struct recording_file *file)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
-		file->ending = media_recording_ending(forms[i].opus, forms[i].sealed);
-		file->sound = open_part(file, file->ending);
-		if (file->sound >= 0)
-			return &forms[i];
-	}
-	return NULL;
-}
-
-static bool is_any_whole(const struct recording_file *file)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(forms); i++)
-		if (is_whole(file, media_recording_ending(forms[i].opus, forms[i].sealed)))
-			return true;
-	return false;
-}
-
-static void recover_one(int directory, const char *name)
-{
-	struct recording_file file = { .directory = directory, .name = name };
-	const struct form *form;
-	int err = 0;
-
-	file.json = open_part(&file, ".json");
-	form = open_sound(&file);
-	if (file.json < 0 || flock(file.json, LOCK_EX | LOCK_NB) < 0)
-		; /* somebody is at it */
-	else if (form)
-		err = recover_files(&file, form);
-	else if (is_any_whole(&file))
-		err = give_names(directory, name, NULL);
-	else
-		remove_part(directory, name, ".json");
-	if (err)
-		log_error("media", "recording=%s%s.part cannot be completed: %s", name, file.ending,
-			  strerror(-err));
-	close_fd(&file.json);
-	close_fd(&file.sound);
-}
-
-/* Calls `visit` with each name that has a file of this ending. */
-static void each_name(int directory, const char *ending,
-		      void (*visit)(int directory, const char *name, void *arg), void *arg)
-{
-	DIR *entries = directory < 0 ? NULL : fdopendir(dup(directory));
-	const struct dirent *entry;
-
-	while (entries && (entry = readdir(entries))) {
-		size_t length = strlen(entry->d_name), tail = strlen(ending);
-		char name[NAME_MAX + 1];
-
-		if (length <= tail || strcmp(entry->d_name + length - tail, ending) != 0)
-			continue;
-		(void)snprintf(name, sizeof(name), "%.*s", (int)(length - tail), entry->d_name);
-		visit(directory, name, arg);
-	}
-	if (entries)
-		closedir(entries);
-}
-
-static void visit_part(int directory, const char *name, void *arg)
-{
-	(void)arg;
-	recover_one(directory, name);
-}
-
-void recording_files_recover(const char *folder)
-{
-	int directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	each_name(directory, ".json.part", visit_part, NULL);
-	close_fd(&directory); /* a folder that is not there has nothing to recover */
-}
-
-static void remove_whole(int directory, const char *name, const char *ending)
-{
-	char room[NAME_ROOM];
-
-	if (unlinkat(directory, file_name(room, name, ending, /* part= */ false), 0) < 0 &&
-	    errno != ENOENT)
-		log_error("media", "recording=%s%s is too old, but cannot be removed: %s", name,
-			  ending, strerror(errno));
-}
-
-/* The JSON file last: what is left of an interrupted removal is found again. */
-static void visit_whole(int directory, const char *name, void *arg)
-{
-	const wall_ms *oldest = arg;
-	char room[NAME_ROOM];
-	struct stat st;
-
-	file_name(room, name, ".json", /* part= */ false);
-	if (fstatat(directory, room, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode) ||
-	    (wall_ms)st.st_mtime * 1000 >= *oldest)
-		return;
-	for (size_t i = 0; i < ARRAY_SIZE(forms); i++)
-		remove_whole(directory, name,
-			     media_recording_ending(forms[i].opus, forms[i].sealed));
-	remove_whole(directory, name, ".json");
-	log_info("media", "recording=%s removed: too old", name);
-}
-
-void recording_files_expire(const char *folder, unsigned days, wall_ms now)
-{
-	int directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	wall_ms oldest = now - days * DAY_MS;
-
-	each_name(directory, ".json", visit_whole, &oldest);
-	close_fd(&directory);
 }

@@ -43,13 +43,12 @@ int recording_file_complete(struct recording_file *file, uint64_t dropped_ms,
 void recording_file_throw_away(struct recording_file *file);
 unsigned recording_file_ms(const struct recording_file *file);
 
-/* Completes in a folder what no living process works on. */
-void recording_files_recover(const char *folder);
+/* Of a process that has died; the files that are there in part are open. Completes what is
+ * long enough to be heard, and says so; the rest is thrown away. 0 or -errno. */
+int recording_file_recover(struct recording_file *file, bool opus, bool sealed) MUST_CHECK;
 /* What is in a sealed file, WAV or Opus, into a new file. 0; -ENODATA: it ends early, all
  * before that was written; else -errno, and ret_why says more if it is not NULL. */
 int recording_file_unseal(const char *path, const char *private_key, const char *to,
 			  unsigned *ret_ms, const char **ret_why) MUST_CHECK;
-/* Removes recordings that are complete since more than so many days. */
-void recording_files_expire(const char *folder, unsigned days, wall_ms now);
 
 #endif

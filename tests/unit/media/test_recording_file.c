@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include "base/log.h"
 #include "media/recording_file.h"
+#include "media/recording_folder.h"
 #include "media/sound_file.h"
 #include "tests/fake/folder.h"
 #include "tests/fake/rsa.h"
