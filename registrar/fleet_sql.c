@@ -8,7 +8,6 @@
 #include <string.h>
 #include "base/e164.h"
 
-
 #define RELEASE_OURS   FLEET_RELEASE("$1::text")
 #define HOLD_FOR_DEAD  FLEET_HOLD_FOR("dead.node")
 #define HOLD_FOR_OWNER FLEET_HOLD_FOR("s.node")

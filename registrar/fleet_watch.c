@@ -11,7 +11,6 @@
 #include "registrar/fleet_sql.h"
 
 #define PATIENCE_MS 3000
-#define INT_ROOM    24
 
 struct fleet_watch {
 	struct pg *pg;
@@ -225,11 +224,10 @@ static const char settle[] =
 
 static int bury_one(struct fleet_watch *watch, const struct fleet_sight *dead)
 {
-	char session[INT_ROOM], beat[INT_ROOM];
-	const char *params[] = { dead->name, session, beat };
+	char session[PG_INT_ROOM], beat[PG_INT_ROOM];
+	const char *params[] = { dead->name, pg_number(session, (int64_t)dead->session),
+				 pg_number(beat, (int64_t)dead->beat) };
 
-	snprintf(session, sizeof(session), "%" PRIu64, dead->session);
-	snprintf(beat, sizeof(beat), "%" PRIu64, dead->beat);
 	return ask(watch, bury, params, 3, NULL);
 }
 
