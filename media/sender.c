@@ -242,8 +242,8 @@ static bool start(struct sender *sender, uint8_t *packet, size_t length, uint64_
 }
 
 /* The time of a source that was heard before has gone on, as a rule, and no talk spurt begins
- * if it was hardly away; and all packets of one
- * digit have the same (RFC 4733 2.3), also if speech comes between them. */
+ * if it was hardly away; and all packets of one digit have the same (RFC 4733 2.3), also if
+ * speech comes between them. */
 static bool resume(struct sender *sender, uint8_t *packet, size_t length, uint64_t now_ns,
 		   uint32_t clock)
 {
@@ -251,21 +251,19 @@ static bool resume(struct sender *sender, uint8_t *packet, size_t length, uint64
 	struct sender_source last = sender->now, *source = &sender->now;
 	uint32_t kept = clock * KEPT_MS / 1000, own;
 	uint16_t ahead;
-	int32_t off;
 
 	*source = sender->before;
 	add_lost(source, (uint32_t)sender->lost);
 	sender->before = last;
 	add_lost(&sender->before, 0 - (uint32_t)sender->lost);
 	own = timestamp + source->time_shift;
-	off = (int32_t)(own - time);
 	ahead = (uint16_t)(number_of(packet) - (uint16_t)source->newest);
 	if (timestamp == source->timestamp) {
 		uint64_t at_ns = source->at_ns;
 
 		begin(sender, source->newest + ahead, timestamp, own, at_ns);
 	} else {
-		if ((uint32_t)(off < 0 ? -off : off) <= kept &&
+		if (own - time + kept <= 2 * kept && /* on either side */
 		    (int32_t)(own - last.timestamp - last.time_shift) >= 0)
 			time = own;
 		if (time != own || timestamp - source->timestamp > kept)

@@ -248,6 +248,20 @@ static void a_source_that_returns_keeps_its_time_if_that_went_on(void **state)
 	assert_int_equal(timestamp() - time, TICKS);
 }
 
+static void a_source_that_returns_half_a_circle_away_goes_on_in_our_time(void **state)
+{
+	uint32_t time;
+
+	(void)state;
+	speak(&one);
+	speak(&two);
+	time = timestamp();
+	one.timestamp += 0x80000000u + TICKS; /* neither before nor behind: RFC 1982 3.2 */
+	speak(&one);
+	assert_int_equal(timestamp() - time, TICKS);
+	assert_true(marked());
+}
+
 static void a_digit_between_packets_of_speech_stays_one(void **state)
 {
 	uint32_t digit = 0, time;
@@ -524,6 +538,7 @@ int main(void)
 		T(the_next_source_does_not_begin_within_the_last_packet),
 		T(what_comes_late_of_the_source_before_is_dropped),
 		T(a_source_that_returns_keeps_its_time_if_that_went_on),
+		T(a_source_that_returns_half_a_circle_away_goes_on_in_our_time),
 		T(a_digit_between_packets_of_speech_stays_one),
 		T(numbers_that_begin_anew_go_on),
 		T(a_long_silence_of_the_network_stays_loss),
