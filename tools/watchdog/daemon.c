@@ -13,7 +13,7 @@ static bool answers(const struct watchdog *watchdog)
 {
 	char node[LEASE_NAME_ROOM];
 
-	return withdraw_asks(watchdog->config->admin_socket, node);
+	return !withdraw_asks(watchdog->config->admin_socket, node);
 }
 
 static void act(struct watchdog *watchdog, mono_ms now)

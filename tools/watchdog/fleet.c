@@ -17,6 +17,9 @@
 #define ASK_CALM_MS 10000 /* between two questions to the daemon here, while all is well */
 #define ASK_MS      1000  /* and while no node lives */
 
+#define MANY     1000 /* are left: they are not counted at each look */
+#define COUNT_MS 5000
+
 #define MUTE_RETRY_MS 60000 /* after what we had was left to others */
 
 int watch_fleet_begin(struct watchdog *watchdog)
@@ -31,12 +34,14 @@ int watch_fleet_begin(struct watchdog *watchdog)
 
 /* ---- looking ---- */
 
-/* Where nobody listens nobody lives. One that was too busy once is not dead. */
+/* Where nobody listens nobody lives. One that was too busy once is not dead; nor is one that
+ * we have not the rights to ask. */
 static void ask_here(struct watchdog *watchdog, mono_ms now)
 {
 	const char *socket_path = watchdog->config->admin_socket;
 	struct place *place = &watchdog->place;
 	bool calm = watchdog->absence.state == ABSENCE_PRESENT && !place->mute_since;
+	int err;
 
 	if (!ask_reaches(socket_path)) {
 		*place = (struct place){ .answers = false };
@@ -45,7 +50,10 @@ static void ask_here(struct watchdog *watchdog, mono_ms now)
 	if (place->asked && now - place->asked < (calm ? ASK_CALM_MS : ASK_MS))
 		return;
 	place->asked = now;
-	if (withdraw_asks(socket_path, place->node)) {
+	err = withdraw_asks(socket_path, place->node);
+	if (err == -EACCES)
+		return;
+	if (!err) {
 		place->answers = true;
 		place->mute_since = 0;
 	} else if (!place->mute_since) {
@@ -135,7 +143,7 @@ static int try_to_act(struct watchdog *watchdog, mono_ms now)
 	if (err)
 		return err;
 	watchdog->told = now;
-	watchdog->mute_since = 0;
+	watchdog->mute_since = watchdog->count_at = 0;
 	log_error("watchdog",
 		  "all nodes of the fleet are dead dead_ms=%lld: withdrawing registrations=%zu so "
 		  "that calls go past us; start one, and they come back",
@@ -184,8 +192,11 @@ static void look_how_far(struct watchdog *watchdog, mono_ms now)
 	const char *here = fleet_watch_place(watchdog->fleet);
 	size_t left;
 
-	if (!watchdog->registrar || fleet_watch_count(watchdog->fleet, watchdog->config, &left))
+	if (!watchdog->registrar || now < watchdog->count_at ||
+	    fleet_watch_count(watchdog->fleet, watchdog->config, &left))
 		return;
+	if (left >= MANY)
+		watchdog->count_at = now + COUNT_MS;
 	if (left && mute_ms(watchdog, now) >= watchdog->absence.after_ms &&
 	    roll_has_others(&watchdog->roll, here, now)) {
 		log_error("watchdog",

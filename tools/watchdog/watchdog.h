@@ -35,9 +35,11 @@ struct watchdog {
 	/* fleet.c */
 	struct fleet_watch *fleet; /* NULL: there is one daemon */
 	struct roll roll;
-	bool away;          /* the database, and it is said */
-	bool said_open;     /* who keeps us from acting */
-	mono_ms mute_since; /* while we act: the core, here; 0: it is not */
+	bool away;      /* the database, and it is said */
+	bool said_open; /* who keeps us from acting */
+	/* While we act: */
+	mono_ms mute_since; /* the core, here; 0: it is not */
+	mono_ms count_at;   /* what is left, not before */
 	struct place {
 		bool answers;               /* a daemon here */
 		char node[LEASE_NAME_ROOM]; /* "": it did not say */
@@ -70,7 +72,8 @@ void withdraw_could_not(struct watchdog *watchdog, mono_ms now);
 /* All is withdrawn, or says how many are left once in a while. */
 void withdraw_tell(struct watchdog *watchdog, size_t left, mono_ms now);
 long long withdraw_gone_ms(const struct watchdog *watchdog, mono_ms now);
-/* Whether a daemon answers at that socket, and as which node of a fleet ("": of none). */
-bool withdraw_asks(const char *socket_path, char ret_node[static LEASE_NAME_ROOM]);
+/* Whether a daemon answers at that socket, and as which node of a fleet ("": of none). 0,
+ * -EBUSY (by its own word) or as ask(). */
+int withdraw_asks(const char *socket_path, char ret_node[static LEASE_NAME_ROOM]) MUST_CHECK;
 
 #endif

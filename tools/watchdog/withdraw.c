@@ -125,15 +125,16 @@ void withdraw_tell(struct watchdog *watchdog, size_t left, mono_ms now)
 
 /* ---- asking ---- */
 
-bool withdraw_asks(const char *socket_path, char ret_node[static LEASE_NAME_ROOM])
+int withdraw_asks(const char *socket_path, char ret_node[static LEASE_NAME_ROOM])
 {
 	json_t *answer = NULL;
 	const char *node;
-	bool well = ask_within(socket_path, "status", ANSWER_S, &answer) == 0 &&
-		    !json_object_get(answer, "error");
+	int err = ask_within(socket_path, "status", ANSWER_S, &answer);
 
+	if (!err && json_object_get(answer, "error"))
+		err = -EBUSY;
 	node = json_string_value(json_object_get(json_object_get(answer, "fleet"), "node"));
-	snprintf(ret_node, LEASE_NAME_ROOM, "%s", well && node ? node : "");
+	snprintf(ret_node, LEASE_NAME_ROOM, "%s", !err && node ? node : "");
 	json_decref(answer);
-	return well;
+	return err;
 }
