@@ -168,7 +168,7 @@ void keeper_set_token(struct keeper *keeper, struct lane *lane, char *take_token
 
 /* A record taken from a row; and when all there are for now have been, they are filed. */
 void order_add(struct keeper *keeper, const struct keeper_row *row);
-void order_file(struct keeper *keeper);
+void order_file(struct keeper *keeper, mono_ms now);
 
 /* ---- keeper_tenants.c ---- */
 

@@ -58,21 +58,23 @@ void order_add(struct keeper *keeper, const struct keeper_row *row)
 	};
 }
 
-/* Those of shards that were taken before come along: the first ones of all go first. */
-void order_file(struct keeper *keeper)
+/* Those of shards that were taken before come along. Each is put before those that wait, so
+ * that the last comes first here: the wheel, where due ones would wait for a moment, knows no
+ * order. */
+void order_file(struct keeper *keeper, mono_ms now)
 {
 	size_t kept = 0;
 
 	if (keeper->left_count)
 		qsort(keeper->left, keeper->left_count, sizeof(*keeper->left), compare);
-	for (size_t i = 0; i < keeper->left_count; i++) {
+	for (size_t i = 0; i < keeper->left_count; i++)
+		if (!reg_gone(reg_at(&keeper->table, keeper->left[i].handle)))
+			keeper->left[kept++] = keeper->left[i];
+	keeper->left_count = kept;
+	for (size_t i = kept; i-- > 0;) {
 		struct reg *reg = reg_at(&keeper->table, keeper->left[i].handle);
 
-		if (reg_gone(reg))
-			continue;
-		keeper->left[kept++] = keeper->left[i];
-		if (reg->state == REG_WITHDRAWING)
-			keeper_file(keeper, reg);
+		if (reg->state == REG_WITHDRAWING && reg->due_ms <= now)
+			keeper_file_first(keeper, reg);
 	}
-	keeper->left_count = kept;
 }

@@ -496,7 +496,7 @@ static void take(struct keeper *keeper, const struct fleet_news *news, const str
 	}
 	moves_settle(keeper, now); /* what is where it is wanted, by its row, needs no other */
 	if (keeper->options.stands_in)
-		order_file(keeper);
+		order_file(keeper, now);
 	shards_count(keeper);
 	look_for_strangers(keeper, news, now);
 	if (keeper->shards.leaving_all)

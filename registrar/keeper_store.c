@@ -306,14 +306,14 @@ void keeper_take_row(struct keeper *keeper, const struct keeper_row *row, bool t
 
 /* After the wanted set is known, in order of expiry. What is only to be refreshed is filed
  * by its times, whatever comes first. */
-static void file_rows(struct keeper *keeper, struct loaded *loaded)
+static void file_rows(struct keeper *keeper, struct loaded *loaded, mono_ms now)
 {
 	size_t others = 0;
 
 	for (size_t i = 0; keeper->options.stands_in && i < loaded->count; i++)
 		order_add(keeper, &loaded->rows[i]);
 	if (keeper->options.stands_in) {
-		order_file(keeper);
+		order_file(keeper, now);
 		return;
 	}
 	for (size_t i = 0; i < loaded->count; i++) {
@@ -373,7 +373,7 @@ int keeper_load(struct keeper *keeper, const struct wanted *wanted, mono_ms now)
 	}
 	wanted_destroy(all);
 	if (!err)
-		file_rows(keeper, &loaded);
+		file_rows(keeper, &loaded, now);
 	free(loaded.rows);
 	return err;
 }

@@ -992,6 +992,7 @@ static void the_most_affected_go_first_of_all_shards_that_were_taken(void **stat
 	more[0] = row_of(4, &before, 5);
 	more[1] = row_of(5, &before, 40);
 	more[2] = row_of(6, &before, 41);
+	clock_fake_advance(37); /* in the middle of a slot of the wheel */
 	hear(FLEET_JOINED);
 	renew_with(&theirs, false, false);
 	take_rows(first, 3);
