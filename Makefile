@@ -11,6 +11,7 @@
 #   make bench-media   relayed packets next to rtpengine, with CALLS=400, SECONDS=2, ROUNDS=2
 #   make soak       CALLS=200 calls with media for MINUTES=30, replaced as they end: nothing grows
 #   make bench-registrar  upserts on one and four connections, and a million registrations: the registrar alone, the daemon with NUMBERS=1000000, SECONDS=60
+#   make bench-fleet  a node whose PostgreSQL is 0 to 50 ms away, with NUMBERS=20000, SECONDS=30, CONSENTS=1000
 #   make fuzz       each parser of ours against made-up input for SECONDS=600, TARGETS="sdp lite"
 #   make simulate the registrar in SEEDS=10000 made-up worlds, FLEETS=1000 with several nodes, TENANTS=1000 with two cores and as many whose tenants come and go, from seed FROM=1
 #   make format     clang-format over our sources;  make lint: clang-tidy
@@ -24,7 +25,7 @@ CTEST_FLAGS ?= --output-on-failure --no-tests=error --stop-on-failure --repeat u
 OURS = $(shell git ls-files '*.c' '*.h')
 
 .PHONY: all build build-all configure check check-asan check-tsan fuzz demo bench bench-media soak \
-	bench-registrar simulate deb check-package format lint clean \
+	bench-registrar bench-fleet simulate deb check-package format lint clean \
 	packages-build packages-check packages-bench packages-package packages-fuzz
 
 all: build
@@ -94,6 +95,10 @@ bench-registrar: packages-bench build-all
 	@build/bin/bench_registrar
 	@BREAKOUT_BIN=build/bin PYTHONPATH=tests/interop:tests/flow /usr/bin/python3 tests/perf/bench_daemon.py \
 		$(or $(NUMBERS),1000000) $(or $(SECONDS),60)
+
+bench-fleet: packages-bench build-all
+	@BREAKOUT_BIN=build/bin PYTHONPATH=tests/interop:tests/flow /usr/bin/python3 tests/perf/bench_fleet.py \
+		$(or $(NUMBERS),20000) $(or $(SECONDS),30) $(or $(CONSENTS),1000)
 
 simulate: packages-check configure
 	@cmake --build build -j $(JOBS) --target simulate

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/log.h"
+#include "registrar/consent_deleted.h"
 #include "registrar/consent_list.h"
 #include "registrar/consent_say.h"
 #include "registrar/consent_set.h"
@@ -62,6 +63,7 @@ struct consents {
 	mono_ms commit_at;      /* 0: nothing to write */
 	struct effect *effects; /* own; of the transaction under way */
 	size_t effect_count, effect_room;
+	struct consent_deleted deleted;
 
 	struct consent_say say;
 	pthread_mutex_t lock; /* of what stands below */
@@ -386,10 +388,22 @@ static bool apply_list(struct consent_verdict *ret_verdict, const char **ret_why
 
 /* ---- time passes ---- */
 
+void consents_note(struct consents *consents)
+{
+	bool done;
+
+	if (!consents->deleted.due)
+		return;
+	done = !consent_deleted_write(&consents->deleted, consents->store, COMMIT_RETRY_MS);
+	consent_say_written(&consents->say, done, "the record of what was deleted");
+}
+
 void consents_run(struct consents *consents, mono_ms now)
 {
 	struct api_call_options options = call_options(consents);
 
+	if (now >= consents->deleted.due)
+		consents_note(consents);
 	if (consents->commit_at && now >= consents->commit_at)
 		commit_events(consents, now);
 	if (!may_ask(consents))
@@ -417,6 +431,8 @@ mono_ms consents_next(const struct consents *consents)
 
 	if (consents->commit_at)
 		earlier(&next, consents->commit_at);
+	if (consents->deleted.due)
+		earlier(&next, consents->deleted.due);
 	if (!may_ask(consents))
 		return next;
 	earlier(&next, consent_list_next(consents->list));
@@ -439,8 +455,8 @@ void consents_token(struct consents *consents, const char *token)
 
 void consents_deleted(struct consents *consents, uint64_t number)
 {
-	if (consents->store && consent_store_note_deleted(consents->store, number))
-		consent_say_written(&consents->say, false, "the record of a deletion");
+	if (consents->store && consent_deleted_add(&consents->deleted, consents->store, number))
+		consent_say_no_memory();
 }
 
 static int open_store(struct consents *consents)
@@ -653,6 +669,7 @@ struct consents *consents_destroy(struct consents *consents)
 	consent_share_destroy(consents->share);
 	free(consents->events);
 	free(consents->effects);
+	consent_deleted_done(&consents->deleted);
 	consent_set_done(&consents->set);
 	free((char *)consents->options.store);
 	pthread_mutex_destroy(&consents->lock);

@@ -97,8 +97,10 @@ bool consents_doubt(struct consents *consents);
 void consents_hear(struct consents *consents, const struct consent_news *news);
 
 void consents_token(struct consents *consents, const char *token); /* copied */
-/* The core has deleted a number's registration: that goes on record. */
+/* The core has deleted a number's registration: that goes on record, with consents_run(). */
 void consents_deleted(struct consents *consents, uint64_t number);
+/* What of it is not written yet: before the end. */
+void consents_note(struct consents *consents);
 
 void consents_run(struct consents *consents, mono_ms now);
 mono_ms consents_next(const struct consents *consents); /* for consents_run() */

@@ -157,7 +157,9 @@ static const char write_all[] =
 	" noted AS (INSERT INTO breakout.consent_record SELECT u.* FROM unnest($9::bigint[],"
 	" $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::bigint[]) AS"
 	" u(written_ms, number, subscription, what, why, event, at_ms), turn)"
-	" SELECT EXISTS (SELECT 1 FROM turn), coalesce((SELECT max(serial) FROM put), 0)";
+	/* The others look at once; a notification that is lost is made good by their next beat. */
+	" SELECT EXISTS (SELECT 1 FROM turn), coalesce((SELECT max(serial) FROM put), 0),"
+	" pg_notify('breakout', '')";
 
 enum column { SESSION, EPOCH, WRITE, NUMBERS, IDS, GIVEN, ATS, SEEN, NOTES, COLUMN_COUNT = 15 };
 
@@ -235,8 +237,6 @@ int consent_share_commit(struct consent_share *share, int64_t *ret_serial, const
 	if (err)
 		return not_written(share, err == -ENOMEM ? "out of memory" : pg_error(share->pg),
 				   ret_error);
-	(void)doubt(share, pg_exec(share->pg, "NOTIFY breakout", NULL, 0, clock_now() + WRITE_MS,
-				   NULL)); /* the others see it with their next beat */
 	return 0;
 }
 
@@ -264,17 +264,30 @@ static int execute(struct consent_share *share, const char *statement, const cha
 	return doubt(share, err) ? -EIO : 0;
 }
 
-int consent_share_note_deleted(struct consent_share *share, uint64_t of)
+int consent_share_note_deleted(struct consent_share *share, const struct consent_deletion *list,
+			       size_t count)
 {
-	char text[PG_INT_ROOM], now[PG_INT_ROOM];
-	const char *params[] = { pg_number(text, (int64_t)of), pg_number(now, clock_wall()) };
+	struct str numbers = { 0 }, ats = { 0 };
+	int err = -EIO;
 
-	return execute(share,
-		       "INSERT INTO breakout.consent_record(written_ms, number, subscription, what,"
-		       " why, event, at_ms) SELECT $2::bigint, '+' || number, id, 'deleted',"
-		       " 'the core confirmed', '', $2::bigint FROM breakout.consent"
-		       " WHERE number = $1 AND given = 0",
-		       params, 2);
+	for (size_t i = 0; i < count; i++) {
+		pg_array_int(&numbers, (int64_t)list[i].number);
+		pg_array_int(&ats, list[i].at);
+	}
+	pg_array_end(&numbers);
+	pg_array_end(&ats);
+	if (!numbers.failed && !ats.failed)
+		err = execute(
+			share,
+			"INSERT INTO breakout.consent_record(written_ms, number, subscription,"
+			" what, why, event, at_ms) SELECT u.at_ms, '+' || c.number, c.id,"
+			" 'deleted', 'the core confirmed', '', u.at_ms FROM"
+			" unnest($1::bigint[], $2::bigint[]) AS u(number, at_ms) JOIN"
+			" breakout.consent c ON c.number = u.number AND c.given = 0",
+			(const char *[]){ numbers.text, ats.text }, 2);
+	str_done(&numbers);
+	str_done(&ats);
+	return err;
 }
 
 /* What is not dropped now is with the next list. */

@@ -49,7 +49,8 @@ int consent_share_commit(struct consent_share *share, int64_t *ret_serial,
 size_t consent_share_written(const struct consent_share *share, size_t i, uint64_t *ret_number);
 
 /* As of consent_store.h. */
-int consent_share_note_deleted(struct consent_share *share, uint64_t number) MUST_CHECK;
+int consent_share_note_deleted(struct consent_share *share, const struct consent_deletion *list,
+			       size_t count) MUST_CHECK;
 void consent_share_forget(struct consent_share *share, wall_ms before);
 
 /* ---- a look ---- */

@@ -558,19 +558,30 @@ void consent_store_list_apply(struct consent_store *store, size_t at_most,
 
 /* ---- the record ---- */
 
-int consent_store_note_deleted(struct consent_store *store, uint64_t number)
+bool consent_store_took_back(struct consent_store *store, uint64_t number)
 {
-	sqlite3_stmt *statement = store->prepared[NOTE_DELETED];
 	struct row row;
 
-	if (store->share) { /* asked for every number: most are no matter of consents */
-		find(store, number, &row);
-		return row.there && !row.given ? consent_share_note_deleted(store->share, number)
-					       : 0;
+	find(store, number, &row);
+	return row.there && !row.given;
+}
+
+int consent_store_note_deleted(struct consent_store *store, const struct consent_deletion *list,
+			       size_t count)
+{
+	sqlite3_stmt *statement = store->prepared[NOTE_DELETED];
+	const char *why;
+
+	if (store->share)
+		return consent_share_note_deleted(store->share, list, count);
+	if (consent_store_begin(store, &why))
+		return -EIO;
+	for (size_t i = 0; i < count; i++) {
+		sqlite3_bind_int64(statement, 1, (sqlite3_int64)list[i].number);
+		sqlite3_bind_int64(statement, 2, list[i].at);
+		keep_error(store, sql_run(statement, NULL));
 	}
-	sqlite3_bind_int64(statement, 1, (sqlite3_int64)number);
-	sqlite3_bind_int64(statement, 2, clock_wall());
-	return sql_run(statement, NULL) == SQLITE_OK ? 0 : -EIO;
+	return consent_store_commit(store, &why);
 }
 
 void consent_store_forget(struct consent_store *store, wall_ms before)

@@ -103,9 +103,16 @@ void consent_store_list_apply(struct consent_store *store, size_t at_most,
 
 /* ---- the record ---- */
 
-/* The core confirmed that it has deleted the registration of a consent that was
- * taken back. Other numbers are no matter of this. 0 or -EIO. */
-int consent_store_note_deleted(struct consent_store *store, uint64_t number) MUST_CHECK;
+/* Whether there was a consent of this number, and is none any more. */
+bool consent_store_took_back(struct consent_store *store, uint64_t number);
+struct consent_deletion {
+	uint64_t number;
+	wall_ms at;
+};
+/* The core confirmed that it has deleted the registrations of these, whose consent was
+ * taken back: all of them in one transaction. 0 or -EIO. */
+int consent_store_note_deleted(struct consent_store *store, const struct consent_deletion *list,
+			       size_t count) MUST_CHECK;
 /* Drops what was taken back or recorded before. */
 void consent_store_forget(struct consent_store *store, wall_ms before);
 

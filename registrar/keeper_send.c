@@ -306,15 +306,12 @@ static void send_one(struct keeper *keeper, struct reg *reg, mono_ms now)
 	}
 }
 
-/* All that are due, of which this one is the first. */
-static void send_lot(struct keeper *keeper, struct lane *lane, struct reg *first, mono_ms now)
+static void send_all(struct keeper *keeper, struct reg **due, size_t count, mono_ms now)
 {
-	struct reg *due[REFRESH_WINDOW] = { first };
-	size_t count = 1;
 	bool ahead = false;
 
-	while (count < REFRESH_WINDOW && (due[count] = refresh_take(lane->refresh, now)))
-		count++;
+	if (!count)
+		return;
 	if (keeper->shards.on) {
 		count = shards_write_ahead(keeper, due, count, now);
 	} else {
@@ -327,13 +324,23 @@ static void send_lot(struct keeper *keeper, struct lane *lane, struct reg *first
 		send_one(keeper, due[i], now);
 }
 
+/* Those of all tenants together: what is new waits for the store once, not once for each. */
 void keeper_send_due(struct keeper *keeper, mono_ms now)
 {
-	for (size_t i = 0; i < keeper->lane_count; i++) {
-		struct lane *lane = &keeper->lanes[i];
-		struct reg *first = refresh_take(lane->refresh, now);
+	struct reg *due[REFRESH_WINDOW], *reg;
+	size_t count = 0;
 
-		if (first)
-			send_lot(keeper, lane, first, now);
+	for (size_t i = 0; i < keeper->lane_count; i++) {
+		struct refresh *refresh = keeper->lanes[i].refresh;
+
+		for (unsigned n = 0; n < REFRESH_WINDOW && (reg = refresh_take(refresh, now));
+		     n++) {
+			if (count == REFRESH_WINDOW) {
+				send_all(keeper, due, count, now);
+				count = 0;
+			}
+			due[count++] = reg;
+		}
 	}
+	send_all(keeper, due, count, now);
 }

@@ -55,6 +55,7 @@ static void *registrar_thread(void *arg)
 		api_client_poll(registrar->links.list[0].client, until);
 		now = clock_now();
 	}
+	consents_note(registrar->consents);
 	if (registrar->resting) {
 		added_rest(registrar->added, true);
 		keeper_flush_all(registrar->keeper, clock_now());

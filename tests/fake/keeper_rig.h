@@ -198,6 +198,28 @@ static inline struct wanted *want(unsigned from, unsigned count, const char *dom
 	return wanted;
 }
 
+/* 1 to `first` at the default tenant's core, the others up to `all` at the second one. */
+static inline struct wanted *want_two_as(unsigned first, unsigned all, enum route_type type)
+{
+	struct config_tenant acme = { .name = (char *)"acme", .prefix_mo = (char *)"02" };
+	struct config config = { .domain = (char *)"tas.example.com",
+				 .prefix_mo = (char *)"00",
+				 .tenants = &acme,
+				 .tenant_count = 1 };
+	struct wanted *wanted;
+
+	config.registrations = calloc(all + 1, sizeof(*config.registrations));
+	config.registration_count = all;
+	for (unsigned i = 0; i < all; i++) {
+		config.registrations[i].number = (FIRST + 1 + i) & E164_PACKED_MAX;
+		config.registrations[i].route_type = type & 0xfu;
+		config.registrations[i].tenant = i >= first;
+	}
+	assert_int_equal(wanted_create(&wanted, &config, NULL), 0);
+	free(config.registrations);
+	return wanted;
+}
+
 static inline struct keeper *start_with(struct keeper_options options, unsigned count,
 					const char *domain)
 {

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include "registrar/consent_share.h"
 #include "registrar/fleet_inside.h"
 #include "registrar/fleet_watch.h"
 #include "registrar/store_postgres.h"
@@ -1228,6 +1229,84 @@ static void what_can_be_withdrawn_is_counted(void **state)
 	fleet_watch_destroy(watch);
 }
 
+/* ---- consents ---- */
+
+static unsigned statements(void)
+{
+	unsigned count;
+
+	pthread_mutex_lock(&relay.lock);
+	count = relay.statements;
+	pthread_mutex_unlock(&relay.lock);
+	return count;
+}
+
+static struct consent_share *lead_consents(void)
+{
+	const struct config_postgres config = { .conninfo = conninfo };
+	struct consent_share *share = NULL;
+	struct consent_lead lead = { .reachable = true };
+
+	lead.session = member.session;
+	lead.epoch = (uint64_t)value("SELECT epoch FROM breakout.shard WHERE shard = 0");
+	assert_int_equal(consent_share_create(&share, &config), 0);
+	consent_share_lead(share, &lead);
+	return share;
+}
+
+static int write_consents(struct consent_share *share, unsigned count, unsigned gives)
+{
+	const char *error;
+	int64_t serial;
+
+	consent_share_begin(share);
+	for (unsigned i = 0; i < count; i++)
+		consent_share_put(share, &(struct consent_row){ .number = FIRST + i,
+								.id = "sub",
+								.given = i < gives });
+	return consent_share_commit(share, &serial, &error);
+}
+
+/* The database may be far away: each of them is one way there and back. */
+static void consents_are_written_and_told_in_one_statement(void **state)
+{
+	struct consent_share *share = lead_consents();
+	struct pollfd fd;
+	unsigned before;
+
+	(void)state;
+	assert_int_equal(write_consents(share, 10, 10), 0);
+	must("LISTEN breakout");
+	before = statements();
+	assert_int_equal(write_consents(share, 100, 30), 0);
+	assert_int_equal(statements(), before + 1);
+	fd = (struct pollfd){ .fd = pg_fd(other), .events = POLLIN };
+	assert_int_equal(poll(&fd, 1, PATIENCE), 1);
+	assert_true(pg_notified(other));
+	assert_int_equal(value("SELECT count(*) FROM breakout.consent WHERE given = 1"), 30);
+	consent_share_destroy(share);
+}
+
+static void what_the_core_has_deleted_is_recorded_in_one_statement(void **state)
+{
+	struct consent_share *share = lead_consents();
+	struct consent_deletion list[100];
+	unsigned before;
+
+	(void)state;
+	assert_int_equal(write_consents(share, 90, 30), 0); /* of ten nothing is known */
+	for (unsigned i = 0; i < ARRAY_SIZE(list); i++)
+		list[i] = (struct consent_deletion){ FIRST + i, 1000 + i };
+	before = statements();
+	assert_int_equal(consent_share_note_deleted(share, list, ARRAY_SIZE(list)), 0);
+	assert_int_equal(statements(), before + 1);
+	assert_int_equal(value("SELECT count(*) FROM breakout.consent_record WHERE what = 'deleted'"
+			       " AND number = '+' || (4799000000 + written_ms - 1000)"),
+			 60);
+	assert_int_equal(value("SELECT min(written_ms) FROM breakout.consent_record"), 1030);
+	consent_share_destroy(share);
+}
+
 #define BASE(test)  cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 #define STORE(test) cmocka_unit_test_setup_teardown(test, set_up_store, tear_down_store)
 
@@ -1277,6 +1356,8 @@ int main(int argc, char **argv)
 		STORE(a_new_session_asks_for_a_token_of_its_own),
 		STORE(a_value_the_server_does_not_take_is_an_error),
 		STORE(texts_are_written_as_they_are),
+		STORE(consents_are_written_and_told_in_one_statement),
+		STORE(what_the_core_has_deleted_is_recorded_in_one_statement),
 		STORE(a_write_waits_a_second_and_a_half_for_a_lock_and_the_next_for_a_beat),
 		STORE(a_write_may_be_cut_off_at_any_statement),
 		BASE(each_deed_may_be_cut_off_at_any_statement_and_done_again),

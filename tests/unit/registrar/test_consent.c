@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include <sqlite3.h>
 #include "base/log.h"
 #include "registrar/consent.h"
 #include "registrar/consent_wire.h"
@@ -328,6 +329,48 @@ static void what_was_given_is_known_after_a_restart(void **state)
 	assert_int_equal(scene->held[1], ROUTE_TYPE_LOOP);
 	assert_int_equal(scene->held[2], 0);
 	assert_int_equal(summary(scene).count, 1);
+}
+
+static int recorded(const char *what)
+{
+	sqlite3_stmt *statement;
+	sqlite3 *db;
+	int count;
+
+	assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db,
+					    "SELECT count(*) FROM consent_record WHERE what = ?1",
+					    -1, &statement, NULL),
+			 SQLITE_OK);
+	sqlite3_bind_text(statement, 1, what, -1, SQLITE_STATIC);
+	assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+	count = sqlite3_column_int(statement, 0);
+	sqlite3_finalize(statement);
+	sqlite3_close(db);
+	return count;
+}
+
+static void what_the_core_has_deleted_goes_on_record_with_the_next_turn(void **state)
+{
+	struct scene *scene = *state;
+
+	begin_and_listen(scene);
+	for (unsigned i = 1; i <= 3; i++)
+		tell(CONSENT_ADDED, i, WALL, "e1");
+	pass(scene, 20);
+	tell(CONSENT_REVOKED, 1, WALL + 1, "e2");
+	tell(CONSENT_REVOKED, 2, WALL + 1, "e3");
+	pass(scene, 20);
+	for (unsigned i = 1; i <= 4; i++) /* 3 has a consent, 4 never had one */
+		consents_deleted(scene->consents, FIRST + i);
+	assert_int_equal(recorded("deleted"), 0);
+	assert_true(consents_next(scene->consents) <= clock_now());
+	consents_run(scene->consents, clock_now());
+	assert_int_equal(recorded("deleted"), 2);
+	consents_deleted(scene->consents, FIRST + 1);
+	consents_note(scene->consents); /* at the end */
+	consents_note(scene->consents);
+	assert_int_equal(recorded("deleted"), 3);
 }
 
 static void twice_and_out_of_order_does_no_harm(void **state)
@@ -740,6 +783,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(an_event_is_acknowledged_after_it_is_written),
 		TEST(what_was_given_is_known_after_a_restart),
+		TEST(what_the_core_has_deleted_goes_on_record_with_the_next_turn),
 		TEST(twice_and_out_of_order_does_no_harm),
 		TEST(a_subscription_takes_its_consent_to_another_number),
 		TEST(what_is_no_number_is_acknowledged_and_left),

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
+#include "registrar/consent_deleted.h"
 #include "registrar/consent_share.h"
 
 #define FIRST 4799000001u
@@ -108,6 +109,13 @@ static void what_the_database_does_not_take_has_not_happened(void **state)
 	assert_true(consent_store_has(store, FIRST));
 }
 
+static int note_deleted(uint64_t number)
+{
+	const struct consent_deletion deletion = { number, clock_wall() };
+
+	return consent_share_note_deleted(share, &deletion, 1);
+}
+
 static void a_database_that_does_not_answer_is_waited_for_once(void **state)
 {
 	const char *why = "";
@@ -122,12 +130,12 @@ static void a_database_that_does_not_answer_is_waited_for_once(void **state)
 	for (int i = 0; i < 2; i++) {              /* until the fleet reaches it, and says so */
 		assert_int_equal(consent_share_commit(share, &serial, &why), -EIO);
 		assert_string_equal(why, "the fleet's database cannot be reached");
-		assert_int_equal(consent_share_note_deleted(share, FIRST), -EIO);
+		assert_int_equal(note_deleted(FIRST), -EIO);
 		assert_false(consent_share_doubts(share));
 		lead(1, false);
 	}
 	lead(1, true);
-	assert_int_equal(consent_share_note_deleted(share, FIRST), -EIO);
+	assert_int_equal(note_deleted(FIRST), -EIO);
 	assert_true(consent_share_doubts(share));
 }
 
@@ -153,12 +161,32 @@ static void of_one_number_the_last_word_of_a_transaction_is_written(void **state
 
 static void only_deletions_of_revoked_consents_are_recorded(void **state)
 {
+	struct consent_deleted deleted = { .due = 0 };
+
 	(void)state;
 	hear(FIRST, true, 1);
-	assert_int_equal(consent_store_note_deleted(store, FIRST), 0);
-	assert_int_equal(consent_store_note_deleted(store, FIRST + 1), 0);
+	assert_int_equal(consent_deleted_add(&deleted, store, FIRST), 0);
+	assert_int_equal(consent_deleted_add(&deleted, store, FIRST + 1), 0);
+	assert_int_equal(deleted.count, 0);
+	assert_int_equal(deleted.due, 0);
 	hear(FIRST, false, 2);
-	assert_int_equal(consent_store_note_deleted(store, FIRST), -EIO); /* nobody serves it */
+	assert_int_equal(consent_deleted_add(&deleted, store, FIRST), 0);
+	assert_int_equal(deleted.count, 1);
+	assert_int_equal(deleted.due, clock_now());
+	consent_deleted_done(&deleted);
+}
+
+static void what_cannot_be_recorded_now_is_later(void **state)
+{
+	struct consent_deleted deleted = { .due = 0 };
+
+	(void)state;
+	hear(FIRST, false, 1);
+	assert_int_equal(consent_deleted_add(&deleted, store, FIRST), 0);
+	assert_int_equal(consent_deleted_write(&deleted, store, 5000), -EIO); /* nobody serves it */
+	assert_int_equal(deleted.count, 1);
+	assert_int_equal(deleted.due, clock_now() + 5000);
+	consent_deleted_done(&deleted);
 }
 
 int main(void)
@@ -171,6 +199,7 @@ int main(void)
 		TEST(a_database_that_does_not_answer_is_waited_for_once),
 		TEST(of_one_number_the_last_word_of_a_transaction_is_written),
 		TEST(only_deletions_of_revoked_consents_are_recorded),
+		TEST(what_cannot_be_recorded_now_is_later),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

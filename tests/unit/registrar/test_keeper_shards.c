@@ -81,39 +81,57 @@ static void on_news(struct fleet_news *take_news, void *arg)
 	fleet_news_destroy(take_news);
 }
 
-static int begin_with(void **state, bool needs_token, bool stands_in)
+struct beginning {
+	bool needs_token, stands_in;
+	bool two_cores; /* the second half of the numbers may be at the other one */
+};
+
+static int begin_with(void **state, struct beginning with)
 {
 	const struct fleet_options options = {
-		.config = &postgres, .wish = wish, .news = on_news, .stands_in = stands_in
+		.config = &postgres, .wish = wish, .news = on_news, .stands_in = with.stands_in
 	};
 
 	memset(&written, 0, sizeof(written));
 	if (set_up(state) || fleet_create(&fleet, &options))
 		return -1;
 	atomic_store(&fleet->reaches, true);
-	keeper = start_with((struct keeper_options){ .store = "store.postgres",
-						     .fleet = fleet,
-						     .postgres = &postgres,
-						     .tenants[0].needs_token = needs_token,
-						     .stands_in = stands_in },
-			    stands_in ? 0 : COUNT, "tas.example.com");
+	keeper = start_with(
+		(struct keeper_options){ .store = "store.postgres",
+					 .fleet = fleet,
+					 .postgres = &postgres,
+					 .tenants[0].needs_token = with.needs_token,
+					 .tenants[1] = { .name = "acme", .client = second_client },
+					 .tenant_count = with.two_cores ? 2 : 1,
+					 .stands_in = with.stands_in },
+		with.stands_in ? 0 : COUNT, "tas.example.com");
 	keeper_wish(keeper, &wish, clock_now());
 	return 0;
 }
 
 static int begin(void **state)
 {
-	return begin_with(state, false, false);
+	return begin_with(state, (struct beginning){ .needs_token = false });
 }
 
 static int begin_without_token(void **state)
 {
-	return begin_with(state, true, false);
+	return begin_with(state, (struct beginning){ .needs_token = true });
 }
 
 static int begin_standing_in(void **state)
 {
-	return begin_with(state, false, true);
+	return begin_with(state, (struct beginning){ .stands_in = true });
+}
+
+static int begin_with_two_cores(void **state)
+{
+	int err = begin_with(state, (struct beginning){ .two_cores = true });
+	struct wanted *wanted = want_two_as(COUNT / 2, COUNT, ROUTE_TYPE_LOOP);
+
+	err = err ? err : keeper_want(keeper, wanted, clock_now());
+	wanted_destroy(wanted);
+	return err;
 }
 
 static int finish(void **state)
@@ -253,6 +271,23 @@ static void what_is_new_is_written_under_the_epoch_before_it_is_said(void **stat
 		assert_int_equal(core.upserts[i], 1);
 		assert_int_equal(written.epoch[i], EPOCH);
 		assert_string_equal(written.uri[i], "sips:tas.example.com");
+	}
+}
+
+/* However many cores there are, it waits for the database once. */
+static void what_is_new_at_two_cores_is_written_together(void **state)
+{
+	(void)state;
+	join();
+	take_all(NULL, 0, 0, true, 0);
+	pass(keeper, 1);
+	assert_int_equal(written.ahead, 1);
+	assert_int_equal(written.requests_before, 0);
+	live(30000);
+	assert_int_equal(core.total, COUNT);
+	for (unsigned i = 1; i <= COUNT; i++) {
+		assert_int_equal(i <= COUNT / 2 ? core.upserts[i] : core.second_upserts[i], 1);
+		assert_int_equal(written.epoch[i], EPOCH);
 	}
 }
 
@@ -1005,6 +1040,7 @@ static void the_most_affected_go_first_of_all_shards_that_were_taken(void **stat
 
 #define STANDS_IN(test) cmocka_unit_test_setup_teardown(test, begin_standing_in, finish)
 #define SHARDS(test)    cmocka_unit_test_setup_teardown(test, begin, finish)
+#define TWO(test)       cmocka_unit_test_setup_teardown(test, begin_with_two_cores, finish)
 #define TOKENLESS(test) cmocka_unit_test_setup_teardown(test, begin_without_token, finish)
 
 int main(void)
@@ -1012,6 +1048,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		SHARDS(numbers_of_other_nodes_are_left_alone),
 		SHARDS(what_is_new_is_written_under_the_epoch_before_it_is_said),
+		TWO(what_is_new_at_two_cores_is_written_together),
 		SHARDS(what_cannot_be_written_is_not_said_until_it_can),
 		SHARDS(after_a_refused_write_it_sleeps),
 		SHARDS(what_was_registered_before_is_refreshed_in_its_time),
