@@ -13,7 +13,7 @@
 #   make bench-registrar  upserts on one and four connections, and a million registrations: the registrar alone, the daemon with NUMBERS=1000000, SECONDS=60
 #   make bench-fleet  a node whose PostgreSQL is 0 to 50 ms away, with NUMBERS=20000, SECONDS=30, CONSENTS=1000
 #   make fuzz       each parser of ours against made-up input for SECONDS=600, TARGETS="sdp lite"
-#   make simulate the registrar in SEEDS=10000 made-up worlds, FLEETS=1000 with several nodes, TENANTS=1000 with two cores and as many whose tenants come and go, from seed FROM=1
+#   make simulate the registrar in SEEDS=10000 made-up worlds, FLEETS=1000 with several nodes, TENANTS=1000 with two cores and as many whose tenants come and go, in fleets too, from seed FROM=1; and a week of NUMBERS=100000
 #   make format     clang-format over our sources;  make lint: clang-tidy
 .DEFAULT_GOAL := all
 JOBS ?= $(shell nproc)
@@ -106,6 +106,8 @@ simulate: packages-check configure
 	@build/bin/simulate --fleet --seeds $(or $(FLEETS),1000) --from $(or $(FROM),1) tests/simulate/fleet_seeds.txt
 	@build/bin/simulate --tenants --seeds $(or $(TENANTS),1000) --from $(or $(FROM),1)
 	@build/bin/simulate --reloads --seeds $(or $(TENANTS),1000) --from $(or $(FROM),1) tests/simulate/reload_seeds.txt
+	@build/bin/simulate --fleet-reloads --seeds $(or $(TENANTS),1000) --from $(or $(FROM),1) tests/simulate/fleet_reload_seeds.txt
+	@build/bin/simulate --week --numbers $(or $(NUMBERS),100000)
 
 format:
 	clang-format -i $(OURS)

@@ -52,10 +52,10 @@ bool moves_must_wait(const struct keeper *keeper, const struct reg *reg, unsigne
 			? reg_table_find(&keeper->table, reg_key(reg->number, tenant))
 			: NULL;
 
-	/* What was on its way out here is not brought back. Of what is only repeated nobody
-	 * here has said so: to others, with a newer configuration, it may be what is wanted. */
-	return reg->told && (reg->wanted || reg->linger || reg->repeat) &&
-	       !(reg->flags & REG_HELD) && !(there && has_arrived(there, now));
+	/* What was on its way out here is not brought back. What is only repeated is not yet:
+	 * keeper_shards.c asks whether it has to wait once it may go. */
+	return reg->told && (reg->wanted || reg->linger) && !(reg->flags & REG_HELD) &&
+	       !(there && has_arrived(there, now));
 }
 
 void moves_settle(struct keeper *keeper, mono_ms now)

@@ -196,7 +196,7 @@ void core_answer(uint32_t index)
 		request->answered = true;
 		request->call = NULL;
 		request->node->in_flight--;
-		world.numbers[request->number].in_flight--;
+		world.numbers[request->number].in_flight[request->node - world.nodes]--;
 		if (request->kind == UPSERT && request->answer.verdict == UPSERT_OK) {
 			world.numbers[request->number].confirmed = true;
 			world.numbers[request->number].arrived = true;
@@ -247,7 +247,7 @@ void core_drop_daemon(struct node *node)
 		request->call->done(request->call, &cancelled);
 		request->call = NULL;
 		node->in_flight--;
-		world.numbers[request->number].in_flight--;
+		world.numbers[request->number].in_flight[node - world.nodes]--;
 		/* What was on its way may still arrive, or not. */
 		request->used = chance() < 0.5;
 	}

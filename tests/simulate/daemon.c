@@ -51,7 +51,7 @@ terms daemon_wish(const struct number *number)
 }
 
 /* Where a number is wanted that has more than one place. */
-static const struct number *wanted_place(const struct number *number)
+const struct number *daemon_wanted_place(const struct number *number)
 {
 	for (unsigned core = 0; world.tenants > 1 && core < world.tenants * world.spots; core++) {
 		const struct number *place = place_of(phone_of(number), core);
@@ -68,13 +68,13 @@ bool daemon_lingers(const struct number *number)
 
 	if (number->wanted || number->leaving || number->abandoned || number->open)
 		return false;
-	other = wanted_place(number);
+	other = daemon_wanted_place(number);
 	return other && !other->confirmed && !other->perhaps;
 }
 
 bool daemon_may_linger(const struct number *number)
 {
-	const struct number *other = wanted_place(number);
+	const struct number *other = daemon_wanted_place(number);
 
 	return !number->wanted && !number->leaving && other &&
 	       (!other->confirmed || other->perhaps || other->held != other->wanted);
@@ -324,6 +324,7 @@ mono_ms daemon_deaf_until(const struct node *node)
 {
 	const struct thread *thread = &node->registrar;
 
-	return thread->inside && thread->wake > node->suspended_until ? thread->wake
-								      : node->suspended_until;
+	/* It goes on within that millisecond, and is there for others in the next. */
+	return thread->inside && thread->wake >= node->suspended_until ? thread->wake + 1
+								       : node->suspended_until;
 }

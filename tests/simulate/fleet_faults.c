@@ -252,7 +252,7 @@ static void happen(enum fault fault, struct node *node)
 		break;
 	case REFRESH_ALL:
 		if (node->keeper && !node->frozen)
-			keeper_refresh(node->keeper, 0, clock_now());
+			member_refresh(node);
 		break;
 	case TTL:
 		world.weather.ttl_s = 600 + below(1201);

@@ -40,7 +40,7 @@ static mono_ms time_to_rest(void)
 			ttl_s = known > ttl_s ? known : ttl_s;
 		}
 	}
-	return TAKEOVER + MINUTE + 300 * ttl_s;
+	return TAKEOVER + MINUTE + 200 * ttl_s;
 }
 
 /* ---- requests ---- */
@@ -200,6 +200,36 @@ static void note_hands(void)
 	world.hands = hands;
 }
 
+/* Its owner reads of it what is newest, which is in force, and waits for nobody. */
+static bool is_free(const struct number *number)
+{
+	unsigned shard = lease_shard_of(phone_of(number));
+	const struct node *owner = owner_of(shard);
+	const struct shards *shards = &owner->keeper->shards;
+
+	return !owner->database_lost && owner->version == world.store_version &&
+	       shards->standing == LEASE_GOOD && shards->in_force.version == owner->version &&
+	       shards->at[shard].mine && shards->at[shard].hold_until <= clock_now();
+}
+
+static mono_ms free_since(const struct number *number)
+{
+	const struct calm *calm = &world.free[number - world.numbers];
+
+	if (calm->trouble || world.lossless.trouble)
+		return INT64_MAX;
+	return calm->since > world.lossless.since ? calm->since : world.lossless.since;
+}
+
+/* What has moved waits for the core that it has moved to. */
+mono_ms fleet_judge_free(const struct number *number)
+{
+	const struct number *home = daemon_wanted_place(number);
+	mono_ms here = free_since(number), there = home ? free_since(home) : 0;
+
+	return here > there ? here : there;
+}
+
 void fleet_judge_state(void)
 {
 	bool weather = world.dead || world.database_slow, database = world.database == WAY_OPEN;
@@ -225,8 +255,12 @@ void fleet_judge_state(void)
 	calm_note(&world.all_well, !all || !any);
 	calm_note(&world.lossless,
 		  world.weather.lose_request + world.weather.lose_answer + world.weather.late > 0);
-	for (size_t i = 0; i < world.count; i++)
-		calm_note(&world.kept[i], !is_kept(&world.numbers[i], fit));
+	for (size_t i = 0; i < world.count; i++) {
+		bool kept = is_kept(&world.numbers[i], fit);
+
+		calm_note(&world.kept[i], !kept);
+		calm_note(&world.free[i], !kept || !is_free(&world.numbers[i]));
+	}
 }
 
 /* Whoever takes it reaches its core: which was there all the time, of a tenant that each

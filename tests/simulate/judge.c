@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* judge.c - what must hold whatever happens. A time is calm while the core can
  * be reached, tokens are to be had and the daemon runs. */
+#include <string.h>
 #include "tests/simulate/world.h"
 
 #define WINDOW 256 /* requests in flight */
@@ -17,9 +18,9 @@
 /* Where the core refuses up to six of ten: of a thousand numbers one is refused 14 times in a
  * row, a minute apart. */
 #define REFUSED_PATIENCE (15 * MINUTE)
-/* Requests for one number: with little time left it is tried again after up to 20 s, a
- * few seconds often, by two nodes when it changes hands. */
-#define MINUTE_MAX (world.is_fleet ? 30 : 20)
+/* Requests of one node for one number: with little time left it is tried again after up to
+ * 20 s, a few seconds often. */
+#define MINUTE_MAX 20
 /* Until it is known that nothing gets through: three numbers fail that did not before, of
  * five; a deadline, twice, and the next probe. */
 #define DISTINCT      5
@@ -101,16 +102,16 @@ void judge_sent(struct node *node, struct number *number, enum upsert_kind kind,
 	judge_storm(node, number);
 	if (++node->in_flight > world.tenants * WINDOW)
 		fail("%u requests in flight", node->in_flight);
-	if (++number->in_flight > world.node_count)
-		fail("%u requests for number %td in flight", number->in_flight,
-		     number - world.numbers);
+	if (++number->in_flight[node - world.nodes] > 1)
+		fail("%u requests of %s for number %td in flight",
+		     number->in_flight[node - world.nodes], node->name, number - world.numbers);
 	if (clock_now() - number->minute >= MINUTE) {
 		number->minute = clock_now();
-		number->sent = 0;
+		memset(number->sent, 0, sizeof(number->sent));
 	}
-	if (++number->sent > MINUTE_MAX)
-		fail("number %td is hammered: %u requests in a minute", number - world.numbers,
-		     number->sent);
+	if (++number->sent[node - world.nodes] > MINUTE_MAX)
+		fail("number %td is hammered: %u requests of %s in a minute",
+		     number - world.numbers, number->sent[node - world.nodes], node->name);
 }
 
 /* A thread that finds nothing to do and does not sleep takes a whole processor. */
@@ -227,10 +228,19 @@ void judge_lapse(struct number *number)
 	     (long long)(calm / SECOND));
 }
 
-static void judge_number(struct number *number)
+/* From when on what is held should be what is wanted. */
+static mono_ms calm_since(const struct number *number)
 {
 	const struct calm *calm = calm_of(number);
-	mono_ms now = clock_now(), since;
+	mono_ms since = calm->trouble ? INT64_MAX : calm->since;
+	mono_ms is_free = world.is_fleet ? fleet_judge_free(number) : INT64_MAX;
+
+	return is_free < since ? is_free : since;
+}
+
+static void judge_number(struct number *number)
+{
+	mono_ms now = clock_now(), since = calm_since(number);
 
 	if (number->held && number->held_until <= now)
 		judge_lapse(number);
@@ -241,8 +251,8 @@ static void judge_number(struct number *number)
 	}
 	if (!number->wrong_since)
 		number->wrong_since = now;
-	since = number->wrong_since > calm->since ? number->wrong_since : calm->since;
-	if (calm->trouble || number->poison || excused_until(number) > now ||
+	since = number->wrong_since > since ? number->wrong_since : since;
+	if (since == INT64_MAX || number->poison || excused_until(number) > now ||
 	    world.unsure_until > now ||
 	    now - since < (world.weather.refuse > 0 ? REFUSED_PATIENCE : PATIENCE))
 		return;

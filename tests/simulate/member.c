@@ -106,6 +106,9 @@ static void registrar_turn(void *arg)
 	mono_ms next;
 
 	take_news(node);
+	if (node->refresh)
+		keeper_refresh(node->keeper, 0, clock_now());
+	node->refresh = false;
 	if (node->reload && !node->stopping)
 		reload(node);
 	if (node->stopping && !node->stop_by) {
@@ -208,6 +211,14 @@ void member_reload(struct node *node)
 	fleet_judge_state();
 }
 
+/* Its registrar hears of it in its own time, also if it waits for the database. */
+void member_refresh(struct node *node)
+{
+	node->refresh = node->registrar.inside;
+	if (!node->refresh)
+		keeper_refresh(node->keeper, 0, clock_now());
+}
+
 void member_stop(struct node *node)
 {
 	if (!node->keeper || node->stopping)
@@ -247,7 +258,7 @@ void member_create(struct node *node)
 	if (world.links && node->reload)
 		read_file(node);
 	options.wish = wish_of(node);
-	node->stopping = node->ended = node->reload = node->notified = false;
+	node->stopping = node->ended = node->reload = node->refresh = node->notified = false;
 	node->stop_by = 0;
 	if (fleet_create(&node->fleet, &options))
 		abort();

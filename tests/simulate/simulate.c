@@ -72,6 +72,7 @@ static void end(void)
 	link_done();
 	free(world.numbers);
 	free(world.kept);
+	free(world.free);
 	free(world.quiet);
 	world_forget();
 	free(world.requests);
@@ -310,7 +311,8 @@ static void start_fleet(void)
 	static const char *const names[NODES] = { "A", "B", "C" };
 
 	world.kept = calloc(world.count, sizeof(*world.kept));
-	if (!world.kept)
+	world.free = calloc(world.count, sizeof(*world.free));
+	if (!world.kept || !world.free)
 		abort();
 	database_begin();
 	fleet_fault_begin();

@@ -65,8 +65,8 @@ struct number {
 	bool untold;           /* that TTL is shorter than before, in answer to what was given up */
 	mono_ms excused_until; /* it was made to fail on its own */
 	mono_ms minute;        /* start of the one counted in: */
-	uint8_t sent;          /* requests in it */
-	uint8_t in_flight;
+	uint8_t sent[NODES];   /* requests in it, of each node */
+	uint8_t in_flight[NODES];
 	uint8_t poison;      /* enum poison */
 	unsigned dead_asked; /* in this death of the core */
 	/* The disk, or the fleet's database: */
@@ -196,7 +196,7 @@ struct node {
 	terms *wanted; /* its configuration */
 	int64_t version;
 	unsigned domain;
-	bool reload, draining, stopping, ended;
+	bool reload, refresh, draining, stopping, ended;
 	bool stays_away; /* once it is killed, for long */
 	mono_ms stop_by;
 	enum way to_core, to_database;
@@ -274,6 +274,7 @@ struct world {
 	wall_ms database_clock; /* ahead of the wall clock */
 	struct calm all_well, lossless;
 	struct calm *kept; /* of each number: who owns it has what it needs for it */
+	struct calm *free; /* dito: and the newest configuration, and may say what is new */
 	uint64_t hands;    /* database_epochs(), and since when: */
 	mono_ms hands_since;
 	uint32_t faults;                    /* bits: those that happen in this world */
@@ -352,6 +353,8 @@ void daemon_judge(struct node *node); /* says whether it is sick */
 terms daemon_wish(const struct number *number);
 /* Wanted at the other tenant's core, which has not confirmed it yet: this one keeps it. */
 bool daemon_lingers(const struct number *number);
+/* Where a number is wanted that has more than one place; NULL: nowhere, or it has one. */
+const struct number *daemon_wanted_place(const struct number *number);
 bool daemon_may_linger(const struct number *number); /* as far as is known here */
 unsigned daemon_tenant(const char *name);            /* its index; "": the first */
 struct wanted *daemon_wanted(const struct node *node);
@@ -369,7 +372,8 @@ mono_ms member_run(struct node *node); /* as daemon_run() */
 void member_unwind(struct node *node); /* what its threads are at comes to nothing */
 void member_destroy(struct node *node);
 void member_reload(struct node *node);
-void member_stop(struct node *node); /* in good order */
+void member_refresh(struct node *node); /* all of its numbers */
+void member_stop(struct node *node);    /* in good order */
 void member_drain(struct node *node, bool drains);
 void member_notify(struct node *node); /* the database has news */
 const struct config_postgres *member_config(const struct node *node);
@@ -488,5 +492,7 @@ mono_ms fleet_judge_calm(const struct number *number, mono_ms from, mono_ms to);
 void fleet_judge_check(void);
 /* Who keeps it knows its tenant no more: it is left to lapse. */
 bool fleet_judge_left(const struct number *number);
+/* Since when there is somebody to say what is to be said of it; INT64_MAX: there is nobody. */
+mono_ms fleet_judge_free(const struct number *number);
 
 #endif
