@@ -65,11 +65,20 @@ static void let_linger(struct keeper *keeper, struct reg *reg)
 	keeper->lingering++;
 }
 
-/* Where a hold is our predecessor's, what it never heard of may be told. What was repeated
- * until now may have to wait for another core yet, or again. */
+/* Where a hold is our predecessor's, what it never heard of may be told. But where it had
+ * told of tenants that were not configured here, that is not known of those that have come
+ * since. */
+static bool may_tell_new(const struct keeper *keeper, const struct reg *reg)
+{
+	const struct shard *shard = &keeper->shards.at[lease_shard_of(reg->number)];
+
+	return !keeper->shards.only_repeat && !(shard->held && shard->strangers);
+}
+
+/* What was repeated until now may have to wait for another core yet, or again. */
 static void restrict_one(struct keeper *keeper, struct reg *reg, bool held, mono_ms now)
 {
-	if (held && !keeper->shards.only_repeat && !reg->told)
+	if (held && !reg->told && may_tell_new(keeper, reg))
 		held = false;
 	begin_change(keeper, reg);
 	if (reg->repeat && !held)
@@ -606,7 +615,7 @@ void shards_adopt(const struct keeper *keeper, struct reg *reg, mono_ms now)
 	/* Of one that leaves it waits: it may be taken back. */
 	if (keeper->shards.on && !shard->mine && !reg->told)
 		reg_disown(reg);
-	else if (keeper->shards.on && keeper->shards.only_repeat)
+	else if (keeper->shards.on && !may_tell_new(keeper, reg))
 		reg_repeat(reg, true, now);
 }
 

@@ -166,8 +166,8 @@ static bool is_kept(const struct number *number, const bool fit[NODES])
 
 	if (owner && world.links && !has_way(owner, number))
 		return false;
-	/* Nor of what it did not know when it took the shard, and does not want since. */
-	if (owner && !number->wanted && owner->keeper->shards.at[shard].strangers)
+	/* Of what it did not know when it took the shard it has no row: that is new to it. */
+	if (owner && owner->keeper->shards.at[shard].strangers)
 		return false;
 
 	return owner && fit[owner - world.nodes] && owner->had[shard] &&

@@ -276,8 +276,10 @@ void judge_touched(const struct number *number)
 
 static void judge_numbers(void)
 {
+	mono_ms now = clock_now();
+
 	for (size_t i = 0; i < world.count; i++) {
-		if (world.quiet && world.quiet[i] > clock_now())
+		if (world.quiet && world.quiet[i] > now)
 			continue;
 		judge_number(&world.numbers[i]);
 		if (world.quiet)

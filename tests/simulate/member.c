@@ -76,8 +76,11 @@ static void read_file(struct node *node)
 	node->version = world.store_version;
 	node->domain = world.version;
 	node->plan = world.plan;
-	for (size_t i = 0; i < world.count; i++)
+	for (size_t i = 0; i < world.count; i++) {
 		node->wanted[i] = world.numbers[i].wanted;
+		if (world.links) /* what is said of a number may begin anew */
+			world.numbers[i].sent[node - world.nodes] = 0;
+	}
 	say("%s reads version %lld", node->name, (long long)node->version);
 }
 
