@@ -228,7 +228,8 @@ static void look_at_lanes(struct keeper *keeper, struct plan_left *left, mono_ms
 		lane->lapsed = lapsed[i];
 		lane->load = load;
 		pthread_mutex_unlock(&keeper->lock);
-		trouble_lapsed(&lane->trouble, lapsed[i], now - earliest[i]);
+		if (!lane->left) /* of who has gone not even the name is there any more */
+			trouble_lapsed(&lane->trouble, lapsed[i], now - earliest[i]);
 		show_lane(lane, now);
 	}
 }

@@ -203,6 +203,12 @@ static mono_ms lost_probes(mono_ms ttl)
 	return world.is_fleet && calm_for(&world.lossless) < ttl / 2 ? LOST_PROBES : 0;
 }
 
+/* A shorter TTL than before, which whoever was told of it did not live to write down. */
+static bool is_untold(const struct number *number)
+{
+	return number->untold || (world.is_fleet && number->stored_ttl_s > number->held_ttl_s);
+}
+
 /* It was to be refreshed when half of its time was left, at the latest. */
 void judge_lapse(struct number *number)
 {
@@ -220,7 +226,7 @@ void judge_lapse(struct number *number)
 	calm = world.is_fleet ? fleet_judge_calm(number, from, at)
 			      : calm_longest(calm_of(number), from, at);
 	if (excused_until(number) > at || world.unsure_until > at || number->wanted_since > from ||
-	    number->untold || calm < GRACE + lost_probes(ttl)) {
+	    is_untold(number) || calm < GRACE + lost_probes(ttl)) {
 		world.excused++;
 		return;
 	}
