@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,7 +78,11 @@ struct config *config_destroy(struct config *config)
 
 void config_without_numbers(const struct config *from, struct config *ret_config)
 {
-	*ret_config = *from;
+	const size_t head = offsetof(struct config, path);
+
+	/* Not who holds it, which others may be counting: the copy is its owner's alone. */
+	memset(ret_config, 0, head);
+	memcpy((char *)ret_config + head, (const char *)from + head, sizeof(*from) - head);
 	ret_config->registrations = NULL;
 	ret_config->registration_count = 0;
 	ret_config->consents = NULL;

@@ -213,6 +213,8 @@ static void a_configuration_lives_as_long_as_somebody_keeps_it(void **state)
 
 	(void)state;
 	assert_ptr_equal(kept, config);
+	config_without_numbers(kept, &nothing);
+	assert_int_equal(nothing.references, 0); /* the copy is nobody else's */
 	config_destroy(config);
 	assert_string_equal(kept->services[1].name, "desk"); /* a sanitizer looks on */
 	config_without_numbers(kept, &nothing);
