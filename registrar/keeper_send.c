@@ -324,6 +324,17 @@ static void send_all(struct keeper *keeper, struct reg **due, size_t count, mono
 		send_one(keeper, due[i], now);
 }
 
+/* One that must wait is put off on the way, and others look when it is due. */
+static struct reg *take_due(struct keeper *keeper, struct refresh *refresh, mono_ms now)
+{
+	struct reg *reg;
+
+	pthread_mutex_lock(&keeper->lock);
+	reg = refresh_take(refresh, now);
+	pthread_mutex_unlock(&keeper->lock);
+	return reg;
+}
+
 /* Those of all tenants together: what is new waits for the store once, not once for each. */
 void keeper_send_due(struct keeper *keeper, mono_ms now)
 {
@@ -333,7 +344,7 @@ void keeper_send_due(struct keeper *keeper, mono_ms now)
 	for (size_t i = 0; i < keeper->lane_count; i++) {
 		struct refresh *refresh = keeper->lanes[i].refresh;
 
-		for (unsigned n = 0; n < REFRESH_WINDOW && (reg = refresh_take(refresh, now));
+		for (unsigned n = 0; n < REFRESH_WINDOW && (reg = take_due(keeper, refresh, now));
 		     n++) {
 			if (count == REFRESH_WINDOW) {
 				send_all(keeper, due, count, now);
