@@ -181,6 +181,37 @@ static void explicit_rtcp_port_and_address_are_read(void **state)
 	free(desc);
 }
 
+/* RFC 3556: of all sections, and of ours, which counts. */
+static void who_wants_no_rtcp_is_read(void **state)
+{
+	static const struct {
+		const char *all, *ours;
+		bool senders, receivers;
+	} texts[] = {
+		{ "", "", false, false },
+		{ "", "b=AS:80\r\nb=RS:0\r\nb=RR:0\r\n", true, true },
+		{ "b=RS:0\r\nb=RR:0\r\n", "", true, true },
+		{ "b=RS:0\r\nb=RR:0\r\n", "b=RS:600\r\nb=RR:2000\r\n", false, false },
+		{ "", "b=RS:0\r\nb=RR:2000\r\n", true, false },
+		{ "", "b=RS:x\r\nb=RR:\r\n", false, false },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(texts); i++) {
+		struct media_desc *desc;
+		char whole[256];
+
+		(void)snprintf(whole, sizeof(whole),
+			       "v=0\r\nc=IN IP4 192.0.2.1\r\n%sm=audio 9 RTP/AVP 8\r\n%s"
+			       "m=video 11 RTP/AVP 96\r\nb=RS:0\r\nb=RR:0\r\n",
+			       texts[i].all, texts[i].ours);
+		desc = parsed(whole);
+		assert_int_equal(desc->rtcp_silent[0], texts[i].senders);
+		assert_int_equal(desc->rtcp_silent[1], texts[i].receivers);
+		sdp_free(desc);
+	}
+}
+
 static void an_unknown_fingerprint_hash_is_noted_and_not_used(void **state)
 {
 	struct media_desc *desc = parsed(
@@ -305,6 +336,7 @@ int main(void)
 		cmocka_unit_test(bare_line_feeds_are_tolerated),
 		cmocka_unit_test(the_first_living_audio_section_is_ours),
 		cmocka_unit_test(explicit_rtcp_port_and_address_are_read),
+		cmocka_unit_test(who_wants_no_rtcp_is_read),
 		cmocka_unit_test(an_unknown_fingerprint_hash_is_noted_and_not_used),
 		cmocka_unit_test(what_is_written_is_read_back_the_same),
 		cmocka_unit_test(no_text_of_the_peer_can_add_a_line_to_ours),
