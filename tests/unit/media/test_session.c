@@ -774,6 +774,40 @@ static void a_peer_that_moves_gets_a_new_association(void **state)
 	party_destroy(relay);
 }
 
+/* Each plays to the other: RTCP in the clear, multiplexed or not, and sealed. Who reports
+ * later answers, and so the other one knows how long it takes there and back. */
+static void who_plays_reports_and_is_answered(void **state)
+{
+	static const enum media_leg_kind kinds[] = { MEDIA_LEG_WEBRTC, MEDIA_LEG_DTLS,
+						     MEDIA_LEG_SDES, MEDIA_LEG_RTP };
+	struct party *ends[ARRAY_SIZE(kinds)][2];
+	mono_ms deadline;
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++) {
+		struct party *a = ends[i][0] = phone(kinds[i], &tone_440);
+		struct party *b = ends[i][1] = phone(kinds[i], &tone_600);
+
+		assert_int_equal(media_start(a->session, MEDIA_A), 0);
+		await_event(a, MEDIA_EV_OFFER, MEDIA_A, 1);
+		assert_int_equal(media_offer(b->session, MEDIA_A, a->sdp[MEDIA_EV_OFFER][0]), 0);
+		await_event(b, MEDIA_EV_ANSWER, MEDIA_A, 1);
+		assert_int_equal(media_answer(a->session, MEDIA_A, b->sdp[MEDIA_EV_ANSWER][0]), 0);
+	}
+	deadline = clock_now() + PATIENCE_MS;
+	for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++) {
+		const struct party *a = ends[i][0], *b = ends[i][1];
+
+		while (receipt(a, MEDIA_A).rtcp_in == 0 || receipt(b, MEDIA_A).rtcp_in == 0 ||
+		       receipt(a, MEDIA_A).rtt_us + receipt(b, MEDIA_A).rtt_us == 0)
+			turn(deadline);
+		assert_true(receipt(a, MEDIA_A).reported || receipt(b, MEDIA_A).reported);
+		assert_int_equal(receipt(a, MEDIA_A).dropped_auth, 0);
+		party_destroy(ends[i][0]);
+		party_destroy(ends[i][1]);
+	}
+}
+
 /* RFC 8842 4: an association is one of fingerprints and tls-id, whichever is new. */
 static void another_tls_id_alone_is_a_new_association(void **state)
 {
@@ -2785,6 +2819,7 @@ int main(void)
 		cmocka_unit_test(rtp_to_webrtc_carries_audio_both_ways),
 		cmocka_unit_test(an_echo_sends_back_the_callers_own_tone),
 		cmocka_unit_test(a_wrong_fingerprint_fails_and_carries_nothing),
+		cmocka_unit_test(who_plays_reports_and_is_answered),
 		cmocka_unit_test(a_re_offer_that_changes_nothing_disturbs_nothing),
 		cmocka_unit_test(a_sound_is_played_as_often_as_wanted_and_its_end_told),
 		cmocka_unit_test(a_sound_waits_for_a_peer_that_can_hear_it),
