@@ -84,7 +84,18 @@ def plain_rtp_of_a_pbx_bears_it():
     call(PBX, answered_by="pbx")
 
 
+def speech_that_is_converted_bears_it():
+    """The phone and the PBX have no codec in common, which their receipts show."""
+    behind("lite")
+    for outer, inner in (("PCMA", "G722"), ("G722", "opus")):
+        core.phone(OUT, "answer", codec=outer)
+        core.pbx("answer", codec=inner)
+        call(PBX, answered_by="pbx")
+        assert [core.last[side]["codec"] for side in ("caller", "callee")] == [outer, inner]
+    core.phone(OUT, "answer")
+
+
 Mapping(first_port, fate=fate)
 TESTS = [a_loop_with_ice_lite_bears_it, a_loop_with_full_ice_bears_it,
-         plain_rtp_of_a_pbx_bears_it]
+         plain_rtp_of_a_pbx_bears_it, speech_that_is_converted_bears_it]
 finish(run_tests(TESTS, core), core, tas)

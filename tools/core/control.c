@@ -170,14 +170,16 @@ static int manner_status(const char *word)
 
 static json_t *set_manner(struct ua *ua, const char *name, json_t *request)
 {
-	const char *when_called = "answer";
+	const char *when_called = "answer", *codec = "";
 	int ring_ms = 300, early = 0, reliable = 0;
 
-	if (json_unpack(request, "{s?s, s?i, s?b, s?b}", "when_called", &when_called, "ring_ms",
-			&ring_ms, "early", &early, "reliable", &reliable) ||
+	if (json_unpack(request, "{s?s, s?i, s?b, s?b, s?s}", "when_called", &when_called,
+			"ring_ms", &ring_ms, "early", &early, "reliable", &reliable, "codec",
+			&codec) ||
 	    manner_status(when_called) < 0 || ring_ms < 0)
 		return problem("when_called: answer, no-answer, busy, reject, off or a status from "
-			       "400 to 699; ring_ms: a number; early and reliable: true or false");
+			       "400 to 699; ring_ms: a number; early and reliable: true or false; "
+			       "codec: a name");
 	struct ua_party *party = ua_party_add(ua, name);
 	if (!party)
 		return problem("out of memory");
@@ -185,6 +187,7 @@ static json_t *set_manner(struct ua *ua, const char *name, json_t *request)
 					    .ring_ms = (unsigned)ring_ms,
 					    .early = early,
 					    .reliable = reliable };
+	record_copy(party->manner.codec, sizeof(party->manner.codec), codec);
 	party->called = 0;
 	party->stopped[0] = '\0';
 	return json_pack("{s:b, s:s, s:i}", "ok", 1, "name", party->name, "tone_hz",

@@ -418,7 +418,12 @@ static int open_session(struct ua_call *call)
 		.on_event = on_media,
 		.arg = call,
 	};
+	const char *codec = call->party->manner.codec;
 
+	for (unsigned side = 0; side < ARRAY_SIZE(options.rules) && *codec; side++) {
+		options.rules[side].count = 1;
+		record_copy(options.rules[side].names[0], sizeof(options.rules[0].names[0]), codec);
+	}
 	return media_session_create(&call->session, call->ua->options.media, &options);
 }
 

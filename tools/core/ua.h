@@ -24,6 +24,7 @@ struct ua_manner {
 	unsigned ring_ms; /* from 180 to the answer */
 	bool early;       /* 183 with SDP before the 180 */
 	bool reliable;    /* 18x reliably, to those that can (RFC 3262) */
+	char codec[20];   /* the only one it has, also for its own calls; "": all of ours */
 };
 
 struct ua_party {
