@@ -203,6 +203,20 @@ static void judge_alone(struct trial *trial)
 			       caller->heard_hz);
 }
 
+/* A tone stands out of what is heard or does not: where packets were lost and overtaken it may
+ * not, and that is not silence. */
+static void judge_end(const char *name, const struct end *end, char *verdict, size_t room)
+{
+	if (end->call->heard_hz)
+		(void)snprintf(verdict, room, "wrong audio: %s hears %u Hz instead of %u", name,
+			       end->call->heard_hz, end->expected_hz);
+	else if (end->call->receipt.packets_in > 0)
+		(void)snprintf(verdict, room, "no tone: none stands out of the %s's %llu packets",
+			       name, (unsigned long long)end->call->receipt.packets_in);
+	else
+		(void)snprintf(verdict, room, "one-way: %s hears nothing", name);
+}
+
 static void judge(struct trial *trial)
 {
 	const struct end *ends[] = { &trial->caller, &trial->callee };
@@ -218,20 +232,14 @@ static void judge(struct trial *trial)
 		(void)snprintf(verdict, room, "two-way");
 		return;
 	}
-	if (!trial->caller.right_since_ms && !trial->callee.right_since_ms &&
-	    !trial->caller.call->heard_hz && !trial->callee.call->heard_hz) {
+	if (!trial->caller.call->receipt.packets_in && !trial->callee.call->receipt.packets_in) {
 		(void)snprintf(verdict, room, "no audio");
 		return;
 	}
 	for (int i = 0; i < 2; i++) {
-		const struct end *end = ends[i];
-		if (end->right_since_ms)
+		if (ends[i]->right_since_ms)
 			continue;
-		if (end->call->heard_hz)
-			(void)snprintf(verdict, room, "wrong audio: %s hears %u Hz instead of %u",
-				       names[i], end->call->heard_hz, end->expected_hz);
-		else
-			(void)snprintf(verdict, room, "one-way: %s hears nothing", names[i]);
+		judge_end(names[i], ends[i], verdict, room);
 		return;
 	}
 }
