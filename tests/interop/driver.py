@@ -2,19 +2,27 @@
 """registrar_driver as a child of a test, in a scene with an API and a token endpoint
 that are not ours."""
 
+import contextlib
 import os
 import pathlib
 import queue
 import subprocess
+import sys
+import tempfile
 import threading
 import time
 
 import yaml
 
 from fake_api import FakeApi, FakeTokens
-from harness import free_port
+from harness import Pki, Tally, free_port
 
 DRIVER = pathlib.Path(os.environ.get("BREAKOUT_TESTS", "build/tests")) / "registrar_driver"
+LOOP, LOOP_MO = 1, 4  # on the wire
+
+
+def numbers(count):
+    return [f"+4799{i:06d}" for i in range(1, count + 1)]
 
 
 def wait_for(what, condition, seconds=30.0):
@@ -68,6 +76,10 @@ class Driver:
         assert status == 0, f"ended with {status}:\n{self.log()}"
 
 
+def all_active(driver):
+    return lambda: set(driver.states().values()) == {"active"}
+
+
 class Scene:
     """A folder, a PKI, an API, a token endpoint, and drivers on configurations."""
 
@@ -107,6 +119,21 @@ class Scene:
     def driver(self, numbers, **more):
         return self.on(self.config(numbers, **more))
 
+    def starts(self, count, ttl, **more):
+        """A registrar whose numbers the API all has."""
+        self.api.ttl = ttl
+        driver = self.driver(numbers(count), **more)
+        wait_for("all are registered", lambda: len(self.api.book.routes()) == count)
+        return driver
+
+    def nobody_lapsed(self, but=()):
+        """By the API's own book."""
+        lapsed = [n for n, _ in self.api.book.lapsed() if n not in but]
+        assert not lapsed, f"{len(lapsed)} lapsed: {lapsed[:5]}"
+
+    def all_were_asked_for(self, wanted, since):
+        return lambda: {s.number for s in self.api.of(since=since)} >= set(wanted)
+
     def close(self):
         for driver in self.drivers:
             if driver.process.poll() is None:
@@ -114,3 +141,21 @@ class Scene:
             driver.process.wait()
         self.api.stop()
         self.tokens.stop()
+
+
+def run_scenes(tests):
+    """Each in a scene of its own, or those that the command line names; the exit status."""
+    tally = Tally()
+    with tempfile.TemporaryDirectory(prefix="breakout-api-") as scratch:
+        scratch = pathlib.Path(scratch)
+        pki = Pki(scratch)
+        for number, test in enumerate(tests):
+            if len(sys.argv) > 1 and test.__name__ not in sys.argv[1:]:
+                continue
+            folder = scratch / str(number)
+            folder.mkdir()
+            with contextlib.closing(Scene(pki, folder)) as scene:
+                if not tally.run(test.__name__.replace("_", " "), test, scene):
+                    for driver in scene.drivers:
+                        print(driver.log())
+    return tally.close()

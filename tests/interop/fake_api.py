@@ -50,21 +50,73 @@ class Seen:
     agent: str
 
 
+@dataclasses.dataclass(frozen=True)
+class Done:
+    """An upsert that was carried out: at that time, until when it lasts, and until when the
+    one before did (0.0: there was none)."""
+    at: float
+    number: str
+    route_type: int
+    until: float
+    before: float
+
+
+class Book:
+    """What the core holds, by its own clock."""
+
+    def __init__(self):
+        self.held, self.done, self.lock = {}, [], threading.Lock()
+
+    def upsert(self, number, route_type, ttl):
+        with self.lock:
+            now = time.monotonic()
+            old = self.held.get(number)
+            self.held[number] = Done(now, number, route_type, now + ttl, old.until if old else 0.0)
+            self.done.append(self.held[number])
+
+    def delete(self, number):
+        """False: there is none."""
+        with self.lock:
+            return self.held.pop(number, None) is not None
+
+    def routes(self):
+        """Of what has not lapsed."""
+        with self.lock:
+            now = time.monotonic()
+            return {n: d.route_type for n, d in self.held.items() if d.until > now}
+
+    def lapsed(self):
+        """Who lapsed, and is lapsed still or came back: number and since when."""
+        with self.lock:
+            now = time.monotonic()
+            back = [(d.number, d.before) for d in self.done if 0.0 < d.before < d.at]
+            away = [(d.number, d.until) for d in self.held.values() if d.until < now]
+            return back + away
+
+
 class FakeApi(pb_grpc.SipBreakoutServiceServicer):
-    """`fault` holds for everybody, `faults[number]` for one: "unavailable",
-    "hang", "unauthenticated", "not_acceptable", "permission_denied"."""
+    """`fault` holds for everybody, `faults[number]` for one: a gRPC status in lower case,
+    "not_acceptable", "hang" (nothing is carried out, nor answered), "lost" (carried out and
+    not answered), or a function that says which of them (None: none) of what was seen.
+    `ttl` too may be a function of the number; `late_s` is how long an answer takes, or a
+    function."""
+
+    WORKERS = 320  # more than the registrar has in flight
 
     def __init__(self, pki, port, ttl=2, tokens=None):
         self.pki, self.port, self.ttl, self.tokens = pki, port, ttl, tokens
-        self.fault, self.faults = None, {}
-        self.seen, self.lock = [], threading.Lock()
+        self.fault, self.faults, self.late_s = None, {}, 0.0
+        self.seen, self.failed, self.lock = [], [], threading.Lock()
+        self.book = Book()
+        self.busy = self.busiest = 0  # requests at a time
         self.over = threading.Event()
         self.server = None
         self.more = []  # what adds other services to the server
 
     def start(self):
         self.over.clear()
-        self.server = grpc.server(futures.ThreadPoolExecutor(32), options=[("grpc.so_reuseport", 0)])
+        self.server = grpc.server(futures.ThreadPoolExecutor(self.WORKERS),
+                                  options=[("grpc.so_reuseport", 0)])
         pb_grpc.add_SipBreakoutServiceServicer_to_server(self, self.server)
         for add in self.more:
             add(self.server)
@@ -89,38 +141,82 @@ class FakeApi(pb_grpc.SipBreakoutServiceServicer):
             self.seen.append(seen)
         return seen
 
-    def _trouble(self, seen, context):
-        """Ends the call as the fault says; returns a status code otherwise."""
-        fault = self.faults.get(seen.number, self.fault)
+    def _fault_of(self, seen):
         if self.tokens and seen.token not in self.tokens.valid:
-            fault = "unauthenticated"
-        if fault == "hang":
-            self.over.wait(30)
-        if fault in ("unavailable", "hang"):
-            context.abort(grpc.StatusCode.UNAVAILABLE, "as the test wants it")
-        if fault == "unauthenticated":
-            context.abort(grpc.StatusCode.UNAUTHENTICATED, "token not known")
-        if fault == "permission_denied":
-            context.abort(grpc.StatusCode.PERMISSION_DENIED, "not your number")
-        return pb.STATUS_CODE_NOT_ACCEPTABLE if fault == "not_acceptable" else pb.STATUS_CODE_OK
+            return "unauthenticated"
+        fault = self.faults.get(seen.number, self.fault)
+        return fault(seen) if callable(fault) else fault
+
+    def _trouble(self, seen, carry_out, context):
+        """Ends the call as the fault says; returns a status code otherwise."""
+        fault = self._fault_of(seen)
+        if fault:
+            with self.lock:
+                self.failed.append((time.monotonic(), seen.number, fault))
+        if fault == "lost":
+            carry_out()
+        if fault in ("hang", "lost"):
+            while context.is_active() and not self.over.wait(0.25):
+                pass
+            context.abort(grpc.StatusCode.UNAVAILABLE, "nobody hears this")
+        if fault == "not_acceptable":
+            return pb.STATUS_CODE_NOT_ACCEPTABLE
+        if fault:
+            context.abort(grpc.StatusCode[fault.upper()], "as the test wants it")
+        carry_out()
+        self.over.wait(self.late_s() if callable(self.late_s) else self.late_s)
+        return pb.STATUS_CODE_OK
+
+    def _serve(self, kind, request, context, carry_out):
+        with self.lock:
+            self.busy += 1
+            self.busiest = max(self.busiest, self.busy)
+        try:
+            return self._trouble(self._note(kind, request, context), carry_out, context)
+        finally:
+            with self.lock:
+                self.busy -= 1
 
     def UpsertRegistration(self, request, context):
-        code = self._trouble(self._note("upsert", request, context), context)
+        registration = request.registration
+        number = registration.phone_number.e164
+        ttl = self.ttl(number) if callable(self.ttl) else self.ttl
+        code = self._serve("upsert", request, context, lambda: self.book.upsert(
+            number, registration.route_type, ttl))
         response = pb.UpsertRegistrationResponse(status_code=code)
         if code == pb.STATUS_CODE_OK:
-            response.time_to_live.seconds = self.ttl
+            response.time_to_live.seconds = ttl
         else:
             response.error_message = "number is not in your range"
         return response
 
     def DeleteRegistration(self, request, context):
-        code = self._trouble(self._note("delete", request, context), context)
+        def carry_out():
+            if not self.book.delete(request.registration.phone_number.e164):
+                context.abort(grpc.StatusCode.NOT_FOUND, "no such registration")
+
+        code = self._serve("delete", request, context, carry_out)
         return pb.DeleteRegistrationResponse(status_code=code)
 
     def of(self, number=None, kind="upsert", since=0.0):
         with self.lock:
             return [s for s in self.seen if s.kind == kind and s.at >= since
                     and number in (None, s.number)]
+
+    def failures(self, fault, since=0.0):
+        """When somebody met this fault."""
+        with self.lock:
+            return [at for at, _, name in self.failed if name == fault and at >= since]
+
+
+def busiest_second(times):
+    """How many of these there were within a second at most."""
+    times, most, first = sorted(times), 0, 0
+    for i, at in enumerate(times):
+        while at - times[first] >= 1.0:
+            first += 1
+        most = max(most, i - first + 1)
+    return most
 
 
 class FakeTokens:
@@ -129,12 +225,14 @@ class FakeTokens:
     def __init__(self, pki, port, client_id="client", secret="s3cret", expires_in=3600):
         self.client_id, self.secret, self.expires_in = client_id, secret, expires_in
         self.valid, self.issued, self.refused = set(), 0, 0
+        self.late_s = 0.0
         self.forms = []
         tokens = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 form = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                time.sleep(tokens.late_s)
                 status, body = tokens.answer(self.headers.get("Authorization", ""), form)
                 body = json.dumps(body).encode()
                 self.send_response(status)

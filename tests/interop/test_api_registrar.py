@@ -1,27 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The registrar against an API and a token endpoint that are not ours."""
 
-import contextlib
-import pathlib
 import random
 import sys
-import tempfile
 import time
 
 import yaml
 
-from driver import Driver, Scene, wait_for
-from harness import Pki, Tally
-
-LOOP, LOOP_MO = 1, 4
-
-
-def numbers(count):
-    return [f"+4799{i:06d}" for i in range(1, count + 1)]
-
-
-def all_active(driver):
-    return lambda: set(driver.states().values()) == {"active"}
+from driver import LOOP, LOOP_MO, Driver, all_active, numbers, run_scenes, wait_for
+from harness import Pki
 
 
 def registers_all_with_a_token(scene):
@@ -194,7 +181,9 @@ def recovers_when_the_server_comes_back(scene):
     driver.end()
 
 
-def a_certificate_of_another_ca_is_said_clearly(scene, other):
+def a_certificate_of_another_ca_is_said_clearly(scene):
+    (scene.folder / "other").mkdir()
+    other = Pki(scene.folder / "other")
     driver = scene.driver(numbers(5), ca_file=other.ca)
     wait_for("the token endpoint's is said",
              lambda: "certificate is not trusted: check ca_file" in driver.log())
@@ -292,25 +281,5 @@ TESTS = [an_outage_longer_than_the_ttl_is_recovered_from_at_once,
          a_server_that_never_answers_meets_the_deadline, a_damaged_store_is_moved_aside]
 
 
-def main():
-    tally = Tally()
-    with tempfile.TemporaryDirectory(prefix="breakout-api-") as scratch:
-        scratch = pathlib.Path(scratch)
-        for name in ("pki", "other"):
-            (scratch / name).mkdir()
-        pki, other = Pki(scratch / "pki"), Pki(scratch / "other")
-        for number, test in enumerate(TESTS):
-            if len(sys.argv) > 1 and test.__name__ not in sys.argv[1:]:
-                continue
-            folder = scratch / str(number)
-            folder.mkdir()
-            with contextlib.closing(Scene(pki, folder)) as scene:
-                more = (other,) if test is a_certificate_of_another_ca_is_said_clearly else ()
-                if not tally.run(test.__name__.replace("_", " "), test, scene, *more):
-                    for driver in scene.drivers:
-                        print(driver.log())
-    return tally.close()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_scenes(TESTS))

@@ -11,9 +11,8 @@ import time
 
 import postgres
 from fake_consents import FakeConsents
-from driver import Scene, wait_for
+from driver import LOOP, LOOP_MO, Scene, numbers, wait_for
 from harness import Pki, Tally
-from test_api_registrar import LOOP, LOOP_MO, numbers
 
 TTL = 6       # seconds; refreshes come after 1.8 to 3 of them
 LEASE_S = 1.2

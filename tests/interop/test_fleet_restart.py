@@ -14,9 +14,8 @@ import time
 import yaml
 
 import postgres
-from driver import Scene, wait_for
+from driver import Scene, numbers, wait_for
 from harness import Pki, Restarted, Tally, alive, free_port
-from test_api_registrar import numbers
 
 TTL, LEASE_S, COUNT = 6, 1.2, 60
 
