@@ -89,7 +89,7 @@ static void restrict_one(struct keeper *keeper, struct reg *reg, bool held, mono
 
 static void apply_holds(struct keeper *keeper, mono_ms now)
 {
-	bool all = keeper->shards.applied != keeper->shards.only_repeat;
+	bool all = keeper->shards.adopted || keeper->shards.applied != keeper->shards.only_repeat;
 	bool changed[LEASE_SHARDS], any = false;
 	unsigned held = 0;
 	mono_ms until = 0;
@@ -107,6 +107,7 @@ static void apply_holds(struct keeper *keeper, mono_ms now)
 			until = shard->hold_until;
 	}
 	keeper->shards.applied = keeper->shards.only_repeat;
+	keeper->shards.adopted = false;
 	keeper->shards.held = held;
 	keeper->shards.held_until = until;
 	metric_set(&shards_held, held);
@@ -608,15 +609,17 @@ void keeper_fleet(const struct keeper *keeper, struct registrar_fleet *ret_fleet
 
 /* ---- requests ---- */
 
-void shards_adopt(const struct keeper *keeper, struct reg *reg, mono_ms now)
+void shards_adopt(struct keeper *keeper, struct reg *reg, mono_ms now)
 {
 	const struct shard *shard = &keeper->shards.at[lease_shard_of(reg->number)];
 
 	/* Of one that leaves it waits: it may be taken back. */
 	if (keeper->shards.on && !shard->mine && !reg->told)
 		reg_disown(reg);
-	else if (keeper->shards.on && !may_tell_new(keeper, reg))
+	else if (keeper->shards.on && !may_tell_new(keeper, reg)) {
+		keeper->shards.adopted = true;
 		reg_repeat(reg, true, now);
+	}
 }
 
 void shards_sent(struct keeper *keeper, const struct reg *reg)

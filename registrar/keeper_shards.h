@@ -33,6 +33,7 @@ struct shards {
 	bool out, leaving_all;
 	bool only_repeat; /* for all shards */
 	bool applied;     /* only_repeat, as of the records */
+	bool adopted;     /* but for some that have been adopted since */
 	struct lease_own own;
 	/* Others read: */
 	_Atomic enum lease_standing standing; /* as of the last turn */
@@ -75,7 +76,7 @@ bool shards_mine(const struct keeper *keeper, const struct reg *reg);
 /* The wanted set is the one that was named. */
 void shards_want(struct keeper *keeper, mono_ms now);
 /* A record that is wanted from now on, or not any more. Under the lock. */
-void shards_adopt(const struct keeper *keeper, struct reg *reg, mono_ms now);
+void shards_adopt(struct keeper *keeper, struct reg *reg, mono_ms now);
 void shards_sent(struct keeper *keeper, const struct reg *reg);
 /* `before` is what it was told before the request that has come back; `heard`: with an
  * answer of the core's. */

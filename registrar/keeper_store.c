@@ -110,7 +110,9 @@ void keeper_forget_dirty(struct keeper *keeper, size_t count, mono_ms now)
 	for (size_t i = 0; i < count; i++)
 		reg_at(&keeper->table, keeper->dirty[i].handle)->dirty = 0;
 	keeper->dirty_count -= count;
-	memmove(keeper->dirty, keeper->dirty + count, keeper->dirty_count * sizeof(*keeper->dirty));
+	if (keeper->dirty_count) /* there may be no memory for any */
+		memmove(keeper->dirty, keeper->dirty + count,
+			keeper->dirty_count * sizeof(*keeper->dirty));
 	keeper->flush_at = keeper->dirty_count ? now : 0;
 }
 

@@ -306,7 +306,8 @@ void fleet_fault_draw(void)
 
 void fleet_fault_begin(void)
 {
-	world.faults = below(1 << FAULT_COUNT) | 1 << below(FAULT_COUNT);
+	world.faults = below(1 << FAULT_COUNT);
+	world.faults |= (uint32_t)1 << below(FAULT_COUNT);
 	for (int i = 0; i < FAULT_COUNT; i++)
 		for (int k = 0; k < NODES; k++)
 			lasting[i][k] = false;

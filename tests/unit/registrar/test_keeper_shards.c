@@ -621,6 +621,18 @@ static void a_configuration_that_was_in_force_before_it_came_withdraws_nothing(v
 	assert_int_equal(in_state(keeper, REG_ACTIVE), COUNT);
 }
 
+static void what_is_wanted_while_the_lease_is_in_doubt_is_said_afterwards(void **state)
+{
+	(void)state;
+	set_up_all_active();
+	pass(keeper, 2 * LEASE_MS);
+	rewant(keeper, 3, COUNT, ROUTE_TYPE_FORK);
+	live(60000);
+	assert_int_equal(core.upserts[3], 2);
+	assert_int_equal(core.deletes[1], 1);
+	assert_int_equal(in_state(keeper, REG_ACTIVE), COUNT);
+}
+
 static void a_hold_delays_no_new_number_of_a_configuration_that_comes_into_force(void **state)
 {
 	const struct lease_wish next = { .version = 5, .digest = 55 };
@@ -1065,6 +1077,7 @@ int main(void)
 		SHARDS(what_the_rows_have_not_heard_is_taken_back_alone),
 		SHARDS(a_configuration_that_is_not_in_force_changes_nothing),
 		SHARDS(a_new_number_that_waits_is_not_asked_for_by_a_configuration_out_of_force),
+		SHARDS(what_is_wanted_while_the_lease_is_in_doubt_is_said_afterwards),
 		SHARDS(a_hold_delays_no_new_number_of_a_configuration_that_comes_into_force),
 		SHARDS(a_configuration_that_was_in_force_before_it_came_withdraws_nothing),
 		SHARDS(a_shard_is_given_once_its_answers_are_in_and_its_rows_written),
