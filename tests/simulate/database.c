@@ -436,7 +436,8 @@ size_t database_writers(void)
 
 mono_ms database_row_left(const struct number *number)
 {
-	return number->stored && number->stored_ttl_s && number->stored_until > wall()
-		       ? number->stored_until - wall()
-		       : 0;
+	mono_ms left = number->stored ? number->stored_until - wall() : 0;
+
+	/* More than the TTL that it names is not believed. */
+	return left > 0 && left <= (mono_ms)number->stored_ttl_s * SECOND ? left : 0;
 }
