@@ -86,10 +86,22 @@ static const struct number *wanted_by(const struct node *node, const struct numb
 	return NULL;
 }
 
+/* Something else that was said of it had no answer, and may arrive yet. */
+static bool in_conflict(const struct node *node, const struct number *number)
+{
+	const struct link *link = reload_link(node, core_of(number));
+	unsigned tenant = link ? (unsigned)(link - node->links.list) : 0;
+	const struct reg *reg =
+		reg_table_find(&node->keeper->table, reg_key(phone_of(number), tenant));
+
+	return reg && reg->flags & REG_CONFLICT;
+}
+
 /* By its row, for whoever goes by that: the core has it as the node wants it. */
 static bool has_arrived(const struct node *node, const struct number *number)
 {
-	return number->confirmed && number->held == node->wanted[number - world.numbers] &&
+	return number->confirmed && !in_conflict(node, number) &&
+	       number->held == node->wanted[number - world.numbers] &&
 	       number->held_until > clock_now() && number->stored == number->held &&
 	       !world.database_clock && database_row_left(number) > 0;
 }
