@@ -40,7 +40,7 @@ static mono_ms time_to_rest(void)
 			ttl_s = known > ttl_s ? known : ttl_s;
 		}
 	}
-	return TAKEOVER + MINUTE + 200 * ttl_s;
+	return TAKEOVER + MINUTE + 300 * ttl_s;
 }
 
 /* ---- requests ---- */
