@@ -128,9 +128,14 @@ class Daemon:
         return self
 
     def listens(self):
+        """For calls, and for breakoutctl, which comes later."""
         assert self.process.poll() is None, f"breakoutd ended: {self.process.returncode}"
+        control = self.core.folder / "breakout.sock"
         try:
             socket.create_connection(("127.0.0.1", self.port), 1).close()
+            if str(control) in self.config.read_text():
+                with socket.socket(socket.AF_UNIX) as link:
+                    link.connect(str(control))
             return True
         except OSError:
             return False
