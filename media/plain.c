@@ -154,47 +154,50 @@ static bool goes_with(const struct plain_stream *stream, struct plain_place here
 	       (ahead < MAX_DROPOUT || ahead > UINT16_MAX - MAX_MISORDER);
 }
 
-static bool keep_stream(struct plain_stream *stream, struct plain_place here)
+static bool keep_stream(struct plain_stream *stream, struct plain_place here, mono_ms now)
 {
 	if ((int16_t)(here.sequence - stream->newest.sequence) > 0 || !stream->known)
 		stream->newest = here;
 	stream->known = true;
+	stream->heard_at = now;
 	stream->sequential = 0;
 	return true;
 }
 
-/* most: so far ahead the next packet of one in a row may be. */
-static bool takes(struct plain_stream *stream, struct plain_place here, uint16_t most)
+/* most: so far ahead the next packet of one in a row may be. A burst between two packets of
+ * the stream in force is no end of it. */
+static bool takes(struct plain_stream *stream, struct plain_place here, uint16_t most, mono_ms now)
 {
 	uint16_t ahead = (uint16_t)(here.sequence - stream->applicant.sequence);
 
 	if (goes_with(stream, here))
-		return keep_stream(stream, here);
+		return keep_stream(stream, here, now);
 	if (stream->sequential > 0 && here.ssrc == stream->applicant.ssrc && ahead > 0 &&
 	    ahead <= most)
 		stream->sequential++;
 	else
 		stream->sequential = 1;
 	stream->applicant = here;
-	if (stream->sequential < PLAIN_SEQUENTIAL)
+	if (stream->sequential < PLAIN_SEQUENTIAL ||
+	    (stream->known && now - stream->heard_at < PLAIN_SILENT_MS))
 		return false;
 	stream->known = false; /* in the place of the one that has ended */
-	return keep_stream(stream, here);
+	return keep_stream(stream, here, now);
 }
 
-bool plain_latch_stream(struct plain_latch *latch, const uint8_t *packet, bool event)
+bool plain_latch_stream(struct plain_latch *latch, const uint8_t *packet, bool event, mono_ms now)
 {
 	struct plain_stream *speech = &latch->speech, *digits = &latch->digits;
 	struct plain_place here = place_of(packet);
 
 	if (event && !(speech->known && here.ssrc == speech->newest.ssrc)) {
 		if (!speech->known && !digits->known)
-			return keep_stream(digits, here);
-		return takes(digits, here, DIGITS_GAP);
+			return keep_stream(digits, here, now);
+		return takes(digits, here, DIGITS_GAP, now);
 	}
 	if (!speech->known)
-		return keep_stream(speech, here);
-	return takes(speech, here, /* most= */ 1);
+		return keep_stream(speech, here, now);
+	return takes(speech, here, /* most= */ 1, now);
 }
 
 bool plain_latch_admits(const struct plain_latch *latch, const union net_address *from, mono_ms now)
@@ -328,7 +331,8 @@ static void receive(struct plain *plain, bool rtcp_socket, const union net_addre
 		receipt_add(&leg->receipt->dropped_source, 1);
 		return;
 	}
-	if (!plain_latch_stream(&plain->latch, packet, relay_is_event(leg, packet))) {
+	if (!plain_latch_stream(&plain->latch, packet, relay_is_event(leg, packet),
+				worker_now(plain->worker))) {
 		receipt_add(&leg->receipt->dropped_other, 1);
 		return;
 	}

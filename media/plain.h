@@ -14,9 +14,10 @@
  *
  * From the address in force one stream is taken (RFC 3550 A.1): another SSRC, or numbers far from
  * where it is, count once PLAIN_SEQUENTIAL packets in a row have gone on from each other with none
- * of the stream between them. So who can forge the address, but not see the stream, is not heard
- * while it goes on. Digits may come under another SSRC beside the stream, as some gateways send
- * them: those that are telephone-events by the agreed number, from the third of their SSRC on.
+ * of the stream between them or shortly before. So who can forge the address, but not see the
+ * stream, is not heard while it goes on. Digits may come under another SSRC beside the stream, as
+ * some gateways send them: those that are telephone-events by the agreed number, from the third of
+ * their SSRC on.
  *
  * With SRTP a packet proves who sent it. Within the window one that does so from
  * another address is believed at once; afterwards, or from a stranger, it is dropped
@@ -41,6 +42,8 @@
 #define PLAIN_WINDOW_MS    10000
 /* One more than MIN_SEQUENTIAL of RFC 3550 A.1: a late packet of the old stream at the change. */
 #define PLAIN_SEQUENTIAL 3
+/* And so long after its last: two packets of 20 ms, as one may be lost. */
+#define PLAIN_SILENT_MS 40
 /* RTCP of one that only listens comes first after 1.25 to 3.75 s (RFC 3550 6.3.1). */
 #define PLAIN_ANSWER_MS 5000
 
@@ -56,6 +59,7 @@ struct plain_place {
 struct plain_stream {
 	struct plain_place newest;
 	bool known;                   /* there is one */
+	mono_ms heard_at;             /* its last packet */
 	struct plain_place applicant; /* what may take its place */
 	unsigned sequential;          /* packets of the applicant in a row */
 };
@@ -84,7 +88,7 @@ bool plain_latch_rtp(struct plain_latch *latch, const union net_address *from,
 		     const uint8_t *packet, mono_ms now);
 /* Whether one that plain_latch_rtp() takes is of a stream in force. event: it is of a type that
  * was agreed for digits. */
-bool plain_latch_stream(struct plain_latch *latch, const uint8_t *packet, bool event);
+bool plain_latch_stream(struct plain_latch *latch, const uint8_t *packet, bool event, mono_ms now);
 /* With SRTP: whether a packet may prove itself, and that it has. */
 bool plain_latch_admits(const struct plain_latch *latch, const union net_address *from,
 			mono_ms now);

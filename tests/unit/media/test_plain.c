@@ -10,11 +10,13 @@
 static struct plain_latch latch;
 static union net_address named, named_rtcp, other_port, attacker;
 static const union net_address nowhere;
+static mono_ms now_ms;
 
 static int set_up(void **state)
 {
 	(void)state;
 	memset(&latch, 0, sizeof(latch));
+	now_ms = 0;
 	if (net_parse("198.51.100.1", 4000, &named) ||
 	    net_parse("198.51.100.1", 4001, &named_rtcp) ||
 	    net_parse("198.51.100.1", 6000, &other_port) ||
@@ -41,23 +43,26 @@ static bool rtp_from(const union net_address *from, mono_ms now)
 	return plain_latch_rtp(&latch, from, packet, now);
 }
 
-/* One of another stream, of whoever may send. */
-static bool taken(const union net_address *from, uint32_t ssrc, uint16_t sequence)
+static bool takes_one(const union net_address *from, uint8_t type, uint32_t ssrc, uint16_t sequence)
 {
-	uint8_t packet[12] = { 0x80, 8, (uint8_t)(sequence >> 8), (uint8_t)sequence };
+	uint8_t packet[12] = { 0x80, type, (uint8_t)(sequence >> 8), (uint8_t)sequence };
 
 	memcpy(packet + 8, &ssrc, sizeof(ssrc));
-	return plain_latch_rtp(&latch, from, packet, 1) &&
-	       plain_latch_stream(&latch, packet, /* event= */ false);
+	return plain_latch_rtp(&latch, from, packet, now_ms) &&
+	       plain_latch_stream(&latch, packet, /* event= */ type == 101, now_ms);
+}
+
+/* One of another stream, of whoever may send, 20 ms later. */
+static bool taken(const union net_address *from, uint32_t ssrc, uint16_t sequence)
+{
+	now_ms += 20;
+	return takes_one(from, 8, ssrc, sequence);
 }
 
 static bool pressed(const union net_address *from, uint32_t ssrc, uint16_t sequence)
 {
-	uint8_t packet[12] = { 0x80, 101, (uint8_t)(sequence >> 8), (uint8_t)sequence };
-
-	memcpy(packet + 8, &ssrc, sizeof(ssrc));
-	return plain_latch_rtp(&latch, from, packet, 1) &&
-	       plain_latch_stream(&latch, packet, /* event= */ true);
+	now_ms += 20;
+	return takes_one(from, 101, ssrc, sequence);
 }
 
 static void the_named_address_is_believed_at_once(void **state)
@@ -276,6 +281,25 @@ static void another_ssrc_is_on_probation_while_the_stream_goes_on(void **state)
 	assert_true(taken(&named, 3, PLAIN_SEQUENTIAL + 1));
 }
 
+static void a_burst_between_two_packets_ends_no_stream(void **state)
+{
+	(void)state;
+	for (uint16_t i = 0; i < 100; i++) {
+		assert_true(taken(&named, 1, (uint16_t)(500 + i)));
+		for (uint16_t k = 0; k < 10; k++) {
+			assert_false(takes_one(&named, 8, 2, (uint16_t)(i * 10 + k)));
+			assert_false(takes_one(&named, 8, 1, (uint16_t)(30000 + i * 10 + k)));
+		}
+		for (uint16_t k = 0; k < 10; k++)
+			assert_false(takes_one(&named, 8, 3, k));
+	}
+	now_ms += PLAIN_SILENT_MS;
+	assert_false(takes_one(&named, 8, 4, 0));
+	assert_false(takes_one(&named, 8, 4, 1));
+	assert_true(
+		takes_one(&named, 8, 4, 2)); /* all of it waited somewhere, as on a radio network */
+}
+
 static void random_numbers_never_become_the_stream(void **state)
 {
 	(void)state;
@@ -439,6 +463,7 @@ int main(void)
 		cmocka_unit_test_setup(without_latching_only_the_named_address_is_believed, set_up),
 		cmocka_unit_test_setup(another_ssrc_is_on_probation_while_the_stream_goes_on,
 				       set_up),
+		cmocka_unit_test_setup(a_burst_between_two_packets_ends_no_stream, set_up),
 		cmocka_unit_test_setup(random_numbers_never_become_the_stream, set_up),
 		cmocka_unit_test_setup(a_jump_counts_once_it_goes_on, set_up),
 		cmocka_unit_test_setup(the_stream_of_a_learned_address_is_bound_too, set_up),
