@@ -77,6 +77,7 @@ static void on_ice_failed(void *arg)
 	/* libnice gives up on the candidates it was told; a peer whose address
 	 * only its own checks will tell has until the deadline. So has one of a lite
 	 * agent's that has fallen silent. */
+	atomic_store_explicit(&leg->path.receipt->ice_ok, false, memory_order_relaxed);
 	if (leg->path.lite)
 		leg_tell_step(leg,
 			      "ICE consent has ended: %s has sent neither a check with our "

@@ -13,7 +13,7 @@
 
 uint64_t quality_lost(const struct quality *quality)
 {
-	uint64_t expected = (uint64_t)quality->highest - quality->first + 1;
+	uint64_t expected = (uint64_t)quality->highest - quality->first + quality->started;
 
 	return quality->lost_before +
 	       (expected > quality->received ? expected - quality->received : 0);

@@ -20,6 +20,11 @@
 
 static timer_fn on_timer;
 
+static uint64_t packets_come(const struct relay_leg *leg)
+{
+	return atomic_load_explicit(&leg->receipt->packets_in, memory_order_relaxed);
+}
+
 /* From half to one and a half of the interval: RFC 3550 6.3.1. The generator is Marsaglia's
  * xorshift, whose state is never 0. */
 static mono_ms draw_interval(struct reporter *reporter)
@@ -54,6 +59,8 @@ void reporter_start(struct reporter *reporter, struct timer_wheel *wheel, struct
 		.packets = { sender->packets, sender->packets },
 		.senders = { sender->told.senders, sender->told.senders },
 		.blocks = { sender->told.blocks, sender->told.blocks },
+		.came = packets_come(leg),
+		.lost = quality_lost(&leg->quality),
 	};
 	timer_init(&reporter->timer, on_timer, reporter);
 	timer_start(wheel, &reporter->timer, reporter->last_ms + draw_interval(reporter));
@@ -180,7 +187,7 @@ static bool reaches_peer(const struct relay_leg *leg)
 static void weigh(struct reporter *reporter)
 {
 	const struct relay_leg *leg = reporter->leg;
-	uint64_t came = atomic_load_explicit(&leg->receipt->packets_in, memory_order_relaxed);
+	uint64_t came = packets_come(leg);
 	bool ours = is_ours(leg) && reaches_peer(leg);
 	bool sends = ours && is_sender(reporter), heard = ours && has_heard(reporter, came);
 

@@ -74,7 +74,7 @@ def a_consent_registers_and_its_revocation_deletes_within_seconds(scene):
     scene.consents.emit("added", second)
     wait_for("another one", holds(scene, first, second, third))
     assert scene.api.of(second)[0].route_type == LOOP
-    assert "+4799000002 active loop 0 " in driver.ask("list"), driver.ask("list")
+    wait_for("its answer", lambda: "+4799000002 active loop 0 " in driver.ask("list"))
     revoked, at = scene.consents.emit("revoked", second), time.monotonic()
     wait_for("its end", holds(scene, first, third), 5)
     assert scene.api.of(second, "delete")[0].at - at < 2

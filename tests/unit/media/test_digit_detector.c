@@ -187,9 +187,7 @@ static void twist_is_that_of_q24(void **state)
 	(void)state;
 	all_are_found(&(struct signal){ -14, -10, .on_ms = 50, .pause_ms = 50 }, 8, "+4 dB");
 	all_are_found(&(struct signal){ -10, -16, .on_ms = 50, .pause_ms = 50 }, 8, "-6 dB");
-	press_all(&(struct signal){ -10, -18, .on_ms = 50, .pause_ms = 50 }, 8);
-	print_message("-8 dB: %u of 128 are found\n", found_count);
-	assert_in_range(found_count, 120, 128); /* spandsp misses some of the 0 */
+	all_are_found(&(struct signal){ -10, -18, .on_ms = 50, .pause_ms = 50 }, 8, "-8 dB");
 	none_is_found(&(struct signal){ -25, -10, .on_ms = 50, .pause_ms = 50 }, "+15 dB");
 	none_is_found(&(struct signal){ -10, -25, .on_ms = 50, .pause_ms = 50 }, "-15 dB");
 }

@@ -339,8 +339,10 @@ static void greeted_call(const char *setup, const int strangers[2])
 		}
 	}
 	is_heard();
-	while (receipt().dropped_source < sent)
+	while (receipt().dropped_source < sent) {
+		assert_true(real_now() < until);
 		turn();
+	}
 	assert_int_equal(receipt().dropped_source, sent);
 	assert_int_equal(pbx.ready, 1);
 	assert_int_equal(pbx.unclear, 0);

@@ -219,6 +219,7 @@ static void what_the_peer_receives_is_told(void **state)
 static void what_is_told_of_a_stream_begins_with_it(void **state)
 {
 	(void)state;
+	assert_int_equal(quality_lost(&qualities[0]), 0); /* none has come yet */
 	hear(1, 1, 160, 0);
 	hear(1, 4, 640, 60);
 	assert_int_equal(quality_lost_untold(&qualities[0]), 2);

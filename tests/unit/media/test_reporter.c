@@ -362,6 +362,26 @@ static void who_wants_none_gets_none(void **state)
 	assert_int_equal(count, 1);
 }
 
+/* RTCP is wanted from a re-offer on: what was lost before is no loss of the interval. */
+static void who_wants_reports_late_hears_of_what_is_lost_from_then_on(void **state)
+{
+	(void)state;
+	make_local();
+	pass(1000, true, true);
+	played = (uint16_t)(played + 20);
+	pass(1000, true, true);
+	begin(true);
+	while (count == 0)
+		pass(20, true, true);
+	assert_int_equal(word(0, 8), 20); /* of all, and no share of the interval */
+	begin(false);
+	count = 0;
+	begin(true);
+	while (count == 0)
+		pass(20, true, false);
+	assert_int_equal(word(0, 0), 0x80c80006); /* nothing has come: no block */
+}
+
 static void nothing_goes_where_the_way_is_closed(void **state)
 {
 	(void)state;
@@ -419,6 +439,7 @@ int main(void)
 		T(an_announcement_and_then_a_call_are_one_count),
 		T(what_plays_instead_of_the_far_side_is_reported_by_us),
 		T(who_wants_none_gets_none),
+		T(who_wants_reports_late_hears_of_what_is_lost_from_then_on),
 		T(nothing_goes_where_the_way_is_closed),
 		T(the_end_of_our_stream_is_said),
 		T(a_stream_that_goes_on_has_no_end),

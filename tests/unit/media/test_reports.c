@@ -165,9 +165,11 @@ static void what_is_lost_of_others_is_not_told_to_this_one(void **state)
 	add_sr();
 	rewrite();
 	assert_int_equal(word(8), 0x1afffff9); /* 3 - 10 */
-	other.lost_of_others = -0x800000;
+	(void)set_up(state);
+	other.lost_of_others = -0x800000; /* more than 24 bits can say */
 	add_sr();
 	rewrite();
+	assert_int_equal(word(8), 0x1a7fffff);
 }
 
 static void a_report_about_the_source_before_is_left_out(void **state)

@@ -2227,6 +2227,7 @@ static void a_peer_of_a_lite_side_that_is_only_forged_is_sent_nothing(void **sta
 	assert_int_equal(sent[40], sent[seconds - 1]); /* and ends with the consent: 30 s, and 5
 							* between two looks */
 	assert_non_null(strstr(relay->reason, "ICE consent ended: 127.0.0.1:"));
+	assert_false(receipt(relay, MEDIA_A).ice_ok);
 	assert_non_null(strstr(relay->reason, "has sent neither a check with our password nor a "
 					      "packet that authenticates for more than 60 s"));
 	assert_non_null(strstr(relay->reason, "set `media.ice: full`"));
