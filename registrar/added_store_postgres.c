@@ -3,10 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include "base/e164.h"
 #include "registrar/order_share.h"
 
 #define WRITE_MS  30000 /* for the rows of a large order; whoever gave it waits meanwhile */

@@ -388,22 +388,27 @@ static bool apply_list(struct consent_verdict *ret_verdict, const char **ret_why
 
 /* ---- time passes ---- */
 
+/* As many as go at a time. */
+static bool note_some(struct consents *consents)
+{
+	bool done = !consent_deleted_write(&consents->deleted, consents->store, COMMIT_RETRY_MS);
+
+	consent_say_written(&consents->say, done, "the record of what was deleted");
+	return done;
+}
+
 void consents_note(struct consents *consents)
 {
-	bool done;
-
-	if (!consents->deleted.due)
-		return;
-	done = !consent_deleted_write(&consents->deleted, consents->store, COMMIT_RETRY_MS);
-	consent_say_written(&consents->say, done, "the record of what was deleted");
+	while (consents->deleted.due && note_some(consents))
+		;
 }
 
 void consents_run(struct consents *consents, mono_ms now)
 {
 	struct api_call_options options = call_options(consents);
 
-	if (now >= consents->deleted.due)
-		consents_note(consents);
+	if (consents->deleted.due && now >= consents->deleted.due)
+		(void)note_some(consents); /* what is left is due again */
 	if (consents->commit_at && now >= consents->commit_at)
 		commit_events(consents, now);
 	if (!may_ask(consents))

@@ -152,10 +152,13 @@ static int ask(struct fleet_watch *watch, const char *statement, const char *con
 
 /* A node that answers here is seen at no other place any more. */
 static const char report[] =
-	"WITH moved AS (UPDATE breakout.watchdog SET node = NULL WHERE node = $3 AND place <> $1)"
-	" INSERT INTO breakout.watchdog AS w VALUES($1, $2, $3, 1, $4) ON CONFLICT (place) DO"
-	" UPDATE SET member = $2, node = coalesce($3, w.node), beat = w.beat + 1, answers = $4";
+	"WITH moved AS (UPDATE breakout.watchdog SET node = NULL, answers = false"
+	" WHERE node = $3 AND place <> $1)"
+	" INSERT INTO breakout.watchdog AS w VALUES($1, $2, $3, $5::bigint, $4)"
+	" ON CONFLICT (place) DO UPDATE SET member = $2, node = coalesce($3, w.node),"
+	" beat = w.beat + $5::bigint, answers = $4";
 
+/* Places that are no more stay: they come last, so that none of them hides a node. */
 static const char look[] =
 	"SELECT n.node, true, coalesce(n.session, 0), n.beat, coalesce(w.place, ''),"
 	" coalesce(w.beat, 0), coalesce(w.answers, false) FROM breakout.node n"
@@ -163,7 +166,7 @@ static const char look[] =
 	" WHERE n.node NOT IN (SELECT member FROM breakout.watchdog)"
 	" UNION ALL SELECT coalesce(w.node, ''), false, 0, 0, w.place, w.beat, w.answers"
 	" FROM breakout.watchdog w WHERE NOT EXISTS"
-	" (SELECT 1 FROM breakout.node n WHERE n.node = w.node) LIMIT 64";
+	" (SELECT 1 FROM breakout.node n WHERE n.node = w.node) ORDER BY 2 DESC, 7 DESC LIMIT 64";
 _Static_assert(FLEET_SIGHTS == 64, "as the statement above says");
 
 static void read_sight(const struct pg_rows *rows, size_t row, struct fleet_sight *ret_sight)
@@ -177,17 +180,18 @@ static void read_sight(const struct pg_rows *rows, size_t row, struct fleet_sigh
 	ret_sight->answers = pg_bool(rows, row, 6);
 }
 
-int fleet_watch_look(struct fleet_watch *watch, bool answers, const char *node,
+int fleet_watch_look(struct fleet_watch *watch, const struct fleet_seen *seen,
 		     struct fleet_sights *ret_sights)
 {
-	const char *params[] = { watch->place, watch->member, node, answers ? "t" : "f" };
+	const char *params[] = { watch->place, watch->member, seen->node, seen->answers ? "t" : "f",
+				 seen->barred ? "0" : "1" };
 	struct pg_rows *rows;
 	int err = make_ready(watch);
 
 	ret_sights->count = 0;
 	if (err)
 		return err == -ENOENT ? 0 : err;
-	err = ask(watch, report, params, 4, NULL);
+	err = ask(watch, report, params, 5, NULL);
 	if (!err)
 		err = ask(watch, look, NULL, 0, &rows);
 	if (err)

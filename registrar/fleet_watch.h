@@ -49,9 +49,15 @@ int fleet_watch_create(struct fleet_watch **ret_watch, const struct config_postg
 		       const char *socket) MUST_CHECK;
 struct fleet_watch *fleet_watch_destroy(struct fleet_watch *watch);
 
-/* What is seen at our place: whether a daemon answers, and as which node (NULL: it did not
- * say); and what there is to see in all. No sights, if there never was a fleet. */
-int fleet_watch_look(struct fleet_watch *watch, bool answers, const char *node,
+/* What is seen at our place. */
+struct fleet_seen {
+	bool barred;      /* we may not look: our beat stands, so that nobody goes by us */
+	bool answers;     /* a daemon does */
+	const char *node; /* as which one; NULL: it did not say */
+};
+/* Writes that down, and reads what there is to see in all. No sights, if there never was a
+ * fleet. */
+int fleet_watch_look(struct fleet_watch *watch, const struct fleet_seen *seen,
 		     struct fleet_sights *ret_sights) MUST_CHECK;
 
 /* They are dead: whoever takes what they had may say something else of it at once. One

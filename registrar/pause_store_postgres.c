@@ -2,7 +2,6 @@
 #include "registrar/pause_store.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include "registrar/order_share.h"

@@ -61,6 +61,7 @@ struct daemon {
 	struct admin_herald *herald; /* in its place while it starts; NULL: none */
 	_Atomic(const char *) step;  /* of the start, for the herald */
 	atomic_size_t loaded;        /* registrations of the store */
+	size_t configured;           /* at the start: a reload may come meanwhile */
 	struct errand *errand;       /* a reading under way; NULL: none */
 	struct reading reading;      /* the errand's until it is done */
 	unsigned reloads;            /* asked for, ever: the number of the last one */

@@ -159,8 +159,7 @@ static void say_start(struct str *to, void *arg)
 	str_addf(to,
 		 "breakoutd starts: %s; %zu registrations have come from the store, %zu are "
 		 "configured. Ask again in a moment",
-		 atomic_load(&daemon->step), atomic_load(&daemon->loaded),
-		 daemon->config->registration_count);
+		 atomic_load(&daemon->step), atomic_load(&daemon->loaded), daemon->configured);
 }
 
 /* Without one the operator asks in vain for a while, and then start_admin() says why. */
@@ -169,6 +168,7 @@ static void raise_herald(struct daemon *daemon)
 	const char *path = daemon->config->admin_socket;
 
 	atomic_store(&daemon->step, "it waits for whoever has the store");
+	daemon->configured = daemon->config->registration_count;
 	if (path && !predecessor_lives(daemon))
 		(void)!admin_herald_create(&daemon->herald, path, say_start, daemon);
 }

@@ -1110,7 +1110,9 @@ static struct fleet_sights sights;
 
 static void see(struct fleet_watch *watch, bool answers, const char *node)
 {
-	assert_int_equal(fleet_watch_look(watch, answers, node, &sights), 0);
+	const struct fleet_seen seen = { .answers = answers, .node = node };
+
+	assert_int_equal(fleet_watch_look(watch, &seen, &sights), 0);
 }
 
 static void where_there_is_no_fleet_there_is_nothing_to_see(void **state)
@@ -1155,6 +1157,42 @@ static void what_one_watchdog_sees_the_others_read(void **state)
 	assert_true(sights.list[0].answers);
 	fleet_watch_destroy(here);
 	fleet_watch_destroy(there);
+}
+
+/* What it said before is not believed either: its beat stands. */
+static void one_that_may_not_look_says_nothing(void **state)
+{
+	struct fleet_watch *watch = watch_at("/run/a");
+	const struct fleet_seen barred = { .barred = true };
+
+	(void)state;
+	(void)join("a");
+	see(watch, true, "a");
+	assert_int_equal(fleet_watch_look(watch, &barred, &sights), 0);
+	assert_string_equal(sights.list[0].name, "a");
+	assert_int_equal(sights.list[0].watch_beat, 1);
+	see(watch, false, NULL);
+	assert_int_equal(sights.list[0].watch_beat, 2);
+	fleet_watch_destroy(watch);
+}
+
+/* Machines whose names change at each start leave one each time. */
+static void places_that_are_no_more_hide_no_node(void **state)
+{
+	struct fleet_watch *watch = watch_at("/run/a");
+
+	(void)state;
+	see(watch, false, NULL);
+	must("INSERT INTO breakout.watchdog SELECT 'old ' || i, 'm' || i, NULL, 7, false"
+	     " FROM generate_series(1, 100) i");
+	(void)join("z");
+	see(watch, true, "not joined");
+	assert_int_equal(sights.count, FLEET_SIGHTS);
+	assert_string_equal(sights.list[0].name, "z");
+	assert_true(sights.list[0].member);
+	assert_string_equal(sights.list[1].name, "not joined");
+	assert_true(sights.list[1].answers);
+	fleet_watch_destroy(watch);
 }
 
 static void a_member_that_only_withdraws_is_no_node(void **state)
@@ -1224,7 +1262,8 @@ static void what_can_be_withdrawn_is_counted(void **state)
 	must("UPDATE breakout.fleet SET tables = 99");
 	fleet_watch_destroy(watch);
 	watch = watch_at("/run/a");
-	assert_int_equal(fleet_watch_look(watch, false, NULL, &sights), -EMEDIUMTYPE);
+	assert_int_equal(fleet_watch_look(watch, &(struct fleet_seen){ .answers = false }, &sights),
+			 -EMEDIUMTYPE);
 	assert_non_null(strstr(fleet_watch_error(watch), "version"));
 	fleet_watch_destroy(watch);
 }
@@ -1320,6 +1359,8 @@ int main(int argc, char **argv)
 		BASE(an_answer_larger_than_the_pipe_comes_whole),
 		BASE(where_there_is_no_fleet_there_is_nothing_to_see),
 		BASE(what_one_watchdog_sees_the_others_read),
+		BASE(one_that_may_not_look_says_nothing),
+		BASE(places_that_are_no_more_hide_no_node),
 		BASE(a_member_that_only_withdraws_is_no_node),
 		BASE(for_the_sake_of_who_is_buried_nobody_waits),
 		BASE(what_is_buried_long_after_its_death_needs_no_second_word),

@@ -199,6 +199,20 @@ def a_node_that_is_only_cut_off_keeps_all(pki, folder, server):
         withdrawn(scene, begun)
 
 
+def one_that_hangs_is_dead_for_its_fleet(pki, folder, server):
+    """It takes nobody out of the queue at its admin.socket, which is soon full. Nobody but the
+    watchdog that waits there can tell."""
+    with fleet(pki, folder, server, watched="b") as (scene, a, b):
+        begun = time.monotonic()
+        a.kill()
+        b.process.send_signal(signal.SIGSTOP)
+        try:
+            withdrawn(scene, begun, 40)
+        finally:
+            b.process.send_signal(signal.SIGCONT)
+        registered_again(scene, server, b)
+
+
 def whose_machine_nobody_sees_is_waited_for(pki, folder, server):
     with fleet(pki, folder, server, watched="a") as (scene, a, b):
         b.cut()
@@ -254,7 +268,8 @@ def without_the_database_nothing_can_be_withdrawn_until_it_is_back(pki, folder, 
 
 TESTS = [when_all_nodes_are_dead_all_is_withdrawn_and_not_before,
          who_comes_back_in_the_middle_is_yielded_to, a_node_that_is_only_cut_off_keeps_all,
-         whose_machine_nobody_sees_is_waited_for, a_watchdog_that_dies_is_replaced,
+         one_that_hangs_is_dead_for_its_fleet, whose_machine_nobody_sees_is_waited_for,
+         a_watchdog_that_dies_is_replaced,
          one_that_does_not_reach_the_core_lets_another_do_it,
          without_the_database_nothing_can_be_withdrawn_until_it_is_back]
 

@@ -11,7 +11,8 @@
 
 #define WAIT_S 10 /* the daemon answers within two seconds, or says why not */
 
-static int dial(const char *path, unsigned wait_s)
+/* flags: of the socket. */
+static int dial(const char *path, int flags, unsigned wait_s)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	const struct timeval wait = { .tv_sec = wait_s };
@@ -21,7 +22,7 @@ static int dial(const char *path, unsigned wait_s)
 	if (length >= sizeof(address.sun_path))
 		return -ENAMETOOLONG;
 	memcpy(address.sun_path, path, length);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
 	if (fd < 0)
 		return -errno;
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)) < 0 ||
@@ -36,7 +37,7 @@ static int dial(const char *path, unsigned wait_s)
 
 bool ask_reaches(const char *socket_path)
 {
-	int fd = dial(socket_path, WAIT_S);
+	int fd = dial(socket_path, SOCK_NONBLOCK, WAIT_S); /* -EAGAIN: its queue is full */
 
 	if (fd >= 0)
 		close(fd);
@@ -77,7 +78,7 @@ static int ask_with(const char *socket_path, const char *request, const struct a
 		    unsigned wait_s, json_t **ret_answer)
 {
 	struct str answer = { 0 };
-	int fd = dial(socket_path, wait_s);
+	int fd = dial(socket_path, 0, wait_s);
 	int err;
 
 	if (fd < 0)

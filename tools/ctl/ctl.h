@@ -102,7 +102,7 @@ int ask(const char *socket_path, const char *request, json_t **ret_answer) MUST_
 /* The same, without the patience for a busy daemon. */
 int ask_within(const char *socket_path, const char *request, unsigned wait_s,
 	       json_t **ret_answer) MUST_CHECK;
-/* False: nobody takes questions there, for certain. Asks none. */
+/* False: nobody takes questions there, for certain. Asks none, and waits for nobody. */
 bool ask_reaches(const char *socket_path);
 
 /* Bytes that go with a request, after its line. */

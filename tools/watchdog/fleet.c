@@ -34,8 +34,19 @@ int watch_fleet_begin(struct watchdog *watchdog)
 
 /* ---- looking ---- */
 
-/* Where nobody listens nobody lives. One that was too busy once is not dead; nor is one that
- * we have not the rights to ask. */
+/* Whether somebody listens there cannot be told without the rights to. */
+static void say_barred(struct watchdog *watchdog)
+{
+	if (!watchdog->place.barred)
+		log_error("watchdog",
+			  "admin.socket %s may not be opened by this user: nobody sees whether the "
+			  "node here is dead or only cut off from the database: run "
+			  "breakout-watchdog as the daemon's user, or in its group",
+			  watchdog->config->admin_socket);
+	watchdog->place.barred = true;
+}
+
+/* Where nobody listens nobody lives. One that was too busy once is not dead. */
 static void ask_here(struct watchdog *watchdog, mono_ms now)
 {
 	const char *socket_path = watchdog->config->admin_socket;
@@ -51,8 +62,11 @@ static void ask_here(struct watchdog *watchdog, mono_ms now)
 		return;
 	place->asked = now;
 	err = withdraw_asks(socket_path, place->node);
-	if (err == -EACCES)
+	if (err == -EACCES) {
+		say_barred(watchdog);
 		return;
+	}
+	place->barred = false;
 	if (!err) {
 		place->answers = true;
 		place->mute_since = 0;
@@ -75,13 +89,29 @@ static void say_reach(struct watchdog *watchdog, int err)
 	watchdog->away = err;
 }
 
+/* Nobody knows what they did meanwhile: they have all their time, from now on. */
+static void begin_anew(struct watchdog *watchdog, mono_ms now)
+{
+	struct absence *absence = &watchdog->absence;
+
+	if (absence->state == ABSENCE_ACTING || absence->state == ABSENCE_DONE)
+		return; /* they are dead, and are seen when they are back */
+	watchdog->died = now;
+	if (absence->state == ABSENCE_MISSING)
+		absence_init(absence, (unsigned)absence->after_ms, now);
+}
+
 static bool take_in(struct watchdog *watchdog)
 {
 	struct place *place = &watchdog->place;
 	struct fleet_sights sights;
 	mono_ms now;
-	int err = fleet_watch_look(watchdog->fleet, place->answers,
-				   place->node[0] ? place->node : NULL, &sights);
+	int err = fleet_watch_look(
+		watchdog->fleet,
+		&(struct fleet_seen){ .barred = place->barred,
+				      .answers = place->answers,
+				      .node = place->node[0] ? place->node : NULL },
+		&sights);
 
 	say_reach(watchdog, err);
 	if (err) {
@@ -89,10 +119,9 @@ static bool take_in(struct watchdog *watchdog)
 		return false;
 	}
 	now = clock_now();
-	if (roll_look(&watchdog->roll, &sights, now) &&
-	    watchdog->absence.state == ABSENCE_MISSING) /* it has all its time, from now on */
-		absence_init(&watchdog->absence, (unsigned)watchdog->absence.after_ms, now);
-	if (watchdog->roll.last_life)
+	if (roll_look(&watchdog->roll, &sights, now))
+		begin_anew(watchdog, now);
+	if (watchdog->roll.last_life > watchdog->died)
 		watchdog->died = watchdog->roll.last_life;
 	return true;
 }
@@ -124,7 +153,8 @@ static int bury(struct watchdog *watchdog, mono_ms now)
 	return fleet_watch_bury(watchdog->fleet, &dead, settled);
 }
 
-static int try_to_act(struct watchdog *watchdog, mono_ms now)
+/* ret_why: on failure. */
+static int try_to_act(struct watchdog *watchdog, mono_ms now, const char **ret_why)
 {
 	size_t count;
 	int err = fleet_watch_count(watchdog->fleet, watchdog->config, &count);
@@ -138,10 +168,15 @@ static int try_to_act(struct watchdog *watchdog, mono_ms now)
 	}
 	if (!err)
 		err = bury(watchdog, now);
-	if (!err)
-		err = withdraw_begin(watchdog, fleet_watch_member(watchdog->fleet));
-	if (err)
+	if (err) {
+		*ret_why = fleet_watch_error(watchdog->fleet);
 		return err;
+	}
+	err = withdraw_begin(watchdog, fleet_watch_member(watchdog->fleet));
+	if (err) {
+		*ret_why = strerror(-err);
+		return err;
+	}
 	watchdog->told = now;
 	watchdog->mute_since = watchdog->count_at = 0;
 	log_error("watchdog",
@@ -154,7 +189,7 @@ static int try_to_act(struct watchdog *watchdog, mono_ms now)
 static void act(struct watchdog *watchdog, mono_ms now)
 {
 	const struct roll_entry *who;
-	int err;
+	const char *why;
 
 	if (roll_life(&watchdog->roll, now, &who) != ROLL_DEAD) {
 		say_open(watchdog, who);
@@ -162,14 +197,12 @@ static void act(struct watchdog *watchdog, mono_ms now)
 		return;
 	}
 	withdraw_refresh_config(watchdog);
-	err = try_to_act(watchdog, now);
-	if (!err)
+	if (!try_to_act(watchdog, now, &why))
 		return;
 	log_error("watchdog",
 		  "cannot withdraw what the fleet has registered: %s; tried again in %d s: look at "
 		  "the lines above, store.postgres and core.api",
-		  err == -EIO ? fleet_watch_error(watchdog->fleet) : strerror(-err),
-		  WATCHDOG_RETRY_MS / 1000);
+		  why, WATCHDOG_RETRY_MS / 1000);
 	withdraw_could_not(watchdog, now);
 }
 

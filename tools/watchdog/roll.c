@@ -2,7 +2,6 @@
 /* roll.c - see roll.h. */
 #include "tools/watchdog/roll.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 void roll_init(struct roll *roll, mono_ms lease_ms, mono_ms unseen_ms)

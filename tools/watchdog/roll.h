@@ -15,9 +15,10 @@
 
 #include "registrar/fleet_watch.h"
 
-/* Between two looks; with longer ones nobody knows whether the database was there. More
- * than a look may take at the longest (ANSWER_S and PATIENCE_MS of those who look). */
-#define ROLL_GAP_MS 8000
+/* Between two looks; with longer ones nobody knows whether the database was there. More than
+ * the time from one to the next at the longest: LOOK_MAX_MS of main.c, ANSWER_S of withdraw.c,
+ * and PATIENCE_MS of fleet_watch.c for each of two statements. */
+#define ROLL_GAP_MS 10000
 
 enum roll_life {
 	ROLL_LIVES,

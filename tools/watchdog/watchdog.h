@@ -42,6 +42,7 @@ struct watchdog {
 	mono_ms count_at;   /* what is left, not before */
 	struct place {
 		bool answers;               /* a daemon here */
+		bool barred;                /* we have not the rights to see whether one does */
 		char node[LEASE_NAME_ROOM]; /* "": it did not say */
 		mono_ms asked;              /* 0: never */
 		mono_ms mute_since;         /* 0: it is not */
