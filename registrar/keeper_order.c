@@ -59,8 +59,7 @@ void order_add(struct keeper *keeper, const struct keeper_row *row)
 }
 
 /* Those of shards that were taken before come along. Each is put before those that wait, so
- * that the last comes first here: the wheel, where due ones would wait for a moment, knows no
- * order. */
+ * that the last comes first here. */
 void order_file(struct keeper *keeper, mono_ms now)
 {
 	size_t kept = 0;

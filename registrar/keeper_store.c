@@ -306,8 +306,9 @@ void keeper_take_row(struct keeper *keeper, const struct keeper_row *row, bool t
 		keeper_lane(keeper, reg)->ttl_s = row->ttl_s;
 }
 
-/* After the wanted set is known, in order of expiry. What is only to be refreshed is filed
- * by its times, whatever comes first. */
+/* After the wanted set is known. What is due later is filed by its time. The others go in
+ * order of expiry, and before what the core knows nothing of: that waits already, so that the
+ * last comes first here. */
 static void file_rows(struct keeper *keeper, struct loaded *loaded, mono_ms now)
 {
 	size_t others = 0;
@@ -321,15 +322,15 @@ static void file_rows(struct keeper *keeper, struct loaded *loaded, mono_ms now)
 	for (size_t i = 0; i < loaded->count; i++) {
 		struct reg *reg = reg_at(&keeper->table, loaded->rows[i].handle);
 
-		if (reg->state == REG_ACTIVE && reg_wish(reg) == reg->told)
+		if (reg->due_ms > now)
 			keeper_file(keeper, reg);
 		else
 			loaded->rows[others++] = loaded->rows[i];
 	}
 	if (others)
 		qsort(loaded->rows, others, sizeof(*loaded->rows), compare_expiries);
-	for (size_t i = 0; i < others; i++)
-		keeper_file(keeper, reg_at(&keeper->table, loaded->rows[i].handle));
+	for (size_t i = others; i-- > 0;)
+		keeper_file_first(keeper, reg_at(&keeper->table, loaded->rows[i].handle));
 }
 
 /* True: the store's times go by the clock that runs since. */

@@ -140,16 +140,19 @@ static void want_one(struct keeper *keeper, struct reg *reg, uint16_t wanted,
 			    reg); /* it may wait for its turn, and have nothing to say now */
 }
 
+static bool gate_would_hold(const struct keeper *keeper, const struct reg *reg)
+{
+	return gate_knows(&keeper->gate) ? gate_holds(&keeper->gate, reg->service)
+					 : (reg->flags & REG_HELD) != 0;
+}
+
 /* Held: as if it were not wanted, for the time being. */
 static void hold_one(struct keeper *keeper, struct reg *reg, mono_ms now)
 {
 	struct reg_input input = { .now = now };
 	bool paused = pauses_hold(keeper->options.pauses, reg->number, reg->service);
-	bool held = reg->flags & REG_HELD, hold = held;
+	bool held = reg->flags & REG_HELD, hold = gate_would_hold(keeper, reg) || paused;
 
-	if (gate_knows(&keeper->gate))
-		hold = gate_holds(&keeper->gate, reg->service);
-	hold |= paused;
 	if (!reg->wanted || (hold == held && paused == reg->paused))
 		return;
 	pthread_mutex_lock(&keeper->lock);
@@ -288,7 +291,27 @@ int keeper_want(struct keeper *keeper, const struct wanted *wanted, mono_ms now)
 	return 0;
 }
 
-/* Each is put before those that wait: the last ranks come first here. */
+/* Of those of a rank that the gate holds, or (hold false) does not. */
+static void judge_one(struct keeper *keeper, struct reg *reg, unsigned rank, bool hold, mono_ms now)
+{
+	if (reg->wanted && gate_would_hold(keeper, reg) == hold &&
+	    rank == gate_rank(&keeper->gate, reg->service,
+			      keeper->table.params[reg->wanted].route_type))
+		hold_one(keeper, reg, now);
+}
+
+/* What is held is put before all that waits: the last ranks come first here. What comes back
+ * waits behind that, in order. */
+static void judge_all(struct keeper *keeper, mono_ms now)
+{
+	for (unsigned rank = GATE_RANKS; rank-- > 0;)
+		for (size_t i = keeper->table.count; i-- > 0;)
+			judge_one(keeper, keeper_reg(keeper, i), rank, true, now);
+	for (unsigned rank = 0; rank < GATE_RANKS; rank++)
+		for (size_t i = 0; i < keeper->table.count; i++)
+			judge_one(keeper, keeper_reg(keeper, i), rank, false, now);
+}
+
 void keeper_judge(struct keeper *keeper, const struct registrar_verdict *verdict, mono_ms now)
 {
 	bool changed;
@@ -302,15 +325,7 @@ void keeper_judge(struct keeper *keeper, const struct registrar_verdict *verdict
 		refresh_limit(keeper->lanes[i].refresh,
 			      verdict->sick && verdict->rate ? verdict->rate
 							     : keeper->lanes[i].options->max_rate);
-	for (unsigned rank = GATE_RANKS; rank-- > 0;)
-		for (size_t i = keeper->table.count; i-- > 0;) {
-			struct reg *reg = reg_at(&keeper->table, keeper->table.sorted[i]);
-
-			if (reg->wanted &&
-			    rank == gate_rank(&keeper->gate, reg->service,
-					      keeper->table.params[reg->wanted].route_type))
-				hold_one(keeper, reg, now);
-		}
+	judge_all(keeper, now);
 }
 
 int keeper_want_some(struct keeper *keeper, const struct wanted *some, mono_ms now)

@@ -269,14 +269,18 @@ void refresh_file_first(struct refresh *refresh, struct reg *reg)
 		put_first(refresh, reg, QUEUE_OTHER, 0);
 }
 
+/* Back to front: what was filed first comes first. */
 static void empty_slot(struct refresh *refresh, int64_t slot)
 {
-	uint32_t handle = refresh->slots[slot % SLOT_COUNT];
+	uint32_t handle = 0;
 
+	for (uint32_t at = refresh->slots[slot % SLOT_COUNT]; at;
+	     at = reg_at(refresh->table, at)->next)
+		handle = at;
 	while (handle) {
 		struct reg *reg = reg_at(refresh->table, handle);
 
-		handle = reg->next;
+		handle = reg->prev & FIRST ? 0 : reg->prev;
 		if (reg->due_ms <= slot * SLOT_MS) { /* else: another turn of the wheel */
 			refresh_unfile(refresh, reg);
 			put_due(refresh, reg);

@@ -40,7 +40,7 @@ static struct fake_core {
 	uint32_t ttl_s;
 	enum upsert_verdict verdict;           /* for everybody */
 	enum upsert_verdict verdicts[MAX + 1]; /* for one, unless OK */
-	char uri[32];                          /* of the last request */
+	char uri[32];                          /* of the last upsert */
 	enum route_type route_type;
 	unsigned upserts[MAX + 1], deletes[MAX + 1], total, in_second, most_in_second;
 	mono_ms second;
@@ -96,8 +96,10 @@ int upsert_send(struct upsert_call *call, struct api_client *client, uint64_t nu
 	assert_true(core.count < 512);
 	*sent = (struct sent){ call,        (unsigned)(number - FIRST), client != NULL,
 			       clock_now(), options->wait_for_ready,    options->token != NULL };
-	snprintf(core.uri, sizeof(core.uri), "%s", params->sip_uri);
-	core.route_type = params->route_type;
+	if (call->kind == UPSERT) {
+		snprintf(core.uri, sizeof(core.uri), "%s", params->sip_uri);
+		core.route_type = params->route_type;
+	}
 	core.count++;
 	if (core.total <= MAX)
 		core.order[core.total] = (unsigned)(number - FIRST);

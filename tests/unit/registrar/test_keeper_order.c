@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a dead daemon left in its file is withdrawn, the most affected first. In a fleet:
- * test_keeper_shards.c. */
+/* In which order go out the many that are due at once: what a daemon finds in its file as it
+ * starts, what a dead one left there (in a fleet: test_keeper_shards.c), what comes back. */
 #include "tests/fake/keeper_rig.h"
 
 #include "registrar/store.h"
@@ -14,7 +14,7 @@ static int no_row(const struct store_row *row, void *arg)
 }
 
 /* As the daemon has written it: the core forgets it so many minutes from now. */
-static void leave(struct store *store, unsigned index, enum route_type type, unsigned minutes,
+static void leave(struct store *store, unsigned index, enum route_type type, int minutes,
 		  uint32_t ttl_s)
 {
 	const struct reg_params params = { (char *)"sips:tas.example.com", (char *)"00", (char *)"",
@@ -27,6 +27,13 @@ static void leave(struct store *store, unsigned index, enum route_type type, uns
 	const char *why;
 
 	assert_int_equal(store_write(store, &row, 1, STORE_NOTE, &why), 0);
+}
+
+static void assert_order(const unsigned *right, unsigned count)
+{
+	assert_true(core.total >= count);
+	for (unsigned i = 0; i < count; i++)
+		assert_int_equal(core.order[i], right[i]);
 }
 
 static struct keeper *stand_in(void)
@@ -55,9 +62,7 @@ static void loops_go_first_and_of_a_kind_who_has_most_time_left(void **state)
 	clock_fake_advance(37); /* in the middle of a slot of the wheel */
 	keeper = stand_in();
 	pass(keeper, 5000);
-	assert_true(core.total >= 8);
-	for (unsigned i = 0; i < 8; i++)
-		assert_int_equal(core.order[i], right[i]);
+	assert_order(right, ARRAY_SIZE(right));
 	end(keeper);
 }
 
@@ -83,11 +88,97 @@ static void who_fails_is_tried_again_and_all_are_withdrawn(void **state)
 	end(keeper);
 }
 
+static void a_start_begins_with_who_lapses_first_and_ends_with_who_is_new(void **state)
+{
+	static const unsigned right[] = { 4, 2, 7, 1, 9, 6, 3, 5, 8 };
+	struct keeper *keeper;
+	struct store *store;
+
+	(void)state;
+	assert_int_equal(store_open(&store, store_path, no_row, NULL), 0);
+	leave(store, 1, ROUTE_TYPE_FORK, 9, 3600); /* is to be a loop now, as 3, 6 and 7 */
+	leave(store, 2, ROUTE_TYPE_LOOP, -1, 3600);
+	leave(store, 3, ROUTE_TYPE_FORK, 50, 3600);
+	leave(store, 4, ROUTE_TYPE_LOOP, -20, 3600);
+	leave(store, 6, ROUTE_TYPE_FORK, 31, 3600);
+	leave(store, 7, ROUTE_TYPE_FORK, 2, 3600);
+	leave(store, 9, ROUTE_TYPE_LOOP, 10, 3600); /* nobody wants it any more */
+	store_close(store);
+	clock_fake_advance(37); /* in the middle of a slot of the wheel */
+	keeper = start_with((struct keeper_options){ .store = store_path }, 8, "tas.example.com");
+	pass(keeper, 5000);
+	assert_order(right, ARRAY_SIZE(right));
+	end(keeper);
+}
+
+static void what_is_ordered_together_goes_in_its_order(void **state)
+{
+	static const unsigned right[] = { 1, 2, 3, 4, 5 };
+	struct keeper *keeper = start(0);
+	struct wanted *some = want(1, 5, "tas.example.com", ROUTE_TYPE_LOOP);
+
+	(void)state;
+	pass(keeper, 1037);
+	assert_int_equal(keeper_want_some(keeper, some, clock_now()), 0);
+	wanted_destroy(some);
+	pass(keeper, 1000);
+	assert_order(right, ARRAY_SIZE(right));
+	end(keeper);
+}
+
+static void what_comes_back_comes_the_most_affected_first(void **state, mono_ms well_at)
+{
+	static const enum route_type types[] = { ROUTE_TYPE_INGRESS, ROUTE_TYPE_FORK,
+						 ROUTE_TYPE_LOOP, ROUTE_TYPE_LOOP };
+	static const unsigned right[] = { 3, 4, 2, 1 };
+	struct registrar_verdict verdict = { .sick = true, .why = "the SBC does not answer" };
+	struct config_registration registrations[4] = { 0 };
+	struct config config = { .domain = (char *)"a", .version = "1" };
+	struct keeper *keeper = start(0);
+	struct wanted *wanted;
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		registrations[i].number = (FIRST + 1 + i) & E164_PACKED_MAX;
+		registrations[i].route_type = types[i] & 0xfu;
+	}
+	config.registrations = registrations;
+	config.registration_count = 4;
+	assert_int_equal(wanted_create(&wanted, &config, NULL), 0);
+	assert_int_equal(keeper_want(keeper, wanted, clock_now()), 0);
+	wanted_destroy(wanted);
+	pass(keeper, 1000);
+	keeper_judge(keeper, &verdict, clock_now());
+	pass(keeper, 1000 + well_at);
+	assert_int_equal(in_state(keeper, REG_WITHHELD), 4);
+	core.total = 0;
+	verdict.sick = false;
+	keeper_run(keeper, clock_now());
+	keeper_judge(keeper, &verdict, clock_now());
+	pass(keeper, 1000);
+	assert_order(right, ARRAY_SIZE(right));
+	end(keeper);
+}
+
+static void at_the_edge_of_a_slot_they_come_back_in_order(void **state)
+{
+	what_comes_back_comes_the_most_affected_first(state, 0);
+}
+
+static void in_the_middle_of_a_slot_they_come_back_in_order(void **state)
+{
+	what_comes_back_comes_the_most_affected_first(state, 37);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		KEEPER(loops_go_first_and_of_a_kind_who_has_most_time_left),
 		KEEPER(who_fails_is_tried_again_and_all_are_withdrawn),
+		KEEPER(a_start_begins_with_who_lapses_first_and_ends_with_who_is_new),
+		KEEPER(what_is_ordered_together_goes_in_its_order),
+		KEEPER(at_the_edge_of_a_slot_they_come_back_in_order),
+		KEEPER(in_the_middle_of_a_slot_they_come_back_in_order),
 	};
 
 	return cmocka_run_group_tests_name("registrar/keeper_order", tests, NULL, NULL);

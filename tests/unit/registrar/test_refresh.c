@@ -126,6 +126,30 @@ static void those_overdue_come_in_the_order_they_were_due(void **state)
 	}
 }
 
+static void those_filed_for_one_moment_come_in_the_order_of_filing(void **state)
+{
+	(void)state;
+	set_up(20);
+	for (uint64_t i = 1; i <= 10; i++)
+		file_at(i, START + 37);
+	for (uint64_t i = 11; i <= 20; i++) /* the same slot, one and two turns later */
+		file_at(i, START + 37 + (mono_ms)(i % 2 + 1) * 1638400);
+	refresh_unfile(refresh, reg_table_find(&table, reg_key(1, 0)));
+	refresh_unfile(refresh, reg_table_find(&table, reg_key(5, 0)));
+	now = START + 100;
+	for (uint64_t i = 2; i <= 10; i++)
+		if (i != 5)
+			assert_int_equal(take(), i);
+	assert_int_equal(take(), 0);
+	now += 1638400;
+	for (uint64_t i = 12; i <= 20; i += 2)
+		assert_int_equal(take(), i);
+	now += 1638400;
+	for (uint64_t i = 11; i <= 19; i += 2)
+		assert_int_equal(take(), i);
+	assert_int_equal(take(), 0);
+}
+
 static void moving_and_unfiling_leaves_the_queues_whole(void **state)
 {
 	unsigned taken = 0;
@@ -506,6 +530,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		REFRESH(nobody_is_taken_before_the_time),
 		REFRESH(those_overdue_come_in_the_order_they_were_due),
+		REFRESH(those_filed_for_one_moment_come_in_the_order_of_filing),
 		REFRESH(moving_and_unfiling_leaves_the_queues_whole),
 		REFRESH(a_window_bounds_what_is_in_flight),
 		REFRESH(a_bucket_bounds_the_rate_to_twice_the_steady_one),
