@@ -156,7 +156,7 @@ static void answered_by_former(struct keeper *keeper, const struct request *requ
 {
 	struct reg *reg = request->reg;
 
-	refresh_answered(keeper_lane(keeper, reg)->refresh, reg, REFRESH_VOID, input->now);
+	refresh_answered(keeper_lane(keeper, reg)->refresh, reg, REFRESH_FORMER, input->now);
 	step(keeper, request, REG_EV_POSTPONED, input);
 }
 

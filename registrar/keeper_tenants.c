@@ -101,6 +101,7 @@ int keeper_tenant_put(struct keeper *keeper, unsigned index, const struct keeper
 void keeper_tenant_repeat(struct keeper *keeper, unsigned index, mono_ms now)
 {
 	keeper->lanes[index].moves++;
+	refresh_move(keeper->lanes[index].refresh, now);
 	for (size_t i = 0; i < keeper->table.count; i++) {
 		struct reg *reg = keeper_reg(keeper, i);
 

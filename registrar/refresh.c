@@ -72,6 +72,7 @@ struct refresh {
 	double window, latency, usual; /* ms: of late, and in good times */
 	mono_ms window_at;
 	unsigned in_flight, retrying;
+	unsigned former;  /* in flight too, at an API that is asked no more */
 	mono_ms short_ms; /* with less time left than this, a retry is urgent */
 	bool held, hurry;
 	/* Gate: */
@@ -462,6 +463,20 @@ void refresh_hurry(struct refresh *refresh)
 	refresh->hurry = true;
 }
 
+void refresh_move(struct refresh *refresh, mono_ms now)
+{
+	refresh->former += refresh->in_flight;
+	refresh->in_flight = refresh->retrying = 0;
+	refresh->share = 1.0;
+	refresh->slowed_at = 0;
+	refresh->window = REFRESH_WINDOW;
+	refresh->latency = refresh->usual = 0;
+	refresh->probing = false;
+	refresh->probes = 0;
+	refresh->probe_at = now;
+	refresh->failed_count = refresh->failures = 0;
+}
+
 /* ---- gate ---- */
 
 static void plan_probe(struct refresh *refresh, mono_ms now)
@@ -567,6 +582,11 @@ static void answered_retry(struct refresh *refresh, struct reg *reg)
 enum refresh_news refresh_answered(struct refresh *refresh, struct reg *reg,
 				   enum refresh_answer answer, mono_ms now)
 {
+	if (answer == REFRESH_FORMER) {
+		refresh->former--;
+		reg->retry = 0;
+		return REFRESH_NO_NEWS;
+	}
 	refresh->in_flight--;
 	answered_retry(refresh, reg);
 	switch (answer) {
@@ -581,6 +601,7 @@ enum refresh_news refresh_answered(struct refresh *refresh, struct reg *reg,
 		slow_down(refresh, now);
 		return on_answer(refresh, now);
 	case REFRESH_VOID:
+	case REFRESH_FORMER:
 		break;
 	}
 	return REFRESH_NO_NEWS;
@@ -601,7 +622,7 @@ bool refresh_down(const struct refresh *refresh)
 
 unsigned refresh_in_flight(const struct refresh *refresh)
 {
-	return refresh->in_flight;
+	return refresh->in_flight + refresh->former;
 }
 
 /* ---- waiting ---- */

@@ -42,13 +42,18 @@ enum refresh_answer {
 	REFRESH_ANSWERED,  /* whatever it said, the API works */
 	REFRESH_FAILED,    /* no answer, or one that tells of trouble over there */
 	REFRESH_EXHAUSTED, /* it works and asks for less */
-	REFRESH_VOID       /* never sent, or not to be judged by */
+	REFRESH_VOID,      /* never sent, or not to be judged by */
+	REFRESH_FORMER     /* taken before refresh_move() */
 };
 enum refresh_news { REFRESH_NO_NEWS, REFRESH_WENT_DOWN, REFRESH_CAME_UP };
 
 /* `reg` is still as it was taken: due_ms is when its request was sent. */
 enum refresh_news refresh_answered(struct refresh *refresh, struct reg *reg,
 				   enum refresh_answer answer, mono_ms now);
+
+/* The API is another from now on. What was taken until now was sent to the former one, and
+ * brakes this one no more. While that was down, this one is asked at once, by a probe. */
+void refresh_move(struct refresh *refresh, mono_ms now);
 
 /* Requests a second, at most; 0: as refresh_expect() says. */
 void refresh_limit(struct refresh *refresh, unsigned rate);
@@ -62,7 +67,7 @@ struct refresh_load {
 void refresh_load(const struct refresh *refresh, mono_ms now, struct refresh_load *ret_load);
 
 bool refresh_down(const struct refresh *refresh);
-unsigned refresh_in_flight(const struct refresh *refresh);
+unsigned refresh_in_flight(const struct refresh *refresh); /* with those at a former API */
 
 /* Nothing is handed out while held: there is no token. */
 void refresh_hold(struct refresh *refresh, bool hold);

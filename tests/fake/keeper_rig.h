@@ -47,6 +47,7 @@ static struct fake_core {
 	mono_ms expires[MAX + 1]; /* 0: not registered */
 	unsigned lapses;
 	int send_error;
+	mono_ms slow_ms;         /* so much longer than LATENCY_MS */
 	unsigned order[MAX + 1]; /* the numbers of the first requests */
 	struct sent box[512];    /* on their way, in order */
 	unsigned first, count;
@@ -152,6 +153,11 @@ static inline void answer_one(void)
 	sent.call->done(sent.call, &answer);
 }
 
+static inline mono_ms answer_at(void)
+{
+	return core.box[core.first].at + LATENCY_MS + core.slow_ms;
+}
+
 /* Lets `ms` pass; answers come LATENCY_MS after their requests. */
 static inline void pass(struct keeper *keeper, mono_ms ms)
 {
@@ -160,12 +166,12 @@ static inline void pass(struct keeper *keeper, mono_ms ms)
 	for (;;) {
 		mono_ms next;
 
-		while (core.count && core.box[core.first].at + LATENCY_MS <= clock_now())
+		while (core.count && answer_at() <= clock_now())
 			answer_one();
 		keeper_run(keeper, clock_now());
 		next = keeper_next(keeper, clock_now());
-		if (core.count && core.box[core.first].at + LATENCY_MS < next)
-			next = core.box[core.first].at + LATENCY_MS;
+		if (core.count && answer_at() < next)
+			next = answer_at();
 		if (next <= clock_now())
 			next = clock_now() + 1;
 		if (next > end)

@@ -425,6 +425,47 @@ static void what_the_former_core_refuses_is_not_refused_by_the_new_one(void **st
 	the_former_core_answers(UPSERT_REFUSED);
 }
 
+/* acme's core is down when it becomes another, which works: what is known of the one before
+ * holds that up neither between two probes nor while one of them is out. */
+static void the_new_core_is_asked_at_once(bool while_a_probe_is_out)
+{
+	struct keeper *keeper = start_two(NULL, 10, 60);
+	struct registrar_summary summary;
+	unsigned before;
+
+	pass(keeper, 60000);
+	core.second_down = true;
+	keeper_refresh(keeper, 0, clock_now());
+	pass(keeper, 120000); /* the pauses between probes are long by now */
+	keeper_summary(keeper, &summary);
+	assert_true(summary.tenants[1].down);
+	for (int i = 0; i < 30000 && (core.count != 0) != while_a_probe_is_out; i++)
+		pass(keeper, 1);
+	assert_int_equal(core.count, while_a_probe_is_out);
+	before = core.total;
+	core.slow_ms = 10000;
+	keeper_tenant_repeat(keeper, 1, clock_now());
+	pass(keeper, 200);
+	assert_int_equal(core.total, before + 1); /* a probe too */
+	core.slow_ms = 0;
+	core.second_down = false;
+	pass(keeper, 5000);
+	assert_int_equal(in_state(keeper, REG_ACTIVE), 60);
+	end(keeper);
+}
+
+static void the_new_core_is_asked_between_two_probes_of_the_former(void **state)
+{
+	(void)state;
+	the_new_core_is_asked_at_once(false);
+}
+
+static void the_new_core_is_asked_while_a_probe_of_the_former_is_out(void **state)
+{
+	(void)state;
+	the_new_core_is_asked_at_once(true);
+}
+
 static void the_rate_of_a_tenant_may_change(void **state)
 {
 	struct keeper_tenant slow = acme;
@@ -720,6 +761,8 @@ int main(void)
 		KEEPER(another_account_is_told_everything_at_once),
 		KEEPER(the_silence_of_the_former_core_does_not_brake_the_new_one),
 		KEEPER(what_the_former_core_refuses_is_not_refused_by_the_new_one),
+		KEEPER(the_new_core_is_asked_between_two_probes_of_the_former),
+		KEEPER(the_new_core_is_asked_while_a_probe_of_the_former_is_out),
 		KEEPER(the_rate_of_a_tenant_may_change),
 		KEEPER(a_core_that_was_not_asked_yet_is_not_said_to_be_silent),
 		KEEPER(the_store_knows_which_tenant_has_gone),

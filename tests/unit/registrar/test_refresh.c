@@ -364,6 +364,46 @@ static void answers_from_before_the_outage_do_not_delay_the_probe(void **state)
 	assert_true(refresh_next(refresh, now) - now <= 1000);
 }
 
+static void what_is_out_at_a_former_api_does_not_brake_the_next(void **state)
+{
+	(void)state;
+	set_up(1000);
+	go_down();
+	for (uint64_t i = 4; i <= 1000; i++)
+		file_at(i, now);
+	now += 1000;
+	assert_int_equal(take(), 4);
+	refresh_move(refresh, now);
+	assert_int_equal(take(), 5);
+	assert_int_equal(take(), 0); /* a probe of this one too */
+	assert_int_equal(refresh_in_flight(refresh), 2);
+	assert_int_equal(answer(4, REFRESH_FORMER), REFRESH_NO_NEWS);
+	assert_int_equal(refresh_in_flight(refresh), 1);
+	assert_int_equal(take(), 0);
+	assert_int_equal(answer(5, REFRESH_ANSWERED), REFRESH_CAME_UP);
+}
+
+static void a_window_that_a_former_api_fills_is_empty_for_the_next(void **state)
+{
+	unsigned out = 0;
+
+	(void)state;
+	set_up(1000);
+	for (uint64_t i = 1; i <= 1000; i++)
+		file_at(i, now);
+	for (int i = 0; i < 100; i++, now += 20)
+		while (take())
+			out++;
+	assert_int_equal(out, REFRESH_WINDOW);
+	refresh_move(refresh, now);
+	assert_int_equal(take(), REFRESH_WINDOW + 1);
+	for (uint64_t i = 1; i <= REFRESH_WINDOW; i++)
+		answer(i, REFRESH_FORMER);
+	assert_int_equal(refresh_in_flight(refresh), 1);
+	answer(REFRESH_WINDOW + 1, REFRESH_ANSWERED);
+	assert_int_equal(refresh_in_flight(refresh), 0);
+}
+
 static void held_nothing_goes_out(void **state)
 {
 	(void)state;
@@ -542,6 +582,8 @@ int main(void)
 		REFRESH(while_down_one_probe_at_a_time_goes_out),
 		REFRESH(a_probe_that_succeeds_opens_the_gate),
 		REFRESH(answers_from_before_the_outage_do_not_delay_the_probe),
+		REFRESH(what_is_out_at_a_former_api_does_not_brake_the_next),
+		REFRESH(a_window_that_a_former_api_fills_is_empty_for_the_next),
 		REFRESH(held_nothing_goes_out),
 		REFRESH(an_exhausted_api_is_asked_less),
 		REFRESH(in_a_hurry_only_the_window_counts),
