@@ -43,7 +43,7 @@
 #define WINDOW_MIN 16
 #define SLOW_MS    100 /* over three times the usual latency: the API is overloaded */
 
-enum queue { QUEUE_NONE, QUEUE_WHEEL, QUEUE_REFRESH, QUEUE_OTHER };
+enum queue { QUEUE_NONE, QUEUE_WHEEL, QUEUE_URGENT, QUEUE_OTHER };
 
 /* The lists are doubly linked by handles. `prev` of the first one in a list is
  * FIRST plus, on the wheel and among the urgent, the slot. */
@@ -153,9 +153,9 @@ void refresh_unfile(struct refresh *refresh, struct reg *reg)
 		reg_at(refresh->table, reg->next)->prev = reg->prev;
 	else if (reg->queue == QUEUE_OTHER)
 		refresh->other_last = first ? 0 : reg->prev;
-	if (first && reg->queue == QUEUE_REFRESH)
+	if (first && reg->queue == QUEUE_URGENT)
 		note_urgent(refresh, slot);
-	refresh->urgent_count -= reg->queue == QUEUE_REFRESH;
+	refresh->urgent_count -= reg->queue == QUEUE_URGENT;
 	reg->queue = QUEUE_NONE;
 }
 
@@ -171,7 +171,7 @@ static void put_first(struct refresh *refresh, struct reg *reg, enum queue queue
 		refresh->other_last = reg_handle_of(refresh->table, reg);
 	*head = reg_handle_of(refresh->table, reg);
 	reg->queue = queue & 3u;
-	if (queue == QUEUE_REFRESH)
+	if (queue == QUEUE_URGENT)
 		note_urgent(refresh, slot);
 }
 
@@ -203,7 +203,7 @@ static void put_urgent(struct refresh *refresh, struct reg *reg)
 	if (slot >= start + URGENT_COUNT)
 		slot = start + URGENT_COUNT - 1;
 	refresh->urgent_count++;
-	put_first(refresh, reg, QUEUE_REFRESH, (uint32_t)((uint64_t)slot % URGENT_COUNT));
+	put_first(refresh, reg, QUEUE_URGENT, (uint32_t)((uint64_t)slot % URGENT_COUNT));
 }
 
 static uint32_t end_bit(uint64_t word, bool last)
@@ -235,15 +235,15 @@ static uint32_t find_urgent(const struct refresh *refresh, bool last)
 	return 0;
 }
 
-/* A refresh is what would lapse; everything else can bear to wait. */
-static bool is_refresh(const struct reg *reg)
+/* Refreshes, and what the core is to be told anew; everything else can bear to wait. */
+static bool would_lapse(const struct reg *reg)
 {
-	return reg->expires_ms && reg_wish(reg) && reg_wish(reg) == reg->told;
+	return reg->expires_ms && reg_wish(reg);
 }
 
 static void put_due(struct refresh *refresh, struct reg *reg)
 {
-	if (is_refresh(reg))
+	if (would_lapse(reg))
 		put_urgent(refresh, reg);
 	else
 		put_last(refresh, reg);
@@ -264,7 +264,7 @@ void refresh_file(struct refresh *refresh, struct reg *reg)
 void refresh_file_first(struct refresh *refresh, struct reg *reg)
 {
 	refresh_unfile(refresh, reg);
-	if (is_refresh(reg))
+	if (would_lapse(reg))
 		put_urgent(refresh, reg);
 	else
 		put_first(refresh, reg, QUEUE_OTHER, 0);
@@ -379,7 +379,7 @@ static bool is_retry(const struct reg *reg)
  * its part of the window only. */
 static bool may_go(const struct refresh *refresh, const struct reg *reg, mono_ms now)
 {
-	bool urgent = is_refresh(reg) && reg->expires_ms - now < refresh->short_ms;
+	bool urgent = would_lapse(reg) && reg->expires_ms - now < refresh->short_ms;
 
 	if (refresh->hurry || !is_retry(reg))
 		return true;

@@ -2,12 +2,13 @@
 /* refresh.h - who is due, how many at a time, and whether the API is up.
  *
  * A wheel of 100 ms slots holds what is due later. What is due waits in two
- * queues: refreshes, by the time their TTL runs out, and the others (new,
- * changed, refused, to be deleted), in due order, which get at least every
- * fifth turn. The brakes: a token bucket; a window of requests in flight that
- * shrinks when the API slows down; a budget for repeated attempts, so that
- * numbers which fail on their own hold up no others; and a gate, the circuit
- * breaker, that lets one probe at a time through while the API is down.
+ * queues: what the core holds and shall go on holding, also if it has changed,
+ * by the time its TTL runs out; and the others (new, refused, to be deleted), in
+ * due order, which get at least every fifth turn. The brakes: a token bucket; a
+ * window of requests in flight that shrinks when the API slows down; a budget for
+ * repeated attempts, so that numbers which fail on their own hold up no others;
+ * and a gate, the circuit breaker, that lets one probe at a time through while
+ * the API is down.
  *
  * It knows no clock: time is handed in. Registrar thread only.
  */
