@@ -169,9 +169,11 @@ def when_all_nodes_are_dead_all_is_withdrawn_and_not_before(pki, folder, server)
             said = int(re.search(r"to_native_ms=(\d+)", node.watchdog_log()).group(1))
             assert AFTER_S * 1000 <= said < held_ms + 500, f"{said} of {held_ms:.0f} ms"
         assert server.query("SELECT count(*) FROM breakout.told") == ["0"]
-        assert len(scene.api.of(kind="delete")) == 2 * COUNT
+        deletes = scene.api.of(kind="delete")
+        assert len(deletes) == 2 * COUNT, f"{len(deletes)} deletes of {COUNT} numbers"
         assert not scene.api.of(since=begun), "something was registered"
-        assert server.query("SELECT count(*) FROM breakout.node") == ["0"]
+        wait_for("both have left", lambda: server.query("SELECT count(*) FROM breakout.node")
+                 == ["0"])
         b.again()
         registered_again(scene, server, b)
 
