@@ -4,7 +4,7 @@
  * A leg is WebRTC (ice, dtls, srtp), one without ICE (plain; with dtls or sdes: srtp),
  * or local. It judges and applies
  * the peer's description and fills in the transport part of ours. Which offer
- * belongs to which answer is session.c's.
+ * belongs to which answer is session_agree.c's.
  *
  * Threads: the media thread of the session.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The caller's half of the room: handles, ports, and mail to and from the
- * media threads. session.c is the other half. */
+ * media threads. session.h is the other half. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
