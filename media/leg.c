@@ -139,10 +139,8 @@ int leg_init(struct leg *leg, const struct leg_setup *setup)
 	if (!err && (setup->kind == MEDIA_LEG_WEBRTC || setup->kind == MEDIA_LEG_DTLS))
 		err = leg_name_association(leg);
 	leg->session_id >>= 2; /* some parsers keep it in 63 bits with a sign */
-	if (setup->origin.session_id) {
-		leg->session_id = setup->origin.session_id;
-		leg->version = setup->origin.version;
-	}
+	if (setup->before)
+		leg->version = setup->before->version;
 	return err;
 }
 
@@ -161,6 +159,7 @@ void leg_done(struct leg *leg)
 	leg->path.plain = plain_destroy(leg->path.plain);
 	leg->path.local = local_destroy(leg->path.local);
 	leg->path.sender = sender_unref(leg->path.sender);
+	leg->setup.before = sdp_before_destroy(leg->setup.before);
 	sdes_wipe(&leg->sdes);
 	leg->remote = sdp_free(leg->remote);
 	leg_forget_text(leg);

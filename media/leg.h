@@ -15,6 +15,7 @@
 #include "media/net_hosts.h"
 #include "media/relay.h"
 #include "media/reporter.h"
+#include "media/sdp_before.h"
 #include "media/worker.h"
 
 /* Bytes of a sentence for REFUSED or FAILED; two lists of codecs fit. */
@@ -29,12 +30,6 @@ struct leg;
 /* Kinds without ICE have a pair of sockets of their own. */
 bool leg_has_sockets(enum media_leg_kind kind);
 
-/* What the o= line of our next text says. */
-struct sdp_origin {
-	uint64_t session_id, version;
-	uint8_t mid_number; /* of a=extmap, which stays as well (RFC 8285 6); 0: there was none */
-};
-
 struct leg_setup {
 	enum media_leg_kind kind;
 	uint16_t port;                 /* taken, on each of ours; with sockets: the even one */
@@ -47,7 +42,7 @@ struct leg_setup {
 	struct media_local local;
 	struct recording *recording;    /* of a local side: taken; NULL: none */
 	struct dtls_identity *identity; /* borrowed, outlives the leg */
-	struct sdp_origin origin;       /* goes on from there; 0: a new one */
+	struct sdp_before *before;      /* taken: our texts go on from there; NULL: new ones */
 	struct worker *worker;
 	struct lite *lite;           /* WebRTC: the port to be behind; NULL: a full agent */
 	struct hub *hub;             /* without ICE: the ports to be behind; NULL: `fds` */
@@ -88,7 +83,7 @@ struct leg {
 	char *written;
 };
 
-/* Takes setup->fds, recording and sender, also on failure. 0, -ENOMEM, -EIO. */
+/* Takes setup->fds, recording, before and sender, also on failure. 0, -ENOMEM, -EIO. */
 int leg_init(struct leg *leg, const struct leg_setup *setup) MUST_CHECK;
 void leg_done(struct leg *leg);
 

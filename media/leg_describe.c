@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* leg_describe.c - what we say of a leg to its peer. */
 #include "media/leg_private.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,6 +30,7 @@ static void describe_sections(const struct leg *leg, const struct media_desc *of
 			      struct media_desc *ours)
 {
 	const struct media_desc *from = offer ? offer : leg->remote;
+	const struct sdp_before *before = leg->setup.before;
 	bool webrtc = leg->setup.kind == MEDIA_LEG_WEBRTC;
 
 	if (from) { /* sections never vanish, RFC 3264 8 */
@@ -39,10 +41,17 @@ static void describe_sections(const struct leg *leg, const struct media_desc *of
 		ours->proto = from->proto;
 		return;
 	}
+	ours->proto = first_proto(leg->setup.kind);
+	if (before && before->section_count > 0) {
+		memcpy(ours->sections, before->sections, sizeof(ours->sections));
+		ours->section_count = before->section_count;
+		ours->audio = before->audio;
+		ours->bundle = before->bundle;
+		return;
+	}
 	memset(ours->sections, 0, sizeof(ours->sections));
 	ours->section_count = 1;
 	ours->audio = 0;
-	ours->proto = first_proto(leg->setup.kind);
 	ours->bundle = webrtc;
 	if (webrtc)
 		memcpy(ours->sections[0].mid, "0", 2);
@@ -52,10 +61,10 @@ static void describe_sections(const struct leg *leg, const struct media_desc *of
  * again under its own, or not at all. Browsers take another one ill. */
 static uint8_t number_to_offer(const struct leg *leg, const struct media_desc *ours)
 {
-	const struct sdp_origin *before = &leg->setup.origin;
+	const struct sdp_before *before = leg->setup.before;
 	unsigned number = EXTENSION_NUMBER_MAX;
 
-	if (leg->remote || before->session_id) {
+	if (leg->remote || before) {
 		number = leg->remote ? leg->remote->extensions.numbers[EXTENSION_MID]
 				     : before->mid_number;
 		return extensions_have_number(&ours->extensions, number) ? 0 : (uint8_t)number;
@@ -146,15 +155,27 @@ void leg_describe(const struct leg *leg, const struct media_desc *offer, struct 
 		describe_sdes(leg, offer, ours);
 }
 
+/* NULL: no memory. */
+static char *write_text(const struct leg *leg, const struct media_desc *ours)
+{
+	const struct sdp_before *before = leg->setup.before;
+	char owner[32];
+
+	if (before && before->owner[0] != '\0')
+		return sdp_write(ours, before->owner, before->address, leg->version);
+	(void)snprintf(owner, sizeof(owner), "- %llu", (unsigned long long)leg->session_id);
+	return sdp_write(ours, owner, NULL, leg->version);
+}
+
 const char *leg_write(struct leg *leg, const struct media_desc *ours)
 {
-	char *text = sdp_write(ours, leg->session_id, leg->version);
+	char *text = write_text(leg, ours);
 
 	if (text && leg->written && strcmp(text, leg->written) != 0) {
 		explicit_bzero(text, strlen(text));
 		free(text);
 		leg->version++;
-		text = sdp_write(ours, leg->session_id, leg->version);
+		text = write_text(leg, ours);
 	}
 	if (!text)
 		return NULL;

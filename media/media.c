@@ -15,35 +15,6 @@
 static struct metric sessions_gauge =
 	METRIC_GAUGE_SUM_INIT("breakout_media_sessions", NULL, "Media sessions that exist.");
 
-static uint8_t read_mid_number(const char *sdp)
-{
-	static const char start[] = "a=extmap:";
-	const char *line = strstr(sdp, start);
-	struct extensions read = { 0 };
-	char value[80];
-
-	for (; line; line = strstr(line, start)) {
-		line += sizeof(start) - 1;
-		(void)snprintf(value, sizeof(value), "%.*s", (int)strcspn(line, "\r\n"), line);
-		extensions_read(&read, value);
-	}
-	return read.numbers[EXTENSION_MID];
-}
-
-/* "o=- 1234 5 IN IP4 ...": ours, as sdp_write() writes it. */
-static void read_origin(const char *sdp, struct sdp_origin *ret_origin)
-{
-	static const char start[] = "o=- ";
-	const char *line = strstr(sdp, start);
-	char *end;
-
-	if (!line)
-		return;
-	ret_origin->session_id = strtoull(line + sizeof(start) - 1, &end, 10);
-	ret_origin->version = strtoull(end, NULL, 10) + 1;
-	ret_origin->mid_number = read_mid_number(sdp);
-}
-
 static int fill_local(struct session_setup *setup, struct media_engine *engine,
 		      const struct media_local *local, const char *const *codecs, unsigned count)
 {
@@ -86,9 +57,12 @@ static int fill_setup(struct session_setup *setup, struct media_engine *engine,
 	memcpy(setup->kind, options->kind, sizeof(setup->kind));
 	setup->identity = shared->identity;
 	setup->servers = shared->servers = servers_ref(engine->servers);
-	for (unsigned side = 0; side < 2; side++)
+	for (unsigned side = 0; side < 2 && !err; side++)
 		if (options->before[side])
-			read_origin(options->before[side], &setup->origin[side]);
+			err = sdp_before_create(&setup->before[side], options->before[side],
+						leg_protos(options->kind[side]));
+	if (err)
+		return err;
 	setup->hosts = &engine->hosts;
 	setup->receipts = shared->receipts;
 	setup->rtp_timeout_s = engine->rtp_timeout_s;
@@ -202,6 +176,8 @@ int media_session_create(struct media_session **ret_session, struct media_engine
 give_back:
 	media_give_back(engine, session->shared, create->setup);
 	media_drop_local(create->setup);
+	sdp_before_destroy(create->setup->before[MEDIA_A]);
+	sdp_before_destroy(create->setup->before[MEDIA_B]);
 fail:
 	if (create)
 		media_request_free(create);

@@ -132,8 +132,10 @@ struct media_desc *sdp_trim(struct media_desc *take_desc) MUST_CHECK;
 struct media_desc *sdp_copy(const struct media_desc *desc) MUST_CHECK;
 void sdp_copy_codecs(struct media_desc *to, const struct media_desc *from);
 
-/* The text of our description; the caller frees it. NULL: no memory. */
-char *sdp_write(const struct media_desc *desc, uint64_t session_id, uint64_t version) MUST_CHECK;
+/* The text of our description; the caller frees it. owner, address: of its o= line, "- 4711"
+ * and "IN IP4 192.0.2.1"; no address: that of the description. NULL: no memory. */
+char *sdp_write(const struct media_desc *desc, const char *owner, const char *address,
+		uint64_t version) MUST_CHECK;
 
 /* "sha-256 AB:CD:..." */
 #define SDP_FINGERPRINT_ROOM (8 + 1 + 64 * 3)

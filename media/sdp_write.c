@@ -97,16 +97,17 @@ static void write_audio(struct str *out, const struct media_desc *desc)
 	write_security(out, desc);
 }
 
-char *sdp_write(const struct media_desc *desc, uint64_t session_id, uint64_t version)
+char *sdp_write(const struct media_desc *desc, const char *owner, const char *address,
+		uint64_t version)
 {
 	struct str out = { .text = NULL };
 	const char *family = desc->rtp.any.sa_family == AF_INET6 ? "IP6" : "IP4";
-	char host[NET_TEXT_ROOM];
+	char host[NET_TEXT_ROOM], at[NET_TEXT_ROOM + 8];
 
 	net_host(&desc->rtp, host);
-	str_addf(&out, "v=0\r\no=- %llu %llu IN %s %s\r\ns=-\r\nc=IN %s %s\r\nt=0 0\r\n",
-		 (unsigned long long)session_id, (unsigned long long)version, family, host, family,
-		 host);
+	(void)snprintf(at, sizeof(at), "IN %s %s", family, host);
+	str_addf(&out, "v=0\r\no=%s %llu %s\r\ns=-\r\nc=%s\r\nt=0 0\r\n", owner,
+		 (unsigned long long)version, address ? address : at, at);
 	if (desc->ice_lite) /* for all sections, RFC 8839 5.3 */
 		str_add(&out, "a=ice-lite\r\n");
 	if (desc->bundle)

@@ -94,7 +94,7 @@ int session_start_leg(struct session *session, enum media_side side)
 		.local = setup->local,
 		.recording = session_is_local(session, side) ? setup->recording : NULL,
 		.identity = setup->identity,
-		.origin = setup->origin[side],
+		.before = setup->before[side],
 		.worker = setup->worker,
 		.lite = setup->lite,
 		.hub = setup->hub[side],
@@ -114,7 +114,8 @@ int session_start_leg(struct session *session, enum media_side side)
 	};
 
 	memcpy(leg.fds, setup->fds[side], sizeof(leg.fds));
-	session->setup.sender[side] = NULL; /* another peer's stream is another */
+	session->setup.sender[side] = NULL; /* another peer's stream is another, */
+	session->setup.before[side] = NULL; /* and so are our texts */
 	end->session = session;
 	end->side = side;
 	(void)snprintf(end->label, sizeof(end->label), "session=%s side=%c", setup->name,
@@ -136,6 +137,8 @@ int session_create(struct session **ret_session, struct session_setup *setup)
 	if (!session) {
 		session_close_fds(setup, MEDIA_A);
 		session_close_fds(setup, MEDIA_B);
+		sdp_before_destroy(setup->before[MEDIA_A]);
+		sdp_before_destroy(setup->before[MEDIA_B]);
 		sender_unref(setup->sender[MEDIA_A]);
 		sender_unref(setup->sender[MEDIA_B]);
 		free(setup->local_offer);

@@ -23,8 +23,8 @@ struct session_setup {
 	unsigned host[2];              /* of these, to begin with, */
 	bool stays[2];                 /* and for good if it can be */
 	int fds[2][NET_HOSTS_MAX][2];
-	struct sdp_origin origin[2]; /* 0: a new one */
-	struct sender *sender[2];    /* taken: it goes on; NULL: a new one */
+	struct sdp_before *before[2]; /* taken: our texts go on from there; NULL: new ones */
+	struct sender *sender[2];     /* taken: it goes on; NULL: a new one */
 	char name[48];
 	struct worker *worker;
 	struct lite *lite;           /* its port; NULL: full agents */

@@ -59,7 +59,6 @@ static int replace_b(struct session *session, const struct session_setup *b)
 	setup->port[MEDIA_B] = b->port[MEDIA_B];
 	setup->host[MEDIA_B] = b->host[MEDIA_B];
 	setup->stays[MEDIA_B] = b->stays[MEDIA_B];
-	setup->origin[MEDIA_B] = b->origin[MEDIA_B];
 	memcpy(setup->fds[MEDIA_B], b->fds[MEDIA_B], sizeof(setup->fds[MEDIA_B]));
 	setup->hub[MEDIA_B] = b->hub[MEDIA_B];
 	setup->rules.side[MEDIA_B] = b->rules.side[MEDIA_B];

@@ -8,6 +8,13 @@
 #include <string.h>
 #include "tas/call/transfer_private.h"
 
+/* What the peer of a leg has of us. That of media which went past us was another's, and goes
+ * on as ours: the leg alone knows it. NULL: nothing, or there is no leg. */
+static const char *told(const char *sent, const struct leg *leg)
+{
+	return sent || !leg ? sent : leg_told(leg);
+}
+
 int transfer_open_session(struct transfer *transfer)
 {
 	struct call *call = transfer->call;
@@ -26,14 +33,15 @@ int transfer_open_session(struct transfer *transfer)
 	/* Who is called for it is a peer of who asked. */
 	options.rules[MEDIA_A] = *call_codecs(call, MEDIA_A);
 	options.rules[MEDIA_B] = *call_codecs(call, MEDIA_B);
-	options.before[stays] = call->sent[stays];
+	options.before[stays] = told(call->sent[stays], call->leg[stays]);
 	options.streams[stays] = (struct media_stream){ call->session, stays };
 	if (transfer->lender) {
-		options.before[transfer->by] = transfer->lender->sent[transfer->lent];
+		options.before[transfer->by] =
+			told(transfer->lender->sent[transfer->lent], transfer->target);
 		options.streams[transfer->by] =
 			(struct media_stream){ transfer->lender->session, transfer->lent };
 	} else if (transfer->back) {
-		options.before[transfer->by] = call->sent[transfer->by];
+		options.before[transfer->by] = told(call->sent[transfer->by], transfer->target);
 		options.streams[transfer->by] =
 			(struct media_stream){ call->session, transfer->by };
 	}

@@ -332,6 +332,11 @@ void leg_send_ack(struct leg *leg, const char *sdp)
 	nta_outgoing_destroy(ack);
 }
 
+const char *leg_told(const struct leg *leg)
+{
+	return leg->local_sdp;
+}
+
 int leg_remember_local(struct leg *leg, const char *sdp)
 {
 	char *copy = sdp ? strdup(sdp) : NULL;

@@ -108,6 +108,9 @@ const struct leg_info *leg_info(const struct leg *leg);
 /* The dialog is there to stay: what only its beginning needs is let go. From now on
  * leg_info.sdp is NULL, and leg_info.headers of an outgoing leg are empty. Again: no harm. */
 void leg_settle(struct leg *leg);
+/* The SDP that the peer has of us, from the last exchange that it agreed to: borrowed until
+ * the next. NULL: none. */
+const char *leg_told(const struct leg *leg);
 
 void leg_set_handler(struct leg *leg, leg_event_fn *on_event, void *arg);
 

@@ -332,10 +332,19 @@ int leg_invite(struct leg **ret_leg, struct sip_endpoint *endpoint, const struct
 	leg->line = invite->line;
 	leg->info.rel100 = invite->rel100;
 	leg->info.sdp = invite->sdp ? keep(leg, invite->sdp) : NULL;
+	leg->invited_with = leg->info.sdp;
 	leg_set_handler(leg, on_event, arg);
 	invites++;
 	*ret_leg = leg;
 	return 0;
+}
+
+const char *leg_told(const struct leg *leg)
+{
+	for (size_t i = leg->done_count; i > 0; i--)
+		if (leg->done[i - 1].sdp)
+			return leg->done[i - 1].sdp;
+	return leg->invited_with;
 }
 
 int leg_provisional(struct leg *leg, int status, const char *reason, const char *sdp,

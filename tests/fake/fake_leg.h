@@ -40,6 +40,7 @@ struct leg {
 	struct sip_headers headers;
 	char *texts[16];
 	size_t text_count;
+	const char *invited_with; /* outgoing: the offer; NULL: none */
 	bool outgoing;
 	leg_event_fn *on_event;
 	void *arg;

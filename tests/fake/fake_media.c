@@ -168,6 +168,10 @@ int media_session_create(struct media_session **ret_session, struct media_engine
 	assert(session);
 	session->kind[0] = options->kind[0];
 	session->kind[1] = options->kind[1];
+	for (unsigned side = 0; side < 2; side++)
+		if (options->before[side])
+			snprintf(session->before[side], sizeof(session->before[side]), "%s",
+				 options->before[side]);
 	session->local = options->local;
 	keep_recording(session, options->local.recording);
 	session->on_event = options->on_event;

@@ -22,7 +22,8 @@ struct media_session {
 	unsigned offers, answers, starts, rollbacks, turns, records, established;
 	bool settled; /* the last turn was */
 	char near[2][64];
-	char digits[2]; /* last given to each side */
+	char before[2][64]; /* "": none */
+	char digits[2];     /* last given to each side */
 	unsigned digit_ms;
 	enum media_wait waits[2];     /* each side, */
 	struct media_sound *music[2]; /* with this: borrowed */

@@ -8,6 +8,7 @@
 #include <string.h>
 #include "media/codecs.h"
 #include "media/sdes.h"
+#include "media/sdp_before.h"
 #include "tests/fuzz/fuzz.h"
 
 static void must(bool good)
@@ -39,7 +40,7 @@ static void write_and_read(const struct media_desc *desc)
 {
 	struct media_desc *again = NULL;
 	const char *why;
-	char *written = sdp_write(desc, 1, 1);
+	char *written = sdp_write(desc, "- 1", NULL, 1);
 
 	must(written);
 	must(!sdp_parse(written, &again, &why));
@@ -49,6 +50,19 @@ static void write_and_read(const struct media_desc *desc)
 		must(codecs_equal(&again->codecs[i], &desc->codecs[i]));
 	sdp_free(again);
 	free(written);
+}
+
+/* The o= line of a peer goes on in a text of ours: no line is smuggled in by it. */
+static void go_on(const char *text)
+{
+	struct sdp_before *before;
+
+	must(!sdp_before_create(&before, text, /* protos= */ 0));
+	must(memchr(before->owner, '\0', sizeof(before->owner)));
+	must(memchr(before->address, '\0', sizeof(before->address)));
+	must(!strpbrk(before->owner, "\r\n") && !strpbrk(before->address, "\r\n"));
+	must(before->section_count == 0 || before->audio < before->section_count);
+	sdp_before_destroy(before);
 }
 
 static bool has_number(const struct media_desc *desc, uint8_t type)
@@ -133,6 +147,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	memcpy(text, data, size);
 	text[size] = text[size + 1] = '\0';
+	go_on(text);
 	offer = read_text(text);
 	if (offer && strlen(text) < size)
 		answer = read_text(text + strlen(text) + 1);

@@ -18,6 +18,8 @@ CALLS, LIGHT = 10, 9  # light from 90 %, normal again below 85 %
 LOOPED, TARGET = "+4799000001", "+4790000077"
 EMERGENCY = "112"
 OFFER, ANSWER = webrtc_sdp(0, "actpass"), webrtc_sdp(1, "active")
+WITH_VIDEO = (OFFER.replace("o=- 1 1 IN IP4 127.0.0.1", "o=alice 4711 3 IN IP4 phone.example")
+              .replace("m=audio", "m=video 40002 UDP/TLS/RTP/SAVPF 96\r\nm=audio"))
 
 
 def restarted(sdp):
@@ -68,10 +70,10 @@ class Scene:
         wait_until("the record", mine)
         return mine()[-1]
 
-    def call(self):
+    def call(self, offer=OFFER):
         """A loop of the subscriber's, answered: nothing of its SDP is ours."""
-        call = Talk(self.sbc, self.flow, LOOPED, f"+00{CALLEE[1:]}", OFFER, session()).ring()
-        assert call.leg3.body == OFFER, call.leg3.body
+        call = Talk(self.sbc, self.flow, LOOPED, f"+00{CALLEE[1:]}", offer, session()).ring()
+        assert call.leg3.body == offer, call.leg3.body
         call.answer(ANSWER)
         assert call.ok2.body == ANSWER, call.ok2.body
         return call
@@ -125,23 +127,28 @@ def a_refused_change_changes_nothing(scene):
     call.hang_up()
 
 
-def reinvited(scene, call):
-    """The callee, which stays, is offered our media."""
+def reinvited(scene, call, origin):
+    """The callee, which stays, is offered our media: `origin` goes on from what it has of the
+    caller (RFC 3264 section 8)."""
     flow, again = scene.sbc.wait(lambda m: m.start.startswith("INVITE") and
                                  m.get("call-id") == call.leg3.get("call-id"))
     port = int(re.search(r"m=audio (\d+) UDP/TLS/RTP/SAVPF", again.body).group(1))
     assert 20000 <= port < 30000 and "AB:AB" not in again.body, again.body
+    assert f"\r\no={origin}\r\n" in again.body, again.body
+    call.reoffer = again.body
     flow.send(scene.sbc.reply(again, 200, "OK", ANSWER))
     acked(scene.sbc, call.leg3)
 
 
 def a_transfer_brings_the_media_here(scene):
     before = scene.passed()
-    call = scene.call()
+    call = scene.call(WITH_VIDEO)
     flow, target = scene.refer(call)
     answered = scene.sbc.reply(target, 200, "OK", OFFER, "target")
     flow.send(answered)
-    reinvited(scene, call)
+    reinvited(scene, call, "alice 4711 4 IN IP4 phone.example")
+    sections = re.findall(r"m=\w+ \d+", call.reoffer)
+    assert sections[0] == "m=video 0" and len(sections) == 2, call.reoffer
     _, ack = scene.sbc.wait(lambda m: m.start.startswith("ACK") and
                             m.get("call-id") == target.get("call-id"))
     assert "m=audio" in ack.body and ack.body != ANSWER, ack.body
@@ -185,9 +192,9 @@ def lost_late(scene):
     asked_flow, asked = scene.sbc.wait(lambda m: m.start.startswith("INVITE") and call.mine(m))
     assert not asked.body, asked.body
     asked_flow.send(scene.sbc.reply(asked, 200, "OK", OFFER))
-    reinvited(scene, call)
+    reinvited(scene, call, "- 1 3 IN IP4 127.0.0.1")
     _, ack = scene.sbc.wait(lambda m: m.start.startswith("ACK") and call.mine(m))
-    assert "m=audio" in ack.body, ack.encode()
+    assert "m=audio" in ack.body and "\r\no=- 1 2 IN IP4 127.0.0.1\r\n" in ack.body, ack.body
     running = scene.running(call)
     assert running["media"] is True and "bypass" not in running, running
     call.hang_up()

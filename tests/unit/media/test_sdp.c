@@ -85,11 +85,11 @@ static void a_trimmed_description_says_the_same(void **state)
 	char *texts[3];
 
 	(void)state;
-	texts[0] = sdp_write(whole, 1, 1);
-	texts[1] = sdp_write(kept, 1, 1);
+	texts[0] = sdp_write(whole, "- 1", NULL, 1);
+	texts[1] = sdp_write(kept, "- 1", NULL, 1);
 	assert_null(sdp_free(kept));
 	again = sdp_copy(shared); /* of a reference that is left */
-	texts[2] = sdp_write(again, 1, 1);
+	texts[2] = sdp_write(again, "- 1", NULL, 1);
 	assert_string_equal(texts[0], texts[1]);
 	assert_string_equal(texts[0], texts[2]);
 	sdp_copy_codecs(again, shared);
@@ -161,7 +161,7 @@ static void the_first_living_audio_section_is_ours(void **state)
 	assert_int_equal(desc->section_count, 3);
 	assert_int_equal(desc->audio, 2);
 	assert_string_equal(desc->codecs[0].name, "PCMA");
-	written = sdp_write(desc, 7, 9);
+	written = sdp_write(desc, "- 7", NULL, 9);
 	assert_non_null(strstr(written, "m=video 0 RTP/AVP 96\r\nm=audio 0 RTP/AVP 0\r\n"
 					"m=audio 4000 RTP/AVP 8\r\n"));
 	assert_non_null(strstr(written, "o=- 7 9 IN IP4 192.0.2.1\r\n"));
@@ -228,7 +228,7 @@ static void an_unknown_fingerprint_hash_is_noted_and_not_used(void **state)
 static void what_is_written_is_read_back_the_same(void **state)
 {
 	struct media_desc *desc = parsed(sample("offer_browser")), *again;
-	char *written = sdp_write(desc, 1, 1);
+	char *written = sdp_write(desc, "- 1", NULL, 1);
 
 	(void)state;
 	again = parsed(written);
@@ -250,7 +250,7 @@ static void no_text_of_the_peer_can_add_a_line_to_ours(void **state)
 		parsed(START "m=audio 4000 RTP/AVP 8 101\r\na=rtpmap:8 PC:MA/8000\r\n"
 			     "a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\tx\ra=evil:1\r\n"
 			     "a=mid:bad mid\r\na=ice-ufrag:ab cd\r\n");
-	char *written = sdp_write(desc, 1, 1);
+	char *written = sdp_write(desc, "- 1", NULL, 1);
 
 	(void)state;
 	assert_string_equal(desc->codecs[0].name, "PCMA"); /* the static name stays */

@@ -318,6 +318,37 @@ static void a_stream_that_is_taken_away_is_hold_for_the_other_side(void **state)
 	party_destroy(relay);
 }
 
+/* RFC 3264 8: as a transfer has it of a call whose media went past us. The peer of B is offered
+ * media by another, ourselves, and its dialog is the same. */
+static void texts_go_on_from_what_the_peer_has_of_another(void **state)
+{
+	struct media_session_options options = { .kind = { MEDIA_LEG_RTP, MEDIA_LEG_RTP },
+						 .name = "test",
+						 .replaces = true,
+						 .on_event = on_event };
+	struct party *party = test_calloc(1, sizeof(*party));
+	const char *offer = party->sdp[MEDIA_EV_OFFER][MEDIA_B];
+
+	(void)state;
+	options.arg = party;
+	options.before[MEDIA_B] = "v=0\r\no=alice 4711 3 IN IP4 phone.example\r\ns=-\r\n"
+				  "c=IN IP4 192.0.2.7\r\nt=0 0\r\n"
+				  "m=video 4002 RTP/AVP 96\r\na=rtpmap:96 VP8/90000\r\n" AUDIO
+				  "m=application 4006 UDP/BFCP *\r\n";
+	assert_int_equal(media_session_create(&party->session, engines[0], &options), 0);
+	assert_int_equal(media_offer(party->session, MEDIA_A, OFFER_OF(AUDIO)), 0);
+	await_event(party, MEDIA_EV_OFFER, MEDIA_B, 1);
+	assert_string_equal(line_of(offer, "o="), "o=alice 4711 4 IN IP4 phone.example");
+	assert_string_equal(line_of(offer, "c="), "c=IN IP4 127.0.0.1");
+	assert_non_null(strstr(offer, "m=video 0 RTP/AVP 96\r\nm=audio 2"));
+	assert_non_null(strstr(offer, "m=application 0 UDP/BFCP *\r\n"));
+	media_rollback(party->session); /* another text is another version */
+	assert_int_equal(media_offer(party->session, MEDIA_A, OFFER_OF(AUDIO "a=sendonly\r\n")), 0);
+	await_event(party, MEDIA_EV_OFFER, MEDIA_B, 2);
+	assert_string_equal(line_of(offer, "o="), "o=alice 4711 5 IN IP4 phone.example");
+	party_destroy(party);
+}
+
 /* What each offer of one dialog gets for an answer. NULL ends a list. */
 static const struct {
 	const char *offer;
@@ -408,6 +439,7 @@ int main(void)
 		cmocka_unit_test(the_mid_is_told_each_webrtc_side_by_itself),
 		cmocka_unit_test(the_stream_of_a_webrtc_side_is_named_and_stays),
 		cmocka_unit_test(a_stream_that_is_taken_away_is_hold_for_the_other_side),
+		cmocka_unit_test(texts_go_on_from_what_the_peer_has_of_another),
 		cmocka_unit_test(every_legal_change_of_a_dialog_is_answered),
 	};
 

@@ -262,6 +262,8 @@ static void a_target_is_called_without_an_offer_where_we_have_none(void **state)
 	fake_leg_event(c, LEG_EV_PROVISIONAL, 183, "no answer to anything");
 	assert_int_equal(fake_media_count(), 0);
 	fake_leg_event(c, LEG_EV_ANSWERED, 200, "offer-c");
+	assert_string_equal(fake_media_last()->before[MEDIA_A], "answer-b"); /* goes on as ours */
+	assert_string_equal(fake_media_last()->before[MEDIA_B], "");
 	moved(rig);
 	assert_did(c, FAKE_LEG_ACK, 0, "answer-for-c");
 	assert_true(b->released && !c->released);

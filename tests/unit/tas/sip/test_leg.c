@@ -261,6 +261,8 @@ static void a_settled_leg_forgets_its_offer_and_goes_on(void **state)
 	assert_null(leg_info(scene.caller.leg)->sdp);
 	assert_int_equal(leg_info(scene.caller.leg)->headers->count, 0);
 	assert_null(leg_info(scene.callee.leg)->sdp);
+	assert_string_equal(leg_told(scene.caller.leg), OFFER);
+	assert_string_equal(leg_told(scene.callee.leg), ANSWER);
 	assert_string_equal(leg_info(scene.callee.leg)->request_user, "+004799000002");
 	scene.caller.leg = leg_release(scene.caller.leg, NULL);
 	scene_wait(&scene.callee, "ENDED:bye:200");
