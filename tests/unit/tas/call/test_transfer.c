@@ -549,6 +549,22 @@ static void an_attended_transfer_joins_two_calls(void **state)
 	assert_true(a->released);
 }
 
+/* The media of the other call went past us. */
+static void a_side_that_is_lent_goes_on_from_what_it_knows(void **state)
+{
+	struct rig *rig = *state;
+	struct leg *b = rig_talking(rig, RIG_PLAN(pbx("dial pbx"))), *a = rig->a, *d;
+
+	rig->peer = 1;
+	d = rig_talking_passed(rig);
+	fake_leg_replaced(rig->a);
+	fake_leg_refer(b, "d", "x;to-tag=1;from-tag=2");
+	fake_leg_event(d, LEG_EV_OFFER_ANSWERED, 200, "offer-d");
+	assert_string_equal(fake_media_last()->before[MEDIA_A], "answer-for-a");
+	assert_string_equal(fake_media_last()->before[MEDIA_B], "offer-a");
+	fake_leg_end(a, LEG_END_BYE, 200);
+}
+
 static void the_desk_may_hang_up_both_before_it_is_done(void **state)
 {
 	struct rig *rig = *state;
@@ -655,6 +671,7 @@ int main(void)
 		T(who_stays_may_hang_up_meanwhile),
 		T(holds_go_on_until_the_target_answers),
 		T(an_attended_transfer_joins_two_calls),
+		T(a_side_that_is_lent_goes_on_from_what_it_knows),
 		T(the_desk_may_hang_up_both_before_it_is_done),
 		T(an_attended_transfer_that_fails_gives_the_side_back),
 		T(a_lent_side_that_hangs_up_ends_its_own_call),
