@@ -277,7 +277,7 @@ def an_order_to_pause_holds_on_every_node(fleet):
     assert fleet.nodes["a"].ask(f"pause {theirs}") == ["0"]
     wait_for("deleted by its owner", lambda: fleet.api.of(theirs, "delete"))
     assert fleet.api.of(theirs, "delete")[0].at - begun < LEASE_S / 4 + 0.5
-    assert fleet.nodes["b"].states()[theirs] == "withheld"
+    wait_for("its answer", lambda: fleet.nodes["b"].states()[theirs] == "withheld")
     assert "paused by another node: number=+" in fleet.nodes["b"].log()
     assert fleet.nodes["b"].ask(f"pause {ours} shortly") == ["0"]
     wait_for("deleted for a moment", lambda: fleet.api.of(ours, "delete"))
