@@ -16,6 +16,8 @@ import sys
 import threading
 import time
 
+import yaml
+
 from core import BIN, Core, Daemon
 from growth import descriptors, fitted_growth, metric, settled, status_kb, threads
 
@@ -40,10 +42,12 @@ class Soaked(Daemon):
 
     def __init__(self, core):
         super().__init__(core)
-        text = self.config.read_text().replace("threads: 1 }", "threads: 1, ice: lite }")
-        assert "ice: lite" in text, "the sample configuration has another media line"
+        config = yaml.safe_load(self.config.read_text())
+        config["media"]["ice"] = "lite"
+        config.setdefault("log", {})["level"] = "notice"
         # The ring of messages fills up to its size, which is no growth: here a small one.
-        self.config.write_text(text + "log: { level: notice }\ntrace: { memory: 64KiB }\n")
+        config["trace"]["memory"] = "64KiB"
+        self.config.write_text(yaml.safe_dump(config, sort_keys=False))
 
     def metrics(self):
         return subprocess.run(
