@@ -7,7 +7,11 @@ import pwd
 import shutil
 import signal
 import subprocess
+import sys
+import tempfile
 import time
+
+from harness import Pki, Tally
 
 
 def programs():
@@ -87,3 +91,26 @@ class Postgres:
             self.process.send_signal(how)
             self.process.wait(20)
         self.process = None
+
+
+def run_tests(tests, run=lambda test, *scene: test(*scene)):
+    """A program's tests, or those that its arguments name: each with a folder and tables of its
+    own, as run(test, pki, folder, server). Returns the program's status."""
+    if not programs():
+        print("0 passed, 0 failed: there is no PostgreSQL server here")
+        return 0
+    tally = Tally()
+    with tempfile.TemporaryDirectory(prefix="breakout-fleet-") as name:
+        folder = pathlib.Path(name)
+        (folder / "pki").mkdir()
+        pki = Pki(folder / "pki")
+        server = Postgres(folder).start()
+        for test in tests:
+            if len(sys.argv) > 1 and test.__name__ not in sys.argv[1:]:
+                continue
+            own = folder / test.__name__
+            own.mkdir()
+            server.query("DROP SCHEMA IF EXISTS breakout CASCADE")
+            tally.run(test.__name__.replace("_", " "), run, test, pki, own, server)
+        server.stop()
+    return tally.close()

@@ -3,16 +3,13 @@
 lapses, and the core never hears two different things of a number, whoever dies."""
 
 import concurrent.futures
-import pathlib
 import signal
 import sys
-import tempfile
 import time
 
 import postgres
 from fake_consents import FakeConsents
 from driver import LOOP, LOOP_MO, Scene, numbers, wait_for
-from harness import Pki, Tally
 
 TTL = 6       # seconds; refreshes come after 1.8 to 3 of them
 LEASE_S = 1.2
@@ -489,8 +486,6 @@ TESTS = [nodes_share_and_take_over, only_when_all_are_sick_they_withdraw,
 
 
 def run(test, pki, folder, server):
-    folder.mkdir()
-    server.query("DROP SCHEMA IF EXISTS breakout CASCADE")
     fleet = Fleet(pki, folder, server)
     try:
         test(fleet)
@@ -503,24 +498,5 @@ def run(test, pki, folder, server):
         fleet.close()
 
 
-def main():
-    if not postgres.programs():
-        print("0 passed, 0 failed: there is no PostgreSQL server here")
-        return 0
-    tally = Tally()
-    with tempfile.TemporaryDirectory(prefix="breakout-fleet-") as folder:
-        folder = pathlib.Path(folder)
-        (folder / "pki").mkdir()
-        pki = Pki(folder / "pki")
-        server = postgres.Postgres(folder).start()
-        for test in TESTS:
-            if len(sys.argv) > 1 and test.__name__ not in sys.argv[1:]:
-                continue
-            tally.run(test.__name__.replace("_", " "), run, test, pki, folder / test.__name__,
-                      server)
-        server.stop()
-    return tally.close()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(postgres.run_tests(TESTS, run))

@@ -5,17 +5,15 @@ server: its numbers stay its own, nobody lapses, nobody is told twice."""
 import contextlib
 import json
 import os
-import pathlib
 import signal
 import sys
-import tempfile
 import time
 
 import yaml
 
 import postgres
 from driver import Scene, numbers, wait_for
-from harness import Pki, Restarted, Tally, alive, free_port
+from harness import Restarted, alive, free_port
 
 TTL, LEASE_S, COUNT = 6, 1.2, 60
 
@@ -153,23 +151,5 @@ TESTS = [twice_nobody_notices, a_node_that_cannot_be_restarted_goes_on,
          a_new_process_that_dies_is_missed_after_a_lease]
 
 
-def main():
-    if not postgres.programs():
-        print("0 passed, 0 failed: there is no PostgreSQL server here")
-        return 0
-    tally = Tally()
-    with tempfile.TemporaryDirectory(prefix="breakout-fleet-") as name:
-        folder = pathlib.Path(name)
-        (folder / "pki").mkdir()
-        pki = Pki(folder / "pki")
-        server = postgres.Postgres(folder).start()
-        for test in TESTS:
-            (folder / test.__name__).mkdir()
-            server.query("DROP SCHEMA IF EXISTS breakout CASCADE")
-            tally.run(test.__name__.replace("_", " "), test, pki, folder / test.__name__, server)
-        server.stop()
-    return tally.close()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(postgres.run_tests(TESTS))

@@ -3,19 +3,17 @@
 through a real PostgreSQL server; while one lives, and once one is back, it does nothing."""
 
 import contextlib
-import pathlib
 import re
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 
 import yaml
 
 import postgres
 from driver import Scene, wait_for
-from harness import BIN, Pki, Tally, free_port
+from harness import BIN, free_port
 from test_api_registrar import numbers
 from test_fleet_restart import Node
 
@@ -276,25 +274,5 @@ TESTS = [when_all_nodes_are_dead_all_is_withdrawn_and_not_before,
          without_the_database_nothing_can_be_withdrawn_until_it_is_back]
 
 
-def main():
-    if not postgres.programs():
-        print("0 passed, 0 failed: there is no PostgreSQL server here")
-        return 0
-    tally = Tally()
-    with tempfile.TemporaryDirectory(prefix="breakout-fleet-") as name:
-        folder = pathlib.Path(name)
-        (folder / "pki").mkdir()
-        pki = Pki(folder / "pki")
-        server = postgres.Postgres(folder).start()
-        for test in TESTS:
-            if len(sys.argv) > 1 and test.__name__ not in sys.argv[1:]:
-                continue
-            (folder / test.__name__).mkdir()
-            server.query("DROP SCHEMA IF EXISTS breakout CASCADE")
-            tally.run(test.__name__.replace("_", " "), test, pki, folder / test.__name__, server)
-        server.stop()
-    return tally.close()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(postgres.run_tests(TESTS))
