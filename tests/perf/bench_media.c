@@ -19,8 +19,8 @@
 #define LOSS_MAX     0.001 /* of a run that counts */
 #define LATE_MAX_US  20000 /* behind by a packet's time: the load is not paced any more */
 #define DELAY_MAX_US 20000 /* of 99 %: beyond it a queue grows that loses nothing yet */
-#define LIMIT_FROM   0.55  /* of what the cost of a packet allows: the search begins here */
-#define LIMIT_STEP   1.15
+#define LIMIT_FROM   0.7   /* of what the cost of a packet allows: the search begins here */
+#define LIMIT_STEP   1.07
 #define LIMIT_LEAST  50
 #define TRANSCODED   8 /* of so many calls one, where codecs are at work */
 
