@@ -2,7 +2,6 @@
 /* The caller's half of the room: handles, ports, and mail to and from the
  * media threads. session.h is the other half. */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/log.h"

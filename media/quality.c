@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "media/quality.h"
-#include <string.h>
 #include "base/str.h"
 #include "media/relay.h"
 #include "media/rtcp.h"

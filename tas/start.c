@@ -2,7 +2,6 @@
 /* start.c - the rooms, one after another, and down again the other way round. */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>

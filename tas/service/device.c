@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* device.c - a call to a soft phone that is registered with us: all its contacts
  * ring, each over the way its REGISTER came. It is told as little as a trunk. */
-#include <stdlib.h>
 #include <string.h>
 #include "tas/device/device.h"
 #include "tas/service/decision.h"

@@ -2,7 +2,6 @@
 /* dial.c - a call towards a PBX trunk, which is told little: the number, who
  * calls (unless the caller hides), and headers the operator listed. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include "tas/service/decision.h"
 #include "tas/service/identity.h"

@@ -143,7 +143,7 @@ class Scene:
         self.tokens.stop()
 
 
-def run_scenes(tests):
+def run_scenes(tests, kind=Scene):
     """Each in a scene of its own, or those that the command line names; the exit status."""
     tally = Tally()
     with tempfile.TemporaryDirectory(prefix="breakout-api-") as scratch:
@@ -154,7 +154,7 @@ def run_scenes(tests):
                 continue
             folder = scratch / str(number)
             folder.mkdir()
-            with contextlib.closing(Scene(pki, folder)) as scene:
+            with contextlib.closing(kind(pki, folder)) as scene:
                 if not tally.run(test.__name__.replace("_", " "), test, scene):
                     for driver in scene.drivers:
                         print(driver.log())

@@ -3,17 +3,14 @@
 in a list, both served by a peer that is not ours."""
 
 import contextlib
-import pathlib
 import sqlite3
 import sys
-import tempfile
 import time
 
 import grpc
 
-from driver import Scene, wait_for
+from driver import Scene, run_scenes, wait_for
 from fake_consents import FakeConsents
-from harness import Pki, Tally
 
 FORK = 2
 LOOP = 1
@@ -188,21 +185,4 @@ TESTS = [a_consent_registers_and_its_revocation_deletes_within_seconds,
          a_list_that_fails_or_lacks_too_many_withdraws_nobody]
 
 
-def main():
-    tally = Tally()
-    with tempfile.TemporaryDirectory(prefix="breakout-consents-") as scratch:
-        scratch = pathlib.Path(scratch)
-        pki = Pki(scratch)
-        for number, test in enumerate(TESTS):
-            if len(sys.argv) > 1 and test.__name__ not in sys.argv[1:]:
-                continue
-            folder = scratch / str(number)
-            folder.mkdir()
-            with contextlib.closing(ConsentScene(pki, folder)) as scene:
-                if not tally.run(test.__name__.replace("_", " "), test, scene):
-                    for driver in scene.drivers:
-                        print(driver.log())
-    return tally.close()
-
-
-sys.exit(main())
+sys.exit(run_scenes(TESTS, ConsentScene))

@@ -13,7 +13,6 @@
 #include <sys/resource.h>
 #include <sysexits.h>
 #include <time.h>
-#include <unistd.h>
 #include "base/log.h"
 #include "tools/watchdog/watchdog.h"
 
